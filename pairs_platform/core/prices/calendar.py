@@ -1,0 +1,141 @@
+"""The XNYS session calendar: which days trade, from when to when, and where their bars start.
+
+What does not belong here: time zones of data files (`adapters`) and partition definitions (`defs.partitions`).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+
+import exchange_calendars
+import numpy as np
+import pandas as pd
+
+from pairs_platform.core.prices.bars import Frequency
+
+CALENDAR_START = date(2018, 1, 2)
+CALENDAR_END = date(2030, 12, 31)
+"""Fixed in code: the partition definition's identity follows from them."""
+
+MARKET_TIMEZONE = "America/New_York"
+
+
+class CalendarError(ValueError):
+    """A date outside the calendar, or one on which the exchange is closed."""
+
+
+@lru_cache(maxsize=1)
+def _xnys() -> exchange_calendars.ExchangeCalendar:
+    return exchange_calendars.get_calendar("XNYS", start=str(CALENDAR_START), end=str(CALENDAR_END))
+
+
+@lru_cache(maxsize=1)
+def all_sessions() -> tuple[date, ...]:
+    """Every session between `CALENDAR_START` and `CALENDAR_END`, in order."""
+    return tuple(day.date() for day in _xnys().sessions)
+
+
+@lru_cache(maxsize=1)
+def _positions() -> dict[date, int]:
+    return {day: i for i, day in enumerate(all_sessions())}
+
+
+def is_session(day: date) -> bool:
+    """Whether the exchange trades on `day`; False outside the calendar."""
+    return day in _positions()
+
+
+def require_session(day: date) -> date:
+    """Return `day`, or raise `CalendarError` with the nearest earlier session as the remedy."""
+    if is_session(day):
+        return day
+    if not CALENDAR_START <= day <= CALENDAR_END:
+        raise CalendarError(f"{day} is outside the calendar, which spans {CALENDAR_START} to {CALENDAR_END}")
+    raise CalendarError(f"{day} is not an XNYS session ({day:%A}); the session before it is {last_session_before(day)}")
+
+
+def last_session_before(day: date) -> date:
+    """The newest session strictly before `day`."""
+    found = _xnys().sessions.searchsorted(pd.Timestamp(day)) - 1
+    if found < 0:
+        raise CalendarError(f"no session before {day}: the calendar starts at {CALENDAR_START}")
+    return all_sessions()[found]
+
+
+def session_offset(session: date, n: int) -> date:
+    """The session `n` sessions after (before, if negative) `session`."""
+    position = _positions()[require_session(session)] + n
+    if not 0 <= position < len(all_sessions()):
+        raise CalendarError(f"{n} sessions from {session} is outside the calendar")
+    return all_sessions()[position]
+
+
+def sessions_ending(session: date, count: int) -> list[date]:
+    """The `count` sessions that end with `session`, in order."""
+    first = session_offset(session, 1 - count)
+    return sessions_between(first, session)
+
+
+def sessions_between(first: date, last: date) -> list[date]:
+    """The sessions from `first` to `last`, both included when they trade."""
+    sessions = _xnys().sessions
+    start, stop = sessions.searchsorted(pd.Timestamp(first)), sessions.searchsorted(pd.Timestamp(last), side="right")
+    return list(all_sessions()[start:stop])
+
+
+def session_open(session: date) -> datetime:
+    """Open of the session, aware, in UTC."""
+    return _utc(_xnys().session_open(pd.Timestamp(require_session(session))))
+
+
+def session_close(session: date) -> datetime:
+    """Close of the session (13:00 New York on early closes), aware, in UTC."""
+    return _utc(_xnys().session_close(pd.Timestamp(require_session(session))))
+
+
+def _utc(stamp: pd.Timestamp) -> datetime:
+    return stamp.to_pydatetime().astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class BarGrid:
+    """Where the bars of consecutive sessions start.
+
+    Attributes
+    ----------
+    ts_utc : DatetimeIndex, shape (T,), UTC
+        Start of each bar.
+    session : ndarray of datetime64[D], shape (T,)
+        Session of each bar.
+    bar_of_day : ndarray of int64, shape (T,)
+        Position of the bar in its session, from 0.
+    """
+
+    ts_utc: pd.DatetimeIndex
+    session: np.ndarray
+    bar_of_day: np.ndarray
+
+
+def bar_grid(sessions: list[date], frequency: Frequency) -> BarGrid:
+    """The complete grid of bar starts of `sessions` (42 five-minute bars on an early close, 78 otherwise)."""
+    starts, days, positions = [], [], []
+    for session in sessions:
+        begin, end = session_open(session), session_close(session)
+        count = 1 if frequency is Frequency.ONE_DAY else -(-int((end - begin).total_seconds()) // (60 * frequency.minutes))
+        position = np.arange(count)
+        starts.append(np.datetime64(begin.replace(tzinfo=None), "ns") + position * np.timedelta64(frequency.minutes, "m"))
+        days.append(np.full(count, np.datetime64(session, "D")))
+        positions.append(position)
+    if not starts:
+        raise CalendarError("a bar grid needs at least one session")
+    return BarGrid(pd.DatetimeIndex(np.concatenate(starts), tz="UTC"), np.concatenate(days), np.concatenate(positions))
+
+
+def session_of(ts_utc: pd.Series) -> pd.Series:
+    """Session date of each UTC bar start: its date in New York. dtype datetime64[ns], midnight, no zone."""
+    return ts_utc.dt.tz_convert(MARKET_TIMEZONE).dt.normalize().dt.tz_localize(None)
+
+
+def bars_per_year(frequency: Frequency) -> float:
+    """Mean number of bars in a year of 252 full sessions: 252, 1,764 (1h: seven a day) or 19,656 (5min)."""
+    return 252.0 * -(-390 // frequency.minutes)

@@ -1,0 +1,73 @@
+"""The window matrix: bars × symbols on the calendar grid, the one input of screening, volatility and backtests.
+
+What does not belong here: reading bars from the lake, or statistics of pairs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pairs_platform.core.prices.bars import Frequency
+
+
+@dataclass(frozen=True)
+class ExcludedSymbol:
+    """A symbol that did not enter the window, and why."""
+
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class PriceWindow:
+    """Adjusted log prices of one sector on the calendar grid, known at the close of the last session.
+
+    T bars, n symbols. NaN in `log_close` marks a bar inside a gap too long to fill.
+
+    Attributes
+    ----------
+    symbols : tuple of str, length n, sorted
+    frequency : Frequency
+    ts_utc : DatetimeIndex, shape (T,), bar starts in UTC
+    session : ndarray of datetime64[D], shape (T,)
+    bar_of_day : ndarray of int64, shape (T,)
+    log_close, log_open : ndarray of float64, shape (T, n), ln US dollars; `log_open` is NaN where no bar arrived
+    observed : ndarray of bool, shape (T, n), True where a bar arrived (False: filled or gap)
+    ex_action : ndarray of bool, shape (T, n), True at a symbol's first bar on a dividend ex-date that the prices are
+        NOT adjusted for: its shock is excluded from every estimate
+    excluded : tuple of ExcludedSymbol
+    """
+
+    symbols: tuple[str, ...]
+    frequency: Frequency
+    ts_utc: pd.DatetimeIndex
+    session: np.ndarray
+    bar_of_day: np.ndarray
+    log_close: np.ndarray
+    log_open: np.ndarray
+    observed: np.ndarray
+    ex_action: np.ndarray
+    excluded: tuple[ExcludedSymbol, ...] = ()
+
+    @property
+    def n_bars(self) -> int:
+        """Number of bars T."""
+        return len(self.ts_utc)
+
+    @property
+    def n_sessions(self) -> int:
+        """Number of sessions in the window."""
+        return len(np.unique(self.session))
+
+    @property
+    def mean_bars_per_session(self) -> float:
+        """Bars per session, averaged over the window (early closes included)."""
+        return self.n_bars / self.n_sessions
+
+    def column(self, symbol: str) -> int:
+        """Column of `symbol`; KeyError naming it when it is not in the window."""
+        try:
+            return self.symbols.index(symbol)
+        except ValueError:
+            raise KeyError(f"{symbol} is not in the window; it holds {', '.join(self.symbols)}") from None

@@ -1,0 +1,1 @@
+"""Correlation and cointegration of pairs, and what chance alone would find."""

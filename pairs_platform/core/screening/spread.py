@@ -1,0 +1,81 @@
+"""The one spread definition of the platform: s = ln y − α − β ln x. What is tested is what is modelled and traded.
+
+What does not belong here: choosing α and β's direction (`cointegration`) or modelling s (`core.volatility`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SPREAD_DEFINITION = "log-engle-granger-1"
+"""Version of the formula; stored wherever a spread is stored, compared wherever one is read."""
+
+
+def pair_name(symbol_1: str, symbol_2: str) -> str:
+    """Name of an unordered pair: both symbols in alphabetical order, joined by an underscore."""
+    return "_".join(sorted((symbol_1, symbol_2)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpreadParameters:
+    """Spread of leg `y` against leg `x`, estimated on one sample.
+
+    Attributes
+    ----------
+    y, x : str
+        Dependent and explanatory leg.
+    alpha, beta : float
+        Intercept [ln US dollars] and hedge ratio [1] of p_y = α + β p_x + u.
+    mu, sigma : float
+        Mean and standard deviation (ddof 1) of s over the estimation sample [ln units].
+    n_bars : int
+        Bars of the estimation sample.
+    """
+
+    y: str
+    x: str
+    alpha: float
+    beta: float
+    mu: float
+    sigma: float
+    n_bars: int
+
+    def spread(self, log_y: np.ndarray, log_x: np.ndarray) -> np.ndarray:
+        """s_t for log prices of equal shape (T,); NaN where either leg is NaN."""
+        return log_y - self.alpha - self.beta * log_x
+
+    def z(self, spread: np.ndarray) -> np.ndarray:
+        """Standardised spread (s − μ)/σ, shape (T,)."""
+        return (spread - self.mu) / self.sigma
+
+
+def estimate_spread(y: str, x: str, log_y: np.ndarray, log_x: np.ndarray) -> SpreadParameters:
+    """Ordinary least squares of `log_y` on a constant and `log_x` over the bars where both are known.
+
+    Parameters
+    ----------
+    log_y, log_x : ndarray, shape (T,)
+        Log prices; rows with a NaN in either leg are dropped.
+
+    Raises
+    ------
+    ValueError
+        With fewer than three complete bars or a constant `log_x`.
+
+    References
+    ----------
+    Engle & Granger (1987), first step; must equal ``statsmodels.OLS``.
+    """
+    known = np.isfinite(log_y) & np.isfinite(log_x)
+    a, b = log_y[known], log_x[known]
+    if len(a) < 3:
+        raise ValueError(f"spread of {y} on {x}: {len(a)} complete bars, at least 3 are needed")
+    centred = b - b.mean()
+    variance = float(centred @ centred)
+    if variance <= 1e-18 * len(b):
+        raise ValueError(f"spread of {y} on {x}: {x} is constant over the {len(b)} bars")
+    beta = float(centred @ (a - a.mean())) / variance
+    alpha = float(a.mean() - beta * b.mean())
+    residual = a - alpha - beta * b
+    return SpreadParameters(y=y, x=x, alpha=alpha, beta=beta, mu=float(residual.mean()),
+                            sigma=float(residual.std(ddof=1)), n_bars=len(a))

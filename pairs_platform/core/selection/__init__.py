@@ -1,0 +1,1 @@
+"""Scores, backtests, rankings over time and the trading configuration."""
