@@ -1,0 +1,1 @@
+"""Outside systems behind the Protocols of `ports`: today the four sources of market data."""

@@ -1,0 +1,132 @@
+"""What the platform asks of a source of market data, and the words in which a source answers.
+
+What does not belong here: any particular source, retries (each adapter that needs them has them), validation of bars.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import pandas as pd
+
+from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
+
+
+class TransientSourceError(Exception):
+    """The source failed in a way that may pass by itself (network, rate limit): asking again later makes sense."""
+
+
+class PermanentSourceError(Exception):
+    """The source failed in a way that will not pass by itself (bad key, bad file, bad setting): somebody has to act."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A symbol and the slug of its sector."""
+
+    symbol: str
+    sector: str
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A symbol for which the source has no bars in the range that was asked for, and why."""
+
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class BarsReply:
+    """Answer to `MarketData.fetch_bars`.
+
+    Attributes
+    ----------
+    bars : DataFrame with the columns of `BAR_COLUMNS`
+        Sorted by symbol and time where the source allows it. Wrong rows (no price, duplicates) are in it as the source
+        gave them: to judge them is the business of `core.prices.validation`. `volume` is float64 when a row has none.
+    unavailable : tuple of Unavailable
+        Every requested symbol without a single row in `bars`, exactly once.
+    """
+
+    bars: pd.DataFrame
+    unavailable: tuple[Unavailable, ...] = ()
+
+
+class MarketData(Protocol):
+    """A source of bars and corporate actions.
+
+    Attributes
+    ----------
+    label : str
+        Name of the source as a person should read it beside every result.
+    basis : PriceBasis
+        Which corporate actions the prices already include.
+    frequency : Frequency
+        Frequency of the bars that `fetch_bars` returns.
+    """
+
+    @property
+    def label(self) -> str: ...  # noqa: D102 - the class documents its attributes
+
+    @property
+    def basis(self) -> PriceBasis: ...  # noqa: D102
+
+    @property
+    def frequency(self) -> Frequency: ...  # noqa: D102
+
+    def fetch_bars(self, symbols: Sequence[str], first: date, last: date) -> BarsReply:
+        """Bars of `symbols` in the sessions from `first` to `last`, both included.
+
+        Raises
+        ------
+        TransientSourceError
+            When retrying inside the adapter did not help, but later may.
+        PermanentSourceError
+            When the whole request cannot be served; a single symbol without data is an `Unavailable` instead.
+        """
+        ...
+
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+        """Corporate actions with an ex-date from `first` to `last`: columns `ACTION_COLUMNS`, perhaps empty.
+
+        Raises
+        ------
+        TransientSourceError, PermanentSourceError
+            As `fetch_bars`.
+        """
+        ...
+
+    def universe(self) -> tuple[Listing, ...] | None:
+        """Symbols and sectors that the source itself knows, sorted by sector and symbol; None when it cannot tell."""
+        ...
+
+    def sessions_available(self) -> tuple[date, date] | None:
+        """First and last session for which the source can have bars; None when it cannot tell."""
+        ...
+
+
+def empty_bars() -> pd.DataFrame:
+    """No bars, with the columns and types of bars."""
+    return pd.DataFrame(
+        {
+            "symbol": pd.Series(dtype="object"),
+            "ts_utc": pd.Series(dtype="datetime64[ns, UTC]"),
+            **{name: pd.Series(dtype="float64") for name in ("open", "high", "low", "close")},
+            "volume": pd.Series(dtype="int64"),
+        }
+    )[list(BAR_COLUMNS)]
+
+
+def empty_actions() -> pd.DataFrame:
+    """No corporate actions, with the columns and types of actions."""
+    return pd.DataFrame(
+        {
+            "symbol": pd.Series(dtype="object"),
+            "ex_date": pd.Series(dtype="datetime64[ns]"),
+            "kind": pd.Series(dtype="object"),
+            "value": pd.Series(dtype="float64"),
+            "known_ts_utc": pd.Series(dtype="datetime64[ns, UTC]"),
+        }
+    )[list(ACTION_COLUMNS)]
