@@ -97,6 +97,49 @@ def _utc(stamp: pd.Timestamp) -> datetime:
     return stamp.to_pydatetime().astimezone(UTC)
 
 
+@dataclass(frozen=True, eq=False)
+class SessionTable:
+    """Every session of the calendar as arrays, for work on many bars at once; N sessions.
+
+    Attributes
+    ----------
+    day : ndarray of datetime64[D], shape (N,)
+    open_ns, close_ns : ndarray of int64, shape (N,)
+        Open and close in nanoseconds since 1970-01-01 UTC.
+    """
+
+    day: np.ndarray
+    open_ns: np.ndarray
+    close_ns: np.ndarray
+
+
+@lru_cache(maxsize=1)
+def session_table() -> SessionTable:
+    """The calendar as arrays; position i is the i-th of `all_sessions`."""
+    calendar = _xnys()
+    table = SessionTable(
+        day=calendar.sessions.to_numpy().astype("datetime64[D]"),
+        open_ns=pd.DatetimeIndex(calendar.opens).as_unit("ns").asi8.copy(),
+        close_ns=pd.DatetimeIndex(calendar.closes).as_unit("ns").asi8.copy(),
+    )
+    for column in (table.day, table.open_ns, table.close_ns):
+        column.setflags(write=False)
+    return table
+
+
+def session_positions(ts_ns: np.ndarray) -> np.ndarray:
+    """Position in `session_table` of the session in which each stamp falls, −1 outside regular trading hours.
+
+    Parameters
+    ----------
+    ts_ns : ndarray of int64, shape (n,)
+        Nanoseconds since 1970-01-01 UTC; the open belongs to the session, the close does not.
+    """
+    table = session_table()
+    position = np.searchsorted(table.open_ns, ts_ns, side="right") - 1
+    return np.where((position >= 0) & (ts_ns < table.close_ns[position]), position, -1)
+
+
 @dataclass(frozen=True)
 class BarGrid:
     """Where the bars of consecutive sessions start.
@@ -117,18 +160,26 @@ class BarGrid:
 
 
 def bar_grid(sessions: list[date], frequency: Frequency) -> BarGrid:
-    """The complete grid of bar starts of `sessions` (42 five-minute bars on an early close, 78 otherwise)."""
-    starts, days, positions = [], [], []
-    for session in sessions:
-        begin, end = session_open(session), session_close(session)
-        count = 1 if frequency is Frequency.ONE_DAY else -(-int((end - begin).total_seconds()) // (60 * frequency.minutes))
-        position = np.arange(count)
-        starts.append(np.datetime64(begin.replace(tzinfo=None), "ns") + position * np.timedelta64(frequency.minutes, "m"))
-        days.append(np.full(count, np.datetime64(session, "D")))
-        positions.append(position)
-    if not starts:
+    """The complete grid of bar starts of `sessions` (42 five-minute bars on an early close, 78 otherwise).
+
+    Raises
+    ------
+    CalendarError
+        Without a session, or with a day that is none.
+    """
+    if not sessions:
         raise CalendarError("a bar grid needs at least one session")
-    return BarGrid(pd.DatetimeIndex(np.concatenate(starts), tz="UTC"), np.concatenate(days), np.concatenate(positions))
+    table = session_table()
+    at = np.array([_positions()[require_session(session)] for session in sessions])
+    step_ns = frequency.minutes * 60 * 10**9
+    if frequency is Frequency.ONE_DAY:
+        counts = np.ones(len(at), dtype=np.int64)
+    else:
+        counts = -(-(table.close_ns[at] - table.open_ns[at]) // step_ns)
+    first = np.cumsum(counts) - counts
+    bar_of_day = np.arange(counts.sum()) - np.repeat(first, counts)
+    starts = np.repeat(table.open_ns[at], counts) + bar_of_day * step_ns
+    return BarGrid(pd.DatetimeIndex(starts, tz="UTC"), np.repeat(table.day[at], counts), bar_of_day)
 
 
 def session_of(ts_utc: pd.Series) -> pd.Series:

@@ -1,0 +1,221 @@
+"""Back-adjustment of prices for splits and dividends, as of a moment.
+
+Only what was known then is applied, so that a window rebuilt later shows the same prices. What does not belong here:
+fetching actions (`adapters`) and guessing splits that no source reported (`validation`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import pandas as pd
+
+from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, PriceBasis
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, session_table
+
+SPLIT, DIVIDEND = "split", "dividend"
+
+
+@dataclass(frozen=True)
+class AppliedAction:
+    """One adjustment: earlier prices of `symbol` are multiplied by `price_factor`, earlier volumes by `volume_factor`.
+
+    Attributes
+    ----------
+    symbol : str
+    ex_date : date
+    starts_ns : int
+        Midnight in New York at which the ex-date begins, nanoseconds UTC.
+    price_factor, volume_factor : float
+        1/ratio and ratio for a split of `ratio` new shares per old one; 1 − D/previous close and 1 for a dividend.
+    """
+
+    symbol: str
+    ex_date: date
+    starts_ns: int
+    price_factor: float
+    volume_factor: float
+
+
+@dataclass(frozen=True)
+class UnadjustedDividend:
+    """A dividend known in time that the prices cannot be adjusted for; its shock has to be excluded.
+
+    Attributes
+    ----------
+    symbol : str
+    ex_date : date
+    starts_ns : int
+        Midnight in New York at which the ex-date begins, nanoseconds UTC.
+    reason : str
+    """
+
+    symbol: str
+    ex_date: date
+    starts_ns: int
+    reason: str
+
+
+def known_actions(actions: pd.DataFrame | None, *, as_of: datetime) -> pd.DataFrame:
+    """The actions that may be applied at `as_of`, without repetitions.
+
+    Parameters
+    ----------
+    actions : DataFrame with ACTION_COLUMNS, or None
+        `known_ts_utc` is compared with `as_of`. The same action read twice counts once; different dividends of one
+        ex-date are separate rows and add up.
+    as_of : datetime, aware
+        An action takes part when it was known then and when its ex-date had begun to trade: the ex-date is not after
+        the newest session that had opened.
+
+    Raises
+    ------
+    ValueError
+        `as_of` has no time zone, a column is missing, a kind is unknown, or a ratio or dividend is not positive.
+    """
+    moment = _utc_ns(as_of)
+    if actions is None:
+        return pd.DataFrame(columns=list(ACTION_COLUMNS))
+    absent = [name for name in ACTION_COLUMNS if name not in actions.columns]
+    if absent:
+        raise ValueError(f"corporate actions lack the columns {', '.join(absent)}")
+    if actions.empty:
+        return actions[list(ACTION_COLUMNS)]
+    opened = np.searchsorted(session_table().open_ns, moment, side="right") - 1
+    newest = pd.Timestamp(session_table().day[opened]) if opened >= 0 else pd.Timestamp.min
+    as_of_stamp = pd.Timestamp(moment, tz="UTC")
+    in_time = (actions["known_ts_utc"] <= as_of_stamp) & (actions["ex_date"] <= newest)
+    chosen = actions.loc[in_time, list(ACTION_COLUMNS)]
+    chosen = chosen.sort_values(["symbol", "ex_date", "kind", "value", "known_ts_utc"], kind="stable")
+    chosen = chosen.drop_duplicates(["symbol", "ex_date", "kind", "value"]).reset_index(drop=True)
+    wrong = chosen[~(chosen["value"] > 0) | ~chosen["kind"].isin([SPLIT, DIVIDEND])]
+    if len(wrong):
+        first = wrong.iloc[0]
+        where = f"{first['symbol']}, ex-date {first['ex_date']:%Y-%m-%d}"
+        raise ValueError(f"{where}: a {first['kind']} of {first['value']} cannot be applied")
+    return chosen
+
+
+def adjustments(
+    bars: pd.DataFrame, actions: pd.DataFrame | None, *, basis: PriceBasis, as_of: datetime
+) -> tuple[list[AppliedAction], list[UnadjustedDividend]]:
+    """What `adjust_bars` applies to `bars`, and the dividends that it cannot apply.
+
+    Parameters
+    ----------
+    bars : DataFrame with BAR_COLUMNS, any order
+    actions, as_of
+        See `known_actions`.
+    basis : PriceBasis
+        RAW: splits and dividends are applied. SPLIT_ADJUSTED: dividends alone, stated per share of the adjusted
+        prices. FULLY_ADJUSTED: nothing.
+
+    Notes
+    -----
+    A dividend D of an ex-date multiplies earlier prices by 1 − D/C, C the last close before the ex-date, per share
+    after a split of the same ex-date. It stays unadjusted where D ≥ C.
+
+    References
+    ----------
+    CRSP, *Data Definitions*, "factor to adjust prices".
+    """
+    if basis is PriceBasis.FULLY_ADJUSTED:
+        return [], []
+    chosen = known_actions(actions, as_of=as_of)
+    if basis is PriceBasis.SPLIT_ADJUSTED:
+        chosen = chosen[chosen["kind"] == DIVIDEND]
+    applied: list[AppliedAction] = []
+    unadjusted: list[UnadjustedDividend] = []
+    if chosen.empty:
+        return applied, unadjusted
+    for symbol, of_symbol in chosen.groupby("symbol", sort=True):
+        mine = bars.loc[bars["symbol"].to_numpy() == symbol, ["ts_utc", "close"]]
+        ts_ns = _ns(mine["ts_utc"])
+        order = np.argsort(ts_ns, kind="stable")
+        ts_ns, close = ts_ns[order], mine["close"].to_numpy()[order]
+        for ex_date, same_day in of_symbol.groupby("ex_date", sort=True):
+            day = pd.Timestamp(str(ex_date))
+            starts_ns = int(day.tz_localize(MARKET_TIMEZONE).as_unit("ns").value)
+            before = int(np.searchsorted(ts_ns, starts_ns))
+            if before == 0:
+                continue
+            is_split = (same_day["kind"] == SPLIT).to_numpy()
+            ratio = float(same_day["value"].to_numpy()[is_split].prod())
+            paid = float(same_day["value"].to_numpy()[~is_split].sum())
+            previous = float(close[before - 1]) / ratio
+            if paid >= previous:
+                reason = f"the dividend of {paid:g} is not below the previous close of {previous:g}"
+                unadjusted.append(UnadjustedDividend(str(symbol), day.date(), starts_ns, reason))
+                paid = 0.0
+            if ratio != 1.0 or paid > 0.0:
+                factor = (1.0 - paid / previous) / ratio
+                applied.append(AppliedAction(str(symbol), day.date(), starts_ns, factor, ratio))
+    return applied, unadjusted
+
+
+def adjust_bars(
+    bars: pd.DataFrame, actions: pd.DataFrame | None, *, basis: PriceBasis, as_of: datetime
+) -> pd.DataFrame:
+    """Bars whose prices are comparable over time, adjusted for the actions known at `as_of`.
+
+    Parameters
+    ----------
+    bars : DataFrame with BAR_COLUMNS, any order
+        Prices on `basis`; NaN stays NaN.
+    actions : DataFrame with ACTION_COLUMNS, or None
+        Applied only with `known_ts_utc` ≤ `as_of` and an ex-date not after the newest session open at `as_of`.
+    basis : PriceBasis
+        Which actions the prices already contain; see `adjustments`.
+    as_of : datetime, aware
+
+    Returns
+    -------
+    DataFrame with BAR_COLUMNS, sorted by symbol and time; a new frame. The prices of the newest session are as
+    given; earlier ones are scaled. Volumes are scaled by splits and rounded to whole shares.
+
+    Raises
+    ------
+    ValueError
+        See `known_actions`.
+    """
+    applied, _ = adjustments(bars, actions, basis=basis, as_of=as_of)
+    result = sorted_bars(bars)
+    return scale_bars(result, applied) if applied else result
+
+
+def scale_bars(bars: pd.DataFrame, applied: Sequence[AppliedAction]) -> pd.DataFrame:
+    """Bars, sorted by symbol and time, multiplied by the factors of `applied`; a new frame."""
+    ts_ns = _ns(bars["ts_utc"])
+    symbols = bars["symbol"].to_numpy()
+    price_factor, volume_factor = np.ones(len(bars)), np.ones(len(bars))
+    for action in applied:
+        first = int(np.searchsorted(symbols, action.symbol, side="left"))
+        last = int(np.searchsorted(symbols, action.symbol, side="right"))
+        end = first + int(np.searchsorted(ts_ns[first:last], action.starts_ns))
+        price_factor[first:end] *= action.price_factor
+        volume_factor[first:end] *= action.volume_factor
+    prices = {name: bars[name].to_numpy() * price_factor for name in ("open", "high", "low", "close")}
+    volume = np.rint(bars["volume"].to_numpy() * volume_factor).astype(np.int64)
+    return bars.assign(**prices, volume=volume)
+
+
+def sorted_bars(bars: pd.DataFrame) -> pd.DataFrame:
+    """`bars` with BAR_COLUMNS in order, sorted by symbol and time, index from 0; a new frame."""
+    result = bars[list(BAR_COLUMNS)]
+    codes, _ = pd.factorize(result["symbol"], sort=True)
+    ts_ns = _ns(result["ts_utc"])
+    step = np.diff(codes)
+    if bool(np.all((step > 0) | ((step == 0) & (np.diff(ts_ns) >= 0)))):
+        return result.reset_index(drop=True)
+    return result.iloc[np.lexsort((ts_ns, codes))].reset_index(drop=True)
+
+
+def _ns(stamps: pd.Series) -> np.ndarray:
+    return pd.DatetimeIndex(stamps).as_unit("ns").asi8
+
+
+def _utc_ns(moment: datetime) -> int:
+    if moment.tzinfo is None:
+        raise ValueError(f"as_of {moment} has no time zone")
+    return int(pd.Timestamp(moment).as_unit("ns").value)
