@@ -1,0 +1,579 @@
+"""The trading rule, one bar at a time, and the backtest that is nothing but a loop over it.
+
+`at_close` and `after_fill` are the one place where the rule lives: live signals call them bar by bar, `backtest` calls
+them for a whole window. What does not belong here: how a backtest becomes a score (`scores`), how a Sharpe ratio is
+judged (`sharpe`), and where orders go.
+
+Definitions that the code follows, with d_t = s_t − μ and z_t = d_t / σ of ONE parameter set:
+
+* enter when |z_t| ≥ entry_z and |d_t| ≤ m·band_t, band_t = σ·√(h_{t+1}/h̄); long the spread below μ, short above;
+* exit when the spread is back within exit_z of μ, or has jumped past it to the other side;
+* stop when the spread is further than m·band_t from μ on the side of the entry;
+* time stop when the position is `max_half_lives` half-lives old;
+* after a stop or a time stop no entry before |z_t| ≤ exit_z was seen.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import pandas as pd
+from numba import njit
+from pydantic import model_validator
+
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.window import PriceWindow
+from pairs_platform.core.rules import Rules, rule
+from pairs_platform.core.screening.spread import SpreadParameters
+
+SESSIONS_PER_YEAR = 252.0
+DAYS_PER_YEAR = 365.0
+BASIS_POINT = 1e-4
+
+
+class CostRules(Rules):
+    """What trading costs: per leg and fill, and per night on the short leg."""
+
+    commission_bps: float = rule(0.5, unit="basis points", description="Commission per leg and fill.", ge=0, le=100)
+    half_spread_bps: float = rule(
+        1.0, unit="basis points", description="Half the quoted bid-ask spread, paid per leg and fill.", ge=0, le=500
+    )
+    slippage_bps: float = rule(
+        0.5, unit="basis points", description="Further adverse price move per leg and fill.", ge=0, le=500
+    )
+    borrow_bps_per_year: float = rule(
+        50.0,
+        unit="basis points per 365 days",
+        description="Fee for borrowing the short leg, charged by calendar night on its value.",
+        ge=0,
+        le=20_000,
+    )
+
+    @property
+    def fill_bps(self) -> float:
+        """Cost of one fill of one leg in basis points of the value traded."""
+        return self.commission_bps + self.half_spread_bps + self.slippage_bps
+
+    @property
+    def round_trip_bps(self) -> float:
+        """Cost of entering and leaving both legs, in basis points of the gross value at entry (prices unchanged)."""
+        return 2.0 * self.fill_bps
+
+
+class TradingRules(Rules):
+    """When a pair is entered and left."""
+
+    entry_z: float = rule(2.0, unit="standard deviations", description="Enter at this |z| or beyond.", gt=0, le=10)
+    exit_z: float = rule(0.5, unit="standard deviations", description="Exit at this |z| or nearer.", ge=0, le=5)
+    stop_multiple: float = rule(
+        4.0, unit="bands", description="Stop beyond this many GARCH-scaled bands from the mean.", gt=0, le=50
+    )
+    max_half_lives: float = rule(
+        3.0, unit="half-lives", description="Close a position that is this old (time stop).", gt=0, le=100
+    )
+    max_stale_bars: int = rule(
+        2, unit="bars", description="No decision when a leg's newest bar is older than this.", ge=0, le=100
+    )
+
+    @model_validator(mode="after")
+    def _exit_inside_entry(self) -> "TradingRules":
+        if self.exit_z >= self.entry_z:
+            raise ValueError(
+                f"exit_z {self.exit_z} must be below entry_z {self.entry_z}, or a position is left at once"
+            )
+        return self
+
+
+Limits = tuple[float, float, float, float]
+"""entry_z, exit_z, stop_multiple, age in bars of the time stop: the rule's numbers as its compiled form takes them."""
+
+
+def _limits(rules: TradingRules, max_hold: float) -> Limits:
+    return rules.entry_z, rules.exit_z, rules.stop_multiple, float(max_hold)
+
+
+class Action(IntEnum):
+    """What the rule asks for at a bar's close."""
+
+    HOLD = 0
+    ENTER_LONG = 1
+    ENTER_SHORT = 2
+    EXIT = 3
+    STOP = 4
+    TIME_STOP = 5
+
+
+@dataclass(frozen=True)
+class TradeState:
+    """Where a pair stands between two bars.
+
+    Attributes
+    ----------
+    position : int
+        +1 long the spread (long y, short β x), −1 short the spread, 0 flat.
+    bars_held : int
+        Closes seen since the entry was filled, the fill bar's own close included.
+    blocked : bool
+        True after a stop or time stop until |z| ≤ exit_z.
+    """
+
+    position: int = 0
+    bars_held: int = 0
+    blocked: bool = False
+
+
+@njit(cache=True)
+def _at_close(
+    position: int,
+    bars_held: int,
+    blocked: bool,
+    deviation: float,
+    z: float,
+    band: float,
+    may_enter: bool,
+    limits: Limits,
+) -> tuple[int, int, bool]:
+    """Age the state by one close and decide. Returns (action, bars_held, blocked)."""
+    entry_z, exit_z, stop_multiple, max_hold = limits
+    if position != 0:
+        bars_held += 1
+    if not (np.isfinite(z) and np.isfinite(band)):
+        return 0, bars_held, blocked
+    if position != 0:
+        if -position * z <= exit_z:
+            return 3, bars_held, blocked
+        if -position * deviation > stop_multiple * band:
+            return 4, bars_held, blocked
+        return (5 if bars_held >= max_hold else 0), bars_held, blocked
+    blocked = blocked and abs(z) > exit_z
+    if blocked or not may_enter or abs(z) < entry_z or abs(deviation) > stop_multiple * band:
+        return 0, bars_held, blocked
+    return (1 if deviation < 0 else 2), bars_held, blocked
+
+
+@njit(cache=True)
+def _after_fill(position: int, bars_held: int, blocked: bool, action: int) -> tuple[int, int, bool]:
+    """State once `action` was filled. Returns (position, bars_held, blocked)."""
+    if action == 1:
+        return 1, 0, False
+    if action == 2:
+        return -1, 0, False
+    if action >= 3:
+        return 0, 0, action != 3
+    return position, bars_held, blocked
+
+
+def at_close(
+    state: TradeState,
+    *,
+    spread: float,
+    mu: float,
+    sigma: float,
+    band: float,
+    max_hold: float,
+    rules: TradingRules,
+    may_enter: bool = True,
+) -> tuple[Action, TradeState]:
+    """Age `state` by one close and say what the rule asks for.
+
+    Parameters
+    ----------
+    state : TradeState
+        State after this bar's fill, if there was one.
+    spread : float
+        s_t at this close [ln units]; NaN where it is unknown or too old (then HOLD, and only the position's age moves).
+    mu, sigma : float
+        Mean and standard deviation of the parameter set [ln units].
+    band : float
+        band_t = σ·√(h_{t+1}/h̄) [ln units], from `stop_band`; known at this close.
+    max_hold : float
+        Age in bars at which the time stop acts, `max_half_lives` half-lives.
+    may_enter : bool
+        False where a model forbids an entry; exits and stops never ask a model.
+
+    Returns
+    -------
+    (Action, TradeState)
+        The state has NOT moved with the action: call `after_fill` when, and only when, the order is filled. An action
+        that is not filled lapses; the next close decides afresh.
+    """
+    deviation = spread - mu
+    action, bars_held, blocked = _at_close(
+        state.position,
+        state.bars_held,
+        state.blocked,
+        deviation,
+        deviation / sigma,
+        band,
+        may_enter,
+        _limits(rules, max_hold),
+    )
+    return Action(action), TradeState(state.position, bars_held, blocked)
+
+
+def after_fill(state: TradeState, action: Action) -> TradeState:
+    """State once `action` was filled for both legs."""
+    position, bars_held, blocked = _after_fill(state.position, state.bars_held, state.blocked, int(action))
+    return TradeState(position, bars_held, blocked)
+
+
+def stop_band(sigma: float, next_variance: np.ndarray | float, reference_variance: float) -> np.ndarray:
+    """band_t = σ·√(h_{t+1}/h̄) in ln units.
+
+    Parameters
+    ----------
+    sigma : float
+        σ of the spread's parameter set [ln units].
+    next_variance : ndarray or float
+        h_{t+1}, known at the close of t.
+    reference_variance : float
+        h̄, the mean of h over the estimation sample: it exists also where α₁ + β₁ ≥ 1 and stays moderate just below.
+    """
+    return sigma * np.sqrt(np.asarray(next_variance, dtype=np.float64) / reference_variance)
+
+
+def max_hold_bars(half_life_bars: float, rules: TradingRules) -> float:
+    """Age in bars at which the time stop acts: `max_half_lives` half-lives, at least one bar."""
+    return max(1.0, rules.max_half_lives * half_life_bars)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trade:
+    """One round trip. Returns are shares of the gross value at entry.
+
+    Attributes
+    ----------
+    side : int
+        +1 long the spread, −1 short.
+    entry_bar, exit_bar : int
+        Bars of the window in which the fills happened (the exit's at its open, or at the close for "window_end").
+    entry_ts_utc, exit_ts_utc : Timestamp
+        Starts of those bars.
+    exit_reason : str
+        "exit", "stop", "time_stop" or "window_end".
+    holding_bars : int
+        exit_bar − entry_bar for a fill at the open; one more for a close at the window's end.
+    gross_return, fill_cost, borrow_cost, net_return : float
+        net = gross − fill_cost − borrow_cost.
+    """
+
+    side: int
+    entry_bar: int
+    exit_bar: int
+    entry_ts_utc: pd.Timestamp
+    exit_ts_utc: pd.Timestamp
+    exit_reason: str
+    holding_bars: int
+    gross_return: float
+    fill_cost: float
+    borrow_cost: float
+    net_return: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BacktestReport:
+    """Outcome of one pair's backtest; returns are shares of the gross value at entry, added up, not compounded.
+
+    Attributes
+    ----------
+    bars : DataFrame, one row per bar from `first_bar`
+        ts_utc, spread, z, band, action (decided at this close), position (at this close), gross_return, fill_cost,
+        borrow_cost, closing_cost (only in the last row), net_return. Row t is a function of data up to t alone,
+        apart from `closing_cost`, which belongs to the window's end.
+    trades : tuple of Trade
+    net_return, gross_return, fill_cost, borrow_cost : float
+        Sums over the window; fill_cost holds the closing cost.
+    turnover : float
+        Value traded, both legs and both directions, in multiples of the gross value at entry.
+    max_drawdown : float
+        Largest fall of the cumulative net return from its running maximum (0 at the start), ≥ 0.
+    sharpe_ann : float or None
+        mean / standard deviation (ddof 1) of the per-bar net returns, flat bars included, times √bars_per_year; None
+        where the returns do not vary.
+    calmar : float or None
+        Annual net return over max_drawdown; None without a drawdown.
+    win_rate, mean_holding_bars : float or None
+        Over trades, by net return; None without a trade.
+    profit_factor : float or None
+        Net gains over net losses of trades; None without a losing trade.
+    break_even_cost_multiple : float or None
+        Factor on all costs at which the net return is zero: gross / costs; None without costs.
+    bars_per_year : float
+        252 × mean bars per session of the window.
+    """
+
+    bars: pd.DataFrame
+    trades: tuple[Trade, ...]
+    net_return: float
+    gross_return: float
+    fill_cost: float
+    borrow_cost: float
+    turnover: float
+    max_drawdown: float
+    sharpe_ann: float | None
+    calmar: float | None
+    win_rate: float | None
+    mean_holding_bars: float | None
+    profit_factor: float | None
+    break_even_cost_multiple: float | None
+    bars_per_year: float
+
+    @property
+    def n_entries(self) -> int:
+        """Number of entries that were filled."""
+        return len(self.trades)
+
+    @property
+    def net_returns(self) -> np.ndarray:
+        """Per-bar net returns, flat bars included, shape (bars,)."""
+        return self.bars["net_return"].to_numpy()
+
+
+@njit(cache=True)
+def _run(
+    deviation: np.ndarray,
+    z: np.ndarray,
+    band: np.ndarray,
+    may_enter: np.ndarray,
+    executable: np.ndarray,
+    fillable: np.ndarray,
+    limits: Limits,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Loop of `_at_close` and `_after_fill`. Returns (T,) each: action decided, action filled, position at close."""
+    n = len(z)
+    action, filled, held = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    position, bars_held, blocked = 0, 0, False
+    for t in range(n):
+        if t > 0 and executable[t - 1] and fillable[t]:
+            filled[t] = action[t - 1]
+            position, bars_held, blocked = _after_fill(position, bars_held, blocked, filled[t])
+        action[t], bars_held, blocked = _at_close(
+            position, bars_held, blocked, deviation[t], z[t], band[t], may_enter[t], limits
+        )
+        held[t] = position
+    return action, filled, held
+
+
+def _bars_since(seen: np.ndarray) -> np.ndarray:
+    """Bars since `seen` was last True, shape (T,); T + 1 before the first time."""
+    position = np.arange(len(seen))
+    newest = np.maximum.accumulate(np.where(seen, position, -1))
+    return np.where(newest >= 0, position - newest, len(seen) + 1)
+
+
+def backtest(
+    window: PriceWindow,
+    parameters: SpreadParameters,
+    *,
+    variance: np.ndarray,
+    reference_variance: float,
+    half_life_bars: float,
+    trading: TradingRules,
+    costs: CostRules,
+    first_bar: int = 0,
+    may_enter: np.ndarray | None = None,
+) -> BacktestReport:
+    """Trade one pair over `window` from `first_bar` on, flat at the start.
+
+    Decisions fall on the close of bar t and are filled at the open of t + 1 (its close where the source has no opens),
+    if both legs have that bar. A decision on a session's last bar is not executed; with daily bars, where every bar is
+    its session's last, it is filled at the next session's open instead. An unfilled decision lapses. The position is
+    ±1/(1+|β|) in y against ∓β/(1+|β|) in x by value at entry, and its shares do not change until the exit. A bar
+    without a price leaves the value unchanged; the next known one takes up the whole move. Over an unadjusted ex-date
+    the move from the last close to the open is left out, because the dividend paid or owed is not in the prices.
+
+    Parameters
+    ----------
+    window : PriceWindow
+        T bars.
+    parameters : SpreadParameters
+        One parameter set: α, β, μ, σ all from the same sample.
+    variance : ndarray, shape (T + 1,)
+        Conditional variance from `core.volatility.garch.conditional_variance`; variance[t] is known at the close of
+        t − 1.
+    reference_variance : float
+        h̄ of `stop_band`.
+    half_life_bars : float
+        Half-life for the time stop.
+    first_bar : int
+        First bar traded; earlier ones only show how old a leg's newest bar is.
+    may_enter : ndarray of bool, shape (T,), optional
+        Where a model allows an entry decided at that bar's close; everywhere if not given.
+
+    Raises
+    ------
+    ValueError
+        For a variance of another length, or a σ, h̄ or half-life that is not positive and finite.
+
+    References
+    ----------
+    Gatev, Goetzmann & Rouwenhorst (2006) for the band rule; the dynamic stop scales the band with GARCH variance.
+    """
+    for name, value in (
+        ("sigma", parameters.sigma),
+        ("reference_variance", reference_variance),
+        ("half_life_bars", half_life_bars),
+    ):
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(
+                f"backtest of {parameters.y} on {parameters.x}: {name} is {value}, must be positive and finite"
+            )
+    if len(variance) != window.n_bars + 1:
+        raise ValueError(
+            f"variance has {len(variance)} values, {window.n_bars + 1} are needed for {window.n_bars} bars"
+        )
+    legs = [window.column(parameters.y), window.column(parameters.x)]
+    part = slice(first_bar, window.n_bars)
+    log_close = window.log_close[:, legs]
+    spread = parameters.spread(log_close[:, 0], log_close[:, 1])[part]
+    observed = window.observed[:, legs]
+    stale = np.maximum(_bars_since(observed[:, 0]), _bars_since(observed[:, 1])) > trading.max_stale_bars
+    z = np.where(stale[part], np.nan, parameters.z(spread))
+    band = stop_band(parameters.sigma, variance[1:][part], reference_variance)
+    session = window.session[part].astype("datetime64[D]")
+    nights = np.diff(session, prepend=session[:1]).astype(np.int64)
+    executable = np.full(len(z), window.frequency is Frequency.ONE_DAY)
+    executable[:-1] |= nights[1:] == 0
+    entry_allowed = np.ones(window.n_bars, np.bool_) if may_enter is None else np.asarray(may_enter, np.bool_)
+    action, filled, held = _run(
+        spread - parameters.mu,
+        z,
+        band,
+        entry_allowed[part],
+        executable,
+        observed[part][:, 0] & observed[part][:, 1],
+        _limits(trading, max_hold_bars(half_life_bars, trading)),
+    )
+    ledger = _Ledger(
+        window.ts_utc[part],
+        first_bar,
+        log_close[part],
+        window.log_open[part][:, legs],
+        window.ex_action[part][:, legs],
+        nights,
+        costs,
+    )
+    entries = np.flatnonzero((filled == Action.ENTER_LONG) | (filled == Action.ENTER_SHORT))
+    exits = np.flatnonzero(filled >= Action.EXIT)
+    trades = tuple(
+        ledger.book(
+            1 if filled[entry] == Action.ENTER_LONG else -1,
+            parameters.beta,
+            int(entry),
+            int(exits[i]) if i < len(exits) else None,
+            _EXIT_REASONS[Action(filled[exits[i]])] if i < len(exits) else "window_end",
+        )
+        for i, entry in enumerate(entries)
+    )
+    bars = pd.DataFrame(
+        {
+            "ts_utc": window.ts_utc[part],
+            "spread": spread,
+            "z": z,
+            "band": band,
+            "action": action,
+            "position": held,
+            "gross_return": ledger.gross,
+            "fill_cost": ledger.fill_cost,
+            "borrow_cost": ledger.borrow_cost,
+            "closing_cost": ledger.closing_cost,
+            "net_return": ledger.gross - ledger.fill_cost - ledger.borrow_cost - ledger.closing_cost,
+        }
+    )
+    return _report(bars, trades, ledger.traded, SESSIONS_PER_YEAR * window.mean_bars_per_session)
+
+
+_EXIT_REASONS = {Action.EXIT: "exit", Action.STOP: "stop", Action.TIME_STOP: "time_stop"}
+
+
+class _Ledger:
+    """Money of a pair's trades, bar by bar; every amount is a share of the gross value at entry."""
+
+    def __init__(
+        self,
+        ts_utc: pd.DatetimeIndex,
+        first_bar: int,
+        log_close: np.ndarray,
+        log_open: np.ndarray,
+        ex_action: np.ndarray,
+        nights: np.ndarray,
+        costs: CostRules,
+    ) -> None:
+        n = len(ts_utc)
+        self._ts_utc, self._first_bar, self._nights, self._costs = ts_utc, first_bar, nights, costs
+        close = np.exp(log_close)
+        self._fill_price = np.where(np.isfinite(log_open), np.exp(log_open), close)
+        newest = np.maximum.accumulate(np.where(np.isfinite(close), np.arange(n)[:, None], 0), axis=0)
+        self._mark = np.take_along_axis(close, newest, axis=0)
+        before = np.vstack([self._mark[:1], self._mark[:-1]])
+        self._start = np.where(ex_action & np.isfinite(self._fill_price), self._fill_price, before)
+        self._before = before
+        self.gross, self.fill_cost, self.borrow_cost, self.closing_cost = (np.zeros(n) for _ in range(4))
+        self.traded = 0.0
+
+    def book(self, side: int, beta: float, entry: int, exit_: int | None, reason: str) -> Trade:
+        """Book one round trip that is filled at bars `entry` and `exit_` (None: closed at the window's end)."""
+        last = len(self.gross) - 1 if exit_ is None else exit_
+        rows = slice(entry, last + 1)
+        shares = side * np.array([1.0, -beta]) / (1.0 + abs(beta)) / self._fill_price[entry]
+        start, end = self._start[rows].copy(), self._mark[rows].copy()
+        start[0] = self._fill_price[entry]
+        if exit_ is not None:
+            end[-1] = self._fill_price[exit_]
+        gross = (end - start) @ shares
+        short = np.minimum(shares, 0.0)
+        nights = self._nights[rows].copy()
+        nights[0] = 0
+        borrow = -(self._before[rows] @ short) * nights * self._costs.borrow_bps_per_year * BASIS_POINT / DAYS_PER_YEAR
+        value_out = float(np.abs(shares) @ end[-1])
+        rate = self._costs.fill_bps * BASIS_POINT
+        self.gross[rows] += gross
+        self.borrow_cost[rows] += borrow
+        self.fill_cost[entry] += rate
+        (self.closing_cost if exit_ is None else self.fill_cost)[last] += rate * value_out
+        self.traded += 1.0 + value_out
+        fill_cost = rate * (1.0 + value_out)
+        gross_return, borrow_cost = float(gross.sum()), float(borrow.sum())
+        return Trade(
+            side=side,
+            entry_bar=self._first_bar + entry,
+            exit_bar=self._first_bar + last,
+            entry_ts_utc=self._ts_utc[entry],
+            exit_ts_utc=self._ts_utc[last],
+            exit_reason=reason,
+            holding_bars=last - entry + (1 if exit_ is None else 0),
+            gross_return=gross_return,
+            fill_cost=fill_cost,
+            borrow_cost=borrow_cost,
+            net_return=gross_return - fill_cost - borrow_cost,
+        )
+
+
+def _report(bars: pd.DataFrame, trades: tuple[Trade, ...], turnover: float, bars_per_year: float) -> BacktestReport:
+    net = bars["net_return"].to_numpy()
+    gross_return = float(bars["gross_return"].sum())
+    fill_cost = float(bars["fill_cost"].sum() + bars["closing_cost"].sum())
+    borrow_cost = float(bars["borrow_cost"].sum())
+    equity = np.concatenate([[0.0], np.cumsum(net)])
+    drawdown = float(np.max(np.maximum.accumulate(equity) - equity))
+    deviation = float(net.std(ddof=1)) if len(net) > 1 else 0.0
+    gains = sum(trade.net_return for trade in trades if trade.net_return > 0)
+    losses = -sum(trade.net_return for trade in trades if trade.net_return < 0)
+    costs = fill_cost + borrow_cost
+    return BacktestReport(
+        bars=bars,
+        trades=trades,
+        net_return=gross_return - costs,
+        gross_return=gross_return,
+        fill_cost=fill_cost,
+        borrow_cost=borrow_cost,
+        turnover=turnover,
+        max_drawdown=drawdown,
+        sharpe_ann=float(net.mean()) / deviation * float(np.sqrt(bars_per_year)) if deviation > 0 else None,
+        calmar=float(net.mean()) * bars_per_year / drawdown if drawdown > 0 else None,
+        win_rate=sum(trade.net_return > 0 for trade in trades) / len(trades) if trades else None,
+        mean_holding_bars=sum(trade.holding_bars for trade in trades) / len(trades) if trades else None,
+        profit_factor=gains / losses if losses > 0 else None,
+        break_even_cost_multiple=gross_return / costs if costs > 0 else None,
+        bars_per_year=bars_per_year,
+    )
