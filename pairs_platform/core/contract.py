@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 import pandera.pandas as pa
 
+_SHOWN = 5
+
 
 class ContractViolation(ValueError):
     """A frame that does not satisfy its table's contract; nothing of it is stored."""
@@ -24,27 +26,71 @@ class Contract:
     version : int
         Raised with every change of columns or meaning; readers refuse another version.
     schema : pandera.DataFrameSchema
-        Column types, nullability, value checks, uniqueness; strict about unknown columns.
+        Column types, nullability, value checks, uniqueness; strict about unknown columns, without coercion. A `str`
+        column holds text, an `object` column holds lists of float64.
+    asset : str
+        Key of the asset that writes the table; empty where it has the table's name.
     """
 
     table: str
     version: int
     schema: pa.DataFrameSchema
+    asset: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.schema.strict or self.schema.coerce:
+            raise ValueError(f"{self.table}: the schema of a contract is strict and does not coerce")
+
+    @property
+    def written_by(self) -> str:
+        """Key of the asset that writes the table."""
+        return self.asset or self.table
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, in the contract's order."""
+        return tuple(self.schema.columns)
+
+    def empty(self) -> pd.DataFrame:
+        """A frame without rows that satisfies the column types: the valid form of "nothing found"."""
+        return pd.DataFrame({name: pd.Series(dtype=self.dtype(name)) for name in self.columns})
+
+    def dtype(self, column: str) -> str:
+        """Type of a column in a frame, as pandas names it; text is ``"object"``."""
+        name = str(self.schema.columns[column].dtype)
+        return "object" if name == "str" else name
 
     def violations(self, frame: pd.DataFrame) -> list[str]:
-        """Every way in which `frame` breaks the contract, in words; empty when it holds."""
+        """Every way in which `frame` breaks the contract, in words; empty when it holds. The index takes no part."""
         try:
-            self.schema.validate(frame, lazy=True)
+            self.schema.validate(frame.reset_index(drop=True), lazy=True)
         except pa.errors.SchemaErrors as error:
             cases = error.failure_cases.astype(object)
-            return [f"{row.column or self.table}: {row.check} (value {row.failure_case!r}, row {row.index})"
-                    for row in cases.rename(columns={"index": "index_"}).rename(columns={"index_": "index"}).itertuples(index=False)]
-        return []
+        else:
+            return []
+        # A check of whole rows is reported once per cell of the row: name the rows, not the cells.
+        of_rows = (cases["schema_context"] == "DataFrameSchema") & cases["index"].notna()
+        cases["column"] = cases["column"].where(~of_rows, None)
+        cases = cases[~of_rows | ~cases.duplicated(["check", "index"])]
+        return [
+            _in_words(column, check, group)
+            for (column, check), group in cases.groupby(["column", "check"], sort=False, dropna=False)
+        ]
 
     def require(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return `frame`, or raise `ContractViolation` that lists the first violations."""
         found = self.violations(frame)
         if found:
-            more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-            raise ContractViolation(f"{self.table} v{self.version}: {'; '.join(found[:5])}{more}")
+            more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+            raise ContractViolation(f"{self.table} v{self.version}: {'; '.join(found[:_SHOWN])}{more}")
         return frame
+
+
+def _in_words(column: str | None, check: str, cases: pd.DataFrame) -> str:
+    row, value = cases["index"].iloc[0], cases["failure_case"].iloc[0]
+    if pd.isna(row):
+        return f"{check} (found {value})" if pd.isna(column) else f"{column}: {check} (found {value})"
+    rows = "1 row" if len(cases) == 1 else f"{len(cases)} rows"
+    if pd.isna(column):
+        return f"{check}: fails on {rows}, first on row {row}"
+    return f"{column}: {check} fails on {rows}, first on row {row} with {value!r}"

@@ -1,0 +1,349 @@
+"""Partitions and documents: one file per session and sector, replaced as a whole, read many at a time.
+
+`<root>/<table>/sector=<slug>/<YYYY-MM-DD>.parquet`. A frame is held against its contract before anything is published.
+What does not belong here: what the tables mean (`core/<stage>/contracts.py`) and SQL over them (`lake.sql`).
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pairs_platform.core.contract import Contract
+from pairs_platform.core.prices.calendar import require_session
+from pairs_platform.lake.atomic import replace_file, while_locked
+
+_SLUG = re.compile(r"[a-z][a-z0-9_]*")
+_PARTITION_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.parquet")
+_METADATA_KEY = b"pairs_platform"
+_READ_THREADS = 8
+
+
+@dataclass(frozen=True, order=True)
+class PartitionKey:
+    """One session of one sector; prints as Dagster's multi-partition key, ``2024-01-03|technology``.
+
+    Raises
+    ------
+    CalendarError
+        `session` is not a session of the exchange.
+    ValueError
+        `sector` is not a slug (lower-case letters, digits, underscores).
+    """
+
+    session: date
+    sector: str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.session, datetime):
+            raise ValueError(f"the session of a partition is a date, not the moment {self.session}")
+        require_session(self.session)
+        if not _SLUG.fullmatch(self.sector):
+            raise ValueError(f"{self.sector!r} is not a sector slug: lower-case letters, digits and underscores")
+
+    def __str__(self) -> str:
+        return f"{self.session}|{self.sector}"
+
+
+class PartitionMissing(LookupError):
+    """Partitions that nobody has stored yet, with the command that makes them.
+
+    Attributes
+    ----------
+    table : str
+    keys : tuple of PartitionKey
+    """
+
+    def __init__(self, table: str, keys: Sequence[PartitionKey], *, asset: str) -> None:
+        self.table = table
+        self.keys = tuple(keys)
+        shown = ", ".join(str(key) for key in keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+        super().__init__(f"{table} has no partition {shown}; make it with\n  {materialize_command(asset, keys[0])}")
+
+
+class VersionMismatch(ValueError):
+    """A partition written under another version of its contract, with the command that writes it again."""
+
+    def __init__(self, contract: Contract, key: PartitionKey, found: int | None) -> None:
+        written = "without a contract" if found is None else f"under version {found} of its contract"
+        super().__init__(
+            f"{contract.table} {key} was written {written}, version {contract.version} is needed; write it again with\n"
+            f"  {materialize_command(contract.written_by, key)}"
+        )
+
+
+class PartitionUnreadable(OSError):
+    """A partition whose file is damaged, with the command that writes it again."""
+
+    def __init__(self, path: Path, reason: str, *, asset: str, key: PartitionKey) -> None:
+        super().__init__(f"{path} cannot be read ({reason}); write it again with\n  {materialize_command(asset, key)}")
+
+
+def materialize_command(asset: str, key: PartitionKey) -> str:
+    """The command that makes partition `key` of `asset`, as typed in a terminal."""
+    return f'dagster asset materialize -m pairs_platform.definitions --select {asset} --partition "{key}"'
+
+
+class Lake:
+    """The Parquet store below one folder; safe for many processes that read and write at once.
+
+    Parameters
+    ----------
+    root : Path
+        Made by the first write.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def write(self, contract: Contract, key: PartitionKey, frame: pd.DataFrame, metadata: dict[str, Any]) -> Path:
+        """Replace partition `key` as a whole by `frame`, or leave the previous one untouched.
+
+        Parameters
+        ----------
+        contract : Contract
+        key : PartitionKey
+        frame : DataFrame
+            Without a row it is a valid partition. The index is not stored.
+        metadata : dict
+            Facts about this partition that a JSON document can hold; stored inside the file, see `metadata`.
+
+        Returns
+        -------
+        Path of the partition's file.
+
+        Raises
+        ------
+        ContractViolation
+            Nothing was written.
+        OSError
+            The disk is full or not writable; the previous partition is whole.
+        """
+        contract.require(frame)
+        facts = {
+            "table": contract.table,
+            "contract_version": contract.version,
+            "session": key.session.isoformat(),
+            "sector": key.sector,
+            "metadata": metadata,
+        }
+        table = to_arrow(contract, frame)
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), _METADATA_KEY: _to_json(facts)})
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table, buffer, compression="zstd")
+        path = self.path(contract.table, key)
+        replace_file(path, buffer.getvalue().to_pybytes())
+        return path
+
+    def read(self, contract: Contract, key: PartitionKey, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The frame of partition `key`; see `read_many`."""
+        return self.read_many(contract, [key], columns)
+
+    def read_many(
+        self,
+        contract: Contract,
+        keys: Sequence[PartitionKey],
+        columns: Sequence[str] | None = None,
+        *,
+        with_session: bool = False,
+    ) -> pd.DataFrame:
+        """The frames of many partitions, one below the other in the order of `keys`.
+
+        Parameters
+        ----------
+        contract : Contract
+        keys : sequence of PartitionKey
+            Files are opened by name: the time does not grow with what else the lake holds. Without a key the frame
+            is empty.
+        columns : sequence of str, optional
+            A choice of the contract's columns.
+        with_session : bool
+            Whether each row carries its partition's session (datetime64[ns], midnight) in a column `session`, for a
+            table that has none.
+
+        Raises
+        ------
+        PartitionMissing
+            Naming every key that is not stored.
+        VersionMismatch
+            A partition was written under another version of the contract.
+        PartitionUnreadable
+            A file is damaged.
+        """
+        chosen = list(contract.columns) if columns is None else list(columns)
+        unknown = [name for name in chosen if name not in contract.columns]
+        if unknown:
+            raise KeyError(f"{contract.table} has no column {', '.join(unknown)}; it has {', '.join(contract.columns)}")
+        if not keys:
+            tables = [to_arrow(contract, contract.empty()).select(chosen)]
+        else:
+            found = self._each(keys, lambda key: self._read_table(contract, key, chosen))
+            missing = [key for key, table in zip(keys, found, strict=True) if table is None]
+            if missing:
+                raise PartitionMissing(contract.table, missing, asset=contract.written_by)
+            tables = [table for table in found if table is not None]
+        frame = pa.concat_tables(tables).to_pandas()
+        if with_session and "session" not in contract.columns:
+            days = np.array([key.session for key in keys], dtype="datetime64[ns]")
+            frame["session"] = np.repeat(days, [table.num_rows for table in tables] if keys else [])
+        return frame
+
+    def metadata(self, contract: Contract, key: PartitionKey) -> dict[str, Any]:
+        """The facts that the writer of partition `key` stored with it.
+
+        Raises
+        ------
+        PartitionMissing, VersionMismatch, PartitionUnreadable
+            As `read_many`.
+        """
+        facts = self._open(contract, key, _facts)
+        if facts is None:
+            raise PartitionMissing(contract.table, [key], asset=contract.written_by)
+        _require_version(contract, key, facts)
+        return dict(facts["metadata"])
+
+    def exists(self, table: str, key: PartitionKey) -> bool:
+        """Whether partition `key` of `table` is stored."""
+        return self.path(table, key).is_file()
+
+    def sessions(self, table: str, sector: str) -> list[date]:
+        """The stored sessions of a sector, ascending; empty where nothing is stored."""
+        folder = self.root / table / f"sector={sector}"
+        if not folder.is_dir():
+            return []
+        names = (_PARTITION_FILE.fullmatch(path.name) for path in folder.iterdir())
+        return sorted(date.fromisoformat(name[1]) for name in names if name)
+
+    def path(self, table: str, key: PartitionKey) -> Path:
+        """Where partition `key` of `table` is, or would be."""
+        return self._stem(table, key).with_suffix(".parquet")
+
+    def write_document(self, name: str, key: PartitionKey, document: dict[str, Any]) -> Path:
+        """Replace the JSON document `name` of partition `key` as a whole; `read_document` gives it back."""
+        path = self.document_path(name, key)
+        replace_file(path, _to_json(document, indent=2) + b"\n")
+        return path
+
+    def read_document(self, name: str, key: PartitionKey) -> dict[str, Any]:
+        """The JSON document `name` of partition `key`.
+
+        Raises
+        ------
+        PartitionMissing
+            It is not stored.
+        PartitionUnreadable
+            The file is damaged.
+        """
+        path = self.document_path(name, key)
+        try:
+            content = while_locked(path.read_bytes)
+        except FileNotFoundError:
+            raise PartitionMissing(name, [key], asset=name) from None
+        try:
+            return dict(json.loads(content))
+        except ValueError as error:
+            raise PartitionUnreadable(path, str(error), asset=name, key=key) from error
+
+    def document_path(self, name: str, key: PartitionKey) -> Path:
+        """Where the document `name` of partition `key` is, or would be."""
+        return self._stem(name, key).with_suffix(".json")
+
+    def _stem(self, name: str, key: PartitionKey) -> Path:
+        if not _SLUG.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a table: lower-case letters, digits and underscores")
+        return self.root / name / f"sector={key.sector}" / key.session.isoformat()
+
+    def _each(
+        self, keys: Sequence[PartitionKey], read: Callable[[PartitionKey], pa.Table | None]
+    ) -> list[pa.Table | None]:
+        if len(keys) == 1:
+            return [read(keys[0])]
+        with ThreadPoolExecutor(max_workers=min(_READ_THREADS, len(keys))) as pool:
+            return list(pool.map(read, keys))
+
+    def _read_table(self, contract: Contract, key: PartitionKey, columns: list[str]) -> pa.Table | None:
+        def read(file: pq.ParquetFile) -> pa.Table:
+            _require_version(contract, key, _facts(file))
+            return file.read(columns=columns, use_threads=False).select(columns)
+
+        return self._open(contract, key, read)
+
+    def _open(self, contract: Contract, key: PartitionKey, read: Callable[[pq.ParquetFile], Any]) -> Any:
+        """`read` applied to the partition's file; None where there is none."""
+        path = self.path(contract.table, key)
+
+        def opened() -> Any:
+            with pq.ParquetFile(path) as file:
+                return read(file)
+
+        try:
+            return while_locked(opened)
+        except FileNotFoundError:
+            return None
+        except pa.ArrowInvalid as error:
+            raise PartitionUnreadable(path, str(error), asset=contract.written_by, key=key) from error
+
+
+def to_arrow(contract: Contract, frame: pd.DataFrame) -> pa.Table:
+    """`frame` with the Arrow types that follow from the contract alone, so that empty and full partitions agree."""
+    fields = [(name, _arrow_type(contract.dtype(name), contract, name)) for name in contract.columns]
+    return pa.Table.from_pandas(frame[list(contract.columns)], schema=pa.schema(fields), preserve_index=False)
+
+
+def contract_version(path: Path) -> int | None:
+    """Version of the contract under which the Parquet file at `path` was written; None for a foreign file."""
+    with pq.ParquetFile(path) as file:
+        version = _facts(file).get("contract_version")
+    return None if version is None else int(version)
+
+
+def _arrow_type(dtype: str, contract: Contract, column: str) -> pa.DataType:
+    if dtype == "object":
+        is_text = str(contract.schema.columns[column].dtype) == "str"
+        return pa.string() if is_text else pa.list_(pa.float64())
+    return pa.array(pd.Series(dtype=dtype), from_pandas=True).type
+
+
+def _facts(file: pq.ParquetFile) -> dict[str, Any]:
+    content = (file.schema_arrow.metadata or {}).get(_METADATA_KEY)
+    return {} if content is None else dict(json.loads(content))
+
+
+def _require_version(contract: Contract, key: PartitionKey, facts: dict[str, Any]) -> None:
+    found = facts.get("contract_version")
+    if found != contract.version or facts.get("table") != contract.table:
+        raise VersionMismatch(contract, key, found)
+
+
+def _to_json(document: dict[str, Any], indent: int | None = None) -> bytes:
+    text = json.dumps(
+        document, default=_plain, allow_nan=False, sort_keys=indent is None, indent=indent, ensure_ascii=False
+    )
+    return text.encode()
+
+
+def _plain(value: Any) -> Any:
+    """JSON form of the values that appear in metadata: NumPy scalars and arrays, dates, moments."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} cannot be stored in a JSON document")
+
+
+def keys_of(sessions: Iterable[date], sector: str) -> list[PartitionKey]:
+    """The keys of a sector's `sessions`, in order."""
+    return [PartitionKey(session, sector) for session in sessions]
