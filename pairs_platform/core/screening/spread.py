@@ -6,6 +6,7 @@ What does not belong here: choosing α and β's direction (`cointegration`) or m
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 SPREAD_DEFINITION = "log-engle-granger-1"
 """Version of the formula; stored wherever a spread is stored, compared wherever one is read."""
@@ -77,5 +78,44 @@ def estimate_spread(y: str, x: str, log_y: np.ndarray, log_x: np.ndarray) -> Spr
     beta = float(centred @ (a - a.mean())) / variance
     alpha = float(a.mean() - beta * b.mean())
     residual = a - alpha - beta * b
-    return SpreadParameters(y=y, x=x, alpha=alpha, beta=beta, mu=float(residual.mean()),
-                            sigma=float(residual.std(ddof=1)), n_bars=len(a))
+    return SpreadParameters(
+        y=y, x=x, alpha=alpha, beta=beta, mu=float(residual.mean()), sigma=float(residual.std(ddof=1)), n_bars=len(a)
+    )
+
+
+def pair_table(symbols: tuple[str, ...]) -> pd.DataFrame:
+    """All pairs of `symbols` (sorted), rows in the order of `pair_rows`: columns pair, symbol_1, symbol_2."""
+    first, second = pair_rows(len(symbols))
+    names = np.asarray(symbols, dtype=object)
+    pairs = [f"{symbols[i]}_{symbols[j]}" for i, j in zip(first, second, strict=True)]
+    return pd.DataFrame({"pair": pd.Series(pairs, dtype=object), "symbol_1": names[first], "symbol_2": names[second]})
+
+
+def pair_rows(n_symbols: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of both symbols of every pair, (0, 1), (0, 2), …: the order in which tables of pairs are written."""
+    return np.triu_indices(n_symbols, 1)
+
+
+HALF_LIFE_STATUSES = ("ok", "phi_not_positive", "phi_not_below_one", "phi_unknown")
+
+
+def half_life_bars(phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Half-life −ln 2 / ln φ of AR(1) deviations, in bars.
+
+    Parameters
+    ----------
+    phi : ndarray
+        AR(1) coefficients; NaN where none could be estimated.
+
+    Returns
+    -------
+    bars : ndarray of float64
+        NaN where the status is not ``"ok"``.
+    status : ndarray of str
+        One of `HALF_LIFE_STATUSES`.
+    """
+    phi = np.asarray(phi, dtype=np.float64)
+    conditions = [phi <= 0.0, phi >= 1.0, np.isnan(phi)]
+    status = np.select(conditions, HALF_LIFE_STATUSES[1:], default=HALF_LIFE_STATUSES[0]).astype(object)
+    inside = (phi > 0.0) & (phi < 1.0)
+    return np.where(inside, -np.log(2.0) / np.log(np.where(inside, phi, 0.5)), np.nan), status

@@ -1,0 +1,216 @@
+"""The cointegration screen: one row for each pair of the window, with its figures and why it passed or not.
+
+What does not belong here: the test itself (`engle_granger`, `kernels`), correlation (`correlation`), models of the
+spread (`core.volatility`).
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pairs_platform.core.prices.window import PriceWindow
+from pairs_platform.core.rules import Rules, rule
+from pairs_platform.core.screening import kernels
+from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
+from pairs_platform.core.screening.calibration import calibrated_p
+from pairs_platform.core.screening.engle_granger import (
+    TEST_STATUSES,
+    EngleGranger,
+    PairTests,
+    engle_granger,
+    mackinnon_p,
+    run_tests,
+)
+from pairs_platform.core.screening.spread import half_life_bars, pair_rows, pair_table
+
+__all__ = ["CointegrationRules", "EngleGranger", "engle_granger", "mackinnon_p", "pair_status", "screen_pairs"]
+
+JOHANSEN_TRACE_CRIT_95 = 15.4943
+"""5 % critical value of the trace statistic, two series, no cointegration, constant (statsmodels' `c_sjt(2, 0)`)."""
+
+STATUSES = (*TEST_STATUSES.values(), "beta_not_positive", "beta_out_of_range")
+
+
+class CointegrationRules(Rules):
+    """When two symbols are cointegrated enough for their pair to go on."""
+
+    gate: float = rule(
+        0.05, unit="1", description="A pair goes on when its calibrated p is below this.", gt=0.0, lt=1.0
+    )
+    min_beta: float = rule(0.1, unit="1", description="Smallest hedge ratio that is traded.", gt=0.0)
+    max_beta: float = rule(10.0, unit="1", description="Largest hedge ratio that is traded.", gt=0.0)
+    min_bars: int = rule(
+        126,
+        unit="bars",
+        description="Common bars that a pair needs to be tested; calibrated p-values are too small below 126.",
+        ge=60,
+    )
+    min_amplitude_multiple: float = rule(
+        2.0,
+        unit="round-trip costs",
+        description="Expected move from entry to exit that a selected pair needs, as a multiple of that cost.",
+        ge=0.0,
+    )
+    bootstrap_draws: int = rule(
+        499, unit="draws", description="Wild bootstrap draws for a pair past both gates.", ge=99
+    )
+    bootstrap_seed: int = rule(20_240_103, unit="1", description="Seed of the wild bootstrap.", ge=0)
+
+
+def screen_pairs(
+    window: PriceWindow,
+    *,
+    rules: CointegrationRules,
+    entry_z: float,
+    exit_z: float,
+    round_trip_cost_bps: float,
+    correlated: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Test every pair of the window in both directions and describe its spread.
+
+    Parameters
+    ----------
+    window : PriceWindow
+        T bars, n symbols; everything in it, and so every figure returned, is known at the close of its last bar.
+    rules : CointegrationRules
+    entry_z, exit_z : float
+        Standardised spread at entry and at exit, for the expected move.
+    round_trip_cost_bps : float
+        Cost of opening and closing a pair, in basis points of its gross value (both legs together).
+    correlated : ndarray of bool, shape (n(n−1)/2,), optional
+        Whether each pair is past the correlation gate, in the order of `pair_rows`; decides with the p gate who gets a
+        wild-bootstrap p. Every pair where it is not given.
+
+    Returns
+    -------
+    DataFrame
+        One row for each pair in the order of `pair_rows`; columns of `contracts.COINTEGRATED_PAIRS`. Suffix 12:
+        symbol_1 regressed on symbol_2; 21: the reverse; y, x, alpha, beta, t_stat, lag and p_value are the better
+        direction's. A pair that cannot be tested has its status, a reason, and NaN (None) everywhere else. `q_value`
+        is Benjamini-Hochberg's over `p_cal` of all tested pairs.
+
+    Notes
+    -----
+    NaN policy: a pair with a gap is tested on the bars that both legs have. φ uses only consecutive bars and leaves
+    out bars in ``ex_action``.
+    """
+    prices = np.ascontiguousarray(window.log_close.T)
+    first, second = pair_rows(len(window.symbols))
+    tests = run_tests(prices, first, second, min_bars=rules.min_bars)
+    better = tests.better
+    rows = np.arange(len(first))
+    tested = tests.outcome == kernels.TESTED
+
+    frame = pair_table(window.symbols)
+    symbols = np.asarray(window.symbols, dtype=object)
+    frame["y"], frame["x"] = symbols[np.where(better == 0, [first, second], [second, first])]
+    frame.loc[~tested, ["y", "x"]] = None
+    frame["status"] = pair_status(tests, rules)
+    frame["n_bars"] = tests.n_bars
+    frame["alpha"] = tests.alpha[rows, better]
+    frame["beta"] = tests.beta[rows, better]
+    for name, values in _describe(window, prices, first, second, tests).items():
+        frame[name] = values
+    lag = np.where(tests.lag < 0, np.nan, tests.lag)
+    frame["t_stat"], frame["lag"] = tests.t_stat[rows, better], lag[rows, better]
+    frame["p_value"] = tests.p_value[rows, better]
+    for column, suffix in enumerate(("12", "21")):
+        frame[f"t_stat_{suffix}"], frame[f"lag_{suffix}"] = tests.t_stat[:, column], lag[:, column]
+        frame[f"p_value_{suffix}"] = tests.p_value[:, column]
+    frame["p_cal"] = calibrated_p(frame["p_value"].to_numpy(), tests.n_bars)
+    frame["q_value"] = benjamini_hochberg(frame["p_cal"].to_numpy())
+    frame["half_life_bars"], frame["half_life_status"] = half_life_bars(frame["phi"].to_numpy())
+    frame["half_life_days"] = frame["half_life_bars"] / window.mean_bars_per_session
+    frame["johansen_trace_crit_95"] = JOHANSEN_TRACE_CRIT_95
+    frame["expected_move_bps"] = 1e4 * (entry_z - exit_z) * frame["sigma"] / (1.0 + frame["beta"].abs())
+    frame["round_trip_cost_bps"] = float(round_trip_cost_bps)
+    frame["passes_amplitude"] = frame["expected_move_bps"] >= rules.min_amplitude_multiple * round_trip_cost_bps
+    frame["passes_cointegration"] = (frame["status"] == "ok") & (frame["p_cal"] < rules.gate)
+    finalist = frame["passes_cointegration"].to_numpy() & (True if correlated is None else np.asarray(correlated, bool))
+    frame["wild_bootstrap_p"] = np.nan
+    frame.loc[finalist, "wild_bootstrap_p"] = [
+        wild_bootstrap_p(window, one, other, n_draws=rules.bootstrap_draws, seed=rules.bootstrap_seed)
+        for one, other in zip(symbols[first[finalist]], symbols[second[finalist]], strict=True)
+    ]
+    frame["reason"] = [None if row.status == "ok" else _reason(row, window, rules) for row in frame.itertuples()]
+    return frame[list(SCREEN_COLUMNS)]
+
+
+SCREEN_COLUMNS = (
+    *("pair", "symbol_1", "symbol_2", "y", "x", "status", "reason", "n_bars", "alpha", "beta", "mu", "sigma"),
+    *("t_stat", "lag", "p_value", "t_stat_12", "lag_12", "p_value_12", "t_stat_21", "lag_21", "p_value_21"),
+    *("p_cal", "q_value", "phi", "half_life_bars", "half_life_days", "half_life_status"),
+    *("beta_first_half", "beta_second_half", "johansen_trace", "johansen_trace_crit_95"),
+    *("expected_move_bps", "round_trip_cost_bps", "passes_amplitude", "wild_bootstrap_p", "passes_cointegration"),
+)
+
+
+def pair_status(tests: PairTests, rules: CointegrationRules) -> np.ndarray:
+    """Status of each pair, shape (k,), one of `STATUSES`: the test's own, else what is wrong with the better β."""
+    beta = tests.beta[np.arange(len(tests.better)), tests.better]
+    named = np.array([TEST_STATUSES[code] for code in range(len(TEST_STATUSES))], dtype=object)[tests.outcome]
+    wrong = np.where(beta <= 0.0, "beta_not_positive", "beta_out_of_range").astype(object)
+    fine = (tests.outcome != kernels.TESTED) | ((beta >= rules.min_beta) & (beta <= rules.max_beta))
+    return np.where(fine, named, wrong)
+
+
+def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
+    """Smallest false discovery rate at which each test is a discovery; NaN (not tested) stays NaN and is not counted.
+
+    References
+    ----------
+    ``scipy.stats.false_discovery_control``; Benjamini & Hochberg (1995).
+    """
+    from scipy.stats import false_discovery_control
+
+    q = np.full(len(p_values), np.nan)
+    tested = ~np.isnan(p_values)
+    if tested.any():
+        q[tested] = false_discovery_control(p_values[tested], method="bh")
+    return q
+
+
+def _describe(
+    window: PriceWindow, prices: np.ndarray, first: np.ndarray, second: np.ndarray, tests: PairTests
+) -> dict[str, np.ndarray]:
+    """Columns mu, sigma, phi, beta_first_half, beta_second_half and johansen_trace; NaN for pairs not tested."""
+    rows = np.flatnonzero(tests.outcome == kernels.TESTED)
+    better = tests.better[rows]
+    y = np.where(better == 0, first[rows], second[rows])
+    x = np.where(better == 0, second[rows], first[rows])
+    alpha, beta = tests.alpha[rows, better], tests.beta[rows, better]
+    excluded = np.ascontiguousarray(window.ex_action.T)
+    sigma, mu, phi, johansen = np.full((4, len(rows)), np.nan)
+    halves = np.full((len(rows), 2), np.nan)
+
+    def work(a: int, b: int) -> None:
+        kernels.describe_pairs(
+            prices, excluded, y[a:b], x[a:b], alpha[a:b], beta[a:b],
+            sigma[a:b], mu[a:b], phi[a:b], halves[a:b], johansen[a:b],
+        )  # fmt: skip
+
+    kernels.share_rows(work, len(rows))
+    found = {"mu": mu, "sigma": sigma, "phi": phi, "johansen_trace": johansen}
+    found |= {"beta_first_half": halves[:, 0], "beta_second_half": halves[:, 1]}
+    columns = {name: np.full(len(first), np.nan) for name in found}
+    for name, values in found.items():
+        columns[name][rows] = values
+    return columns
+
+
+def _reason(row: Any, window: PriceWindow, rules: CointegrationRules) -> str:
+    """Why a pair has its status, in words."""
+    if row.status == "too_few_bars":
+        return f"{row.n_bars} common bars, at least {rules.min_bars} are needed"
+    if row.status == "constant_leg":
+        legs = window.log_close[:, [window.column(row.symbol_1), window.column(row.symbol_2)]]
+        moves = legs[np.isfinite(legs).all(axis=1)].std(axis=0)
+        still = row.symbol_1 if moves[0] <= moves[1] else row.symbol_2
+        return f"{still} does not move over the {row.n_bars} common bars"
+    if row.status == "identical_legs":
+        return "one leg is a linear function of the other (R² of the levels at least 0.9999985)"
+    if row.status == "singular_regression":
+        return "the Dickey-Fuller regression is singular"
+    limits = "not positive" if row.beta <= 0.0 else f"outside {rules.min_beta} to {rules.max_beta}"
+    return f"β of {row.y} on {row.x} is {row.beta:.4g}, {limits}"
