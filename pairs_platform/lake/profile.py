@@ -1,0 +1,117 @@
+"""The folder of a profile, `.state/<source>-<frequency>-<basis>/`, and the manifest that keeps other data out of it.
+
+What does not belong here: where the state folder is (`settings`) and what lies inside (`store` and others).
+"""
+
+import json
+import os
+import re
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pairs_platform.core.prices.bars import Frequency, PriceBasis
+from pairs_platform.lake.atomic import TEMPORARY_SUFFIX, while_locked
+
+MANIFEST = "manifest.json"
+
+
+class ProfileMismatch(ValueError):
+    """A folder that belongs to another source, frequency or price basis."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What must never be mixed in one folder.
+
+    Attributes
+    ----------
+    source : str
+        Name of the market data source, for example ``"simulated"``.
+    frequency : Frequency
+    basis : PriceBasis
+    """
+
+    source: str
+    frequency: Frequency
+    basis: PriceBasis
+
+    @property
+    def name(self) -> str:
+        """Folder name, for example ``simulated-5min-raw``."""
+        return "-".join(re.sub(r"[^a-z0-9]+", "_", part.lower()) for part in (self.source, self.frequency, self.basis))
+
+    def __str__(self) -> str:
+        return f"source {self.source}, frequency {self.frequency.value}, price basis {self.basis.value}"
+
+
+def claim_profile(folder: Path, profile: Profile) -> Path:
+    """Make `folder` the home of `profile`, or verify that it is; safe with several processes at once.
+
+    Parameters
+    ----------
+    folder : Path
+        Usually the state folder / `profile.name`; made when missing.
+    profile : Profile
+
+    Returns
+    -------
+    `folder`.
+
+    Raises
+    ------
+    ProfileMismatch
+        The folder belongs to another profile, or its manifest cannot be read.
+    """
+    manifest = folder / MANIFEST
+    if not manifest.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _create(manifest, json.dumps(asdict(profile), indent=2).encode() + b"\n")
+    found = read_profile(folder)
+    if found != profile:
+        raise ProfileMismatch(
+            f"{folder} holds {found}, but the settings ask for {profile}. Choose a state folder of its own for these "
+            f"settings, or set the settings back; to give up what is stored, remove {folder}"
+        )
+    return folder
+
+
+def read_profile(folder: Path) -> Profile:
+    """The profile to which `folder` belongs.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder has no manifest.
+    ProfileMismatch
+        The manifest is damaged.
+    """
+    manifest = folder / MANIFEST
+    content = while_locked(manifest.read_bytes)
+    try:
+        facts = json.loads(content)
+        return Profile(str(facts["source"]), Frequency(facts["frequency"]), PriceBasis(facts["basis"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProfileMismatch(
+            f"{manifest} is damaged ({error}): nobody can tell what {folder} holds; remove the folder"
+        ) from error
+
+
+def _create(path: Path, content: bytes) -> None:
+    """Publish a complete file unless one is there already: of two processes one wins, the other one's is dropped."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+        except OSError:
+            # A file system without hard links: the window between the look and the rename is all that is left.
+            if not path.exists():
+                while_locked(lambda: os.replace(temporary, path))
+    finally:
+        temporary.unlink(missing_ok=True)
