@@ -380,9 +380,10 @@ class PriceFile:
                 f"{self.path}: {self._columns['timestamp']} has no time zone (first: {stamps.iloc[0]}); store it as "
                 f"UTC with its zone, or set the source's timezone to that of the file, such as {MARKET_TIMEZONE} or UTC"
             )
-        try:
-            return stamps.dt.tz_localize(self._timezone).dt.tz_convert("UTC")
-        except ValueError as error:
+        local = stamps.dt.tz_localize(self._timezone, ambiguous="NaT", nonexistent="NaT")
+        if local.isna().any():
             raise PermanentSourceError(
-                f"{self.path}: {self._columns['timestamp']} cannot be read in zone {self._timezone}: {error}"
-            ) from error
+                f"{self.path}: {self._columns['timestamp']} {stamps[local.isna()].iloc[0]} is no single moment in "
+                f"{self._timezone}, where clocks change; store the time stamps in UTC with their zone"
+            )
+        return local.dt.tz_convert("UTC")

@@ -32,7 +32,7 @@ from pairs_platform.adapters.ports import (
     empty_bars,
 )
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, sessions_between
 from pairs_platform.core.prices.sectors import UnknownSectorError, sector_slug
 from pairs_platform.core.rules import Rules, rule
 
@@ -162,10 +162,8 @@ class FileMarketData:
         bars = pd.concat([frame for frame in frames if not frame.empty] or [empty_bars()], ignore_index=True)
         bars = bars.sort_values(["symbol", "ts_utc"], kind="stable", ignore_index=True)
         if stored is not self._frequency and not bars.empty:
-            from pairs_platform.core.prices.aggregation import aggregate_bars
-
-            bars = aggregate_bars(bars, source=stored, target=self._frequency)
-        if (bars["volume"] % 1 == 0).all():
+            bars = _aggregated(bars, first, last, source=stored, target=self._frequency)
+        if ((bars["volume"] % 1 == 0) & (bars["volume"].abs() < 2**53)).all():
             bars["volume"] = bars["volume"].astype("int64")
         absent = sorted(wanted - set(bars["symbol"].unique()))
         unavailable = tuple(Unavailable(symbol, self._why_not(symbol, first, last)) for symbol in absent)
@@ -230,6 +228,22 @@ class FileMarketData:
         rows = known.loc[[symbol]]
         have = f"{rows['first_session'].min():%Y-%m-%d} to {rows['last_session'].max():%Y-%m-%d}"
         return f"no bar of {symbol} in the sessions from {first} to {last}; the files have it from {have}"
+
+
+def _aggregated(bars: pd.DataFrame, first: date, last: date, *, source: Frequency, target: Frequency) -> pd.DataFrame:
+    """Sound bars aggregated to `target`; unsound ones behind them as they are, so that validation finds them."""
+    from pairs_platform.core.prices.aggregation import aggregate_bars
+    from pairs_platform.core.prices.validation import ValidationRules, validate_bars
+
+    checked = validate_bars(
+        bars,
+        symbols=list(bars["symbol"].unique()),
+        sessions=sessions_between(first, last),
+        frequency=source,
+        rules=ValidationRules(),
+    )
+    parts = [aggregate_bars(checked.accepted, source=source, target=target), checked.quarantined[list(BAR_COLUMNS)]]
+    return pd.concat([part for part in parts if not part.empty], ignore_index=True)
 
 
 def _plain(symbol: str) -> str:
