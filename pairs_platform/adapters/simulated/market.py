@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from pairs_platform.adapters.ports import (
     BarsReply,
@@ -279,7 +278,7 @@ class SimulatedMarket:
         bar_of_day = market.grid.bar_of_day[start:stop]
         share = self._shape.before_open[bar_of_day]
         sd = path.own_sd * np.sqrt(self._shape.minutes[bar_of_day] * share * (1.0 - share))
-        noise = sd * ndtri(np.clip(self._uniforms(symbol, start, stop)[:, 0], 1e-12, None))
+        noise = sd * _normal(self._uniforms(symbol, start, stop)[:, 0])
         if path.leader is not None and path.beta is not None:
             noise = noise + path.beta[start:stop] * self._opening_noise(market, path.leader, start, stop)
         return noise
@@ -289,7 +288,7 @@ class SimulatedMarket:
         daily_dollars = 5e7 * 40.0 ** np.random.Generator(stream(self._rules.seed, "volume", symbol)).random()
         minutes = self._shape.minutes * (1.0 - self._shape.before_open)
         share = minutes[bar_of_day] / minutes.sum()
-        shaken = np.exp(0.5 * ndtri(np.clip(uniform, 1e-12, None)))
+        shaken = np.exp(0.5 * _normal(uniform))
         return np.maximum(1, daily_dollars * share * shaken / close).astype(np.int64)
 
     def _lost_sessions(self, symbol: str, n_sessions: int) -> np.ndarray:
@@ -299,3 +298,10 @@ class SimulatedMarket:
 
 def _session_numbers(grid: BarGrid) -> np.ndarray:
     return grid.session[grid.bar_of_day == 0]
+
+
+def _normal(uniform: np.ndarray) -> np.ndarray:
+    """Standard normal draws from uniform ones: exactly one each, so that a stream can be entered at any bar."""
+    from scipy.special import ndtri
+
+    return ndtri(np.clip(uniform, 1e-12, None))
