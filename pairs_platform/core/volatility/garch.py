@@ -1,0 +1,507 @@
+"""AR(1)-GARCH(1,1) of a spread: fit, rivals, and the variance recursion that backtests and live trading go on with.
+
+    s_t = c + φ s_{t−1} + e_t,   e_t / d_{b(t)} = u_t = √h_t z_t,   h_{t+1} = ω + α₁ u_t² + β₁ h_t
+
+with the diurnal factor d of the bar's position in its session. What does not belong here: hedge ratios
+(`core.screening`), forecasts on held-out bars (`forecast`), rows of the lake (`parameters`).
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numba
+import numpy as np
+
+from pairs_platform.core.rules import Rules, rule
+from pairs_platform.core.volatility import likelihood as kernel
+from pairs_platform.core.volatility.diagnostics import residual_diagnostics
+from pairs_platform.core.volatility.diurnal import ar1_residuals, count_sessions, diurnal_factors
+from pairs_platform.core.volatility.likelihood import SeriesFit
+
+CONVERGENCE_FALL = 1e-4
+"""A fit counts as converged when its information predicts less than this much more log-likelihood."""
+
+FitStatus = Literal["ok", "too_few_shocks", "constant_spread", "not_converged", "no_direction", "no_spread"]
+HalfLifeStatus = Literal["ok", "phi_not_positive", "phi_not_below_one", "not_fitted"]
+
+
+class GarchRules(Rules):
+    """Settings of the volatility stage."""
+
+    distribution: Literal["normal", "t"] = rule(
+        "normal", unit="name", description="Distribution of the standardised shocks: normal, or t (Student, joint ν)."
+    )
+    evaluation_fraction: float = rule(
+        0.8, unit="1", description="First part of the window that the evaluation parameters see.", ge=0.5, le=0.95
+    )
+    min_sessions_diurnal: int = rule(
+        20, unit="sessions", description="With fewer sessions the diurnal factors are smoothed.", ge=2, le=250
+    )
+    min_shocks: int = rule(
+        50, unit="bars", description="With fewer valid shocks a pair is not fitted.", ge=25, le=10_000
+    )
+    max_evaluations: int = rule(
+        300, unit="evaluations", description="Bound on the optimiser before arch is asked instead.", ge=1, le=10_000
+    )
+    ewma_decay: float = rule(0.94, unit="1", description="Decay of the rival EWMA variance forecast.", gt=0.0, lt=1.0)
+    min_forecasts: int = rule(
+        200,
+        unit="bars",
+        description="With fewer held-out forecasts the volatility skill is `short_sample`.",
+        ge=20,
+        le=10_000,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GarchFit:
+    """One AR(1)-GARCH(1,1) fit. Every number is NaN when `status` is not "ok", except the counts.
+
+    Units: s in ln units; ω, h, variances in ln units squared with the diurnal shape taken out (mean d² = 1).
+
+    Attributes
+    ----------
+    status, reason : str
+        "ok" with an empty reason, or why there is no fit.
+    fitter : str
+        "numba", "arch" where ours did not converge, "" without a fit.
+    distribution : str
+        "normal" or "t".
+    n_obs : int
+        Valid shocks.
+    c, phi, omega, alpha1, beta1, nu : float
+        Parameters; `nu` is NaN for the normal distribution.
+    persistence : float
+        α₁ + β₁, at most 1.
+    unconditional_variance : float
+        ω / (1 − persistence); NaN from a persistence of 1 on.
+    mean_variance : float
+        Mean of h over the sample, the stand-in for the unconditional variance.
+    backcast : float
+        Variance before the first shock, whose own h is ω + persistence · backcast.
+    diurnal : tuple of float, length bars_per_session
+    log_likelihood, aic, bic : float
+        With −Σ ln d, on the spread's own scale. 5 parameters (6 with ν); the factors d, shared by the rivals, are not
+        counted.
+    log_likelihood_random_walk, lr_random_walk : float
+        Rival c = 0, φ = 1 with GARCH variance, and twice the difference.
+    log_likelihood_constant_variance, lr_constant_variance : float
+        Rival α₁ = β₁ = 0, and twice the difference.
+    ljung_box_p_z, ljung_box_p_z2, arch_lm_p : float
+        See `diagnostics.ResidualDiagnostics`.
+    half_life_bars : float
+        −ln 2 / ln φ; NaN unless `half_life_status` is "ok".
+    half_life_status : str
+    next_volatility : float
+        Standard deviation of the next bar's innovation, its d included.
+    last_spread, last_variance : float
+        State to go on from: s_T (NaN inside a gap) and h_{T+1}.
+    """
+
+    status: FitStatus
+    reason: str = ""
+    fitter: Literal["numba", "arch", ""] = ""
+    distribution: Literal["normal", "t"] = "normal"
+    n_obs: int = 0
+    c: float = math.nan
+    phi: float = math.nan
+    omega: float = math.nan
+    alpha1: float = math.nan
+    beta1: float = math.nan
+    nu: float = math.nan
+    persistence: float = math.nan
+    unconditional_variance: float = math.nan
+    mean_variance: float = math.nan
+    backcast: float = math.nan
+    diurnal: tuple[float, ...] = ()
+    log_likelihood: float = math.nan
+    aic: float = math.nan
+    bic: float = math.nan
+    log_likelihood_random_walk: float = math.nan
+    log_likelihood_constant_variance: float = math.nan
+    lr_random_walk: float = math.nan
+    lr_constant_variance: float = math.nan
+    ljung_box_p_z: float = math.nan
+    ljung_box_p_z2: float = math.nan
+    arch_lm_p: float = math.nan
+    half_life_bars: float = math.nan
+    half_life_status: HalfLifeStatus = "not_fitted"
+    next_volatility: float = math.nan
+    last_spread: float = math.nan
+    last_variance: float = math.nan
+
+    @property
+    def initial_variance(self) -> float:
+        """h of the first shock."""
+        return self.omega + (self.alpha1 + self.beta1) * self.backcast
+
+    @property
+    def reference_variance(self) -> float:
+        """h̄ of the stop band: the unconditional variance, or the sample's mean where there is none."""
+        return self.unconditional_variance if math.isfinite(self.unconditional_variance) else self.mean_variance
+
+
+@dataclass(frozen=True)
+class GarchState:
+    """Where the recursion stands after a bar: its spread (NaN inside a gap) and h of the next bar."""
+
+    last_spread: float
+    variance: float
+
+
+def half_life(phi: float) -> tuple[float, HalfLifeStatus]:
+    """−ln 2 / ln φ in bars, with its status; NaN where φ is outside (0, 1)."""
+    if math.isnan(phi):
+        return math.nan, "not_fitted"
+    if phi <= 0.0:
+        return math.nan, "phi_not_positive"
+    if phi >= 1.0:
+        return math.nan, "phi_not_below_one"
+    return -math.log(2.0) / math.log(phi), "ok"
+
+
+def fit_ar_garch(
+    spread: np.ndarray,
+    *,
+    bar_of_day: np.ndarray,
+    bars_per_session: int,
+    shock_excluded: np.ndarray | None = None,
+    n_sessions: int | None = None,
+    next_bar_of_day: int | None = None,
+    rules: GarchRules | None = None,
+) -> GarchFit:
+    """Fit one spread (T,); the batch of one of `fit_many`."""
+    excluded = None if shock_excluded is None else np.asarray(shock_excluded)[:, None]
+    return fit_many(
+        np.asarray(spread, dtype=float)[:, None],
+        bar_of_day=bar_of_day,
+        bars_per_session=bars_per_session,
+        shock_excluded=excluded,
+        n_sessions=n_sessions,
+        next_bar_of_day=next_bar_of_day,
+        rules=rules,
+    )[0]
+
+
+def fit_many(
+    spreads: np.ndarray,
+    *,
+    bar_of_day: np.ndarray,
+    bars_per_session: int,
+    shock_excluded: np.ndarray | None = None,
+    n_sessions: int | None = None,
+    next_bar_of_day: int | None = None,
+    rules: GarchRules | None = None,
+) -> list[GarchFit]:
+    """Joint maximum likelihood of k spreads on one bar grid, in parallel.
+
+    Parameters
+    ----------
+    spreads : ndarray, shape (T, k)
+        Spreads in ln units; NaN inside a gap. A shock needs s_t and s_{t−1}.
+    bar_of_day : ndarray of int, shape (T,)
+        Position of each bar in its session.
+    bars_per_session : int
+        Bars of a full session; 1 (daily) means d = 1.
+    shock_excluded : ndarray of bool, shape (T, k), optional
+        True where the shock of bar t must not count (unadjusted dividend). Missing and excluded shocks contribute
+        nothing to the likelihood and carry h on unchanged.
+    n_sessions : int, optional
+        Sessions in the sample; counted from `bar_of_day` when not given.
+    next_bar_of_day : int, optional
+        Position of the bar that follows the sample, for `next_volatility`; by default the one after the last, which is
+        wrong only behind an early close (0 there).
+    rules : GarchRules, optional
+
+    Returns
+    -------
+    list of GarchFit, length k
+        A spread that cannot be fitted has a status and a reason; it never raises and never stops the others.
+
+    Raises
+    ------
+    ValueError
+        When shapes disagree or `bar_of_day` leaves [0, bars_per_session).
+
+    Notes
+    -----
+    The factors d come from AR(1) least-squares residuals; then c, φ, ω, α₁, β₁ (and ν) maximise, for the Gaussian,
+    ``Σ −½ (ln 2π + ln h_t + u_t²/h_t) − ln d_t`` jointly. Conventions are arch's: the first bar is held back, the
+    back-cast is the exponentially weighted mean (0.94, 75 shocks) of the squared weighted-least-squares shocks, 1e-8 ≤
+    ω/variance ≤ 10, α₁, β₁ ≥ 0, α₁ + β₁ ≤ 1. Rivals use the same d, shocks and back-cast: they are nested exactly and
+    no likelihood ratio is negative. Scaling a spread by 10ᵏ scales ω by 10²ᵏ and leaves φ, α₁, β₁ alone.
+
+    References
+    ----------
+    With d = 1 and no gap: ``arch.arch_model(s, mean="AR", lags=1, vol="GARCH", p=1, q=1, dist=…)``. A fit that fails
+    the convergence test is handed to arch: the joint model where d = 1 and nothing is missing, else weighted least
+    squares for c, φ and arch's zero-mean fit on e/d; its likelihood is evaluated by the same function as ours.
+    """
+    rules = rules or GarchRules()
+    spreads, bar_of_day, excluded = _checked(spreads, bar_of_day, bars_per_session, shock_excluded)
+    if n_sessions is None:
+        n_sessions = count_sessions(bar_of_day)
+    factors = diurnal_factors(
+        ar1_residuals(spreads, excluded),
+        bar_of_day=bar_of_day,
+        bars_per_session=bars_per_session,
+        n_sessions=n_sessions,
+        min_sessions=rules.min_sessions_diurnal,
+    )
+    valid = valid_shocks(spreads, excluded)
+    inverse_d = 1.0 / factors[bar_of_day]
+    if next_bar_of_day is None:
+        next_bar_of_day = (int(bar_of_day[-1]) + 1) % bars_per_session if len(bar_of_day) else 0
+
+    def fit(j: int) -> tuple[SeriesFit, GarchFit | None]:
+        one = kernel.fit_series(
+            np.ascontiguousarray(spreads[:, j]),
+            inverse_d[:, j],
+            valid[:, j],
+            student=rules.distribution == "t",
+            max_evaluations=rules.max_evaluations,
+            min_shocks=rules.min_shocks,
+        )
+        if one.code in (kernel.TOO_FEW, kernel.CONSTANT):
+            return one, _no_fit(one, rules)
+        if _converged(one):
+            return one, _result(
+                one, "numba", spreads[:, j], bar_of_day, excluded[:, j], factors[:, j], next_bar_of_day, rules
+            )
+        return one, None
+
+    # Threads over kernels that release the GIL, not prange: as fast, without compiling one more copy of every kernel.
+    with ThreadPoolExecutor(max_workers=numba.get_num_threads()) as pool:
+        pending = list(pool.map(fit, range(spreads.shape[1])))
+    fits: list[GarchFit] = []
+    for j, (one, done) in enumerate(pending):
+        if done is None:
+            other = _fit_with_arch(spreads[:, j], factors[bar_of_day, j], valid[:, j], one, rules)
+            done = (
+                _no_fit(one, rules)
+                if other is None
+                else _result(
+                    other, "arch", spreads[:, j], bar_of_day, excluded[:, j], factors[:, j], next_bar_of_day, rules
+                )
+            )
+        fits.append(done)
+    return fits
+
+
+def shocks(
+    fit: GarchFit, spread: np.ndarray, bar_of_day: np.ndarray, shock_excluded: np.ndarray | None = None
+) -> np.ndarray:
+    """u_t = (s_t − c − φ s_{t−1}) / d_{b(t)}, shape (T,); NaN at bar 0, beside a gap and where excluded."""
+    out = np.full(len(spread), np.nan)
+    out[1:] = (spread[1:] - fit.c - fit.phi * spread[:-1]) / np.asarray(fit.diurnal)[bar_of_day[1:]]
+    if shock_excluded is not None:
+        out[shock_excluded] = np.nan
+    return out
+
+
+def conditional_variance(
+    fit: GarchFit, spread: np.ndarray, bar_of_day: np.ndarray, shock_excluded: np.ndarray | None = None
+) -> np.ndarray:
+    """h by the fit's recursion from its own start, on the fit's sample or on bars that go on after it.
+
+    Parameters
+    ----------
+    fit : GarchFit
+        With status "ok".
+    spread, bar_of_day, shock_excluded : ndarray, shape (T,)
+        Starting with the bar that the fit's sample started with.
+
+    Returns
+    -------
+    ndarray, shape (T + 1,)
+        h[t], the variance of bar t's shock without d, is known at the close of bar t − 1; h[T] belongs to the next bar.
+        The innovation's standard deviation at bar t is d_{b(t)} √h[t].
+
+    Raises
+    ------
+    ValueError
+        When the fit has no parameters.
+    """
+    _require(fit)
+    u = shocks(fit, np.asarray(spread, dtype=float), np.asarray(bar_of_day), shock_excluded)
+    return np.asarray(kernel.variance_path(u, fit.omega, fit.alpha1, fit.beta1, fit.initial_variance))
+
+
+def standardised_residuals(
+    fit: GarchFit, spread: np.ndarray, bar_of_day: np.ndarray, shock_excluded: np.ndarray | None = None
+) -> np.ndarray:
+    """z_t = u_t / √h_t, shape (T,), known at the close of bar t; NaN where there is no shock."""
+    spread, bar_of_day = np.asarray(spread, dtype=float), np.asarray(bar_of_day)
+    h = conditional_variance(fit, spread, bar_of_day, shock_excluded)
+    return shocks(fit, spread, bar_of_day, shock_excluded) / np.sqrt(h[:-1])
+
+
+def final_state(fit: GarchFit) -> GarchState:
+    """State after the last bar of the fit's sample."""
+    _require(fit)
+    return GarchState(last_spread=fit.last_spread, variance=fit.last_variance)
+
+
+def advance(
+    fit: GarchFit, state: GarchState, spread: float, bar_of_day: int, *, shock_excluded: bool = False
+) -> GarchState:
+    """State after one more bar: the streaming form of `conditional_variance`, equal to it bit for bit."""
+    _require(fit)
+    shock = math.nan if shock_excluded else (spread - fit.c - fit.phi * state.last_spread) / fit.diurnal[bar_of_day]
+    variance = kernel.next_variance(state.variance, shock, fit.omega, fit.alpha1, fit.beta1)
+    return GarchState(last_spread=spread, variance=variance)
+
+
+def valid_shocks(spreads: np.ndarray, shock_excluded: np.ndarray) -> np.ndarray:
+    """Which shocks count: s_t and s_{t−1} known and not excluded. Shape (T, k)."""
+    valid = np.zeros(spreads.shape, dtype=bool)
+    valid[1:] = np.isfinite(spreads[1:]) & np.isfinite(spreads[:-1]) & ~shock_excluded[1:]
+    return valid
+
+
+def _require(fit: GarchFit) -> None:
+    if fit.status != "ok":
+        raise ValueError(f"no variance recursion without a fit: {fit.status} ({fit.reason})")
+
+
+def _checked(
+    spreads: np.ndarray, bar_of_day: np.ndarray, bars_per_session: int, shock_excluded: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    spreads, bar_of_day = np.asarray(spreads, dtype=float), np.asarray(bar_of_day, dtype=np.int64)
+    if spreads.ndim != 2 or bar_of_day.shape != (len(spreads),):
+        raise ValueError(f"spreads {spreads.shape} and bar_of_day {bar_of_day.shape}: (T, k) and (T,) are needed")
+    if len(bar_of_day) and not 0 <= bar_of_day.min() <= bar_of_day.max() < bars_per_session:
+        raise ValueError(
+            f"bar_of_day spans {bar_of_day.min()} to {bar_of_day.max()}: outside {bars_per_session} bars a session"
+        )
+    excluded = np.zeros(spreads.shape, dtype=bool) if shock_excluded is None else np.asarray(shock_excluded, dtype=bool)
+    if excluded.shape != spreads.shape:
+        raise ValueError(f"shock_excluded {excluded.shape} differs from spreads {spreads.shape}")
+    return np.where(np.isfinite(spreads), spreads, np.nan), bar_of_day, excluded
+
+
+def _converged(one: SeriesFit) -> bool:
+    return math.isfinite(one.log_likelihood) and one.predicted_rise < CONVERGENCE_FALL
+
+
+def _fit_with_arch(
+    spread: np.ndarray, d: np.ndarray, valid: np.ndarray, one: SeriesFit, rules: GarchRules
+) -> SeriesFit | None:
+    """arch's parameters with the likelihood that our definition gives them; None where arch does not converge."""
+    from arch import arch_model
+
+    dist: Any = rules.distribution
+    at = np.flatnonzero(valid)
+    scale, centre = math.sqrt(one.backcast), float(np.mean(spread[at]))
+    y, a, b = (spread[at] - centre) / (scale * d[at]), 1.0 / d[at], (spread[at - 1] - centre) / (scale * d[at])
+    if valid[1:].all() and np.all(d == 1.0):
+        model = arch_model(
+            (spread - centre) / scale, mean="AR", lags=1, vol="GARCH", p=1, q=1, dist=dist, rescale=False
+        )
+        result = model.fit(disp="off", show_warning=False)
+        c, phi, omega, alpha1, beta1, *nu = (float(value) for value in result.params)
+    else:
+        (c, phi), *_ = np.linalg.lstsq(np.column_stack([a, b]), y, rcond=None)
+        model = arch_model(y - c * a - phi * b, mean="Zero", vol="GARCH", p=1, q=1, dist=dist, rescale=False)
+        result = model.fit(disp="off", show_warning=False)
+        omega, alpha1, beta1, *nu = (float(value) for value in result.params)
+    alpha1, beta1 = max(alpha1, 0.0), max(beta1, 0.0)
+    theta = np.array(
+        [c, phi, omega, alpha1 + beta1, alpha1 / max(alpha1 + beta1, 1e-300), math.log(nu[0] - 2.0) if nu else 0.0]
+    )
+    value = kernel.negative_log_likelihood(theta, y, a, b, one.backcast / scale**2, bool(nu), np.empty(len(theta)))
+    if result.convergence_flag != 0 or not math.isfinite(value):
+        return None
+    return replace(
+        one,
+        c=scale * c + centre * (1.0 - phi),
+        phi=phi,
+        omega=omega * scale**2,
+        alpha1=alpha1,
+        beta1=beta1,
+        nu=nu[0] if nu else math.nan,
+        log_likelihood=-value - len(at) * math.log(scale) + float(np.sum(np.log(a))),
+    )
+
+
+def _no_fit(one: SeriesFit, rules: GarchRules) -> GarchFit:
+    n = one.n_shocks
+    if one.code == kernel.TOO_FEW:
+        return GarchFit(
+            status="too_few_shocks",
+            reason=f"{n} valid shocks, {rules.min_shocks} are needed",
+            n_obs=n,
+            distribution=rules.distribution,
+        )
+    if one.code == kernel.CONSTANT:
+        return GarchFit(
+            status="constant_spread",
+            reason=f"the spread does not move over {n} shocks",
+            n_obs=n,
+            distribution=rules.distribution,
+        )
+    return GarchFit(
+        status="not_converged",
+        n_obs=n,
+        distribution=rules.distribution,
+        reason=f"after {one.evaluations} evaluations a rise of ln L by {one.predicted_rise:.1e} is still "
+        f"predicted, and arch did not converge either",
+    )
+
+
+def _result(
+    one: SeriesFit,
+    fitter: Literal["numba", "arch"],
+    spread: np.ndarray,
+    bar_of_day: np.ndarray,
+    excluded: np.ndarray,
+    d: np.ndarray,
+    next_bar_of_day: int,
+    rules: GarchRules,
+) -> GarchFit:
+    bare = GarchFit(
+        status="ok",
+        c=one.c,
+        phi=one.phi,
+        omega=one.omega,
+        alpha1=one.alpha1,
+        beta1=one.beta1,
+        backcast=one.backcast,
+        diurnal=tuple(d.tolist()),
+    )
+    u = shocks(bare, spread, bar_of_day, excluded)
+    h = conditional_variance(bare, spread, bar_of_day, excluded)
+    known = np.isfinite(u)
+    tests = residual_diagnostics(
+        u[known], h[:-1][known], omega=one.omega, alpha1=one.alpha1, beta1=one.beta1, backcast=one.backcast, nu=one.nu
+    )
+    value, n_parameters = one.log_likelihood, 5 if math.isnan(one.nu) else 6
+    persistence = one.alpha1 + one.beta1
+    bars, bars_status = half_life(one.phi)
+    return replace(
+        bare,
+        fitter=fitter,
+        distribution=rules.distribution,
+        n_obs=one.n_shocks,
+        nu=one.nu,
+        persistence=persistence,
+        unconditional_variance=one.omega / (1.0 - persistence) if persistence < 1.0 else math.nan,
+        mean_variance=float(h[:-1][known].mean()),
+        log_likelihood=value,
+        aic=2.0 * n_parameters - 2.0 * value,
+        bic=n_parameters * math.log(one.n_shocks) - 2.0 * value,
+        log_likelihood_random_walk=one.log_likelihood_random_walk,
+        log_likelihood_constant_variance=one.log_likelihood_constant_variance,
+        lr_random_walk=2.0 * (value - one.log_likelihood_random_walk),
+        lr_constant_variance=2.0 * (value - one.log_likelihood_constant_variance),
+        ljung_box_p_z=tests.ljung_box_p_z,
+        ljung_box_p_z2=tests.ljung_box_p_z2,
+        arch_lm_p=tests.arch_lm_p,
+        half_life_bars=bars,
+        half_life_status=bars_status,
+        next_volatility=float(math.sqrt(h[-1]) * d[next_bar_of_day]),
+        last_spread=float(spread[-1]),
+        last_variance=float(h[-1]),
+    )

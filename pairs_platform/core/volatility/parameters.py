@@ -1,0 +1,141 @@
+"""The two parameter sets of a pair: `evaluation` from the first part of the window alone, `production` from all of it.
+
+What does not belong here: the model itself (`garch`), choosing the direction of a pair (`core.screening`).
+"""
+
+import json
+from dataclasses import fields, replace
+
+import numpy as np
+import pandas as pd
+
+from pairs_platform.core.prices.window import PriceWindow
+from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters, estimate_spread
+from pairs_platform.core.volatility.contracts import GARCH_FITS
+from pairs_platform.core.volatility.diurnal import count_sessions
+from pairs_platform.core.volatility.forecast import evaluation_bars
+from pairs_platform.core.volatility.garch import FitStatus, GarchFit, GarchRules, fit_many
+
+_FIT_COLUMNS = [field.name for field in fields(GarchFit)]
+_SPREAD_COLUMNS = ["alpha", "beta", "mu", "sigma"]
+
+
+def fit_parameter_sets(window: PriceWindow, pairs: pd.DataFrame, *, rules: GarchRules | None = None) -> pd.DataFrame:
+    """Spread parameters and GARCH fit of every pair on the first part of the window and on all of it.
+
+    Parameters
+    ----------
+    window : PriceWindow
+        T bars known at the close of the last session.
+    pairs : DataFrame
+        Columns pair, y, x: the direction of the regression; y and x null where the screening chose none.
+    rules : GarchRules, optional
+
+    Returns
+    -------
+    DataFrame of `GARCH_FITS`
+        Two rows per pair, evaluation first. A pair without a direction, a spread or a fit has a status and a reason.
+        The evaluation rows use bars 0..⌊fraction · T⌋ − 1 alone.
+
+    Raises
+    ------
+    KeyError
+        When a leg is not in the window.
+    """
+    rules = rules or GarchRules()
+    spans = (("evaluation", evaluation_bars(window.n_bars, rules)), ("production", window.n_bars))
+    rows = [_fit_span(window, pairs, name, n_bars, rules) for name, n_bars in spans]
+    order = np.arange(2 * len(pairs)).reshape(2, -1).T.ravel()
+    frame = pd.DataFrame([row for part in rows for row in part], columns=list(GARCH_FITS.schema.columns))
+    kinds = {
+        name: str(column.dtype) for name, column in GARCH_FITS.schema.columns.items() if str(column.dtype) != "str"
+    }
+    return frame.iloc[order].reset_index(drop=True).astype(kinds)
+
+
+def leg_shocks_excluded(window: PriceWindow, y: str, x: str) -> np.ndarray:
+    """Bars (T,) whose shock must not count for the pair: an unadjusted ex-date of either leg."""
+    return window.ex_action[:, window.column(y)] | window.ex_action[:, window.column(x)]
+
+
+def window_bars_per_session(window: PriceWindow) -> int:
+    """Bars of the longest session in the window: the length of the diurnal shape."""
+    return int(window.bar_of_day.max()) + 1
+
+
+def garch_fit(row: pd.Series) -> GarchFit:
+    """The `GarchFit` of one row of `GARCH_FITS`, equal in every value to the one that was stored."""
+    values = {name: row[name] for name in _FIT_COLUMNS}
+    return GarchFit(**{**values, "diurnal": tuple(json.loads(row["diurnal"])), "n_obs": int(row["n_obs"])})
+
+
+def spread_parameters(row: pd.Series) -> SpreadParameters:
+    """The `SpreadParameters` of one row of `GARCH_FITS`; the row must have them."""
+    if not np.isfinite(row["beta"]):
+        raise ValueError(f"{row['pair']} has no spread: {row['status']} ({row['reason']})")
+    return SpreadParameters(
+        y=row["y"], x=row["x"], n_bars=int(row["n_bars"]), **{name: float(row[name]) for name in _SPREAD_COLUMNS}
+    )
+
+
+def _fit_span(
+    window: PriceWindow, pairs: pd.DataFrame, name: str, n_bars: int, rules: GarchRules
+) -> list[dict[str, object]]:
+    used = slice(0, n_bars)
+    bar_of_day = window.bar_of_day[used]
+    parameters: list[SpreadParameters | GarchFit] = [
+        _estimate(window, y, x, n_bars) for y, x in zip(pairs["y"], pairs["x"], strict=True)
+    ]
+    known = [one for one in parameters if isinstance(one, SpreadParameters)]
+    spreads, excluded = np.empty((n_bars, len(known))), np.empty((n_bars, len(known)), dtype=bool)
+    for j, spread_of in enumerate(known):
+        y, x = spread_of.y, spread_of.x
+        spreads[:, j] = spread_of.spread(
+            window.log_close[used, window.column(y)], window.log_close[used, window.column(x)]
+        )
+        excluded[:, j] = leg_shocks_excluded(window, y, x)[used]
+    fits = iter(
+        fit_many(
+            spreads,
+            bar_of_day=bar_of_day,
+            bars_per_session=window_bars_per_session(window),
+            shock_excluded=excluded,
+            n_sessions=count_sessions(bar_of_day),
+            next_bar_of_day=int(window.bar_of_day[n_bars]) if n_bars < window.n_bars else 0,
+            rules=rules,
+        )
+    )
+    rows: list[dict[str, object]] = []
+    for (pair, y, x), one in zip(pairs[["pair", "y", "x"]].itertuples(index=False), parameters, strict=True):
+        fit = next(fits) if isinstance(one, SpreadParameters) else replace(one, distribution=rules.distribution)
+        row: dict[str, object] = {column: getattr(fit, column) for column in _FIT_COLUMNS}
+        row |= {
+            "pair": pair,
+            "parameter_set": name,
+            "spread_definition": SPREAD_DEFINITION,
+            "n_bars": n_bars,
+            "diurnal": json.dumps(fit.diurnal),
+            "y": None if pd.isna(y) else y,
+            "x": None if pd.isna(x) else x,
+        }
+        row |= {column: getattr(one, column, np.nan) for column in _SPREAD_COLUMNS}
+        rows.append(row)
+    return rows
+
+
+def _estimate(window: PriceWindow, y: str | None, x: str | None, n_bars: int) -> SpreadParameters | GarchFit:
+    if pd.isna(y) or pd.isna(x):
+        return _without("no_direction", "the screening chose no direction for this pair")
+    try:
+        return estimate_spread(
+            str(y),
+            str(x),
+            window.log_close[:n_bars, window.column(str(y))],
+            window.log_close[:n_bars, window.column(str(x))],
+        )
+    except ValueError as error:
+        return _without("no_spread", str(error))
+
+
+def _without(status: FitStatus, reason: str) -> GarchFit:
+    return GarchFit(status=status, reason=reason)
