@@ -1,0 +1,70 @@
+"""Bars and corporate actions for the tests of this stage and of the lake, and the real files where they are given."""
+
+import os
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.calendar import bar_grid, session_open
+
+TEST_DATA = os.environ.get("PAIRS_PLATFORM_TEST_DATA")
+needs_real_data = pytest.mark.skipif(TEST_DATA is None, reason="PAIRS_PLATFORM_TEST_DATA is not set")
+
+FULL = date(2024, 7, 2)
+EARLY_CLOSE = date(2024, 7, 3)
+HOLIDAY = date(2024, 7, 4)
+GOOD_FRIDAY = date(2024, 3, 29)
+
+
+def make_bars(
+    sessions: Sequence[date],
+    *,
+    symbols: Sequence[str] = ("AAA", "BBB"),
+    frequency: Frequency = Frequency.FIVE_MINUTES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """A complete grid of consistent bars: random walks from 50 dollars with one-cent ticks."""
+    rng = np.random.default_rng(seed)
+    ts_utc = bar_grid(list(sessions), frequency).ts_utc
+    frames = []
+    for symbol in symbols:
+        log_path = np.cumsum(rng.normal(0.0, 0.001, 4 * len(ts_utc)))
+        path = (50.0 * np.exp(log_path)).round(2).reshape(-1, 4)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "symbol": symbol,
+                    "ts_utc": ts_utc,
+                    "open": path[:, 0],
+                    "high": path.max(axis=1),
+                    "low": path.min(axis=1),
+                    "close": path[:, 3],
+                    "volume": rng.integers(1, 10_000, len(ts_utc)),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def make_actions(*rows: tuple[str, str, str, float, str]) -> pd.DataFrame:
+    """Actions from (symbol, ex-date, kind, value, known at) with ISO texts; a moment without a zone is UTC."""
+    frame = pd.DataFrame(rows, columns=["symbol", "ex_date", "kind", "value", "known_ts_utc"])
+    frame["ex_date"] = pd.to_datetime(frame["ex_date"]).astype("datetime64[ns]")
+    frame["known_ts_utc"] = pd.to_datetime(frame["known_ts_utc"], utc=True, format="ISO8601").astype(
+        "datetime64[ns, UTC]"
+    )
+    return frame.astype({"value": "float64"})
+
+
+def real_bars(name: str) -> pd.DataFrame:
+    """A real intraday file, or the real daily one with each bar at its session's open."""
+    frame = pd.read_parquet(Path(str(TEST_DATA)) / name).rename(columns={"timestamp": "ts_utc"})
+    if name == "real_daily.parquet":
+        days = frame["ts_utc"].dt.tz_localize(None).dt.date
+        frame["ts_utc"] = pd.DatetimeIndex(days.map({day: session_open(day) for day in days.unique()}))
+    return frame
