@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.ports import BarsReply, Listing, PermanentSourceError, empty_bars
 from pairs_platform.adapters.retry import Pacer, RetryPolicy, utc_now
-from pairs_platform.adapters.vendor_rows import Action, actions_frame, bars_reply, tidy_bars
+from pairs_platform.adapters.vendor_rows import Action, actions_frame, bars_reply, join_bars, tidy_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, session_close, session_open, sessions_between
 from pairs_platform.core.rules import Rules, rule
@@ -141,8 +141,7 @@ class AlpacaMarketData:
                 ask = partial(self._rows, span=span, frequency=fetched)
                 answers = _answers(ask, [symbol for symbol in group if symbol not in refused], refused)
                 parts += [tidy_bars(rows, span, fetched) for rows in answers]
-        parts = [part for part in parts if not part.empty]
-        bars = pd.concat(parts).sort_values(["symbol", "ts_utc"], ignore_index=True) if parts else empty_bars()
+        bars = join_bars(parts)
         if fetched is not self.frequency and not bars.empty:
             from pairs_platform.core.prices.aggregation import aggregate_bars
 

@@ -45,8 +45,8 @@ def tidy_bars(rows: pd.DataFrame, sessions: Sequence[date], frequency: Frequency
     Returns
     -------
     DataFrame
-        `BAR_COLUMNS`, sorted by symbol and time. Of rows with the same symbol and start the last in `rows` stays:
-        vendors repeat rows where pages meet and append a fresher copy of the newest bar.
+        `BAR_COLUMNS`, in the order of `rows`. Of rows with the same symbol and start the last stays: vendors repeat
+        rows where pages meet and append a fresher copy of the newest bar.
     """
     if rows.empty:
         return empty_bars()
@@ -56,16 +56,24 @@ def tidy_bars(rows: pd.DataFrame, sessions: Sequence[date], frequency: Frequency
     day = session_of(rows["ts_utc"])
     opened, closed = day.map(opens), day.map(closes)
     if frequency is Frequency.ONE_DAY:
-        bars, inside = rows.assign(ts_utc=opened), opened.notna()
+        rows, inside = rows.assign(ts_utc=opened), opened.notna()
     else:
-        bars, inside = rows, (rows["ts_utc"] >= opened) & (rows["ts_utc"] < closed)
-    bars = bars.loc[inside, list(BAR_COLUMNS)].drop_duplicates(["symbol", "ts_utc"], keep="last")
-    bars = bars.sort_values(["symbol", "ts_utc"], ignore_index=True)
-    for name in (*PRICES, "volume"):
-        bars[name] = pd.to_numeric(bars[name], errors="coerce").astype("float64")
+        inside = (rows["ts_utc"] >= opened) & (rows["ts_utc"] < closed)
+    kept = rows.loc[inside, list(BAR_COLUMNS)]
+    bars = kept.drop_duplicates(["symbol", "ts_utc"], keep="last", ignore_index=True)
+    numeric = {name: pd.to_numeric(bars[name], errors="coerce").astype("float64") for name in (*PRICES, "volume")}
+    bars = bars.assign(**numeric)
     if np.isfinite(bars["volume"]).all():
-        bars["volume"] = bars["volume"].round().astype("int64")
+        bars = bars.assign(volume=bars["volume"].round().astype("int64"))
     return bars.astype({"symbol": object, "ts_utc": "datetime64[ns, UTC]"})
+
+
+def join_bars(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Bars of several requests in one frame, sorted by symbol and time."""
+    filled = [part for part in parts if not part.empty]
+    if not filled:
+        return empty_bars()
+    return pd.concat(filled).sort_values(["symbol", "ts_utc"], ignore_index=True)
 
 
 def bars_reply(bars: pd.DataFrame, symbols: Iterable[str], reasons: Mapping[str, str], otherwise: str) -> BarsReply:

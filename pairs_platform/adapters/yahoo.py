@@ -20,9 +20,9 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from pairs_platform.adapters.ports import BarsReply, Listing, PermanentSourceError, TransientSourceError, empty_bars
+from pairs_platform.adapters.ports import BarsReply, Listing, PermanentSourceError, TransientSourceError
 from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, utc_now, wait_asked_for_s
-from pairs_platform.adapters.vendor_rows import PRICES, Action, actions_frame, bars_reply, tidy_bars
+from pairs_platform.adapters.vendor_rows import PRICES, Action, actions_frame, bars_reply, join_bars, tidy_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, sessions_between
 from pairs_platform.core.rules import Rules, rule
@@ -120,8 +120,7 @@ class YahooMarketData:
                 reasons[symbol] = str(error)
             else:
                 parts.append(tidy_bars(_rows_of(chart, symbol), sessions, self.frequency))
-        parts = [part for part in parts if not part.empty]
-        bars = pd.concat(parts).sort_values(["symbol", "ts_utc"], ignore_index=True) if parts else empty_bars()
+        bars = join_bars(parts)
         return bars_reply(bars, wanted, reasons, f"no bars from {first} to {last} at Yahoo")
 
     def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
