@@ -520,11 +520,12 @@ class _Ledger:
         start[0] = self._fill_price[entry]
         if exit_ is not None:
             end[-1] = self._fill_price[exit_]
-        gross = (end - start) @ shares
+        gross = ((end - start) * shares).sum(axis=1)
         short = np.minimum(shares, 0.0)
         nights = self._nights[rows].copy()
         nights[0] = 0
-        borrow = -(self._before[rows] @ short) * nights * self._costs.borrow_bps_per_year * BASIS_POINT / DAYS_PER_YEAR
+        borrowed = -(self._before[rows] * short).sum(axis=1)
+        borrow = borrowed * nights * self._costs.borrow_bps_per_year * BASIS_POINT / DAYS_PER_YEAR
         value_out = float(np.abs(shares) @ end[-1])
         rate = self._costs.fill_bps * BASIS_POINT
         self.gross[rows] += gross

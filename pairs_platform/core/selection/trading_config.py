@@ -1,0 +1,247 @@
+"""The trading configuration: everything that live signals need for the next session, as one versioned document.
+
+What does not belong here: choosing pairs (`ranking`), the rule that trades them (`backtest`), and storing the document.
+"""
+
+import dataclasses
+import hashlib
+import json
+from datetime import date
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pairs_platform.core.prices.bars import Frequency, PriceBasis
+from pairs_platform.core.prices.calendar import session_offset
+from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters
+from pairs_platform.core.selection.backtest import CostRules, TradingRules, max_hold_bars
+from pairs_platform.core.volatility.parameters import garch_fit, spread_parameters
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class SpreadSection(_Document):
+    """The spread that was tested, modelled and backtested: s = ln y − alpha − beta·ln x, z = (s − mu)/sigma."""
+
+    definition: str = Field(pattern=f"^{SPREAD_DEFINITION}$", description="Version of the formula.")
+    y: str
+    x: str
+    alpha: float = Field(description="Intercept [ln US dollars].")
+    beta: float = Field(description="Hedge ratio [1].")
+    mu: float = Field(description="Mean of the spread [ln].")
+    sigma: float = Field(gt=0, description="Standard deviation of the spread [ln].")
+    n_bars: int = Field(ge=1, description="Bars of the estimation sample.")
+
+    def parameters(self) -> SpreadParameters:
+        """The same numbers as the core's spread parameters."""
+        return SpreadParameters(**self.model_dump(exclude={"definition"}))
+
+
+class GarchSection(_Document):
+    """AR(1)-GARCH(1,1) of the spread and the state from which its recursion goes on."""
+
+    c: float
+    phi: float
+    omega: float = Field(gt=0)
+    alpha1: float = Field(ge=0)
+    beta1: float = Field(ge=0)
+    nu: float | None = Field(description="Degrees of freedom; null for a Gaussian fit.")
+    diurnal: tuple[float, ...] = Field(min_length=1, description="Factor d of each bar of the day.")
+    last_spread: float | None = Field(description="s at the as-of session's last close [ln]; null inside a gap.")
+    last_variance: float = Field(gt=0, description="h of the next bar, known at that close [ln²].")
+    reference_variance: float = Field(gt=0, description="h̄ of the stop band: mean of h over the sample [ln²].")
+    next_volatility: float = Field(gt=0, description="Standard deviation of the next bar's innovation [ln].")
+    half_life_bars: float | None = Field(gt=0, description="Half-life of a deviation; null where there is none.")
+    max_hold_bars: float | None = Field(gt=0, description="Age of the time stop; null where there is no half-life.")
+
+
+class ConfiguredPair(_Document):
+    """One pair of the configuration; only role "selected" has a size."""
+
+    pair: str
+    symbol_1: str
+    symbol_2: str
+    role: Literal["selected", "pinned", "watched"]
+    size: float = Field(ge=0, le=1, description="Share of a full position; 0 is followed, not traded.")
+    provisional: bool
+    rank: int | None
+    score: float | None
+    ranking_score: float | None
+    explanation: str
+    spread: SpreadSection | None = Field(description="Null for a pair that was not fitted.")
+    garch: GarchSection | None = Field(description="Null for a pair that was not fitted.")
+
+    @model_validator(mode="after")
+    def _tradable(self) -> Self:
+        if (self.role == "selected") != (self.size > 0):
+            raise ValueError(f"{self.pair}: size {self.size} does not go with the role {self.role!r}")
+        if self.size > 0 and (self.spread is None or self.garch is None or self.garch.max_hold_bars is None):
+            raise ValueError(f"{self.pair}: a traded pair needs its spread, its GARCH state and a half-life")
+        return self
+
+
+class TradingConfig(_Document):
+    """What may be traded in `valid_for`, decided at the close of `session`; to have no pairs is a valid outcome."""
+
+    version: Literal[1] = 1
+    content_hash: str = ""
+    session: date = Field(description="As-of session: the newest data in it is this session's close.")
+    valid_for: date = Field(description="The XNYS session after it.")
+    sector: str
+    source_label: str = Field(description="Where the prices come from, as shown in every output.")
+    frequency: Frequency
+    price_basis: PriceBasis
+    trading: TradingRules
+    costs: CostRules
+    pairs: tuple[ConfiguredPair, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [pair.pair for pair in self.pairs]
+        if len(set(names)) < len(names):
+            raise ValueError(f"pairs appear more than once: {sorted({n for n in names if names.count(n) > 1})}")
+        if self.valid_for != session_offset(self.session, 1):
+            raise ValueError(f"valid_for {self.valid_for} is not the session after {self.session}")
+        expected = self._hash()
+        if not self.content_hash:
+            object.__setattr__(self, "content_hash", expected)
+        elif self.content_hash != expected:
+            raise ValueError(
+                f"the content does not match its hash {self.content_hash[:12]}…: materialize trading_config again "
+                "instead of editing the document"
+            )
+        return self
+
+    def _hash(self) -> str:
+        content = self.model_dump(mode="json", exclude={"content_hash"})
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def with_role(self, role: str) -> tuple[ConfiguredPair, ...]:
+        """Pairs of one role, in rank order."""
+        return tuple(pair for pair in self.pairs if pair.role == role)
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready form; `TradingConfig.model_validate` reads it back and checks the hash."""
+        return self.model_dump(mode="json")
+
+    def table(self) -> pd.DataFrame:
+        """One row per pair for SQL, columns of `contracts.TRADING_CONFIG`; diurnal factors are left out."""
+        head = {
+            "session": pd.Timestamp(self.session),
+            "valid_for": pd.Timestamp(self.valid_for),
+            "sector": self.sector,
+            "source_label": self.source_label,
+            "content_hash": self.content_hash,
+        }
+        rows = []
+        for pair in self.pairs:
+            spread = pair.spread.model_dump(exclude={"definition"}) if pair.spread else {}
+            garch = pair.garch.model_dump(exclude={"diurnal"}) if pair.garch else {}
+            rows.append(head | pair.model_dump(exclude={"spread", "garch"}) | spread | garch)
+        frame = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
+        return frame.astype(TABLE_COLUMNS)
+
+
+TABLE_COLUMNS = {
+    **dict.fromkeys(("session", "valid_for"), "datetime64[ns]"),
+    **dict.fromkeys(("sector", "source_label", "content_hash", "pair", "symbol_1", "symbol_2", "role"), "object"),
+    "size": "float64",
+    "provisional": "bool",
+    "rank": "Int64",
+    **dict.fromkeys(("score", "ranking_score"), "float64"),
+    **dict.fromkeys(("explanation", "y", "x"), "object"),
+    **dict.fromkeys(("alpha", "beta", "mu", "sigma"), "float64"),
+    "n_bars": "Int64",
+    **dict.fromkeys(
+        ("c", "phi", "omega", "alpha1", "beta1", "nu", "last_spread", "last_variance", "reference_variance",
+         "next_volatility", "half_life_bars", "max_hold_bars"),
+        "float64",
+    ),
+}  # fmt: skip
+
+
+def build_trading_config(
+    rankings: pd.DataFrame,
+    fits: pd.DataFrame,
+    *,
+    session: date,
+    sector: str,
+    source_label: str,
+    frequency: Frequency,
+    price_basis: PriceBasis,
+    trading: TradingRules,
+    costs: CostRules,
+) -> TradingConfig:
+    """Selected, pinned and watched pairs of one sector-day, with their `production` parameters.
+
+    Parameters
+    ----------
+    rankings : DataFrame
+        `composite_rankings` of the session.
+    fits : DataFrame
+        `garch_fits` of the session; the rows with parameter_set "production" are used.
+
+    Returns
+    -------
+    TradingConfig
+        Selected pairs first, then pinned, then watched, each in rank order. The same input gives the same hash.
+    """
+    production = fits[(fits["parameter_set"] == "production") & (fits["status"] == "ok")].set_index("pair", drop=False)
+    roles = np.select(
+        [rankings["selected"], rankings["pinned"], rankings["watched"]], ["selected", "pinned", "watched"], ""
+    )
+    listed = rankings.assign(role=roles)
+    pairs = []
+    for role in ("selected", "pinned", "watched"):
+        for row in listed[listed["role"] == role].to_dict("records"):
+            fit = production.loc[row["pair"]] if row["pair"] in production.index else None
+            pairs.append(
+                ConfiguredPair(
+                    **{name: row[name] for name in ("pair", "symbol_1", "symbol_2", "role", "explanation")},
+                    size=float(row["size"]),
+                    provisional=bool(row["provisional"]),
+                    rank=None if pd.isna(row["rank"]) else int(row["rank"]),
+                    score=_number(row["score"]),
+                    ranking_score=_number(row["ranking_score"]),
+                    spread=None if fit is None else _spread_section(fit),
+                    garch=None if fit is None else _garch_section(fit, trading),
+                )
+            )
+    return TradingConfig(
+        session=session,
+        valid_for=session_offset(session, 1),
+        sector=sector,
+        source_label=source_label,
+        frequency=frequency,
+        price_basis=price_basis,
+        trading=trading,
+        costs=costs,
+        pairs=tuple(pairs),
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def _spread_section(row: pd.Series) -> SpreadSection:
+    return SpreadSection(definition=row["spread_definition"], **dataclasses.asdict(spread_parameters(row)))
+
+
+def _garch_section(row: pd.Series, trading: TradingRules) -> GarchSection:
+    fit = garch_fit(row)
+    half_life = _number(fit.half_life_bars)
+    names = ("c", "phi", "omega", "alpha1", "beta1", "last_variance", "next_volatility", "diurnal")
+    return GarchSection(
+        **{name: getattr(fit, name) for name in names},
+        nu=_number(fit.nu),
+        last_spread=_number(fit.last_spread),
+        reference_variance=fit.mean_variance,
+        half_life_bars=half_life,
+        max_hold_bars=None if half_life is None else max_hold_bars(half_life, trading),
+    )

@@ -1,0 +1,126 @@
+import json
+from datetime import date
+
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from pairs_platform.core.prices.bars import Frequency, PriceBasis
+from pairs_platform.core.screening.cointegration import CointegrationRules
+from pairs_platform.core.screening.correlation import CorrelationRules
+from pairs_platform.core.selection.backtest import CostRules, TradingRules
+from pairs_platform.core.selection.contracts import TRADING_CONFIG
+from pairs_platform.core.selection.ranking import SelectionRules, rank_pairs
+from pairs_platform.core.selection.scores import ScoreRules
+from pairs_platform.core.selection.trading_config import TradingConfig, build_trading_config
+from pairs_platform_tests.core.selection.tables import correlations_of, fits_of, history_of, scores_of, screen_of
+
+FRIDAY, MONDAY = date(2023, 3, 10), date(2023, 3, 13)
+SCORES = {"A_B": 0.9, "A_C": 0.6, "A_D": 0.5, "B_C": 0.4, "PDFS_ROG": 0.3}
+
+
+NO_FITS = fits_of([])
+
+
+def config_of(scores: dict, fits: pd.DataFrame, **rules) -> TradingConfig:
+    screen = {pair: {} for pair in scores}
+    rankings = rank_pairs(
+        correlations_of(screen), screen_of(screen), scores_of(FRIDAY, scores), history_of([]), session=FRIDAY,
+        correlation=CorrelationRules(), cointegration=CointegrationRules(), scoring=ScoreRules(),
+        selection=SelectionRules(**rules),
+    )  # fmt: skip
+    return build_trading_config(
+        rankings, fits, session=FRIDAY, sector="technology", source_label="simulated market (not real prices)",
+        frequency=Frequency.FIVE_MINUTES, price_basis=PriceBasis.RAW, trading=TradingRules(), costs=CostRules(),
+    )  # fmt: skip
+
+
+def test_selected_pinned_and_watched_pairs_with_production_parameters():
+    config = config_of(SCORES, fits_of(SCORES), watchlist_size=2)
+    assert [(p.pair, p.role, p.size) for p in config.pairs] == [
+        ("A_B", "selected", 0.5), ("PDFS_ROG", "pinned", 0.0), ("A_C", "watched", 0.0), ("A_D", "watched", 0.0),
+    ]  # fmt: skip
+    chosen = config.with_role("selected")[0]
+    assert chosen.provisional
+    assert (chosen.spread.y, chosen.spread.x, chosen.spread.alpha) == ("B", "A", 0.1)
+    assert chosen.spread.definition == "log-engle-granger-1"
+    assert chosen.spread.parameters().beta == 1.0
+    assert chosen.garch.max_hold_bars == 3 * 13.5134
+    assert chosen.garch.reference_variance == 5.1e-7
+    assert (config.session, config.valid_for) == (FRIDAY, MONDAY)
+
+
+def test_document_is_read_back_to_the_last_digit():
+    config = config_of(SCORES, fits_of(SCORES))
+    again = TradingConfig.model_validate(json.loads(json.dumps(config.document())))
+    assert again == config
+    assert TradingConfig.model_validate_json(config.model_dump_json()) == config
+    assert again.pairs[0].garch.diurnal == (2.8, 0.9, 0.1 + 0.2)
+
+
+def test_hash_follows_the_content_and_nothing_else():
+    config = config_of(SCORES, fits_of(SCORES))
+    assert config_of(SCORES, fits_of(SCORES)).content_hash == config.content_hash
+    fits = fits_of(SCORES)
+    fits["last_variance"] *= 1 + 1e-12
+    assert config_of(SCORES, fits).content_hash != config.content_hash
+
+
+def test_an_edited_document_is_refused():
+    document = config_of(SCORES, fits_of(SCORES)).document()
+    document["pairs"][0]["size"] = 1.0
+    with pytest.raises(ValidationError, match="does not match its hash"):
+        TradingConfig.model_validate(document)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"valid_for": "2023-03-14"}, "not the session after"),
+        ({"unknown": 1}, "Extra inputs"),
+        ({"version": 2}, "Input should be 1"),
+    ],
+)
+def test_an_inconsistent_document_is_refused(change, words):
+    document = config_of(SCORES, fits_of(SCORES)).document() | {"content_hash": ""} | change
+    with pytest.raises(ValidationError, match=words):
+        TradingConfig.model_validate(document)
+
+
+def test_pairs_of_a_document_are_unique_and_sized_by_role():
+    document = config_of(SCORES, fits_of(SCORES)).document() | {"content_hash": ""}
+    twice = document | {"pairs": [document["pairs"][0]] * 2}
+    with pytest.raises(ValidationError, match="more than once"):
+        TradingConfig.model_validate(twice)
+    watched = document["pairs"][-1] | {"size": 0.5}
+    with pytest.raises(ValidationError, match="does not go with the role"):
+        TradingConfig.model_validate(document | {"pairs": [watched]})
+    bare = document["pairs"][0] | {"garch": None}
+    with pytest.raises(ValidationError, match="needs its spread, its GARCH state and a half-life"):
+        TradingConfig.model_validate(document | {"pairs": [bare]})
+
+
+def test_table_holds_its_contract_and_the_documents_numbers():
+    config = config_of(SCORES, fits_of(SCORES))
+    table = TRADING_CONFIG.require(config.table())
+    row = table.set_index("pair").loc["A_B"]
+    assert row["content_hash"] == config.content_hash
+    assert row["last_variance"] == config.pairs[0].garch.last_variance
+    assert row["valid_for"] == pd.Timestamp(MONDAY)
+
+
+def test_nothing_selected_is_an_empty_and_valid_configuration():
+    config = config_of({}, NO_FITS, pinned_pairs=())
+    assert config.pairs == ()
+    table = TRADING_CONFIG.require(config.table())
+    assert table.empty
+    assert TradingConfig.model_validate(config.document()) == config
+
+
+def test_a_pinned_pair_without_a_fit_is_listed_without_parameters():
+    config = config_of({"A_B": None}, NO_FITS, pinned_pairs=("A_B", "PDFS_ROG"))
+    assert [(p.pair, p.role, p.spread, p.garch) for p in config.pairs] == [
+        ("A_B", "pinned", None, None), ("PDFS_ROG", "pinned", None, None),
+    ]  # fmt: skip
+    assert "not in the window" in config.pairs[1].explanation
+    assert TRADING_CONFIG.violations(config.table()) == []
