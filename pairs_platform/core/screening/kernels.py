@@ -2,6 +2,8 @@
 
 What does not belong here: p-values, statuses and frames (`cointegration`). The kernels release the interpreter lock and
 write only to their own rows, so that a plain thread pool shares the pairs and the results do not depend on it.
+Loops stand where NumPy would take an array expression: numba compiles a broadcasting error for each of those, which
+costs seconds on a cold cache.
 """
 
 from collections.abc import Callable
@@ -64,8 +66,9 @@ def _complete_rows(
                 n += 1
         if n == 0:
             return 0, 0.0, 0.0, 0.0, 0.0, 0.0
-        a[:n] -= sum_a / n
-        b[:n] -= sum_b / n
+        for t in range(n):
+            a[t] -= sum_a / n
+            b[t] -= sum_b / n
     aa = 0.0
     bb = 0.0
     ab = 0.0
@@ -79,7 +82,8 @@ def _complete_rows(
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def _lag_products(d: np.ndarray, start: int, stop: int, max_lag: int, out: np.ndarray) -> None:
     """out[j] = Σ d_t d_{t−j} over start ≤ t < stop; `d` carries `_LAGS_AT_ONCE` values of padding in front."""
-    out[:] = 0.0
+    for lag in range(len(out)):
+        out[lag] = 0.0
     for begin in range(start, stop, _BLOCK):
         end = min(begin + _BLOCK, stop)
         for lag in range(0, max_lag + 1, _LAGS_AT_ONCE):
@@ -187,7 +191,8 @@ def _adf(
     with the level last, so that its t follows from the factor's last row.
     """
     max_lag = min(int(np.ceil(12.0 * (n / 100.0) ** 0.25)), n // 2 - 1)
-    d[:_LAGS_AT_ONCE] = 0.0
+    for t in range(_LAGS_AT_ONCE):
+        d[t] = 0.0
     for t in range(n - 1):
         d[_LAGS_AT_ONCE + t] = u[t + 1] - u[t]
     _lag_products(d, max_lag, n - 1, max_lag, products)
@@ -297,34 +302,33 @@ def _slope(y: np.ndarray, x: np.ndarray, start: int, stop: int) -> float:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _johansen_trace(p: np.ndarray, q: np.ndarray, n: int) -> float:
+def _johansen_trace(p: np.ndarray, q: np.ndarray, n: int, series: np.ndarray) -> float:
     """Trace statistic of no cointegration: constant, one lagged difference, two series (centred, length n).
 
     With two series the eigenvalue problem has a closed form: Σ ln(1 − λ_i) = ln(1 − tr M + det M) with
-    M = S_kk⁻¹ S_k0 S_00⁻¹ S_0k.
+    M = S_kk⁻¹ S_k0 S_00⁻¹ S_0k. `series` (6, ≥ n − 2) is scratch: differences, lagged levels, lagged differences.
     """
     rows = n - 2
-    mean = np.zeros(6)
-    moment = np.zeros((6, 6))
-    value = np.empty(6)
     for t in range(rows):
-        mean[0] += p[t + 2] - p[t + 1]
-        mean[1] += q[t + 2] - q[t + 1]
-        mean[2] += p[t + 1]
-        mean[3] += q[t + 1]
-        mean[4] += p[t + 1] - p[t]
-        mean[5] += q[t + 1] - q[t]
-    mean /= rows
-    for t in range(rows):
-        value[0] = p[t + 2] - p[t + 1] - mean[0]
-        value[1] = q[t + 2] - q[t + 1] - mean[1]
-        value[2] = p[t + 1] - mean[2]
-        value[3] = q[t + 1] - mean[3]
-        value[4] = p[t + 1] - p[t] - mean[4]
-        value[5] = q[t + 1] - q[t] - mean[5]
-        for i in range(6):
-            for j in range(i, 6):
-                moment[i, j] += value[i] * value[j]
+        series[0, t] = p[t + 2] - p[t + 1]
+        series[1, t] = q[t + 2] - q[t + 1]
+        series[2, t] = p[t + 1]
+        series[3, t] = q[t + 1]
+        series[4, t] = p[t + 1] - p[t]
+        series[5, t] = q[t + 1] - q[t]
+    moment = np.empty((6, 6))
+    for i in range(6):
+        mean = 0.0
+        for t in range(rows):
+            mean += series[i, t]
+        mean /= rows
+        for t in range(rows):
+            series[i, t] -= mean
+        for j in range(i + 1):
+            total = 0.0
+            for t in range(rows):
+                total += series[i, t] * series[j, t]
+            moment[j, i] = total
     for lagged in (5, 4):
         for i in range(lagged):
             share = moment[i, lagged] / moment[lagged, lagged]
@@ -366,6 +370,7 @@ def describe_pairs(
     in `shock_excluded` (n symbols, T bars) for either leg give no such couple. The halves split the complete bars.
     """
     length = log_prices.shape[1]
+    series = np.empty((6, length))
     y = np.empty(length)
     x = np.empty(length)
     now = np.empty(length)
@@ -396,4 +401,4 @@ def describe_pairs(
         phi[k] = _slope(now, before, 0, couples) if couples > 2 else np.nan
         halves[k, 0] = _slope(y, x, 0, n // 2)
         halves[k, 1] = _slope(y, x, n // 2, n)
-        johansen[k] = _johansen_trace(y, x, n)
+        johansen[k] = _johansen_trace(y, x, n, series)
