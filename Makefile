@@ -1,0 +1,34 @@
+# Every target is one line over pip or the console script; Windows users type the same lines (docs/setup.md).
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+READY := .venv/.installed
+TEST_READY := .venv/.installed-test
+
+.PHONY: demo ui test install clean
+
+demo: $(READY)
+	$(BIN)/pairs-platform demo $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(SESSION),--session $(SESSION)) $(if $(SECTOR),--sector $(SECTOR)) $(if $(FREQUENCY),--frequency $(FREQUENCY))
+
+ui: $(READY)
+	$(BIN)/pairs-platform ui
+
+test: $(TEST_READY)
+	$(BIN)/python -m pairs_platform_tests
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -c "open('$(READY)', 'w').close()"
+
+$(TEST_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	$(BIN)/python -c "open('$(TEST_READY)', 'w').close()"
+
+clean:
+	$(PYTHON) -c "import shutil; [shutil.rmtree(path, ignore_errors=True) for path in ('.venv', '.state')]"

@@ -1,0 +1,65 @@
+"""Puts the definitions together for one set of settings.
+
+What does not belong here: the definitions themselves (`defs`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from pairs_platform.defs import automation
+from pairs_platform.defs.partitions import look_back_mapping
+from pairs_platform.defs.prices import assets as prices
+from pairs_platform.defs.prices import checks as price_checks
+from pairs_platform.defs.resources import Platform
+from pairs_platform.defs.screening import assets as screening
+from pairs_platform.defs.screening import checks as screening_checks
+from pairs_platform.defs.selection import assets as selection
+from pairs_platform.defs.selection import checks as selection_checks
+from pairs_platform.defs.volatility import assets as volatility
+from pairs_platform.defs.volatility import checks as volatility_checks
+from pairs_platform.settings import Settings
+
+
+def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Assets, checks, jobs, schedules and sensors over `settings`.
+
+    Parameters
+    ----------
+    settings : Settings
+        Decide the state folder, the look-back in the lineage, the active sectors.
+    resource_overrides : mapping of str to resource, optional
+        Resources that replace the ones made from the settings, by key.
+    """
+    return dg.Definitions(
+        assets=dg.map_asset_specs(
+            lambda spec: _with_look_backs(spec, settings),
+            dg.load_assets_from_modules([prices, screening, volatility, selection]),
+        ),
+        asset_checks=dg.load_asset_checks_from_modules(
+            [price_checks, screening_checks, volatility_checks, selection_checks, automation]
+        ),
+        jobs=[automation.daily_job, automation.readiness_job],
+        schedules=[automation.daily_schedule, automation.readiness_schedule],
+        sensors=[automation.retry_sensor],
+        resources={"platform": Platform(settings), **(resource_overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+def _with_look_backs(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
+    """Say in the lineage how many sessions of prices and of scores an asset reads."""
+    sessions = {
+        dg.AssetKey("price_history"): settings.look_back_sessions,
+        dg.AssetKey("pair_scores"): settings.selection.look_back_sessions
+        if spec.key.path == ["composite_rankings"]
+        else 1,
+    }
+    deps = [
+        dg.AssetDep(dep.asset_key, partition_mapping=look_back_mapping(1 - sessions[dep.asset_key]))
+        if sessions.get(dep.asset_key, 1) > 1
+        else dep
+        for dep in spec.deps
+    ]
+    return spec.replace_attributes(deps=deps)

@@ -1,0 +1,48 @@
+"""The command `pairs-platform`: one file per noun. Nothing is computed here; commands call the layers below."""
+
+import sys
+
+import click
+
+from pairs_platform import __version__
+
+
+class _Commands(click.Group):
+    """Imports a command's module only when the command is used, so that `--help` answers at once."""
+
+    names = ("config", "demo", "doctor", "pairs", "sql", "symbols", "ui")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.names:
+            return None
+        from importlib import import_module
+
+        command: click.Command = import_module(f"pairs_platform.cli.{cmd_name}").command
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Statistical-arbitrage pairs trading as a graph of Dagster assets."""
+
+
+def main() -> None:
+    """Entry point of the console script: expected errors become one message and exit code 1."""
+    from pairs_platform.cli.errors import EXPECTED
+
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except EXPECTED as error:
+        click.secho(f"Error: {error}", err=True, fg="red")
+        sys.exit(1)

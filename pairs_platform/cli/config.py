@@ -1,0 +1,49 @@
+"""`pairs-platform config`: show the resolved settings, start a configuration of one's own."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pairs_platform.settings import (
+    CONFIG_VARIABLE,
+    PLATFORM_FILE,
+    UNIVERSE_FILE,
+    described_fields,
+    load_settings,
+    shipped_text,
+)
+
+
+@click.group("config")
+def command() -> None:
+    """Settings: what is in force, and a copy of the defaults to edit."""
+
+
+@command.command("show")
+@click.option("--describe", is_flag=True, help="Show the meaning, unit and bounds of each setting.")
+def show(describe: bool) -> None:
+    """Print the resolved settings; secrets are masked."""
+    import yaml
+
+    settings = load_settings()
+    if not describe:
+        click.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+        return
+    for path, info in described_fields():
+        extra: Any = info.json_schema_extra or {}
+        bounds = ", ".join(str(bound) for bound in info.metadata) or "–"
+        click.echo(f"{path} [{extra.get('unit', '')}] {info.description} Bounds: {bounds}")
+
+
+@command.command("init")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def init(folder: Path) -> None:
+    """Copy the shipped platform.yaml and universe.yaml to FOLDER for editing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (PLATFORM_FILE, UNIVERSE_FILE):
+        target = folder / name
+        if target.exists():
+            raise click.ClickException(f"{target} exists already; it is left as it is")
+        target.write_text(shipped_text(name), encoding="utf-8")
+    click.echo(f"wrote {PLATFORM_FILE} and {UNIVERSE_FILE}; put {CONFIG_VARIABLE}={folder} into the environment")

@@ -1,0 +1,111 @@
+"""`pairs-platform doctor`: is this installation and this configuration fit to run?"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from pairs_platform.cli.errors import EXPECTED
+from pairs_platform.settings import Settings, load_settings
+
+NEEDED_BYTES = 2 * 1024**3
+
+Finding = tuple[bool, str, str]
+
+
+@click.command("doctor")
+def command() -> None:
+    """Check the machine, the configuration, the state folder and the source; exit code 1 when something is wrong."""
+    settings = load_settings()
+    wrong = 0
+    for check in (_python, _versions, _configuration, _home, _disk, _profile, _source):
+        for good, what, remedy in _guarded(check, settings):
+            click.secho(f"{'ok   ' if good else 'WRONG'} {what}", fg=None if good else "red")
+            if not good:
+                wrong += 1
+                click.echo(f"      {remedy}")
+    if wrong:
+        raise click.exceptions.Exit(1)
+
+
+def _guarded(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
+    try:
+        yield from check(settings)
+    except EXPECTED as error:
+        yield False, str(error), "mend what the message names"
+
+
+def _python(settings: Settings) -> Iterator[Finding]:
+    good = (3, 11) <= sys.version_info[:2] < (3, 13)
+    yield good, f"Python {sys.version.split()[0]}", "install Python 3.11 or 3.12"
+
+
+def _versions(settings: Settings) -> Iterator[Finding]:
+    names = ("dagster", "pandas", "numpy", "numba", "duckdb", "statsmodels", "arch")
+    yield True, ", ".join(f"{name} {version(name)}" for name in names), ""
+
+
+def _configuration(settings: Settings) -> Iterator[Finding]:
+    sectors = settings.active_sectors
+    yield (
+        bool(sectors),
+        f"active sectors: {', '.join(sectors) or 'none'}",
+        "set `active: true` for one in universe.yaml",
+    )
+    if settings.source.kind == "alpaca":
+        good = settings.alpaca_key_id is not None and settings.alpaca_secret_key is not None
+        yield good, "Alpaca keys in the environment", "set APCA_API_KEY_ID and APCA_API_SECRET_KEY"
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    expected = (settings.profile_root / "dagster").resolve()
+    named = os.environ.get("DAGSTER_HOME")
+    if named:
+        good = Path(named).resolve() in (expected, Path.cwd())
+        yield good, f"DAGSTER_HOME is {named}", f"`dagster` commands use another instance; set it to {expected}"
+        return
+    here = Path("dagster.yaml").exists()
+    yield (
+        here,
+        "dagster.yaml of this folder serves `dagster` commands",
+        f"go to its folder, or set DAGSTER_HOME={expected}",
+    )
+    if here:
+        default = settings.profile.name in Path("dagster.yaml").read_text(encoding="utf-8")
+        yield (
+            default,
+            f"profile {settings.profile.name}",
+            f"dagster.yaml belongs to another profile; set DAGSTER_HOME={expected}",
+        )
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = settings.state_root.resolve()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    yield free > NEEDED_BYTES, f"{free / 1e9:.0f} GB free at {existing}", "free some space: 2 GB are needed at least"
+    yield os.access(existing, os.W_OK), f"{existing} is writable", "change its owner, or set state_root"
+
+
+def _profile(settings: Settings) -> Iterator[Finding]:
+    from pairs_platform.defs.resources import open_lake
+
+    lake = open_lake(settings)
+    counts = [f"{sector} {len(lake.sessions('trading_config', sector))}" for sector in settings.active_sectors]
+    yield True, f"profile {settings.profile.name}; sessions with a configuration: {', '.join(counts)}", ""
+
+
+def _source(settings: Settings) -> Iterator[Finding]:
+    from pairs_platform.defs.resources import Platform
+
+    platform = Platform(settings)
+    available = platform.market_data.sessions_available()
+    span = f", sessions {available[0]} to {available[1]}" if available else ""
+    yield True, f"source {platform.market_data.label}{span}", ""
+    for sector in settings.active_sectors:
+        if settings.universe_origin == "config":
+            yield True, f"{sector}: {len(platform.listings(sector))} symbols", ""

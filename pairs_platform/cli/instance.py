@@ -1,0 +1,37 @@
+"""The Dagster home of a profile, used by the commands that run jobs or start the UI."""
+
+import os
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pairs_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+COMPUTE_SLOTS = max(1, (os.cpu_count() or 1) // 2)
+"""Steps of heavy computation at a time; each one uses two threads."""
+
+
+def render_dagster_yaml(home: str) -> str:
+    """Text of dagster.yaml for a home folder, from the packaged template."""
+    template = (package_files("pairs_platform.config") / "dagster.yaml").read_text(encoding="utf-8")
+    return template.replace("{home}", home)
+
+
+def prepare_home(settings: Settings) -> Path:
+    """Make the profile's Dagster home, write its dagster.yaml, and return the absolute folder."""
+    home = (settings.profile_root / "dagster").resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "dagster.yaml").write_text(render_dagster_yaml(home.as_posix()), encoding="utf-8")
+    return home
+
+
+def open_instance(home: Path) -> "DagsterInstance":
+    """Open the Dagster instance of a prepared home, with a slot per two processors for heavy computation."""
+    import dagster as dg
+
+    instance = dg.DagsterInstance.from_config(str(home))
+    instance.event_log_storage.set_concurrency_slots("compute", COMPUTE_SLOTS)
+    return instance

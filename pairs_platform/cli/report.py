@@ -1,0 +1,91 @@
+"""The result of one sector-day in a terminal: funnel, ranking, what was selected or why nothing was."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import click
+import pandas as pd
+
+from pairs_platform.cli.show import frame_table, print_renderable
+
+if TYPE_CHECKING:
+    from pairs_platform.defs.resources import Platform
+
+RANKING_SHOWN = 15
+_RANKING = ("rank", "pair", "score", "fit", "volatility", "trading", "diagnostics", "ranking_score", "p_cal",
+            "q_value", "half_life_bars", "expected_move_bps", "first_failed_gate")  # fmt: skip
+
+
+def print_day(platform: "Platform", sector: str, session: date, *, rows: int = RANKING_SHOWN) -> None:
+    """Print funnel, ranking and selection of one session of one sector from the lake."""
+    from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
+    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+    from pairs_platform.lake.store import PartitionKey
+
+    key = PartitionKey(session, sector)
+    rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
+    facts = platform.lake.metadata(COMPOSITE_RANKINGS, key)
+    placebo = platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"]
+    source = facts["source"]
+    print_renderable(
+        frame_table(_funnel(facts["funnel"], placebo), title=f"Selection funnel · {sector} · {session} · {source}"),
+        frame_table(rankings[list(_RANKING)].head(rows), title=f"Ranking · {sector} · {session} · {source}"),
+    )
+    _print_selection(rankings)
+    _print_monitor(facts["monitor"])
+
+
+def _funnel(funnel: dict[str, int], placebo: dict[str, Any]) -> pd.DataFrame:
+    """Counts beside what the same gates let through on prices without long-run ties."""
+    joint, independent = placebo["joint"], placebo["independent"]
+    steps = [
+        ("symbols in the window", "n_symbols", None),
+        ("pairs", "n_pairs", None),
+        ("correlated", "n_correlated", "_correlated"),
+        ("cointegrated", "n_cointegrated", ""),
+        ("wide enough for the costs", "n_wide_enough", None),
+        ("fitted", "n_fitted", None),
+        ("score above the gate", "n_scored_above_gate", None),
+        ("selected", "n_selected", None),
+    ]
+    rows = []
+    for name, count, suffix in steps:
+        shown = {"step": name, "found": funnel[count], "by chance, joint placebo": "", "by chance, independent": ""}
+        if suffix is not None:
+            for column, drawn in (("by chance, joint placebo", joint), ("by chance, independent", independent)):
+                low, high = drawn[f"p05{suffix}"], drawn[f"p95{suffix}"]
+                shown[column] = f"{drawn[f'mean{suffix}']:.1f} ({low:.0f}–{high:.0f})"
+        if name == "cointegrated":
+            shown["P(chance ≥ found)"] = (
+                f"{joint['p_at_least_found']:.2f} joint, {independent['p_at_least_found']:.2f} indep."
+            )
+        rows.append(shown)
+    return pd.DataFrame(rows).fillna("")
+
+
+def _print_selection(rankings: pd.DataFrame) -> None:
+    selected = rankings[rankings["selected"]]
+    if len(selected):
+        names = ", ".join(
+            f"{row.pair} (size {row.size:g}{', provisional' if row.provisional else ''})"
+            for row in selected.itertuples()
+        )
+        click.echo(f"Selected: {names}")
+    else:
+        click.echo("Selected: no pair. This is a normal outcome: the gates are never loosened to fill the table.")
+        for row in rankings[rankings["score"].notna()].head(3).itertuples():
+            weak = f"; weakest component: {row.weakest_component}" if row.weakest_component else ""
+            click.echo(f"  {row.pair}: {row.explanation}{weak}")
+    for row in rankings[rankings["pinned"]].itertuples():
+        click.echo(f"Pinned {row.pair}: {row.explanation}")
+
+
+def _print_monitor(monitor: dict[str, Any]) -> None:
+    if monitor["best_pair"] is None:
+        return
+    deflated = monitor["best_deflated_sharpe"]
+    click.echo(
+        f"Best backtest: {monitor['best_pair']}, Sharpe ratio {monitor['best_sharpe_ann']:.2f} a year, net, on the "
+        f"held-out part of the window; best of {monitor['n_trials']} trials"
+        + (f", deflated Sharpe ratio {deflated:.2f}" if deflated is not None else "")
+    )

@@ -1,0 +1,38 @@
+"""How results look in a terminal: tables of frames."""
+
+import pandas as pd
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+
+def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
+    """A frame as a terminal table; floats with four significant digits, missing values as a dash."""
+    shown = Table(title=title, title_justify="left", header_style="bold")
+    for name in frame.columns:
+        numeric = pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
+        shown.add_column(str(name).replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in frame.itertuples(index=False):
+        shown.add_row(*(cell(value) for value in row))
+    return shown
+
+
+def cell(value: object) -> str:
+    """One value as text."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, pd.Timestamp) and value == value.normalize():
+        return value.strftime("%Y-%m-%d")
+    return str(value)
+
+
+def print_renderable(*items: RenderableType) -> None:
+    """Print to standard output, as wide as the terminal, at least 120 columns where there is none."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(120, console.width))
+    for item in items:
+        console.print(item)

@@ -1,0 +1,37 @@
+"""`pairs-platform sql`: DuckDB over the lake."""
+
+import click
+
+from pairs_platform.cli.profile_options import chosen_settings, profile_options
+
+
+@click.command("sql")
+@profile_options
+@click.argument("statement")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values instead of a table.")
+@click.option("--rows", default=50, show_default=True, help="Rows that a table shows.")
+def command(
+    source: str | None, data: str | None, frequency: str | None, statement: str, as_csv: bool, rows: int
+) -> None:
+    """Run STATEMENT over the lake of the current profile; every table is a view with columns `sector` and `session`.
+
+    Example: pairs-platform sql "select session, count(*) from cointegrated_pairs group by 1 order by 1"
+    """
+    import duckdb
+
+    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.defs.resources import open_lake
+    from pairs_platform.lake.sql import SqlRefused, query
+    from pairs_platform.lake.tables import TABLES
+
+    settings = chosen_settings(source, data, frequency)
+    try:
+        frame = query(open_lake(settings), TABLES, statement)
+    except (duckdb.Error, SqlRefused) as error:
+        raise click.ClickException(str(error)) from None
+    if as_csv:
+        click.echo(frame.to_csv(index=False), nl=False)
+        return
+    print_renderable(frame_table(frame.head(rows), title=None))
+    if len(frame) > rows:
+        click.echo(f"{len(frame) - rows} more rows; --rows {len(frame)} shows all")

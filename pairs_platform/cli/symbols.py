@@ -1,0 +1,87 @@
+"""`pairs-platform symbols`: which symbols of which sector are screened, and what is stored of them."""
+
+import click
+import pandas as pd
+
+from pairs_platform.cli.profile_options import chosen_settings, profile_options
+from pairs_platform.cli.show import frame_table, print_renderable
+from pairs_platform.settings import Settings, load_settings
+
+
+@click.group("symbols")
+def command() -> None:
+    """The universe, and the prices that are stored of it."""
+
+
+@command.command("list")
+@profile_options
+@click.option("--sector", help="Only this sector.")
+def list_symbols(source: str | None, data: str | None, frequency: str | None, sector: str | None) -> None:
+    """List the symbols of every sector of the universe."""
+    settings = chosen_settings(source, data, frequency)
+    rows = [
+        {"sector": slug, "active": slug in settings.active_sectors, "symbols": len(names), "names": " ".join(names)}
+        for slug, names in _universe(settings).items()
+        if sector in (None, slug)
+    ]
+    print_renderable(frame_table(pd.DataFrame(rows, columns=["sector", "active", "symbols", "names"]), title=None))
+
+
+@command.command("status")
+@profile_options
+@click.option("--sector", help="Only this sector.")
+def status(source: str | None, data: str | None, frequency: str | None, sector: str | None) -> None:
+    """Show of each symbol which range is stored, with which gaps, quarantined rows and flags."""
+    from pairs_platform.defs.resources import open_lake
+    from pairs_platform.lake.inventory import symbol_inventory
+
+    settings = chosen_settings(source, data, frequency)
+    universe = _universe(settings)
+    chosen = {slug: names for slug, names in universe.items() if sector in (None, slug)}
+    if not chosen:
+        raise click.ClickException(f"the universe has no sector {sector!r}; it has {', '.join(universe)}")
+    found = symbol_inventory(open_lake(settings), chosen, frequency=settings.frequency)
+    print_renderable(frame_table(found, title=f"profile {settings.profile.name}"))
+
+
+@command.command("add")
+@click.argument("symbols", nargs=-1, required=True)
+@click.option("--sector", required=True, help="Slug of the sector.")
+def add(symbols: tuple[str, ...], sector: str) -> None:
+    """Add SYMBOLS to a sector in your universe.yaml; the sector is made, inactive, when it is new."""
+    from pairs_platform.settings import edit_universe
+
+    settings = load_settings()
+    names = {symbol.upper() for symbol in symbols}
+    before = {listing.symbol for listing in settings.listings(sector)}
+    path = edit_universe(sector, sorted(before | names))
+    click.echo(f"{sector}: {len(before | names)} symbols, {len(names - before)} new, in {path}")
+
+
+@command.command("remove")
+@click.argument("symbols", nargs=-1, required=True)
+@click.option("--sector", required=True, help="Slug of the sector.")
+def remove(symbols: tuple[str, ...], sector: str) -> None:
+    """Remove SYMBOLS from a sector in your universe.yaml; stored prices stay."""
+    from pairs_platform.settings import edit_universe
+
+    names = {symbol.upper() for symbol in symbols}
+    before = {listing.symbol for listing in load_settings().listings(sector)}
+    unknown = sorted(names - before)
+    if unknown:
+        raise click.ClickException(
+            f"{', '.join(unknown)} not in {sector}; it has {' '.join(sorted(before)) or 'no symbols'}"
+        )
+    path = edit_universe(sector, sorted(before - names))
+    click.echo(f"{sector}: {len(before - names)} symbols left, in {path}")
+
+
+def _universe(settings: Settings) -> dict[str, list[str]]:
+    if settings.universe_origin == "config":
+        return {slug: [listing.symbol for listing in settings.listings(slug)] for slug in sorted(settings.universe)}
+    from pairs_platform.defs.resources import Platform
+
+    found: dict[str, list[str]] = {}
+    for listing in Platform(settings).market_data.universe() or ():
+        found.setdefault(listing.sector, []).append(listing.symbol)
+    return found

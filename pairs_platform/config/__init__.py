@@ -1,0 +1,1 @@
+"""The shipped configuration files. A user's copy overrides them; these are never edited."""

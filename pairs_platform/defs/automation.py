@@ -1,0 +1,201 @@
+"""Jobs, the daily schedule, the retry sensor and the readiness check: thin shells around `core.automation`.
+
+What does not belong here: deciding what is due (`core.automation`).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from pairs_platform.core.automation import (
+    READY_BY,
+    RUN_AT,
+    Failure,
+    SectorState,
+    as_of_session,
+    due_sessions,
+    missing_prices,
+    plan_retries,
+)
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
+from pairs_platform.core.prices.contracts import PRICE_HISTORY
+from pairs_platform.core.selection.contracts import TRADING_CONFIG
+from pairs_platform.defs.partitions import lake_key
+from pairs_platform.defs.resources import Platform
+from pairs_platform.defs.selection.assets import trading_config
+from pairs_platform.lake.store import PartitionKey
+
+SECTOR_TAG = "pairs_platform/sector"
+"""Runs with the same value wait for each other (`dagster.yaml`): a sector's prices come before its sessions."""
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+IN_FLIGHT = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dg.asset_check(asset=trading_config, name="ready_by_0800")
+def trading_config_ready(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """By 08:00 New York on session days every active sector has the configuration of the session before."""
+    session = as_of_session(datetime.now(UTC), at=READY_BY)
+    late = [
+        sector
+        for sector in platform.settings.active_sectors
+        if not platform.lake.exists(TRADING_CONFIG.table, PartitionKey(session, sector))
+    ]
+    return dg.AssetCheckResult(
+        passed=not late,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"missing for {session}: {', '.join(late)}; see the failed runs of `daily_pair_identification`"
+        if late
+        else None,
+        metadata={"session": session.isoformat(), "late_sectors": len(late)},
+    )
+
+
+_readiness = dg.AssetSelection.checks(trading_config_ready)
+
+daily_job = dg.define_asset_job(
+    "daily_pair_identification",
+    selection=dg.AssetSelection.all() - _readiness,
+    description="From price history to the trading configuration, for one session of one sector.",
+)
+
+readiness_job = dg.define_asset_job(
+    "trading_config_readiness",
+    selection=_readiness,
+    description="Looks whether the configurations that must be stored by 08:00 New York are there.",
+)
+
+
+def price_run(sector: str, first: date, last: date, run_key: str | None = None) -> dg.RunRequest:
+    """One run of the daily job that fetches the prices of a stretch of sessions and nothing else."""
+    return dg.RunRequest(
+        run_key=run_key,
+        asset_selection=[dg.AssetKey(PRICE_HISTORY.table)],
+        tags={
+            RANGE_START: str(PartitionKey(first, sector)),
+            RANGE_END: str(PartitionKey(last, sector)),
+            SECTOR_TAG: sector,
+        },
+    )
+
+
+def session_run(sector: str, session: date, run_key: str | None = None) -> dg.RunRequest:
+    """One run of the daily job for one session of one sector."""
+    name = str(PartitionKey(session, sector))
+    return dg.RunRequest(run_key=run_key or name, partition_key=name, tags={SECTOR_TAG: sector})
+
+
+def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, *, now: datetime) -> SectorState:
+    """Read from the lake what is stored and from the instance what runs or failed in the last ten days."""
+    records = instance.get_run_records(
+        dg.RunsFilter(
+            job_name=daily_job.name, tags={"dagster/partition/sector": sector}, created_after=now - timedelta(days=10)
+        )
+    )
+    in_flight: set[date] = set()
+    failures: dict[date, Failure] = {}
+    for record in records:
+        session = lake_key(record.dagster_run.tags["dagster/partition"]).session
+        if record.dagster_run.status in IN_FLIGHT:
+            in_flight.add(session)
+        elif record.dagster_run.status is dg.DagsterRunStatus.FAILURE:
+            known = failures.get(session)
+            ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else now
+            failures[session] = Failure(
+                runs=known.runs + 1 if known else 1, last_end=max(known.last_end, ended) if known else ended
+            )
+    return SectorState(
+        sector=sector,
+        priced=frozenset(platform.lake.sessions(PRICE_HISTORY.table, sector)),
+        configured=frozenset(platform.lake.sessions(TRADING_CONFIG.table, sector)),
+        in_flight=frozenset(in_flight),
+        failures=failures,
+    )
+
+
+def _requests(platform: Platform, state: SectorState, sessions: Sequence[date], suffix: str) -> Iterator[dg.RunRequest]:
+    """Prices of the missing stretch first, then each session; the queue keeps the order within a sector."""
+    missing = missing_prices(state, sessions, look_back=platform.settings.look_back_sessions)
+    if missing:
+        first, last = missing
+        yield price_run(state.sector, first, last, f"prices|{first}|{last}|{state.sector}{suffix}")
+    for session in sessions:
+        name = str(PartitionKey(session, state.sector))
+        yield session_run(state.sector, session, f"{name}{suffix}")
+
+
+@dg.schedule(
+    name="daily_pair_identification",
+    job=daily_job,
+    cron_schedule=f"{RUN_AT.minute} {RUN_AT.hour} * * 1-5",
+    execution_timezone=MARKET_TIMEZONE,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="06:00 New York on session days: the session before, in every active sector, and what was missed.",
+)
+def daily_schedule(
+    context: dg.ScheduleEvaluationContext, platform: dg.ResourceParam[Platform]
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Request what is due in every active sector."""
+    now = context.scheduled_execution_time
+    today = now.astimezone(ZoneInfo(MARKET_TIMEZONE)).date()
+    if not is_session(today):
+        yield dg.SkipReason(f"{today} is not an XNYS session; {as_of_session(now)} was due on the session before")
+        return
+    as_of = as_of_session(now)
+    asked = False
+    for sector in platform.settings.active_sectors:
+        state = sector_state(context.instance, platform, sector, now=now)
+        for request in _requests(
+            platform, state, due_sessions(state, as_of=as_of, rules=platform.settings.automation), ""
+        ):
+            asked = True
+            yield request
+    if not asked:
+        yield dg.SkipReason(f"every active sector has its configuration of {as_of}, or a run for it under way")
+
+
+@dg.schedule(
+    name="trading_config_readiness",
+    job=readiness_job,
+    cron_schedule=f"{READY_BY.minute} {READY_BY.hour} * * 1-5",
+    execution_timezone=MARKET_TIMEZONE,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="08:00 New York on session days: a WARN on `trading_config` when a configuration is missing.",
+)
+def readiness_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Request the readiness check."""
+    today = context.scheduled_execution_time.astimezone(ZoneInfo(MARKET_TIMEZONE)).date()
+    if not is_session(today):
+        return dg.SkipReason(f"{today} is not an XNYS session")
+    return dg.RunRequest(run_key=f"ready|{today}")
+
+
+@dg.sensor(
+    name="failed_session_retry",
+    job=daily_job,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Runs a failed session of the last days again, after a wait that doubles with every failure.",
+)
+def retry_sensor(
+    context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Request the retries that are due."""
+    now, rules = datetime.now(UTC), platform.settings.automation
+    asked = False
+    for sector in platform.settings.active_sectors:
+        state = sector_state(context.instance, platform, sector, now=now)
+        for retry in plan_retries(state, as_of=as_of_session(now), now=now, rules=rules):
+            asked = True
+            yield from _requests(platform, state, [retry.session], f"|retry {retry.attempt}")
+    if not asked:
+        yield dg.SkipReason("no failed session is due for a new run")

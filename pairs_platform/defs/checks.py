@@ -1,0 +1,62 @@
+"""What the checks of all stages share: how a verdict of `core` becomes a check result.
+
+What does not belong here: any check (`defs/<stage>/checks.py`) and any predicate (`core.checks`).
+"""
+
+import zlib
+from collections.abc import Callable
+
+import dagster as dg
+import pandas as pd
+
+from pairs_platform.core.checks import Verdict
+from pairs_platform.core.contract import Contract
+from pairs_platform.defs.partitions import lake_keys
+from pairs_platform.defs.resources import Platform
+from pairs_platform.lake.store import PartitionKey
+
+ROUNDING = 1e-5
+"""Relative difference that a recomputation may show: sums over one pair and over many run in another order."""
+
+
+def check_partitions(
+    context: dg.AssetCheckExecutionContext, predicate: Callable[[PartitionKey], Verdict], *, warn: bool = False
+) -> dg.AssetCheckResult:
+    """Judge every partition of the run: the result passes when each one does, and names those that do not.
+
+    The figures shown are those of the last partition, or of the last one that failed.
+    """
+    verdicts = {str(key): predicate(key) for key in lake_keys(context.partition_keys)}
+    failed = {name: verdict for name, verdict in verdicts.items() if not verdict.passed}
+    told = failed or dict(list(verdicts.items())[-1:])
+    figures = list(told.values())[-1].figures
+    return dg.AssetCheckResult(
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
+        description="\n".join(f"{name}: {verdict.summary}" for name, verdict in told.items()),
+        metadata={**figures, "partitions": len(verdicts), "partitions_failed": len(failed)},
+    )
+
+
+def check_contract(
+    context: dg.AssetCheckExecutionContext,
+    platform: Platform,
+    contract: Contract,
+    also: Callable[[PartitionKey], Verdict] | None = None,
+) -> dg.AssetCheckResult:
+    """Hold the stored partitions against their contract, then against `also`."""
+
+    def judge(key: PartitionKey) -> Verdict:
+        frame = platform.lake.read(contract, key)
+        found = contract.violations(frame)
+        if found or also is None:
+            words = "; ".join(found[:5]) if found else f"{len(frame)} rows satisfy {contract.table} v{contract.version}"
+            return Verdict(passed=not found, summary=words, figures={"rows": len(frame), "violations": len(found)})
+        return also(key)
+
+    return check_partitions(context, judge)
+
+
+def sampled(frame: pd.DataFrame, key: PartitionKey) -> "pd.Series[object]":
+    """One row of a stored frame, the same one whenever the partition is asked."""
+    return frame.iloc[zlib.crc32(str(key).encode()) % len(frame)]

@@ -1,0 +1,68 @@
+"""The two dimensions of every asset: the session (as-of date) and the sector.
+
+What does not belong here: which sectors are active and how far a backfill goes (settings).
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, MARKET_TIMEZONE, is_session
+from pairs_platform.core.prices.sectors import SECTORS
+from pairs_platform.lake.store import PartitionKey
+
+
+def _closed_weekdays() -> list[datetime]:
+    days = (CALENDAR_START + timedelta(days=n) for n in range((CALENDAR_END - CALENDAR_START).days + 1))
+    zone = ZoneInfo(MARKET_TIMEZONE)
+    return [datetime(d.year, d.month, d.day, tzinfo=zone) for d in days if d.weekday() < 5 and not is_session(d)]
+
+
+sessions_definition = dg.DailyPartitionsDefinition(
+    start_date=CALENDAR_START.isoformat(),
+    end_date=(CALENDAR_END + timedelta(days=1)).isoformat(),
+    timezone=MARKET_TIMEZONE,
+    exclusions=["0 0 * * 6", "0 0 * * 0", *_closed_weekdays()],
+)
+
+session_by_sector = dg.MultiPartitionsDefinition(
+    {"date": sessions_definition, "sector": dg.StaticPartitionsDefinition(list(SECTORS))}
+)
+"""Keys read "2023-03-08|technology": the as-of session, then the sector."""
+
+
+def look_back_mapping(first_offset: int, last_offset: int = 0) -> dg.MultiPartitionMapping:
+    """Map a session to the sessions from `first_offset` to `last_offset` before it (both ≤ 0), same sector."""
+    return dg.MultiPartitionMapping(
+        {
+            "date": dg.DimensionPartitionMapping(
+                "date",
+                dg.TimeWindowPartitionMapping(
+                    start_offset=first_offset, end_offset=last_offset, allow_nonexistent_upstream_partitions=True
+                ),
+            ),
+            "sector": dg.DimensionPartitionMapping("sector", dg.IdentityPartitionMapping()),
+        }
+    )
+
+
+def lake_key(partition: str) -> PartitionKey:
+    """Lake key of a partition as Dagster names it."""
+    session, sector = partition.split("|")
+    return PartitionKey(date.fromisoformat(session), sector)
+
+
+def lake_keys(partitions: Iterable[str]) -> list[PartitionKey]:
+    """Lake keys of a run's partitions, by sector, then by session."""
+    return sorted((lake_key(name) for name in partitions), key=lambda key: (key.sector, key.session))
+
+
+def by_sector(partitions: Iterable[str]) -> list[tuple[str, list[date]]]:
+    """Sectors of a run's partitions, each with its sessions in order."""
+    return [
+        (sector, [key.session for key in keys])
+        for sector, keys in groupby(lake_keys(partitions), key=lambda key: key.sector)
+    ]

@@ -1,0 +1,104 @@
+"""Pictures for the asset pages: arrays and frames in, PNG bytes out.
+
+What does not belong here: choosing what is shown on which page (the assets do) and any computation beyond drawing.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK, BLUE, ORANGE, GREEN, RED = "#22303c", "#2f6fb3", "#d9822b", "#3a8f5c", "#c23b3b"
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _png(figure: "Figure") -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=80)
+    return out.getvalue()
+
+
+def _session_ticks(ax: object, session: np.ndarray) -> None:
+    first = np.flatnonzero(np.r_[True, session[1:] != session[:-1]])
+    shown = first[:: max(1, len(first) // 8)]
+    ax.set_xticks(shown, [str(session[i]) for i in shown], rotation=30, ha="right", fontsize=7)  # type: ignore[attr-defined]
+
+
+def correlation_heat_map(symbols: Sequence[str], pairs: pd.DataFrame, column: str, gate: float) -> bytes:
+    """Heat map of `column` over all pairs; pairs at or above `gate` carry a dot."""
+    at = {symbol: i for i, symbol in enumerate(symbols)}
+    matrix = np.eye(len(symbols))
+    rows, columns = pairs["symbol_1"].map(at).to_numpy(), pairs["symbol_2"].map(at).to_numpy()
+    matrix[rows, columns] = matrix[columns, rows] = pairs[column].to_numpy()
+    size = min(11.0, 2.5 + 0.24 * len(symbols))
+    figure = _figure(size + 1, size)
+    ax = figure.subplots()
+    image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
+    over = pairs[column].to_numpy() >= gate
+    ax.scatter(columns[over], rows[over], s=5, color="black")
+    ax.set_xticks(range(len(symbols)), symbols, rotation=90, fontsize=7)
+    ax.set_yticks(range(len(symbols)), symbols, fontsize=7)
+    ax.set_title(f"{column.replace('_', ' ')}; dots: {gate:g} or more ({int(over.sum())} pairs)", fontsize=9)
+    figure.colorbar(image, ax=ax, shrink=0.8)
+    return _png(figure)
+
+
+def spread_with_bands(
+    pair: str, z: np.ndarray, session: np.ndarray, *, entry_z: float, exit_z: float, label: str
+) -> bytes:
+    """Standardised spread of one pair with the entry and exit bands."""
+    figure = _figure(9, 3.2)
+    ax = figure.subplots()
+    ax.plot(z, color=BLUE, linewidth=0.7)
+    for level, colour in ((entry_z, RED), (exit_z, GREEN)):
+        for sign in (1, -1):
+            ax.axhline(sign * level, color=colour, linewidth=0.8, linestyle="--")
+    ax.axhline(0, color=INK, linewidth=0.6)
+    ax.set_ylabel("z = (s − μ)/σ")
+    ax.set_title(f"{pair}: spread with entry (±{entry_z:g}) and exit (±{exit_z:g}) bands · {label}", fontsize=9)
+    _session_ticks(ax, session)
+    return _png(figure)
+
+
+def volatility_with_forecast(
+    pair: str, shock: np.ndarray, volatility: np.ndarray, session: np.ndarray, *, next_volatility: float, label: str
+) -> bytes:
+    """Absolute spread shocks, their conditional volatility and the next bar's forecast, all in basis points."""
+    figure = _figure(9, 3.2)
+    ax = figure.subplots()
+    ax.plot(np.abs(shock) * 1e4, color="#b9c4cd", linewidth=0.5, label="|shock|")
+    ax.plot(volatility * 1e4, color=ORANGE, linewidth=0.8, label="conditional volatility")
+    ax.scatter([len(shock)], [next_volatility * 1e4], color=RED, zorder=3, s=22, label="forecast for the next bar")
+    ax.set_ylim(0, float(np.nanquantile(np.abs(shock), 0.999)) * 1.3e4)
+    ax.set_ylabel("basis points a bar")
+    ax.set_title(f"{pair}: AR(1)-GARCH(1,1) volatility of the spread · {label}", fontsize=9)
+    ax.legend(fontsize=7, loc="upper left", ncols=3)
+    _session_ticks(ax, session)
+    return _png(figure)
+
+
+def score_components(ranked: pd.DataFrame, components: Sequence[str], weights: Sequence[float], gate: float) -> bytes:
+    """Weighted components of the composite score of the best pairs, stacked, with the gate."""
+    shown = ranked.head(15).iloc[::-1]
+    figure = _figure(8, 1.4 + 0.3 * len(shown))
+    ax = figure.subplots()
+    left = np.zeros(len(shown))
+    for name, weight, colour in zip(components, weights, (BLUE, ORANGE, GREEN, "#8a6fb0"), strict=True):
+        part = weight * shown[name].fillna(0.0).to_numpy()
+        ax.barh(shown["pair"], part, left=left, color=colour, label=f"{name.replace('_', ' ')} ({weight:.0%})")
+        left += part
+    ax.axvline(gate, color=RED, linestyle="--", linewidth=1)
+    ax.set_xlim(0, 1)
+    ax.set_xlabel(f"composite score; gate {gate:g}")
+    ax.legend(fontsize=7, loc="lower right")
+    return _png(figure)

@@ -1,0 +1,1 @@
+"""Price history: from the source, through validation, into the lake."""

@@ -1,0 +1,96 @@
+"""What asset bodies are handed: the profile that they work on.
+
+What does not belong here: how a source speaks to its vendor (`adapters`) or what the lake looks like (`lake`).
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pairs_platform.adapters.ports import Listing, MarketData
+from pairs_platform.lake.profile import claim_profile
+from pairs_platform.lake.store import Lake
+from pairs_platform.settings import Settings
+
+
+class NoSuchSectorError(ValueError):
+    """A sector without symbols in the universe."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The profile that a run works on; opens nothing before it is used.
+
+    Attributes
+    ----------
+    settings : Settings
+        The resolved settings.
+    source : MarketData or None
+        A source to use instead of the configured one.
+    """
+
+    settings: Settings
+    source: MarketData | None = field(default=None)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The profile's Parquet store; refuses a folder that belongs to another profile."""
+        return open_lake(self.settings)
+
+    @cached_property
+    def market_data(self) -> MarketData:
+        """The source of price history."""
+        return self.source or open_source(self.settings)
+
+    def listings(self, sector: str) -> tuple[Listing, ...]:
+        """Symbols of a sector, from the configuration or from the source itself, as `universe_origin` says.
+
+        Raises
+        ------
+        NoSuchSectorError
+            When the universe has no symbol of the sector; names the sectors that it has.
+        """
+        if self.settings.universe_origin == "config":
+            found, known = self.settings.listings(sector), sorted(self.settings.universe)
+            remedy = "add it to your universe.yaml"
+        else:
+            universe = self.market_data.universe()
+            if universe is None:
+                raise NoSuchSectorError(
+                    f"{self.market_data.label} names no sectors: set universe_origin to config and use universe.yaml"
+                )
+            found = tuple(listing for listing in universe if listing.sector == sector)
+            known, remedy = sorted({listing.sector for listing in universe}), "choose one of these"
+        if not found:
+            raise NoSuchSectorError(f"the universe has no sector {sector!r}; it has {', '.join(known)}: {remedy}")
+        return found
+
+
+def open_lake(settings: Settings) -> Lake:
+    """Open the profile's Parquet store; refuses a folder that belongs to another profile."""
+    return Lake(claim_profile(settings.profile_root, settings.profile) / "lake")
+
+
+def open_source(settings: Settings) -> MarketData:
+    """Open the configured source of price history; imports only the adapter that is used."""
+    rules, frequency = settings.source, settings.frequency
+    if rules.kind == "simulated":
+        from pairs_platform.adapters.simulated import SimulatedMarket
+
+        universe = [listing for sector in settings.universe for listing in settings.listings(sector)]
+        return SimulatedMarket(universe, frequency=frequency, rules=rules.simulated)
+    if rules.kind == "files":
+        from pairs_platform.adapters.files import FileMarketData
+
+        return FileMarketData(rules.files, frequency=frequency)
+    if rules.kind == "yahoo":
+        from pairs_platform.adapters.yahoo import YahooMarketData
+
+        return YahooMarketData(frequency=frequency, rules=rules.yahoo)
+    from pairs_platform.adapters.alpaca import AlpacaMarketData
+
+    return AlpacaMarketData(
+        key_id=settings.alpaca_key_id,
+        secret_key=settings.alpaca_secret_key,
+        frequency=frequency,
+        rules=rules.alpaca,
+    )

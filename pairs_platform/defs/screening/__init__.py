@@ -1,0 +1,1 @@
+"""Correlation and cointegration of every pair of a sector."""

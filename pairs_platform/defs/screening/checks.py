@@ -1,0 +1,78 @@
+"""The checks of `correlation_matrix` and `cointegrated_pairs`."""
+
+import dagster as dg
+
+from pairs_platform.core.checks import Verdict
+from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, sampled
+from pairs_platform.defs.resources import Platform
+from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
+from pairs_platform.lake.store import PartitionKey
+
+
+@dg.asset_check(asset=correlation_matrix, name="schema_and_uniqueness", blocking=True)
+def correlation_schema(
+    context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.AssetCheckResult:
+    """Types, correlations in [−1, 1], every pair once."""
+    from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
+
+    return check_contract(context, platform, CORRELATION_MATRIX)
+
+
+@dg.asset_check(asset=cointegrated_pairs, name="schema_and_uniqueness", blocking=True)
+def cointegration_schema(
+    context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.AssetCheckResult:
+    """Types, p-values in [0, 1], every pair once, figures exactly where the status says that there are some."""
+    from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
+
+    return check_contract(context, platform, COINTEGRATED_PAIRS)
+
+
+@dg.asset_check(asset=cointegrated_pairs, name="no_look_ahead", blocking=True)
+def cointegration_no_look_ahead(
+    context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.AssetCheckResult:
+    """A sampled pair, tested again on prices cut off at the session's close, gives the stored row."""
+    from pairs_platform.core.checks import check_no_lookahead
+    from pairs_platform.core.screening.cointegration import screen_pairs
+    from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
+    from pairs_platform.defs.windows import load_truncated_window
+
+    settings = platform.settings
+    of_all_pairs = ["q_value", "wild_bootstrap_p"]
+
+    def judge(key: PartitionKey) -> Verdict:
+        stored = sampled(platform.lake.read(COINTEGRATED_PAIRS, key), key)
+        window = load_truncated_window(platform, key, [stored["symbol_1"], stored["symbol_2"]])
+        again = screen_pairs(
+            window,
+            rules=settings.cointegration,
+            entry_z=settings.trading.entry_z,
+            exit_z=settings.trading.exit_z,
+            round_trip_cost_bps=settings.costs.round_trip_bps,
+        )
+        recomputed = again.drop(columns=of_all_pairs).iloc[0].to_dict()
+        return check_no_lookahead(stored.drop(of_all_pairs).to_dict(), recomputed, row=stored["pair"], relative=ROUNDING)
+
+    return check_partitions(context, judge)
+
+
+@dg.asset_check(asset=cointegrated_pairs, name="found_against_chance")
+def found_against_chance(
+    context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.AssetCheckResult:
+    """More pairs pass the gates than on prices with the same correlations and no long-run ties."""
+    from pairs_platform.core.checks import check_found_against_chance
+    from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
+
+    def judge(key: PartitionKey) -> Verdict:
+        joint = platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"]["joint"]
+        return check_found_against_chance(
+            joint["found"],
+            chance_mean=joint["mean"],
+            p_at_least_found=joint["p_at_least_found"],
+            max_p=platform.settings.checks.max_chance_p,
+        )
+
+    return check_partitions(context, judge, warn=True)

@@ -1,0 +1,91 @@
+"""The checks of `pair_scores`, `composite_rankings` and `trading_config`."""
+
+import dagster as dg
+
+from pairs_platform.core.checks import Verdict
+from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, sampled
+from pairs_platform.defs.resources import Platform
+from pairs_platform.defs.selection.assets import composite_rankings, pair_scores, trading_config
+from pairs_platform.lake.store import PartitionKey
+
+
+@dg.asset_check(asset=pair_scores, name="schema_and_uniqueness", blocking=True)
+def score_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """Types, components in [0, 1], every pair once, a score exactly where the status is ok."""
+    from pairs_platform.core.selection.contracts import PAIR_SCORES
+
+    return check_contract(context, platform, PAIR_SCORES)
+
+
+@dg.asset_check(asset=pair_scores, name="no_look_ahead", blocking=True)
+def score_no_look_ahead(
+    context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.AssetCheckResult:
+    """A sampled score, computed again on prices cut off at the session's close, gives the stored row."""
+    from pairs_platform.core.checks import check_no_lookahead
+    from pairs_platform.core.selection.contracts import PAIR_SCORES
+    from pairs_platform.core.selection.scores import score_pairs
+    from pairs_platform.core.volatility.parameters import fit_parameter_sets
+    from pairs_platform.defs.windows import load_truncated_window
+
+    settings = platform.settings
+
+    def judge(key: PartitionKey) -> Verdict:
+        scores = platform.lake.read(PAIR_SCORES, key)
+        scores = scores[scores["y"].notna()]
+        if scores.empty:
+            return Verdict(passed=True, summary="no pair was scored", figures={})
+        stored = sampled(scores, key)
+        window = load_truncated_window(platform, key, [stored["y"], stored["x"]])
+        fits = fit_parameter_sets(window, stored.to_frame().T[["pair", "y", "x"]], rules=settings.garch)
+        again = score_pairs(
+            window, fits, session=key.session, scoring=settings.scores, trading=settings.trading,
+            costs=settings.costs, garch=settings.garch,
+        )  # fmt: skip
+        recomputed = again.iloc[0].to_dict()
+        return check_no_lookahead(stored.to_dict(), recomputed, row=stored["pair"], relative=ROUNDING)
+
+    return check_partitions(context, judge)
+
+
+@dg.asset_check(asset=composite_rankings, name="schema_and_uniqueness", blocking=True)
+def ranking_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """Types, every pair once, ranks without holes, selected exactly where every gate is passed."""
+    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+
+    return check_contract(context, platform, COMPOSITE_RANKINGS)
+
+
+@dg.asset_check(asset=trading_config, name="schema_and_uniqueness", blocking=True)
+def config_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """The table satisfies its contract, and the JSON document beside it reads back with the same content hash."""
+    from pairs_platform.core.checks import check_document
+    from pairs_platform.core.selection.contracts import TRADING_CONFIG
+
+    def judge(key: PartitionKey) -> Verdict:
+        document = platform.lake.read_document(TRADING_CONFIG.table, key)
+        return check_document(document, platform.lake.read(TRADING_CONFIG, key))
+
+    return check_contract(context, platform, TRADING_CONFIG, also=judge)
+
+
+@dg.asset_check(asset=trading_config, name="pair_churn")
+def pair_churn(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """The selected pairs are mostly those of the session before."""
+    from pairs_platform.core.checks import check_pair_churn
+    from pairs_platform.core.prices.calendar import session_offset
+    from pairs_platform.core.selection.contracts import TRADING_CONFIG
+
+    def selected(key: PartitionKey) -> list[str] | None:
+        if not platform.lake.exists(TRADING_CONFIG.table, key):
+            return None
+        pairs = platform.lake.read(TRADING_CONFIG, key, ["pair", "role"])
+        return list(pairs.loc[pairs["role"] == "selected", "pair"])
+
+    def judge(key: PartitionKey) -> Verdict:
+        before = PartitionKey(session_offset(key.session, -1), key.sector)
+        return check_pair_churn(
+            selected(key) or [], selected(before), max_churn=platform.settings.checks.max_pair_churn
+        )
+
+    return check_partitions(context, judge, warn=True)

@@ -1,0 +1,63 @@
+"""What the lake holds of each symbol: range, gaps, quarantined rows, flags.
+
+What does not belong here: which symbols the universe has (settings) and judging a single partition (`core.prices`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.calendar import bar_grid, sessions_between
+from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
+from pairs_platform.lake.store import Lake, PartitionKey
+
+INVENTORY_COLUMNS = (
+    "sector", "symbol", "first_session", "last_session", "sessions", "sessions_missing", "coverage", "bars_missing",
+    "rows_quarantined", "flags",
+)  # fmt: skip
+
+
+def symbol_inventory(lake: Lake, universe: Mapping[str, Sequence[str]], *, frequency: Frequency) -> pd.DataFrame:
+    """One row per symbol of the universe and per symbol that is stored without being in it.
+
+    Returns
+    -------
+    DataFrame
+        sector, symbol, first_session, last_session (null without bars), sessions stored with at least one bar,
+        sessions_missing between the sector's first and last stored session, coverage (share of the calendar's bars
+        over the symbol's own sessions), bars_missing in them, rows_quarantined, flags (kinds with their count).
+    """
+    frames = [_sector_inventory(lake, sector, symbols, frequency) for sector, symbols in sorted(universe.items())]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(INVENTORY_COLUMNS))
+
+
+def _sector_inventory(lake: Lake, sector: str, symbols: Sequence[str], frequency: Frequency) -> pd.DataFrame:
+    stored = lake.sessions(PRICE_HISTORY.table, sector)
+    keys = [PartitionKey(session, sector) for session in stored]
+    bars = lake.read_many(PRICE_HISTORY, keys, ["symbol"], with_session=True)
+    quarantined = lake.read_many(PRICE_QUARANTINE, keys, ["symbol"])["symbol"].value_counts()
+    flags = lake.read_many(PRICE_FLAGS, keys, ["symbol", "kind"])
+    per_session = bars.groupby(["symbol", "session"]).size()
+    calendar = sessions_between(stored[0], stored[-1]) if stored else []
+    expected = pd.Series(bar_grid(calendar, frequency).session).value_counts() if calendar else pd.Series(dtype="int64")
+    rows = []
+    for symbol in sorted({*symbols, *bars["symbol"].unique()}):
+        found = per_session.loc[symbol] if symbol in per_session.index.get_level_values(0) else pd.Series(dtype="int64")
+        due = int(expected.reindex(pd.DatetimeIndex(found.index)).sum()) if len(found) else 0
+        kinds = flags.loc[flags["symbol"] == symbol, "kind"].value_counts()
+        rows.append(
+            {
+                "sector": sector,
+                "symbol": symbol,
+                "first_session": found.index.min() if len(found) else pd.NaT,
+                "last_session": found.index.max() if len(found) else pd.NaT,
+                "sessions": len(found),
+                "sessions_missing": len(calendar) - len(found),
+                "coverage": int(found.sum()) / due if due else float("nan"),
+                "bars_missing": max(0, due - int(found.sum())),
+                "rows_quarantined": int(quarantined.get(symbol, 0)),
+                "flags": ", ".join(f"{kind} {count}" for kind, count in kinds.items()) or "none",
+            }
+        )
+    return pd.DataFrame(rows, columns=list(INVENTORY_COLUMNS))

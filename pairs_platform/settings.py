@@ -1,0 +1,359 @@
+"""The platform's settings: the only reader of environment variables and of the YAML configuration.
+
+Later sources override earlier ones: the YAML shipped in the package, the user's folder named by
+``PAIRS_PLATFORM_CONFIG`` (``platform.yaml`` and ``universe.yaml``, each optional), then variables such as
+``PAIRS_PLATFORM__SOURCE__KIND``. What does not belong here: what a rule means (it is declared beside the code that
+obeys it, in `core` or in its adapter).
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pairs_platform.adapters.alpaca import AlpacaRules
+from pairs_platform.adapters.files import FileSourceRules
+from pairs_platform.adapters.ports import Listing
+from pairs_platform.adapters.simulated import SimulatedMarketRules
+from pairs_platform.adapters.yahoo import YahooRules
+from pairs_platform.core.automation import AutomationRules
+from pairs_platform.core.checks import CheckRules
+from pairs_platform.core.prices.bars import Frequency, PriceBasis
+from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
+from pairs_platform.core.prices.sectors import SECTORS
+from pairs_platform.core.prices.validation import ValidationRules
+from pairs_platform.core.prices.window_builder import WindowRules
+from pairs_platform.core.rules import Rules, rule
+from pairs_platform.core.screening.cointegration import CointegrationRules
+from pairs_platform.core.screening.correlation import CorrelationRules
+from pairs_platform.core.screening.placebo import PlaceboRules
+from pairs_platform.core.selection.backtest import CostRules, TradingRules
+from pairs_platform.core.selection.ranking import SelectionRules
+from pairs_platform.core.selection.scores import ScoreRules
+from pairs_platform.core.volatility.garch import GarchRules
+from pairs_platform.lake.profile import Profile
+
+CONFIG_VARIABLE = "PAIRS_PLATFORM_CONFIG"
+PLATFORM_FILE = "platform.yaml"
+UNIVERSE_FILE = "universe.yaml"
+_PREFIX = "PAIRS_PLATFORM__"
+_SECRETS = {"APCA_API_KEY_ID": "alpaca_key_id", "APCA_API_SECRET_KEY": "alpaca_secret_key"}
+
+Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.\-]{0,9}$")]
+
+
+class SettingsError(ValueError):
+    """A configuration that cannot be used; the message names the file, the path in it, the value and what is valid."""
+
+
+class SourceRules(Rules):
+    """Where prices come from, and the settings of each source."""
+
+    kind: Literal["simulated", "files", "alpaca", "yahoo"] = rule(
+        "simulated",
+        unit="name",
+        description="Source of price history; the other blocks of `source` belong to one kind each.",
+    )
+    simulated: SimulatedMarketRules = SimulatedMarketRules()
+    files: FileSourceRules | None = None
+    alpaca: AlpacaRules = AlpacaRules()
+    yahoo: YahooRules = YahooRules()
+
+    @model_validator(mode="after")
+    def _files_are_named(self) -> Self:
+        if self.kind == "files" and self.files is None:
+            raise ValueError(
+                "kind is files, and source.files.paths names no file; list files, folders or patterns there"
+            )
+        return self
+
+
+class LookBackRules(Rules):
+    """How many sessions a window holds."""
+
+    intraday: int = rule(60, unit="sessions", ge=20, le=504, description="Sessions in the window at 5min and 1h.")
+    daily: int = rule(252, unit="sessions", ge=100, le=1512, description="Sessions in the window at 1d.")
+
+
+class SectorUniverse(Rules):
+    """One sector of the universe."""
+
+    active: bool = rule(False, unit="true or false", description="Whether the schedule runs the sector.")
+    symbols: tuple[Symbol, ...] = rule(
+        ..., unit="symbols", min_length=2, max_length=600, description="Symbols that are screened."
+    )
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        twice = sorted({symbol for symbol in self.symbols if self.symbols.count(symbol) > 1})
+        if twice:
+            raise ValueError(f"listed twice: {', '.join(twice)}; remove the repetition")
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything that a user can set. Instances are frozen; make one with `load_settings`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__")
+
+    state_root: Path = rule(
+        Path(".state"), unit="path", description="Folder for all local state, one folder per profile in it."
+    )
+    source: SourceRules
+    frequency: Frequency = rule(..., unit="name", description="Length of a bar: 5min, 1h or 1d.")
+    look_back: LookBackRules
+    backfill_start: date = rule(
+        ..., unit="date", ge=CALENDAR_START, le=CALENDAR_END, description="First session that backfills cover."
+    )
+    universe_origin: Literal["config", "source"] = rule(
+        ...,
+        unit="name",
+        description="Whether symbols come from `universe` or from the source's own list of symbols and sectors.",
+    )
+    universe: dict[str, SectorUniverse] = rule(
+        ..., unit="sectors", min_length=1, description="Sectors by slug and their symbols."
+    )
+    validation: ValidationRules
+    window: WindowRules
+    correlation: CorrelationRules
+    cointegration: CointegrationRules
+    placebo: PlaceboRules
+    garch: GarchRules
+    costs: CostRules
+    trading: TradingRules
+    scores: ScoreRules
+    selection: SelectionRules
+    checks: CheckRules
+    automation: AutomationRules
+    alpaca_key_id: SecretStr | None = rule(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")
+    alpaca_secret_key: SecretStr | None = rule(
+        None, unit="secret", description="Set by the variable APCA_API_SECRET_KEY."
+    )
+
+    @model_validator(mode="after")
+    def _known_sectors(self) -> Self:
+        unknown = sorted(set(self.universe) - set(SECTORS))
+        if unknown:
+            raise ValueError(f"universe: unknown sector {', '.join(unknown)}; valid: {', '.join(SECTORS)}")
+        if self.frequency is Frequency.ONE_MINUTE:
+            raise ValueError("frequency: 1min bars are only read from a source and aggregated; valid: 5min, 1h, 1d")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before the user's folder before the package; no .env file is read."""
+        return env_settings, init_settings
+
+    @property
+    def look_back_sessions(self) -> int:
+        """Sessions in a window at the configured frequency."""
+        return self.look_back.daily if self.frequency is Frequency.ONE_DAY else self.look_back.intraday
+
+    @property
+    def active_sectors(self) -> tuple[str, ...]:
+        """Slugs of the sectors that the schedule runs, sorted."""
+        return tuple(sorted(slug for slug, sector in self.universe.items() if sector.active))
+
+    def listings(self, sector: str) -> tuple[Listing, ...]:
+        """Configured symbols of a sector; empty when the universe does not have it."""
+        block = self.universe.get(sector)
+        return tuple(Listing(symbol, sector) for symbol in sorted(block.symbols)) if block else ()
+
+    @property
+    def profile(self) -> Profile:
+        """What the state folder belongs to: source (other simulated markets and other files are other sources),
+        frequency and price basis.
+        """
+        return Profile(self._source_name, self.frequency, self.price_basis)
+
+    @property
+    def profile_root(self) -> Path:
+        """Folder that holds the profile's whole state."""
+        return self.state_root / self.profile.name
+
+    @property
+    def _source_name(self) -> str:
+        kind = self.source.kind
+        if kind == "alpaca":
+            return f"alpaca {self.source.alpaca.feed}"
+        rules = getattr(self.source, kind)
+        if kind == "yahoo" or rules == SimulatedMarketRules():
+            return kind
+        return f"{kind} {hashlib.sha256(rules.model_dump_json().encode()).hexdigest()[:8]}"
+
+    @property
+    def price_basis(self) -> PriceBasis:
+        """Basis of the configured source's prices."""
+        if self.source.kind == "files":
+            return self.source.files.basis
+        return PriceBasis.SPLIT_ADJUSTED if self.source.kind == "yahoo" else PriceBasis.RAW
+
+
+def variable(path: str) -> str:
+    """Name of the environment variable that sets a setting, for example of ``source.kind``."""
+    return _PREFIX + path.replace(".", "__").upper()
+
+
+def user_folder() -> Path | None:
+    """The user's configuration folder from the environment; None when none is named.
+
+    Raises
+    ------
+    SettingsError
+        When the variable names something that is not a folder.
+    """
+    named = os.environ.get(CONFIG_VARIABLE)
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise SettingsError(
+            f"{CONFIG_VARIABLE}={named} is not a folder; make one with `pairs-platform config init {named}`"
+        )
+    return folder
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the packaged YAML, the user's folder, the environment and `overrides` (which win over the files).
+
+    Raises
+    ------
+    SettingsError
+        With one line per wrong field: its path, where it was set, the value and what is valid.
+    """
+    folder = user_folder()
+    names = (PLATFORM_FILE, UNIVERSE_FILE)
+    layers = [(f"package {name}", shipped_document(name)) for name in names]
+    if folder:
+        layers += [(str(folder / name), read_yaml(folder / name)) for name in names if (folder / name).exists()]
+    secrets = {field: os.environ[name] for name, field in _SECRETS.items() if os.environ.get(name)}
+    layers += [("environment", secrets), ("call", dict(overrides or {}))]
+    merged: dict[str, Any] = {}
+    for _, layer in layers:
+        merged = _merged(merged, layer)
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, layers)) from None
+
+
+def shipped_document(name: str) -> dict[str, Any]:
+    """Content of a YAML file of the package."""
+    return dict(yaml.safe_load(shipped_text(name)))
+
+
+def shipped_text(name: str) -> str:
+    """Text of a file of the package's `config` folder, comments included."""
+    return (package_files("pairs_platform.config") / name).read_text(encoding="utf-8")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Content of a YAML mapping.
+
+    Raises
+    ------
+    SettingsError
+        When the file is no YAML mapping; names the file and line.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not valid YAML: {error}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} must hold a mapping of settings, not {type(content).__name__}")
+    return content
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for name, value in over.items():
+        below = result.get(name)
+        result[name] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def _explain(error: ValidationError, layers: list[tuple[str, dict[str, Any]]]) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        path = tuple(str(part) for part in problem["loc"])
+        shown = f" (value {problem['input']!r})" if isinstance(problem["input"], str | int | float | bool) else ""
+        if any(part in _SECRETS.values() for part in path):
+            shown = ""
+        lines.append(f"{'.'.join(path) or 'settings'}: {problem['msg']}{shown}, set in {_origin(path, layers)}")
+    return "\n".join(lines)
+
+
+def _origin(path: tuple[str, ...], layers: list[tuple[str, dict[str, Any]]]) -> str:
+    names = [variable(".".join(path[:n])) for n in range(len(path), 0, -1)]
+    for name in names:
+        if name in os.environ:
+            return f"variable {name}"
+    for name, layer in reversed(layers):
+        node: Any = layer
+        for part in path:
+            if not isinstance(node, Mapping) or part not in node:
+                break
+            node = node[part]
+        else:
+            return name
+        if path and path[0] in layer:
+            return name
+    return "no file"
+
+
+def described_fields(model: type[Rules] | type[Settings] = Settings, prefix: str = "") -> list[tuple[str, FieldInfo]]:
+    """Every leaf setting with its dotted path, in declaration order."""
+    found: list[tuple[str, FieldInfo]] = []
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Rules):
+            found += described_fields(info.annotation, f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", info))
+    return found
+
+
+def edit_universe(sector: str, symbols: Sequence[str]) -> Path:
+    """Write the symbols of one sector to the user's universe.yaml; the shipped file is never edited.
+
+    Returns
+    -------
+    Path of the file, rewritten as a whole only when the result is valid.
+
+    Raises
+    ------
+    SettingsError
+        Without a user's folder, or when the new universe would not be valid.
+    """
+    folder = user_folder()
+    if folder is None:
+        raise SettingsError(
+            f"{CONFIG_VARIABLE} is not set, and the shipped universe is never edited; make a copy of your own with "
+            f"`pairs-platform config init FOLDER` and put {CONFIG_VARIABLE}=FOLDER into the environment"
+        )
+    path = folder / UNIVERSE_FILE
+    document = read_yaml(path) if path.exists() else {}
+    universe = dict(document.get("universe") or {})
+    universe[sector] = {"active": False, **(universe.get(sector) or {}), "symbols": list(symbols)}
+    document["universe"] = universe
+    load_settings({"universe": universe})
+    temporary = path.with_suffix(".yaml.new")
+    temporary.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    os.replace(temporary, path)
+    return path

@@ -1,0 +1,27 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA_VARIABLE = "PAIRS_PLATFORM_TEST_DATA"
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the caller's configuration or keys, none writes into the caller's state folder."""
+    for name in list(os.environ):
+        if name.startswith("PAIRS_PLATFORM_") and name != DATA_VARIABLE or name.startswith("APCA_"):
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setenv("PAIRS_PLATFORM__STATE_ROOT", str(tmp_path / "state of a test"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real prices; the test is skipped without it."""
+    folder = os.environ.get(DATA_VARIABLE)
+    if not folder:
+        pytest.skip(f"{DATA_VARIABLE} names no folder of real prices")
+    return Path(folder)
