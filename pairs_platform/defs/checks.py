@@ -16,7 +16,8 @@ from pairs_platform.defs.resources import Platform
 from pairs_platform.lake.store import PartitionKey
 
 ROUNDING = 1e-5
-"""Relative difference that a recomputation may show: sums over one pair and over many run in another order."""
+"""Relative difference that a recomputed test statistic may show: matrix products over two symbols and over all of them
+round in another order."""
 
 
 def check_partitions(

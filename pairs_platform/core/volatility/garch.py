@@ -243,13 +243,18 @@ def fit_many(
     spreads, bar_of_day, excluded = _checked(spreads, bar_of_day, bars_per_session, shock_excluded)
     if n_sessions is None:
         n_sessions = count_sessions(bar_of_day)
-    factors = diurnal_factors(
-        ar1_residuals(spreads, excluded),
-        bar_of_day=bar_of_day,
-        bars_per_session=bars_per_session,
-        n_sessions=n_sessions,
-        min_sessions=rules.min_sessions_diurnal,
-    )
+    # Column by column: sums over several columns run in another order, and a pair's fit must not depend on its neighbours.
+    shapes = [
+        diurnal_factors(
+            ar1_residuals(np.ascontiguousarray(spreads[:, [j]]), excluded[:, [j]]),
+            bar_of_day=bar_of_day,
+            bars_per_session=bars_per_session,
+            n_sessions=n_sessions,
+            min_sessions=rules.min_sessions_diurnal,
+        )
+        for j in range(spreads.shape[1])
+    ]
+    factors = np.hstack([np.empty((bars_per_session, 0)), *shapes])
     valid = valid_shocks(spreads, excluded)
     inverse_d = 1.0 / factors[bar_of_day]
     if next_bar_of_day is None:

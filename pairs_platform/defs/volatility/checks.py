@@ -3,7 +3,7 @@
 import dagster as dg
 
 from pairs_platform.core.checks import Verdict
-from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, sampled
+from pairs_platform.defs.checks import check_contract, check_partitions, sampled
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.volatility.assets import garch_fits
 from pairs_platform.lake.store import PartitionKey
@@ -36,9 +36,7 @@ def garch_no_look_ahead(
         window = load_truncated_window(platform, key, [stored["y"], stored["x"]])
         again = fit_parameter_sets(window, stored.to_frame().T[["pair", "y", "x"]], rules=platform.settings.garch)
         recomputed = again[again["parameter_set"] == stored["parameter_set"]].iloc[0]
-        return check_no_lookahead(
-            parameter_values(stored), parameter_values(recomputed), row=name, relative=ROUNDING
-        )
+        return check_no_lookahead(parameter_values(stored), parameter_values(recomputed), row=name)
 
     return check_partitions(context, judge)
 
