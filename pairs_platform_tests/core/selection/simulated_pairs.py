@@ -17,6 +17,10 @@ from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.spread import pair_name
+from pairs_platform.core.selection.backtest import CostRules, TradingRules
+from pairs_platform.core.selection.scores import ScoreRules, score_pairs
+from pairs_platform.core.volatility.garch import GarchRules
+from pairs_platform.core.volatility.parameters import fit_parameter_sets
 
 LAST_SESSION = date(2023, 3, 8)
 BARS_OF_DAY = 78
@@ -44,7 +48,7 @@ def garch_variance(rng: np.random.Generator, bar_of_day: np.ndarray, k: int) -> 
 
 
 def u_shaped_day(rng: np.random.Generator, bar_of_day: np.ndarray, k: int) -> np.ndarray:
-    """Shocks whose variance is three times as large at the open and the close as at noon, and 8 × overnight."""
+    """Shocks whose variance is three times as large at the ends of the day as at noon, and 8 × a bar's overnight."""
     return constant_variance(rng, bar_of_day, k) * day_shape()[bar_of_day][:, None]
 
 
@@ -57,7 +61,7 @@ def day_shape() -> np.ndarray:
     """Relative standard deviation of each bar of the day; the first one holds the night."""
     position = np.linspace(-1.0, 1.0, BARS_OF_DAY)
     variance = 1.0 + 2.0 * position**2
-    variance[0] = 8.0
+    variance[0] = 8.0 * variance[1:].mean()
     return np.sqrt(variance / variance.mean())
 
 
@@ -175,7 +179,7 @@ def with_missing_bars(window: PriceWindow, seed: int, *, share: float = 0.03, ho
     return dataclasses.replace(window, observed=observed, log_close=log_close, log_open=log_open)
 
 
-def tested_pairs(window: PriceWindow) -> pd.DataFrame:
+def screened_pairs(window: PriceWindow) -> pd.DataFrame:
     """Every pair of the window with its better direction, as the screen names it: pair, y, x, p_cal."""
     first = np.arange(0, len(window.symbols), 2)
     tests = run_tests(np.ascontiguousarray(window.log_close.T), first, first + 1)
@@ -186,3 +190,40 @@ def tested_pairs(window: PriceWindow) -> pd.DataFrame:
     p = calibrated_p(tests.p_value[np.arange(len(first)), better], tests.n_bars)
     pairs = [pair_name(a, b) for a, b in zip(y, x, strict=True)]
     return pd.DataFrame({"pair": pairs, "y": y, "x": x, "p_cal": p})
+
+
+def scored(window: PriceWindow, pairs: pd.DataFrame | None = None) -> pd.DataFrame:
+    """`pair_scores` of the window's pairs under default rules, with the screen's p_cal beside them."""
+    chosen = screened_pairs(window) if pairs is None else pairs
+    fits = fit_parameter_sets(window, chosen, rules=GarchRules())
+    scores = score_pairs(
+        window,
+        fits,
+        session=LAST_SESSION,
+        scoring=ScoreRules(),
+        trading=TradingRules(),
+        costs=CostRules(),
+        garch=GarchRules(),
+    )
+    return scores.merge(chosen[["pair", "p_cal"]], on="pair", validate="1:1")
+
+
+def scored_null_that_passed(
+    n_pairs: int, n_bars: int, seed: int, shocks: Shocks, *, gate: float = 0.05, min_correlation: float = -1.0
+) -> pd.DataFrame:
+    """Scores of at least `n_pairs` unrelated pairs that the gates let through by chance."""
+    parts, found = [], 0
+    while found < n_pairs:
+        window = window_of_legs(random_walks(200, n_bars, seed, shocks), seed=seed)
+        pairs = screened_pairs(window)
+        passed = pairs[(pairs["p_cal"] < gate) & (level_correlations(window) >= min_correlation)]
+        if len(passed):
+            parts.append(scored(window, passed))
+        found, seed = found + len(passed), seed + 1
+    return pd.concat(parts, ignore_index=True)
+
+
+def level_correlations(window: PriceWindow) -> np.ndarray:
+    """Correlation of log prices of every pair of a window without gaps, shape (pairs,)."""
+    scaled = (window.log_close - window.log_close.mean(axis=0)) / window.log_close.std(axis=0)
+    return np.mean(scaled[:, 0::2] * scaled[:, 1::2], axis=0)
