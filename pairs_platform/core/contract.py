@@ -87,7 +87,8 @@ class Contract:
 
 
 def _in_words(column: str | None, check: str, cases: pd.DataFrame) -> str:
-    row, value = cases["index"].iloc[0], cases["failure_case"].iloc[0]
+    first = cases.sort_values("index", kind="stable").iloc[0]
+    row, value = first["index"], first["failure_case"]
     if pd.isna(row):
         return f"{check} (found {value})" if pd.isna(column) else f"{column}: {check} (found {value})"
     rows = "1 row" if len(cases) == 1 else f"{len(cases)} rows"

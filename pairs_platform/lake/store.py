@@ -25,7 +25,7 @@ from pairs_platform.lake.atomic import replace_file, while_locked
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
 _PARTITION_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.parquet")
 _METADATA_KEY = b"pairs_platform"
-_READ_THREADS = 8
+_READ_THREADS = 4
 
 
 @dataclass(frozen=True, order=True)
@@ -314,7 +314,7 @@ def _arrow_type(dtype: str, contract: Contract, column: str) -> pa.DataType:
 
 
 def _facts(file: pq.ParquetFile) -> dict[str, Any]:
-    content = (file.schema_arrow.metadata or {}).get(_METADATA_KEY)
+    content = (file.metadata.metadata or {}).get(_METADATA_KEY)
     return {} if content is None else dict(json.loads(content))
 
 

@@ -61,9 +61,10 @@ def make_actions(*rows: tuple[str, str, str, float, str]) -> pd.DataFrame:
     return frame.astype({"value": "float64"})
 
 
-def real_bars(name: str) -> pd.DataFrame:
-    """A real intraday file, or the real daily one with each bar at its session's open."""
-    frame = pd.read_parquet(Path(str(TEST_DATA)) / name).rename(columns={"timestamp": "ts_utc"})
+def real_bars(name: str, symbols: Sequence[str] | None = None) -> pd.DataFrame:
+    """A real intraday file, or the real daily one with each bar at its session's open; all symbols or some."""
+    chosen = None if symbols is None else [("symbol", "in", list(symbols))]
+    frame = pd.read_parquet(Path(str(TEST_DATA)) / name, filters=chosen).rename(columns={"timestamp": "ts_utc"})
     if name == "real_daily.parquet":
         days = frame["ts_utc"].dt.tz_localize(None).dt.date
         frame["ts_utc"] = pd.DatetimeIndex(days.map({day: session_open(day) for day in days.unique()}))

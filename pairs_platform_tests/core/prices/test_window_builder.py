@@ -245,8 +245,7 @@ def test_a_window_is_built_quickly():
 
 @needs_real_data
 def test_real_minutes_over_a_clock_change_and_good_friday():
-    minutes = real_bars("real_intraday.parquet")
-    minutes = minutes[minutes["symbol"].isin(["AAPL", "ANET", "MSCC", "MSFT"])]
+    minutes = real_bars("real_intraday.parquet", ["AAPL", "ANET", "MSCC", "MSFT"])
     bars = aggregate_bars(minutes, source=Frequency.ONE_MINUTE, target=Frequency.FIVE_MINUTES)
     sessions = sessions_between(date(2018, 2, 16), date(2018, 4, 20))
     result = window(bars, sessions=sessions, symbols=["AAPL", "ANET", "MSCC", "MSFT"])

@@ -1,0 +1,282 @@
+import json
+import shutil
+from datetime import date, datetime
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pairs_platform.core.contract import Contract, ContractViolation
+from pairs_platform.core.prices.calendar import CalendarError, sessions_ending
+from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
+from pairs_platform.lake.store import (
+    Lake,
+    PartitionKey,
+    PartitionMissing,
+    PartitionUnreadable,
+    VersionMismatch,
+    contract_version,
+    keys_of,
+)
+from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, GOOD_FRIDAY, HOLIDAY, make_bars
+
+KEY = PartitionKey(FULL, "technology")
+BARS = make_bars([FULL])
+
+MIXED = Contract(
+    table="mixed",
+    version=3,
+    schema=pa.DataFrameSchema(
+        {
+            "name": pa.Column(str, nullable=True),
+            "count": pa.Column("Int64", nullable=True),
+            "good": pa.Column(bool),
+            "session": pa.Column("datetime64[ns]", nullable=True),
+            "shape": pa.Column(object, nullable=True),
+            "value": pa.Column("float64", nullable=True),
+        },
+        strict=True,
+    ),
+)
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return Lake(tmp_path / "a lake [with] 'odd' & spaces")
+
+
+class TestKeys:
+    def test_prints_as_a_dagster_partition(self):
+        assert str(KEY) == "2024-07-02|technology"
+
+    @pytest.mark.parametrize("day", [HOLIDAY, GOOD_FRIDAY, date(2024, 7, 6)])
+    def test_a_holiday_has_no_partition(self, day):
+        with pytest.raises(CalendarError, match="not an XNYS session"):
+            PartitionKey(day, "technology")
+
+    @pytest.mark.parametrize("sector", ["", "Technology", "../technology", "real estate", "a/b"])
+    def test_a_sector_is_a_slug(self, sector):
+        with pytest.raises(ValueError, match="not a sector slug"):
+            PartitionKey(FULL, sector)
+
+    def test_a_moment_is_no_session(self):
+        with pytest.raises(ValueError, match="not the moment"):
+            PartitionKey(datetime(2024, 7, 2), "technology")  # noqa: DTZ001
+
+    def test_sorts_by_session(self):
+        assert sorted([PartitionKey(EARLY_CLOSE, "energy"), KEY])[0] == KEY
+
+
+class TestRoundTrip:
+    def test_bars(self, lake):
+        path = lake.write(PRICE_HISTORY, KEY, BARS, {})
+        assert path == lake.root / "price_history" / "sector=technology" / "2024-07-02.parquet"
+        pd.testing.assert_frame_equal(lake.read(PRICE_HISTORY, KEY), BARS)
+
+    def test_every_type_with_and_without_values(self, lake):
+        frame = pd.DataFrame(
+            {
+                "name": ["a", None],
+                "count": pd.array([1, None], dtype="Int64"),
+                "good": [True, False],
+                "session": pd.DatetimeIndex(["2024-07-02", None]).as_unit("ns"),
+                "shape": [[1.0, 2.5], None],
+                "value": [0.1, np.nan],
+            }
+        )
+        lake.write(MIXED, KEY, frame, {})
+        found = lake.read(MIXED, KEY)
+        assert found["shape"][0].tolist() == [1.0, 2.5]
+        pd.testing.assert_frame_equal(found.drop(columns="shape"), frame.drop(columns="shape"))
+
+    @pytest.mark.parametrize("contract", [PRICE_HISTORY, PRICE_QUARANTINE, PRICE_FLAGS, CORPORATE_ACTIONS, MIXED])
+    def test_a_partition_without_rows_keeps_its_types(self, lake, contract):
+        lake.write(contract, KEY, contract.empty(), {})
+        pd.testing.assert_frame_equal(lake.read(contract, KEY), contract.empty())
+
+    def test_empty_and_full_partitions_have_one_arrow_schema(self, lake):
+        frame = MIXED.empty().reindex([0]).assign(good=True)
+        frame["good"] = frame["good"].astype(bool)
+        other = PartitionKey(EARLY_CLOSE, "technology")
+        first = pq.read_schema(lake.write(MIXED, KEY, MIXED.empty(), {}))
+        second = pq.read_schema(lake.write(MIXED, other, frame, {}))
+        assert first.equals(second, check_metadata=False)
+        assert len(lake.read_many(MIXED, [KEY, other])) == 1
+
+    def test_writing_twice_changes_nothing(self, lake):
+        first = lake.write(PRICE_HISTORY, KEY, BARS, {"rows": 1}).read_bytes()
+        assert lake.write(PRICE_HISTORY, KEY, BARS, {"rows": 1}).read_bytes() == first
+
+    def test_the_index_is_not_stored(self, lake):
+        lake.write(PRICE_HISTORY, KEY, BARS.set_index(pd.Index([7] * len(BARS))), {})
+        pd.testing.assert_frame_equal(lake.read(PRICE_HISTORY, KEY), BARS)
+
+
+class TestMetadata:
+    def test_comes_back(self, lake):
+        facts = {"source": "simulated", "rows": np.int64(3), "share": np.float64(0.5), "as_of": FULL, "names": ["é"]}
+        lake.write(PRICE_HISTORY, KEY, BARS, {**facts, "counts": np.array([1, 2])})
+        assert lake.metadata(PRICE_HISTORY, KEY) == {
+            "source": "simulated",
+            "rows": 3,
+            "share": 0.5,
+            "as_of": "2024-07-02",
+            "names": ["é"],
+            "counts": [1, 2],
+        }
+
+    def test_lies_in_the_file_beside_the_version(self, lake):
+        path = lake.write(MIXED, KEY, MIXED.empty(), {"a": 1})
+        stored = json.loads(pq.read_schema(path).metadata[b"pairs_platform"])
+        assert stored == {
+            "table": "mixed",
+            "contract_version": 3,
+            "session": "2024-07-02",
+            "sector": "technology",
+            "metadata": {"a": 1},
+        }
+        assert contract_version(path) == 3
+
+    @pytest.mark.parametrize("wrong", [{"a": object()}, {"a": float("nan")}])
+    def test_what_json_cannot_hold_is_refused_before_anything_is_written(self, lake, wrong):
+        with pytest.raises((TypeError, ValueError)):
+            lake.write(PRICE_HISTORY, KEY, BARS, wrong)
+        assert not lake.exists("price_history", KEY)
+
+    def test_of_a_missing_partition(self, lake):
+        with pytest.raises(PartitionMissing):
+            lake.metadata(PRICE_HISTORY, KEY)
+
+
+class TestContractsGuardTheLake:
+    def test_what_breaks_the_contract_is_never_published(self, lake):
+        lake.write(PRICE_HISTORY, KEY, BARS, {})
+        broken = BARS.assign(close=BARS["close"].where(BARS.index != 4, -1.0))
+        with pytest.raises(ContractViolation, match=r"price_history v1: .*close: greater_than\(0.0\) fails on 1 row"):
+            lake.write(PRICE_HISTORY, KEY, broken, {})
+        pd.testing.assert_frame_equal(lake.read(PRICE_HISTORY, KEY), BARS)
+        assert [path.name for path in lake.path("price_history", KEY).parent.iterdir()] == ["2024-07-02.parquet"]
+
+    @pytest.mark.parametrize("version", [2, 4])
+    def test_another_version_is_refused_with_the_remedy(self, lake, version):
+        lake.write(MIXED, KEY, MIXED.empty(), {})
+        other = Contract(table="mixed", version=version, schema=MIXED.schema)
+        expected = (
+            r"mixed 2024-07-02\|technology was written under version 3 of its contract, version \d is needed; "
+            r'.*\n  dagster asset materialize -m pairs_platform\.definitions --select mixed --partition "2024-07-02\|'
+        )
+        for read in (lake.read, lake.metadata):
+            with pytest.raises(VersionMismatch, match=expected):
+                read(other, KEY)
+
+    def test_a_foreign_file_is_refused(self, lake):
+        path = lake.path("price_history", KEY)
+        path.parent.mkdir(parents=True)
+        BARS.to_parquet(path)
+        with pytest.raises(VersionMismatch, match="written without a contract"):
+            lake.read(PRICE_HISTORY, KEY)
+
+    def test_a_file_of_another_table_is_refused(self, lake):
+        path = lake.write(PRICE_HISTORY, KEY, BARS, {})
+        target = lake.path("price_quarantine", KEY)
+        target.parent.mkdir(parents=True)
+        shutil.copy(path, target)
+        with pytest.raises(VersionMismatch):
+            lake.read(PRICE_QUARANTINE, KEY)
+
+    def test_a_damaged_file_is_named_with_the_remedy(self, lake):
+        path = lake.write(PRICE_HISTORY, KEY, BARS, {})
+        path.write_bytes(path.read_bytes()[:-20])
+        with pytest.raises(
+            PartitionUnreadable, match=r"2024-07-02\.parquet cannot be read(.|\n)*--select price_history"
+        ):
+            lake.read(PRICE_HISTORY, KEY)
+
+
+class TestReadMany:
+    SESSIONS = sessions_ending(date(2024, 7, 5), 5)
+
+    @pytest.fixture
+    def keys(self, lake):
+        keys = keys_of(self.SESSIONS, "technology")
+        for key in keys:
+            lake.write(PRICE_HISTORY, key, make_bars([key.session]), {})
+        return keys
+
+    def test_follows_the_order_of_the_keys(self, lake, keys):
+        chosen = [keys[3], keys[0], keys[4]]
+        expected = pd.concat([make_bars([key.session]) for key in chosen], ignore_index=True)
+        pd.testing.assert_frame_equal(lake.read_many(PRICE_HISTORY, chosen), expected)
+
+    def test_reads_the_named_columns_in_the_named_order(self, lake, keys):
+        assert list(lake.read_many(PRICE_HISTORY, keys, ["close", "symbol"]).columns) == ["close", "symbol"]
+        with pytest.raises(KeyError, match="has no column closed; it has symbol, ts_utc"):
+            lake.read_many(PRICE_HISTORY, keys, ["closed"])
+
+    def test_tells_the_session_of_each_row(self, lake, keys):
+        frame = lake.read_many(PRICE_HISTORY, keys, ["symbol"], with_session=True)
+        assert frame["session"].dtype == "datetime64[ns]"
+        counts = frame.groupby("session").size()
+        assert counts.index.date.tolist() == self.SESSIONS
+        assert counts.tolist() == [156, 156, 156, 84, 156]
+
+    def test_without_keys_gives_no_rows(self, lake):
+        frame = lake.read_many(PRICE_HISTORY, [], ["close"], with_session=True)
+        assert frame.dtypes.astype(str).to_dict() == {"close": "float64", "session": "datetime64[ns]"}
+        pd.testing.assert_frame_equal(lake.read_many(PRICE_HISTORY, []), PRICE_HISTORY.empty())
+
+    def test_names_all_missing_keys_and_the_command(self, lake, keys):
+        absent = keys_of(sessions_ending(FULL, 9)[:7], "technology")
+        with pytest.raises(PartitionMissing) as raised:
+            lake.read_many(PRICE_HISTORY, [*keys, *absent])
+        assert raised.value.table == "price_history"
+        assert raised.value.keys == tuple(key for key in absent if key not in keys)
+        text = str(raised.value)
+        first = "2024-06-20|technology, 2024-06-21|technology, 2024-06-24|technology and 3 more"
+        assert f"price_history has no partition {first}" in text
+        command = "dagster asset materialize -m pairs_platform.definitions --select price_history"
+        assert f'{command} --partition "2024-06-20|technology"' in text
+
+    def test_the_command_names_the_asset_that_writes_the_table(self, lake):
+        with pytest.raises(PartitionMissing, match="--select price_history"):
+            lake.read(PRICE_QUARANTINE, KEY)
+
+    def test_ignores_what_writers_left_behind(self, lake, keys):
+        folder = lake.path("price_history", keys[0]).parent
+        (folder / ".2024-07-08.parquet.abc.tmp").write_bytes(b"half")
+        (folder / "notes.txt").write_text("mine")
+        assert lake.sessions("price_history", "technology") == self.SESSIONS
+        assert len(lake.read_many(PRICE_HISTORY, keys)) == 156 * 4 + 84
+
+    def test_other_sectors_are_separate(self, lake, keys):
+        assert lake.sessions("price_history", "energy") == []
+        assert lake.exists("price_history", keys[0])
+        assert not lake.exists("price_history", PartitionKey(keys[0].session, "energy"))
+
+
+class TestDocuments:
+    def test_round_trip_beside_the_table(self, lake):
+        document = {"pairs": [{"pair": "PDFS_ROG", "size": 0.0}], "valid_for": EARLY_CLOSE}
+        path = lake.write_document("trading_config", KEY, document)
+        assert path == lake.root / "trading_config" / "sector=technology" / "2024-07-02.json"
+        assert lake.read_document("trading_config", KEY) == {**document, "valid_for": "2024-07-03"}
+        assert lake.sessions("trading_config", "technology") == []
+
+    def test_is_replaced_as_a_whole_or_not_at_all(self, lake):
+        lake.write_document("trading_config", KEY, {"a": 1})
+        with pytest.raises(TypeError, match="object cannot be stored"):
+            lake.write_document("trading_config", KEY, {"a": object()})
+        assert lake.read_document("trading_config", KEY) == {"a": 1}
+
+    def test_missing_and_damaged(self, lake):
+        with pytest.raises(PartitionMissing, match="--select trading_config"):
+            lake.read_document("trading_config", KEY)
+        lake.write_document("trading_config", KEY, {}).write_text("{")
+        with pytest.raises(PartitionUnreadable, match="write it again"):
+            lake.read_document("trading_config", KEY)
+
+    def test_names_stay_inside_the_lake(self, lake):
+        with pytest.raises(ValueError, match="not the name of a table"):
+            lake.write_document("../secrets", KEY, {})
