@@ -6,14 +6,28 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
-from pairs_platform.cli.show import frame_table, print_renderable
+from pairs_platform.cli.show import cell, frame_table, print_renderable
 
 if TYPE_CHECKING:
     from pairs_platform.defs.resources import Platform
 
 RANKING_SHOWN = 15
-_RANKING = ("rank", "pair", "score", "fit", "volatility", "trading", "diagnostics", "ranking_score", "p_cal",
-            "q_value", "half_life_bars", "expected_move_bps", "first_failed_gate")  # fmt: skip
+_RANKING = {
+    "rank": ("#", "{:.0f}"),
+    "pair": ("pair", "{}"),
+    "score": ("score", "{:.2f}"),
+    "fit": ("fit", "{:.2f}"),
+    "volatility": ("vol.", "{:.2f}"),
+    "trading": ("trade", "{:.2f}"),
+    "diagnostics": ("diag.", "{:.2f}"),
+    "ranking_score": ("mean", "{:.2f}"),
+    "p_cal": ("p", "{:.4f}"),
+    "q_value": ("q", "{:.4f}"),
+    "half_life_bars": ("half-life", "{:.0f}"),
+    "expected_move_bps": ("move bp", "{:.0f}"),
+    "first_failed_gate": ("stopped at", "{}"),
+}
+"""Column of `composite_rankings`: heading and format."""
 
 
 def print_day(platform: "Platform", sector: str, session: date, *, rows: int = RANKING_SHOWN) -> None:
@@ -29,7 +43,10 @@ def print_day(platform: "Platform", sector: str, session: date, *, rows: int = R
     source = facts["source"]
     print_renderable(
         frame_table(_funnel(facts["funnel"], placebo), title=f"Selection funnel · {sector} · {session} · {source}"),
-        frame_table(rankings[list(_RANKING)].head(rows), title=f"Ranking · {sector} · {session} · {source}"),
+        frame_table(
+            _ranking(rankings.head(rows), platform.settings.selection.sessions_averaged),
+            title=f"Ranking · {sector} · {session} · {source}",
+        ),
     )
     _print_selection(rankings)
     _print_monitor(facts["monitor"])
@@ -61,6 +78,16 @@ def _funnel(funnel: dict[str, int], placebo: dict[str, Any]) -> pd.DataFrame:
             )
         rows.append(shown)
     return pd.DataFrame(rows).fillna("")
+
+
+def _ranking(rankings: pd.DataFrame, averaged: int) -> pd.DataFrame:
+    shown = rankings[list(_RANKING)].copy()
+    for name, (_, pattern) in _RANKING.items():
+        shown[name] = [cell(None) if pd.isna(value) else pattern.format(value) for value in rankings[name]]
+    for name in ("p_cal", "q_value"):
+        shown[name] = shown[name].replace("0.0000", "<0.0001")
+    headings = {name: heading for name, (heading, _) in _RANKING.items()}
+    return shown.rename(columns=headings | {"ranking_score": f"mean of {averaged}"})
 
 
 def _print_selection(rankings: pd.DataFrame) -> None:

@@ -1,16 +1,25 @@
 """How results look in a terminal: tables of frames."""
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
 
+NARROW = 16
+"""Columns whose values are all shorter are not wrapped."""
+
+
 def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
     """A frame as a terminal table; floats with four significant digits, missing values as a dash."""
-    shown = Table(title=title, title_justify="left", header_style="bold")
+    shown = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for name in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
-        shown.add_column(str(name).replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        shown.add_column(
+            str(name).replace("_", " "),
+            justify="right" if numeric else "left",
+            no_wrap=bool(frame[name].map(lambda value: len(str(value))).max() < NARROW) if len(frame) else False,
+        )
     for row in frame.itertuples(index=False):
         shown.add_row(*(cell(value) for value in row))
     return shown
