@@ -9,12 +9,19 @@ costs seconds on a cold cache.
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numba
 import numpy as np
 from numba import njit
 
-FASTMATH = {"reassoc", "contract"}
+# NumPy's errors, because a division by zero in one pair must give NaN there, not an exception that loses the others.
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "fastmath": {"reassoc", "contract"},
+    "error_model": "numpy",
+}
 
 TESTED, TOO_FEW_BARS, CONSTANT_LEG, IDENTICAL_LEGS, SINGULAR = range(5)
 """Outcome of a test. IDENTICAL_LEGS: R² of the levels at statsmodels' own limit, where it reports t = −inf."""
@@ -38,7 +45,7 @@ def share_rows(work: Callable[[int, int], None], n_rows: int) -> None:
             done.result()
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(**_OPTIONS)
 def _complete_rows(
     first: np.ndarray, second: np.ndarray, a: np.ndarray, b: np.ndarray
 ) -> tuple[int, float, float, float, float, float]:
@@ -79,7 +86,7 @@ def _complete_rows(
     return n, sum_a / n, sum_b / n, aa, bb, ab
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(**_OPTIONS)
 def _lag_products(d: np.ndarray, start: int, stop: int, max_lag: int, out: np.ndarray) -> None:
     """out[j] = Σ d_t d_{t−j} over start ≤ t < stop; `d` carries `_LAGS_AT_ONCE` values of padding in front."""
     for lag in range(len(out)):
@@ -104,7 +111,7 @@ def _lag_products(d: np.ndarray, start: int, stop: int, max_lag: int, out: np.nd
             out[lag + 3] += p3
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(**_OPTIONS)
 def _lag_gram(
     products: np.ndarray, u: np.ndarray, d: np.ndarray, n: int, start: int, k: int, gram: np.ndarray
 ) -> np.ndarray:
@@ -131,7 +138,7 @@ def _lag_gram(
     return level
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(**_OPTIONS)
 def _cholesky(a: np.ndarray, size: int) -> int:
     """Lower Cholesky factor of the leading `size` rows of `a`, in place; the first row without a pivot, else `size`."""
     for i in range(size):
@@ -151,7 +158,7 @@ def _cholesky(a: np.ndarray, size: int) -> int:
     return size
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(**_OPTIONS)
 def _best_lag(gram: np.ndarray, level: np.ndarray, squares: float, rows: int, max_lag: int, a: np.ndarray) -> int:
     """Lag with the smallest AIC on one sample of `rows` rows; −1 when the regression on the longest lag is singular.
 
@@ -181,7 +188,7 @@ def _best_lag(gram: np.ndarray, level: np.ndarray, squares: float, rows: int, ma
     return lag
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(**_OPTIONS)
 def _adf(
     u: np.ndarray, n: int, d: np.ndarray, products: np.ndarray, gram: np.ndarray, a: np.ndarray
 ) -> tuple[float, int]:
@@ -222,7 +229,7 @@ def _adf(
     return a[lag + 1, lag] * np.sqrt(n - 2.0 - 2.0 * lag) / a[lag + 1, lag + 1], lag
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(**_OPTIONS)
 def test_pairs(
     log_prices: np.ndarray,
     first: np.ndarray,
@@ -281,7 +288,7 @@ def test_pairs(
             alpha[k, direction] = mean_y - slope * mean_x
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(**_OPTIONS)
 def _slope(y: np.ndarray, x: np.ndarray, start: int, stop: int) -> float:
     """Slope of y on a constant and x over start ≤ t < stop; NaN when x is constant there."""
     mean_y = 0.0
@@ -301,7 +308,26 @@ def _slope(y: np.ndarray, x: np.ndarray, start: int, stop: int) -> float:
     return xy / xx
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(**_OPTIONS)
+def _central_moments(series: np.ndarray, rows: int) -> np.ndarray:
+    """Sums of squares and products of the first `rows` columns of `series` about their means (upper triangle)."""
+    moment = np.empty((len(series), len(series)))
+    for i in range(len(series)):
+        mean = 0.0
+        for t in range(rows):
+            mean += series[i, t]
+        mean /= rows
+        for t in range(rows):
+            series[i, t] -= mean
+        for j in range(i + 1):
+            total = 0.0
+            for t in range(rows):
+                total += series[i, t] * series[j, t]
+            moment[j, i] = total
+    return moment
+
+
+@njit(**_OPTIONS)
 def _johansen_trace(p: np.ndarray, q: np.ndarray, n: int, series: np.ndarray) -> float:
     """Trace statistic of no cointegration: constant, one lagged difference, two series (centred, length n).
 
@@ -316,19 +342,7 @@ def _johansen_trace(p: np.ndarray, q: np.ndarray, n: int, series: np.ndarray) ->
         series[3, t] = q[t + 1]
         series[4, t] = p[t + 1] - p[t]
         series[5, t] = q[t + 1] - q[t]
-    moment = np.empty((6, 6))
-    for i in range(6):
-        mean = 0.0
-        for t in range(rows):
-            mean += series[i, t]
-        mean /= rows
-        for t in range(rows):
-            series[i, t] -= mean
-        for j in range(i + 1):
-            total = 0.0
-            for t in range(rows):
-                total += series[i, t] * series[j, t]
-            moment[j, i] = total
+    moment = _central_moments(series, rows)
     for lagged in (5, 4):
         for i in range(lagged):
             share = moment[i, lagged] / moment[lagged, lagged]
@@ -350,7 +364,7 @@ def _johansen_trace(p: np.ndarray, q: np.ndarray, n: int, series: np.ndarray) ->
     return -rows * np.log1p(determinant - trace)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(**_OPTIONS)
 def describe_pairs(
     log_prices: np.ndarray,
     shock_excluded: np.ndarray,

@@ -9,8 +9,8 @@ from pairs_platform_tests.core.screening.windows import make_window, planted_pai
 
 def test_size_holds_where_volatility_changes():
     rng = np.random.default_rng(1)
-    n_pairs, n_bars = 300, 150
-    volatility = np.where(np.arange(n_bars) < 110, 0.005, 0.03)[:, None]
+    n_pairs, n_bars = 200, 120
+    volatility = np.where(np.arange(n_bars) < 90, 0.005, 0.03)[:, None]
     correlated = rng.standard_normal((n_bars, 2 * n_pairs)) + 0.7 * rng.standard_normal((n_bars, 1))
     window = make_window(5.0 + (volatility * correlated).cumsum(axis=0))
     p = np.array([

@@ -34,10 +34,10 @@ def assert_equals_statsmodels(log_close: np.ndarray, pairs: np.ndarray) -> None:
                 assert tests.lag[k, direction] == lags
 
 
-@pytest.mark.parametrize("n_bars", [60, 127, 252, 1170])
+@pytest.mark.parametrize("n_bars", [60, 127, 252, 800])
 def test_random_walks_equal_statsmodels(n_bars):
     log_close = random_walks(n_bars, 5, seed=n_bars)
-    assert_equals_statsmodels(log_close, np.arange(10 if n_bars < 1000 else 1))
+    assert_equals_statsmodels(log_close, np.arange(10 if n_bars < 500 else 1))
 
 
 @pytest.mark.parametrize("phi", [-0.5, 0.0, 0.6, 0.95])
@@ -145,6 +145,6 @@ def test_real_intraday_prices_equal_statsmodels():
     assert window.observed.all()
     first, second = pair_rows(len(window.symbols))
     tests = run_tests(window.log_close.T, first, second)
-    for k in np.random.default_rng(1).choice(len(first), 2, replace=False):
-        expected = coint(window.log_close[:, first[k]], window.log_close[:, second[k]])[0]
-        assert tests.t_stat[k, 0] == pytest.approx(expected, abs=1e-8)
+    k = int(np.random.default_rng(1).integers(len(first)))
+    expected = coint(window.log_close[:, first[k]], window.log_close[:, second[k]])[0]
+    assert tests.t_stat[k, 0] == pytest.approx(expected, abs=1e-8)
