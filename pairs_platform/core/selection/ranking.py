@@ -213,11 +213,13 @@ def _join(
     return frame.assign(pinned=frame["pair"].isin(list(pinned)))
 
 
-def _weakest(frame: pd.DataFrame, scoring: ScoreRules) -> list[str | None]:
+def _weakest(frame: pd.DataFrame, scoring: ScoreRules) -> np.ndarray:
     """Component that costs each pair's score most: the largest weight × (1 − component)."""
     values = frame[list(COMPONENTS)].to_numpy(np.float64)
     lost = np.array([scoring.weights[name] for name in COMPONENTS]) * (1.0 - values)
-    return [COMPONENTS[int(np.argmax(row))] if np.isfinite(row).all() else None for row in lost]
+    worst = np.asarray(COMPONENTS, dtype=object)[np.argmax(lost, axis=1)]
+    worst[~np.isfinite(lost).all(axis=1)] = None
+    return worst
 
 
 _WORDS = {

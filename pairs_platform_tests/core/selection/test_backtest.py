@@ -364,7 +364,7 @@ def random_pair(seed: int, n_bars: int):
     return window, rng.lognormal(0, 0.5, n_bars + 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), cut=st.integers(3, 299))
 def test_rows_do_not_change_when_the_future_is_cut_off(seed, cut):
     window, variance = random_pair(seed, 300)
@@ -376,7 +376,7 @@ def test_rows_do_not_change_when_the_future_is_cut_off(seed, cut):
     np.testing.assert_array_equal(whole["net_return"].iloc[: cut - 1], part["net_return"].iloc[:-1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_batch_is_the_step_taken_bar_by_bar(seed):
     window, variance = random_pair(seed, 300)
