@@ -64,7 +64,6 @@ def _default_sector(platform: "Platform") -> str:
 
 
 def _sessions(platform: "Platform", sector: str, last: date | None) -> list[date]:
-    from pairs_platform.core.automation import utc_now
     from pairs_platform.core.prices.calendar import (
         MARKET_TIMEZONE,
         last_session_before,
@@ -76,7 +75,7 @@ def _sessions(platform: "Platform", sector: str, last: date | None) -> list[date
 
     platform.listings(sector)
     available = platform.market_data.sessions_available()
-    newest = last_session_before(utc_now().astimezone(ZoneInfo(MARKET_TIMEZONE)).date())
+    newest = last_session_before(platform.clock().astimezone(ZoneInfo(MARKET_TIMEZONE)).date())
     if available:
         newest = min(newest, available[1])
     last = require_session(last) if last else newest

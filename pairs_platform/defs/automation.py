@@ -44,7 +44,7 @@ IN_FLIGHT = [
 @dg.asset_check(asset=trading_config, name="ready_by_0800")
 def trading_config_ready(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """By 08:00 New York on session days every active sector has the configuration of the session before."""
-    session = as_of_session(datetime.now(UTC), at=READY_BY)
+    session = as_of_session(platform.clock(), at=READY_BY)
     late = [
         sector
         for sector in platform.settings.active_sectors
@@ -190,7 +190,7 @@ def retry_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Request the retries that are due."""
-    now, rules = datetime.now(UTC), platform.settings.automation
+    now, rules = platform.clock(), platform.settings.automation
     asked = False
     for sector in platform.settings.active_sectors:
         state = sector_state(context.instance, platform, sector, now=now)

@@ -3,7 +3,8 @@
 What does not belong here: what the work is (the assets) and which failures are worth a retry by time (their policies).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -14,6 +15,21 @@ from pairs_platform.lake.store import PartitionKey
 
 DETERMINISTIC = (ValueError, LookupError, PermanentSourceError)
 """Failures that running the same code again would only repeat: no retry."""
+
+
+@contextmanager
+def without_useless_retries() -> Iterator[None]:
+    """Turn a failure of `DETERMINISTIC` into one that ends the step at once, whatever the asset's retry policy.
+
+    Raises
+    ------
+    dagster.Failure
+        With the words of the cause.
+    """
+    try:
+        yield
+    except DETERMINISTIC as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
 def for_each_partition(context: dg.AssetExecutionContext, work: Callable[[PartitionKey], Mapping[str, Any]]) -> None:

@@ -3,10 +3,13 @@
 What does not belong here: how a source speaks to its vendor (`adapters`) or what the lake looks like (`lake`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from pairs_platform.adapters.ports import Listing, MarketData
+from pairs_platform.core.automation import utc_now
 from pairs_platform.lake.profile import claim_profile
 from pairs_platform.lake.store import Lake
 from pairs_platform.settings import Settings
@@ -26,10 +29,13 @@ class Platform:
         The resolved settings.
     source : MarketData or None
         A source to use instead of the configured one.
+    clock : callable
+        The present moment, aware.
     """
 
     settings: Settings
     source: MarketData | None = field(default=None)
+    clock: Callable[[], datetime] = field(default=utc_now)
 
     @cached_property
     def lake(self) -> Lake:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pairs_platform.defs.outcomes import for_each_partition
+from pairs_platform.defs.outcomes import for_each_partition, without_useless_retries
 from pairs_platform.defs.partitions import by_sector, session_by_sector
 from pairs_platform.defs.resources import Platform
 
@@ -25,5 +25,6 @@ def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     """
     from pairs_platform.defs.prices.ingest import fetch_batch, publish
 
-    batches = {sector: fetch_batch(platform, sector, days) for sector, days in by_sector(context.partition_keys)}
+    with without_useless_retries():
+        batches = {sector: fetch_batch(platform, sector, days) for sector, days in by_sector(context.partition_keys)}
     for_each_partition(context, lambda key: publish(platform, batches[key.sector], key))

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from pairs_platform.core.automation import utc_now
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.prices.validation import ValidatedBars, validate_bars
@@ -63,7 +62,7 @@ def fetch_batch(platform: Platform, sector: str, sessions: Sequence[date]) -> Pr
         "source": source.label,
         "price_basis": source.basis.value,
         "frequency": source.frequency.value,
-        "fetched_utc": utc_now().isoformat(timespec="seconds"),
+        "fetched_utc": platform.clock().isoformat(timespec="seconds"),
     }
     unavailable = {item.symbol: item.reason for item in reply.unavailable}
     return PriceBatch(validated.by_session(), unavailable, actions, provenance)

@@ -53,7 +53,9 @@ def cointegration_no_look_ahead(
             round_trip_cost_bps=settings.costs.round_trip_bps,
         )
         recomputed = again.drop(columns=of_all_pairs).iloc[0].to_dict()
-        return check_no_lookahead(stored.drop(of_all_pairs).to_dict(), recomputed, row=stored["pair"], relative=ROUNDING)
+        return check_no_lookahead(
+            stored.drop(of_all_pairs).to_dict(), recomputed, row=stored["pair"], relative=ROUNDING
+        )
 
     return check_partitions(context, judge)
 
