@@ -1,7 +1,7 @@
 """Acceptance of the composite score: what share of pairs with a known truth exceeds the gate of 0.7.
 
-    python -m benchmarks.score_acceptance            # about two minutes on two cores
-    python -m benchmarks.score_acceptance --quick    # a tenth of the pairs
+    python -m benchmarks.score_acceptance            # about five minutes on two idle cores
+    python -m benchmarks.score_acceptance --quick    # a tenth of the pairs, under a minute
 
 Null pairs must hardly ever exceed the gate, planted pairs mostly must. With PAIRS_PLATFORM_TEST_DATA naming a folder
 with `real_daily.parquet` and `real_intraday_5min.parquet`, real candidates and real prices whose pairs were torn apart
