@@ -243,7 +243,7 @@ def fit_many(
     spreads, bar_of_day, excluded = _checked(spreads, bar_of_day, bars_per_session, shock_excluded)
     if n_sessions is None:
         n_sessions = count_sessions(bar_of_day)
-    # Column by column: sums over several columns run in another order, and a pair's fit must not depend on its neighbours.
+    # Column by column: sums over several columns run in another order, and no fit may depend on its neighbours.
     shapes = [
         diurnal_factors(
             ar1_residuals(np.ascontiguousarray(spreads[:, [j]]), excluded[:, [j]]),

@@ -559,43 +559,38 @@ class _Problem:
         max_evaluations: int,
         hint: np.ndarray | None = None,
     ) -> _Minimum:
-        """The minimum from a hint or the best grid point, and from many more where that gains little over flat
-        variance.
+        """The minimum from a hint or the best grid point; from many starts where that gains little over flat variance.
 
         A series with hardly any clustering has many local maxima of its likelihood, one with clear clustering has one.
         """
-        best: _Minimum | None = None
-        if hint is not None:
-            best = self.minimise(np.array([c, phi, *hint[2:]]), lower, upper, FINE, max_evaluations)
-            if self.flat.value - best.value > CLEAR_GAIN:
-                return best
+        others = [] if hint is not None else self.starts(c, phi)
+        start = np.array([c, phi, *hint[2:]]) if hint is not None else others.pop(0)
+        first = self.minimise(start, lower, upper, FINE, max_evaluations)
+        if self.flat.value - first.value > CLEAR_GAIN:
+            return first
+        few = min(COARSE_EVALUATIONS, max_evaluations)
+        rough = [self.minimise(start, lower, upper, COARSE, few) for start in others or self.starts(c, phi)]
+        rough.sort(key=lambda found: found.value)
+        polished = [self.minimise(found.theta, lower, upper, FINE, max_evaluations) for found in rough[:2]]
+        return min([first, *polished], key=lambda found: found.value)
+
+    def starts(self, c: float, phi: float) -> list[np.ndarray]:
+        """Distant grid points from the best on, then a variance that drifts from the back-cast to an average of one."""
         values = np.empty(GRID_SIZE)
         _grid_values(c, phi, self.y, self.a, self.b, self.backcast, GRID_ALPHA, GRID_PERSISTENCE, values)
+        taken: list[int] = []
+        for i in np.argsort(values, kind="stable"):
+            if not taken or not GRID_NEIGHBOURS[i, taken].any():
+                taken.append(int(i))
         log_nu = self.flat.theta[5]
-        for number, chosen in enumerate(_distant(values)):
-            p, alpha1 = GRID_PERSISTENCE[chosen], GRID_ALPHA[chosen]
-            start = np.array([c, phi, 1.0 - p, p, alpha1 / p, log_nu])
-            if number == 0:
-                found = self.minimise(start, lower, upper, FINE, max_evaluations)
-                if self.flat.value - found.value > CLEAR_GAIN:
-                    return found
-            else:
-                found = self.minimise(start, lower, upper, COARSE, min(COARSE_EVALUATIONS, max_evaluations))
-            best = found if best is None or found.value < best.value else best
-        # A variance that drifts over the whole sample from the back-cast to an average of one.
+        grid = [
+            np.array(
+                [c, phi, 1.0 - GRID_PERSISTENCE[i], GRID_PERSISTENCE[i], GRID_ALPHA[i] / GRID_PERSISTENCE[i], log_nu]
+            )
+            for i in taken[:STARTS]
+        ]
         drift = np.array([c, phi, max(2.0 * (1.0 - self.backcast) / len(self.y), 1e-6), 1.0, 0.002, log_nu])
-        found = self.minimise(drift, lower, upper, COARSE, min(COARSE_EVALUATIONS, max_evaluations))
-        best = found if best is None or found.value < best.value else best
-        return self.minimise(best.theta, lower, upper, FINE, max_evaluations)
-
-
-def _distant(values: np.ndarray) -> list[int]:
-    """Grid points from the best on, each not beside one that was taken; at most `STARTS`."""
-    taken: list[int] = []
-    for i in np.argsort(values, kind="stable"):
-        if not taken or not GRID_NEIGHBOURS[i, taken].any():
-            taken.append(int(i))
-    return taken[:STARTS]
+        return [*grid, drift]
 
 
 def _weighted_least_squares(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[float, float]:

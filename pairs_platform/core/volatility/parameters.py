@@ -69,6 +69,11 @@ def garch_fit(row: pd.Series) -> GarchFit:
     return GarchFit(**{**values, "diurnal": tuple(json.loads(row["diurnal"])), "n_obs": int(row["n_obs"])})
 
 
+def parameter_values(row: pd.Series) -> dict[str, object]:
+    """The values of one row of `GARCH_FITS` by name, the diurnal factors as numbers."""
+    return {str(name): json.loads(value) if name == "diurnal" else value for name, value in row.items()}
+
+
 def spread_parameters(row: pd.Series) -> SpreadParameters:
     """The `SpreadParameters` of one row of `GARCH_FITS`; the row must have them."""
     if not np.isfinite(row["beta"]):
