@@ -8,7 +8,7 @@ import numpy as np
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.engle_granger import run_tests
 
-_DRAWS_AT_ONCE = 64
+_DRAWS_AT_ONCE = 128
 
 
 def wild_bootstrap_p(window: PriceWindow, symbol_1: str, symbol_2: str, *, n_draws: int, seed: int) -> float:

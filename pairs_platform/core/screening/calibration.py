@@ -42,7 +42,9 @@ def calibrated_p(min_p: np.ndarray, n_bars: np.ndarray | int) -> np.ndarray:
         chosen = (bars == length) & ~np.isnan(p)
         if not chosen.any():
             continue
-        quantiles = [np.interp(np.log(max(length, 1)), log_bars, row) for row in log_quantile]
+        column = np.interp(np.log(max(length, 1)), log_bars, np.arange(len(log_bars)))
+        left = min(int(column), len(log_bars) - 2)
+        quantiles = log_quantile[:, left] + (column - left) * np.diff(log_quantile, axis=1)[:, left]
         with np.errstate(divide="ignore"):
             log_p = np.log(p[chosen])
         inside = np.interp(log_p, quantiles, log_level)

@@ -31,12 +31,13 @@ CONSTANT_VARIANCE = 1e-18
 _SINGULAR_PIVOT = 1e-13
 _BLOCK = 1024  # bars whose differences stay in the first-level cache while every lag passes over them
 _LAGS_AT_ONCE = 4
+_ROWS_WORTH_THREADS = 64
 
 
 def share_rows(work: Callable[[int, int], None], n_rows: int) -> None:
     """Call ``work(start, stop)`` over slices of `n_rows` rows, on as many threads as numba may use."""
     threads = numba.get_num_threads()
-    if threads == 1 or n_rows < 2 * threads:
+    if threads == 1 or n_rows < _ROWS_WORTH_THREADS:
         work(0, n_rows)
         return
     edges = np.linspace(0, n_rows, min(n_rows, 8 * threads) + 1).astype(int)
@@ -84,6 +85,20 @@ def _complete_rows(
         bb += b[t] * b[t]
         ab += a[t] * b[t]
     return n, sum_a / n, sum_b / n, aa, bb, ab
+
+
+@njit(**_OPTIONS)
+def correlate_pairs(
+    values: np.ndarray, first: np.ndarray, second: np.ndarray, correlation: np.ndarray, n_common: np.ndarray
+) -> None:
+    """Pearson correlation of pairs of rows of `values` (n, T); NaN stays for a constant row or below three columns."""
+    a = np.empty(values.shape[1])
+    b = np.empty(values.shape[1])
+    for k in range(len(first)):
+        n, _, _, aa, bb, ab = _complete_rows(values[first[k]], values[second[k]], a, b)
+        n_common[k] = n
+        if n >= 3 and min(aa, bb) > CONSTANT_VARIANCE * n:
+            correlation[k] = max(-1.0, min(1.0, ab / np.sqrt(aa * bb)))
 
 
 @njit(**_OPTIONS)

@@ -12,7 +12,7 @@ from pairs_platform.core.rules import Rules, rule
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.cointegration import CointegrationRules, pair_status
-from pairs_platform.core.screening.correlation import CorrelationRules, correlation_matrix, log_returns
+from pairs_platform.core.screening.correlation import CorrelationRules, log_returns, pairwise_correlation
 from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.spread import pair_rows
 
@@ -123,8 +123,9 @@ def draw_sessions(session: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """
     _, start, length = np.unique(session, return_index=True, return_counts=True)
     draws = rng.integers(0, len(start), size=-(-len(session) // int(length.min())))
-    rows = np.concatenate([np.arange(start[k], start[k] + length[k]) for k in draws])
-    return rows[: len(session)]
+    begins = length[draws].cumsum() - length[draws]
+    rows = np.repeat(start[draws] - begins, length[draws])
+    return (rows + np.arange(len(rows)))[: len(session)]
 
 
 def _count(steps: np.ndarray, correlation: CorrelationRules, cointegration: CointegrationRules) -> tuple[int, int]:
@@ -132,8 +133,8 @@ def _count(steps: np.ndarray, correlation: CorrelationRules, cointegration: Coin
     prices = np.zeros((steps.shape[1], len(steps) + 1))
     np.cumsum(steps.T, axis=1, out=prices[:, 1:])
     first, second = pair_rows(len(prices))
-    basis = prices.T if correlation.basis == "log_price" else steps
-    correlated = correlation_matrix(basis)[first, second] >= correlation.gate
+    basis = prices if correlation.basis == "log_price" else steps.T
+    correlated = pairwise_correlation(basis, first, second)[0] >= correlation.gate
     tests = run_tests(prices, first[correlated], second[correlated], min_bars=cointegration.min_bars)
     p_cal = calibrated_p(tests.p_value.min(axis=1), tests.n_bars)
     passed = (tests.outcome == kernels.TESTED) & (pair_status(tests, cointegration) == "ok")
