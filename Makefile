@@ -10,11 +10,13 @@ TEST_READY := .venv/.installed-test
 
 .PHONY: demo ui test install clean
 
+PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
+
 demo: $(READY)
-	$(BIN)/pairs-platform demo $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(SESSION),--session $(SESSION)) $(if $(SECTOR),--sector $(SECTOR)) $(if $(FREQUENCY),--frequency $(FREQUENCY))
+	$(BIN)/pairs-platform demo $(PROFILE) $(if $(SESSION),--session $(SESSION)) $(if $(SECTOR),--sector $(SECTOR))
 
 ui: $(READY)
-	$(BIN)/pairs-platform ui
+	$(BIN)/pairs-platform ui $(PROFILE)
 
 test: $(TEST_READY)
 	$(BIN)/python -m pairs_platform_tests

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -111,7 +111,11 @@ class Settings(BaseSettings):
     frequency: Frequency = rule(..., unit="name", description="Length of a bar: 5min, 1h or 1d.")
     look_back: LookBackRules
     backfill_start: date = rule(
-        ..., unit="date", ge=CALENDAR_START, le=CALENDAR_END, description="First session that backfills cover."
+        ...,
+        unit="date",
+        ge=CALENDAR_START,
+        le=CALENDAR_END,
+        description="Prices of earlier sessions are refused, so that no backfill reaches further.",
     )
     universe_origin: Literal["config", "source"] = rule(
         ...,
@@ -322,8 +326,10 @@ def described_fields(model: type[Rules] | type[Settings] = Settings, prefix: str
     """Every leaf setting with its dotted path, in declaration order."""
     found: list[tuple[str, FieldInfo]] = []
     for name, info in model.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Rules):
-            found += described_fields(info.annotation, f"{prefix}{name}.")
+        below = [kind for kind in (info.annotation, *get_args(info.annotation)) if isinstance(kind, type)]
+        group = next((kind for kind in below if issubclass(kind, Rules)), None)
+        if group is not None:
+            found += described_fields(group, f"{prefix}{name}.")
         else:
             found.append((f"{prefix}{name}", info))
     return found

@@ -68,7 +68,9 @@ def test_users_folder_overrides_the_package_and_the_environment_overrides_both(f
 
 
 def test_a_sector_is_added_and_activated_by_configuration_alone(folder):
-    (folder / UNIVERSE_FILE).write_text("universe: {energy: {active: true, symbols: [XOM, CVX]}, healthcare: {active: true}}\n")
+    (folder / UNIVERSE_FILE).write_text(
+        "universe: {energy: {active: true, symbols: [XOM, CVX]}, healthcare: {active: true}}\n"
+    )
     settings = load_settings()
     assert settings.active_sectors == ("energy", "healthcare", "technology")
     assert [listing.symbol for listing in settings.listings("energy")] == ["CVX", "XOM"]
@@ -77,7 +79,7 @@ def test_a_sector_is_added_and_activated_by_configuration_alone(folder):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("correlation: {gate: 1.5}", ["correlation.gate", "less than or equal to 1", "1.5", PLATFORM_FILE]),
+        ("correlation: {gate: 1.5}", ["correlation.gate", "less than 1", "1.5", PLATFORM_FILE]),
         ("correlation: {gat: 0.5}", ["correlation.gat", "Extra inputs"]),
         ("scores: {weight_fit: 0.5}", ["scores", "sum"]),
         ("frequency: 2min", ["frequency", "2min", "5min"]),
@@ -114,15 +116,15 @@ def test_a_folder_that_is_none_is_refused(monkeypatch, tmp_path):
 
 
 def test_secrets_are_masked_and_stay_out_of_errors(monkeypatch, folder):
-    monkeypatch.setenv("APCA_API_KEY_ID", "PK-planted")
-    monkeypatch.setenv("APCA_API_SECRET_KEY", "sk-planted")
+    monkeypatch.setenv("APCA_API_KEY_ID", "PK-hunter2")
+    monkeypatch.setenv("APCA_API_SECRET_KEY", "sk-hunter2")
     settings = load_settings()
-    assert settings.alpaca_secret_key.get_secret_value() == "sk-planted"
+    assert settings.alpaca_secret_key.get_secret_value() == "sk-hunter2"
     shown = repr(settings) + settings.model_dump_json()
     (folder / PLATFORM_FILE).write_text("correlation: {gate: 7}")
     with pytest.raises(SettingsError) as refused:
         load_settings()
-    assert "planted" not in shown + str(refused.value)
+    assert "hunter2" not in shown + str(refused.value)
 
 
 def test_profiles_keep_sources_frequencies_and_files_apart(monkeypatch):

@@ -151,7 +151,7 @@ class FileMarketData:
         PermanentSourceError
             When a path, file, column or time stamp cannot be used, or the files' bars are coarser than `frequency`.
         """
-        stored = self._stored_frequency
+        stored = self.stored_frequency
         if stored.minutes > self._frequency.minutes:
             raise PermanentSourceError(
                 f"{self.label}: the bars are {stored} long and {self._frequency} is set; "
@@ -194,7 +194,14 @@ class FileMarketData:
         return tuple(PriceFile(path, self._rules.timezone) for path in paths)
 
     @cached_property
-    def _stored_frequency(self) -> Frequency:
+    def stored_frequency(self) -> Frequency:
+        """Frequency of the bars in the files.
+
+        Raises
+        ------
+        PermanentSourceError
+            When the files disagree.
+        """
         by_frequency: dict[Frequency, list[str]] = {}
         for file in self._files:
             by_frequency.setdefault(file.inventory.frequency, []).append(file.path.name)

@@ -5,14 +5,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-
 NARROW = 16
 """Columns whose values are all shorter are not wrapped."""
 
 
 def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
     """A frame as a terminal table; floats with four significant digits, missing values as a dash."""
-    shown = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    shown = Table(
+        title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     for name in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
         shown.add_column(

@@ -1,1 +1,1 @@
-"""Pure numerics and rules: arrays and frames in, frozen dataclasses or frames out. No orchestration, no input or output."""
+"""Pure numerics and rules: arrays and frames in, dataclasses or frames out; no orchestration, no input or output."""

@@ -19,12 +19,14 @@ from pairs_platform.core.automation import (
     missing_prices,
     plan_retries,
 )
+from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
-from pairs_platform.core.prices.contracts import PRICE_HISTORY
+from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.defs.partitions import lake_key
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
+from pairs_platform.defs.windows import stale_prices
 from pairs_platform.lake.store import PartitionKey
 
 SECTOR_TAG = "pairs_platform/sector"
@@ -115,11 +117,21 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
             )
     return SectorState(
         sector=sector,
-        priced=frozenset(platform.lake.sessions(PRICE_HISTORY.table, sector)),
+        priced=frozenset(_usable_prices(platform, sector)),
         configured=frozenset(platform.lake.sessions(TRADING_CONFIG.table, sector)),
         in_flight=frozenset(in_flight),
         failures=failures,
     )
+
+
+def _usable_prices(platform: Platform, sector: str) -> set[date]:
+    """Sessions whose prices are stored and not stale; only the newest look-backs are looked at for staleness."""
+    lake, basis = platform.lake, platform.settings.price_basis
+    stored = lake.sessions(PRICE_HISTORY.table, sector)
+    if basis is PriceBasis.RAW:
+        return set(stored)
+    recent = [PartitionKey(day, sector) for day in stored[-2 * platform.settings.look_back_sessions :]]
+    return set(stored) - set(stale_prices(lake, recent, lake.read_many(CORPORATE_ACTIONS, recent), basis))
 
 
 def _requests(platform: Platform, state: SectorState, sessions: Sequence[date], suffix: str) -> Iterator[dg.RunRequest]:

@@ -26,7 +26,14 @@ def check_partitions(
     """Judge every partition of the run: the result passes when each one does, and names those that do not.
 
     The figures shown are those of the last partition, or of the last one that failed.
+
+    Raises
+    ------
+    dagster.Failure
+        When the run has no partition, as one that is started for the check alone in the UI.
     """
+    if not (context.has_partition_key or context.has_partition_key_range):
+        raise dg.Failure("a check judges the partitions of its run, and this run has none: materialize its asset")
     verdicts = {str(key): predicate(key) for key in lake_keys(context.partition_keys)}
     failed = {name: verdict for name, verdict in verdicts.items() if not verdict.passed}
     told = failed or dict(list(verdicts.items())[-1:])

@@ -4,21 +4,26 @@ What does not belong here: how a window is built (`core.prices.window_builder`).
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
 
+from pairs_platform.core.prices.adjustment import stale_sessions
 from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.prices.calendar import session_close, sessions_ending
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.store import Lake, PartitionKey
 
 LATER_SESSIONS = 5
 """Sessions after the as-of session that the look-ahead check reads, where they are stored."""
+
+
+class StalePricesError(LookupError):
+    """Stored prices that the source has restated since, with the command that fetches them again."""
 
 
 class EmptyWindowError(ValueError):
@@ -61,6 +66,15 @@ def _window(
     settings, lake = platform.settings, platform.lake
     keys = [PartitionKey(session, key.sector) for session in read]
     bars, actions = lake.read_many(PRICE_HISTORY, keys), lake.read_many(CORPORATE_ACTIONS, keys)
+    basis = PriceBasis(str(lake.metadata(PRICE_HISTORY, key)["price_basis"]))
+    stale = stale_prices(lake, keys, actions, basis)
+    if stale:
+        first, last = PartitionKey(stale[0], key.sector), PartitionKey(stale[-1], key.sector)
+        raise StalePricesError(
+            f"the prices of {len(stale)} sessions from {first} on were fetched before a split that the source has "
+            "worked into them since; fetch them again with\n  dagster asset materialize -m pairs_platform.definitions "
+            f'--select price_history --partition-range "{first}...{last}"'
+        )
     close = pd.Timestamp(session_close(key.session))
     bars, actions = bars[bars["ts_utc"] < close], actions[actions["known_ts_utc"] <= close]
     window = build_window(
@@ -68,7 +82,7 @@ def _window(
         actions,
         sessions=sessions,
         frequency=settings.frequency,
-        basis=PriceBasis(str(lake.metadata(PRICE_HISTORY, key)["price_basis"])),
+        basis=basis,
         rules=settings.window,
         symbols=sorted(symbols or bars["symbol"].unique()),
     )
@@ -76,6 +90,16 @@ def _window(
         reasons = "; ".join(f"{symbol.symbol}: {symbol.reason}" for symbol in window.excluded)
         raise EmptyWindowError(f"{key}: {len(window.symbols)} symbols entered the window; {reasons}")
     return window
+
+
+def stale_prices(
+    lake: Lake, keys: Sequence[PartitionKey], actions: pd.DataFrame, basis: PriceBasis
+) -> tuple[date, ...]:
+    """Sessions of `keys` to fetch again; looks at the partitions' times only when an action can have changed them."""
+    if actions.empty or basis is PriceBasis.RAW:
+        return ()
+    fetched = {key.session: datetime.fromisoformat(lake.metadata(PRICE_HISTORY, key)["fetched_utc"]) for key in keys}
+    return stale_sessions(fetched, actions, basis=basis)
 
 
 def window_metadata(platform: Platform, key: PartitionKey, window: PriceWindow) -> dict[str, Any]:

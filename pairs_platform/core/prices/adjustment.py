@@ -4,7 +4,7 @@ Only what was known then is applied, so that a window rebuilt later shows the sa
 fetching actions (`adapters`) and guessing splits that no source reported (`validation`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -12,7 +12,13 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, PriceBasis
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, session_table
+from pairs_platform.core.prices.calendar import (
+    MARKET_TIMEZONE,
+    is_session,
+    last_session_before,
+    session_close,
+    session_table,
+)
 
 SPLIT, DIVIDEND = "split", "dividend"
 
@@ -100,7 +106,7 @@ def known_actions(actions: pd.DataFrame | None, *, as_of: datetime) -> pd.DataFr
 def adjustments(
     bars: pd.DataFrame, actions: pd.DataFrame | None, *, basis: PriceBasis, as_of: datetime
 ) -> tuple[list[AppliedAction], list[UnadjustedDividend]]:
-    """What `adjust_bars` applies to `bars`, and the dividends that it cannot apply.
+    """The factors that make `bars` comparable over time, and the dividends that cannot be applied.
 
     Parameters
     ----------
@@ -154,36 +160,6 @@ def adjustments(
     return applied, unadjusted
 
 
-def adjust_bars(
-    bars: pd.DataFrame, actions: pd.DataFrame | None, *, basis: PriceBasis, as_of: datetime
-) -> pd.DataFrame:
-    """Bars whose prices are comparable over time, adjusted for the actions known at `as_of`.
-
-    Parameters
-    ----------
-    bars : DataFrame with BAR_COLUMNS, any order
-        Prices on `basis`; NaN stays NaN.
-    actions : DataFrame with ACTION_COLUMNS, or None
-        Applied only with `known_ts_utc` ≤ `as_of` and an ex-date not after the newest session open at `as_of`.
-    basis : PriceBasis
-        Which actions the prices already contain; see `adjustments`.
-    as_of : datetime, aware
-
-    Returns
-    -------
-    DataFrame with BAR_COLUMNS, sorted by symbol and time; a new frame. The prices of the newest session are as
-    given; earlier ones are scaled. Volumes are scaled by splits and rounded to whole shares.
-
-    Raises
-    ------
-    ValueError
-        See `known_actions`.
-    """
-    applied, _ = adjustments(bars, actions, basis=basis, as_of=as_of)
-    result = sorted_bars(bars)
-    return scale_bars(result, applied) if applied else result
-
-
 def scale_bars(bars: pd.DataFrame, applied: Sequence[AppliedAction]) -> pd.DataFrame:
     """Bars, sorted by symbol and time, multiplied by the factors of `applied`; a new frame."""
     ts_ns = _ns(bars["ts_utc"])
@@ -209,6 +185,31 @@ def sorted_bars(bars: pd.DataFrame) -> pd.DataFrame:
     if bool(np.all((step > 0) | ((step == 0) & (np.diff(ts_ns) >= 0)))):
         return result.reset_index(drop=True)
     return result.iloc[np.lexsort((ts_ns, codes))].reset_index(drop=True)
+
+
+def stale_sessions(
+    fetched_utc: Mapping[date, datetime], actions: pd.DataFrame, *, basis: PriceBasis
+) -> tuple[date, ...]:
+    """Stored sessions whose prices lack an adjustment that the source has made since, oldest first.
+
+    A source that adjusts its own history restates it when a split (on a fully adjusted basis: or a dividend) takes
+    place; what was fetched before has the old basis and must be fetched again. Raw prices never become stale.
+
+    Parameters
+    ----------
+    fetched_utc : mapping of session to aware datetime
+        When each stored session was fetched.
+    actions : DataFrame with ACTION_COLUMNS
+        Corporate actions with ex-dates among these sessions.
+    """
+    if basis is PriceBasis.RAW:
+        return ()
+    kinds = (SPLIT,) if basis is PriceBasis.SPLIT_ADJUSTED else (SPLIT, DIVIDEND)
+    found: set[date] = set()
+    for ex_date in {day.date() for day in actions.loc[actions["kind"].isin(kinds), "ex_date"]}:
+        restated = session_close(ex_date if is_session(ex_date) else last_session_before(ex_date))
+        found |= {day for day, fetched in fetched_utc.items() if day < ex_date and fetched < restated}
+    return tuple(sorted(found))
 
 
 def _ns(stamps: pd.Series) -> np.ndarray:

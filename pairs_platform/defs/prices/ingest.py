@@ -22,6 +22,10 @@ class NoBarsError(ValueError):
     """A session for which the source gave no usable bar."""
 
 
+class BeforeBackfillStartError(ValueError):
+    """Sessions that the configuration keeps out of backfills."""
+
+
 @dataclass(frozen=True, eq=False)
 class PriceBatch:
     """A validated stretch of sessions of one sector, not yet stored.
@@ -44,7 +48,18 @@ class PriceBatch:
 
 
 def fetch_batch(platform: Platform, sector: str, sessions: Sequence[date]) -> PriceBatch:
-    """Fetch and validate `sessions` (in order) of every symbol of the sector with as few calls as the source allows."""
+    """Fetch and validate `sessions` (in order) of every symbol of the sector with as few calls as the source allows.
+
+    Raises
+    ------
+    BeforeBackfillStartError
+        When the stretch begins before the configured `backfill_start`; nothing is fetched.
+    """
+    if sessions[0] < platform.settings.backfill_start:
+        raise BeforeBackfillStartError(
+            f"{sessions[0]} is before backfill_start {platform.settings.backfill_start}: choose later sessions, or set "
+            "an earlier backfill_start in platform.yaml"
+        )
     source, symbols = platform.market_data, [listing.symbol for listing in platform.listings(sector)]
     reply = source.fetch_bars(symbols, sessions[0], sessions[-1])
     actions = source.fetch_actions(symbols, sessions[0], sessions[-1])

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.core.prices.adjustment import adjust_bars, adjustments, known_actions, sorted_bars
+from pairs_platform.core.prices.adjustment import (
+    adjustments,
+    known_actions,
+    scale_bars,
+    sorted_bars,
+    stale_sessions,
+)
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_close, session_open, sessions_ending
 from pairs_platform_tests.core.prices.samples import make_actions, make_bars
@@ -14,6 +20,11 @@ EX = SESSIONS[2]
 CLOSE = session_close(SESSIONS[-1])
 BARS = make_bars(SESSIONS, frequency=Frequency.ONE_DAY)
 EARLY = "2024-06-01"
+
+
+def adjust_bars(bars: pd.DataFrame, actions: pd.DataFrame, *, basis: PriceBasis, as_of: datetime) -> pd.DataFrame:
+    applied, _ = adjustments(bars, actions, basis=basis, as_of=as_of)
+    return scale_bars(sorted_bars(bars), applied)
 
 
 def price(bars: pd.DataFrame, symbol: str, column: str = "close") -> np.ndarray:
@@ -139,3 +150,20 @@ def test_what_cannot_be_dated_is_refused():
         known_actions(None, as_of=datetime(2024, 7, 5))  # noqa: DTZ001
     with pytest.raises(ValueError, match="lack the columns known_ts_utc"):
         known_actions(make_actions().drop(columns="known_ts_utc"), as_of=CLOSE)
+
+
+def test_prices_fetched_before_a_split_are_stale_on_a_split_adjusted_basis_only():
+    split = make_actions(("AAA", str(EX), "split", 4.0, EARLY))
+    before, after = session_open(EX), session_close(SESSIONS[-1])
+    fetched = {day: before if day < EX else after for day in SESSIONS}
+    assert stale_sessions(fetched, split, basis=PriceBasis.SPLIT_ADJUSTED) == tuple(SESSIONS[:2])
+    assert stale_sessions(fetched, split, basis=PriceBasis.FULLY_ADJUSTED) == tuple(SESSIONS[:2])
+    assert stale_sessions(fetched, split, basis=PriceBasis.RAW) == ()
+    assert stale_sessions(dict.fromkeys(SESSIONS, after), split, basis=PriceBasis.SPLIT_ADJUSTED) == ()
+
+
+def test_a_dividend_makes_fully_adjusted_prices_stale_and_no_others():
+    dividend = make_actions(("AAA", str(EX), "dividend", 0.5, EARLY))
+    fetched = dict.fromkeys(SESSIONS, session_open(EX))
+    assert stale_sessions(fetched, dividend, basis=PriceBasis.SPLIT_ADJUSTED) == ()
+    assert stale_sessions(fetched, dividend, basis=PriceBasis.FULLY_ADJUSTED) == tuple(SESSIONS[:2])

@@ -1,23 +1,13 @@
 import numpy as np
 import pytest
 
-from pairs_platform.core.selection.checks import (
+from pairs_platform.core.checks import (
     check_convergence,
     check_found_against_chance,
     check_no_lookahead,
     check_pair_churn,
-    check_unique_pairs,
     differing_columns,
 )
-
-
-def test_pairs_are_unique_whatever_the_order_of_their_symbols():
-    assert check_unique_pairs([]).passed
-    assert check_unique_pairs(["A_B", "A_C"]).passed
-    verdict = check_unique_pairs(["A_B", "A_C", "B_A"])
-    assert not verdict.passed
-    assert "A_B" in verdict.summary
-    assert verdict.figures["n_repeated"] == 1
 
 
 @pytest.mark.parametrize(
