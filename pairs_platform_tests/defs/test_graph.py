@@ -1,0 +1,236 @@
+"""What the definitions say about themselves, and what the demo's runs left in the event log."""
+
+import json
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from pairs_platform.build import build_definitions
+from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
+from pairs_platform.core.prices.sectors import SECTORS
+from pairs_platform.defs.partitions import lake_keys, session_by_sector
+from pairs_platform.settings import load_settings
+from pairs_platform_tests.defs.demo_profile import PRICED, SECTOR, SESSION, SESSIONS, DemoRun, key
+
+STAGES = {
+    "price_history": "prices",
+    "correlation_matrix": "screening",
+    "cointegrated_pairs": "screening",
+    "garch_fits": "volatility",
+    "pair_scores": "selection",
+    "composite_rankings": "selection",
+    "trading_config": "selection",
+}
+CHECKS = {
+    "price_history": {"schema_and_uniqueness": True, "session_coverage": False, "quarantine_and_flags": False},
+    "correlation_matrix": {"schema_and_uniqueness": True},
+    "cointegrated_pairs": {"schema_and_uniqueness": True, "no_look_ahead": True, "found_against_chance": False},
+    "garch_fits": {"schema_and_uniqueness": True, "no_look_ahead": True, "convergence_rate": False},
+    "pair_scores": {"schema_and_uniqueness": True, "no_look_ahead": True},
+    "composite_rankings": {"schema_and_uniqueness": True},
+    "trading_config": {"schema_and_uniqueness": True, "pair_churn": False, "ready_by_0800": False},
+}
+"""Whether each check of each asset blocks."""
+
+DAILY_CHECKS = {(asset, name) for asset, names in CHECKS.items() for name in names if name != "ready_by_0800"}
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return build_definitions(load_settings()).resolve_asset_graph()
+
+
+@pytest.fixture(scope="module")
+def instance(demo: DemoRun) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance that the demo left behind."""
+    (home,) = demo.state.glob("*/dagster")
+    with dg.DagsterInstance.from_config(str(home)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def runs(instance) -> list[dg.DagsterRun]:
+    return [record.dagster_run for record in reversed(instance.get_run_records())]
+
+
+class TestDefinitions:
+    def test_assets_and_their_groups(self, graph):
+        assert {k.to_user_string(): graph.get(k).group_name for k in graph.get_all_asset_keys()} == STAGES
+
+    def test_checks_and_which_of_them_block(self, graph):
+        found: dict[str, dict[str, bool]] = {}
+        for check in graph.asset_check_keys:
+            found.setdefault(check.asset_key.to_user_string(), {})[check.name] = graph.get_check_spec(check).blocking
+        assert found == CHECKS
+
+    @pytest.mark.parametrize("name", STAGES)
+    def test_an_asset_tells_a_person_what_it_is(self, graph, name):
+        asset = graph.get(dg.AssetKey(name))
+        assert len(asset.description) > 60
+        assert asset.owners
+        assert asset.kinds
+        assert asset.code_version
+        assert asset.partitions_def == session_by_sector
+        assert asset.backfill_policy == dg.BackfillPolicy.single_run()
+
+    def test_only_what_asks_a_vendor_is_retried_by_itself(self, graph):
+        policies = {k.to_user_string(): graph.get(k).assets_def.op.retry_policy for k in graph.get_all_asset_keys()}
+        assert {name for name, policy in policies.items() if policy} == {"price_history"}
+        assert policies["price_history"].max_retries == 3
+        assert policies["price_history"].backoff is dg.Backoff.EXPONENTIAL
+
+    def test_heavy_work_and_the_vendor_have_pools(self, graph):
+        pools = {k.to_user_string(): graph.get(k).assets_def.op.pool for k in graph.get_all_asset_keys()}
+        assert {name: pool for name, pool in pools.items() if pool} == {
+            "price_history": "market_data",
+            "cointegrated_pairs": "compute",
+            "garch_fits": "compute",
+            "pair_scores": "compute",
+        }
+
+    def test_automation_is_on_from_the_start(self):
+        repository = build_definitions(load_settings()).get_repository_def()
+        running = {s.name: s.default_status.value for s in (*repository.schedule_defs, *repository.sensor_defs)}
+        assert running == dict.fromkeys(
+            ("daily_pair_identification", "trading_config_readiness", "failed_session_retry"), "RUNNING"
+        )
+
+    def test_the_daily_job_holds_everything_but_the_readiness_check(self):
+        repository = build_definitions(load_settings()).get_repository_def()
+        jobs = {
+            name: repository.get_job(name).asset_layer
+            for name in ("daily_pair_identification", "trading_config_readiness")
+        }
+        daily, readiness = jobs.values()
+        assert {k.to_user_string() for k in daily.executable_asset_keys} == set(STAGES)
+        assert {(k.asset_key.to_user_string(), k.name) for k in daily.asset_graph.asset_check_keys} == DAILY_CHECKS
+        assert [k.name for k in readiness.asset_graph.asset_check_keys] == ["ready_by_0800"]
+
+
+class TestLineage:
+    def parents(self, settings, child: str, parent: str) -> list[str]:
+        graph = build_definitions(settings).resolve_asset_graph()
+        asset = graph.get(dg.AssetKey(child))
+        subset = asset.partitions_def.subset_with_partition_keys([str(key())])
+        mapping = graph.get_partition_mapping(asset.key, dg.AssetKey(parent))
+        found = mapping.get_upstream_mapped_partitions_result_for_partitions(
+            subset, asset.partitions_def, session_by_sector
+        )
+        return [str(k) for k in lake_keys(found.partitions_subset.get_partition_keys())]
+
+    @pytest.mark.parametrize("child", ["correlation_matrix", "cointegrated_pairs", "garch_fits", "pair_scores"])
+    @pytest.mark.parametrize(("frequency", "look_back"), [("5min", 60), ("1d", 252), ("1h", 33)])
+    def test_windows_reach_back_exactly_the_look_back(self, child, frequency, look_back):
+        settings = load_settings({"frequency": frequency, "look_back": {"intraday": 33 if frequency == "1h" else 60}})
+        assert self.parents(settings, child, "price_history") == [
+            str(key(d)) for d in sessions_ending(SESSION, look_back)
+        ]
+
+    def test_rankings_reach_back_over_scores(self):
+        settings = load_settings({"selection": {"look_back_sessions": 7}})
+        assert self.parents(settings, "composite_rankings", "pair_scores") == [
+            str(key(d)) for d in sessions_ending(SESSION, 7)
+        ]
+
+    def test_the_rest_depends_on_its_own_session(self):
+        assert self.parents(load_settings(), "trading_config", "composite_rankings") == [str(key())]
+        assert self.parents(load_settings(), "pair_scores", "garch_fits") == [str(key())]
+
+
+class TestPartitions:
+    def test_sessions_are_those_of_the_exchange(self):
+        days = session_by_sector.get_partitions_def_for_dimension("date").get_partition_keys()
+        first, last = SESSIONS[0].replace(month=1, day=1), SESSIONS[0].replace(month=12, day=31)
+        assert [d for d in days if d.startswith("2023")] == [str(d) for d in sessions_between(first, last)]
+        assert days[0] == "2018-01-02"
+
+    def test_the_definition_does_not_depend_on_the_settings(self):
+        assert set(session_by_sector.get_partitions_def_for_dimension("sector").get_partition_keys()) == set(SECTORS)
+
+    @pytest.mark.parametrize("partition", ["2023-07-04|technology", "2023-03-11|technology", "2023-03-08|tech"])
+    def test_holidays_week_ends_and_unknown_sectors_have_none(self, partition):
+        assert not session_by_sector.has_partition_key(partition)
+
+
+class TestEventLog:
+    """The demo uses the schedule's job: prices as one range run, then a run per session."""
+
+    def test_runs(self, runs):
+        assert [(run.job_name, run.status) for run in runs] == 4 * [
+            ("daily_pair_identification", dg.DagsterRunStatus.SUCCESS)
+        ]
+        prices, *sessions = (run.tags for run in runs)
+        assert prices["dagster/asset_partition_range_start"] == str(key(PRICED[0]))
+        assert prices["dagster/asset_partition_range_end"] == str(key())
+        assert [tags["dagster/partition"] for tags in sessions] == [str(key(day)) for day in SESSIONS]
+        assert {tags["pairs_platform/sector"] for tags in (prices, *sessions)} == {SECTOR}
+
+    @pytest.mark.parametrize("asset", STAGES)
+    def test_every_asset_was_materialized(self, instance, asset):
+        expected = PRICED if asset == "price_history" else SESSIONS
+        assert instance.get_materialized_partitions(dg.AssetKey(asset)) == {str(key(day)) for day in expected}
+
+    @pytest.mark.parametrize("asset", STAGES)
+    def test_metadata_of_a_partition(self, instance, asset, stored):
+        records = instance.fetch_materializations(
+            dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[str(key())]), limit=1
+        ).records
+        metadata = records[0].asset_materialization.metadata
+        assert metadata["source"].value == stored.market_data.label
+        assert "SIMULATED" in metadata["source"].value
+        assert metadata["dagster/row_count"].value == len(stored.lake.read(_contract(asset), key()))
+
+    def test_pages_have_tables_and_pictures(self, instance):
+        shown: dict[str, str] = {}
+        for asset in STAGES:
+            event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+            for name, value in event.asset_materialization.metadata.items():
+                if isinstance(value, dg.MarkdownMetadataValue):
+                    shown[f"{asset}.{name}"] = "picture" if "data:image/png;base64" in value.value else "table"
+        assert {name for name, kind in shown.items() if kind == "picture"} == {
+            "correlation_matrix.heat_map",
+            "garch_fits.spread",
+            "garch_fits.volatility",
+            "pair_scores.score_components",
+        }
+        assert {name.split(".")[0] for name, kind in shown.items() if kind == "table"} == set(STAGES)
+
+    def test_the_screen_shows_what_chance_finds(self, instance):
+        event = instance.get_latest_materialization_event(dg.AssetKey("cointegrated_pairs"))
+        metadata = event.asset_materialization.metadata
+        placebo = metadata["placebo"].value
+        assert set(placebo) == {"joint", "independent"}
+        assert placebo["joint"]["n_draws"] == 50
+        assert metadata["found_by_chance_joint"].value == placebo["joint"]["mean"]
+        assert 0 <= metadata["smallest_q_value"].value <= 1
+
+    def test_every_check_was_evaluated_in_every_run(self, instance, runs):
+        evaluated = [
+            {
+                (data.asset_key.to_user_string(), data.check_name, data.passed, data.severity.value)
+                for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+                for data in [entry.dagster_event.asset_check_evaluation_data]
+            }
+            for run in runs
+        ]
+        prices = {(asset, name) for asset, name in DAILY_CHECKS if asset == "price_history"}
+        assert {row[:2] for row in evaluated[0]} == prices
+        for of_run in evaluated[1:]:
+            assert {row[:2] for row in of_run} == DAILY_CHECKS
+        errors = {row for of_run in evaluated for row in of_run if row[3] == "ERROR"}
+        assert all(passed for _, _, passed, _ in errors)
+        assert {row[:2] for row in errors} == {
+            (a, name) for a, names in CHECKS.items() for name, b in names.items() if b
+        }
+
+    def test_the_configuration_is_valid_for_the_next_session(self, stored):
+        document = json.loads(stored.lake.document_path("trading_config", key()).read_text())
+        assert document["valid_for"] == str(session_offset(SESSION, 1))
+        assert "SIMULATED" in document["source_label"]
+
+
+def _contract(asset: str):
+    from pairs_platform.lake.tables import TABLES
+
+    return next(contract for contract in TABLES if contract.table == asset)
