@@ -170,6 +170,21 @@ def _arch_lm(z: np.ndarray, lags: int) -> float:
     return n * _product(solution, 0, cross, 0, lags) / total
 
 
+@nb.njit(cache=True, error_model="numpy")
+def _add_second_moments(x: np.ndarray, factor: float, matrix: np.ndarray) -> None:
+    """Add factor · Σ_t x[t − 1 − k] x[t − 1 − j] over t > max(k, j) to matrix[k, j]."""
+    n, lags = len(x), len(matrix)
+    for lag in range(lags):
+        # Each further row sums one product less.
+        total = _product(x, lag, x, 0, n - 1 - lag)
+        for k in range(lags - lag):
+            matrix[k, k + lag] += factor * total
+            if lag > 0:
+                matrix[k + lag, k] += factor * total
+            last = n - 2 - lag - k
+            total -= x[last + lag] * x[last]
+
+
 @nb.njit(cache=True, error_model="numpy", nogil=True)
 def _li_mak(
     shocks: np.ndarray, omega: float, alpha1: float, beta1: float, backcast: float, nu: float, lags: int
@@ -207,9 +222,8 @@ def _li_mak(
     for k in range(lags):
         solve_active(k_matrix, x[k], active, solved)
         for j in range(lags):
-            lag = abs(j - k)
-            second = _product(excess, lag, excess, 0, n - 1 - max(j, k)) / (n * gamma)
-            v[k, j] = second - weight * _product(solved, 0, x[j], 0, 3)
+            v[k, j] = -weight * _product(solved, 0, x[j], 0, 3)
+    _add_second_moments(excess, 1.0 / (n * gamma), v)
     r = _autocorrelations(excess, lags)
     if not solve_active(v, r, np.zeros(lags, dtype=np.bool_), solution):
         return np.nan

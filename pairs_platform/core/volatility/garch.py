@@ -477,7 +477,7 @@ def _result(
         diurnal=tuple(d.tolist()),
     )
     u = shocks(bare, spread, bar_of_day, excluded)
-    h = conditional_variance(bare, spread, bar_of_day, excluded)
+    h = np.asarray(kernel.variance_path(u, bare.omega, bare.alpha1, bare.beta1, bare.initial_variance))
     known = np.isfinite(u)
     tests = residual_diagnostics(
         u[known], h[:-1][known], omega=one.omega, alpha1=one.alpha1, beta1=one.beta1, backcast=one.backcast, nu=one.nu

@@ -22,7 +22,9 @@ Inside this box ``1e-8 <= h <= 10 n + max u²``, so arch's bounds on the path of
 A restricted model is the same optimisation with equal lower and upper bounds.
 """
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numba as nb
@@ -39,9 +41,9 @@ CONVERGED, MAX_EVALUATIONS, NO_DESCENT, TOO_FEW, CONSTANT = 0, 1, 2, 3, 4
 """How a search ended (the first three), or that there was nothing to search."""
 
 SCALE_FLOOR = 1e-12  # ln units: below it lies the rounding noise of log prices
-FINE, COARSE, COARSE_EVALUATIONS, RIVAL_EVALUATIONS = 1e-8, 1e-2, 12, 300
-CLEAR_GAIN = 15.0  # in log-likelihood over a constant variance: with more, one start is enough
-STARTS = 7
+FINE, COARSE, COARSE_EVALUATIONS, RIVAL_EVALUATIONS = 1e-7, 1e-2, 8, 300
+CLEAR_GAIN = 12.0  # in log-likelihood over a constant variance: with more, one start is enough
+STARTS, POLISHED, WORTH_POLISHING, SAME_POINT = 7, 2, 1.0, 0.02
 GRID_ALPHA = np.repeat(np.array([0.01, 0.05, 0.1, 0.2]), 5)
 GRID_PERSISTENCE = np.tile(np.array([0.25, 0.6, 0.85, 0.95, 0.99]), 4)
 GRID_SIZE = len(GRID_ALPHA)
@@ -563,34 +565,37 @@ class _Problem:
 
         A series with hardly any clustering has many local maxima of its likelihood, one with clear clustering has one.
         """
-        others = [] if hint is not None else self.starts(c, phi)
-        start = np.array([c, phi, *hint[2:]]) if hint is not None else others.pop(0)
+        starts = self.starts(c, phi)
+        start = next(starts) if hint is None else np.array([c, phi, *hint[2:]])
         first = self.minimise(start, lower, upper, FINE, max_evaluations)
         if self.flat.value - first.value > CLEAR_GAIN:
             return first
         few = min(COARSE_EVALUATIONS, max_evaluations)
-        rough = [self.minimise(start, lower, upper, COARSE, few) for start in others or self.starts(c, phi)]
+        # The winner's variance is a good start for a rival: one more from the grid is enough.
+        tried = itertools.islice(starts, 1) if hint is not None else starts
+        rough = [self.minimise(start, lower, upper, COARSE, few) for start in tried]
         rough.sort(key=lambda found: found.value)
-        polished = [self.minimise(found.theta, lower, upper, FINE, max_evaluations) for found in rough[:2]]
-        return min([first, *polished], key=lambda found: found.value)
+        best = first
+        for found in rough[:POLISHED]:
+            same = first.code == CONVERGED and np.abs(found.theta - first.theta)[2:5].max() < SAME_POINT
+            if found.value < first.value + WORTH_POLISHING and not same:
+                best = min(
+                    best, self.minimise(found.theta, lower, upper, FINE, max_evaluations), key=lambda at: at.value
+                )
+        return best
 
-    def starts(self, c: float, phi: float) -> list[np.ndarray]:
+    def starts(self, c: float, phi: float) -> Iterator[np.ndarray]:
         """Distant grid points from the best on, then a variance that drifts from the back-cast to an average of one."""
-        values = np.empty(GRID_SIZE)
+        values, log_nu = np.empty(GRID_SIZE), self.flat.theta[5]
         _grid_values(c, phi, self.y, self.a, self.b, self.backcast, GRID_ALPHA, GRID_PERSISTENCE, values)
-        taken: list[int] = []
-        for i in np.argsort(values, kind="stable"):
-            if not taken or not GRID_NEIGHBOURS[i, taken].any():
-                taken.append(int(i))
-        log_nu = self.flat.theta[5]
-        grid = [
-            np.array(
-                [c, phi, 1.0 - GRID_PERSISTENCE[i], GRID_PERSISTENCE[i], GRID_ALPHA[i] / GRID_PERSISTENCE[i], log_nu]
-            )
-            for i in taken[:STARTS]
-        ]
-        drift = np.array([c, phi, max(2.0 * (1.0 - self.backcast) / len(self.y), 1e-6), 1.0, 0.002, log_nu])
-        return [*grid, drift]
+        for _ in range(STARTS):
+            i = int(np.argmin(values))
+            if math.isinf(values[i]):
+                break
+            values[GRID_NEIGHBOURS[i]] = np.inf
+            p, alpha1 = GRID_PERSISTENCE[i], GRID_ALPHA[i]
+            yield np.array([c, phi, 1.0 - p, p, alpha1 / p, log_nu])
+        yield np.array([c, phi, max(2.0 * (1.0 - self.backcast) / len(self.y), 1e-6), 1.0, 0.002, log_nu])
 
 
 def _weighted_least_squares(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
