@@ -35,7 +35,15 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
     return dg.Definitions(
         assets=dg.map_asset_specs(
             lambda spec: _with_look_backs(spec, settings),
-            dg.load_assets_from_modules([prices, screening, volatility, selection]),
+            [
+                prices.price_history,
+                screening.correlation_matrix,
+                screening.cointegrated_pairs,
+                volatility.garch_fits,
+                selection.pair_scores,
+                selection.composite_rankings,
+                selection.trading_config,
+            ],
         ),
         asset_checks=dg.load_asset_checks_from_modules(
             [price_checks, screening_checks, volatility_checks, selection_checks, automation]

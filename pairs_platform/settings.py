@@ -22,23 +22,18 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pairs_platform.adapters.alpaca import AlpacaRules
 from pairs_platform.adapters.files import FileSourceRules
 from pairs_platform.adapters.ports import Listing
-from pairs_platform.adapters.simulated import SimulatedMarketRules
+from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
 from pairs_platform.adapters.yahoo import YahooRules
 from pairs_platform.core.automation import AutomationRules
 from pairs_platform.core.checks import CheckRules
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
+from pairs_platform.core.prices.rules import ValidationRules, WindowRules
 from pairs_platform.core.prices.sectors import SECTORS
-from pairs_platform.core.prices.validation import ValidationRules
-from pairs_platform.core.prices.window_builder import WindowRules
 from pairs_platform.core.rules import Rules, rule
-from pairs_platform.core.screening.cointegration import CointegrationRules
-from pairs_platform.core.screening.correlation import CorrelationRules
-from pairs_platform.core.screening.placebo import PlaceboRules
-from pairs_platform.core.selection.backtest import CostRules, TradingRules
-from pairs_platform.core.selection.ranking import SelectionRules
-from pairs_platform.core.selection.scores import ScoreRules
-from pairs_platform.core.volatility.garch import GarchRules
+from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules, PlaceboRules
+from pairs_platform.core.selection.rules import CostRules, ScoreRules, SelectionRules, TradingRules
+from pairs_platform.core.volatility.rules import GarchRules
 from pairs_platform.lake.profile import Profile
 
 CONFIG_VARIABLE = "PAIRS_PLATFORM_CONFIG"
@@ -203,7 +198,7 @@ class Settings(BaseSettings):
     @property
     def price_basis(self) -> PriceBasis:
         """Basis of the configured source's prices."""
-        if self.source.kind == "files":
+        if self.source.kind == "files" and self.source.files is not None:
             return self.source.files.basis
         return PriceBasis.SPLIT_ADJUSTED if self.source.kind == "yahoo" else PriceBasis.RAW
 

@@ -12,7 +12,7 @@ DATA_VARIABLE = "PAIRS_PLATFORM_TEST_DATA"
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the caller's configuration or keys, none writes into the caller's state folder."""
     for name in list(os.environ):
-        if name.startswith("PAIRS_PLATFORM_") and name != DATA_VARIABLE or name.startswith("APCA_"):
+        if (name.startswith("PAIRS_PLATFORM_") and name != DATA_VARIABLE) or name.startswith("APCA_"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     monkeypatch.setenv("PAIRS_PLATFORM__STATE_ROOT", str(tmp_path / "state of a test"))

@@ -20,7 +20,7 @@ from pairs_platform.settings import (
 )
 
 TECHNOLOGY = (
-    "AAPL ADI AMAT AMD AVGO CDNS CSCO IBM INTC KLAC LRCX MCHP MSFT MU NVDA NXPI ORCL PDFS QCOM ROG SWKS TER TXN".split()
+    ["AAPL", "ADI", "AMAT", "AMD", "AVGO", "CDNS", "CSCO", "IBM", "INTC", "KLAC", "LRCX", "MCHP", "MSFT", "MU", "NVDA", "NXPI", "ORCL", "PDFS", "QCOM", "ROG", "SWKS", "TER", "TXN"]
 )
 
 

@@ -240,7 +240,8 @@ class FileMarketData:
 def _aggregated(bars: pd.DataFrame, first: date, last: date, *, source: Frequency, target: Frequency) -> pd.DataFrame:
     """Sound bars aggregated to `target`; unsound ones behind them as they are, so that validation finds them."""
     from pairs_platform.core.prices.aggregation import aggregate_bars
-    from pairs_platform.core.prices.validation import ValidationRules, validate_bars
+    from pairs_platform.core.prices.rules import ValidationRules
+    from pairs_platform.core.prices.validation import validate_bars
 
     checked = validate_bars(
         bars,

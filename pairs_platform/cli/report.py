@@ -100,11 +100,12 @@ def _print_selection(rankings: pd.DataFrame) -> None:
         click.echo(f"Selected: {names}")
     else:
         click.echo("Selected: no pair. This is a normal outcome: the gates are never loosened to fill the table.")
-        for row in rankings[rankings["score"].notna()].head(3).itertuples():
-            weak = f"; weakest component: {row.weakest_component}" if row.weakest_component else ""
-            click.echo(f"  {row.pair}: {row.explanation}{weak}")
-    for row in rankings[rankings["pinned"]].itertuples():
-        click.echo(f"Pinned {row.pair}: {row.explanation}")
+        for row in rankings[rankings["score"].notna()].head(3).to_dict("records"):
+            shown = "; weakest component" in row["explanation"] or row["weakest_component"] is None
+            weak = "" if shown else f"; weakest component: {row['weakest_component']}"
+            click.echo(f"  {row['pair']}: {row['explanation']}{weak}")
+    for row in rankings[rankings["pinned"]].to_dict("records"):
+        click.echo(f"Pinned {row['pair']}: {row['explanation']}")
 
 
 def _print_monitor(monitor: dict[str, Any]) -> None:

@@ -4,9 +4,12 @@ Each stage keeps its own contracts in `core/<stage>/contracts.py`. What does not
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import pandera.pandas as pa
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
 
 _SHOWN = 5
 
@@ -34,7 +37,7 @@ class Contract:
 
     table: str
     version: int
-    schema: pa.DataFrameSchema
+    schema: "pa.DataFrameSchema"
     asset: str = ""
 
     def __post_init__(self) -> None:
@@ -65,9 +68,11 @@ class Contract:
         if frame.empty and frame.dtypes.equals(self.empty().dtypes):
             # Nothing to judge but names and types; the schema takes 15 ms to say so, and most side tables are empty.
             return []
+        from pandera.errors import SchemaErrors
+
         try:
             self.schema.validate(frame.reset_index(drop=True), lazy=True)
-        except pa.errors.SchemaErrors as error:
+        except SchemaErrors as error:
             cases = error.failure_cases.astype(object)
         else:
             return []

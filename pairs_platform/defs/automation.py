@@ -21,13 +21,12 @@ from pairs_platform.core.automation import (
 )
 from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
-from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
-from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.defs.partitions import lake_key
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
-from pairs_platform.defs.windows import stale_prices
 from pairs_platform.lake.store import PartitionKey
+
+PRICE_HISTORY, TRADING_CONFIG = "price_history", "trading_config"
 
 SECTOR_TAG = "pairs_platform/sector"
 """Runs with the same value wait for each other (`dagster.yaml`): a sector's prices come before its sessions."""
@@ -50,7 +49,7 @@ def trading_config_ready(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckR
     late = [
         sector
         for sector in platform.settings.active_sectors
-        if not platform.lake.exists(TRADING_CONFIG.table, PartitionKey(session, sector))
+        if not platform.lake.exists(TRADING_CONFIG, PartitionKey(session, sector))
     ]
     return dg.AssetCheckResult(
         passed=not late,
@@ -81,7 +80,7 @@ def price_run(sector: str, first: date, last: date, run_key: str | None = None) 
     """One run of the daily job that fetches the prices of a stretch of sessions and nothing else."""
     return dg.RunRequest(
         run_key=run_key,
-        asset_selection=[dg.AssetKey(PRICE_HISTORY.table)],
+        asset_selection=[dg.AssetKey(PRICE_HISTORY)],
         tags={
             RANGE_START: str(PartitionKey(first, sector)),
             RANGE_END: str(PartitionKey(last, sector)),
@@ -118,7 +117,7 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
     return SectorState(
         sector=sector,
         priced=frozenset(_usable_prices(platform, sector)),
-        configured=frozenset(platform.lake.sessions(TRADING_CONFIG.table, sector)),
+        configured=frozenset(platform.lake.sessions(TRADING_CONFIG, sector)),
         in_flight=frozenset(in_flight),
         failures=failures,
     )
@@ -126,8 +125,11 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
 
 def _usable_prices(platform: Platform, sector: str) -> set[date]:
     """Sessions whose prices are stored and not stale; only the newest look-backs are looked at for staleness."""
+    from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
+    from pairs_platform.defs.windows import stale_prices
+
     lake, basis = platform.lake, platform.settings.price_basis
-    stored = lake.sessions(PRICE_HISTORY.table, sector)
+    stored = lake.sessions(PRICE_HISTORY, sector)
     if basis is PriceBasis.RAW:
         return set(stored)
     recent = [PartitionKey(day, sector) for day in stored[-2 * platform.settings.look_back_sessions :]]

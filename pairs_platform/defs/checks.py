@@ -5,6 +5,7 @@ What does not belong here: any check (`defs/<stage>/checks.py`) and any predicat
 
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -65,6 +66,11 @@ def check_contract(
     return check_partitions(context, judge)
 
 
-def sampled(frame: pd.DataFrame, key: PartitionKey) -> "pd.Series[object]":
-    """One row of a stored frame, the same one whenever the partition is asked."""
-    return frame.iloc[zlib.crc32(str(key).encode()) % len(frame)]
+def sampled(frame: pd.DataFrame, key: PartitionKey) -> dict[str, Any]:
+    """One row of a stored frame by column, the same one whenever the partition is asked."""
+    return row_values(frame, zlib.crc32(str(key).encode()) % len(frame))
+
+
+def row_values(frame: pd.DataFrame, row: int = 0) -> dict[str, Any]:
+    """One row of a frame by column."""
+    return {str(name): value for name, value in frame.iloc[row].items()}

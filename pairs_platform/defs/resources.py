@@ -80,11 +80,11 @@ def open_source(settings: Settings) -> MarketData:
     """Open the configured source of price history; imports only the adapter that is used."""
     rules, frequency = settings.source, settings.frequency
     if rules.kind == "simulated":
-        from pairs_platform.adapters.simulated import SimulatedMarket
+        from pairs_platform.adapters.simulated.market import SimulatedMarket
 
         universe = [listing for sector in settings.universe for listing in settings.listings(sector)]
         return SimulatedMarket(universe, frequency=frequency, rules=rules.simulated)
-    if rules.kind == "files":
+    if rules.kind == "files" and rules.files is not None:
         from pairs_platform.adapters.files import FileMarketData
 
         return FileMarketData(rules.files, frequency=frequency)

@@ -12,7 +12,8 @@ from pairs_platform.adapters.files import FileMarketData, FileSourceRules
 from pairs_platform.adapters.ports import Listing, PermanentSourceError
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_of, sessions_between, sessions_ending
-from pairs_platform.core.prices.validation import ValidationRules, validate_bars
+from pairs_platform.core.prices.rules import ValidationRules
+from pairs_platform.core.prices.validation import validate_bars
 
 SESSIONS = sessions_between(date(2025, 10, 30), date(2025, 11, 5))
 FIRST, LAST = SESSIONS[0], SESSIONS[-1]

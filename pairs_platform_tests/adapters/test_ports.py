@@ -11,7 +11,7 @@ from pairs_platform.adapters.ports import (
     empty_actions,
     empty_bars,
 )
-from pairs_platform.adapters.simulated import SimulatedMarket
+from pairs_platform.adapters.simulated.market import SimulatedMarket
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency
 
 

@@ -6,12 +6,14 @@ import pytest
 from pydantic import ValidationError
 
 from pairs_platform.adapters.ports import BarsReply, Listing, PermanentSourceError
-from pairs_platform.adapters.simulated import FIRST_SESSION, PlantedPair, SimulatedMarket, SimulatedMarketRules
-from pairs_platform.core.prices.adjustment import adjust_bars
+from pairs_platform.adapters.simulated.market import FIRST_SESSION, SimulatedMarket
+from pairs_platform.adapters.simulated.paths import PlantedPair
+from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_close, sessions_between, sessions_ending
 from pairs_platform.core.prices.sectors import UnknownSectorError
 from pairs_platform.core.screening.spread import estimate_spread
+from pairs_platform_tests.core.prices.samples import adjust_bars
 
 TECHNOLOGY = [
     *("AAPL", "ADI", "AMAT", "AMD", "AVGO", "CDNS", "CSCO", "IBM", "INTC", "KLAC", "LRCX", "MCHP"),

@@ -6,10 +6,13 @@ What does not belong here: time zones of data files (`adapters`) and partition d
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import exchange_calendars
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    import exchange_calendars
 
 from pairs_platform.core.prices.bars import Frequency
 
@@ -25,7 +28,9 @@ class CalendarError(ValueError):
 
 
 @lru_cache(maxsize=1)
-def _xnys() -> exchange_calendars.ExchangeCalendar:
+def _xnys() -> "exchange_calendars.ExchangeCalendar":
+    import exchange_calendars
+
     return exchange_calendars.get_calendar("XNYS", start=str(CALENDAR_START), end=str(CALENDAR_END))
 
 

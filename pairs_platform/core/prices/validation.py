@@ -30,7 +30,7 @@ from pairs_platform.core.prices.flags import (
     stale_flags,
     zero_volume_flags,
 )
-from pairs_platform.core.rules import Rules, rule
+from pairs_platform.core.prices.rules import ValidationRules
 
 _PRICES = ("open", "high", "low", "close")
 _NUMBERS = (*_PRICES, "volume")
@@ -42,21 +42,6 @@ _Reasons = list[tuple[np.ndarray, str]]
 
 class BarsFormatError(ValueError):
     """A frame that does not hold bars at all: a column is missing."""
-
-
-class ValidationRules(Rules):
-    """From when on accepted bars are flagged."""
-
-    max_identical_bars: int = rule(
-        12, unit="bars", ge=1, description="Longest run of equal bars (open, high, low, close) that is not flagged."
-    )
-    split_tolerance: float = rule(
-        0.05,
-        unit="1",
-        gt=0.0,
-        lt=0.15,
-        description="How far, in log terms, an overnight move may be from a common split ratio to look like a split.",
-    )
 
 
 @dataclass(frozen=True, eq=False)

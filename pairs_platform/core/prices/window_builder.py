@@ -12,33 +12,8 @@ import pandas as pd
 from pairs_platform.core.prices.adjustment import UnadjustedDividend, adjustments, scale_bars, sorted_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import BarGrid, bar_grid, session_close
+from pairs_platform.core.prices.rules import WindowRules
 from pairs_platform.core.prices.window import ExcludedSymbol, PriceWindow
-from pairs_platform.core.rules import Rules, rule
-
-
-class WindowRules(Rules):
-    """Which symbols enter a window, and how its holes are treated."""
-
-    min_coverage: float = rule(
-        0.95, unit="1", ge=0.0, le=1.0, description="Smallest share of the window's bars that a symbol must have."
-    )
-    min_session_coverage: float = rule(
-        0.80,
-        unit="1",
-        ge=0.0,
-        le=1.0,
-        description="Smallest share of a session's bars that a symbol must have in each session in which it has any.",
-    )
-    max_missing_sessions: int = rule(
-        1, unit="sessions", ge=0, le=20, description="Longest run of sessions without any bar that a symbol may have."
-    )
-    max_fill_bars: int = rule(
-        3,
-        unit="bars",
-        ge=0,
-        le=12,
-        description="First bars of a hole that take the previous close.",
-    )
 
 
 def build_window(

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.rules import Rules, rule
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
 from pairs_platform.core.screening.calibration import calibrated_p
@@ -22,6 +21,7 @@ from pairs_platform.core.screening.engle_granger import (
     mackinnon_p,
     run_tests,
 )
+from pairs_platform.core.screening.rules import CointegrationRules
 from pairs_platform.core.screening.spread import half_life_bars, pair_rows, pair_table
 
 __all__ = ["CointegrationRules", "EngleGranger", "engle_granger", "mackinnon_p", "pair_status", "screen_pairs"]
@@ -30,32 +30,6 @@ JOHANSEN_TRACE_CRIT_95 = 15.4943
 """5 % critical value of the trace statistic, two series, no cointegration, constant (statsmodels' `c_sjt(2, 0)`)."""
 
 STATUSES = (*TEST_STATUSES.values(), "beta_not_positive", "beta_out_of_range")
-
-
-class CointegrationRules(Rules):
-    """When two symbols are cointegrated enough for their pair to go on."""
-
-    gate: float = rule(
-        0.05, unit="1", description="A pair goes on when its calibrated p is below this.", gt=0.0, lt=1.0
-    )
-    min_beta: float = rule(0.1, unit="1", description="Smallest hedge ratio that is traded.", gt=0.0)
-    max_beta: float = rule(10.0, unit="1", description="Largest hedge ratio that is traded.", gt=0.0)
-    min_bars: int = rule(
-        126,
-        unit="bars",
-        description="Common bars that a pair needs to be tested; calibrated p-values are too small below 126.",
-        ge=60,
-    )
-    min_amplitude_multiple: float = rule(
-        2.0,
-        unit="round-trip costs",
-        description="Expected move from entry to exit that a selected pair needs, as a multiple of that cost.",
-        ge=0.0,
-    )
-    bootstrap_draws: int = rule(
-        499, unit="draws", description="Wild bootstrap draws for a pair past both gates.", ge=99
-    )
-    bootstrap_seed: int = rule(20_240_103, unit="1", description="Seed of the wild bootstrap.", ge=0)
 
 
 def screen_pairs(

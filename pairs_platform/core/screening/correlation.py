@@ -3,27 +3,13 @@
 What does not belong here: tests of cointegration (`cointegration`), and choosing the basis for a user (settings).
 """
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.rules import Rules, rule
 from pairs_platform.core.screening import kernels
+from pairs_platform.core.screening.rules import CorrelationRules
 from pairs_platform.core.screening.spread import pair_rows, pair_table
-
-
-class CorrelationRules(Rules):
-    """When two symbols are correlated enough for their pair to go on."""
-
-    gate: float = rule(0.8, unit="1", description="Smallest correlation of a pair that goes on.", ge=-1.0, lt=1.0)
-    basis: Literal["log_price", "log_return"] = rule(
-        "log_price",
-        unit="name",
-        description="What the gate looks at: log prices over the window, or log returns bar by bar. On unrelated "
-        "random walks a gate on log prices raises the rate of false cointegrated pairs behind it about fourfold.",
-    )
 
 
 def pair_correlations(window: PriceWindow, rules: CorrelationRules) -> pd.DataFrame:

@@ -8,20 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.rules import Rules, rule
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.calibration import calibrated_p
-from pairs_platform.core.screening.cointegration import CointegrationRules, pair_status
-from pairs_platform.core.screening.correlation import CorrelationRules, log_returns, pairwise_correlation
+from pairs_platform.core.screening.cointegration import pair_status
+from pairs_platform.core.screening.correlation import log_returns, pairwise_correlation
 from pairs_platform.core.screening.engle_granger import run_tests
+from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules, PlaceboRules
 from pairs_platform.core.screening.spread import pair_rows
-
-
-class PlaceboRules(Rules):
-    """How the null calibration is drawn."""
-
-    n_draws: int = rule(50, unit="draws", description="Placebo universes of each kind.", ge=50)
-    seed: int = rule(20_240_104, unit="1", description="Seed of both kinds of placebo.", ge=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,15 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import field_validator
 
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.window import ExcludedSymbol
-from pairs_platform.core.rules import Rules, rule
-from pairs_platform.core.screening.cointegration import CointegrationRules
-from pairs_platform.core.screening.correlation import CorrelationRules
-from pairs_platform.core.screening.spread import pair_name
-from pairs_platform.core.selection.scores import COMPONENTS, ScoreRules
+from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
+from pairs_platform.core.selection.rules import COMPONENTS, ScoreRules, SelectionRules
 from pairs_platform.core.selection.sharpe import SharpeMoments, deflated_sharpe_ratio
 
 GATES = ("correlation", "cointegration", "amplitude", "fit", "score", "ranking")
@@ -26,42 +22,6 @@ GATES = ("correlation", "cointegration", "amplitude", "fit", "score", "ranking")
 
 NOT_IN_WINDOW = "not_in_window"
 """Status of a pinned pair of which a symbol has no place in the window."""
-
-
-class SelectionRules(Rules):
-    """Which scored pairs are traded, and which are watched."""
-
-    gate: float = rule(
-        0.7, unit="1", description="Score of today and ranking score that a selected pair must exceed.", ge=0, lt=1
-    )
-    sessions_averaged: int = rule(
-        3, unit="scored sessions", description="Newest scores that the ranking score averages.", ge=1, le=60
-    )
-    look_back_sessions: int = rule(
-        10, unit="sessions", description="How far back, today included, a score may count.", ge=1, le=250
-    )
-    provisional_size: float = rule(
-        0.5, unit="1", description="Size of a selected pair with fewer scored sessions than are averaged.", gt=0, le=1
-    )
-    watchlist_size: int = rule(
-        10, unit="pairs", description="Best pairs that were not selected and are followed with size 0.", ge=0, le=1000
-    )
-    pinned_pairs: tuple[str, ...] = rule(
-        ("PDFS_ROG",),
-        unit="pairs",
-        description="Pairs that are always shown with the gate where they stopped, as SYMBOL_SYMBOL.",
-    )
-
-    @field_validator("pinned_pairs")
-    @classmethod
-    def _in_alphabetical_order(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
-        names = []
-        for pair in pairs:
-            legs = pair.split("_")
-            if len(legs) != 2 or not all(legs) or legs[0] == legs[1]:
-                raise ValueError(f"{pair!r} is not a pair: write two different symbols as in PDFS_ROG")
-            names.append(pair_name(*legs))
-        return tuple(dict.fromkeys(names))
 
 
 def ranking_scores(

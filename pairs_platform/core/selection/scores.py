@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import model_validator
 
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.rules import Rules, rule
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.selection.backtest import BacktestReport, CostRules, TradingRules, backtest
+from pairs_platform.core.selection.backtest import BacktestReport, backtest
+from pairs_platform.core.selection.rules import COMPONENTS, CostRules, ScoreRules, TradingRules
 from pairs_platform.core.selection.sharpe import probabilistic_sharpe_ratio, sharpe_moments
 from pairs_platform.core.volatility.forecast import VolatilitySkill, evaluation_bars, volatility_skill
 from pairs_platform.core.volatility.garch import GarchRules, conditional_variance
@@ -33,7 +32,6 @@ from pairs_platform.core.volatility.parameters import (
     window_bars_per_session,
 )
 
-COMPONENTS = ("fit", "volatility", "trading", "diagnostics")
 SCORE_STATUSES = ("ok", "not_fitted", "not_fitted_on_training")
 TRADING_STATUSES = ("ok", "no_trade", "few_entries", "not_cointegrated_on_training", "no_half_life")
 
@@ -64,54 +62,6 @@ _COUNTS = ("n_obs", "n_forecasts", "n_returns", "n_entries")
 
 RESTRICTIONS = 2
 """Parameters that either rival of the fit component leaves out: c and φ, or α₁ and β₁."""
-
-
-class ScoreRules(Rules):
-    """Weights and constants of the composite score."""
-
-    weight_fit: float = rule(0.4, unit="1", description="Weight of the fit component.", ge=0, le=1)
-    weight_volatility: float = rule(0.3, unit="1", description="Weight of the volatility component.", ge=0, le=1)
-    weight_trading: float = rule(0.2, unit="1", description="Weight of the trading component.", ge=0, le=1)
-    weight_diagnostics: float = rule(0.1, unit="1", description="Weight of the diagnostics component.", ge=0, le=1)
-    fit_offset: float = rule(
-        10.0,
-        unit="evidence",
-        description="Evidence below zero at which the fit component starts to rise.",
-        ge=0,
-        le=100,
-    )
-    fit_scale: float = rule(
-        40.0, unit="evidence", description="Evidence over which the fit component rises by 1 − 1/e.", gt=0, le=1000
-    )
-    few_entries: int = rule(3, unit="entries", description="A backtest with fewer entries is capped.", ge=1, le=100)
-    capped_trading: float = rule(
-        0.5, unit="1", description="Largest trading component of a capped backtest.", ge=0, le=1
-    )
-    training_p: float = rule(
-        0.10,
-        unit="1",
-        description="The backtest is capped unless the calibrated cointegration p on the training part is below this.",
-        gt=0,
-        le=1,
-    )
-    diagnostics_level: float = rule(
-        0.05, unit="1", description="A diagnostic test is passed when its p is above this.", gt=0, lt=1
-    )
-
-    @model_validator(mode="after")
-    def _weights_sum_to_one(self) -> "ScoreRules":
-        total = sum(self.weights.values())
-        if abs(total - 1.0) > 1e-9:
-            given = ", ".join(f"weight_{name} {weight:g}" for name, weight in self.weights.items())
-            raise ValueError(
-                f"the weights must sum to 1, but {given} sum to {total:g}: change them by {1 - total:+g} in all"
-            )
-        return self
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """Weight of each component, in the order of `COMPONENTS`."""
-        return {name: getattr(self, f"weight_{name}") for name in COMPONENTS}
 
 
 def evidence(likelihood_ratio: float, n_obs: int) -> float:

@@ -4,6 +4,7 @@ What does not belong here: the model itself (`garch`), choosing the direction of
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields, replace
 
 import numpy as np
@@ -14,7 +15,8 @@ from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParame
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.core.volatility.diurnal import count_sessions
 from pairs_platform.core.volatility.forecast import evaluation_bars
-from pairs_platform.core.volatility.garch import FitStatus, GarchFit, GarchRules, fit_many
+from pairs_platform.core.volatility.garch import GarchFit, fit_many
+from pairs_platform.core.volatility.rules import FitStatus, GarchRules
 
 _FIT_COLUMNS = [field.name for field in fields(GarchFit)]
 _SPREAD_COLUMNS = ["alpha", "beta", "mu", "sigma"]
@@ -69,9 +71,9 @@ def garch_fit(row: pd.Series) -> GarchFit:
     return GarchFit(**{**values, "diurnal": tuple(json.loads(row["diurnal"])), "n_obs": int(row["n_obs"])})
 
 
-def parameter_values(row: pd.Series) -> dict[str, object]:
+def parameter_values(row: Mapping[str, object]) -> dict[str, object]:
     """The values of one row of `GARCH_FITS` by name, the diurnal factors as numbers."""
-    return {str(name): json.loads(value) if name == "diurnal" else value for name, value in row.items()}
+    return {**row, "diurnal": json.loads(str(row["diurnal"]))}
 
 
 def spread_parameters(row: pd.Series) -> SpreadParameters:

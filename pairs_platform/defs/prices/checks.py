@@ -1,5 +1,7 @@
 """The checks of `price_history`."""
 
+from collections import Counter
+
 import dagster as dg
 
 from pairs_platform.core.checks import Verdict
@@ -31,7 +33,7 @@ def session_coverage(
     def judge(key: PartitionKey) -> Verdict:
         bars = platform.lake.read(PRICE_HISTORY, key, ["symbol"])
         return check_session_coverage(
-            bars["symbol"].value_counts().to_dict(),
+            Counter(bars["symbol"]),
             symbols=[listing.symbol for listing in platform.listings(key.sector)],
             bars_expected=len(bar_grid([key.session], settings.frequency).ts_utc),
             min_coverage=settings.window.min_session_coverage,

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from pairs_platform.core.checks import Verdict
-from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, sampled
+from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, row_values, sampled
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
 from pairs_platform.lake.store import PartitionKey
@@ -52,10 +52,9 @@ def cointegration_no_look_ahead(
             exit_z=settings.trading.exit_z,
             round_trip_cost_bps=settings.costs.round_trip_bps,
         )
-        recomputed = again.drop(columns=of_all_pairs).iloc[0].to_dict()
-        return check_no_lookahead(
-            stored.drop(of_all_pairs).to_dict(), recomputed, row=stored["pair"], relative=ROUNDING
-        )
+        recomputed = row_values(again.drop(columns=of_all_pairs))
+        compared = {name: value for name, value in stored.items() if name not in of_all_pairs}
+        return check_no_lookahead(compared, recomputed, row=stored["pair"], relative=ROUNDING)
 
     return check_partitions(context, judge)
 

@@ -32,7 +32,8 @@ def pair_scores(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pl
     Volatility and trading are measured on the last part of the window with `evaluation` parameters, net of costs.
     """
     from pairs_platform.core.selection.contracts import PAIR_SCORES
-    from pairs_platform.core.selection.scores import COMPONENTS, score_pairs
+    from pairs_platform.core.selection.rules import COMPONENTS
+    from pairs_platform.core.selection.scores import score_pairs
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.defs.plots import score_components
     from pairs_platform.defs.windows import load_window, window_metadata

@@ -1,9 +1,10 @@
 """The checks of `pair_scores`, `composite_rankings` and `trading_config`."""
 
 import dagster as dg
+import pandas as pd
 
 from pairs_platform.core.checks import Verdict
-from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, sampled
+from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, row_values, sampled
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import composite_rankings, pair_scores, trading_config
 from pairs_platform.lake.store import PartitionKey
@@ -37,13 +38,12 @@ def score_no_look_ahead(
             return Verdict(passed=True, summary="no pair was scored", figures={})
         stored = sampled(scores, key)
         window = load_truncated_window(platform, key, [stored["y"], stored["x"]])
-        fits = fit_parameter_sets(window, stored.to_frame().T[["pair", "y", "x"]], rules=settings.garch)
+        fits = fit_parameter_sets(window, pd.DataFrame([stored])[["pair", "y", "x"]], rules=settings.garch)
         again = score_pairs(
             window, fits, session=key.session, scoring=settings.scores, trading=settings.trading,
             costs=settings.costs, garch=settings.garch,
         )  # fmt: skip
-        recomputed = again.iloc[0].to_dict()
-        return check_no_lookahead(stored.to_dict(), recomputed, row=stored["pair"], relative=ROUNDING)
+        return check_no_lookahead(stored, row_values(again), row=stored["pair"], relative=ROUNDING)
 
     return check_partitions(context, judge)
 

@@ -1,9 +1,10 @@
 """The checks of `garch_fits`."""
 
 import dagster as dg
+import pandas as pd
 
 from pairs_platform.core.checks import Verdict
-from pairs_platform.defs.checks import check_contract, check_partitions, sampled
+from pairs_platform.defs.checks import check_contract, check_partitions, row_values, sampled
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.volatility.assets import garch_fits
 from pairs_platform.lake.store import PartitionKey
@@ -34,9 +35,9 @@ def garch_no_look_ahead(
         stored = sampled(fits, key)
         name = f"{stored['pair']} ({stored['parameter_set']})"
         window = load_truncated_window(platform, key, [stored["y"], stored["x"]])
-        again = fit_parameter_sets(window, stored.to_frame().T[["pair", "y", "x"]], rules=platform.settings.garch)
-        recomputed = again[again["parameter_set"] == stored["parameter_set"]].iloc[0]
-        return check_no_lookahead(parameter_values(stored), parameter_values(recomputed), row=name)
+        again = fit_parameter_sets(window, pd.DataFrame([stored])[["pair", "y", "x"]], rules=platform.settings.garch)
+        same = again[again["parameter_set"] == stored["parameter_set"]]
+        return check_no_lookahead(parameter_values(stored), parameter_values(row_values(same)), row=name)
 
     return check_partitions(context, judge)
 

@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.adjustment import adjustments, scale_bars, sorted_bars
+from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open
 
 TEST_DATA = os.environ.get("PAIRS_PLATFORM_TEST_DATA")
@@ -19,6 +20,11 @@ FULL = date(2024, 7, 2)
 EARLY_CLOSE = date(2024, 7, 3)
 HOLIDAY = date(2024, 7, 4)
 GOOD_FRIDAY = date(2024, 3, 29)
+
+
+def adjust_bars(bars: pd.DataFrame, actions: pd.DataFrame, *, basis: PriceBasis, as_of: datetime) -> pd.DataFrame:
+    applied, _ = adjustments(bars, actions, basis=basis, as_of=as_of)
+    return scale_bars(sorted_bars(bars), applied)
 
 
 def make_bars(

@@ -7,24 +7,18 @@ import pytest
 from pairs_platform.core.prices.adjustment import (
     adjustments,
     known_actions,
-    scale_bars,
     sorted_bars,
     stale_sessions,
 )
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_close, session_open, sessions_ending
-from pairs_platform_tests.core.prices.samples import make_actions, make_bars
+from pairs_platform_tests.core.prices.samples import adjust_bars, make_actions, make_bars
 
 SESSIONS = sessions_ending(date(2024, 7, 5), 5)
 EX = SESSIONS[2]
 CLOSE = session_close(SESSIONS[-1])
 BARS = make_bars(SESSIONS, frequency=Frequency.ONE_DAY)
 EARLY = "2024-06-01"
-
-
-def adjust_bars(bars: pd.DataFrame, actions: pd.DataFrame, *, basis: PriceBasis, as_of: datetime) -> pd.DataFrame:
-    applied, _ = adjustments(bars, actions, basis=basis, as_of=as_of)
-    return scale_bars(sorted_bars(bars), applied)
 
 
 def price(bars: pd.DataFrame, symbol: str, column: str = "close") -> np.ndarray:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, session_of, sessions_between
-from pairs_platform.core.prices.validation import ValidationRules, validate_bars
+from pairs_platform.core.prices.rules import ValidationRules
+from pairs_platform.core.prices.validation import validate_bars
 from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, make_bars, needs_real_data, real_bars
 
 MINUTE, FIVE, HOUR, DAY = Frequency

@@ -19,8 +19,9 @@ from pairs_platform.core.prices.calendar import (
     sessions_between,
     sessions_ending,
 )
+from pairs_platform.core.prices.rules import WindowRules
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.prices.window_builder import WindowRules, build_window
+from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform_tests.core.prices.samples import (
     EARLY_CLOSE,
     FULL,

@@ -16,13 +16,13 @@ from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.cointegration import (
     JOHANSEN_TRACE_CRIT_95,
-    CointegrationRules,
     benjamini_hochberg,
     engle_granger,
     screen_pairs,
 )
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
-from pairs_platform.core.screening.correlation import CorrelationRules, pair_correlations
+from pairs_platform.core.screening.correlation import pair_correlations
+from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
 from pairs_platform.core.screening.spread import estimate_spread
 from pairs_platform_tests.core.screening.windows import (
     make_window,

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from pairs_platform.core.contract import ContractViolation
-from pairs_platform.core.screening.cointegration import CointegrationRules, screen_pairs
+from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
-from pairs_platform.core.screening.correlation import CorrelationRules, pair_correlations
+from pairs_platform.core.screening.correlation import pair_correlations
+from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
 from pairs_platform_tests.core.screening.windows import make_window, random_walks
 
 

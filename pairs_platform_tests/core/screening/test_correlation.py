@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
-from pairs_platform.core.screening.correlation import CorrelationRules, pair_correlations, pairwise_correlation
+from pairs_platform.core.screening.correlation import pair_correlations, pairwise_correlation
+from pairs_platform.core.screening.rules import CorrelationRules
 from pairs_platform.core.screening.spread import pair_rows
 from pairs_platform_tests.core.screening.windows import make_window, planted_pair, random_walks
 

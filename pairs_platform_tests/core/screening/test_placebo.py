@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.screening.cointegration import CointegrationRules, screen_pairs
-from pairs_platform.core.screening.correlation import CorrelationRules, pair_correlations
-from pairs_platform.core.screening.placebo import PlaceboRules, draw_sessions, placebo_counts
+from pairs_platform.core.screening.cointegration import screen_pairs
+from pairs_platform.core.screening.correlation import pair_correlations
+from pairs_platform.core.screening.placebo import draw_sessions, placebo_counts
+from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules, PlaceboRules
 from pairs_platform_tests.core.screening.windows import make_window, planted_pair, random_walks
 
 CORRELATION, COINTEGRATION, PLACEBO = CorrelationRules(), CointegrationRules(), PlaceboRules()

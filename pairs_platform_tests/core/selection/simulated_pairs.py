@@ -17,8 +17,8 @@ from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.spread import pair_name
-from pairs_platform.core.selection.backtest import CostRules, TradingRules
-from pairs_platform.core.selection.scores import ScoreRules, score_pairs
+from pairs_platform.core.selection.rules import CostRules, ScoreRules, TradingRules
+from pairs_platform.core.selection.scores import score_pairs
 from pairs_platform.core.volatility.garch import GarchRules
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 

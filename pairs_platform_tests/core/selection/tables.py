@@ -11,7 +11,8 @@ import pandas as pd
 
 from pairs_platform.core.screening.cointegration import SCREEN_COLUMNS
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION
-from pairs_platform.core.selection.scores import COMPONENTS, SCORE_COLUMNS, with_types
+from pairs_platform.core.selection.rules import COMPONENTS
+from pairs_platform.core.selection.scores import SCORE_COLUMNS, with_types
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.core.volatility.garch import GarchFit
 

@@ -7,9 +7,10 @@ import pytest
 
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import engle_granger
-from pairs_platform.core.selection.backtest import CostRules, TradingRules, backtest
+from pairs_platform.core.selection.backtest import backtest
 from pairs_platform.core.selection.contracts import PAIR_SCORES
-from pairs_platform.core.selection.scores import COMPONENTS, ScoreRules, score_pairs
+from pairs_platform.core.selection.rules import COMPONENTS, CostRules, ScoreRules, TradingRules
+from pairs_platform.core.selection.scores import score_pairs
 from pairs_platform.core.selection.sharpe import probabilistic_sharpe_ratio, sharpe_moments
 from pairs_platform.core.volatility.forecast import volatility_skill
 from pairs_platform.core.volatility.garch import GarchRules, conditional_variance

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
 
+from pairs_platform.core.selection.rules import COMPONENTS, ScoreRules
 from pairs_platform.core.selection.scores import (
-    COMPONENTS,
-    ScoreRules,
     composite_score,
     diagnostics_component,
     evidence,

@@ -6,12 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
-from pairs_platform.core.screening.cointegration import CointegrationRules
-from pairs_platform.core.screening.correlation import CorrelationRules
-from pairs_platform.core.selection.backtest import CostRules, TradingRules
+from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
-from pairs_platform.core.selection.ranking import SelectionRules, rank_pairs
-from pairs_platform.core.selection.scores import ScoreRules
+from pairs_platform.core.selection.ranking import rank_pairs
+from pairs_platform.core.selection.rules import CostRules, ScoreRules, SelectionRules, TradingRules
 from pairs_platform.core.selection.trading_config import TradingConfig, build_trading_config
 from pairs_platform_tests.core.selection.tables import correlations_of, fits_of, history_of, scores_of, screen_of
 

@@ -277,6 +277,19 @@ def test_a_fit_that_does_not_converge_is_handed_to_arch(bars: int, distribution:
         assert fit[1].log_likelihood == pytest.approx(value, rel=1e-10)
 
 
+def test_failure_of_both_fitters_is_typed() -> None:
+    # Differences of nearly one step leave arch's optimiser without a direction; one evaluation leaves ours without one.
+    lines = [np.arange(200.0) + 1e-9 * np.random.default_rng(seed).standard_normal(200) for seed in range(12)]
+    fits = _fit_daily(np.column_stack(lines), rules=GarchRules(max_evaluations=1))
+    failed = [fit for fit in fits if fit.status == "not_converged"]
+    assert failed
+    for fit in failed:
+        assert fit.n_obs == 199
+        assert "arch did not converge either" in fit.reason
+        assert math.isnan(fit.phi)
+        assert fit.fitter == ""
+
+
 def test_integrated_variance_has_no_unconditional_variance() -> None:
     spreads = simulate(np.random.default_rng(17), 800, 12, omega=0.02, alpha1=0.25, beta1=0.75)
     fits = [fit for fit in _fit_daily(spreads) if fit.persistence >= 1.0]
