@@ -11,8 +11,9 @@ import numpy as np
 from scipy.special import ndtr
 
 from pairs_platform.core.volatility.diurnal import count_sessions
-from pairs_platform.core.volatility.garch import GarchFit, GarchRules, conditional_variance, fit_ar_garch, shocks
+from pairs_platform.core.volatility.garch import GarchFit, conditional_variance, fit_ar_garch, shocks
 from pairs_platform.core.volatility.likelihood import variance_path
+from pairs_platform.core.volatility.rules import GarchRules
 
 SkillStatus = Literal["ok", "short_sample", "not_fitted", "same_forecasts"]
 
