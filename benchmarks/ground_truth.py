@@ -5,9 +5,9 @@
 
 For every variant of the simulated market, seed and as-of session, bars go through the functions that the assets call
 (validation, window, correlation, screen, fits, scores, and a ranking of three scored sessions) with the shipped
-settings. A pair is true only if exactly this pair was planted: one leg of a planted pair with the follower's or
-leader's best other match is a false discovery. Windows of one market do not overlap. Standard errors treat a market
-(seed) as one draw, because its sessions share the planted pairs. The wild bootstrap is left out: no gate uses it.
+settings. Only exactly the planted pairs are true: a leg of one with a third symbol is a false discovery. Windows of one
+market do not overlap. Standard errors treat a market (seed) as one draw, because its sessions share the planted pairs.
+β is compared with the planted one also where it breaks around it. The wild bootstrap is left out: no gate uses it.
 """
 
 import argparse
@@ -211,25 +211,31 @@ def run_market(group: Group, seed: int, n_sessions: int) -> tuple[list[dict[str,
     return [counts(day) | {"seed": seed} for day in days], pd.concat([recovery(day) for day in days])
 
 
-def share(days: pd.DataFrame, part: str, whole: str | Sequence[str]) -> tuple[float, float]:
-    """Share of `part` in `whole` over all days, and its standard error with a market as the unit (ratio estimator)."""
+def share(days: pd.DataFrame, part: str, whole: Sequence[str]) -> tuple[float, float]:
+    """Ratio of the sums of `part` and `whole` over all days, and its standard error with a market as the unit."""
     by_seed = days.groupby("seed").sum()
-    top, bottom = by_seed[part], by_seed[[whole] if isinstance(whole, str) else list(whole)].sum(axis=1)
+    top, bottom = by_seed[part], by_seed[list(whole)].sum(axis=1)
     if not bottom.sum():
         return float("nan"), float("nan")
     ratio = float(top.sum() / bottom.sum())
     n = len(by_seed)
-    spread = float(((top - ratio * bottom) ** 2).sum())
-    error = (n / (n - 1) * spread) ** 0.5 / float(bottom.sum()) if n > 1 else float("nan")
-    return ratio, error
+    squares = float(((top - ratio * bottom) ** 2).sum())
+    return ratio, (n / (n - 1) * squares) ** 0.5 / float(bottom.sum()) if n > 1 else float("nan")
 
 
-def percent(value: tuple[float, float]) -> str:
-    return "-" if np.isnan(value[0]) else f"{value[0]:.1%} ± {value[1]:.1%}"
+def percent(days: pd.DataFrame, part: str, whole: Sequence[str]) -> str:
+    """A share with its standard error; all or nothing has none, so the 95 % bound of independent pairs stands there."""
+    ratio, error = share(days, part, whole)
+    if np.isnan(ratio):
+        return "-"
+    if ratio in (0.0, 1.0):
+        bound = 1.0 - 0.05 ** (1.0 / float(days[list(whole)].to_numpy().sum()))
+        return f"0% (< {bound:.1%})" if ratio == 0.0 else f"100% (> {1.0 - bound:.1%})"
+    return f"{ratio:.1%} ± {error:.1%}"
 
 
 def found_row(name: str, days: pd.DataFrame, errors: pd.DataFrame) -> list[str]:
-    shares = [percent(share(days, f"{gate}_true", "planted")) for gate in GATES]
+    shares = [percent(days, f"{gate}_true", ["planted"]) for gate in GATES]
     off = [f"{errors[column].abs().median():.1%}" if len(errors) else "-" for column in errors]
     return [name, str(len(days)), str(int(days["planted"].sum())), *shares, *off]
 
@@ -238,9 +244,9 @@ def false_row(name: str, days: pd.DataFrame) -> list[str]:
     cells = [name]
     for gate in GATES[1:]:
         cells.append(str(int(days[f"{gate}_false"].sum())))
-        cells.append(percent(share(days, f"{gate}_false", (f"{gate}_true", f"{gate}_false"))))
+        cells.append(percent(days, f"{gate}_false", [f"{gate}_true", f"{gate}_false"]))
     for column in ("cointegrated_false", "chance_joint", "chance_independent"):
-        value, error = share(days.assign(one=1), column, "one")
+        value, error = share(days.assign(one=1), column, ["one"])
         cells.append(f"{value:.2f} ± {error:.2f}")
     return cells
 
@@ -285,9 +291,9 @@ def main() -> int:
             results = [running[group.name, seed].result() for seed in seeds]
             days[group.name] = pd.DataFrame([day for part, _ in results for day in part])
             errors[group.name] = pd.concat([part for _, part in results])
-    print(f"{n_seeds} markets (seeds {seeds[0]} to {seeds[-1]}), {n_sessions} windows of each; ± is a standard error")
+    print(f"{n_seeds} markets (seeds {seeds[0]} to {seeds[-1]}), {n_sessions} windows of each")
     print_table(
-        "Planted pairs past each gate and all gates before it; median absolute relative errors of β and half-life",
+        "Planted pairs past each gate and all before it, ± standard error; median absolute relative errors",
         FOUND,
         [found_row(name, days[name], errors[name]) for name in days],
     )
