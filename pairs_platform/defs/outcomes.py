@@ -55,7 +55,9 @@ def for_each_partition(context: dg.AssetExecutionContext, work: Callable[[Partit
             context.log.error(f"{name}: {error}")
     if failed:
         for name, metadata in done.items():
-            context.log_event(dg.AssetMaterialization(context.asset_key, partition=name, metadata=dict(metadata)))
+            stored = dg.AssetMaterialization(context.asset_key, partition=name, metadata=dict(metadata))
+            # `context.log_event` keeps an event until the body returns; one that raises would lose it.
+            dg.DagsterEvent.asset_materialization(context.get_step_execution_context(), stored)
         reasons = "\n".join(f"{name}: {error}" for name, error in failed.items())
         raise dg.Failure(
             description=f"{len(failed)} of {len(keys)} partitions failed\n{reasons}", allow_retries=False
