@@ -125,9 +125,10 @@ def _product(x: np.ndarray, i: int, y: np.ndarray, j: int, n: int) -> float:
 def _autocorrelations(x: np.ndarray, lags: int) -> np.ndarray:
     """Autocorrelations of x at 1..lags; x is centred in place."""
     n = len(x)
-    mean = 0.0
+    total = 0.0
     for t in range(n):
-        mean += x[t] / n
+        total += x[t]
+    mean = total / n
     for t in range(n):
         x[t] -= mean
     out = np.empty(lags)
@@ -155,9 +156,10 @@ def _arch_lm(z: np.ndarray, lags: int) -> float:
     for t in range(len(z)):
         z2[t] = z[t] * z[t] - 1.0
     for i in range(lags + 1):
-        means[i] = 0.0
+        total = 0.0
         for t in range(n):
-            means[i] += z2[lags - i + t] / n
+            total += z2[lags - i + t]
+        means[i] = total / n
     total = _product(z2, lags, z2, lags, n) - n * means[0] * means[0]
     for i in range(1, lags + 1):
         cross[i - 1] = _product(z2, lags - i, z2, lags, n) - n * means[i] * means[0]
@@ -195,8 +197,9 @@ def _li_mak(
     h_omega, h_alpha, h_beta = 1.0, backcast, backcast
     for t in range(n):
         u2 = shocks[t] * shocks[t]
-        slopes[0, t], slopes[1, t], slopes[2, t] = h_omega / h, h_alpha / h, h_beta / h
-        excess[t] = u2 / h - 1.0
+        inverse = 1.0 / h
+        slopes[0, t], slopes[1, t], slopes[2, t] = h_omega * inverse, h_alpha * inverse, h_beta * inverse
+        excess[t] = u2 * inverse - 1.0
         h_omega = 1.0 + beta1 * h_omega
         h_alpha = u2 + beta1 * h_alpha
         h_beta = h + beta1 * h_beta

@@ -226,18 +226,17 @@ def fit_many(
     spreads, bar_of_day, excluded = _checked(spreads, bar_of_day, bars_per_session, shock_excluded)
     if n_sessions is None:
         n_sessions = count_sessions(bar_of_day)
-    # Column by column: sums over several columns run in another order, and no fit may depend on its neighbours.
-    shapes = [
-        diurnal_factors(
-            ar1_residuals(np.ascontiguousarray(spreads[:, [j]]), excluded[:, [j]]),
-            bar_of_day=bar_of_day,
-            bars_per_session=bars_per_session,
-            n_sessions=n_sessions,
-            min_sessions=rules.min_sessions_diurnal,
-        )
-        for j in range(spreads.shape[1])
-    ]
-    factors = np.hstack([np.empty((bars_per_session, 0)), *shapes])
+    factors = np.ones((bars_per_session, spreads.shape[1]))
+    if bars_per_session > 1:
+        # Column by column: sums over several columns run in another order, and no fit may depend on its neighbours.
+        for j in range(spreads.shape[1]):
+            factors[:, [j]] = diurnal_factors(
+                ar1_residuals(np.ascontiguousarray(spreads[:, [j]]), excluded[:, [j]]),
+                bar_of_day=bar_of_day,
+                bars_per_session=bars_per_session,
+                n_sessions=n_sessions,
+                min_sessions=rules.min_sessions_diurnal,
+            )
     valid = valid_shocks(spreads, excluded)
     inverse_d = 1.0 / factors[bar_of_day]
     if next_bar_of_day is None:
