@@ -141,8 +141,8 @@ def reference(ours: float) -> None:
     tests = 2 * (len(screened) + sum(sum(kind["counts_correlated"]) for kind in placebo.values()))
     fits = 2 * correlated
     theirs = tests * per_test + fits * per_fit
-    print(f"reference, extrapolated from {REFERENCE_PAIRS} random pairs: {theirs / 60:.0f} min for {tests} statsmodels tests")
-    print(f"  ({per_test:.2f} s each) and {fits} arch fits ({per_fit * 1e3:.0f} ms each); ratio to our whole run {theirs / ours:,.0f}")
+    print(f"reference, {REFERENCE_PAIRS} random pairs {theirs / 60:.0f} min, {theirs / ours:,.0f} times our whole run:")
+    print(f"  {tests} statsmodels tests, {per_test:.2f} s each, and {fits} arch fits, {per_fit * 1e3:.0f} ms each")
 
 
 if __name__ == "__main__":
