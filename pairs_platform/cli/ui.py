@@ -1,6 +1,7 @@
 """`pairs-platform ui`: the Dagster UI and daemon of the current profile."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import click
 
 from pairs_platform.cli.instance import open_instance, prepare_home
 from pairs_platform.cli.profile_options import chosen_settings, profile_options
+
+SECONDS_TO_STOP = 60
 
 
 @click.command("ui")
@@ -24,9 +27,26 @@ def command(source: str | None, data: str | None, frequency: str | None, host: s
     location = ["-w", str(workspace)] if workspace.exists() else ["-m", "pairs_platform.definitions"]
     click.echo(f"profile {settings.profile.name}: http://{host}:{port} (state in {settings.profile_root})")
     command_line = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]
+    process = subprocess.Popen(command_line, env={**os.environ, "DAGSTER_HOME": str(home)})
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        done = subprocess.run(command_line, env={**os.environ, "DAGSTER_HOME": str(home)}, check=False)
+        code = process.wait()
     except KeyboardInterrupt:
+        _stop(process)
         return
-    if done.returncode:
-        raise click.ClickException(f"dagster dev ended with exit code {done.returncode}")
+    if code:
+        raise click.ClickException(f"dagster dev ended with exit code {code}")
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Let `dagster dev` end its own children; from a terminal, Ctrl-C has reached it already."""
+    if process.poll() is None:
+        if sys.platform == "win32":
+            process.terminate()
+        else:
+            process.send_signal(signal.SIGINT)
+    process.wait(timeout=SECONDS_TO_STOP)

@@ -120,11 +120,6 @@ class GarchFit:
         """h of the first shock."""
         return self.omega + (self.alpha1 + self.beta1) * self.backcast
 
-    @property
-    def reference_variance(self) -> float:
-        """h̄ of the stop band: the unconditional variance, or the sample's mean where there is none."""
-        return self.unconditional_variance if math.isfinite(self.unconditional_variance) else self.mean_variance
-
 
 @dataclass(frozen=True)
 class GarchState:

@@ -1,0 +1,69 @@
+"""`pairs-platform ui` as a process: it serves the asset graph on localhost and leaves nothing behind when stopped."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+QUERY = "{ assetNodes { assetKey { path } groupName } }"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def asset_nodes(port: int) -> list[dict]:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        data=json.dumps({"query": QUERY}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        return json.load(reply)["data"]["assetNodes"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="stops the process by a POSIX signal")
+def test_ui_serves_the_asset_graph(tmp_path):
+    port = free_port()
+    command = [Path(sys.executable).with_name("pairs-platform"), "ui", "--port", str(port)]
+    output = (tmp_path / "output").open("w")
+    process = psutil.Popen(command, cwd=ROOT, env={**os.environ}, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        nodes: list[dict] = []
+        deadline = time.monotonic() + 150
+        while not nodes and time.monotonic() < deadline and process.is_running():
+            try:
+                nodes = asset_nodes(port)
+            except (urllib.error.URLError, TimeoutError, ConnectionError):
+                time.sleep(1)
+        groups = {node["assetKey"]["path"][0]: node["groupName"] for node in nodes}
+        assert groups["price_history"] == "prices", (tmp_path / "output").read_text()
+        assert groups["trading_config"] == "selection"
+        family = process.children(recursive=True)
+        listening = {
+            connection.laddr.ip
+            for member in family
+            for connection in member.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+        }
+        assert listening == {"127.0.0.1"}
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+        _, alive = psutil.wait_procs(family, timeout=30)
+        assert not alive
+    finally:
+        for member in [*process.children(recursive=True), process] if process.is_running() else []:
+            member.kill()
+        output.close()
