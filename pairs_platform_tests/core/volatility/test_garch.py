@@ -298,9 +298,9 @@ def test_integrated_variance_has_no_unconditional_variance() -> None:
         assert math.isnan(fit.unconditional_variance)
         h = conditional_variance(fit, spreads[:, 0], _daily(800))
         assert np.all(h > 0)
-        assert fit.reference_variance == fit.mean_variance
+        assert fit.mean_variance > 0
     stable = _fit_daily(simulate(np.random.default_rng(1), 500))[0]
-    assert stable.reference_variance == stable.unconditional_variance
+    assert math.isfinite(stable.unconditional_variance)
 
 
 @pytest.mark.parametrize(
