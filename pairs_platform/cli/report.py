@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from pairs_platform.defs.resources import Platform
 
 RANKING_SHOWN = 15
+CHANCE = (
+    "By chance: mean (5–95 %) over placebo universes that pass the same gates. The joint placebo keeps how symbols move "
+    "together and when volatility comes, and destroys long-run ties; independent walks keep each symbol's volatility "
+    "alone. q is the false-discovery rate.\n"
+)
+
 _RANKING = {
     "rank": ("#", "{:.0f}"),
     "pair": ("pair", "{}"),
@@ -43,6 +49,7 @@ def print_day(platform: "Platform", sector: str, session: date, *, rows: int = R
     source = facts["source"]
     print_renderable(
         frame_table(_funnel(facts["funnel"], placebo), title=f"Selection funnel · {sector} · {session} · {source}"),
+        CHANCE,
         frame_table(
             _ranking(rankings.head(rows), platform.settings.selection.sessions_averaged),
             title=f"Ranking · {sector} · {session} · {source}",
