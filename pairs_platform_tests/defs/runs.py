@@ -71,12 +71,12 @@ def failure(result: dg.ExecuteInProcessResult, step: str) -> str:
     return str(error.message)
 
 
-def materialized(result: dg.ExecuteInProcessResult) -> dict[str, list[str]]:
-    """Partitions that each asset of a run recorded as materialized."""
+def materialized(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> dict[str, list[str]]:
+    """Partitions that the event log has as materialized in a run, by asset."""
     found: dict[str, list[str]] = {}
-    for event in result.all_events:
-        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
-            found.setdefault(event.asset_key.to_user_string(), []).append(str(event.partition))
+    for entry in instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+        event = entry.get_dagster_event()
+        found.setdefault(event.asset_key.to_user_string(), []).append(str(event.partition))
     return {asset: sorted(partitions) for asset, partitions in found.items()}
 
 

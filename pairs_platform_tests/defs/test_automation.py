@@ -316,9 +316,9 @@ def test_the_requested_runs_work_through_the_job(copied, instance):
     results = [launch(copied, request, instance) for request in (requests[0], requests[2])]
     assert [result.success for result in results] == [True, True]
     fetched = [str(key(day)) for day in PRICED if PRICED[20] <= day <= SESSIONS[1]]
-    assert materialized(results[0]) == {"price_history": fetched}
-    assert {name for partitions in materialized(results[1]).values() for name in partitions} == {str(key())}
-    assert set(materialized(results[1])) == {asset.to_user_string() for asset in copied_assets(copied)}
+    assert materialized(results[0], instance) == {"price_history": fetched}
+    assert {name for partitions in materialized(results[1], instance).values() for name in partitions} == {str(key())}
+    assert set(materialized(results[1], instance)) == {asset.to_user_string() for asset in copied_assets(copied)}
     for day, frame in expected.items():
         pd.testing.assert_frame_equal(copied.lake.read(PRICE_HISTORY, key(day)), frame)
     assert named(tick(copied, instance, THURSDAY)) == [str(key(SESSIONS[1]))]

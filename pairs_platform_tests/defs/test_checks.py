@@ -93,7 +93,12 @@ class TestNoLookAhead:
 
     @pytest.mark.parametrize(
         ("contract", "column"),
-        [(COINTEGRATED_PAIRS, "beta"), (GARCH_FITS, "omega"), (PAIR_SCORES, "e_random_walk"), (PAIR_SCORES, "arch_lm_p")],
+        [
+            (COINTEGRATED_PAIRS, "beta"),
+            (GARCH_FITS, "omega"),
+            (PAIR_SCORES, "e_random_walk"),
+            (PAIR_SCORES, "arch_lm_p"),
+        ],
         ids=lambda given: given if isinstance(given, str) else given.table,
     )
     def test_a_shifted_value_is_named(self, copied, contract, column):
@@ -128,9 +133,11 @@ class TestNoLookAhead:
             def lake(self) -> Lake:
                 return LeakingLake(copied.lake.root)
 
-        result = execute(Leaking(copied.settings), ["cointegrated_pairs", "garch_fits"], session=SESSION)
+        instance = dg.DagsterInstance.ephemeral()
+        leaking = Leaking(copied.settings)
+        result = execute(leaking, ["cointegrated_pairs", "garch_fits"], session=SESSION, instance=instance)
         assert not result.success
-        assert materialized(result) == {"cointegrated_pairs": [str(key())]}
+        assert materialized(result, instance) == {"cointegrated_pairs": [str(key())]}
         failed = {found.check_name for found in result.get_asset_check_evaluations() if not found.passed}
         assert "no_look_ahead" in failed
         assert "schema_and_uniqueness" not in failed
