@@ -19,9 +19,10 @@ from pairs_platform.settings import (
     variable,
 )
 
-TECHNOLOGY = (
-    ["AAPL", "ADI", "AMAT", "AMD", "AVGO", "CDNS", "CSCO", "IBM", "INTC", "KLAC", "LRCX", "MCHP", "MSFT", "MU", "NVDA", "NXPI", "ORCL", "PDFS", "QCOM", "ROG", "SWKS", "TER", "TXN"]
-)
+TECHNOLOGY = [
+    *("AAPL", "ADI", "AMAT", "AMD", "AVGO", "CDNS", "CSCO", "IBM", "INTC", "KLAC", "LRCX", "MCHP"),
+    *("MSFT", "MU", "NVDA", "NXPI", "ORCL", "PDFS", "QCOM", "ROG", "SWKS", "TER", "TXN"),
+]
 
 
 @pytest.fixture

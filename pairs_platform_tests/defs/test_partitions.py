@@ -1,4 +1,4 @@
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, all_sessions, is_session
 from pairs_platform.defs.partitions import closed_weekdays, lake_keys, session_by_sector, sessions_definition
@@ -14,7 +14,7 @@ def test_partitions_are_the_sessions_that_are_over():
     keys = sessions_definition.get_partition_keys()
     expected = [day.isoformat() for day in all_sessions()]
     assert keys == expected[: len(keys)]
-    assert keys[-1] < date.today().isoformat() or keys[-1] == expected[-1]
+    assert keys[-1] < datetime.now(UTC).date().isoformat() or keys[-1] == expected[-1]
 
 
 def test_a_key_names_session_and_sector():
