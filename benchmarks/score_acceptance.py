@@ -23,9 +23,9 @@ import pandas as pd
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
+from pairs_platform.core.prices.rules import WindowRules
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
-from pairs_platform.core.prices.rules import WindowRules
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.engle_granger import run_tests

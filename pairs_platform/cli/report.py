@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 RANKING_SHOWN = 15
 CHANCE = (
-    "By chance: mean (5–95 %) over placebo universes that pass the same gates. The joint placebo keeps how symbols move "
+    "By chance: mean (5–95 %) over placebo universes in the same gates. The joint placebo keeps how symbols move "
     "together and when volatility comes, and destroys long-run ties; independent walks keep each symbol's volatility "
     "alone. q is the false-discovery rate.\n"
 )
