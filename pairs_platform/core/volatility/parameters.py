@@ -1,6 +1,6 @@
 """The two parameter sets of a pair: `evaluation` from the first part of the window alone, `production` from all of it.
 
-What does not belong here: the model itself (`garch`), choosing the direction of a pair (`core.screening`).
+What does not belong here: the model itself (`garch`), and the test that prefers a direction (`core.screening`).
 """
 
 import json
@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.core.prices.window import PriceWindow
+from pairs_platform.core.screening.engle_granger import run_tests
+from pairs_platform.core.screening.kernels import TESTED
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters, estimate_spread
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.core.volatility.diurnal import count_sessions
@@ -30,14 +32,15 @@ def fit_parameter_sets(window: PriceWindow, pairs: pd.DataFrame, *, rules: Garch
     window : PriceWindow
         T bars known at the close of the last session.
     pairs : DataFrame
-        Columns pair, y, x: the direction of the regression; y and x null where the screening chose none.
+        Columns pair, y, x: the direction of the regression on the whole window; y and x null where the screening chose
+        none.
     rules : GarchRules, optional
 
     Returns
     -------
     DataFrame of `GARCH_FITS`
         Two rows per pair, evaluation first. A pair without a direction, a spread or a fit has a status and a reason.
-        The evaluation rows use bars 0..⌊fraction · T⌋ − 1 alone.
+        The evaluation rows use bars 0..⌊fraction · T⌋ − 1 alone, the choice of their direction included.
 
     Raises
     ------
@@ -45,14 +48,35 @@ def fit_parameter_sets(window: PriceWindow, pairs: pd.DataFrame, *, rules: Garch
         When a leg is not in the window.
     """
     rules = rules or GarchRules()
-    spans = (("evaluation", evaluation_bars(window.n_bars, rules)), ("production", window.n_bars))
-    rows = [_fit_span(window, pairs, name, n_bars, rules) for name, n_bars in spans]
+    n_training = evaluation_bars(window.n_bars, rules)
+    rows = [
+        _fit_span(window, better_directions(window, pairs, n_training), "evaluation", n_training, rules),
+        _fit_span(window, pairs, "production", window.n_bars, rules),
+    ]
     order = np.arange(2 * len(pairs)).reshape(2, -1).T.ravel()
     frame = pd.DataFrame([row for part in rows for row in part], columns=list(GARCH_FITS.schema.columns))
     kinds = {
         name: str(column.dtype) for name, column in GARCH_FITS.schema.columns.items() if str(column.dtype) != "str"
     }
     return frame.iloc[order].reset_index(drop=True).astype(kinds)
+
+
+def better_directions(window: PriceWindow, pairs: pd.DataFrame, n_bars: int) -> pd.DataFrame:
+    """`pairs` (pair, y, x) with the direction that the Engle–Granger test prefers on the first `n_bars` bars alone.
+
+    y and x are null where they were null, and where these bars cannot be tested.
+    """
+    directed = pairs["y"].notna() & pairs["x"].notna()
+    legs = pairs.loc[directed, ["y", "x"]]
+    rows = np.array([[window.column(y), window.column(x)] for y, x in legs.itertuples(index=False)], dtype=np.int64)
+    first, second = rows.reshape(-1, 2).T.copy()
+    tests = run_tests(np.ascontiguousarray(window.log_close[:n_bars].T), first, second)
+    symbols = np.array([*window.symbols, None], dtype=object)
+    tested = tests.outcome == TESTED
+    chosen = pairs[["pair"]].assign(y=None, x=None)
+    for name, leg, other in (("y", first, second), ("x", second, first)):
+        chosen.loc[directed, name] = symbols[np.where(tested, np.where(tests.better == 0, leg, other), -1)]
+    return chosen
 
 
 def leg_shocks_excluded(window: PriceWindow, y: str, x: str) -> np.ndarray:
@@ -132,7 +156,7 @@ def _fit_span(
 
 def _estimate(window: PriceWindow, y: str | None, x: str | None, n_bars: int) -> SpreadParameters | GarchFit:
     if pd.isna(y) or pd.isna(x):
-        return _without("no_direction", "the screening chose no direction for this pair")
+        return _without("no_direction", "no direction could be chosen for this pair on these bars")
     try:
         return estimate_spread(
             str(y),

@@ -151,7 +151,7 @@ def test_a_leg_that_stood_still_at_first_is_not_fitted_on_training():
     pairs = pd.DataFrame({"pair": ["S00000_S00001"], "y": ["S00001"], "x": ["S00000"]})
     found = score(window, fit_parameter_sets(window, pairs, rules=GARCH))
     assert found["status"].tolist() == ["not_fitted_on_training"]
-    assert found["reason"].iloc[0].startswith("on the first part of the window no_spread")
+    assert found["reason"].iloc[0].startswith("on the first part of the window no_direction")
     assert PAIR_SCORES.violations(found) == []
 
 

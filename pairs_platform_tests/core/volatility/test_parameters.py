@@ -12,6 +12,7 @@ from pairs_platform.core.contract import ContractViolation
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
+from pairs_platform.core.screening.engle_granger import engle_granger
 from pairs_platform.core.screening.spread import estimate_spread
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.core.volatility.garch import GarchRules, conditional_variance, fit_ar_garch
@@ -86,10 +87,10 @@ def test_rows_equal_the_functions_that_they_come_from(fits: pd.DataFrame) -> Non
     window = _window()
     n_train = math.floor(0.8 * window.n_bars)
     assert window.bar_of_day[n_train - 1] != window.bar_of_day[-1] or n_train % 7
-    y, x = window.log_close[:, 1], window.log_close[:, 0]
     for name, n in (("evaluation", n_train), ("production", window.n_bars)):
         row = fits[(fits["pair"] == "AA_BB") & (fits["parameter_set"] == name)].iloc[0]
-        expected = estimate_spread("BB", "AA", y[:n], x[:n])
+        y, x = (window.log_close[:, window.column(leg)] for leg in (row["y"], row["x"]))
+        expected = estimate_spread(row["y"], row["x"], y[:n], x[:n])
         assert spread_parameters(row) == expected
         spread = expected.spread(y, x)
         fit = fit_ar_garch(
@@ -102,6 +103,20 @@ def test_rows_equal_the_functions_that_they_come_from(fits: pd.DataFrame) -> Non
         assert stored.log_likelihood == pytest.approx(fit.log_likelihood, abs=1e-7)
         assert stored.next_volatility == pytest.approx(fit.next_volatility, rel=1e-5)
         assert conditional_variance(stored, spread, window.bar_of_day)[n] == stored.last_variance
+
+
+def test_each_set_has_the_direction_that_its_own_bars_prefer(fits: pd.DataFrame) -> None:
+    window = _window()
+    n_train = math.floor(0.8 * window.n_bars)
+    for pair in ("AA_BB", "AA_CC", "BB_CC"):
+        legs = pair.split("_")
+        t_stats = {}
+        for y, x in (legs, legs[::-1]):
+            log_y, log_x = (window.log_close[:n_train, window.column(leg)] for leg in (y, x))
+            t_stats[y, x] = engle_granger(log_y, log_x).t_stat
+        rows = fits[fits["pair"] == pair].set_index("parameter_set")
+        assert tuple(rows.loc["evaluation", ["y", "x"]]) == min(t_stats, key=t_stats.get)
+        assert tuple(rows.loc["production", ["y", "x"]]) == tuple(PAIRS.set_index("pair").loc[pair])
 
 
 def test_evaluation_rows_do_not_see_the_last_part(fits: pd.DataFrame) -> None:
