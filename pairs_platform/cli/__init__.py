@@ -35,9 +35,8 @@ def main() -> None:
     from pairs_platform.cli.errors import EXPECTED
 
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Without standalone mode click returns the code of an `Exit` instead of ending the process with it.
+        sys.exit(cli(standalone_mode=False))
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:

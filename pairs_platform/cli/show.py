@@ -6,7 +6,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 NARROW = 16
-"""Columns whose values are all shorter are not wrapped."""
+"""Columns whose values are all shorter are neither wrapped nor cut; their titles may be wrapped."""
 
 
 def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
@@ -16,10 +16,11 @@ def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
     )
     for name in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
+        width = max((len(cell(value)) for value in frame[name]), default=0)
         shown.add_column(
             str(name).replace("_", " "),
             justify="right" if numeric else "left",
-            no_wrap=bool(frame[name].map(lambda value: len(str(value))).max() < NARROW) if len(frame) else False,
+            min_width=width if width < NARROW else None,
         )
     for row in frame.itertuples(index=False):
         shown.add_row(*(cell(value) for value in row))
@@ -28,7 +29,7 @@ def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
 
 def cell(value: object) -> str:
     """One value as text."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -29,7 +29,7 @@ def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
 
 
 def _cell(value: object, digits: int) -> str:
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
         return "–"
     if isinstance(value, float):
         return f"{value:.{digits}g}"

@@ -88,7 +88,7 @@ def _window(
     )
     if len(window.symbols) < 2:
         reasons = "; ".join(f"{symbol.symbol}: {symbol.reason}" for symbol in window.excluded)
-        raise EmptyWindowError(f"{key}: {len(window.symbols)} symbols entered the window; {reasons}")
+        raise EmptyWindowError(f"{len(window.symbols)} symbols entered the window; {reasons}")
     return window
 
 
