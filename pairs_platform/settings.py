@@ -351,7 +351,8 @@ def edit_universe(sector: str, symbols: Sequence[str]) -> Path:
     path = folder / UNIVERSE_FILE
     document = read_yaml(path) if path.exists() else {}
     universe = dict(document.get("universe") or {})
-    universe[sector] = {"active": False, **(universe.get(sector) or {}), "symbols": list(symbols)}
+    new = {} if sector in load_settings().universe else {"active": False}
+    universe[sector] = {**new, **(universe.get(sector) or {}), "symbols": list(symbols)}
     document["universe"] = universe
     load_settings({"universe": universe})
     temporary = path.with_suffix(".yaml.new")

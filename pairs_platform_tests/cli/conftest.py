@@ -1,5 +1,6 @@
-"""The shared demo for the tests of this folder."""
+"""The shared demo and the console script for the tests of this folder."""
 
+from pairs_platform_tests.cli.console import console
 from pairs_platform_tests.defs.demo_profile import copied, demo, stored
 
-__all__ = ["copied", "demo", "stored"]
+__all__ = ["console", "copied", "demo", "stored"]

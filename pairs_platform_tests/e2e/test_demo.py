@@ -1,10 +1,6 @@
 """`pairs-platform demo` as a user types it, and the commands that look at its results."""
 
-import os
 import re
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,35 +20,6 @@ FUNNEL = (
     "symbols in the window", "pairs", "correlated", "cointegrated", "wide enough for the costs", "fitted",
     "score above the gate", "selected",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Finished:
-    exit_code: int
-    output: str
-
-
-@pytest.fixture
-def console(monkeypatch, capsys) -> Callable[..., Finished]:
-    """The entry point of the console script in this process; what it puts into the environment is taken out again."""
-    before = dict(os.environ)
-
-    def call(*words: str) -> Finished:
-        from pairs_platform.cli import main
-
-        monkeypatch.setattr(sys, "argv", ["pairs-platform", *words])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        shown = capsys.readouterr()
-        return Finished(code, shown.out + shown.err)
-
-    yield call
-    for name in set(os.environ) - set(before):
-        del os.environ[name]
-    os.environ.update(before)
 
 
 def test_demo_from_prices_to_configuration(demo: DemoRun) -> None:
