@@ -3,6 +3,7 @@
 What does not belong here: reading bars from the lake, or statistics of pairs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ class PriceWindow:
     log_close, log_open : ndarray of float64, shape (T, n), ln US dollars; `log_open` is NaN where no bar arrived
     observed : ndarray of bool, shape (T, n), True where a bar arrived (False: filled or gap)
     ex_action : ndarray of bool, shape (T, n), True at a symbol's first bar on a dividend ex-date that the prices are
-        NOT adjusted for: its shock is excluded from every estimate
+        NOT adjusted for; see `shock_excluded`
     excluded : tuple of ExcludedSymbol
     """
 
@@ -64,6 +65,16 @@ class PriceWindow:
     def mean_bars_per_session(self) -> float:
         """Bars per session, averaged over the window (early closes included)."""
         return self.n_bars / self.n_sessions
+
+    def shock_excluded(self, columns: Sequence[int]) -> np.ndarray:
+        """Bars whose move from the bar before is no shock of one bar, shape (T, len(columns)).
+
+        On an unadjusted ex-date; at a filled bar, whose price did not move because nobody traded; and at the bar after
+        it, which holds the moves of several bars.
+        """
+        excluded = self.ex_action[:, columns] | ~self.observed[:, columns]
+        excluded[1:] |= ~self.observed[:-1, columns]
+        return excluded
 
     def column(self, symbol: str) -> int:
         """Column of `symbol`; KeyError naming it when it is not in the window."""

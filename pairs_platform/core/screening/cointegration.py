@@ -67,7 +67,7 @@ def screen_pairs(
     Notes
     -----
     NaN policy: a pair with a gap is tested on the bars that both legs have. φ uses only consecutive bars and leaves
-    out bars in ``ex_action``.
+    out those of ``window.shock_excluded``.
     """
     prices = np.ascontiguousarray(window.log_close.T)
     first, second = pair_rows(len(window.symbols))
@@ -154,7 +154,7 @@ def _describe(
     y = np.where(better == 0, first[rows], second[rows])
     x = np.where(better == 0, second[rows], first[rows])
     alpha, beta = tests.alpha[rows, better], tests.beta[rows, better]
-    excluded = np.ascontiguousarray(window.ex_action.T)
+    excluded = np.ascontiguousarray(window.shock_excluded(range(len(window.symbols))).T)
     sigma, mu, phi, johansen = np.full((4, len(rows)), np.nan)
     halves = np.full((len(rows), 2), np.nan)
 

@@ -80,8 +80,9 @@ def better_directions(window: PriceWindow, pairs: pd.DataFrame, n_bars: int) -> 
 
 
 def leg_shocks_excluded(window: PriceWindow, y: str, x: str) -> np.ndarray:
-    """Bars (T,) whose shock must not count for the pair: an unadjusted ex-date of either leg."""
-    return window.ex_action[:, window.column(y)] | window.ex_action[:, window.column(x)]
+    """Bars (T,) whose shock must not count for the pair: those excluded for either leg, see `PriceWindow`."""
+    legs = window.shock_excluded([window.column(y), window.column(x)])
+    return legs[:, 0] | legs[:, 1]
 
 
 def window_bars_per_session(window: PriceWindow) -> int:

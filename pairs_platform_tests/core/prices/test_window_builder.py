@@ -273,3 +273,20 @@ def test_real_daily_window_has_every_technology_symbol():
     assert result.log_close.shape == (252, 48)
     assert result.observed.all()
     assert (session_of(pd.Series(result.ts_utc)).to_numpy() == result.session).all()
+
+
+def test_a_filled_bar_and_the_bar_after_it_give_no_shock():
+    window = PriceWindow(
+        symbols=("AAA", "BBB"),
+        frequency=Frequency.ONE_DAY,
+        ts_utc=pd.DatetimeIndex(pd.date_range("2024-01-02", periods=5, tz="UTC")),
+        session=np.arange(5).astype("datetime64[D]"),
+        bar_of_day=np.zeros(5, np.int64),
+        log_close=np.zeros((5, 2)),
+        log_open=np.zeros((5, 2)),
+        observed=np.array([[1, 1], [1, 1], [0, 1], [1, 1], [1, 1]], bool),
+        ex_action=np.array([[0, 0], [0, 1], [0, 0], [0, 0], [0, 0]], bool),
+    )
+    assert window.shock_excluded([0, 1]).tolist() == [
+        [False, False], [False, True], [True, False], [True, False], [False, False],
+    ]  # fmt: skip

@@ -14,7 +14,12 @@ from pairs_platform.core.selection.scores import score_pairs
 from pairs_platform.core.selection.sharpe import probabilistic_sharpe_ratio, sharpe_moments
 from pairs_platform.core.volatility.forecast import volatility_skill
 from pairs_platform.core.volatility.garch import GarchRules, conditional_variance
-from pairs_platform.core.volatility.parameters import fit_parameter_sets, garch_fit, spread_parameters
+from pairs_platform.core.volatility.parameters import (
+    fit_parameter_sets,
+    garch_fit,
+    leg_shocks_excluded,
+    spread_parameters,
+)
 from pairs_platform_tests.core.selection.simulated_pairs import (
     constant_variance,
     garch_variance,
@@ -66,14 +71,17 @@ def test_every_ingredient_is_what_its_stage_says(planted, scores):
     whole = fits[(fits["pair"] == row["pair"]) & (fits["parameter_set"] == "production")].iloc[0]
     split = 1248
     parameters, fit = spread_parameters(part), garch_fit(part)
-    log_y, log_x = (window.log_close[:, window.column(leg)] for leg in (row["y"], row["x"]))
+    log_y, log_x = (window.log_close[:, window.column(leg)] for leg in (part["y"], part["x"]))
     spread = parameters.spread(log_y, log_x)
-    skill = volatility_skill(spread, bar_of_day=window.bar_of_day, bars_per_session=78, fit=fit, rules=GARCH)
+    excluded = leg_shocks_excluded(window, part["y"], part["x"])
+    skill = volatility_skill(
+        spread, bar_of_day=window.bar_of_day, bars_per_session=78, shock_excluded=excluded, fit=fit, rules=GARCH
+    )
     assert (row["dm_vs_ewma"], row["dm_vs_constant"], row["n_forecasts"]) == (
         skill.dm_vs_ewma, skill.dm_vs_constant, skill.n_test,
     )  # fmt: skip
     report = backtest(
-        window, parameters, variance=conditional_variance(fit, spread, window.bar_of_day),
+        window, parameters, variance=conditional_variance(fit, spread, window.bar_of_day, excluded),
         reference_variance=fit.mean_variance, half_life_bars=fit.half_life_bars, trading=TradingRules(),
         costs=CostRules(), first_bar=split,
     )  # fmt: skip
@@ -89,6 +97,18 @@ def test_every_ingredient_is_what_its_stage_says(planted, scores):
     assert row["arch_lm_p"] == whole["arch_lm_p"]
     weights = ScoreRules().weights
     assert row["score"] == pytest.approx(sum(weights[name] * row[name] for name in COMPONENTS))
+
+
+def test_filled_bars_neither_shorten_half_lives_nor_spoil_diagnostics():
+    complete = window_of_legs(planted_pairs(12, 4680, 21, garch_variance))
+    half_lives, lags = {}, {}
+    for name, window in (("complete", complete), ("holed", with_missing_bars(complete, 6))):
+        fits = fit_parameter_sets(window, screened_pairs(window), rules=GARCH)
+        production = fits[fits["parameter_set"] == "production"].set_index("pair")
+        half_lives[name], lags[name] = production["half_life_bars"], production["ljung_box_p_z"]
+    ratio = (half_lives["holed"] / half_lives["complete"]).median()
+    assert 0.9 < ratio < 1.1
+    assert (lags["holed"] > 0.05).mean() >= 0.75
 
 
 def test_rescaling_leaves_every_component_but_trading(planted, scores):
