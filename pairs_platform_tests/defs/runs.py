@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import dagster as dg
@@ -47,10 +48,16 @@ def execute(
     return job.execute_in_process(
         partition_key=str(PartitionKey(session, sector)) if session else None,
         tags=price_run(sector, *sessions).tags if sessions else None,
-        instance=instance,
+        instance=instance or _shared_instance(),
         run_config=QUIET,
         raise_on_error=False,
     )
+
+
+@lru_cache(maxsize=1)
+def _shared_instance() -> dg.DagsterInstance:
+    """For runs whose event log no test reads; making one takes longer than running a check."""
+    return dg.DagsterInstance.ephemeral()
 
 
 def check(platform: Platform, name: str, **given: Any) -> dg.AssetCheckEvaluation:

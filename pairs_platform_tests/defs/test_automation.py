@@ -309,13 +309,13 @@ def test_the_requested_runs_work_through_the_job(copied, instance):
     """Thursday morning: Tuesday's and Wednesday's configurations are missing, and some prices."""
     expected = {day: copied.lake.read(PRICE_HISTORY, key(day)) for day in PRICED}
     gone = [(table, day) for table in ("price_history", "trading_config") for day in SESSIONS[1:]]
-    for table, day in [*gone, ("price_history", PRICED[20])]:
+    for table, day in [*gone, ("price_history", PRICED[24])]:
         copied.lake.path(table, key(day)).unlink()
     requests = tick(copied, instance, THURSDAY)
-    assert named(requests) == [f"{key(PRICED[20])}...{key(SESSIONS[1])}", str(key(SESSIONS[1])), str(key())]
+    assert named(requests) == [f"{key(PRICED[24])}...{key(SESSIONS[1])}", str(key(SESSIONS[1])), str(key())]
     results = [launch(copied, request, instance) for request in (requests[0], requests[2])]
     assert [result.success for result in results] == [True, True]
-    fetched = [str(key(day)) for day in PRICED if PRICED[20] <= day <= SESSIONS[1]]
+    fetched = [str(key(day)) for day in PRICED if PRICED[24] <= day <= SESSIONS[1]]
     assert materialized(results[0], instance) == {"price_history": fetched}
     assert {name for partitions in materialized(results[1], instance).values() for name in partitions} == {str(key())}
     assert set(materialized(results[1], instance)) == {asset.to_user_string() for asset in copied_assets(copied)}

@@ -1,4 +1,7 @@
-"""Every asset check, passing on the demo's lake and failing on one that was changed behind its back."""
+"""Every asset check on a lake that was changed behind its back, and on the demo's own where a check may warn there.
+
+That the blocking ones pass on the demo's lake is read from its event log, in `test_graph`.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -51,12 +54,8 @@ class TestSchemaAndUniqueness:
         ids=lambda given: given.table if isinstance(given, Contract) else "",
     )
     def test_a_partition_that_was_changed_from_outside(self, copied, contract, change, told):
-        name = f"{contract.table}:schema_and_uniqueness"
-        found = check(copied, name, session=SESSION)
-        assert found.passed
-        assert "rows satisfy" in found.description or "document and table" in found.description
         tamper(copied, contract, key(), change)
-        found = check(copied, name, session=SESSION)
+        found = check(copied, f"{contract.table}:schema_and_uniqueness", session=SESSION)
         assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.ERROR, True)
         assert told in found.description
         assert found.metadata["partitions_failed"].value == 1

@@ -105,7 +105,7 @@ def test_two_runs_that_write_the_same_partitions_at_once(copied, demo):
 
     def run(_: int) -> bool:
         platform = Platform(copied.settings)
-        return execute(platform, ["price_history", "correlation_matrix"], sessions=RANGE).success
+        return execute(platform, ["price_history", "correlation_matrix"], session=SESSION).success
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(run, range(2))) == [True, True]

@@ -158,17 +158,17 @@ class TestRefusals:
         assert "no sector is active" in shown.output
 
 
-def test_a_run_that_fails_ends_with_its_reason(tmp_path: Path) -> None:
+def test_a_run_that_fails_ends_with_its_reason(console, tmp_path: Path, monkeypatch) -> None:
     """Most bars of the market are lost, so that no symbol enters a window."""
     market = "simulated: {variant: missing_bars, missing_share: 0.6}"
     platform = f"frequency: 1h\nlook_back: {{intraday: 20}}\nsource: {{{market}}}\n"
     config = write_config(tmp_path / "config", platform, "universe: {technology: {symbols: [AAPL, ADI, AMD]}}")
-    words = ["pairs-platform", "demo", "--session", str(SESSION)]
-    done = run(words, tmp_path, config=config, state=tmp_path / "state")
-    assert done.returncode == 1
-    assert f"session {SESSIONS[0]} failed" in done.stderr
-    assert "0 symbols entered the window" in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    monkeypatch.setenv("PAIRS_PLATFORM_CONFIG", str(config))
+    done = console("demo", "--session", str(SESSION))
+    assert done.exit_code == 1
+    assert f"Error: session {SESSIONS[0]} failed" in done.output
+    assert "0 symbols entered the window; AAPL: " in done.output
+    assert "Traceback" not in done.output
 
 
 def test_real_hourly_prices_as_they_are(real_data: Path, tmp_path: Path) -> None:
