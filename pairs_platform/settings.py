@@ -7,6 +7,7 @@ obeys it, in `core` or in its adapter).
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -18,6 +19,7 @@ import yaml
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariableError
 
 from pairs_platform.adapters.alpaca import AlpacaRules
 from pairs_platform.adapters.files import FileSourceRules
@@ -190,10 +192,19 @@ class Settings(BaseSettings):
         kind = self.source.kind
         if kind == "alpaca":
             return f"alpaca {self.source.alpaca.feed}"
-        rules = getattr(self.source, kind)
-        if kind == "yahoo" or rules == SimulatedMarketRules():
+        if kind == "yahoo":
             return kind
-        return f"{kind} {hashlib.sha256(rules.model_dump_json().encode()).hexdigest()[:8]}"
+        content = getattr(self.source, kind).model_dump_json()
+        if kind == "simulated":
+            # Which pairs are planted depends on the symbols: another universe is another market.
+            symbols = {slug: sorted(sector.symbols) for slug, sector in self.universe.items()}
+            shipped = {
+                slug: sorted(block["symbols"]) for slug, block in shipped_document(UNIVERSE_FILE)["universe"].items()
+            }
+            if content == SimulatedMarketRules().model_dump_json() and symbols == shipped:
+                return kind
+            content += json.dumps(symbols, sort_keys=True)
+        return f"{kind} {hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
     @property
     def price_basis(self) -> PriceBasis:
@@ -245,10 +256,24 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     merged: dict[str, Any] = {}
     for _, layer in layers:
         merged = _merged(merged, layer)
+    _refuse_unknown_variables()
     try:
         return Settings(**merged)
     except ValidationError as error:
         raise SettingsError(_explain(error, layers)) from None
+    except UnreadableVariableError as error:
+        raise SettingsError(
+            f"{error}: a variable that sets a list or a group of settings holds JSON, for example "
+            f"""{variable("source.files.paths")}='["prices.parquet"]'"""
+        ) from None
+
+
+def _refuse_unknown_variables() -> None:
+    groups = {variable(name) for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        head = _PREFIX + name.upper().removeprefix(_PREFIX).split("__")[0]
+        if name.upper().startswith(_PREFIX) and head not in groups:
+            raise SettingsError(f"variable {name} sets nothing; the settings begin with {', '.join(sorted(groups))}")
 
 
 def shipped_document(name: str) -> dict[str, Any]:

@@ -175,3 +175,21 @@ def test_loading_the_definitions_imports_no_heavy_library(tmp_path):
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert not list(tmp_path.iterdir()), "importing the package wrote something"
+
+
+def test_a_variable_that_sets_nothing_is_refused(monkeypatch):
+    monkeypatch.setenv("PAIRS_PLATFORM__FREQUENZY", "1d")
+    with pytest.raises(SettingsError, match="PAIRS_PLATFORM__FREQUENZY sets nothing"):
+        load_settings()
+
+
+def test_a_list_that_is_not_json_is_refused_with_an_example(monkeypatch):
+    monkeypatch.setenv(variable("source.kind"), "files")
+    monkeypatch.setenv(variable("source.files.paths"), "prices.parquet")
+    with pytest.raises(SettingsError, match="holds JSON"):
+        load_settings()
+
+
+def test_another_universe_is_another_simulated_market(folder):
+    edit_universe("technology", [*TECHNOLOGY, "SMCI"])
+    assert load_settings().profile.name != "simulated-5min-raw"

@@ -135,6 +135,8 @@ def _execute(
     show: Callable[[str, int, int], None],
 ) -> list[str]:
     """Execute one request; the failures of its steps and blocking checks in words, none on success."""
+    from pairs_platform.cli.instance import PROCESS_TAG, this_process
+
     run_id = str(uuid.uuid4())
     job = job.get_subset(asset_selection=set(request.asset_selection)) if request.asset_selection else job
     total, finished = len(job.graph.nodes), [0]
@@ -150,7 +152,7 @@ def _execute(
     result = job.execute_in_process(
         instance=instance,
         partition_key=request.partition_key,
-        tags=dict(request.tags),
+        tags={**request.tags, PROCESS_TAG: this_process()},
         run_id=run_id,
         raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

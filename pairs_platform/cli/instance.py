@@ -1,14 +1,20 @@
 """The Dagster home of a profile, used by the commands that run jobs or start the UI."""
 
 import os
+import socket
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from pairs_platform.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+
+PROCESS_TAG = "pairs_platform/process"
+"""Tag of the runs that execute inside a command's own process."""
 
 COMPUTE_SLOTS = max(1, (os.cpu_count() or 1) // 2)
 """Steps of heavy computation at a time; each one uses two threads."""
@@ -34,4 +40,33 @@ def open_instance(home: Path) -> "DagsterInstance":
 
     instance = dg.DagsterInstance.from_config(str(home))
     instance.event_log_storage.set_concurrency_slots("compute", COMPUTE_SLOTS)
+    end_dead_runs(instance)
     return instance
+
+
+def this_process() -> str:
+    """Value of `PROCESS_TAG` for runs of this process: host, process id and when the process started."""
+    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.0f}"
+
+
+def end_dead_runs(instance: "DagsterInstance") -> None:
+    """Mark runs as failed whose process on this host is gone, and free the pool slots that they held.
+
+    A killed process cannot do so itself, and without a daemon nobody else would: the next run would wait for its slots.
+    """
+    import dagster as dg
+
+    unfinished = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
+        host, _, started = run.tags.get(PROCESS_TAG, "").partition("/")
+        if host == socket.gethostname() and not _is_alive(started):
+            instance.report_run_failed(run, message="the process of this run is gone")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_alive(process: str) -> bool:
+    number, _, created = process.partition("/")
+    try:
+        return f"{psutil.Process(int(number)).create_time():.0f}" == created
+    except psutil.NoSuchProcess:
+        return False

@@ -31,6 +31,8 @@ def command(
     from pairs_platform.defs.resources import Platform
     from pairs_platform.lake.store import PartitionKey
 
+    if pair is not None and len(pair.replace("-", "_").split("_")) != 2:
+        raise click.UsageError(f"--pair {pair}: write two symbols as in PDFS_ROG")
     platform = Platform(chosen_settings(source, data, frequency))
     stored = {
         slug: platform.lake.sessions(COMPOSITE_RANKINGS.table, slug) for slug in SECTORS if sector in (None, slug)

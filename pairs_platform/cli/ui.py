@@ -2,16 +2,16 @@
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import click
+import psutil
 
 from pairs_platform.cli.instance import open_instance, prepare_home
 from pairs_platform.cli.profile_options import chosen_settings, profile_options
 
-SECONDS_TO_STOP = 60
+SECONDS_TO_STOP = 30
 
 
 @click.command("ui")
@@ -27,8 +27,10 @@ def command(source: str | None, data: str | None, frequency: str | None, host: s
     location = ["-w", str(workspace)] if workspace.exists() else ["-m", "pairs_platform.definitions"]
     click.echo(f"profile {settings.profile.name}: http://{host}:{port} (state in {settings.profile_root})")
     command_line = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]
-    process = subprocess.Popen(command_line, env={**os.environ, "DAGSTER_HOME": str(home)})
-    signal.signal(signal.SIGTERM, _interrupt)
+    # A Python handler in place of an ignored SIGINT (background jobs inherit that) is the default again in the child.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    process = psutil.Popen(command_line, env={**os.environ, "DAGSTER_HOME": str(home)})
     try:
         code = process.wait()
     except KeyboardInterrupt:
@@ -42,11 +44,17 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Let `dagster dev` end its own children; from a terminal, Ctrl-C has reached it already."""
+def _stop(process: psutil.Popen) -> None:
+    """Let `dagster dev` end its own children, and end those that are still there after a while.
+
+    From a terminal, Ctrl-C has reached all of them already.
+    """
+    family = [*process.children(recursive=True), process] if process.is_running() else [process]
     if process.poll() is None:
         if sys.platform == "win32":
             process.terminate()
         else:
             process.send_signal(signal.SIGINT)
-    process.wait(timeout=SECONDS_TO_STOP)
+    _, alive = psutil.wait_procs(family, timeout=SECONDS_TO_STOP)
+    for member in alive:
+        member.kill()

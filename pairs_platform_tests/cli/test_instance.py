@@ -1,4 +1,10 @@
-from pairs_platform.cli.instance import COMPUTE_SLOTS, open_instance, prepare_home
+import socket
+import subprocess
+import sys
+
+import dagster as dg
+
+from pairs_platform.cli.instance import COMPUTE_SLOTS, PROCESS_TAG, open_instance, prepare_home, this_process
 from pairs_platform.settings import load_settings
 
 
@@ -19,7 +25,31 @@ def test_a_profile_has_a_home_of_its_own_that_survives(monkeypatch, tmp_path):
         assert again.get_run_by_id(run_id)
 
 
-def _recorded(instance) -> str:
+def _recorded(instance, process: str = "") -> str:
     from dagster._core.test_utils import create_run_for_test
 
-    return create_run_for_test(instance, "a_job").run_id
+    return create_run_for_test(instance, "a_job", tags={PROCESS_TAG: process} if process else None).run_id
+
+
+class TestDeadRuns:
+    """A run whose process was killed neither stays STARTED nor keeps the slot of its pool."""
+
+    def test_a_slot_held_by_a_killed_process_is_free_again(self):
+        home = prepare_home(load_settings())
+        with open_instance(home) as instance:
+            storage = instance.event_log_storage
+            storage.set_concurrency_slots("market_data", 1)
+            gone = subprocess.run(
+                [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+            )
+            dead = _recorded(instance, f"{socket.gethostname()}/{gone.stdout.strip()}/1")
+            assert storage.claim_concurrency_slot("market_data", dead, "price_history").is_claimed
+            alive = _recorded(instance, this_process())
+            elsewhere = _recorded(instance, "another-host/1/1")
+        with open_instance(home) as instance:
+            statuses = {run.run_id: run.status for run in instance.get_runs()}
+            assert statuses[dead] is dg.DagsterRunStatus.FAILURE
+            assert statuses[alive] is dg.DagsterRunStatus.NOT_STARTED
+            assert statuses[elsewhere] is dg.DagsterRunStatus.NOT_STARTED
+            claim = instance.event_log_storage.claim_concurrency_slot("market_data", alive, "price_history")
+            assert claim.is_claimed

@@ -27,13 +27,12 @@ from pairs_platform.build import build_definitions
 from pairs_platform.cli import cli
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
-from pairs_platform.core.screening.cointegration import CointegrationRules
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
-from pairs_platform.core.screening.correlation import CorrelationRules
 from pairs_platform.core.screening.placebo import PlaceboResult
+from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-from pairs_platform.core.selection.ranking import SelectionRules, monitor_scores, rank_pairs, selection_funnel
-from pairs_platform.core.selection.scores import ScoreRules
+from pairs_platform.core.selection.ranking import monitor_scores, rank_pairs, selection_funnel
+from pairs_platform.core.selection.rules import ScoreRules, SelectionRules
 from pairs_platform.lake.profile import Profile, claim_profile
 from pairs_platform.lake.store import Lake, PartitionKey
 from pairs_platform.settings import Settings, described_fields, load_settings

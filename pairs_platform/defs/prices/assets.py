@@ -21,7 +21,8 @@ def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     """Validated bars of every symbol of the sector as the source gives them, corporate actions beside them.
 
     A range of sessions is fetched in one go. Rows that break a rule are kept apart in `price_quarantine` with the
-    reason; suspicious ones stay and are listed in `price_flags` with a remedy.
+    reason; suspicious ones stay and are listed in `price_flags` with a remedy. In the UI, backfill this asset alone and
+    the assets behind it afterwards: chosen together, every session whose look-back it touches would be run as well.
     """
     from pairs_platform.defs.prices.ingest import fetch_batch, publish
 

@@ -10,7 +10,7 @@ from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.store import PartitionKey, materialize_command
 
 
 @dg.asset(
@@ -68,13 +68,21 @@ def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceP
     from pairs_platform.core.screening.cointegration import screen_pairs
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
     from pairs_platform.core.screening.placebo import placebo_counts
+    from pairs_platform.core.screening.spread import pair_table
     from pairs_platform.defs.windows import load_window, window_metadata
 
     settings = platform.settings
 
     def screen(key: PartitionKey) -> dict[str, Any]:
         window = load_window(platform, key)
-        correlated = platform.lake.read(CORRELATION_MATRIX, key)["passes_correlation"].to_numpy()
+        gates = platform.lake.read(CORRELATION_MATRIX, key).set_index("pair")["passes_correlation"]
+        names = pair_table(window.symbols)["pair"]
+        if set(names) != set(gates.index):
+            raise ValueError(
+                f"correlation_matrix {key} holds other pairs than the prices stored now; write it again with\n  "
+                f"{materialize_command(CORRELATION_MATRIX.table, key)}"
+            )
+        correlated = gates.loc[names].to_numpy()
         pairs = screen_pairs(
             window,
             rules=settings.cointegration,
