@@ -100,12 +100,16 @@ def test_a_session_without_its_look_back_names_the_command_and_keeps_the_others(
     assert copied.lake.exists("correlation_matrix", key())
 
 
-def test_two_runs_that_write_the_same_partitions_at_once(copied, demo):
+def test_two_runs_that_write_the_same_partitions_at_once(copied, demo, tmp_path):
+    """Each with an instance of its own on disk: an instance in memory is not for two threads."""
     before = partitions(lake_of(demo))
 
-    def run(_: int) -> bool:
+    def run(number: int) -> bool:
+        folder = tmp_path / f"instance {number}"
+        folder.mkdir()
         platform = Platform(copied.settings)
-        return execute(platform, ["price_history", "correlation_matrix"], session=SESSION).success
+        with dg.DagsterInstance.local_temp(str(folder)) as own:
+            return execute(platform, ["price_history", "correlation_matrix"], session=SESSION, instance=own).success
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(run, range(2))) == [True, True]

@@ -184,9 +184,9 @@ def parsed_group(group: click.Command, arguments: list[str]) -> tuple[click.Comm
 
 def accept_make(line: str) -> None:
     """Let make print what it would do, and hold the console script's part of it against its parser."""
-    printed = subprocess.run(
-        ["make", "-n", *shlex.split(line)[1:]], capture_output=True, text=True, check=True, timeout=20
-    ).stdout
+    # Below another make, as in `make test`, it would say which folder it enters.
+    dry_run = ["make", "-n", "--no-print-directory", *shlex.split(line)[1:]]
+    printed = subprocess.run(dry_run, capture_output=True, text=True, check=True, timeout=20).stdout
     last = shlex.split(printed.strip().splitlines()[-1])
     if last[1:] == ["-m", "pairs_platform_tests"]:
         assert (ROOT / "pairs_platform_tests" / "__main__.py").exists()
