@@ -1,0 +1,1 @@
+"""GRU classifiers of mean reversion: features, labels, training, inference, evaluation, promotion."""
