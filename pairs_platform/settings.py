@@ -28,6 +28,7 @@ from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
 from pairs_platform.adapters.yahoo import YahooRules
 from pairs_platform.core.automation import AutomationRules
 from pairs_platform.core.checks import CheckRules
+from pairs_platform.core.gru.rules import GruRules
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
 from pairs_platform.core.prices.rules import ValidationRules, WindowRules
@@ -132,11 +133,24 @@ class Settings(BaseSettings):
     trading: TradingRules
     scores: ScoreRules
     selection: SelectionRules
+    gru: GruRules
     checks: CheckRules
     automation: AutomationRules
     alpaca_key_id: SecretStr | None = rule(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")
     alpaca_secret_key: SecretStr | None = rule(
         None, unit="secret", description="Set by the variable APCA_API_SECRET_KEY."
+    )
+    mlflow_uri: SecretStr | None = rule(
+        None,
+        unit="URI",
+        description="MLflow server or database that tracks and registers models; a database in the state folder if "
+        "not given. Set by the variable PAIRS_PLATFORM__MLFLOW_URI, because it may hold a password.",
+    )
+    ledger_url: SecretStr | None = rule(
+        None,
+        unit="URL",
+        description="Database of performance, rankings, trends and decisions (postgresql+psycopg2://…); SQLite in the "
+        "state folder if not given. Set by the variable PAIRS_PLATFORM__LEDGER_URL, because it may hold a password.",
     )
 
     @model_validator(mode="after")
@@ -212,6 +226,9 @@ class Settings(BaseSettings):
         if self.source.kind == "files" and self.source.files is not None:
             return self.source.files.basis
         return PriceBasis.SPLIT_ADJUSTED if self.source.kind == "yahoo" else PriceBasis.RAW
+
+
+_SECRET_FIELDS = {name for name, info in Settings.model_fields.items() if SecretStr in get_args(info.annotation)}
 
 
 def variable(path: str) -> str:
@@ -318,7 +335,7 @@ def _explain(error: ValidationError, layers: list[tuple[str, dict[str, Any]]]) -
     for problem in error.errors(include_url=False):
         path = tuple(str(part) for part in problem["loc"])
         shown = f" (value {problem['input']!r})" if isinstance(problem["input"], str | int | float | bool) else ""
-        if any(part in _SECRETS.values() for part in path):
+        if path and path[0] in _SECRET_FIELDS:
             shown = ""
         lines.append(f"{'.'.join(path) or 'settings'}: {problem['msg']}{shown}, set in {_origin(path, layers)}")
     return "\n".join(lines)

@@ -7,12 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pairs_platform.adapters.ports import Listing, MarketData
 from pairs_platform.core.automation import utc_now
 from pairs_platform.lake.profile import claim_profile
 from pairs_platform.lake.store import Lake
 from pairs_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from pairs_platform.adapters.ports import ModelRegistry
+    from pairs_platform.ledger.store import Ledger
 
 
 class NoSuchSectorError(ValueError):
@@ -29,12 +34,15 @@ class Platform:
         The resolved settings.
     source : MarketData or None
         A source to use instead of the configured one.
+    models : ModelRegistry or None
+        A registry to use instead of the configured one.
     clock : callable
         The present moment, aware.
     """
 
     settings: Settings
     source: MarketData | None = field(default=None)
+    models: "ModelRegistry | None" = field(default=None)
     clock: Callable[[], datetime] = field(default=utc_now)
 
     @cached_property
@@ -46,6 +54,16 @@ class Platform:
     def market_data(self) -> MarketData:
         """The source of price history."""
         return self.source or open_source(self.settings)
+
+    @cached_property
+    def registry(self) -> "ModelRegistry":
+        """Where models are tracked and registered."""
+        return self.models or open_registry(self.settings)
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        """The SQL store of performance, rankings, trends and decisions; migrated and claimed by its first use."""
+        return open_ledger(self.settings)
 
     def listings(self, sector: str) -> tuple[Listing, ...]:
         """Symbols of a sector, from the configuration or from the source itself, as `universe_origin` says.
@@ -74,6 +92,23 @@ class Platform:
 def open_lake(settings: Settings) -> Lake:
     """Open the profile's Parquet store; refuses a folder that belongs to another profile."""
     return Lake(claim_profile(settings.profile_root, settings.profile) / "lake")
+
+
+def open_registry(settings: Settings) -> "ModelRegistry":
+    """Open the configured MLflow registry; by default a database and artifacts in the profile's folder."""
+    from pairs_platform.adapters.mlflow_registry import MlflowRegistry
+
+    folder = claim_profile(settings.profile_root, settings.profile) / "mlflow"
+    return MlflowRegistry.embedded(folder) if settings.mlflow_uri is None else MlflowRegistry(settings.mlflow_uri)
+
+
+def open_ledger(settings: Settings) -> "Ledger":
+    """Open the configured ledger; by default a SQLite file in the profile's folder."""
+    from pairs_platform.ledger.store import Ledger
+
+    folder = claim_profile(settings.profile_root, settings.profile)
+    url = settings.ledger_url.get_secret_value() if settings.ledger_url else f"sqlite:///{folder / 'ledger.db'}"
+    return Ledger(url, settings.profile.name)
 
 
 def open_source(settings: Settings) -> MarketData:
