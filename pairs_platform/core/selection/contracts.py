@@ -223,7 +223,7 @@ def _follows_its_role(frame: pd.DataFrame) -> pd.Series:
 
 TRADING_CONFIG = Contract(
     table="trading_config",
-    version=1,
+    version=2,
     schema=_schema(
         _key()
         | _GARCH_COLUMNS
@@ -239,6 +239,7 @@ TRADING_CONFIG = Contract(
             "score": _number("Score of the as-of session.", _UNIT),
             "ranking_score": _number("Mean of the newest scores.", _UNIT),
             "explanation": _text("Why it was selected or where it stopped, in words."),
+            "model_version": _count("Version of the model that holds the pair; null without one.", nullable=True),
             "y": _text("Dependent leg of the spread.", nullable=True),
             "x": _text("Explanatory leg of the spread.", nullable=True),
             "alpha": _number("Intercept of the spread [ln US dollars]."),

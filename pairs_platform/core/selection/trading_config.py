@@ -85,10 +85,19 @@ class ConfiguredPair(_Document):
         return self
 
 
+class ModelSection(_Document):
+    """The registered model that gives probabilities; each of its pairs brings its own spread and GARCH parameters."""
+
+    name: str = Field(description="Registered model.")
+    version: int = Field(ge=1, description="Its version.")
+    session: date = Field(description="Last session of the window that it was trained on.")
+    pairs: tuple[str, ...] = Field(description="Pairs that it holds; every other pair has no model.")
+
+
 class TradingConfig(_Document):
     """What may be traded in `valid_for`, decided at the close of `session`; to have no pairs is a valid outcome."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     content_hash: str = ""
     session: date = Field(description="As-of session: the newest data in it is this session's close.")
     valid_for: date = Field(description="The XNYS session after it.")
@@ -98,6 +107,8 @@ class TradingConfig(_Document):
     price_basis: PriceBasis
     trading: TradingRules
     costs: CostRules
+    model: ModelSection | None = Field(description="Null where signals go without a model.")
+    model_reason: str = Field(description="Why that model, or why none.")
     pairs: tuple[ConfiguredPair, ...]
 
     @model_validator(mode="after")
@@ -107,6 +118,11 @@ class TradingConfig(_Document):
             raise ValueError(f"pairs appear more than once: {sorted({n for n in names if names.count(n) > 1})}")
         if self.valid_for != session_offset(self.session, 1):
             raise ValueError(f"valid_for {self.valid_for} is not the session after {self.session}")
+        if self.model is not None and self.model.session > self.session:
+            raise ValueError(
+                f"the model {self.model.name} version {self.model.version} has seen {self.model.session}, which is "
+                f"after the configuration's session {self.session}"
+            )
         expected = self._hash()
         if not self.content_hash:
             object.__setattr__(self, "content_hash", expected)
@@ -139,11 +155,13 @@ class TradingConfig(_Document):
             "source_label": self.source_label,
             "content_hash": self.content_hash,
         }
+        modelled = set(self.model.pairs) if self.model else set()
         rows = []
         for pair in self.pairs:
+            model = {"model_version": self.model.version if self.model and pair.pair in modelled else None}
             spread = pair.spread.model_dump(exclude={"definition"}) if pair.spread else {}
             garch = pair.garch.model_dump(exclude={"diurnal"}) if pair.garch else {}
-            rows.append(head | pair.model_dump(exclude={"spread", "garch"}) | spread | garch)
+            rows.append(head | pair.model_dump(exclude={"spread", "garch"}) | model | spread | garch)
         frame = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
         return frame.astype(TABLE_COLUMNS)
 
@@ -155,7 +173,9 @@ TABLE_COLUMNS = {
     "provisional": "bool",
     "rank": "Int64",
     **dict.fromkeys(("score", "ranking_score"), "float64"),
-    **dict.fromkeys(("explanation", "y", "x"), "object"),
+    "explanation": "object",
+    "model_version": "Int64",
+    **dict.fromkeys(("y", "x"), "object"),
     **dict.fromkeys(("alpha", "beta", "mu", "sigma"), "float64"),
     "n_bars": "Int64",
     **dict.fromkeys(
@@ -177,6 +197,8 @@ def build_trading_config(
     price_basis: PriceBasis,
     trading: TradingRules,
     costs: CostRules,
+    model: ModelSection | None,
+    model_reason: str,
 ) -> TradingConfig:
     """Selected, pinned and watched pairs of one sector-day, with their `production` parameters.
 
@@ -186,6 +208,8 @@ def build_trading_config(
         `composite_rankings` of the session.
     fits : DataFrame
         `garch_fits` of the session; the rows with parameter_set "production" are used.
+    model, model_reason
+        The champion as of the session, or None, and why.
 
     Returns
     -------
@@ -222,6 +246,8 @@ def build_trading_config(
         price_basis=price_basis,
         trading=trading,
         costs=costs,
+        model=model,
+        model_reason=model_reason,
         pairs=tuple(pairs),
     )
 

@@ -10,7 +10,7 @@ from pairs_platform.core.screening.rules import CointegrationRules, CorrelationR
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.core.selection.ranking import rank_pairs
 from pairs_platform.core.selection.rules import CostRules, ScoreRules, SelectionRules, TradingRules
-from pairs_platform.core.selection.trading_config import TradingConfig, build_trading_config
+from pairs_platform.core.selection.trading_config import ModelSection, TradingConfig, build_trading_config
 from pairs_platform_tests.core.selection.tables import correlations_of, fits_of, history_of, scores_of, screen_of
 
 FRIDAY, MONDAY = date(2023, 3, 10), date(2023, 3, 13)
@@ -20,7 +20,12 @@ SCORES = {"A_B": 0.9, "A_C": 0.6, "A_D": 0.5, "B_C": 0.4, "PDFS_ROG": 0.3}
 NO_FITS = fits_of([])
 
 
-def config_of(scores: dict, fits: pd.DataFrame, **rules) -> TradingConfig:
+MODEL = ModelSection(
+    name="pairs_trading_gru_garch_technology_v1", version=4, session=date(2023, 3, 9), pairs=("A_B", "A_D")
+)
+
+
+def config_of(scores: dict, fits: pd.DataFrame, model: ModelSection | None = None, **rules) -> TradingConfig:
     screen = {pair: {} for pair in scores}
     rankings = rank_pairs(
         correlations_of(screen), screen_of(screen), scores_of(FRIDAY, scores), history_of([]), session=FRIDAY,
@@ -30,7 +35,19 @@ def config_of(scores: dict, fits: pd.DataFrame, **rules) -> TradingConfig:
     return build_trading_config(
         rankings, fits, session=FRIDAY, sector="technology", source_label="simulated market (not real prices)",
         frequency=Frequency.FIVE_MINUTES, price_basis=PriceBasis.RAW, trading=TradingRules(), costs=CostRules(),
+        model=model, model_reason="champion" if model else "no model was trained",
     )  # fmt: skip
+
+
+def test_only_pairs_that_the_model_holds_carry_its_version():
+    table = config_of(SCORES, fits_of(SCORES), MODEL).table().set_index("pair")
+    assert table["model_version"].dropna().to_dict() == {"A_B": 4, "A_D": 4}
+    assert config_of(SCORES, fits_of(SCORES)).table()["model_version"].isna().all()
+
+
+def test_a_model_that_has_seen_later_sessions_is_refused():
+    with pytest.raises(ValidationError, match="version 4 has seen 2023-03-13"):
+        config_of(SCORES, fits_of(SCORES), MODEL.model_copy(update={"session": MONDAY}))
 
 
 def test_selected_pinned_and_watched_pairs_with_production_parameters():
@@ -76,7 +93,7 @@ def test_an_edited_document_is_refused():
     [
         ({"valid_for": "2023-03-14"}, "not the session after"),
         ({"unknown": 1}, "Extra inputs"),
-        ({"version": 2}, "Input should be 1"),
+        ({"version": 1}, "Input should be 2"),
     ],
 )
 def test_an_inconsistent_document_is_refused(change, words):
