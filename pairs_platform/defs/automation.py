@@ -24,7 +24,7 @@ from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
 from pairs_platform.defs.partitions import lake_key
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.store import PartitionKey, keys_of
 
 PRICE_HISTORY, TRADING_CONFIG = "price_history", "trading_config"
 
@@ -132,7 +132,7 @@ def _usable_prices(platform: Platform, sector: str) -> set[date]:
     stored = lake.sessions(PRICE_HISTORY, sector)
     if basis is PriceBasis.RAW:
         return set(stored)
-    recent = [PartitionKey(day, sector) for day in stored[-2 * platform.settings.look_back_sessions :]]
+    recent = keys_of(stored[-2 * platform.settings.look_back_sessions :], sector)
     return set(stored) - set(stale_prices(lake, recent, lake.read_many(CORPORATE_ACTIONS, recent), basis))
 
 

@@ -16,7 +16,7 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTOR
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import Lake, PartitionKey
+from pairs_platform.lake.store import Lake, PartitionKey, keys_of
 
 LATER_SESSIONS = 5
 """Sessions after the as-of session that the look-ahead check reads, where they are stored."""
@@ -64,7 +64,7 @@ def _window(
     platform: Platform, key: PartitionKey, sessions: list[date], read: list[date], symbols: Sequence[str] | None
 ) -> PriceWindow:
     settings, lake = platform.settings, platform.lake
-    keys = [PartitionKey(session, key.sector) for session in read]
+    keys = keys_of(read, key.sector)
     bars, actions = lake.read_many(PRICE_HISTORY, keys), lake.read_many(CORPORATE_ACTIONS, keys)
     basis = PriceBasis(str(lake.metadata(PRICE_HISTORY, key)["price_basis"]))
     stale = stale_prices(lake, keys, actions, basis)

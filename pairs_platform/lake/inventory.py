@@ -10,7 +10,7 @@ import pandas as pd
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_between
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
-from pairs_platform.lake.store import Lake, PartitionKey
+from pairs_platform.lake.store import Lake, keys_of
 
 INVENTORY_COLUMNS = (
     "sector", "symbol", "first_session", "last_session", "sessions", "sessions_missing", "coverage", "bars_missing",
@@ -34,7 +34,7 @@ def symbol_inventory(lake: Lake, universe: Mapping[str, Sequence[str]], *, frequ
 
 def _sector_inventory(lake: Lake, sector: str, symbols: Sequence[str], frequency: Frequency) -> pd.DataFrame:
     stored = lake.sessions(PRICE_HISTORY.table, sector)
-    keys = [PartitionKey(session, sector) for session in stored]
+    keys = keys_of(stored, sector)
     bars = lake.read_many(PRICE_HISTORY, keys, ["symbol"], with_session=True)
     quarantined = lake.read_many(PRICE_QUARANTINE, keys, ["symbol"])["symbol"].value_counts()
     flags = lake.read_many(PRICE_FLAGS, keys, ["symbol", "kind"])

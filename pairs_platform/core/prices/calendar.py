@@ -190,8 +190,3 @@ def bar_grid(sessions: list[date], frequency: Frequency) -> BarGrid:
 def session_of(ts_utc: pd.Series) -> pd.Series:
     """Session date of each UTC bar start: its date in New York. dtype datetime64[ns], midnight, no zone."""
     return ts_utc.dt.tz_convert(MARKET_TIMEZONE).dt.normalize().dt.tz_localize(None)
-
-
-def bars_per_year(frequency: Frequency) -> float:
-    """Mean number of bars in a year of 252 full sessions: 252, 1,764 (1h: seven a day) or 19,656 (5min)."""
-    return 252.0 * -(-390 // frequency.minutes)

@@ -13,7 +13,7 @@ from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
 from pairs_platform.defs.volatility.assets import garch_fits
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.store import PartitionKey, keys_of
 
 
 @dg.asset(
@@ -93,7 +93,7 @@ def composite_rankings(context: dg.AssetExecutionContext, platform: dg.ResourceP
         correlations, scores = lake.read(CORRELATION_MATRIX, key), lake.read(PAIR_SCORES, key)
         facts = lake.metadata(CORRELATION_MATRIX, key)
         first = session_offset(key.session, 1 - settings.selection.look_back_sessions)
-        earlier = [PartitionKey(day, key.sector) for day in sessions_between(first, key.session)[:-1]]
+        earlier = keys_of(sessions_between(first, key.session)[:-1], key.sector)
         stored = [past for past in earlier if lake.exists(PAIR_SCORES.table, past)]
         history = lake.read_many(PAIR_SCORES, stored, ["session", "pair", "score"])
         rankings = rank_pairs(

@@ -11,7 +11,6 @@ from pairs_platform.core.prices.calendar import (
     CalendarError,
     all_sessions,
     bar_grid,
-    bars_per_year,
     is_session,
     last_session_before,
     require_session,
@@ -83,7 +82,6 @@ def test_bars_of_full_and_early_sessions(frequency, full, early):
     assert (grid.session == np.datetime64(EARLY_CLOSE)).sum() == early
     assert grid.ts_utc[full] == pd.Timestamp(session_open(EARLY_CLOSE))
     assert grid.ts_utc.is_monotonic_increasing
-    assert bars_per_year(frequency) == 252 * full
 
 
 def test_grid_agrees_with_the_calendar_library():
