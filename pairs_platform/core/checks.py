@@ -28,6 +28,15 @@ class CheckRules(Rules):
         le=1,
         description="Largest share of placebo draws with at least as many pairs as were found.",
     )
+    min_trained_share: float = rule(
+        0.95, unit="1", ge=0, le=1, description="Smallest share of the pairs given to training that must be trained."
+    )
+    max_calibration_error: float = rule(
+        0.08, unit="1", gt=0, le=1, description="Largest mean calibration error of the models of a sector."
+    )
+    max_feature_drift: float = rule(
+        0.25, unit="1", gt=0, le=10, description="Largest population stability index of a feature since training."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

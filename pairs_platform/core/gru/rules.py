@@ -40,7 +40,7 @@ class SplitRules(Rules):
         0.2, unit="1", gt=0.05, lt=0.5, description="Part behind it: early stopping, threshold, choice of baseline."
     )
     min_test_labels: int = rule(
-        500, unit="labels", ge=20, le=100_000, description="With fewer test labels a pair is `insufficient_data`."
+        500, unit="labels", ge=5, le=100_000, description="With fewer test labels a pair is `insufficient_data`."
     )
 
     @model_validator(mode="after")
