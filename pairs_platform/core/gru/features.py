@@ -1,0 +1,462 @@
+"""Features of a pair from its one spread: the same function for training, scoring and bars that arrive one by one.
+
+What does not belong here: labels (`labels`), splits (`splits`), and how the tables are stored (`contracts`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from pairs_platform.core.gru.labels import first_passage, horizon_bars, reverts_next
+from pairs_platform.core.gru.rules import GruRules
+from pairs_platform.core.gru.splits import FEATURE_LOOK_BACK_BARS, SplitPlan, split_plan
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.calendar import bar_grid
+from pairs_platform.core.prices.window import PriceWindow
+from pairs_platform.core.screening.spread import SpreadParameters
+from pairs_platform.core.selection.backtest import stop_band
+from pairs_platform.core.selection.rules import CostRules, TradingRules
+from pairs_platform.core.volatility.garch import (
+    GarchFit,
+    GarchState,
+    conditional_variance,
+    shocks,
+    standardised_residuals,
+)
+from pairs_platform.core.volatility.likelihood import variance_path
+from pairs_platform.core.volatility.parameters import (
+    garch_fit,
+    leg_shocks_excluded,
+    spread_parameters,
+    window_bars_per_session,
+)
+
+FEATURES = (
+    "lag_1",
+    "lag_2",
+    "lag_3",
+    "lag_4",
+    "lag_5",
+    "ma_5",
+    "ma_20",
+    "rsi_14",
+    "rolling_z",
+    "rolling_volatility",
+    "conditional_volatility",
+    "standardised_residual",
+    "bar_of_day",
+)
+"""Lag k is the k-th newest known value as seen from the bar that is predicted: lag_1 is z_t."""
+
+CLIP = 10.0
+"""Scaled features are kept within ± this many training standard deviations."""
+
+SMALLEST_VOLATILITY = 1e-6
+"""Floor of the rolling volatility, in standard deviations of the spread, before its logarithm is taken."""
+
+DatasetStatus = Literal["ok", "no_fit", "no_labels", "insufficient_data"]
+SPREAD_TOLERANCE = 1e-9
+"""Difference of a recomputed spread [ln] from which prices are taken to have been adjusted since [ln]."""
+
+
+def feature_matrix(
+    spread: np.ndarray,
+    *,
+    parameters: SpreadParameters,
+    next_volatility: np.ndarray,
+    residual: np.ndarray,
+    bar_of_day: np.ndarray,
+    bars_per_session: int,
+) -> np.ndarray:
+    """The features of every bar, unscaled.
+
+    Parameters
+    ----------
+    spread : ndarray, shape (T,), ln units
+        NaN inside a gap.
+    next_volatility : ndarray, shape (T,), ln units
+        d √h of bar t + 1, known at the close of t.
+    residual : ndarray, shape (T,)
+        GARCH residual of bar t; NaN where there is no shock, which counts as 0, its expected value.
+    bar_of_day : ndarray of int, shape (T,)
+
+    Returns
+    -------
+    ndarray of float64, shape (T, 13)
+        Columns `FEATURES`; row t is a function of bars t − 20 to t alone, equal bit for bit however many bars follow.
+        NaN rows where one of these bars is unknown.
+
+    Notes
+    -----
+    With z = (s − μ)/σ and Δ its change from bar to bar: moving averages of z; rsi_14 = gains / (gains + losses) of the
+    last 14 changes, the finite form of Cutler, 0.5 without a move; rolling_z = (z − ma_20) / standard deviation of
+    the last 20 z, 0 where that is 0; rolling_volatility = ln of the root mean square of the last 20 changes;
+    conditional_volatility = ln(d √h / σ); bar_of_day in [0, 1].
+    """
+    z = parameters.z(np.asarray(spread, dtype=np.float64))
+    lagged = [_lag(z, k) for k in range(FEATURE_LOOK_BACK_BARS + 1)]
+    change = [lagged[k] - lagged[k + 1] for k in range(FEATURE_LOOK_BACK_BARS)]
+    ma_5, ma_20 = _sum(lagged[:5]) / 5.0, _sum(lagged[:20]) / 20.0
+    gains = _sum([np.maximum(one, 0.0) for one in change[:14]])
+    moves = _sum([np.abs(one) for one in change[:14]])
+    spread_out = np.sqrt(_sum([(one - ma_20) ** 2 for one in lagged[:20]]) / 20.0)
+    rolling = np.sqrt(_sum([one**2 for one in change]) / len(change))
+    columns = [
+        *lagged[:5],
+        ma_5,
+        ma_20,
+        np.where(moves > 0.0, gains / np.where(moves > 0.0, moves, 1.0), np.where(np.isnan(moves), np.nan, 0.5)),
+        np.where(spread_out > 0.0, (z - ma_20) / np.where(spread_out > 0.0, spread_out, 1.0), spread_out),
+        np.log(np.maximum(rolling, SMALLEST_VOLATILITY)),
+        np.log(next_volatility / parameters.sigma),
+        np.nan_to_num(residual, nan=0.0),
+        bar_of_day / max(1, bars_per_session - 1),
+    ]
+    matrix = np.column_stack(columns)
+    matrix[~np.isfinite(matrix).all(axis=1)] = np.nan
+    return matrix
+
+
+def _lag(values: np.ndarray, k: int) -> np.ndarray:
+    out = np.full(len(values), np.nan)
+    out[k:] = values[: len(values) - k]
+    return out
+
+
+def _sum(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Sum in the order given: the same rounding for every row, however long the arrays are."""
+    total = arrays[0].copy()
+    for one in arrays[1:]:
+        total += one
+    return total
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Location and scale of each of `FEATURES` over the training rows; travels with the model."""
+
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def apply(self, features: np.ndarray) -> np.ndarray:
+        """(x − centre) / scale, kept within ±`CLIP`; float32, same shape, NaN stays NaN."""
+        scaled = (np.asarray(features, dtype=np.float64) - np.array(self.centre)) / np.array(self.scale)
+        return np.clip(scaled, -CLIP, CLIP).astype(np.float32)
+
+
+def fit_scaling(features: np.ndarray) -> Scaling:
+    """Mean and standard deviation of the complete rows (n, 13); a constant feature has scale 1.
+
+    Raises
+    ------
+    ValueError
+        Without a complete row.
+    """
+    rows = np.asarray(features, dtype=np.float64)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    if not len(rows):
+        raise ValueError("no training row has all its features")
+    scale = rows.std(axis=0)
+    return Scaling(tuple(rows.mean(axis=0).tolist()), tuple(np.where(scale > 1e-12, scale, 1.0).tolist()))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PairDataset:
+    """One pair, ready to be trained and judged. Arrays have T rows where `status` is "ok", none otherwise.
+
+    Attributes
+    ----------
+    pair, status, reason : str
+    parameters : SpreadParameters or None
+    fit : GarchFit or None
+        Both of the `evaluation` set.
+    horizon_bars : int
+        h of the label; 0 without labels.
+    scaling : Scaling or None
+    state : GarchState or None
+        Spread and h of the next bar at the window's last bar, for later bars to go on from.
+    tail_variance, tail_residual : tuple of float
+        h of the next bar, and the residual, at each of the last `sequence_length` bars, oldest first.
+    ts_utc : ndarray of datetime64[ns], shape (T,)
+        Bar starts in UTC.
+    features : ndarray of float32, shape (T, 13), unscaled
+    label : ndarray of float64, shape (T,), 0, 1 or NaN
+    overnight : ndarray of bool, shape (T,)
+        Whether the label reaches into another session.
+    excess : ndarray of float64, shape (T,)
+        |s_t − μ| over the forecast standard deviation of the next shock: what an AR(1) would predict from.
+    """
+
+    pair: str
+    status: DatasetStatus
+    reason: str = ""
+    parameters: SpreadParameters | None = None
+    fit: GarchFit | None = None
+    horizon_bars: int = 0
+    scaling: Scaling | None = None
+    state: GarchState | None = None
+    tail_variance: tuple[float, ...] = ()
+    tail_residual: tuple[float, ...] = ()
+    ts_utc: np.ndarray
+    features: np.ndarray
+    label: np.ndarray
+    overnight: np.ndarray
+    excess: np.ndarray
+
+    def scaled(self) -> np.ndarray:
+        """Scaled features (T, 13), float32."""
+        assert self.scaling is not None
+        return self.scaling.apply(self.features)
+
+
+def without_data(pair: str, status: DatasetStatus, reason: str) -> PairDataset:
+    """A pair that cannot be trained, and why."""
+    none = np.empty(0)
+    return PairDataset(
+        pair=pair,
+        status=status,
+        reason=reason,
+        ts_utc=np.empty(0, "datetime64[ns]"),
+        features=np.empty((0, len(FEATURES)), np.float32),
+        label=none,
+        overnight=np.empty(0, bool),
+        excess=none,
+    )
+
+
+def usable_rows(features: np.ndarray, label: np.ndarray, sequence_length: int) -> np.ndarray:
+    """Rows with a label whose last `sequence_length` feature rows are all known, shape (T,)."""
+    return known_sequences(features, sequence_length) & np.isfinite(label)
+
+
+def known_sequences(features: np.ndarray, sequence_length: int) -> np.ndarray:
+    """Rows whose last `sequence_length` feature rows, themselves included, are all known, shape (T,)."""
+    known = np.isfinite(features).all(axis=1)
+    run = np.cumsum(np.r_[0, known])
+    out = np.zeros(len(known), dtype=bool)
+    if len(known) >= sequence_length:
+        out[sequence_length - 1 :] = run[sequence_length:] - run[:-sequence_length] == sequence_length
+    return out
+
+
+def pair_datasets(
+    window: PriceWindow,
+    fits: pd.DataFrame,
+    *,
+    rules: GruRules,
+    trading: TradingRules,
+    costs: CostRules,
+    evaluation_fraction: float,
+) -> tuple[list[PairDataset], SplitPlan]:
+    """Features, labels and scaling of every fitted pair, from its `evaluation` parameters.
+
+    Parameters
+    ----------
+    window : PriceWindow
+        T bars, the ones on which `fits` were estimated.
+    fits : DataFrame of `GARCH_FITS`
+    evaluation_fraction : float
+        Share of the window that the evaluation parameters have seen.
+
+    Returns
+    -------
+    (list of PairDataset, SplitPlan)
+        In the order of `fits`; one plan, with the purge of the longest horizon, for all pairs.
+    """
+    chosen = fits[fits["parameter_set"] == "evaluation"]
+    rows = [row for _, row in chosen.iterrows()]
+    horizons = [
+        horizon_bars(float(row["half_life_bars"]), rules.label) if row["status"] == "ok" else None for row in rows
+    ]
+    longest = max((h for h in horizons if h), default=1)
+    plan = split_plan(window.n_bars, rules=rules, horizon_bars=longest, evaluation_fraction=evaluation_fraction)
+    following = next_bar_of_day(window)
+    found = []
+    for row, horizon in zip(rows, horizons, strict=True):
+        if row["status"] != "ok":
+            found.append(without_data(row["pair"], "no_fit", f"{row['status']}: {row['reason']}"))
+        elif horizon is None:
+            found.append(without_data(row["pair"], "no_labels", "the horizon follows from a half-life, and has none"))
+        else:
+            found.append(_dataset(window, row, horizon, plan, following, rules, trading, costs))
+    return found, plan
+
+
+def _dataset(
+    window: PriceWindow,
+    row: pd.Series,
+    horizon: int,
+    plan: SplitPlan,
+    following: np.ndarray,
+    rules: GruRules,
+    trading: TradingRules,
+    costs: CostRules,
+) -> PairDataset:
+    parameters, fit = spread_parameters(row), garch_fit(row)
+    spread, excluded = _spread_of(window, parameters)
+    variance = conditional_variance(fit, spread, window.bar_of_day, excluded)
+    residual = standardised_residuals(fit, spread, window.bar_of_day, excluded)
+    volatility = np.asarray(fit.diurnal)[following] * np.sqrt(variance[1:])
+    features = feature_matrix(
+        spread,
+        parameters=parameters,
+        next_volatility=volatility,
+        residual=residual,
+        bar_of_day=window.bar_of_day,
+        bars_per_session=window_bars_per_session(window),
+    ).astype(np.float32)
+    if rules.label.kind == "first_passage":
+        label = first_passage(
+            spread, mu=parameters.mu, sigma=parameters.sigma, beta=parameters.beta,
+            band=stop_band(parameters.sigma, variance[1:], fit.mean_variance), excluded=excluded,
+            max_bars=horizon, trading=trading, costs=costs,
+        )  # fmt: skip
+    else:
+        label = reverts_next(spread, parameters.mu, horizon, excluded)
+    length = rules.network.sequence_length
+    usable = usable_rows(features, label, length)
+    counts = {name: int(usable[getattr(plan, name)].sum()) for name in ("train", "validation", "test")}
+    if counts["test"] < rules.split.min_test_labels or not counts["train"] or not counts["validation"]:
+        words = ", ".join(f"{count} {name} labels" for name, count in counts.items())
+        return without_data(
+            row["pair"], "insufficient_data", f"{words}; at least {rules.split.min_test_labels} test labels are needed"
+        )
+    overnight = np.zeros(window.n_bars, dtype=bool)
+    overnight[:-horizon] = window.session[horizon:] != window.session[:-horizon]
+    return PairDataset(
+        pair=row["pair"],
+        status="ok",
+        parameters=parameters,
+        fit=fit,
+        horizon_bars=horizon,
+        scaling=fit_scaling(features[plan.train]),
+        state=GarchState(float(spread[-1]), float(variance[-1])),
+        tail_variance=tuple(variance[-length:].tolist()),
+        tail_residual=tuple(np.nan_to_num(residual[-length:], nan=0.0).tolist()),
+        ts_utc=window.ts_utc.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]"),
+        features=features,
+        label=label,
+        overnight=overnight,
+        excess=np.abs(spread - parameters.mu) / volatility,
+    )
+
+
+def _spread_of(window: PriceWindow, parameters: SpreadParameters) -> tuple[np.ndarray, np.ndarray]:
+    y, x = window.column(parameters.y), window.column(parameters.x)
+    spread = parameters.spread(window.log_close[:, y], window.log_close[:, x])
+    return spread, leg_shocks_excluded(window, parameters.y, parameters.x)
+
+
+def next_bar_of_day(window: PriceWindow) -> np.ndarray:
+    """Position in its session of the bar after each bar, shape (T,); the calendar says what follows the last one."""
+    following = np.zeros(window.n_bars, dtype=np.int64)
+    following[:-1] = window.bar_of_day[1:]
+    if window.frequency is not Frequency.ONE_DAY:
+        length = len(bar_grid([window.session[-1].astype("datetime64[D]").astype(date)], window.frequency).ts_utc)
+        after = int(window.bar_of_day[-1]) + 1
+        following[-1] = after if after < length else 0
+    return following
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LaterBars:
+    """What a stored model is asked about on bars after its own window; arrays are empty unless `status` is "ok".
+
+    Attributes
+    ----------
+    status, reason : str
+        "ok"; "leg_missing"; "out_of_reach" when the window no longer holds the model's last bars; "corporate_action"
+        when prices of a leg were adjusted or fell ex since.
+    ts_utc, session : ndarray, shape (n,)
+    features : ndarray of float32, shape (n + sequence_length − 1, 13), unscaled
+        With the rows before the first bar that its sequence needs.
+    label, excess : ndarray of float64, shape (n,)
+    """
+
+    status: Literal["ok", "leg_missing", "out_of_reach", "corporate_action"]
+    reason: str = ""
+    ts_utc: np.ndarray
+    session: np.ndarray
+    features: np.ndarray
+    label: np.ndarray
+    excess: np.ndarray
+
+
+def later_bars(
+    window: PriceWindow,
+    *,
+    parameters: SpreadParameters,
+    fit: GarchFit,
+    state: GarchState,
+    tail_variance: Sequence[float],
+    tail_residual: Sequence[float],
+    horizon_bars: int,
+    bars_per_session: int,
+    after: date,
+) -> LaterBars:
+    """Features and labels of `reverts_next` on the bars after session `after`, from a model's own parameters.
+
+    The variance recursion goes on from `state` over every bar since; nothing of the model is estimated again.
+
+    Parameters
+    ----------
+    window : PriceWindow
+        Ends later than `after` and still holds the last sequence and look-back of the model's window.
+    tail_variance, tail_residual : sequence of float
+        As in `PairDataset`; their length is the sequence length.
+    """
+    length = len(tail_variance)
+    missing = [leg for leg in (parameters.y, parameters.x) if leg not in window.symbols]
+    if missing:
+        return _no_later_bars("leg_missing", f"{', '.join(missing)} is not in the window")
+    first = int(np.searchsorted(window.session, np.datetime64(after), side="right"))
+    lead = length + FEATURE_LOOK_BACK_BARS
+    if first < lead or window.session[first - 1] != np.datetime64(after):
+        return _no_later_bars("out_of_reach", f"the window does not hold the {lead} bars up to {after}")
+    spread, excluded = _spread_of(window, parameters)
+    legs = [window.column(parameters.y), window.column(parameters.x)]
+    moved = abs(spread[first - 1] - state.last_spread)
+    if window.ex_action[first:, legs].any() or moved > SPREAD_TOLERANCE:
+        return _no_later_bars("corporate_action", f"prices of a leg were adjusted or fell ex after {after}")
+    used = slice(first - lead, window.n_bars)
+    spread, excluded, positions = spread[used], excluded[used], window.bar_of_day[used]
+    u = shocks(fit, spread, positions, excluded)[lead:]
+    variance = np.asarray(variance_path(u, fit.omega, fit.alpha1, fit.beta1, state.variance))
+    unknown = np.full(FEATURE_LOOK_BACK_BARS, np.nan)
+    next_variance = np.r_[unknown, np.asarray(tail_variance), variance[1:]]
+    residual = np.r_[unknown, np.asarray(tail_residual), u / np.sqrt(variance[:-1])]
+    volatility = np.asarray(fit.diurnal)[next_bar_of_day(window)[used]] * np.sqrt(next_variance)
+    features = feature_matrix(
+        spread,
+        parameters=parameters,
+        next_volatility=volatility,
+        residual=residual,
+        bar_of_day=positions,
+        bars_per_session=bars_per_session,
+    )
+    label = reverts_next(spread, parameters.mu, horizon_bars, excluded)
+    return LaterBars(
+        status="ok",
+        ts_utc=window.ts_utc[first:].tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]"),
+        session=window.session[first:],
+        features=features[lead - length + 1 :].astype(np.float32),
+        label=label[lead:],
+        excess=(np.abs(spread - parameters.mu) / volatility)[lead:],
+    )
+
+
+def _no_later_bars(status: Literal["leg_missing", "out_of_reach", "corporate_action"], reason: str) -> LaterBars:
+    none = np.empty(0)
+    return LaterBars(
+        status=status,
+        reason=reason,
+        ts_utc=np.empty(0, "datetime64[ns]"),
+        session=np.empty(0, "datetime64[D]"),
+        features=np.empty((0, len(FEATURES)), np.float32),
+        label=none,
+        excess=none,
+    )
