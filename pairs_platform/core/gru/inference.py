@@ -1,0 +1,116 @@
+"""Probabilities from trained weights with NumPy alone: what scoring and live signals run.
+
+What does not belong here: training (`training`), and where weights are stored (`bundle`).
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from pairs_platform.core.gru.features import known_sequences
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GruWeights:
+    """Weights of one pair's network, float32, in the layout and gate order (reset, update, new) of ``torch.nn.GRU``.
+
+    Attributes
+    ----------
+    weight_ih_1, weight_hh_1 : ndarray, shapes (3 H1, 13) and (3 H1, H1)
+    bias_ih_1, bias_hh_1 : ndarray, shape (3 H1,)
+    weight_ih_2, weight_hh_2 : ndarray, shapes (3 H2, H1) and (3 H2, H2)
+    bias_ih_2, bias_hh_2 : ndarray, shape (3 H2,)
+    weight_out, bias_out : ndarray, shapes (H2,) and (1,)
+    """
+
+    weight_ih_1: np.ndarray
+    weight_hh_1: np.ndarray
+    bias_ih_1: np.ndarray
+    bias_hh_1: np.ndarray
+    weight_ih_2: np.ndarray
+    weight_hh_2: np.ndarray
+    bias_ih_2: np.ndarray
+    bias_hh_2: np.ndarray
+    weight_out: np.ndarray
+    bias_out: np.ndarray
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every array by its name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+WEIGHT_NAMES = tuple(field.name for field in fields(GruWeights))
+
+
+def stacked(weights: list[GruWeights]) -> dict[str, np.ndarray]:
+    """The weights of k pairs of one architecture, each array with k in front."""
+    return {name: np.stack([getattr(one, name) for one in weights]) for name in WEIGHT_NAMES}
+
+
+def predict_stacked(weights: dict[str, np.ndarray], sequences: np.ndarray) -> np.ndarray:
+    """Probabilities of k pairs at once, each with its own weights.
+
+    Parameters
+    ----------
+    weights : dict of ndarray
+        As `stacked` gives them.
+    sequences : ndarray, shape (k, n, K, 13)
+        Scaled features, oldest bar first. The network starts from a zero state.
+
+    Returns
+    -------
+    ndarray of float64, shape (k, n)
+
+    References
+    ----------
+    Equal to ``torch.nn.GRU`` with the same weights within 1e-6.
+    """
+    k, n, length, _ = sequences.shape
+    steps = np.ascontiguousarray(sequences.transpose(2, 0, 1, 3), dtype=np.float32)
+    for layer in ("1", "2"):
+        w_hh = weights[f"weight_hh_{layer}"].transpose(0, 2, 1)
+        b_hh = weights[f"bias_hh_{layer}"][:, None, :]
+        w_ih = weights[f"weight_ih_{layer}"].transpose(0, 2, 1)
+        given = steps @ w_ih + weights[f"bias_ih_{layer}"][:, None, :]
+        units = w_hh.shape[1]
+        state = np.zeros((k, n, units), np.float32)
+        out = np.empty((length, k, n, units), np.float32)
+        for t in range(length):
+            recurrent = state @ w_hh + b_hh
+            gates = _sigmoid(given[t, :, :, : 2 * units] + recurrent[:, :, : 2 * units])
+            new = np.tanh(given[t, :, :, 2 * units :] + gates[:, :, :units] * recurrent[:, :, 2 * units :])
+            state = new + gates[:, :, units:] * (state - new)
+            out[t] = state
+        steps = out
+    logit = (steps[-1] * weights["weight_out"][:, None, :]).sum(axis=2) + weights["bias_out"]
+    return np.asarray(_sigmoid(logit), dtype=np.float64)
+
+
+def predict(weights: GruWeights, sequences: np.ndarray) -> np.ndarray:
+    """Probability of each of n scaled sequences (n, K, 13) of one pair, shape (n,), float64."""
+    return np.asarray(predict_stacked(stacked([weights]), sequences[None])[0])
+
+
+def predict_series(weights: GruWeights, features: np.ndarray, sequence_length: int) -> np.ndarray:
+    """Probability at each bar from its last `sequence_length` rows, themselves included, and nothing before.
+
+    Parameters
+    ----------
+    features : ndarray, shape (T, 13), scaled
+        NaN rows where a feature is unknown.
+
+    Returns
+    -------
+    ndarray of float64, shape (T,)
+        NaN where one of the rows is unknown.
+    """
+    rows = np.flatnonzero(known_sequences(features, sequence_length))
+    probability = np.full(len(features), np.nan)
+    if len(rows):
+        sequences = features[rows[:, None] + np.arange(1 - sequence_length, 1)]
+        probability[rows] = predict(weights, sequences)
+    return probability
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.asarray(0.5 * (np.tanh(0.5 * x) + 1.0))

@@ -1,0 +1,344 @@
+"""Training of many pairs at once: one stacked network, early stopping for each pair, chunk by chunk.
+
+What does not belong here: the network (`network`), features (`features`), and judging a model (`evaluation`).
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+
+from pairs_platform.core.gru.features import PairDataset, usable_rows
+from pairs_platform.core.gru.inference import GruWeights
+from pairs_platform.core.gru.network import Parameters, initial_parameters, logits, weights_of
+from pairs_platform.core.gru.rules import GruRules, NetworkRules
+from pairs_platform.core.gru.splits import SplitPlan
+
+LOSS_STEPS = 32
+"""Steps of a stretch that carry a loss, behind a warm-up of sequence length − 1: overlapping sequences would pay for
+each step ten times."""
+
+STRETCHES = 2
+"""Stretches in an update of the weights: 64 labels of each pair."""
+
+COMPACT_BELOW = 0.75
+"""Pairs that have stopped are dropped from the stack when fewer than this share of it still learns."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainedPair:
+    """Outcome of one pair's training.
+
+    Attributes
+    ----------
+    pair, status, reason : str
+        "ok", or "failed" with the reason; then there are no weights.
+    weights : GruWeights or None
+        Of the epoch with the smallest validation loss.
+    best_epoch, epochs : int
+        Counted from 1.
+    curve : tuple of (training loss, validation loss), nats, one for each epoch
+    """
+
+    pair: str
+    status: Literal["ok", "failed"]
+    reason: str = ""
+    weights: GruWeights | None = None
+    best_epoch: int = 0
+    epochs: int = 0
+    curve: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands after an epoch of one chunk; `seconds_left` assumes that no pair stops early."""
+
+    chunk: int
+    chunks: int
+    epoch: int
+    max_epochs: int
+    pairs_active: int
+    pairs: int
+    seconds_left: float
+
+
+class Listener(Protocol):
+    """Is told about every epoch."""
+
+    def __call__(self, progress: Progress) -> None: ...
+
+
+class Checkpoint(Protocol):
+    """Keeps finished chunks, so that a killed training loses at most the chunks under way."""
+
+    def load(self, pairs: Sequence[str]) -> list[TrainedPair] | None:
+        """The stored outcome of a chunk of these pairs, None where there is none."""
+
+    def save(self, pairs: Sequence[str], trained: Sequence[TrainedPair]) -> None:
+        """Store the outcome of a chunk."""
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device named, or with "auto" the GPU where there is one.
+
+    Raises
+    ------
+    ValueError
+        When a GPU is asked for and there is none.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ValueError("gru.training.device is cuda, and torch sees no GPU: set it to auto or cpu")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def train_pairs(
+    datasets: Sequence[PairDataset],
+    plan: SplitPlan,
+    *,
+    rules: GruRules,
+    seed: int,
+    listener: Listener | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> list[TrainedPair]:
+    """Train every pair on the training part, with early stopping on the validation part.
+
+    Parameters
+    ----------
+    datasets : sequence of PairDataset
+        With status "ok"; T rows each.
+    seed : int
+        Decides initial weights, the cut of each epoch and dropout. They are the same for every pair, so the outcome of
+        a pair does not depend on the pairs beside it.
+
+    Returns
+    -------
+    list of TrainedPair
+        In the order of `datasets`. A pair whose loss is not finite, or that has no labels, is "failed" with the reason;
+        the others go on.
+
+    Notes
+    -----
+    A CPU works on one chunk of `rules.training.chunk_pairs` pairs in each of its threads, a GPU on all pairs at once. On
+    one machine and one device the same seed gives the same bits.
+    """
+    device = choose_device(rules.training.device)
+    size = len(datasets) if device.type == "cuda" else rules.training.chunk_pairs
+    chunks = [datasets[first : first + size] for first in range(0, len(datasets), max(1, size))]
+
+    def work(index: int) -> list[TrainedPair]:
+        chunk = chunks[index]
+        names = [dataset.pair for dataset in chunk]
+        done = checkpoint.load(names) if checkpoint else None
+        if done is None:
+            done = _train_chunk(chunk, plan, rules, seed, device, listener, index, len(chunks))
+            if checkpoint:
+                checkpoint.save(names, done)
+        return done
+
+    with _one_thread_each() as workers, ThreadPoolExecutor(workers if device.type == "cpu" else 1) as pool:
+        return [trained for chunk in pool.map(work, range(len(chunks))) for trained in chunk]
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[int]:
+    """Let each worker run its operations in one thread: they are too small to be worth splitting."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield max(1, min(before, 8))
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(eq=False)
+class _Stack:
+    """The pairs of a chunk that still learn, with all that belongs to them."""
+
+    index: np.ndarray
+    x: torch.Tensor
+    y: torch.Tensor
+    train: torch.Tensor
+    validation: torch.Tensor
+    parameters: Parameters
+    optimiser: torch.optim.Adam
+
+    def keep(self, chosen: torch.Tensor, rules: NetworkRules) -> "_Stack":
+        """The stack of some of its pairs; the optimiser's moments go with them."""
+        parameters = {name: value.detach()[chosen].requires_grad_() for name, value in self.parameters.items()}
+        optimiser = _optimiser(parameters, rules)
+        for name, value in parameters.items():
+            state = self.optimiser.state[self.parameters[name]]
+            optimiser.state[value] = {key: held[chosen] if held.dim() else held.clone() for key, held in state.items()}
+        rows = chosen.cpu().numpy()
+        return _Stack(
+            self.index[rows],
+            self.x[:, chosen],
+            self.y[:, chosen],
+            self.train[:, chosen],
+            self.validation[:, chosen],
+            parameters,
+            optimiser,
+        )
+
+
+def _optimiser(parameters: Parameters, rules: NetworkRules) -> torch.optim.Adam:
+    return torch.optim.Adam(list(parameters.values()), lr=rules.learning_rate, fused=True)
+
+
+def _stack(
+    chunk: Sequence[PairDataset], plan: SplitPlan, rules: NetworkRules, generator: torch.Generator, device: torch.device
+) -> _Stack:
+    length = rules.sequence_length
+    scaled = [dataset.scaled() for dataset in chunk]
+    usable = np.stack([usable_rows(x, dataset.label, length) for x, dataset in zip(scaled, chunk, strict=True)], axis=1)
+    labels = np.stack([dataset.label for dataset in chunk], axis=1)
+    parts = plan.parts()
+    train, validation = usable & (parts == "train")[:, None], usable & (parts == "validation")[:, None]
+    counts = np.maximum(train.sum(axis=0), 1)
+    base = torch.from_numpy(np.where(train, labels, 0.0).sum(axis=0) / counts)
+    parameters = {
+        name: value.to(device).requires_grad_()
+        for name, value in initial_parameters(len(chunk), base, rules, generator).items()
+    }
+
+    def tensor(values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.nan_to_num(values, nan=0.0).astype(np.float32)).to(device)
+
+    return _Stack(
+        np.arange(len(chunk)),
+        tensor(np.stack(scaled, axis=1)),
+        tensor(labels),
+        tensor(train),
+        tensor(validation),
+        parameters,
+        _optimiser(parameters, rules),
+    )
+
+
+def _train_chunk(
+    chunk: Sequence[PairDataset],
+    plan: SplitPlan,
+    rules: GruRules,
+    seed: int,
+    device: torch.device,
+    listener: Listener | None,
+    number: int,
+    chunks: int,
+) -> list[TrainedPair]:
+    network = rules.network
+    generator = torch.Generator().manual_seed(seed)
+    stack = _stack(chunk, plan, network, generator, device)
+    n = len(chunk)
+    best = {name: value.detach().clone() for name, value in stack.parameters.items()}
+    best_loss, best_epoch, epochs = np.full(n, np.inf), np.zeros(n, dtype=int), np.zeros(n, dtype=int)
+    curves: list[list[tuple[float, float]]] = [[] for _ in range(n)]
+    reasons = [""] * n
+    for j in np.flatnonzero((stack.train.sum(dim=0) == 0).cpu().numpy()):
+        reasons[j] = "no usable training label"
+    active = np.array([not reason for reason in reasons])
+    started = time.monotonic()
+    for epoch in range(1, network.max_epochs + 1):
+        if not active.any():
+            break
+        alive = torch.from_numpy(np.flatnonzero(active[stack.index])).to(device)
+        if len(alive) < COMPACT_BELOW * len(stack.index):
+            if epoch == 1:
+                # Without a step the optimiser has no moments to take along.
+                stack.parameters = {k: v.detach()[alive].requires_grad_() for k, v in stack.parameters.items()}
+                stack = _Stack(
+                    stack.index[alive.cpu().numpy()], stack.x[:, alive], stack.y[:, alive], stack.train[:, alive],
+                    stack.validation[:, alive], stack.parameters, _optimiser(stack.parameters, network),
+                )  # fmt: skip
+            else:
+                stack = stack.keep(alive, network)
+        train_loss = _epoch(stack, plan, network, generator)
+        validation_loss = _validate(stack, plan, network)
+        for row, j in enumerate(stack.index):
+            if not active[j]:
+                continue
+            epochs[j] = epoch
+            curves[j].append((float(train_loss[row]), float(validation_loss[row])))
+            if not np.isfinite(validation_loss[row]) or not np.isfinite(train_loss[row]):
+                reasons[j], active[j] = f"the loss is not finite in epoch {epoch}", False
+            elif validation_loss[row] < best_loss[j]:
+                best_loss[j], best_epoch[j] = validation_loss[row], epoch
+                for name, value in stack.parameters.items():
+                    best[name][j] = value.detach()[row]
+            elif epoch - best_epoch[j] >= network.patience:
+                active[j] = False
+        if listener:
+            left = (time.monotonic() - started) / epoch * (network.max_epochs - epoch) if active.any() else 0.0
+            waiting = (time.monotonic() - started) / epoch * network.max_epochs * max(0, chunks - number - 1)
+            listener(Progress(number + 1, chunks, epoch, network.max_epochs, int(active.sum()), n, left + waiting))
+    return [
+        TrainedPair(
+            pair=dataset.pair,
+            status="failed" if reasons[j] else "ok",
+            reason=reasons[j],
+            weights=None if reasons[j] else weights_of(best, j),
+            best_epoch=int(best_epoch[j]),
+            epochs=int(epochs[j]),
+            curve=tuple(curves[j]),
+        )
+        for j, dataset in enumerate(chunk)
+    ]
+
+
+def _rows(start: int, stop: int, warm_up: int, offset: int) -> np.ndarray:
+    """Rows (steps, stretches) of stretches that cover [start, stop); −1 before the window's first row and after stop."""
+    firsts = np.arange(start - offset, stop, LOSS_STEPS)
+    rows = firsts[None, :] + np.arange(-warm_up, LOSS_STEPS)[:, None]
+    return np.where((rows >= 0) & (rows < stop), rows, -1)
+
+
+def _take(values: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """`values` (T, P, …) at rows (S, B), zero where a row is −1: (S, P, B, …)."""
+    taken = values[rows.clamp(min=0)] * (rows >= 0).to(values.dtype).view(*rows.shape, *([1] * (values.dim() - 1)))
+    return taken.transpose(1, 2)
+
+
+def _epoch(stack: _Stack, plan: SplitPlan, rules: NetworkRules, generator: torch.Generator) -> np.ndarray:
+    """One pass over the training part; mean loss of each pair."""
+    device = stack.x.device
+    warm_up = rules.sequence_length - 1
+    offset = int(torch.randint(LOSS_STEPS, (1,), generator=generator))
+    rows = torch.from_numpy(_rows(plan.train.start, plan.train.stop, warm_up, offset))
+    order = torch.randperm(rows.shape[1], generator=generator)
+    keep = 1.0 - rules.dropout
+    total = torch.zeros(len(stack.index), device=device)
+    count = torch.zeros(len(stack.index), device=device)
+    for batch in order.split(STRETCHES):
+        chosen = rows[:, batch].to(device)
+        masks = tuple(
+            (torch.empty(len(rows), 1, len(batch), units).bernoulli_(keep, generator=generator) / keep).to(device)
+            for units in (rules.hidden_1, rules.hidden_2)
+        )
+        x = _take(stack.x, chosen)
+        y, weight = _take(stack.y, chosen)[warm_up:], _take(stack.train, chosen)[warm_up:]
+        given = logits(stack.parameters, x, (masks[0], masks[1]))[warm_up:]
+        losses = torch.nn.functional.binary_cross_entropy_with_logits(given, y, weight, reduction="none")
+        labels = weight.sum(dim=(0, 2))
+        summed = losses.sum(dim=(0, 2))
+        stack.optimiser.zero_grad(set_to_none=True)
+        (summed / labels.clamp(min=1.0)).sum().backward()
+        stack.optimiser.step()
+        total += summed.detach()
+        count += labels
+    return (total / count.clamp(min=1.0)).cpu().numpy()
+
+
+@torch.no_grad()
+def _validate(stack: _Stack, plan: SplitPlan, rules: NetworkRules) -> np.ndarray:
+    """Mean loss of each pair on the validation part, with a context of at least one sequence for every bar."""
+    warm_up = rules.sequence_length - 1
+    rows = torch.from_numpy(_rows(plan.validation.start, plan.validation.stop, warm_up, 0)).to(stack.x.device)
+    y, weight = _take(stack.y, rows)[warm_up:], _take(stack.validation, rows)[warm_up:]
+    given = logits(stack.parameters, _take(stack.x, rows))[warm_up:]
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(given, y, weight, reduction="none")
+    return (losses.sum(dim=(0, 2)) / weight.sum(dim=(0, 2)).clamp(min=1.0)).cpu().numpy()
