@@ -1,4 +1,4 @@
-"""Probabilities from trained weights with NumPy alone: what scoring and live signals run.
+"""Outputs of trained networks with NumPy alone: what scoring and live signals run.
 
 What does not belong here: training (`training`), and where weights are stored (`bundle`).
 """
@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from pairs_platform.core.gru.features import known_sequences
+from pairs_platform.core.gru.baseline import Baseline, excess_of
+from pairs_platform.core.gru.features import Scaling, known_sequences
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,8 +48,8 @@ def stacked(weights: list[GruWeights]) -> dict[str, np.ndarray]:
     return {name: np.stack([getattr(one, name) for one in weights]) for name in WEIGHT_NAMES}
 
 
-def predict_stacked(weights: dict[str, np.ndarray], sequences: np.ndarray) -> np.ndarray:
-    """Probabilities of k pairs at once, each with its own weights.
+def logits_stacked(weights: dict[str, np.ndarray], sequences: np.ndarray) -> np.ndarray:
+    """What the networks of k pairs add to the logits of their baselines, all at once.
 
     Parameters
     ----------
@@ -82,33 +83,31 @@ def predict_stacked(weights: dict[str, np.ndarray], sequences: np.ndarray) -> np
             state = new + gates[:, :, units:] * (state - new)
             out[t] = state
         steps = out
-    logit = (steps[-1] * weights["weight_out"][:, None, :]).sum(axis=2) + weights["bias_out"]
-    return np.asarray(_sigmoid(logit), dtype=np.float64)
+    added = (steps[-1] * weights["weight_out"][:, None, :]).sum(axis=2) + weights["bias_out"]
+    return np.asarray(added, dtype=np.float64)
 
 
-def predict(weights: GruWeights, sequences: np.ndarray) -> np.ndarray:
-    """Probability of each of n scaled sequences (n, K, 13) of one pair, shape (n,), float64."""
-    return np.asarray(predict_stacked(stacked([weights]), sequences[None])[0])
-
-
-def predict_series(weights: GruWeights, features: np.ndarray, sequence_length: int) -> np.ndarray:
+def predict(
+    weights: GruWeights, baseline: Baseline, scaling: Scaling, features: np.ndarray, sequence_length: int
+) -> np.ndarray:
     """Probability at each bar from its last `sequence_length` rows, themselves included, and nothing before.
 
     Parameters
     ----------
-    features : ndarray, shape (T, 13), scaled
+    features : ndarray, shape (T, 13), unscaled
         NaN rows where a feature is unknown.
 
     Returns
     -------
     ndarray of float64, shape (T,)
-        NaN where one of the rows is unknown.
+        1 / (1 + exp(−(a + b·excess_t + network))); NaN where one of the rows is unknown.
     """
     rows = np.flatnonzero(known_sequences(features, sequence_length))
     probability = np.full(len(features), np.nan)
     if len(rows):
-        sequences = features[rows[:, None] + np.arange(1 - sequence_length, 1)]
-        probability[rows] = predict(weights, sequences)
+        sequences = scaling.apply(features)[rows[:, None] + np.arange(1 - sequence_length, 1)]
+        added = logits_stacked(stacked([weights]), sequences[None])[0]
+        probability[rows] = 1.0 / (1.0 + np.exp(-baseline.logit(excess_of(features[rows])) - added))
     return probability
 
 

@@ -90,12 +90,9 @@ class _StackedGru(torch.autograd.Function):
         return grad_x, grad_w_ih, grad_w_hh, into_input.sum(dim=1), into_hidden.sum(dim=1)
 
 
-def initial_parameters(
-    n_pairs: int, base_rates: torch.Tensor, rules: NetworkRules, generator: torch.Generator
-) -> Parameters:
-    """Parameters of `n_pairs` pairs as torch draws them for one: uniform within ±1/√H, the same for every pair.
-
-    The output starts at the base rate of each pair's training labels (shape (n_pairs,)).
+def initial_parameters(n_pairs: int, rules: NetworkRules, generator: torch.Generator) -> Parameters:
+    """Parameters of `n_pairs` pairs: recurrent ones as torch draws them, uniform within ±1/√H and the same for every
+    pair; the output's are zero, so that a network starts as the baseline that it is added to.
     """
     one: Parameters = {}
     for layer, width, units in (("1", len(FEATURES), rules.hidden_1), ("2", rules.hidden_1, rules.hidden_2)):
@@ -107,17 +104,14 @@ def initial_parameters(
             ("bias_hh", (3 * units,)),
         ):
             one[f"{name}_{layer}"] = torch.empty(shape).uniform_(-bound, bound, generator=generator)
-    bound = 1.0 / math.sqrt(rules.hidden_2)
-    one["weight_out"] = torch.empty(rules.hidden_2).uniform_(-bound, bound, generator=generator)
-    parameters = {name: value.unsqueeze(0).repeat(n_pairs, *([1] * value.dim())) for name, value in one.items()}
-    parameters["bias_out"] = torch.logit(base_rates.clamp(0.01, 0.99)).to(torch.float32).unsqueeze(1)
-    return parameters
+    one["weight_out"], one["bias_out"] = torch.zeros(rules.hidden_2), torch.zeros(1)
+    return {name: value.unsqueeze(0).repeat(n_pairs, *([1] * value.dim())) for name, value in one.items()}
 
 
 def logits(
     parameters: Parameters, x: torch.Tensor, masks: tuple[torch.Tensor, torch.Tensor] | None = None
 ) -> torch.Tensor:
-    """Logits (S, P, B) at every step of the inputs (S, P, B, 13), from a zero state.
+    """What the network adds to the baseline's logit, (S, P, B), at every step of the inputs (S, P, B, 13).
 
     Parameters
     ----------

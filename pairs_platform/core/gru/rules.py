@@ -94,7 +94,7 @@ class TrainingRules(Rules):
         "zero, training them has no return and the strategy moves from all to selected.",
     )
     chunk_pairs: int = rule(
-        32, unit="pairs", ge=1, le=100_000, description="Pairs that train together on a CPU; a kill loses one chunk."
+        64, unit="pairs", ge=1, le=100_000, description="Pairs that train together on a CPU; a kill loses one chunk."
     )
     device: Literal["auto", "cpu", "cuda"] = rule(
         "auto", unit="name", description="Where training runs; auto takes a GPU when there is one."

@@ -4,7 +4,7 @@ What does not belong here: the network (`network`), features (`features`), and j
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,18 +13,19 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 
+from pairs_platform.core.gru.baseline import Baseline, choose_baseline
 from pairs_platform.core.gru.features import PairDataset, usable_rows
 from pairs_platform.core.gru.inference import GruWeights
 from pairs_platform.core.gru.network import Parameters, initial_parameters, logits, weights_of
 from pairs_platform.core.gru.rules import GruRules, NetworkRules
 from pairs_platform.core.gru.splits import SplitPlan
 
-LOSS_STEPS = 32
+LOSS_STEPS = 16
 """Steps of a stretch that carry a loss, behind a warm-up of sequence length − 1: overlapping sequences would pay for
 each step ten times."""
 
-STRETCHES = 2
-"""Stretches in an update of the weights: 64 labels of each pair."""
+STRETCHES = 8
+"""Stretches in an update of the weights: 128 labels of each pair."""
 
 COMPACT_BELOW = 0.75
 """Pairs that have stopped are dropped from the stack when fewer than this share of it still learns."""
@@ -38,16 +39,19 @@ class TrainedPair:
     ----------
     pair, status, reason : str
         "ok", or "failed" with the reason; then there are no weights.
+    baseline : Baseline or None
+        What the network's output is added to, chosen on validation.
     weights : GruWeights or None
         Of the epoch with the smallest validation loss.
     best_epoch, epochs : int
-        Counted from 1.
+        Counted from 1; a best epoch of 0 means that no epoch beat the baseline, which the model then equals.
     curve : tuple of (training loss, validation loss), nats, one for each epoch
     """
 
     pair: str
     status: Literal["ok", "failed"]
     reason: str = ""
+    baseline: Baseline | None = None
     weights: GruWeights | None = None
     best_epoch: int = 0
     epochs: int = 0
@@ -56,7 +60,8 @@ class TrainedPair:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands after an epoch of one chunk; `seconds_left` assumes that no pair stops early."""
+    """Where a training stands after an epoch of one chunk; `seconds_left` is a bound: it assumes that no pair stops early
+    and that nothing runs beside the chunk."""
 
     chunk: int
     chunks: int
@@ -70,7 +75,8 @@ class Progress:
 class Listener(Protocol):
     """Is told about every epoch."""
 
-    def __call__(self, progress: Progress) -> None: ...
+    def __call__(self, progress: Progress) -> None:
+        """Take in the state of one chunk."""
 
 
 class Checkpoint(Protocol):
@@ -123,8 +129,8 @@ def train_pairs(
 
     Notes
     -----
-    A CPU works on one chunk of `rules.training.chunk_pairs` pairs in each of its threads, a GPU on all pairs at once. On
-    one machine and one device the same seed gives the same bits.
+    A CPU works on one chunk of `rules.training.chunk_pairs` pairs in each of its threads, a GPU on all pairs at once.
+    On one machine and one device the same seed gives the same bits.
     """
     device = choose_device(rules.training.device)
     size = len(datasets) if device.type == "cuda" else rules.training.chunk_pairs
@@ -135,7 +141,14 @@ def train_pairs(
         names = [dataset.pair for dataset in chunk]
         done = checkpoint.load(names) if checkpoint else None
         if done is None:
-            done = _train_chunk(chunk, plan, rules, seed, device, listener, index, len(chunks))
+
+            def tell(epoch: int, active: int, seconds: float) -> None:
+                if listener:
+                    epochs = rules.network.max_epochs
+                    left = seconds * (epochs * (len(chunks) - index) - epoch)
+                    listener(Progress(index + 1, len(chunks), epoch, epochs, active, len(chunk), left))
+
+            done = _train_chunk(chunk, plan, rules, seed, device, tell)
             if checkpoint:
                 checkpoint.save(names, done)
         return done
@@ -163,28 +176,24 @@ class _Stack:
     index: np.ndarray
     x: torch.Tensor
     y: torch.Tensor
+    offset: torch.Tensor
     train: torch.Tensor
     validation: torch.Tensor
     parameters: Parameters
     optimiser: torch.optim.Adam
 
     def keep(self, chosen: torch.Tensor, rules: NetworkRules) -> "_Stack":
-        """The stack of some of its pairs; the optimiser's moments go with them."""
+        """The stack of some of its pairs; the optimiser's moments, where it has any yet, go with them."""
         parameters = {name: value.detach()[chosen].requires_grad_() for name, value in self.parameters.items()}
         optimiser = _optimiser(parameters, rules)
         for name, value in parameters.items():
-            state = self.optimiser.state[self.parameters[name]]
-            optimiser.state[value] = {key: held[chosen] if held.dim() else held.clone() for key, held in state.items()}
-        rows = chosen.cpu().numpy()
-        return _Stack(
-            self.index[rows],
-            self.x[:, chosen],
-            self.y[:, chosen],
-            self.train[:, chosen],
-            self.validation[:, chosen],
-            parameters,
-            optimiser,
-        )
+            state = self.optimiser.state.get(self.parameters[name], {})
+            if state:
+                optimiser.state[value] = {
+                    key: held[chosen] if held.dim() else held.clone() for key, held in state.items()
+                }
+        tables = (table[:, chosen] for table in (self.x, self.y, self.offset, self.train, self.validation))
+        return _Stack(self.index[chosen.cpu().numpy()], *tables, parameters, optimiser)
 
 
 def _optimiser(parameters: Parameters, rules: NetworkRules) -> torch.optim.Adam:
@@ -193,32 +202,60 @@ def _optimiser(parameters: Parameters, rules: NetworkRules) -> torch.optim.Adam:
 
 def _stack(
     chunk: Sequence[PairDataset], plan: SplitPlan, rules: NetworkRules, generator: torch.Generator, device: torch.device
-) -> _Stack:
-    length = rules.sequence_length
+) -> tuple[_Stack, list[Baseline | None]]:
     scaled = [dataset.scaled() for dataset in chunk]
-    usable = np.stack([usable_rows(x, dataset.label, length) for x, dataset in zip(scaled, chunk, strict=True)], axis=1)
-    labels = np.stack([dataset.label for dataset in chunk], axis=1)
+    usable = [usable_rows(x, one.label, rules.sequence_length) for x, one in zip(scaled, chunk, strict=True)]
     parts = plan.parts()
-    train, validation = usable & (parts == "train")[:, None], usable & (parts == "validation")[:, None]
-    counts = np.maximum(train.sum(axis=0), 1)
-    base = torch.from_numpy(np.where(train, labels, 0.0).sum(axis=0) / counts)
+    train, validation = ([rows & (parts == name) for rows in usable] for name in ("train", "validation"))
+    baselines = [
+        choose_baseline(one.excess, one.label, seen, held) if seen.any() and held.any() else None
+        for one, seen, held in zip(chunk, train, validation, strict=True)
+    ]
+    offsets = [
+        one.label * np.nan if baseline is None else baseline.logit(one.excess)
+        for one, baseline in zip(chunk, baselines, strict=True)
+    ]
+
+    def tensor(columns: Sequence[np.ndarray]) -> torch.Tensor:
+        return torch.from_numpy(np.nan_to_num(np.stack(columns, axis=1), nan=0.0).astype(np.float32)).to(device)
+
     parameters = {
         name: value.to(device).requires_grad_()
-        for name, value in initial_parameters(len(chunk), base, rules, generator).items()
+        for name, value in initial_parameters(len(chunk), rules, generator).items()
     }
+    tables = [tensor(one) for one in (scaled, [one.label for one in chunk], offsets, train, validation)]
+    return _Stack(np.arange(len(chunk)), *tables, parameters, _optimiser(parameters, rules)), baselines
 
-    def tensor(values: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.nan_to_num(values, nan=0.0).astype(np.float32)).to(device)
 
-    return _Stack(
-        np.arange(len(chunk)),
-        tensor(np.stack(scaled, axis=1)),
-        tensor(labels),
-        tensor(train),
-        tensor(validation),
-        parameters,
-        _optimiser(parameters, rules),
-    )
+@dataclass(eq=False)
+class _Record:
+    """What is known of each pair of a chunk while it learns."""
+
+    best: Parameters
+    best_loss: np.ndarray
+    reasons: list[str]
+    best_epoch: np.ndarray
+    epochs: np.ndarray
+    active: np.ndarray
+    curves: list[list[tuple[float, float]]]
+
+    def note(
+        self, stack: _Stack, epoch: int, train_loss: np.ndarray, validation_loss: np.ndarray, patience: int
+    ) -> None:
+        """Take in one epoch: better weights are kept, pairs out of patience or out of numbers stop."""
+        for row, j in enumerate(stack.index):
+            if not self.active[j]:
+                continue
+            self.epochs[j] = epoch
+            self.curves[j].append((float(train_loss[row]), float(validation_loss[row])))
+            if not np.isfinite(validation_loss[row]) or not np.isfinite(train_loss[row]):
+                self.reasons[j], self.active[j] = f"the loss is not finite in epoch {epoch}", False
+            elif validation_loss[row] < self.best_loss[j]:
+                self.best_loss[j], self.best_epoch[j] = validation_loss[row], epoch
+                for name, value in stack.parameters.items():
+                    self.best[name][j] = value.detach()[row]
+            elif epoch - self.best_epoch[j] >= patience:
+                self.active[j] = False
 
 
 def _train_chunk(
@@ -227,71 +264,48 @@ def _train_chunk(
     rules: GruRules,
     seed: int,
     device: torch.device,
-    listener: Listener | None,
-    number: int,
-    chunks: int,
+    tell: Callable[[int, int, float], None],
 ) -> list[TrainedPair]:
-    network = rules.network
+    network, n = rules.network, len(chunk)
     generator = torch.Generator().manual_seed(seed)
-    stack = _stack(chunk, plan, network, generator, device)
-    n = len(chunk)
-    best = {name: value.detach().clone() for name, value in stack.parameters.items()}
-    best_loss, best_epoch, epochs = np.full(n, np.inf), np.zeros(n, dtype=int), np.zeros(n, dtype=int)
-    curves: list[list[tuple[float, float]]] = [[] for _ in range(n)]
-    reasons = [""] * n
-    for j in np.flatnonzero((stack.train.sum(dim=0) == 0).cpu().numpy()):
-        reasons[j] = "no usable training label"
-    active = np.array([not reason for reason in reasons])
+    stack, baselines = _stack(chunk, plan, network, generator, device)
+    reasons = ["" if baseline else "no usable label in the training or validation part" for baseline in baselines]
+    record = _Record(
+        best={name: value.detach().clone() for name, value in stack.parameters.items()},
+        best_loss=_validate(stack, plan, network),
+        reasons=reasons,
+        best_epoch=np.zeros(n, dtype=int),
+        epochs=np.zeros(n, dtype=int),
+        active=np.array([not reason for reason in reasons]),
+        curves=[[] for _ in chunk],
+    )
     started = time.monotonic()
     for epoch in range(1, network.max_epochs + 1):
-        if not active.any():
+        alive = np.flatnonzero(record.active[stack.index])
+        if not len(alive):
             break
-        alive = torch.from_numpy(np.flatnonzero(active[stack.index])).to(device)
         if len(alive) < COMPACT_BELOW * len(stack.index):
-            if epoch == 1:
-                # Without a step the optimiser has no moments to take along.
-                stack.parameters = {k: v.detach()[alive].requires_grad_() for k, v in stack.parameters.items()}
-                stack = _Stack(
-                    stack.index[alive.cpu().numpy()], stack.x[:, alive], stack.y[:, alive], stack.train[:, alive],
-                    stack.validation[:, alive], stack.parameters, _optimiser(stack.parameters, network),
-                )  # fmt: skip
-            else:
-                stack = stack.keep(alive, network)
+            stack = stack.keep(torch.from_numpy(alive).to(device), network)
         train_loss = _epoch(stack, plan, network, generator)
-        validation_loss = _validate(stack, plan, network)
-        for row, j in enumerate(stack.index):
-            if not active[j]:
-                continue
-            epochs[j] = epoch
-            curves[j].append((float(train_loss[row]), float(validation_loss[row])))
-            if not np.isfinite(validation_loss[row]) or not np.isfinite(train_loss[row]):
-                reasons[j], active[j] = f"the loss is not finite in epoch {epoch}", False
-            elif validation_loss[row] < best_loss[j]:
-                best_loss[j], best_epoch[j] = validation_loss[row], epoch
-                for name, value in stack.parameters.items():
-                    best[name][j] = value.detach()[row]
-            elif epoch - best_epoch[j] >= network.patience:
-                active[j] = False
-        if listener:
-            left = (time.monotonic() - started) / epoch * (network.max_epochs - epoch) if active.any() else 0.0
-            waiting = (time.monotonic() - started) / epoch * network.max_epochs * max(0, chunks - number - 1)
-            listener(Progress(number + 1, chunks, epoch, network.max_epochs, int(active.sum()), n, left + waiting))
+        record.note(stack, epoch, train_loss, _validate(stack, plan, network), network.patience)
+        tell(epoch, int(record.active.sum()), (time.monotonic() - started) / epoch)
     return [
         TrainedPair(
             pair=dataset.pair,
-            status="failed" if reasons[j] else "ok",
-            reason=reasons[j],
-            weights=None if reasons[j] else weights_of(best, j),
-            best_epoch=int(best_epoch[j]),
-            epochs=int(epochs[j]),
-            curve=tuple(curves[j]),
+            status="failed" if record.reasons[j] else "ok",
+            reason=record.reasons[j],
+            baseline=baselines[j],
+            weights=None if record.reasons[j] else weights_of(record.best, j),
+            best_epoch=int(record.best_epoch[j]),
+            epochs=int(record.epochs[j]),
+            curve=tuple(record.curves[j]),
         )
         for j, dataset in enumerate(chunk)
     ]
 
 
 def _rows(start: int, stop: int, warm_up: int, offset: int) -> np.ndarray:
-    """Rows (steps, stretches) of stretches that cover [start, stop); −1 before the window's first row and after stop."""
+    """Rows (steps, stretches) of stretches that cover [start, stop); −1 outside the window and after stop."""
     firsts = np.arange(start - offset, stop, LOSS_STEPS)
     rows = firsts[None, :] + np.arange(-warm_up, LOSS_STEPS)[:, None]
     return np.where((rows >= 0) & (rows < stop), rows, -1)
@@ -321,7 +335,7 @@ def _epoch(stack: _Stack, plan: SplitPlan, rules: NetworkRules, generator: torch
         )
         x = _take(stack.x, chosen)
         y, weight = _take(stack.y, chosen)[warm_up:], _take(stack.train, chosen)[warm_up:]
-        given = logits(stack.parameters, x, (masks[0], masks[1]))[warm_up:]
+        given = logits(stack.parameters, x, (masks[0], masks[1]))[warm_up:] + _take(stack.offset, chosen)[warm_up:]
         losses = torch.nn.functional.binary_cross_entropy_with_logits(given, y, weight, reduction="none")
         labels = weight.sum(dim=(0, 2))
         summed = losses.sum(dim=(0, 2))
@@ -339,6 +353,6 @@ def _validate(stack: _Stack, plan: SplitPlan, rules: NetworkRules) -> np.ndarray
     warm_up = rules.sequence_length - 1
     rows = torch.from_numpy(_rows(plan.validation.start, plan.validation.stop, warm_up, 0)).to(stack.x.device)
     y, weight = _take(stack.y, rows)[warm_up:], _take(stack.validation, rows)[warm_up:]
-    given = logits(stack.parameters, _take(stack.x, rows))[warm_up:]
+    given = (logits(stack.parameters, _take(stack.x, rows)) + _take(stack.offset, rows))[warm_up:]
     losses = torch.nn.functional.binary_cross_entropy_with_logits(given, y, weight, reduction="none")
     return (losses.sum(dim=(0, 2)) / weight.sum(dim=(0, 2)).clamp(min=1.0)).cpu().numpy()
