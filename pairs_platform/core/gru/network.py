@@ -38,34 +38,37 @@ class _StackedGru(torch.autograd.Function):
         steps, pairs, batch, width = x.shape
         units = w_hh.shape[2]
         flat = x.permute(1, 0, 2, 3).reshape(pairs, steps * batch, width)
-        given = torch.baddbmm(b_ih.unsqueeze(1), flat, w_ih.transpose(1, 2))
-        given = given.view(pairs, steps, batch, 3 * units).transpose(0, 1).contiguous()
+        # The hidden biases of reset and update gate only ever appear in a sum with those of the input.
+        bias = b_ih.clone()
+        bias[:, : 2 * units] += b_hh[:, : 2 * units]
+        given = torch.bmm(flat, w_ih.transpose(1, 2)).view(pairs, steps, batch, 3 * units).transpose(0, 1)
+        bias = bias.unsqueeze(1)
+        gates = given[..., : 2 * units] + bias[..., : 2 * units]
+        new = given[..., 2 * units :] + bias[..., 2 * units :]
         out = x.new_empty(steps + 1, pairs, batch, units)
         out[0].zero_()
-        gates = x.new_empty(steps, pairs, batch, 2 * units)
-        new = x.new_empty(steps, pairs, batch, units)
-        recurrent = x.new_empty(steps, pairs, batch, 3 * units)
-        w_hh_t, bias = w_hh.transpose(1, 2).contiguous(), b_hh.unsqueeze(1)
+        hidden = x.new_empty(steps, pairs, batch, units)
+        recurrent = x.new_empty(pairs, batch, 3 * units)
+        w_hh_t, bias_new = w_hh.transpose(1, 2).contiguous(), b_hh[:, 2 * units :].unsqueeze(1)
         for t in range(steps):
-            torch.baddbmm(bias, out[t], w_hh_t, out=recurrent[t])
-            torch.add(given[t, :, :, : 2 * units], recurrent[t, :, :, : 2 * units], out=gates[t]).sigmoid_()
-            torch.addcmul(
-                given[t, :, :, 2 * units :], gates[t, :, :, :units], recurrent[t, :, :, 2 * units :], out=new[t]
-            ).tanh_()
-            torch.lerp(new[t], out[t], gates[t, :, :, units:], out=out[t + 1])
-        ctx.save_for_backward(flat, w_ih, w_hh, out, gates, new, recurrent)
+            torch.bmm(out[t], w_hh_t, out=recurrent)
+            torch.add(recurrent[..., 2 * units :], bias_new, out=hidden[t])
+            gate = gates[t].add_(recurrent[..., : 2 * units]).sigmoid_()
+            candidate = new[t].addcmul_(gate[..., :units], hidden[t]).tanh_()
+            torch.lerp(candidate, out[t], gate[..., units:], out=out[t + 1])
+        ctx.save_for_backward(flat, w_ih, w_hh, out, gates, new, hidden)
         return out[1:]
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of inputs and weights."""
         (grad_out,) = gradients
-        flat, w_ih, w_hh, out, gates, new, recurrent = ctx.saved_tensors
+        flat, w_ih, w_hh, out, gates, new, hidden = ctx.saved_tensors
         steps, pairs, batch, units = new.shape
         reset, update = gates[..., :units], gates[..., units:]
         to_update = (out[:-1] - new) * update * (1.0 - update)
         to_new = (1.0 - update) * (1.0 - new * new)
-        to_reset = recurrent[..., 2 * units :] * reset * (1.0 - reset)
+        to_reset = hidden * reset * (1.0 - reset)
         grad_h = torch.zeros_like(out[0])
         back = new.new_empty(steps, pairs, batch, 3 * units)
         grad_new = torch.empty_like(new)
@@ -75,7 +78,7 @@ class _StackedGru(torch.autograd.Function):
             torch.mul(grad_new[t], to_reset[t], out=back[t, :, :, :units])
             torch.mul(grad_h, to_update[t], out=back[t, :, :, units : 2 * units])
             torch.mul(grad_new[t], reset[t], out=back[t, :, :, 2 * units :])
-            grad_h = torch.baddbmm(grad_h * update[t], back[t], w_hh)
+            grad_h = torch.bmm(back[t], w_hh).addcmul_(grad_h, update[t])
 
         def by_pair(values: torch.Tensor) -> torch.Tensor:
             return values.permute(1, 0, 2, 3).reshape(pairs, steps * batch, -1)
