@@ -60,8 +60,10 @@ class TrainedPair:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands after an epoch of one chunk; `seconds_left` is a bound, as if no pair stopped early and no
-    chunk ran beside this one."""
+    """Where a training stands after an epoch of one chunk.
+
+    `seconds_left` is a bound, as if no pair stopped early and no chunk ran beside this one.
+    """
 
     chunk: int
     chunks: int

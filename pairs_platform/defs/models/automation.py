@@ -94,4 +94,6 @@ def close_abandoned_runs(instance: dg.DagsterInstance, platform: Platform) -> in
 def run_closer(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SkipReason:
     """Close what is open and request nothing."""
     closed = close_abandoned_runs(context.instance, platform)
-    return dg.SkipReason(f"{closed} MLflow runs of ended Dagster runs closed" if closed else "no MLflow run is left open")
+    return dg.SkipReason(
+        f"{closed} MLflow runs of ended Dagster runs closed" if closed else "no MLflow run is left open"
+    )

@@ -1,0 +1,365 @@
+"""The ledger: one database, SQLite or PostgreSQL, that keeps what models did and what was decided about them.
+
+What does not belong here: the tables (`tables`), questions that people ask (`queries`), and MLflow's own database.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from filelock import FileLock
+from sqlalchemy import exc
+
+from pairs_platform.core.gru.trends import model_trends, rank_models
+from pairs_platform.ledger.tables import (
+    LEDGER_PROFILE,
+    MODEL_DECISIONS,
+    MODEL_PERFORMANCE,
+    MODEL_RANKINGS,
+    MODEL_TRAINING,
+    MODEL_TRENDS,
+)
+
+MIGRATION_LOCK = 7_240_311
+"""Key of PostgreSQL's advisory lock while the schema is made."""
+
+TIMEOUT_SECONDS = 30
+
+
+class LedgerUnavailable(Exception):
+    """The database cannot be reached or does not answer in time; trying later makes sense."""
+
+
+class LedgerMismatch(ValueError):
+    """A database that belongs to another profile, or to a newer version of the platform."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """One row of `model_decisions`.
+
+    Attributes
+    ----------
+    sector : str
+    session : date
+        Newest session that the decision knows.
+    action, reason, actor : str
+    alias : str or None
+        "champion" or "challenger" where the decision changed one.
+    version_before, version_after : int or None
+        What the alias named before and after.
+    figures : mapping
+        What the reason rests on; JSON.
+    decided_utc : datetime
+    """
+
+    sector: str
+    session: date
+    action: str
+    reason: str
+    actor: str
+    alias: str | None = None
+    version_before: int | None = None
+    version_after: int | None = None
+    figures: Mapping[str, Any]
+    decided_utc: datetime
+
+
+class Ledger:
+    """The ledger of one profile; connects, migrates and claims the database with its first use.
+
+    Parameters
+    ----------
+    url : str
+        ``sqlite:///…`` or ``postgresql+psycopg2://…``.
+    profile : str
+        Whose figures these are; another profile's database is refused.
+    """
+
+    def __init__(self, url: str, profile: str) -> None:
+        try:
+            self._url = sa.make_url(url)
+        except exc.ArgumentError:
+            raise LedgerMismatch(
+                "ledger_url is no database URL: write sqlite:///PATH or postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
+            ) from None
+        if self._url.drivername not in ("sqlite", "postgresql+psycopg2"):
+            raise LedgerMismatch(f"ledger_url has driver {self._url.drivername}; use sqlite or postgresql+psycopg2")
+        self.profile = profile
+
+    def __repr__(self) -> str:
+        return f"Ledger({self._url.render_as_string(hide_password=True)}, {self.profile})"
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something to read without making it: a SQLite file, or any server."""
+        return self._url.drivername != "sqlite" or Path(str(self._url.database)).is_file()
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """A connection inside one transaction: all of it is stored, or nothing.
+
+        Raises
+        ------
+        LedgerUnavailable
+            The database cannot be reached.
+        LedgerMismatch
+            It belongs to another profile or a newer platform.
+        """
+        with self._reachable(), self._ready.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+            where = self._url.render_as_string(hide_password=True)
+            raise LedgerUnavailable(f"the ledger {where} does not answer: {error.orig or error}") from error
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        if self._url.drivername != "sqlite":
+            return sa.create_engine(self._url, pool_pre_ping=True, connect_args={"connect_timeout": TIMEOUT_SECONDS})
+        Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(self._url, connect_args={"timeout": TIMEOUT_SECONDS})
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+
+    @cached_property
+    def _ready(self) -> sa.Engine:
+        self.upgrade()
+        with self._engine.begin() as connection:
+            found = connection.scalar(sa.select(LEDGER_PROFILE.c.profile))
+            if found is None:
+                connection.execute(sa.insert(LEDGER_PROFILE).values(profile=self.profile))
+            elif found != self.profile:
+                raise LedgerMismatch(
+                    f"the ledger {self._url.render_as_string(hide_password=True)} belongs to profile {found}, the "
+                    f"settings ask for {self.profile}: give each profile a database of its own"
+                )
+        return self._engine
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version; safe while others do the same.
+
+        Raises
+        ------
+        LedgerMismatch
+            The schema is newer than this version of the platform.
+        """
+        from alembic import command
+        from alembic.script import ScriptDirectory
+
+        with self._reachable(), self._migrating() as config:
+            known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+            current = self._revision(config.attributes["connection"])
+            if current is not None and current not in known:
+                raise LedgerMismatch(
+                    f"the ledger {self._url.render_as_string(hide_password=True)} has schema {current}, which this "
+                    f"version of the platform does not know (newest {max(known)}): install the newer version again"
+                )
+            command.upgrade(config, "head")
+
+    def downgrade(self, revision: str = "base") -> None:
+        """Take the schema back to an earlier version; what only newer versions keep is lost."""
+        from alembic import command
+
+        with self._reachable(), self._migrating() as config:
+            command.downgrade(config, revision)
+
+    def revision(self) -> str | None:
+        """Version of the schema; None in an empty database."""
+        with self._reachable(), self._engine.begin() as connection:
+            return self._revision(connection)
+
+    @staticmethod
+    def _revision(connection: sa.Connection) -> str | None:
+        from alembic.migration import MigrationContext
+
+        return MigrationContext.configure(connection).get_current_revision()
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Any]:
+        """Alembic's configuration over a connection that nobody else migrates on."""
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(files("pairs_platform.ledger") / "migrations"))
+        if self._url.drivername == "sqlite":
+            engine = self._engine
+            with FileLock(f"{self._url.database}.lock", timeout=TIMEOUT_SECONDS), engine.begin() as connection:
+                config.attributes["connection"] = connection
+                yield config
+            return
+        with self._engine.begin() as connection:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            config.attributes["connection"] = connection
+            yield config
+
+    def record_training(self, training: Mapping[str, Any], performance: pd.DataFrame) -> None:
+        """Store one training with its pairs, and bring rankings and trends up to date, in one transaction.
+
+        Storing the same training again changes nothing. Of several trainings of a session the newest counts; a session
+        that is trained after later ones moves their trends too.
+
+        Parameters
+        ----------
+        training : mapping
+            Columns of `model_training`.
+        performance : DataFrame
+            Columns of `model_performance` without run_id, sector and session; columns of others are left out.
+        """
+        sector, session = training["sector"], training["session"]
+        key = {"run_id": training["run_id"], "sector": sector, "session": session}
+        with self.begin() as connection:
+            connection.execute(sa.delete(MODEL_TRAINING).where(MODEL_TRAINING.c.run_id == training["run_id"]))
+            connection.execute(sa.insert(MODEL_TRAINING), [_row(MODEL_TRAINING, training)])
+            rows = [_row(MODEL_PERFORMANCE, {**row, **key}) for row in performance.to_dict("records")]
+            if rows:
+                connection.execute(sa.insert(MODEL_PERFORMANCE), rows)
+            history = self._judged(connection, sector)
+            today = history[history["session"] == session]
+            newest = str(today["run_id"].iloc[0]) if len(today) else training["run_id"]
+            _replace(
+                connection,
+                MODEL_RANKINGS,
+                (MODEL_RANKINGS.c.sector == sector) & (MODEL_RANKINGS.c.session == session),
+                rank_models(today.assign(status="ok")).to_dict("records"),
+                {"sector": sector, "session": session, "run_id": newest},
+            )
+            later = sorted(day for day in set(history["session"]) if day >= session)
+            _replace(
+                connection,
+                MODEL_TRENDS,
+                (MODEL_TRENDS.c.sector == sector) & (MODEL_TRENDS.c.session >= session),
+                model_trends(history, later).to_dict("records"),
+                {"sector": sector},
+            )
+
+    @staticmethod
+    def _judged(connection: sa.Connection, sector: str) -> pd.DataFrame:
+        """Judged pairs of the newest training of every session: session, pair, lift, f1, skill, run_id."""
+        newest = (
+            sa.select(
+                MODEL_TRAINING.c.run_id,
+                sa.func.row_number()
+                .over(
+                    partition_by=MODEL_TRAINING.c.session,
+                    order_by=(MODEL_TRAINING.c.trained_utc.desc(), MODEL_TRAINING.c.run_id.desc()),
+                )
+                .label("age"),
+            )
+            .where(MODEL_TRAINING.c.sector == sector)
+            .subquery()
+        )
+        table = MODEL_PERFORMANCE
+        chosen = (
+            sa.select(table.c.session, table.c.pair, table.c.lift, table.c.f1, table.c.skill, table.c.run_id)
+            .join(newest, newest.c.run_id == table.c.run_id)
+            .where((newest.c.age == 1) & (table.c.status == "ok") & table.c.lift.is_not(None))
+            .order_by(table.c.session, table.c.pair)
+        )
+        return _frame(connection, chosen)
+
+    def append_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Add rows to the audit of champion and challenger."""
+        with self.begin() as connection:
+            self.add_decisions(connection, decisions)
+
+    @staticmethod
+    def add_decisions(connection: sa.Connection, decisions: Sequence[Decision]) -> None:
+        """The same inside a transaction of the caller's, which may still fail."""
+        rows = [{**vars(one), "figures": json.dumps(dict(one.figures), sort_keys=True)} for one in decisions]
+        if rows:
+            connection.execute(sa.insert(MODEL_DECISIONS), rows)
+
+    def decisions(self, sector: str) -> list[Decision]:
+        """Every decision about a sector, oldest first."""
+        chosen = sa.select(MODEL_DECISIONS).where(MODEL_DECISIONS.c.sector == sector).order_by(MODEL_DECISIONS.c.id)
+        with self.begin() as connection:
+            rows = connection.execute(chosen).mappings().all()
+        return [
+            Decision(**{**{name: row[name] for name in row if name != "id"}, "figures": json.loads(row["figures"])})
+            for row in rows
+        ]
+
+    def alias_as_of(self, sector: str, alias: str, session: date) -> Decision | None:
+        """The last decision that changed `alias` and knew no session after `session`; None where there is none.
+
+        Its `version_after` is what the alias named then, None where it was removed.
+        """
+        known = [one for one in self.decisions(sector) if one.alias == alias and one.session <= session]
+        return known[-1] if known else None
+
+    def trainings(self, sector: str) -> pd.DataFrame:
+        """Every training of a sector by session and time, columns of `model_training`."""
+        table = MODEL_TRAINING
+        chosen = sa.select(table).where(table.c.sector == sector).order_by(table.c.session, table.c.trained_utc)
+        with self.begin() as connection:
+            return _frame(connection, chosen)
+
+    def performance(self, sector: str, *, since: date | None = None) -> pd.DataFrame:
+        """Every row of `model_performance` of a sector, by session and pair; from session `since` on."""
+        table = MODEL_PERFORMANCE
+        chosen = sa.select(table).where(table.c.sector == sector).order_by(table.c.session, table.c.pair)
+        if since is not None:
+            chosen = chosen.where(table.c.session >= since)
+        with self.begin() as connection:
+            return _frame(connection, chosen)
+
+    def pairs_of_run(self, run_id: str) -> tuple[str, ...]:
+        """Pairs that a training modelled."""
+        table = MODEL_PERFORMANCE
+        chosen = sa.select(table.c.pair).where((table.c.run_id == run_id) & (table.c.status == "ok"))
+        with self.begin() as connection:
+            return tuple(sorted(connection.scalars(chosen)))
+
+
+def utc_now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def _frame(connection: sa.Connection, chosen: sa.Select[Any]) -> pd.DataFrame:
+    result = connection.execute(chosen)
+    return pd.DataFrame(result.all(), columns=list(result.keys()))
+
+
+def _row(table: sa.Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The table's columns out of `values`, missing and NaN as null, NumPy scalars as Python's."""
+    row = {}
+    for column in table.columns:
+        value = values.get(column.name)
+        if value is None or pd.isna(value):
+            row[column.name] = None
+        else:
+            row[column.name] = value.item() if hasattr(value, "item") else value
+    return row
+
+
+def _replace(
+    connection: sa.Connection,
+    table: sa.Table,
+    where: sa.ColumnElement[bool],
+    rows: Sequence[Mapping[Any, Any]],
+    key: Mapping[str, Any],
+) -> None:
+    connection.execute(sa.delete(table).where(where))
+    if rows:
+        connection.execute(sa.insert(table), [_row(table, {**row, **key}) for row in rows])
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
