@@ -34,7 +34,7 @@ def training(session: date = SESSION, run_id: str = "run", trained: datetime = T
 
 def performance(lifts: dict[str, float] | None = None) -> pd.DataFrame:
     rows = [
-        {"pair": pair, "status": "ok", "lift": lift, "f1": 0.7 - lift, "skill": lift, "n_test": 900, "baseline": "base_rate"}
+        {"pair": pair, "status": "ok", "lift": lift, "f1": 0.7 - lift, "skill": lift, "n_test": 900}
         for pair, lift in (lifts or LIFTS).items()
     ]  # fmt: skip
     return pd.DataFrame([*rows, {"pair": "X_Y", "status": "failed", "reason": "the loss is not finite"}])
@@ -179,9 +179,13 @@ class TestDecisions:
         assert ledger.decisions("energy") == []
 
     def test_a_failure_of_the_caller_leaves_no_row(self, ledger):
-        with pytest.raises(RuntimeError), ledger.begin() as connection:
-            ledger.add_decisions(connection, [self.decision()])
-            raise RuntimeError("the alias could not be set")
+        def fails_after_the_row() -> None:
+            with ledger.begin() as connection:
+                ledger.add_decisions(connection, [self.decision()])
+                raise RuntimeError("the alias could not be set")
+
+        with pytest.raises(RuntimeError):
+            fails_after_the_row()
         assert ledger.decisions("technology") == []
 
 

@@ -209,8 +209,9 @@ def pool(forecasts: Sequence[TestForecasts], *, rules: EvaluationRules) -> Poole
     Notes
     -----
     A test part has about twelve sessions. The mean per label is a ratio of session sums, its standard error comes from
-    the sessions' deviations (the delta method), and the interval is Student's with n − 1 degrees of freedom. Percentiles
-    of resampled sessions would be too narrow: with twelve normal sessions they cover 91 % where 95 % are meant.
+    the sessions' deviations (the delta method), and the interval is Student's with n − 1 degrees of freedom.
+    Percentiles of resampled sessions would be too narrow: with twelve normal sessions they cover 91 % where 95 % are
+    meant.
     """
     if not forecasts:
         return None

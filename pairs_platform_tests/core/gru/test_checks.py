@@ -48,24 +48,25 @@ class TestDrift:
         assert "lag_1" not in verdict.summary
 
 
-class TestLift:
-    POOLED = {"lift": 0.002, "lift_low": 0.001, "lift_high": 0.003}
+POOLED = {"lift": 0.002, "lift_low": 0.001, "lift_high": 0.003}
 
+
+class TestLift:
     def test_lift_stands_next_to_f1_and_to_always_reverts(self):
-        verdict = check_lift(self.POOLED, rows(f1=[0.70, 0.72], f1_always=[0.69, 0.71]))
+        verdict = check_lift(POOLED, rows(f1=[0.70, 0.72], f1_always=[0.69, 0.71]))
         assert verdict.passed
         assert "+0.00200" in verdict.summary
         assert "F1 0.710" in verdict.summary
         assert "gets 0.700" in verdict.summary
 
     def test_a_high_f1_without_lift_does_not_pass(self):
-        pooled = {**self.POOLED, "lift_low": -0.001}
+        pooled = {**POOLED, "lift_low": -0.001}
         verdict = check_lift(pooled, rows(f1=[0.9, 0.9], f1_always=[0.9, 0.9]))
         assert not verdict.passed
         assert "no lift above zero" in verdict.summary
 
     def test_nothing_to_judge(self):
-        assert check_lift(self.POOLED, rows(status=["insufficient_data"] * 2)).figures == {}
+        assert check_lift(POOLED, rows(status=["insufficient_data"] * 2)).figures == {}
 
 
 def test_calibration():
