@@ -7,6 +7,7 @@ model answers when MLflow serves it (`mlflow_model`).
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -44,9 +45,11 @@ RUN_TAG = "dagster_run_id"
 """Tag of every run; dagster-mlflow uses the same name."""
 
 LOCK_SECONDS = 120
+DATA_FOLDER = "files"
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
 }
@@ -199,17 +202,20 @@ class MlflowRegistry:
         assert bundle is not None
         files = bundle_files(bundle)
         with tempfile.TemporaryDirectory() as scratch:
-            data = Path(scratch) / "files"
+            data = Path(scratch) / DATA_FOLDER
             data.mkdir()
             for name, content in files.items():
                 (data / name).write_bytes(content)
-            pyfunc.save_model(
-                Path(scratch) / "model",
-                loader_module="pairs_platform.adapters.mlflow_model",
-                data_path=str(data),
-                signature=_signature(),
-                pip_requirements=REQUIREMENTS,
-            )
+            with warnings.catch_warnings():
+                # The signature is given: an example would only be asked for to guess one.
+                warnings.filterwarnings("ignore", message=".*input example was not provided", category=UserWarning)
+                pyfunc.save_model(
+                    Path(scratch) / "model",
+                    loader_module="pairs_platform.adapters.mlflow_model",
+                    data_path=str(data),
+                    signature=_signature(),
+                    pip_requirements=REQUIREMENTS,
+                )
             client.log_artifacts(run, str(Path(scratch) / "model"), "model")
         name = model_name(record.sector)
         try:
@@ -306,7 +312,7 @@ class MlflowRegistry:
         with self._reachable() as client, tempfile.TemporaryDirectory() as scratch:
             files = {}
             for name in (WEIGHTS_FILE, DOCUMENT_FILE):
-                path = client.download_artifacts(run, f"model/data/{name}", scratch)
+                path = client.download_artifacts(run, f"model/data/{DATA_FOLDER}/{name}", scratch)
                 files[name] = Path(path).read_bytes()
         return bundle_from_files(files)
 
