@@ -3,6 +3,13 @@
 What does not belong here: the contracts (`core/<stage>/contracts.py`).
 """
 
+from pairs_platform.core.gru.contracts import (
+    FEATURE_SCALING,
+    GRU_FORECASTS,
+    GRU_MODELS,
+    PAIR_FEATURES,
+    SHADOW_LOSSES,
+)
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
@@ -19,5 +26,10 @@ TABLES = (
     PAIR_SCORES,
     COMPOSITE_RANKINGS,
     TRADING_CONFIG,
+    PAIR_FEATURES,
+    FEATURE_SCALING,
+    GRU_MODELS,
+    GRU_FORECASTS,
+    SHADOW_LOSSES,
 )
 """In the order in which data flows."""

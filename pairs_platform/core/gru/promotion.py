@@ -65,8 +65,8 @@ class PromotionState:
     champion_looks : int
         How many challengers the champion has been compared with.
     shadow : DataFrame
-        session (date), alias, version, pair, n_labels, loss, base_loss, baseline_loss: sums of losses over the labels of
-        one session, on sessions behind the model's window.
+        session (date), alias, version, pair, n_labels, loss, base_loss, baseline_loss: sums of losses over the labels
+        of one session, on sessions behind the model's window.
     """
 
     session: date
@@ -175,8 +175,8 @@ def decide(state: PromotionState, rules: PromotionRules) -> list[Change]:
 
     * A champion whose 7-session lift falls below its 30-session lift by more than `demotion_drop` is demoted.
     * A challenger is frozen for `challenger_sessions` sessions. Then, with at least `min_sessions_for_significance`
-      paired sessions, it takes over when it is significantly better, at level α / (k (k + 1)) for the k-th challenger of
-      this champion: the levels of all looks sum to α. Otherwise it takes over only when the champion will be too old
+      paired sessions, it takes over when it is significantly better, at level α / (k (k + 1)) for the k-th challenger
+      of this champion: the levels of all looks sum to α. Otherwise it takes over only when the champion will be too old
       before the next challenger is ready, and its own skill in shadow is above zero. Otherwise it is retired.
     * A champion that is older than `max_age_sessions` without a successor expires.
     * Without a champion the newest version whose pooled test skill has an interval above zero becomes champion.
@@ -268,8 +268,8 @@ def _end_of_freeze(
     too_old = age_sessions(champion, state.session) + rules.challenger_sessions > rules.max_age_sessions
     if too_old and found.challenger_skill > 0.0:
         reason = (
-            f"the champion would be older than {rules.max_age_sessions} sessions before another challenger is ready, and "
-            f"this one's skill is {found.challenger_skill:+.5f} nats over {found.n_sessions} unseen sessions"
+            f"the champion would be older than {rules.max_age_sessions} sessions before another challenger is ready, "
+            f"and this one's skill is {found.challenger_skill:+.5f} nats over {found.n_sessions} unseen sessions"
         )
         return Change(action="promote_succession", reason=reason, figures=figures, **change)
     return _challenger_leaves(challenger, f"frozen for {frozen} sessions: {found.verdict}", figures)

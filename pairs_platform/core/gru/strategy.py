@@ -81,8 +81,8 @@ def choose_pairs(
     -----
     The strategy `all` moves to `selected` while a trigger of the past trainings fires (`training_triggers`: their
     time, or diminishing returns). Every strategy trains all candidates again when no training of the last
-    `baseline_every_sessions` sessions did. `selected` keeps pairs whose mean past lift is above zero and pairs that were
-    never judged; `top_n` keeps the best by mean past lift, those never judged first.
+    `baseline_every_sessions` sessions did. `selected` keeps pairs whose mean past lift is above zero and pairs that
+    were never judged; `top_n` keeps the best by mean past lift, those never judged first.
     """
     training, past = rules.training, history.before(session)
     everything = tuple(candidates)
