@@ -102,3 +102,56 @@ def score_components(ranked: pd.DataFrame, components: Sequence[str], weights: S
     ax.set_xlabel(f"composite score; gate {gate:g}")
     ax.legend(fontsize=7, loc="lower right")
     return _png(figure)
+
+
+def reliability_diagram(probability: np.ndarray, label: np.ndarray) -> bytes:
+    """Share of outcomes against forecast, in ten bins of equal count over all pairs, with binomial 95 % bars."""
+    bins = [rows for rows in np.array_split(np.argsort(probability, kind="stable"), 10) if len(rows)]
+    forecast = np.array([probability[rows].mean() for rows in bins])
+    share = np.array([label[rows].mean() for rows in bins])
+    error = 1.96 * np.sqrt(share * (1 - share) / np.array([len(rows) for rows in bins]))
+    figure = _figure(4.6, 4.2)
+    ax = figure.subplots()
+    ends = [min(forecast.min(), (share - error).min()), max(forecast.max(), (share + error).max())]
+    ax.plot(ends, ends, color=INK, linewidth=0.8, linestyle="--", label="perfect")
+    ax.errorbar(forecast, share, error, color=BLUE, marker="o", markersize=4, linewidth=1, label="models")
+    ax.set_xlabel("forecast probability")
+    ax.set_ylabel("share that reverted")
+    ax.set_title(f"Reliability on test, {len(label)} labels", fontsize=9)
+    ax.legend(fontsize=7)
+    return _png(figure)
+
+
+def lift_distribution(lift: np.ndarray, low: np.ndarray, pairs: Sequence[str]) -> bytes:
+    """Lift of every pair in ascending order; filled where its interval is above zero."""
+    order = np.argsort(lift)
+    figure = _figure(7, 3.2)
+    ax = figure.subplots()
+    above = low[order] > 0
+    position = np.arange(len(lift))
+    ax.scatter(position[~above], lift[order][~above] * 1e3, s=14, facecolors="none", edgecolors=BLUE)
+    ax.scatter(position[above], lift[order][above] * 1e3, s=14, color=BLUE)
+    ax.axhline(0, color=INK, linewidth=0.8)
+    names = np.asarray(list(pairs), dtype=object)
+    ax.set_xlabel(f"{len(lift)} pairs, worst {names[order[0]]}, best {names[order[-1]]}")
+    ax.set_ylabel("lift on test [0.001 nats]")
+    ax.set_title("Lift over the better simple forecast; filled: interval above zero", fontsize=9)
+    return _png(figure)
+
+
+def learning_curves(curves: pd.DataFrame) -> bytes:
+    """Mean training and validation loss over the pairs that still learn in each epoch."""
+    mean = curves.groupby("epoch")[["train_loss", "validation_loss"]].mean()
+    count = curves.groupby("epoch")["pair"].nunique()
+    figure = _figure(7, 3.2)
+    ax = figure.subplots()
+    ax.plot(mean.index, mean["train_loss"], color=BLUE, label="training")
+    ax.plot(mean.index, mean["validation_loss"], color=ORANGE, label="validation")
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("log-loss [nats]")
+    beside = ax.twinx()
+    beside.step(count.index, count, color="#b9c4cd", where="mid")
+    beside.set_ylabel("pairs still learning")
+    ax.legend(fontsize=7)
+    ax.set_title("Learning curves, mean over the pairs that still learn", fontsize=9)
+    return _png(figure)

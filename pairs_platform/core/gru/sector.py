@@ -5,7 +5,7 @@ What does not belong here: one pair's features, training and metrics (their own 
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,15 @@ from scipy import stats
 from pairs_platform.core.gru.baseline import Baseline
 from pairs_platform.core.gru.bundle import PairModel
 from pairs_platform.core.gru.evaluation import METRICS, Pooled, TestForecasts, choose_threshold, evaluate_pair, pool
-from pairs_platform.core.gru.features import PairDataset, usable_rows
+from pairs_platform.core.gru.features import PairDataset, pair_datasets, usable_rows
 from pairs_platform.core.gru.inference import GruWeights, predict
 from pairs_platform.core.gru.rules import GruRules
-from pairs_platform.core.gru.splits import SplitPlan
+from pairs_platform.core.gru.splits import SplitPlan, walk_forward
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+from pairs_platform.core.prices.window import PriceWindow
+from pairs_platform.core.selection.rules import CostRules, TradingRules
+from pairs_platform.core.volatility.parameters import fit_parameter_sets
+from pairs_platform.core.volatility.rules import GarchRules
 
 FORECAST_COLUMNS = ("pair", "ts_utc", "label", "probability", "base_probability", "baseline_probability")
 
@@ -55,7 +59,7 @@ class SectorTraining:
 def train_sector(
     datasets: Sequence[PairDataset],
     chosen: Sequence[str],
-    plan: SplitPlan,
+    plan: SplitPlan | None,
     *,
     rules: GruRules,
     listener: Any = None,
@@ -69,7 +73,8 @@ def train_sector(
         Every candidate; those without data, and those not chosen, keep a row with their status.
     chosen : sequence of str
         Pairs that the strategy trains.
-    plan : SplitPlan
+    plan : SplitPlan or None
+        None where no candidate has data.
     listener : training.Listener, optional
     checkpoint : training.Checkpoint, optional
         Serves the first seed; further seeds are for the report alone.
@@ -82,7 +87,7 @@ def train_sector(
     from pairs_platform.core.gru.training import train_pairs
 
     started = time.monotonic()
-    wanted = set(chosen)
+    wanted = set(chosen) if plan is not None else set()
     ready = [one for one in datasets if one.status == "ok" and one.pair in wanted]
     by_seed = [
         train_pairs(
@@ -137,6 +142,7 @@ def train_sector(
     if tested.any():
         table.loc[tested, "skill_q"] = stats.false_discovery_control(p[tested])
     empty = pd.DataFrame(columns=list(FORECAST_COLUMNS))
+    table["skill_q"] = table["skill_q"].astype("float64")
     return SectorTraining(
         rows=table,
         forecasts=pd.concat(frames, ignore_index=True) if frames else empty,
@@ -236,3 +242,57 @@ def pooled_figures(pooled: Pooled | None) -> dict[str, float | None]:
     if pooled is None:
         return {"n_pairs": 0, "n_labels": 0, "n_sessions": 0}
     return {name: None if not np.isfinite(value) else value for name, value in asdict(pooled).items()}
+
+
+def walk_forward_figures(
+    window: PriceWindow,
+    pairs: pd.DataFrame,
+    n_folds: int,
+    *,
+    rules: GruRules,
+    garch: GarchRules,
+    trading: TradingRules,
+    costs: CostRules,
+) -> list[dict[str, Any]]:
+    """Pooled figures of models that are trained on the bars before each of several stretches and judged on it.
+
+    Everything is estimated anew for each fold, spreads and GARCH parameters included, on bars before the stretch alone.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        pair, y, x: candidates of the whole window. Which pairs are candidates has therefore seen the stretches; what
+        is predicted about them has not.
+
+    Returns
+    -------
+    list of dict
+        fold, bars seen, bars judged, and the pooled figures.
+    """
+    found = []
+    for number, fold in enumerate(walk_forward(window.n_bars, n_folds, rules=rules), 1):
+        part = truncated(window, fold.n_bars)
+        seen = fold.n_seen / fold.n_bars
+        share = rules.split.train_fraction / (rules.split.train_fraction + rules.split.validation_fraction)
+        split = rules.split.model_copy(
+            update={"train_fraction": share * seen, "validation_fraction": (1.0 - share) * seen, "min_test_labels": 5}
+        )
+        own = rules.model_copy(update={"split": split, "training": rules.training.model_copy(update={"n_seeds": 1})})
+        fits = fit_parameter_sets(part, pairs, rules=garch.model_copy(update={"evaluation_fraction": seen}))
+        datasets, plan = pair_datasets(part, fits, rules=own, trading=trading, costs=costs, evaluation_fraction=seen)
+        training = train_sector(datasets, [one.pair for one in datasets], plan, rules=own)
+        found.append(
+            {"fold": number, "bars_seen": fold.n_seen, "bars_judged": fold.n_bars - fold.n_seen}
+            | pooled_figures(training.pooled)
+        )
+    return found
+
+
+def truncated(window: PriceWindow, n_bars: int) -> PriceWindow:
+    """The first `n_bars` bars of a window."""
+    rows = slice(0, n_bars)
+    cut = {name: getattr(window, name)[rows] for name in _BY_BAR}
+    return replace(window, **cut)
+
+
+_BY_BAR = ("ts_utc", "session", "bar_of_day", "log_close", "log_open", "observed", "ex_action")

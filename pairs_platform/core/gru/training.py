@@ -3,11 +3,12 @@
 What does not belong here: the network (`network`), features (`features`), and judging a model (`evaluation`).
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 
 from pairs_platform.core.gru.baseline import Baseline, choose_baseline
 from pairs_platform.core.gru.features import PairDataset, usable_rows
-from pairs_platform.core.gru.inference import GruWeights
+from pairs_platform.core.gru.inference import WEIGHT_NAMES, GruWeights
 from pairs_platform.core.gru.network import Parameters, initial_parameters, logits, weights_of
 from pairs_platform.core.gru.rules import GruRules, NetworkRules
 from pairs_platform.core.gru.splits import SplitPlan
@@ -358,3 +359,42 @@ def _validate(stack: _Stack, plan: SplitPlan, rules: NetworkRules) -> np.ndarray
     given = (logits(stack.parameters, _take(stack.x, rows)) + _take(stack.offset, rows))[warm_up:]
     losses = torch.nn.functional.binary_cross_entropy_with_logits(given, y, weight, reduction="none")
     return (losses.sum(dim=(0, 2)) / weight.sum(dim=(0, 2)).clamp(min=1.0)).cpu().numpy()
+
+
+def chunk_to_bytes(trained: Sequence[TrainedPair]) -> bytes:
+    """A finished chunk as one safetensors file; `chunk_from_bytes` gives it back, and executes nothing."""
+    from safetensors.numpy import save
+
+    arrays = {
+        f"{k}/{name}": array
+        for k, one in enumerate(trained)
+        if one.weights is not None
+        for name, array in one.weights.arrays().items()
+    }
+    facts = [
+        {
+            **{name: getattr(one, name) for name in ("pair", "status", "reason", "best_epoch", "epochs", "curve")},
+            "baseline": asdict(one.baseline) if one.baseline else None,
+        }
+        for one in trained
+    ]
+    return save(arrays or {"empty": np.zeros(1, np.float32)}, metadata={"pairs": json.dumps(facts)})
+
+
+def chunk_from_bytes(content: bytes) -> list[TrainedPair]:
+    """The chunk whose `chunk_to_bytes` this is."""
+    from safetensors.numpy import load
+
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    arrays = load(content)
+    return [
+        TrainedPair(
+            **{name: one[name] for name in ("pair", "status", "reason", "best_epoch", "epochs")},
+            curve=tuple((float(train), float(validation)) for train, validation in one["curve"]),
+            baseline=Baseline(**one["baseline"]) if one["baseline"] else None,
+            weights=GruWeights(**{name: arrays[f"{k}/{name}"] for name in WEIGHT_NAMES})
+            if one["status"] == "ok"
+            else None,
+        )
+        for k, one in enumerate(json.loads(header["__metadata__"]["pairs"]))
+    ]
