@@ -9,6 +9,9 @@ from typing import Any
 import dagster as dg
 
 from pairs_platform.defs import automation
+from pairs_platform.defs.models import assets as models
+from pairs_platform.defs.models import automation as model_automation
+from pairs_platform.defs.models import checks as model_checks
 from pairs_platform.defs.partitions import look_back_mapping
 from pairs_platform.defs.prices import assets as prices
 from pairs_platform.defs.prices import checks as price_checks
@@ -43,14 +46,30 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
                 selection.pair_scores,
                 selection.composite_rankings,
                 selection.trading_config,
+                models.pair_features,
+                models.gru_models,
+                models.model_ledger,
+                models.shadow_losses,
+                models.champion_model,
+                models.gru_tuning,
             ],
         ),
         asset_checks=dg.load_asset_checks_from_modules(
-            [price_checks, screening_checks, volatility_checks, selection_checks, automation]
+            [price_checks, screening_checks, volatility_checks, selection_checks, model_checks, automation]
         ),
-        jobs=[automation.daily_job, automation.readiness_job],
-        schedules=[automation.daily_schedule, automation.readiness_schedule],
-        sensors=[automation.retry_sensor],
+        jobs=[
+            automation.daily_job,
+            automation.readiness_job,
+            model_automation.baseline_job,
+            model_automation.tuning_job,
+        ],
+        schedules=[
+            automation.daily_schedule,
+            automation.readiness_schedule,
+            model_automation.baseline_schedule,
+            model_automation.tuning_schedule,
+        ],
+        sensors=[automation.retry_sensor, model_automation.run_closer],
         resources={"platform": Platform(settings), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

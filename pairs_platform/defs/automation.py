@@ -21,6 +21,7 @@ from pairs_platform.core.automation import (
 )
 from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
+from pairs_platform.defs.models.assets import gru_tuning
 from pairs_platform.defs.partitions import lake_key
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
@@ -65,8 +66,8 @@ _readiness = dg.AssetSelection.checks(trading_config_ready)
 
 daily_job = dg.define_asset_job(
     "daily_pair_identification",
-    selection=dg.AssetSelection.all() - _readiness,
-    description="From price history to the trading configuration, for one session of one sector.",
+    selection=dg.AssetSelection.all() - _readiness - dg.AssetSelection.assets(gru_tuning),
+    description="From price history to the trading configuration, then the models, for one session of one sector.",
 )
 
 readiness_job = dg.define_asset_job(

@@ -362,6 +362,31 @@ def next_bar_of_day(window: PriceWindow) -> np.ndarray:
     return following
 
 
+def row_features(window: PriceWindow, fits: pd.DataFrame, pair: str, ts_utc: pd.Timestamp) -> dict[str, np.float32]:
+    """The features of one bar by name, made from the window's bars up to it alone: what the stored row must equal.
+
+    Raises
+    ------
+    KeyError
+        When the window has no bar that starts then.
+    """
+    n_bars = int(window.ts_utc.get_loc(ts_utc)) + 1
+    (row,) = [one for _, one in fits[(fits["pair"] == pair) & (fits["parameter_set"] == "evaluation")].iterrows()]
+    parameters, fit = spread_parameters(row), garch_fit(row)
+    spread, excluded = (values[:n_bars] for values in _spread_of(window, parameters))
+    positions, following = window.bar_of_day[:n_bars], next_bar_of_day(window)[:n_bars]
+    variance = conditional_variance(fit, spread, positions, excluded)
+    matrix = feature_matrix(
+        spread,
+        parameters=parameters,
+        next_volatility=np.asarray(fit.diurnal)[following] * np.sqrt(variance[1:]),
+        residual=standardised_residuals(fit, spread, positions, excluded),
+        bar_of_day=positions,
+        bars_per_session=window_bars_per_session(window),
+    ).astype(np.float32)
+    return dict(zip(FEATURES, matrix[-1], strict=True))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LaterBars:
     """What a stored model is asked about on bars after its own window; arrays are empty unless `status` is "ok".

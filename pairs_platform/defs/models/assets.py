@@ -44,7 +44,7 @@ class TrainingChoice(dg.Config):
     op_tags=AFTER_TRADING,
 )
 def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Thirteen features and a label for every bar, from each pair's `evaluation` spread, which has not seen the test part.
+    """Features and label of every bar, from each pair's `evaluation` spread, which has not seen the test part.
 
     Beside it `feature_scaling`: the scaling constants of the training part, and why a pair has no features.
     """

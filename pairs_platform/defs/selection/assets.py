@@ -136,15 +136,17 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, TRADING_CONFIG
     from pairs_platform.core.selection.trading_config import build_trading_config
     from pairs_platform.core.volatility.contracts import GARCH_FITS
+    from pairs_platform.defs.models.work import model_to_use
 
     settings, lake = platform.settings, platform.lake
 
     def configure(key: PartitionKey) -> dict[str, Any]:
+        model, reason = model_to_use(platform, key)
         config = build_trading_config(
             lake.read(COMPOSITE_RANKINGS, key), lake.read(GARCH_FITS, key),
             session=key.session, sector=key.sector, source_label=str(lake.metadata(PRICE_HISTORY, key)["source"]),
             frequency=settings.frequency, price_basis=settings.price_basis, trading=settings.trading,
-            costs=settings.costs,
+            costs=settings.costs, model=model, model_reason=reason,
         )  # fmt: skip
         facts = {"source": config.source_label, "valid_for": str(config.valid_for), "content_hash": config.content_hash}
         document = lake.write_document(TRADING_CONFIG.table, key, config.document())
@@ -154,6 +156,7 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
             **facts,
             "dagster/row_count": len(listed),
             "pairs_selected": len(config.with_role("selected")),
+            "model": f"version {model.version}: {reason}" if model else f"none: {reason}",
             "document": document.relative_to(lake.root).as_posix(),
             "pairs": table(listed[["pair", "role", "size", "ranking_score", "explanation"]]),
         }
