@@ -43,7 +43,7 @@ class SectorModel:
         MlflowException
             INVALID_PARAMETER_VALUE, naming a pair that the model does not hold, or a wrong shape.
         """
-        rows = [self._answer(row.pair, row.features) for row in model_input.itertuples(index=False)]
+        rows = [self._answer(str(row.pair), row.features) for row in model_input.itertuples(index=False)]
         return pd.DataFrame(rows, columns=["pair", "probability", "threshold", "reverts"])
 
     def _answer(self, pair: str, features: Any) -> dict[str, Any]:

@@ -135,9 +135,10 @@ class MlflowRegistry:
         try:
             return str(client.create_experiment(name, artifact_location=location))
         except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            made = client.get_experiment_by_name(name)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or made is None:
                 raise
-            return str(client.get_experiment_by_name(name).experiment_id)
+            return str(made.experiment_id)
 
     def log_training(self, record: TrainingRecord) -> TrackedTraining:
         """Track a training: a run for the sector-day, one for each pair that was tried, a version for the bundle.

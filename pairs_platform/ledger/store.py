@@ -123,7 +123,9 @@ class Ledger:
             yield
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
             where = self._url.render_as_string(hide_password=True)
-            raise LedgerUnavailable(f"the ledger {where} does not answer: {error.orig or error}") from error
+            raise LedgerUnavailable(
+                f"the ledger {where} does not answer: {getattr(error, 'orig', None) or error}"
+            ) from error
 
     @cached_property
     def _engine(self) -> sa.Engine:
@@ -223,7 +225,10 @@ class Ledger:
         with self.begin() as connection:
             connection.execute(sa.delete(MODEL_TRAINING).where(MODEL_TRAINING.c.run_id == training["run_id"]))
             connection.execute(sa.insert(MODEL_TRAINING), [_row(MODEL_TRAINING, training)])
-            rows = [_row(MODEL_PERFORMANCE, {**row, **key}) for row in performance.to_dict("records")]
+            rows = [
+                _row(MODEL_PERFORMANCE, {**{str(k): v for k, v in row.items()}, **key})
+                for row in performance.to_dict("records")
+            ]
             if rows:
                 connection.execute(sa.insert(MODEL_PERFORMANCE), rows)
             history = self._judged(connection, sector)
@@ -336,7 +341,7 @@ def _frame(connection: sa.Connection, chosen: sa.Select[Any]) -> pd.DataFrame:
 
 def _row(table: sa.Table, values: Mapping[str, Any]) -> dict[str, Any]:
     """The table's columns out of `values`, missing and NaN as null, NumPy scalars as Python's."""
-    row = {}
+    row: dict[str, Any] = {}
     for column in table.columns:
         value = values.get(column.name)
         if value is None or pd.isna(value):

@@ -81,5 +81,5 @@ def test_the_instance_limits_what_runs_at_once(tmp_path) -> None:
     assert limit == {"key": "pairs_platform/sector", "limit": 1, "value": {"applyLimitPerUniqueValue": True}}
     assert settings["concurrency"]["pools"]["default_limit"] == 1
     assert settings["run_monitoring"]["enabled"]
-    assert settings["run_monitoring"]["max_runtime_seconds"] == 7200
+    assert settings["run_monitoring"]["max_runtime_seconds"] == 21600
     assert settings["telemetry"] == {"enabled": False}

@@ -220,7 +220,7 @@ def bundle_from_files(files: Mapping[str, bytes]) -> SectorBundle:
 
 def _pairs(document: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[PairModel]:
     for one in document["pairs"]:
-        fit = {name: float("nan") if value is None else value for name, value in one["fit"].items()}
+        fit: dict[str, Any] = {name: float("nan") if value is None else value for name, value in one["fit"].items()}
         scaling = {name: tuple(values) for name, values in one["scaling"].items()}
         yield PairModel(
             pair=one["pair"],

@@ -105,7 +105,7 @@ def check_calibration(rows: pd.DataFrame, *, max_error: float) -> Verdict:
     return Verdict(
         passed=mean <= max_error,
         summary=f"mean calibration error {mean:.3f} of {len(errors)} pairs, at most {max_error:g} is asked; worst: "
-        f"{rows.loc[errors.idxmax(), 'pair']} {errors.max():.3f}",
+        f"{rows.loc[errors.index[int(errors.to_numpy().argmax())], 'pair']} {errors.max():.3f}",
         figures={"calibration_error_mean": mean, "calibration_error_max": float(errors.max())},
     )
 

@@ -367,10 +367,10 @@ def row_features(window: PriceWindow, fits: pd.DataFrame, pair: str, ts_utc: pd.
 
     Raises
     ------
-    KeyError
+    ValueError
         When the window has no bar that starts then.
     """
-    n_bars = int(window.ts_utc.get_loc(ts_utc)) + 1
+    n_bars = list(window.ts_utc).index(ts_utc) + 1
     (row,) = [one for _, one in fits[(fits["pair"] == pair) & (fits["parameter_set"] == "evaluation")].iterrows()]
     parameters, fit = spread_parameters(row), garch_fit(row)
     spread, excluded = (values[:n_bars] for values in _spread_of(window, parameters))

@@ -257,7 +257,11 @@ def _end_of_freeze(
         "challenger_skill": _finite(found.challenger_skill),
         "look": state.champion_looks + 1,
     }
-    change = {"alias": "champion", "version_before": champion.version, "version_after": challenger.version}
+    change: dict[str, Any] = {
+        "alias": "champion",
+        "version_before": champion.version,
+        "version_after": challenger.version,
+    }
     if found.n_sessions >= rules.min_sessions_for_significance:
         look = state.champion_looks + 1
         level = rules.significance / (look * (look + 1))

@@ -18,7 +18,7 @@ from pairs_platform.core.gru.evaluation import METRICS, Pooled, TestForecasts, c
 from pairs_platform.core.gru.features import PairDataset, pair_datasets, usable_rows
 from pairs_platform.core.gru.inference import GruWeights, predict
 from pairs_platform.core.gru.rules import GruRules
-from pairs_platform.core.gru.splits import SplitPlan, walk_forward
+from pairs_platform.core.gru.splits import SplitPlan, split_plan, walk_forward
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.selection.rules import CostRules, TradingRules
@@ -87,8 +87,12 @@ def train_sector(
     from pairs_platform.core.gru.training import train_pairs
 
     started = time.monotonic()
-    wanted = set(chosen) if plan is not None else set()
+    wanted = set(chosen)
     ready = [one for one in datasets if one.status == "ok" and one.pair in wanted]
+    if plan is None:
+        if ready:
+            raise ValueError(f"{ready[0].pair} has data, and there is no plan that splits it")
+        plan = split_plan(0, rules=rules, horizon_bars=1, evaluation_fraction=0.0)
     by_seed = [
         train_pairs(
             ready, plan, rules=rules, seed=rules.training.seed + extra, listener=listener,
@@ -114,17 +118,19 @@ def train_sector(
             {"pair": dataset.pair, "epoch": epoch, "train_loss": train, "validation_loss": validation}
             for epoch, (train, validation) in enumerate(first.curve, 1)
         ]
-        broken = next((one for one in outcomes if one.weights is None or one.baseline is None), None)
-        if broken is not None:
-            rows.append({**head, "status": "failed", "reason": broken.reason})
+        usable = [(one.baseline, one.weights) for one in outcomes if one.baseline and one.weights]
+        if len(usable) < len(outcomes):
+            reason = next(one.reason for one in outcomes if one.reason)
+            rows.append({**head, "status": "failed", "reason": reason})
             continue
-        judged = [_judge(dataset, plan, one.baseline, one.weights, rules) for one in outcomes]
+        judged = [_judge(dataset, plan, baseline, weights, rules) for baseline, weights in usable]
+        baseline, weights = usable[0]
         metrics, threshold, test = judged[0]
         if len(judged) > 1:
             metrics = _mean_of([one[0] for one in judged])
         forecasts.append(test)
         frames.append(_frame(dataset, plan, test, rules))
-        models.append(PairModel.of(dataset, first.baseline, first.weights, threshold, metrics))
+        models.append(PairModel.of(dataset, baseline, weights, threshold, metrics))
         rows.append(
             head
             | counts(dataset, plan, rules)
@@ -133,7 +139,7 @@ def train_sector(
                 "best_epoch": first.best_epoch,
                 "epochs": first.epochs,
                 "threshold": threshold,
-                "baseline": first.baseline.kind,
+                "baseline": baseline.kind,
             }
         )
     table = pd.DataFrame(rows, columns=list(ROW_COLUMNS)).astype(ROW_COLUMNS)

@@ -195,8 +195,8 @@ class _Stack:
                 optimiser.state[value] = {
                     key: held[chosen] if held.dim() else held.clone() for key, held in state.items()
                 }
-        tables = (table[:, chosen] for table in (self.x, self.y, self.offset, self.train, self.validation))
-        return _Stack(self.index[chosen.cpu().numpy()], *tables, parameters, optimiser)
+        tables = {name: getattr(self, name)[:, chosen] for name in ("x", "y", "offset", "train", "validation")}
+        return _Stack(index=self.index[chosen.cpu().numpy()], parameters=parameters, optimiser=optimiser, **tables)
 
 
 def _optimiser(parameters: Parameters, rules: NetworkRules) -> torch.optim.Adam:
@@ -226,8 +226,17 @@ def _stack(
         name: value.to(device).requires_grad_()
         for name, value in initial_parameters(len(chunk), rules, generator).items()
     }
-    tables = [tensor(one) for one in (scaled, [one.label for one in chunk], offsets, train, validation)]
-    return _Stack(np.arange(len(chunk)), *tables, parameters, _optimiser(parameters, rules)), baselines
+    stack = _Stack(
+        index=np.arange(len(chunk)),
+        x=tensor(scaled),
+        y=tensor([one.label for one in chunk]),
+        offset=tensor(offsets),
+        train=tensor(train),
+        validation=tensor(validation),
+        parameters=parameters,
+        optimiser=_optimiser(parameters, rules),
+    )
+    return stack, baselines
 
 
 @dataclass(eq=False)

@@ -63,7 +63,7 @@ def model_trends(history: pd.DataFrame, sessions: Sequence[date]) -> pd.DataFram
         for pair, past in known[known["pair"].isin(today)].groupby("pair"):
             long = past[past["session"] >= recent[0]]
             short = past[past["session"] >= recent[-SHORT_SESSIONS]]
-            best = past.loc[past["lift"].idxmax()]
+            best = past.iloc[int(past["lift"].to_numpy().argmax())]
             rows.append(
                 {
                     "session": session,

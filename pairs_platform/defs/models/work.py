@@ -141,8 +141,9 @@ def train_partition(
 
     training = train_sector(datasets, chosen.pairs, plan, rules=rules, listener=tell, checkpoint=files)
     facts = lake.metadata(PAIR_FEATURES, key)
-    correlations = lake.read(CORRELATION_MATRIX, key).set_index("pair")[platform.settings.correlation.basis.value]
-    rows = training.rows.assign(correlation=training.rows["pair"].map(correlations))
+    basis = f"corr_{platform.settings.correlation.basis}"
+    correlations = lake.read(CORRELATION_MATRIX, key, ["pair", basis]).set_index("pair")[basis]
+    rows = training.rows.assign(correlation=training.rows["pair"].map(correlations.to_dict()))
     pooled = pooled_figures(training.pooled)
     folds = _walk_forward(platform, key, rules, choice) if choice.get("walk_forward_folds") else None
     report = sector_report(rows, pooled=pooled, seconds=training.seconds, folds=folds)
@@ -264,7 +265,7 @@ def _pictures(rows: pd.DataFrame, training: Any) -> dict[str, bytes]:
         "reliability": plots.reliability_diagram(
             training.forecasts["probability"].to_numpy(), training.forecasts["label"].to_numpy()
         ),
-        "lift": plots.lift_distribution(judged["lift"].to_numpy(), judged["lift_low"].to_numpy(), judged["pair"]),
+        "lift": plots.lift_distribution(judged["lift"].to_numpy(), judged["lift_low"].to_numpy(), list(judged["pair"])),
         "learning_curves": plots.learning_curves(training.curves),
     }
 
