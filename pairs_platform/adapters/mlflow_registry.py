@@ -32,6 +32,7 @@ from pairs_platform.core.gru.bundle import (
     DOCUMENT_FILE,
     SCHEMA_VERSION,
     WEIGHTS_FILE,
+    BundleError,
     SectorBundle,
     bundle_files,
     bundle_from_files,
@@ -315,7 +316,10 @@ class MlflowRegistry:
             for name in (WEIGHTS_FILE, DOCUMENT_FILE):
                 path = client.download_artifacts(run, f"model/data/{DATA_FOLDER}/{name}", scratch)
                 files[name] = Path(path).read_bytes()
-        return bundle_from_files(files)
+        try:
+            return bundle_from_files(files)
+        except BundleError as error:
+            raise NoSuchModelError(f"{model_name(sector)} version {version} cannot be read: {error}") from error
 
     def close_orphans(self, is_alive: Callable[[str], bool]) -> int:
         """End as KILLED every open run whose Dagster run is not alive."""

@@ -1,12 +1,18 @@
 """The errors that a command shows as a message instead of a traceback."""
 
-from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError
+from pairs_platform.adapters.ports import (
+    NoSuchModelError,
+    PermanentSourceError,
+    RegistryUnavailable,
+    TransientSourceError,
+)
 from pairs_platform.core.contract import ContractViolation
 from pairs_platform.core.prices.calendar import CalendarError
 from pairs_platform.core.prices.sectors import UnknownSectorError
 from pairs_platform.defs.resources import NoSuchSectorError
 from pairs_platform.lake.profile import ProfileMismatch
 from pairs_platform.lake.store import PartitionMissing, PartitionUnreadable, VersionMismatch
+from pairs_platform.ledger.errors import LedgerMismatch, LedgerUnavailable
 from pairs_platform.settings import SettingsError
 
 EXPECTED = (
@@ -21,4 +27,8 @@ EXPECTED = (
     ContractViolation,
     PermanentSourceError,
     TransientSourceError,
+    RegistryUnavailable,
+    NoSuchModelError,
+    LedgerUnavailable,
+    LedgerMismatch,
 )

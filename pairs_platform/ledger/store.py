@@ -19,6 +19,7 @@ from filelock import FileLock
 from sqlalchemy import exc
 
 from pairs_platform.core.gru.trends import model_trends, rank_models
+from pairs_platform.ledger.errors import LedgerMismatch, LedgerUnavailable
 from pairs_platform.ledger.tables import (
     LEDGER_PROFILE,
     MODEL_DECISIONS,
@@ -32,14 +33,6 @@ MIGRATION_LOCK = 7_240_311
 """Key of PostgreSQL's advisory lock while the schema is made."""
 
 TIMEOUT_SECONDS = 30
-
-
-class LedgerUnavailable(Exception):
-    """The database cannot be reached or does not answer in time; trying later makes sense."""
-
-
-class LedgerMismatch(ValueError):
-    """A database that belongs to another profile, or to a newer version of the platform."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from pairs_platform.core.prices.calendar import session_offset
+from pairs_platform.ledger.errors import LedgerMismatch, LedgerUnavailable
 from pairs_platform.ledger.queries import best_performing_pairs, pair_performance_trends, recent_pair_performance
-from pairs_platform.ledger.store import Decision, Ledger, LedgerMismatch, LedgerUnavailable
+from pairs_platform.ledger.store import Decision, Ledger
 from pairs_platform.ledger.tables import METADATA, MODEL_RANKINGS, VIEWS
 
 SESSION = date(2023, 3, 8)

@@ -203,10 +203,11 @@ def train_partition(
         {"session": [key.session], "full_baseline": [chosen.full_baseline], "seconds": [training.seconds]}
     )
     past = history.before(key.session)
+    lifts = rows.loc[rows["status"] == "ok", ["pair", "lift"]].assign(session=key.session)
     seen = replace(
         past,
         trainings=pd.concat([past.trainings, own]) if len(past.trainings) else own,
-        lifts=pd.concat([past.lifts, rows.loc[rows["status"] == "ok", ["pair", "lift"]].assign(session=key.session)]),
+        lifts=pd.concat([past.lifts, lifts]) if len(past.lifts) else lifts,
     )
     record = {
         "run_id": tracked.run_id,
@@ -422,7 +423,7 @@ def model_to_use(platform: Platform, key: PartitionKey) -> "tuple[ModelSection |
     """The champion that signals of the next session use, as of the session, and why that one or none."""
     from pairs_platform.core.gru.promotion import age_sessions
     from pairs_platform.core.selection.trading_config import ModelSection
-    from pairs_platform.ledger.store import LedgerUnavailable
+    from pairs_platform.ledger.errors import LedgerUnavailable
 
     rules = platform.settings.gru.promotion
     try:
