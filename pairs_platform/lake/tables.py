@@ -4,6 +4,7 @@ What does not belong here: the contracts (`core/<stage>/contracts.py`).
 """
 
 from pairs_platform.core.gru.contracts import (
+    FEATURE_FITS,
     FEATURE_SCALING,
     GRU_FORECASTS,
     GRU_MODELS,
@@ -27,6 +28,7 @@ TABLES = (
     COMPOSITE_RANKINGS,
     TRADING_CONFIG,
     PAIR_FEATURES,
+    FEATURE_FITS,
     FEATURE_SCALING,
     GRU_MODELS,
     GRU_FORECASTS,

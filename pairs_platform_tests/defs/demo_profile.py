@@ -33,6 +33,11 @@ frequency: 1h
 look_back: {intraday: 25}
 source: {simulated: {planted_pairs_per_sector: 3, max_half_life_bars: 12}}
 selection: {gate: 0.2}
+gru:
+  split: {min_test_labels: 5}
+  network: {hidden_1: 6, hidden_2: 4, sequence_length: 3, max_epochs: 2}
+  evaluation: {n_bootstrap: 200}
+  promotion: {challenger_sessions: 2, max_age_sessions: 4}
 """
 UNIVERSE = f"universe: {{technology: {{active: true, symbols: [{', '.join(SYMBOLS)}]}}}}\n"
 

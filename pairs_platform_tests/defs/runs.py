@@ -23,6 +23,13 @@ ALL = (
     "pair_scores",
     "composite_rankings",
     "trading_config",
+    "pair_features",
+    "gru_models",
+    "model_performance",
+    "model_rankings",
+    "model_trends",
+    "shadow_losses",
+    "champion_model",
 )
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

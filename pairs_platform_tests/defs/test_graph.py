@@ -21,6 +21,14 @@ STAGES = {
     "pair_scores": "selection",
     "composite_rankings": "selection",
     "trading_config": "selection",
+    "pair_features": "models",
+    "gru_models": "models",
+    "model_performance": "models",
+    "model_rankings": "models",
+    "model_trends": "models",
+    "shadow_losses": "models",
+    "champion_model": "models",
+    "gru_tuning": "models",
 }
 CHECKS = {
     "price_history": {"schema_and_uniqueness": True, "session_coverage": False, "quarantine_and_flags": False},
@@ -29,7 +37,22 @@ CHECKS = {
     "garch_fits": {"schema_and_uniqueness": True, "no_look_ahead": True, "convergence_rate": False},
     "pair_scores": {"schema_and_uniqueness": True, "no_look_ahead": True},
     "composite_rankings": {"schema_and_uniqueness": True},
-    "trading_config": {"schema_and_uniqueness": True, "pair_churn": False, "ready_by_0800": False},
+    "trading_config": {
+        "schema_and_uniqueness": True,
+        "pair_churn": False,
+        "model_to_use": False,
+        "ready_by_0800": False,
+    },
+    "pair_features": {"schema_and_uniqueness": True, "no_look_ahead": True, "feature_drift": False},
+    "gru_models": {
+        "schema_and_uniqueness": True,
+        "pairs_trained": False,
+        "lift_beside_f1": False,
+        "calibration": False,
+        "training_triggers": False,
+    },
+    "shadow_losses": {"schema_and_uniqueness": True},
+    "champion_model": {"decisions": False, "champion_age": False},
 }
 """Whether each check of each asset blocks."""
 

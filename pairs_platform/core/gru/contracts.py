@@ -15,6 +15,7 @@ from pairs_platform.core.contract import Contract
 from pairs_platform.core.gru.evaluation import METRICS
 from pairs_platform.core.gru.features import FEATURES, PairDataset, Scaling, without_data
 from pairs_platform.core.gru.splits import PARTS, SplitPlan, plan_of_parts
+from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.core.volatility.garch import GarchState
 from pairs_platform.core.volatility.parameters import garch_fit, spread_parameters
 
@@ -94,6 +95,11 @@ FEATURE_SCALING = Contract(
 
 Lists are JSON: centre and scale in the order of `FEATURES`, the tails oldest first.
 """
+
+FEATURE_FITS = Contract(
+    table="feature_fits", asset="pair_features", version=GARCH_FITS.version, schema=GARCH_FITS.schema
+)
+"""Spread and GARCH parameters from the models' training part alone; only rows of the `evaluation` set."""
 
 GRU_MODELS = Contract(
     table="gru_models",
@@ -219,7 +225,7 @@ def datasets_of(
     Parameters
     ----------
     features, scaling, fits : DataFrame
-        `PAIR_FEATURES`, `FEATURE_SCALING` and `GARCH_FITS` of one partition.
+        `PAIR_FEATURES`, `FEATURE_SCALING` and `FEATURE_FITS` of one partition.
     """
     evaluation = fits[fits["parameter_set"] == "evaluation"].set_index("pair", drop=False)
     groups = dict(tuple(features.groupby("pair", sort=False)))

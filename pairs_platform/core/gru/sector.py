@@ -22,7 +22,6 @@ from pairs_platform.core.gru.splits import SplitPlan, split_plan, walk_forward
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.selection.rules import CostRules, TradingRules
-from pairs_platform.core.volatility.parameters import fit_parameter_sets
 from pairs_platform.core.volatility.rules import GarchRules
 
 FORECAST_COLUMNS = ("pair", "ts_utc", "label", "probability", "base_probability", "baseline_probability")
@@ -92,7 +91,7 @@ def train_sector(
     if plan is None:
         if ready:
             raise ValueError(f"{ready[0].pair} has data, and there is no plan that splits it")
-        plan = split_plan(0, rules=rules, horizon_bars=1, evaluation_fraction=0.0)
+        plan = split_plan(0, rules=rules, horizon_bars=1)
     by_seed = [
         train_pairs(
             ready, plan, rules=rules, seed=rules.training.seed + extra, listener=listener,
@@ -284,8 +283,7 @@ def walk_forward_figures(
             update={"train_fraction": share * seen, "validation_fraction": (1.0 - share) * seen, "min_test_labels": 5}
         )
         own = rules.model_copy(update={"split": split, "training": rules.training.model_copy(update={"n_seeds": 1})})
-        fits = fit_parameter_sets(part, pairs, rules=garch.model_copy(update={"evaluation_fraction": seen}))
-        datasets, plan = pair_datasets(part, fits, rules=own, trading=trading, costs=costs, evaluation_fraction=seen)
+        datasets, plan, _ = pair_datasets(part, pairs, rules=own, garch=garch, trading=trading, costs=costs)
         training = train_sector(datasets, [one.pair for one in datasets], plan, rules=own)
         found.append(
             {"fold": number, "bars_seen": fold.n_seen, "bars_judged": fold.n_bars - fold.n_seen}

@@ -46,11 +46,10 @@ def purge_bars(rules: GruRules, horizon_bars: int) -> int:
     return rules.network.sequence_length + FEATURE_LOOK_BACK_BARS + horizon_bars
 
 
-def split_plan(n_bars: int, *, rules: GruRules, horizon_bars: int, evaluation_fraction: float) -> SplitPlan:
+def split_plan(n_bars: int, *, rules: GruRules, horizon_bars: int) -> SplitPlan:
     """60 % training | purge | 20 % validation | purge | 20 % test with the shipped settings.
 
-    The purges are taken from the beginning of the later part. The test part starts where the evaluation parameters
-    of the spread end, or later.
+    The purges are taken from the beginning of the later part.
 
     Parameters
     ----------
@@ -58,21 +57,9 @@ def split_plan(n_bars: int, *, rules: GruRules, horizon_bars: int, evaluation_fr
         T.
     horizon_bars : int
         Longest horizon of a label in the sector.
-    evaluation_fraction : float
-        Share of the window that the evaluation parameters have seen.
-
-    Raises
-    ------
-    ValueError
-        When the evaluation parameters would see bars of the test part.
     """
     split = rules.split
     seen = split.train_fraction + split.validation_fraction
-    if evaluation_fraction > seen + 1e-12:
-        raise ValueError(
-            f"garch.evaluation_fraction {evaluation_fraction} is above train_fraction + validation_fraction {seen:g}: "
-            "spread and GARCH parameters would have seen the test part; lower it"
-        )
     first, second = math.floor(split.train_fraction * n_bars), math.floor(seen * n_bars + 1e-9)
     return _plan(n_bars, first, second, purge_bars(rules, horizon_bars))
 

@@ -48,17 +48,25 @@ def fit_parameter_sets(window: PriceWindow, pairs: pd.DataFrame, *, rules: Garch
         When a leg is not in the window.
     """
     rules = rules or GarchRules()
-    n_training = evaluation_bars(window.n_bars, rules)
-    rows = [
-        _fit_span(window, better_directions(window, pairs, n_training), "evaluation", n_training, rules),
-        _fit_span(window, pairs, "production", window.n_bars, rules),
-    ]
+    evaluation = fit_evaluation_set(window, pairs, evaluation_bars(window.n_bars, rules), rules=rules)
+    production = _frame(_fit_span(window, pairs, "production", window.n_bars, rules))
     order = np.arange(2 * len(pairs)).reshape(2, -1).T.ravel()
-    frame = pd.DataFrame([row for part in rows for row in part], columns=list(GARCH_FITS.schema.columns))
+    return pd.concat([evaluation, production]).iloc[order].reset_index(drop=True)
+
+
+def fit_evaluation_set(
+    window: PriceWindow, pairs: pd.DataFrame, n_bars: int, *, rules: GarchRules | None = None
+) -> pd.DataFrame:
+    """The `evaluation` row alone of every pair, estimated on the first `n_bars` bars, direction included."""
+    directed = better_directions(window, pairs, n_bars)
+    return _frame(_fit_span(window, directed, "evaluation", n_bars, rules or GarchRules()))
+
+
+def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     kinds = {
         name: str(column.dtype) for name, column in GARCH_FITS.schema.columns.items() if str(column.dtype) != "str"
     }
-    return frame.iloc[order].reset_index(drop=True).astype(kinds)
+    return pd.DataFrame(rows, columns=list(GARCH_FITS.schema.columns)).astype(kinds)
 
 
 def better_directions(window: PriceWindow, pairs: pd.DataFrame, n_bars: int) -> pd.DataFrame:

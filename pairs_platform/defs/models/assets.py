@@ -44,25 +44,32 @@ class TrainingChoice(dg.Config):
     op_tags=AFTER_TRADING,
 )
 def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Features and label of every bar, from each pair's `evaluation` spread, which has not seen the test part.
+    """Features and label of every bar, from a spread that only the models' training part has estimated.
 
-    Beside it `feature_scaling`: the scaling constants of the training part, and why a pair has no features.
+    Beside it `feature_fits`, the parameters of that spread, and `feature_scaling`: the scaling constants of the training
+    part, and why a pair has no features.
     """
-    from pairs_platform.core.gru.contracts import FEATURE_SCALING, PAIR_FEATURES, feature_frame, scaling_frame
+    from pairs_platform.core.gru.contracts import (
+        FEATURE_FITS,
+        FEATURE_SCALING,
+        PAIR_FEATURES,
+        feature_frame,
+        scaling_frame,
+    )
     from pairs_platform.core.gru.features import pair_datasets
-    from pairs_platform.core.volatility.contracts import GARCH_FITS
-    from pairs_platform.defs.windows import load_window, window_metadata
+    from pairs_platform.defs.windows import load_window, past_correlation_gate, window_metadata
 
     settings, lake = platform.settings, platform.lake
 
     def describe(key: PartitionKey) -> dict[str, Any]:
         window = load_window(platform, key)
-        datasets, plan = pair_datasets(
-            window, lake.read(GARCH_FITS, key), rules=settings.gru, trading=settings.trading, costs=settings.costs,
-            evaluation_fraction=settings.garch.evaluation_fraction,
+        datasets, plan, fits = pair_datasets(
+            window, past_correlation_gate(platform, key), rules=settings.gru, garch=settings.garch,
+            trading=settings.trading, costs=settings.costs,
         )  # fmt: skip
         facts = window_metadata(platform, key, window) | {"bars_per_session": int(window.bar_of_day.max()) + 1}
         scaling, features = scaling_frame(datasets), feature_frame(datasets, plan)
+        lake.write(FEATURE_FITS, key, fits, facts)
         lake.write(FEATURE_SCALING, key, scaling, facts)
         path = lake.write(PAIR_FEATURES, key, features, facts)
         labels = features.groupby("part")["label"].agg(["count", "mean"]).reset_index()
@@ -184,7 +191,7 @@ def champion_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     from pairs_platform.defs.models.work import decide_partition
 
     def decide(key: PartitionKey) -> dict[str, Any]:
-        return decide_partition(platform, key, actor=f"dagster run {context.run_id}")
+        return decide_partition(platform, key, actor=f"dagster run {context.run.run_id}")
 
     for_each_partition(context, decide)
 

@@ -26,9 +26,8 @@ def feature_no_look_ahead(
 ) -> dg.AssetCheckResult:
     """A sampled row, made again from bars up to its own alone, is the stored one to the last bit."""
     from pairs_platform.core.checks import check_no_lookahead
-    from pairs_platform.core.gru.contracts import PAIR_FEATURES
+    from pairs_platform.core.gru.contracts import FEATURE_FITS, PAIR_FEATURES
     from pairs_platform.core.gru.features import FEATURES, row_features
-    from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.defs.windows import load_truncated_window
 
     def judge(key: PartitionKey) -> Verdict:
@@ -37,8 +36,8 @@ def feature_no_look_ahead(
         if known.empty:
             return Verdict(passed=True, summary="no pair has features", figures={})
         stored = sampled(known, key)
-        fits = platform.lake.read(GARCH_FITS, key)
-        (row,) = fits[(fits["pair"] == stored["pair"]) & (fits["parameter_set"] == "evaluation")].to_dict("records")
+        fits = platform.lake.read(FEATURE_FITS, key)
+        (row,) = fits[fits["pair"] == stored["pair"]].to_dict("records")
         window = load_truncated_window(platform, key, [row["y"], row["x"]])
         again = row_features(window, fits, stored["pair"], stored["ts_utc"])
         names = f"{stored['pair']} at {stored['ts_utc']}"

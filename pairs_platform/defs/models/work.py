@@ -104,6 +104,7 @@ def train_partition(
     from pairs_platform.adapters.ports import TrainingRecord
     from pairs_platform.core.gru.bundle import SectorBundle
     from pairs_platform.core.gru.contracts import (
+        FEATURE_FITS,
         FEATURE_SCALING,
         GRU_FORECASTS,
         GRU_MODELS,
@@ -119,7 +120,7 @@ def train_partition(
 
     lake = platform.lake
     rules = rules_of_run(platform, key, choice)
-    features, scaling, fits = (lake.read(one, key) for one in (PAIR_FEATURES, FEATURE_SCALING, GARCH_FITS))
+    features, scaling, fits = (lake.read(one, key) for one in (PAIR_FEATURES, FEATURE_SCALING, FEATURE_FITS))
     datasets, plan = datasets_of(features, scaling, fits)
     history = training_history(platform, key.sector)
     chosen = choose_pairs(
@@ -154,7 +155,7 @@ def train_partition(
             sector=key.sector,
             source_label=str(facts["source"]),
             code_version=__version__,
-            dagster_run_id=context.run_id,
+            dagster_run_id=context.run.run_id,
             first_session=date.fromisoformat(str(facts["first_session"])),
             session=key.session,
             frequency=platform.settings.frequency,
@@ -168,7 +169,7 @@ def train_partition(
         TrainingRecord(
             sector=key.sector,
             session=key.session,
-            dagster_run_id=context.run_id,
+            dagster_run_id=context.run.run_id,
             trained_utc=platform.clock(),
             params={
                 **{f"network.{name}": value for name, value in rules.network.model_dump().items()},
@@ -186,7 +187,7 @@ def train_partition(
             tables={
                 "curves": training.curves,
                 "forecasts": training.forecasts,
-                "garch_fits": fits,
+                "garch_fits": lake.read(GARCH_FITS, key),
                 "pair_scores": scores,
                 "report": report.table(),
             },
@@ -212,7 +213,7 @@ def train_partition(
     record = {
         "run_id": tracked.run_id,
         "run_name": tracked.run_name,
-        "dagster_run_id": context.run_id,
+        "dagster_run_id": context.run.run_id,
         "model_version": tracked.version.version if tracked.version else None,
         "strategy": chosen.strategy,
         "strategy_reason": chosen.reason[:400],
@@ -451,12 +452,11 @@ def tune_partition(
     context: dg.AssetExecutionContext, platform: Platform, key: PartitionKey
 ) -> tuple[dict[str, Any], bytes | None]:
     """Add trials to the sector's study and store its best settings."""
-    from pairs_platform.core.gru.contracts import FEATURE_SCALING, PAIR_FEATURES, datasets_of
+    from pairs_platform.core.gru.contracts import FEATURE_FITS, FEATURE_SCALING, PAIR_FEATURES, datasets_of
     from pairs_platform.core.gru.tuning import tune
-    from pairs_platform.core.volatility.contracts import GARCH_FITS
 
     lake = platform.lake
-    features, scaling, fits = (lake.read(one, key) for one in (PAIR_FEATURES, FEATURE_SCALING, GARCH_FITS))
+    features, scaling, fits = (lake.read(one, key) for one in (PAIR_FEATURES, FEATURE_SCALING, FEATURE_FITS))
     datasets, plan = datasets_of(features, scaling, fits)
     folder = platform.settings.profile_root / "tuning"
     folder.mkdir(parents=True, exist_ok=True)
