@@ -83,7 +83,8 @@ def first_passage(
     Returns
     -------
     ndarray of float64, shape (T,)
-        NaN outside the entry band, across gaps and excluded bars, and where the window ends before the outcome.
+        NaN outside the entry band, across gaps and excluded bars, and for the last `max_bars` bars: only quick outcomes
+        would be known there.
     """
     cost = costs.round_trip_bps * BASIS_POINT * (1.0 + abs(beta))
     return np.asarray(
@@ -117,14 +118,14 @@ def _first_passage(
 ) -> np.ndarray:
     n = len(spread)
     label = np.full(n, np.nan)
-    for t in range(n):
+    for t in range(n - max_bars):
         deviation = spread[t] - mu
         if not abs(deviation) / sigma >= entry_z or abs(deviation) > stop_multiple * band[t]:
             continue
         side = 1.0 if deviation > 0 else -1.0
         outcome = 0.0
         for k in range(t + 1, t + max_bars + 1):
-            if k >= n or excluded[k] or not np.isfinite(spread[k]):
+            if excluded[k] or not np.isfinite(spread[k]):
                 outcome = np.nan
                 break
             if side * (spread[k] - mu) / sigma <= exit_z:

@@ -275,7 +275,7 @@ def walk_forward_figures(
         fold, bars seen, bars judged, and the pooled figures.
     """
     found = []
-    for number, fold in enumerate(walk_forward(window.n_bars, n_folds, rules=rules), 1):
+    for number, fold in enumerate(walk_forward(window.n_bars, n_folds), 1):
         part = truncated(window, fold.n_bars)
         seen = fold.n_seen / fold.n_bars
         share = rules.split.train_fraction / (rules.split.train_fraction + rules.split.validation_fraction)

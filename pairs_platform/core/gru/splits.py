@@ -100,7 +100,7 @@ class Fold:
     n_bars: int
 
 
-def walk_forward(n_bars: int, n_folds: int, *, rules: GruRules) -> list[Fold]:
+def walk_forward(n_bars: int, n_folds: int) -> list[Fold]:
     """Consecutive test stretches over the second half of the window, each behind all bars that its models see.
 
     References
