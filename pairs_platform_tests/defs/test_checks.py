@@ -219,6 +219,7 @@ class TestWarnings:
         assert verdicts == {
             "schema_and_uniqueness": True,
             "pair_churn": False,
+            "model_to_use": True,
             "ready_by_0800": verdicts["ready_by_0800"],
         }
 

@@ -23,6 +23,8 @@ from pairs_platform_tests.defs.fake_market import FakeMarket
 from pairs_platform_tests.defs.runs import ALL, execute, failure, materialized
 
 RANGE = (SESSIONS[1], SESSION)
+OF_THE_RUN = ("model_run_id", "run_name")
+"""Columns that name the MLflow run: every training has one of its own."""
 
 
 def lake_of(demo: DemoRun) -> Path:
@@ -38,7 +40,8 @@ def partitions(root: Path) -> dict[str, tuple[bytes, ...] | bytes]:
             found[path.relative_to(root).as_posix()] = path.read_bytes()
         else:
             table = pq.read_table(path, partitioning=None).replace_schema_metadata(None)
-            found[path.relative_to(root).as_posix()] = table.to_pandas().to_csv(float_format="%.17g").encode()
+            frame = table.to_pandas().drop(columns=list(OF_THE_RUN), errors="ignore")
+            found[path.relative_to(root).as_posix()] = frame.to_csv(float_format="%.17g").encode()
     return found
 
 

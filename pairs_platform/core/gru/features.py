@@ -126,7 +126,7 @@ def feature_matrix(
 
 def _lag(values: np.ndarray, k: int) -> np.ndarray:
     out = np.full(len(values), np.nan)
-    out[k:] = values[: len(values) - k]
+    out[k:] = values[: max(0, len(values) - k)]
     return out
 
 
@@ -402,8 +402,8 @@ class LaterBars:
     Attributes
     ----------
     status, reason : str
-        "ok"; "leg_missing"; "out_of_reach" when the window no longer holds the model's last bars; "corporate_action"
-        when prices of a leg were adjusted or fell ex since.
+        "ok"; "leg_missing"; "out_of_reach" when the window no longer holds the model's last bars, or the spread at the
+        last one is not known; "corporate_action" when prices of a leg were adjusted or fell ex since.
     ts_utc, session : ndarray, shape (n,)
     features : ndarray of float32, shape (n + sequence_length − 1, 13), unscaled
         With the rows before the first bar that its sequence needs.
@@ -453,6 +453,9 @@ def later_bars(
     spread, excluded = _spread_of(window, parameters)
     legs = [window.column(parameters.y), window.column(parameters.x)]
     moved = abs(spread[first - 1] - state.last_spread)
+    if not np.isfinite(moved):
+        reason = f"without the spread at the close of {after} nobody can tell whether prices were adjusted since"
+        return _no_later_bars("out_of_reach", reason)
     if window.ex_action[first:, legs].any() or moved > SPREAD_TOLERANCE:
         return _no_later_bars("corporate_action", f"prices of a leg were adjusted or fell ex after {after}")
     used = slice(first - lead, window.n_bars)

@@ -46,7 +46,7 @@ class TrainingChoice(dg.Config):
 def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Features and label of every bar, from a spread that only the models' training part has estimated.
 
-    Beside it `feature_fits`, the parameters of that spread, and `feature_scaling`: the scaling constants of the training
+    Beside it `feature_fits`, the parameters of that spread, and `feature_scaling`: scaling constants of the training
     part, and why a pair has no features.
     """
     from pairs_platform.core.gru.contracts import (
@@ -124,7 +124,7 @@ def gru_models(context: dg.AssetExecutionContext, config: TrainingChoice, platfo
         )
         for name, description in (
             ("model_performance", "One row for each pair and training, in the ledger, with its MLflow run."),
-            ("model_rankings", "The models of each session by lift and by F1, in the ledger."),
+            ("model_rankings", "The models of each session ranked by lift and by F1, in the ledger."),
             ("model_trends", "Means over 7 and 30 sessions, the best and the number of trainings, in the ledger."),
         )
     ],
@@ -167,7 +167,8 @@ def shadow_losses(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
         losses, facts = shadow_partition(platform, key)
         platform.lake.write(SHADOW_LOSSES, key, losses, facts)
         sums = losses.groupby("alias")[["n_labels", "loss", "base_loss", "baseline_loss"]].sum().reset_index()
-        return {**facts, "dagster/row_count": len(losses), "losses": table(sums)}
+        source = platform.market_data.label
+        return {"source": source, **facts, "dagster/row_count": len(losses), "losses": table(sums)}
 
     for_each_partition(context, judge)
 

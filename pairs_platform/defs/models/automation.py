@@ -26,7 +26,7 @@ baseline_job = dg.define_asset_job(
 )
 
 tuning_job = dg.define_asset_job(
-    "gru_tuning",
+    "network_tuning",
     selection=_tuning,
     description="Adds trials to the sector's study of network settings, on validation data alone.",
 )
@@ -62,7 +62,7 @@ def baseline_schedule(platform: dg.ResourceParam[Platform]) -> Iterator[dg.RunRe
 
 
 @dg.schedule(
-    name="weekly_gru_tuning",
+    name="weekly_network_tuning",
     job=tuning_job,
     cron_schedule="0 12 * * 6",
     execution_timezone=MARKET_TIMEZONE,

@@ -307,14 +307,25 @@ def record_partition(platform: Platform, key: PartitionKey) -> dict[str, dict[st
     )
     judged = rows[rows["status"] == "ok"]
     recent = recent_pair_performance(platform.ledger, key.sector, as_of=key.session)
+    head = {"source": facts["source"], "mlflow_run": record["run_id"]}
     return {
-        "model_performance": {"rows": len(rows), "mlflow_run": record["run_id"], "rows_of_7_sessions": len(recent)},
+        "model_performance": {
+            **head,
+            "dagster/row_count": len(rows),
+            "rows_of_7_sessions": len(recent),
+            "performance": table(rows[list(SHOWN)]),
+        },
         "model_rankings": {
-            "rows": len(judged),
+            **head,
+            "dagster/row_count": len(judged),
             "by_lift": table(judged.sort_values("lift", ascending=False)[list(SHOWN)]),
             "by_f1": table(judged.sort_values("f1", ascending=False)[list(SHOWN)]),
         },
-        "model_trends": {"best_over_30_sessions": table(best_performing_pairs(platform.ledger, key.sector))},
+        "model_trends": {
+            **head,
+            "dagster/row_count": len(judged),
+            "best_over_30_sessions": table(best_performing_pairs(platform.ledger, key.sector)),
+        },
     }
 
 
@@ -351,7 +362,11 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
     past = ledger.decisions(key.sector)
     newest = max((one.session for one in past), default=key.session)
     if newest > key.session:
-        return {"decision": f"sessions up to {newest} are decided; {key.session} changes nothing", "decisions": 0}
+        return {
+            "source": platform.market_data.label,
+            "decision": f"sessions up to {newest} are decided; {key.session} changes nothing",
+            "decisions": 0,
+        }
     candidates = model_candidates(platform, key)
     champion, challenger = (
         _named(candidates, ledger.alias_as_of(key.sector, alias, key.session)) for alias in ("champion", "challenger")
@@ -389,6 +404,7 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
     shown = pd.DataFrame([asdict(change) for change in changes], columns=["action", "alias", "version_after", "reason"])
     now = ledger.alias_as_of(key.sector, "champion", key.session)
     return {
+        "source": platform.market_data.label,
         "decision": "; ".join(
             f"{one.action} {one.version_after or one.version_before}: {one.reason}" for one in changes
         )
