@@ -3,7 +3,6 @@
 import dataclasses
 from datetime import date
 
-import numpy as np
 import pandas as pd
 
 from pairs_platform.core.gru.features import PairDataset, pair_datasets
