@@ -131,7 +131,8 @@ def main() -> int:
     error = difference.std(ddof=1) / np.sqrt(len(difference))
     print(
         f"loop: {sum(seconds):.0f} s for {n_plain} pairs, {every:.0f} s for all of them (extrapolated): "
-        f"{every / ours:.1f} times as long\ntest log-loss, ours less the loop's: {difference.mean():+.5f} ± {error:.5f} "
+        f"{every / ours:.1f} times as long\n"
+        f"test log-loss, ours less the loop's: {difference.mean():+.5f} ± {error:.5f} "
         f"nats (mean over {n_plain} pairs, standard error)"
     )
     late = ours / len(datasets) * 253 > 360

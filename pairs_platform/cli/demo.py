@@ -28,11 +28,11 @@ SESSIONS = 3
 def command(
     source: str | None, data: str | None, frequency: str | None, session: datetime | None, sector: str | None
 ) -> None:
-    """Run price history → trading configuration for one sector and three sessions, and show what came out.
+    """Run price history → trading configuration → models for one sector and three sessions, and show what came out.
 
     The same job as the 06:00 schedule runs, in this process; the Dagster UI shows its runs afterwards.
     """
-    from pairs_platform.cli.report import print_day
+    from pairs_platform.cli.report import print_day, print_models
     from pairs_platform.defs.resources import Platform
 
     settings = chosen_settings(source, data, frequency)
@@ -47,6 +47,7 @@ def command(
     )
     _run(settings, sector, sessions)
     print_day(platform, sector, sessions[-1])
+    print_models(platform, sector, sessions)
     _next_steps(sector, sessions[-1], data)
 
 
@@ -143,7 +144,10 @@ def _execute(
 
     def listen(entry: Any) -> None:
         event = entry.dagster_event
-        if event is not None and event.is_step_start:
+        if event is None and entry.user_message.startswith("training ") and "epoch" in entry.user_message:
+            words = entry.user_message.split(", ")
+            show(f"gru_models, {words[1].removesuffix(' at most')}"[:28], finished[0], total)
+        elif event is not None and event.is_step_start:
             show(event.step_key, finished[0], total)
         elif event is not None and (event.is_step_success or event.is_step_failure):
             finished[0] += 1
@@ -180,9 +184,10 @@ def _words(event: Any) -> str:
 def _next_steps(sector: str, session: date, data: str | None) -> None:
     choice = f' SOURCE=files DATA="{data}"' if data else ""
     option = f' --data "{data}"' if data else ""
-    steps = (
+    steps: tuple[tuple[str, str], ...] = (
         (f"make ui{choice}", "the asset graph, plots, checks and these runs at http://127.0.0.1:3000"),
         (f"pairs-platform pairs --sector {sector}{option}", "every pair and the gate where it stopped"),
+        (f"pairs-platform models list --sector {sector}", "every version of the models, and which one is champion"),
         (
             f"pairs-platform symbols status --sector {sector}{option}",
             "the range and the gaps of each symbol",

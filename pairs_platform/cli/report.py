@@ -1,5 +1,6 @@
 """The result of one sector-day in a terminal: funnel, ranking, what was selected or why nothing was."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -124,3 +125,48 @@ def _print_monitor(monitor: dict[str, Any]) -> None:
         f"held-out part of the window; best of {monitor['n_trials']} trials"
         + (f", deflated Sharpe ratio {deflated:.2f}" if deflated is not None else "")
     )
+
+
+def print_models(platform: "Platform", sector: str, sessions: Sequence[date]) -> None:
+    """Print what the trainings of some sessions gave, and which model signals may ask."""
+    from pairs_platform.core.gru.contracts import GRU_MODELS
+    from pairs_platform.core.selection.contracts import TRADING_CONFIG
+    from pairs_platform.lake.store import PartitionKey, keys_of
+
+    rows = []
+    for key in keys_of(sessions, sector):
+        models, facts = platform.lake.read(GRU_MODELS, key), platform.lake.metadata(GRU_MODELS, key)
+        pooled, record = facts["report"]["pooled"], facts["training"]
+        judged = models[models["status"] == "ok"]
+        rows.append(
+            {
+                "session": str(key.session),
+                "version": cell(record["model_version"]),
+                "pairs": f"{len(judged)} of {len(models)}",
+                "seconds": f"{record['seconds']:.0f}",
+                "skill (95 %)": _interval(pooled, "skill"),
+                "lift (95 %)": _interval(pooled, "lift"),
+                "F1": f"{judged['f1'].mean():.3f}" if len(judged) else "",
+                "always": f"{judged['f1_always'].mean():.3f}" if len(judged) else "",
+            }
+        )
+    print_renderable(
+        frame_table(pd.DataFrame(rows), title=f"Models · {sector} · 0.001 nats per label, on test parts"),
+        'Skill is against the base rate, lift against the better simple forecast; always is the F1 of "always reverts".'
+        "\n",
+    )
+    last = PartitionKey(sessions[-1], sector)
+    document = platform.lake.read_document(TRADING_CONFIG.table, last)
+    model = document["model"]
+    shown = f"version {model['version']}" if model else "none"
+    click.echo(f"Model in the configuration of {last.session}: {shown}; {document['model_reason']}")
+    now = platform.ledger.alias_as_of(sector, "champion", last.session)
+    if now is not None and now.session == last.session:
+        click.echo(f"Decided after it: {now.action} {now.version_after or now.version_before}; {now.reason}")
+
+
+def _interval(pooled: dict[str, Any], name: str) -> str:
+    if pooled.get(name) is None:
+        return ""
+    value, low, high = (1e3 * float(pooled[key]) for key in (name, f"{name}_low", f"{name}_high"))
+    return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
