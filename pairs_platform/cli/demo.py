@@ -44,6 +44,7 @@ def command(
         f"sector     {sector} ({len(platform.listings(sector))} symbols)\n"
         f"sessions   {', '.join(str(day) for day in sessions)}, "
         f"look-back {settings.look_back_sessions} sessions of {settings.frequency.value} bars\n"
+        f"training   every correlated pair, up to {settings.gru.network.max_epochs} epochs: nothing is reduced\n"
     )
     _run(settings, sector, sessions)
     print_day(platform, sector, sessions[-1])

@@ -1,0 +1,93 @@
+"""`pairs-platform models` over a real registry and a real ledger in a profile of the test's own."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from pairs_platform.core.prices.calendar import session_offset
+from pairs_platform.defs.resources import Platform
+from pairs_platform.ledger.store import Decision
+from pairs_platform.settings import load_settings
+from pairs_platform_tests.adapters.bundles import SECTOR, SESSION, record
+
+
+@pytest.fixture
+def platform() -> Platform:
+    """Three versions; the first was promoted by the rules."""
+    platform = Platform(load_settings())
+    for k in range(3):
+        platform.registry.log_training(replace(record(session_offset(SESSION, k)), pooled={"skill": 0.001 * k}))
+    platform.ledger.append_decisions(
+        [
+            Decision(
+                sector=SECTOR, session=SESSION, action="promote_first", alias="champion", version_after=1,
+                reason="skill above zero", figures={}, actor="a run", decided_utc=datetime(2023, 3, 9, tzinfo=UTC),
+            )
+        ]
+    )  # fmt: skip
+    platform.registry.set_alias(SECTOR, "champion", 1)
+    return platform
+
+
+def champion(platform: Platform) -> int | None:
+    named = platform.registry.alias(SECTOR, "champion")
+    return named.version if named else None
+
+
+def test_list_and_show(platform, console):
+    shown = console("models", "list")
+    assert shown.exit_code == 0, shown.output
+    assert "champion" in shown.output
+    assert "+0.00200" in shown.output
+    one = console("models", "show", "2")
+    assert "AAPL_ADI" in one.output
+    assert "dagster_run_id" in one.output
+
+
+def test_promote_and_roll_back_are_in_the_audit_and_take_effect_at_once(platform, console):
+    promoted = console("models", "promote", "3", "--reason", "a test")
+    assert promoted.exit_code == 0, promoted.output
+    assert champion(platform) == 3
+    assert platform.ledger.alias_as_of(SECTOR, "champion", SESSION).version_after == 3
+    assert console("models", "rollback").exit_code == 0
+    assert champion(platform) == 1
+    audit = [(one.action, one.version_before, one.version_after) for one in platform.ledger.decisions(SECTOR)]
+    assert audit == [("promote_first", None, 1), ("manual_promote", 1, 3), ("manual_rollback", 3, 1)]
+    assert platform.ledger.decisions(SECTOR)[1].reason == "a test"
+
+
+def test_what_is_not_there_is_told_and_changes_nothing(platform, console):
+    missing = console("models", "promote", "9")
+    assert missing.exit_code == 1
+    assert "has no version 9; it has 1, 2, 3" in missing.output
+    first = console("models", "rollback")
+    assert first.exit_code == 1
+    assert "has had no other champion" in first.output
+    assert champion(platform) == 1
+    assert len(platform.ledger.decisions(SECTOR)) == 1
+
+
+def test_compare_without_shadow_says_that_nothing_can_be_said(platform, console):
+    shown = console("models", "compare", "1", "2")
+    assert "0 paired sessions: nothing can be said yet" in shown.output
+
+
+def test_a_sector_without_models(console):
+    shown = console("models", "list", "--sector", "energy")
+    assert shown.exit_code == 1
+    assert "energy has no registered model yet" in shown.output
+
+
+def test_a_promotion_whose_alias_fails_leaves_no_row(platform, monkeypatch):
+    from pairs_platform.adapters.mlflow_registry import MlflowRegistry
+    from pairs_platform.adapters.ports import RegistryUnavailable
+    from pairs_platform.cli.models import _change
+
+    def away(*_: object) -> None:
+        raise RegistryUnavailable("the registry does not answer")
+
+    monkeypatch.setattr(MlflowRegistry, "set_alias", away)
+    with pytest.raises(RegistryUnavailable):
+        _change(platform, SECTOR, 2, "manual_promote", "a test", {})
+    assert len(platform.ledger.decisions(SECTOR)) == 1
