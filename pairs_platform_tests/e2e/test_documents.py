@@ -48,6 +48,7 @@ RUN_ELSEWHERE = {
     "make ui": "pairs_platform_tests/e2e/test_ui.py::test_ui_serves_the_asset_graph",
     "make test": ".ci/run",
     "pairs-platform demo": "pairs_platform_tests/e2e/test_demo.py::test_demo_from_prices_to_configuration",
+    "pairs-platform models": "pairs_platform_tests/cli/test_models.py::test_list_and_show",
     "pairs-platform ui": "pairs_platform_tests/e2e/test_ui.py::test_ui_serves_the_asset_graph",
     "dagster asset materialize": "pairs_platform_tests/e2e/test_command_line.py::test_materialize_as_typed",
 }
