@@ -36,6 +36,7 @@ from pairs_platform.core.selection.rules import CostRules, TradingRules
 from pairs_platform.core.volatility.rules import GarchRules
 from pairs_platform_tests.core.selection.simulated_pairs import (
     garch_variance,
+    grid_of,
     planted_pairs,
     random_walks,
     screened_pairs,
@@ -94,8 +95,10 @@ def true_model(datasets: list[PairDataset], plan: SplitPlan, half_lives: dict[st
 
 def planted(n_pairs: int, rules: GruRules) -> bool:
     window = window_of_legs(planted_pairs(n_pairs, BARS, 31, garch_variance, half_lives=HALF_LIVES))
-    low, high = np.log(HALF_LIVES)
-    drawn = np.exp(np.random.default_rng(31).uniform(low, high, n_pairs))
+    # The same draws as `planted_pairs` makes: the shocks of the legs first.
+    rng = np.random.default_rng(31)
+    garch_variance(rng, grid_of(BARS)[2], n_pairs)
+    drawn = np.exp(rng.uniform(*np.log(HALF_LIVES), n_pairs))
     half_lives = {f"S{2 * j:05d}_S{2 * j + 1:05d}": float(value) for j, value in enumerate(drawn)}
     training, datasets, plan = trained(window, screened_pairs(window), rules)
     tell("planted pairs", training)

@@ -75,11 +75,16 @@ def tuning_schedule(platform: dg.ResourceParam[Platform]) -> Iterator[dg.RunRequ
 
 
 def close_abandoned_runs(instance: dg.DagsterInstance, platform: Platform) -> int:
-    """End the MLflow runs whose Dagster run has ended or is unknown; how many there were."""
+    """End the MLflow runs whose Dagster run has ended; how many there were.
+
+    A run that this instance does not know may belong to another one where the registry is a server; the registry of
+    a profile's folder has no other.
+    """
+    shared = platform.settings.mlflow_uri is not None
 
     def is_alive(run_id: str) -> bool:
         run = instance.get_run_by_id(run_id)
-        return run is not None and run.status in IN_FLIGHT
+        return shared if run is None else run.status in IN_FLIGHT
 
     return platform.registry.close_orphans(is_alive)
 

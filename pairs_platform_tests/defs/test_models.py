@@ -1,0 +1,120 @@
+"""The models in the graph: what a failed training leaves alone, champions over sessions, runs that were left open."""
+
+import dagster as dg
+
+from pairs_platform.adapters.ports import RegistryUnavailable
+from pairs_platform.core.gru.contracts import GRU_MODELS, SHADOW_LOSSES
+from pairs_platform.core.selection.contracts import TRADING_CONFIG
+from pairs_platform.defs.models.automation import close_abandoned_runs
+from pairs_platform.defs.models.work import decide_partition, model_to_use
+from pairs_platform.defs.resources import Platform
+from pairs_platform.ledger.store import Decision, utc_now
+from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS, key
+from pairs_platform_tests.defs.runs import ALL, execute, failure
+
+
+def promote(platform: Platform, version: int, session) -> None:
+    """What the rules write when they make a version champion."""
+    platform.ledger.append_decisions(
+        [
+            Decision(
+                sector=SECTOR, session=session, action="promote_first", alias="champion", version_after=version,
+                reason="a test", figures={}, actor="a test", decided_utc=utc_now(),
+            )
+        ]
+    )  # fmt: skip
+    platform.registry.set_alias(SECTOR, "champion", version)
+
+
+class AwayRegistry:
+    """A registry that never answers."""
+
+    def __getattr__(self, name: str):
+        def away(*_: object) -> None:
+            raise RegistryUnavailable("the registry does not answer")
+
+        return away
+
+
+def test_a_training_that_fails_leaves_the_configuration_alone(copied, monkeypatch):
+    copied.lake.path("trading_config", key()).unlink()
+    monkeypatch.setattr("pairs_platform.defs.models.assets.REGISTRY_RETRIES", None)
+    result = execute(Platform(copied.settings, models=AwayRegistry()), ALL[4:], session=SESSION)
+    assert not result.success
+    assert "does not answer" in failure(result, "gru_models")
+    assert copied.lake.exists("trading_config", key())
+    order = [event.step_key for event in result.all_events if event.is_step_start]
+    assert order.index("trading_config") < order.index("pair_features") < order.index("gru_models")
+
+
+class TestChampion:
+    def test_the_configuration_carries_the_champion_of_the_session_before(self, copied):
+        promote(copied, 1, SESSIONS[0])
+        section, reason = model_to_use(copied, key())
+        assert (section.version, section.session) == (1, SESSIONS[0])
+        assert section.pairs
+        assert "2 sessions old" in reason
+        execute(copied, ["trading_config"], session=SESSION)
+        document = copied.lake.read_document(TRADING_CONFIG.table, key())
+        assert document["model"]["version"] == 1
+
+    def test_a_configuration_of_an_earlier_session_does_not_know_a_later_champion(self, copied):
+        promote(copied, 3, SESSION)
+        section, reason = model_to_use(copied, key(SESSIONS[1]))
+        assert section is None
+        assert reason == "no model has been promoted"
+
+    def test_one_that_is_too_old_gives_no_signals(self, copied):
+        promote(copied, 1, SESSIONS[0])
+        strict = copied.settings.gru.promotion.model_copy(update={"max_age_sessions": 1, "challenger_sessions": 1})
+        gru = copied.settings.gru.model_copy(update={"promotion": strict})
+        section, reason = model_to_use(Platform(copied.settings.model_copy(update={"gru": gru})), key())
+        assert section is None
+        assert "2 sessions old" in reason
+
+    def test_shadow_judges_what_was_champion_before_on_bars_that_it_has_not_seen(self, copied):
+        promote(copied, 1, SESSIONS[0])
+        execute(copied, ["shadow_losses"], session=SESSIONS[1])
+        losses = copied.lake.read(SHADOW_LOSSES, key(SESSIONS[1]))
+        assert set(losses["alias"]) == {"champion"}
+        assert (losses["version"] == 1).all()
+        judged = losses[losses["status"] == "ok"]
+        assert len(judged) == (copied.lake.read(GRU_MODELS, key(SESSIONS[0]))["status"] == "ok").sum()
+        assert (judged["n_labels"] == 6).all(), "seven hourly bars, of which the last one's label is not known yet"
+
+    def test_a_session_before_the_last_decision_changes_nothing(self, copied):
+        promote(copied, 1, SESSION)
+        before = copied.ledger.decisions(SECTOR)
+        found = decide_partition(copied, key(SESSIONS[0]), actor="a test")
+        assert "changes nothing" in found["decision"]
+        assert copied.ledger.decisions(SECTOR) == before
+
+    def test_a_challenger_is_frozen_beside_a_champion(self, copied):
+        promote(copied, 1, SESSIONS[0])
+        decide_partition(copied, key(SESSIONS[1]), actor="a test")
+        assert copied.registry.alias(SECTOR, "challenger").version == 2
+        decide_partition(copied, key(), actor="a test")
+        assert copied.registry.alias(SECTOR, "challenger").version == 2
+
+
+def test_only_runs_whose_dagster_run_has_ended_are_closed(copied):
+    registry = copied.registry
+    client = registry._client
+    experiment = client.get_experiment_by_name(f"pairs_trading/{SECTOR}").experiment_id
+    with dg.DagsterInstance.ephemeral() as instance:
+        alive = instance.create_run_for_job(_job(), status=dg.DagsterRunStatus.STARTED).run_id
+        ended = instance.create_run_for_job(_job(), status=dg.DagsterRunStatus.FAILURE).run_id
+        opened = {
+            owner: client.create_run(experiment, tags={"dagster_run_id": owner}).info.run_id
+            for owner in (alive, ended, "unknown")
+        }
+        assert close_abandoned_runs(instance, copied) == 2
+        statuses = {owner: client.get_run(run).info.status for owner, run in opened.items()}
+    assert statuses == {alive: "RUNNING", ended: "KILLED", "unknown": "KILLED"}
+
+
+def _job() -> dg.JobDefinition:
+    @dg.job
+    def nothing() -> None: ...
+
+    return nothing
