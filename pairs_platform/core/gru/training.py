@@ -140,6 +140,8 @@ def train_pairs(
     chunks = [datasets[first : first + size] for first in range(0, len(datasets), max(1, size))]
 
     def work(index: int) -> list[TrainedPair]:
+        # Gradients start near zero, because the output does; numbers too small for full precision would be slow.
+        torch.set_flush_denormal(True)
         chunk = chunks[index]
         names = [dataset.pair for dataset in chunk]
         done = checkpoint.load(names) if checkpoint else None

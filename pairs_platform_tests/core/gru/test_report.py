@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from pairs_platform.core.gru.report import sector_report
 
@@ -19,9 +20,9 @@ def rows(n: int = 20) -> pd.DataFrame:
 def test_distribution_gap_and_relation_to_correlation():
     report = sector_report(rows(), pooled={"skill": 0.001}, seconds=12.0, folds=[{"fold": 1, "skill": 0.002}])
     figures = report.document()["pairs"]
-    assert figures["lift_p50"] == 0.0
+    assert figures["lift_p50"] == pytest.approx(0.0, abs=1e-12)
     assert figures["top_less_bottom_tenth_lift"] > 0.018
-    assert figures["correlation_against_skill"] == 1.0
+    assert figures["correlation_against_skill"] == pytest.approx(1.0)
     assert figures["share_skill_interval_above_zero"] == 0.5
     assert figures["skill_discoveries"] == 1
     assert figures["share_where_the_network_adds_nothing"] == 0.5
