@@ -36,6 +36,8 @@ from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.rules import Rules, rule
 from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules, PlaceboRules
 from pairs_platform.core.selection.rules import CostRules, ScoreRules, SelectionRules, TradingRules
+from pairs_platform.core.signals.rules import SignalRules
+from pairs_platform.core.streaming.rules import StreamRules
 from pairs_platform.core.volatility.rules import GarchRules
 from pairs_platform.lake.profile import Profile
 
@@ -134,6 +136,8 @@ class Settings(BaseSettings):
     scores: ScoreRules
     selection: SelectionRules
     gru: GruRules
+    stream: StreamRules
+    signals: SignalRules
     checks: CheckRules
     automation: AutomationRules
     alpaca_key_id: SecretStr | None = rule(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")
@@ -151,6 +155,13 @@ class Settings(BaseSettings):
         unit="URL",
         description="Database of performance, rankings, trends and decisions (postgresql+psycopg2://…); SQLite in the "
         "state folder if not given. Set by the variable PAIRS_PLATFORM__LEDGER_URL, because it may hold a password.",
+    )
+
+    redis_url: SecretStr | None = rule(
+        None,
+        unit="URL",
+        description="Redis of streamed bars (redis://, rediss://, unix://); one of the platform's own in the state folder "
+        "if not given. Set by the variable PAIRS_PLATFORM__REDIS_URL, because it may hold a password.",
     )
 
     @model_validator(mode="after")

@@ -92,7 +92,7 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 
 
 def _profile(settings: Settings) -> Iterator[Finding]:
-    from pairs_platform.defs.resources import open_lake
+    from pairs_platform.stores import open_lake
 
     lake = open_lake(settings)
     counts = [f"{sector} {len(lake.sessions('trading_config', sector))}" for sector in settings.active_sectors]

@@ -20,9 +20,9 @@ def command(
     import duckdb
 
     from pairs_platform.cli.show import frame_table, print_renderable
-    from pairs_platform.defs.resources import open_lake
     from pairs_platform.lake.sql import SqlRefused, query
     from pairs_platform.lake.tables import TABLES
+    from pairs_platform.stores import open_lake
 
     settings = chosen_settings(source, data, frequency)
     try:

@@ -32,8 +32,8 @@ def list_symbols(source: str | None, data: str | None, frequency: str | None, se
 @click.option("--sector", help="Only this sector.")
 def status(source: str | None, data: str | None, frequency: str | None, sector: str | None) -> None:
     """Show of each symbol which range is stored, with which gaps, quarantined rows and flags."""
-    from pairs_platform.defs.resources import open_lake
     from pairs_platform.lake.inventory import symbol_inventory
+    from pairs_platform.stores import open_lake
 
     settings = chosen_settings(source, data, frequency)
     universe = _universe(settings)

@@ -1,6 +1,6 @@
 """What asset bodies are handed: the profile that they work on.
 
-What does not belong here: how a source speaks to its vendor (`adapters`) or what the lake looks like (`lake`).
+What does not belong here: opening lake, ledger, registry and source (`pairs_platform.stores`).
 """
 
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from pairs_platform.adapters.ports import Listing, MarketData
 from pairs_platform.core.automation import utc_now
-from pairs_platform.lake.profile import claim_profile
 from pairs_platform.lake.store import Lake
 from pairs_platform.settings import Settings
+from pairs_platform.stores import open_lake, open_ledger, open_registry, open_source
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.ports import ModelRegistry
@@ -87,51 +87,3 @@ class Platform:
         if not found:
             raise NoSuchSectorError(f"the universe has no sector {sector!r}; it has {', '.join(known)}: {remedy}")
         return found
-
-
-def open_lake(settings: Settings) -> Lake:
-    """Open the profile's Parquet store; refuses a folder that belongs to another profile."""
-    return Lake(claim_profile(settings.profile_root, settings.profile) / "lake")
-
-
-def open_registry(settings: Settings) -> "ModelRegistry":
-    """Open the configured MLflow registry; by default a database and artifacts in the profile's folder."""
-    from pairs_platform.adapters.mlflow_registry import MlflowRegistry
-
-    folder = claim_profile(settings.profile_root, settings.profile) / "mlflow"
-    return MlflowRegistry.embedded(folder) if settings.mlflow_uri is None else MlflowRegistry(settings.mlflow_uri)
-
-
-def open_ledger(settings: Settings) -> "Ledger":
-    """Open the configured ledger; by default a SQLite file in the profile's folder."""
-    from pairs_platform.ledger.store import Ledger
-
-    folder = claim_profile(settings.profile_root, settings.profile)
-    url = settings.ledger_url.get_secret_value() if settings.ledger_url else f"sqlite:///{folder / 'ledger.db'}"
-    return Ledger(url, settings.profile.name)
-
-
-def open_source(settings: Settings) -> MarketData:
-    """Open the configured source of price history; imports only the adapter that is used."""
-    rules, frequency = settings.source, settings.frequency
-    if rules.kind == "simulated":
-        from pairs_platform.adapters.simulated.market import SimulatedMarket
-
-        universe = [listing for sector in settings.universe for listing in settings.listings(sector)]
-        return SimulatedMarket(universe, frequency=frequency, rules=rules.simulated)
-    if rules.kind == "files" and rules.files is not None:
-        from pairs_platform.adapters.files import FileMarketData
-
-        return FileMarketData(rules.files, frequency=frequency)
-    if rules.kind == "yahoo":
-        from pairs_platform.adapters.yahoo import YahooMarketData
-
-        return YahooMarketData(frequency=frequency, rules=rules.yahoo)
-    from pairs_platform.adapters.alpaca import AlpacaMarketData
-
-    return AlpacaMarketData(
-        key_id=settings.alpaca_key_id,
-        secret_key=settings.alpaca_secret_key,
-        frequency=frequency,
-        rules=rules.alpaca,
-    )

@@ -1,0 +1,1 @@
+"""Trading signals of a session, bucket by bucket."""

@@ -1,0 +1,63 @@
+"""Opens what the settings name: lake, ledger, model registry, source of prices, Redis. Nothing is opened by importing.
+
+What does not belong here: how each of them speaks (`adapters`, `lake`, `ledger`).
+"""
+
+from typing import TYPE_CHECKING
+
+from pairs_platform.adapters.ports import MarketData
+from pairs_platform.lake.profile import claim_profile
+from pairs_platform.lake.store import Lake
+from pairs_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from pairs_platform.adapters.ports import ModelRegistry
+    from pairs_platform.ledger.store import Ledger
+
+
+def open_lake(settings: Settings) -> Lake:
+    """Open the profile's Parquet store; refuses a folder that belongs to another profile."""
+    return Lake(claim_profile(settings.profile_root, settings.profile) / "lake")
+
+
+def open_registry(settings: Settings) -> "ModelRegistry":
+    """Open the configured MLflow registry; by default a database and artifacts in the profile's folder."""
+    from pairs_platform.adapters.mlflow_registry import MlflowRegistry
+
+    folder = claim_profile(settings.profile_root, settings.profile) / "mlflow"
+    return MlflowRegistry.embedded(folder) if settings.mlflow_uri is None else MlflowRegistry(settings.mlflow_uri)
+
+
+def open_ledger(settings: Settings) -> "Ledger":
+    """Open the configured ledger; by default a SQLite file in the profile's folder."""
+    from pairs_platform.ledger.store import Ledger
+
+    folder = claim_profile(settings.profile_root, settings.profile)
+    url = settings.ledger_url.get_secret_value() if settings.ledger_url else f"sqlite:///{folder / 'ledger.db'}"
+    return Ledger(url, settings.profile.name)
+
+
+def open_source(settings: Settings) -> MarketData:
+    """Open the configured source of price history; imports only the adapter that is used."""
+    rules, frequency = settings.source, settings.frequency
+    if rules.kind == "simulated":
+        from pairs_platform.adapters.simulated.market import SimulatedMarket
+
+        universe = [listing for sector in settings.universe for listing in settings.listings(sector)]
+        return SimulatedMarket(universe, frequency=frequency, rules=rules.simulated)
+    if rules.kind == "files" and rules.files is not None:
+        from pairs_platform.adapters.files import FileMarketData
+
+        return FileMarketData(rules.files, frequency=frequency)
+    if rules.kind == "yahoo":
+        from pairs_platform.adapters.yahoo import YahooMarketData
+
+        return YahooMarketData(frequency=frequency, rules=rules.yahoo)
+    from pairs_platform.adapters.alpaca import AlpacaMarketData
+
+    return AlpacaMarketData(
+        key_id=settings.alpaca_key_id,
+        secret_key=settings.alpaca_secret_key,
+        frequency=frequency,
+        rules=rules.alpaca,
+    )

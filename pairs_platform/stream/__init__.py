@@ -1,0 +1,1 @@
+"""Long-running processes: the collector, the replay server, and what starts and watches them."""
