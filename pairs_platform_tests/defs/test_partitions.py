@@ -1,13 +1,13 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, all_sessions, is_session
-from pairs_platform.defs.partitions import closed_weekdays, lake_keys, session_by_sector, sessions_definition
+from pairs_platform.core.prices.calendar import all_sessions
+from pairs_platform.defs.partitions import lake_keys, session_by_sector, sessions_definition
 
 
-def test_the_closed_weekdays_are_those_of_the_calendar():
-    span = (CALENDAR_START + timedelta(days=n) for n in range((CALENDAR_END - CALENDAR_START).days + 1))
-    closed = [day for day in span if day.weekday() < 5 and not is_session(day)]
-    assert [moment.date() for moment in closed_weekdays()] == closed
+def test_the_definition_has_the_identity_under_which_partitions_are_known():
+    assert sessions_definition.get_serializable_unique_identifier() == "93962387b010be465e25c5c4939462ed5a22c9b7", (
+        "the sessions, or how Dagster names a definition, changed: Dagster reads the status of every partition anew"
+    )
 
 
 def test_partitions_are_the_sessions_that_are_over():

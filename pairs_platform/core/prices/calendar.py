@@ -1,20 +1,23 @@
 """The XNYS session calendar: which days trade, from when to when, and where their bars start.
 
+The sessions are data of the package: `xnys_sessions.csv`, made by `benchmarks/make_calendar_table.py`.
 What does not belong here: time zones of data files (`adapters`) and partition definitions (`defs.partitions`).
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-
-if TYPE_CHECKING:
-    import exchange_calendars
 
 from pairs_platform.core.prices.bars import Frequency
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE_NAME = "xnys_sessions.csv"
 
 CALENDAR_START = date(2018, 1, 2)
 CALENDAR_END = date(2030, 12, 31)
@@ -28,16 +31,9 @@ class CalendarError(ValueError):
 
 
 @lru_cache(maxsize=1)
-def _xnys() -> "exchange_calendars.ExchangeCalendar":
-    import exchange_calendars
-
-    return exchange_calendars.get_calendar("XNYS", start=str(CALENDAR_START), end=str(CALENDAR_END))
-
-
-@lru_cache(maxsize=1)
 def all_sessions() -> tuple[date, ...]:
     """Every session between `CALENDAR_START` and `CALENDAR_END`, in order."""
-    return tuple(day.date() for day in _xnys().sessions)
+    return tuple(session_table().day.tolist())
 
 
 @lru_cache(maxsize=1)
@@ -61,7 +57,7 @@ def require_session(day: date) -> date:
 
 def last_session_before(day: date) -> date:
     """The newest session strictly before `day`."""
-    found = _xnys().sessions.searchsorted(pd.Timestamp(day)) - 1
+    found = int(np.searchsorted(session_table().day, np.datetime64(day, "D"))) - 1
     if found < 0:
         raise CalendarError(f"no session before {day}: the calendar starts at {CALENDAR_START}")
     return all_sessions()[found]
@@ -83,23 +79,30 @@ def sessions_ending(session: date, count: int) -> list[date]:
 
 def sessions_between(first: date, last: date) -> list[date]:
     """The sessions from `first` to `last`, both included when they trade."""
-    sessions = _xnys().sessions
-    start, stop = sessions.searchsorted(pd.Timestamp(first)), sessions.searchsorted(pd.Timestamp(last), side="right")
+    days = session_table().day
+    start = np.searchsorted(days, np.datetime64(first, "D"))
+    stop = np.searchsorted(days, np.datetime64(last, "D"), side="right")
     return list(all_sessions()[start:stop])
+
+
+def closed_weekdays() -> list[date]:
+    """The days from Monday to Friday of the calendar on which the exchange is closed, in order."""
+    span = (CALENDAR_START + timedelta(days=n) for n in range((CALENDAR_END - CALENDAR_START).days + 1))
+    return [day for day in span if day.weekday() < 5 and not is_session(day)]
 
 
 def session_open(session: date) -> datetime:
     """Open of the session, aware, in UTC."""
-    return _utc(_xnys().session_open(pd.Timestamp(require_session(session))))
+    return _utc(session_table().open_ns[_positions()[require_session(session)]])
 
 
 def session_close(session: date) -> datetime:
     """Close of the session (13:00 New York on early closes), aware, in UTC."""
-    return _utc(_xnys().session_close(pd.Timestamp(require_session(session))))
+    return _utc(session_table().close_ns[_positions()[require_session(session)]])
 
 
-def _utc(stamp: pd.Timestamp) -> datetime:
-    return stamp.to_pydatetime().astimezone(UTC)
+def _utc(moment_ns: np.int64) -> datetime:
+    return datetime.fromtimestamp(int(moment_ns) // 10**9, tz=UTC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,11 +124,12 @@ class SessionTable:
 @lru_cache(maxsize=1)
 def session_table() -> SessionTable:
     """The calendar as arrays; position i is the i-th of `all_sessions`."""
-    calendar = _xnys()
+    lines = files(__package__).joinpath(TABLE_NAME).read_text(encoding="utf-8").splitlines()
+    moments = np.array([line.split(",") for line in lines[1:]], dtype="datetime64[m]")
     table = SessionTable(
-        day=calendar.sessions.to_numpy().astype("datetime64[D]"),
-        open_ns=pd.DatetimeIndex(calendar.opens).as_unit("ns").asi8.copy(),
-        close_ns=pd.DatetimeIndex(calendar.closes).as_unit("ns").asi8.copy(),
+        day=moments[:, 0].astype("datetime64[D]"),
+        open_ns=moments[:, 1].astype("datetime64[ns]").astype(np.int64),
+        close_ns=moments[:, 2].astype("datetime64[ns]").astype(np.int64),
     )
     for column in (table.day, table.open_ns, table.close_ns):
         column.setflags(write=False)
@@ -159,7 +163,7 @@ class BarGrid:
         Position of the bar in its session, from 0.
     """
 
-    ts_utc: pd.DatetimeIndex
+    ts_utc: "pd.DatetimeIndex"
     session: np.ndarray
     bar_of_day: np.ndarray
 
@@ -172,6 +176,8 @@ def bar_grid(sessions: list[date], frequency: Frequency) -> BarGrid:
     CalendarError
         Without a session, or with a day that is none.
     """
+    import pandas as pd
+
     if not sessions:
         raise CalendarError("a bar grid needs at least one session")
     table = session_table()
@@ -187,6 +193,6 @@ def bar_grid(sessions: list[date], frequency: Frequency) -> BarGrid:
     return BarGrid(pd.DatetimeIndex(starts, tz="UTC"), np.repeat(table.day[at], counts), bar_of_day)
 
 
-def session_of(ts_utc: pd.Series) -> pd.Series:
+def session_of(ts_utc: "pd.Series") -> "pd.Series":
     """Session date of each UTC bar start: its date in New York. dtype datetime64[ns], midnight, no zone."""
     return ts_utc.dt.tz_convert(MARKET_TIMEZONE).dt.normalize().dt.tz_localize(None)

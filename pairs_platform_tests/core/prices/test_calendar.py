@@ -11,6 +11,7 @@ from pairs_platform.core.prices.calendar import (
     CalendarError,
     all_sessions,
     bar_grid,
+    closed_weekdays,
     is_session,
     last_session_before,
     require_session,
@@ -82,6 +83,29 @@ def test_bars_of_full_and_early_sessions(frequency, full, early):
     assert (grid.session == np.datetime64(EARLY_CLOSE)).sum() == early
     assert grid.ts_utc[full] == pd.Timestamp(session_open(EARLY_CLOSE))
     assert grid.ts_utc.is_monotonic_increasing
+
+
+def test_the_shipped_sessions_are_those_of_the_calendar_library():
+    import exchange_calendars
+
+    xnys = exchange_calendars.get_calendar("XNYS", start=str(CALENDAR_START), end=str(CALENDAR_END))
+    known = {
+        day.date(): (opens.to_pydatetime(), closes.to_pydatetime())
+        for day, opens, closes in zip(xnys.sessions, xnys.opens, xnys.closes, strict=True)
+    }
+    shipped = {day: (session_open(day), session_close(day)) for day in all_sessions()}
+    differences = {str(day) for day in {*known, *shipped} if known.get(day) != shipped.get(day)}
+    assert not differences, (
+        f"{sorted(differences)}: exchange_calendars {exchange_calendars.__version__} knows other sessions than the "
+        "shipped file; make it anew with `python benchmarks/make_calendar_table.py` and look at the difference"
+    )
+
+
+def test_closed_weekdays_are_the_holidays():
+    closed = closed_weekdays()
+    assert {HOLIDAY, GOOD_FRIDAY, date(2025, 1, 9)} <= set(closed)
+    assert len(closed) == 125
+    assert all(day.weekday() < 5 and not is_session(day) for day in closed)
 
 
 def test_grid_agrees_with_the_calendar_library():
