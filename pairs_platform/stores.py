@@ -12,6 +12,8 @@ from pairs_platform.settings import Settings
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.ports import ModelRegistry
+    from pairs_platform.adapters.redis_bus import StreamBus
+    from pairs_platform.core.streaming.rules import Feed
     from pairs_platform.ledger.store import Ledger
 
 
@@ -35,6 +37,21 @@ def open_ledger(settings: Settings) -> "Ledger":
     folder = claim_profile(settings.profile_root, settings.profile)
     url = settings.ledger_url.get_secret_value() if settings.ledger_url else f"sqlite:///{folder / 'ledger.db'}"
     return Ledger(url, settings.profile.name)
+
+
+def open_bus(settings: Settings, feed: "Feed | None" = None) -> "StreamBus":
+    """Open the streams of a feed (the configured mode's if not given) in the configured Redis; starts no server.
+
+    Raises
+    ------
+    PermanentSourceError
+        The URL is none, or there is none on a system without Unix sockets.
+    """
+    from pairs_platform.adapters.redis_bus import StreamBus, connect
+
+    url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    client = connect(url, settings.profile_root / "redis")
+    return StreamBus(client, profile=settings.profile.name, feed=feed or settings.stream.feed, rules=settings.stream)
 
 
 def open_source(settings: Settings) -> MarketData:

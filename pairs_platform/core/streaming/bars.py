@@ -5,6 +5,7 @@ What does not belong here: Redis (`adapters.redis_bus`), and when a bucket is co
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,6 +18,17 @@ PROXY = "proxy:"
 
 FIRST, BACKFILLED, UPDATED = 0, 1, 2
 """Revisions: as first streamed, as fetched after a gap, as corrected by the vendor."""
+
+
+DAY_NS = 86_400 * 10**9
+
+
+def session_of_day(day: int) -> date:
+    """Date of a number of days since 1970-01-01 UTC."""
+    return date.fromordinal(_EPOCH + day)
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class StreamBar(NamedTuple):
@@ -45,6 +57,11 @@ class StreamBar(NamedTuple):
     volume: int
     revision: int = FIRST
     source: str = "feed"
+
+    @property
+    def session(self) -> date:
+        """New York date of the bar, which is the UTC date of every stamp of the regular session."""
+        return session_of_day(self.ts_ns // DAY_NS)
 
 
 @dataclass(frozen=True, eq=False)
