@@ -160,8 +160,8 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = rule(
         None,
         unit="URL",
-        description="Redis of streamed bars (redis://, rediss://, unix://); one of the platform's own in the state folder "
-        "if not given. Set by the variable PAIRS_PLATFORM__REDIS_URL, because it may hold a password.",
+        description="Redis of streamed bars (redis://, rediss://, unix://); the platform's own in the state folder if "
+        "not given. Set by the variable PAIRS_PLATFORM__REDIS_URL, because it may hold a password.",
     )
 
     @model_validator(mode="after")

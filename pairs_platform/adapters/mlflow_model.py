@@ -13,8 +13,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from pairs_platform.core.gru.bundle import DOCUMENT_FILE, WEIGHTS_FILE, SectorBundle, bundle_from_files
-from pairs_platform.core.gru.features import FEATURES
 from pairs_platform.core.gru.inference import predict
+from pairs_platform.core.gru.inputs import FEATURES
 
 
 class SectorModel:

@@ -9,8 +9,8 @@ import pandas as pd
 from pairs_platform.adapters.ports import TrainingRecord
 from pairs_platform.core.gru.baseline import Baseline
 from pairs_platform.core.gru.bundle import PairModel, SectorBundle
-from pairs_platform.core.gru.features import FEATURES, Scaling
 from pairs_platform.core.gru.inference import GruWeights
+from pairs_platform.core.gru.inputs import FEATURES, Scaling
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.screening.spread import SpreadParameters
 from pairs_platform.core.volatility.garch import GarchFit, GarchState

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from pairs_platform.core.gru.features import FEATURES
+from pairs_platform.core.gru.inputs import FEATURES
 
 _Z, _VOLATILITY = FEATURES.index("lag_1"), FEATURES.index("conditional_volatility")
 SMALLEST_PROBABILITY = 1e-6

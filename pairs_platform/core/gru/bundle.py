@@ -13,8 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from pairs_platform.core.gru.baseline import Baseline
-from pairs_platform.core.gru.features import FEATURES, PairDataset, Scaling
+from pairs_platform.core.gru.features import PairDataset
 from pairs_platform.core.gru.inference import WEIGHT_NAMES, GruWeights
+from pairs_platform.core.gru.inputs import FEATURES, Scaling
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters
 from pairs_platform.core.volatility.garch import GarchFit, GarchState

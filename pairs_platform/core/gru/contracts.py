@@ -13,7 +13,8 @@ import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract
 from pairs_platform.core.gru.evaluation import METRICS
-from pairs_platform.core.gru.features import FEATURES, PairDataset, Scaling, without_data
+from pairs_platform.core.gru.features import PairDataset, without_data
+from pairs_platform.core.gru.inputs import FEATURES, Scaling
 from pairs_platform.core.gru.splits import PARTS, SplitPlan, plan_of_parts
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.core.volatility.garch import GarchState

@@ -1,6 +1,7 @@
-"""Features of a pair from its one spread: the same function for training, scoring and bars that arrive one by one.
+"""Datasets of pairs: features, labels and scaling from the one spread, and what stored models need on later bars.
 
-What does not belong here: labels (`labels`), splits (`splits`), and how the tables are stored (`contracts`).
+What does not belong here: the features themselves (`inputs`), labels (`labels`), splits (`splits`), and tables
+(`contracts`).
 """
 
 import math
@@ -12,6 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.gru.inputs import FEATURES, Scaling, feature_matrix, fit_scaling, known_sequences
 from pairs_platform.core.gru.labels import first_passage, horizon_bars, reverts_next
 from pairs_platform.core.gru.rules import GruRules
 from pairs_platform.core.gru.splits import FEATURE_LOOK_BACK_BARS, SplitPlan, split_plan
@@ -19,8 +21,8 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
-from pairs_platform.core.selection.backtest import stop_band
 from pairs_platform.core.selection.rules import CostRules, TradingRules
+from pairs_platform.core.selection.trading_rule import stop_band
 from pairs_platform.core.volatility.garch import (
     GarchFit,
     GarchState,
@@ -38,133 +40,9 @@ from pairs_platform.core.volatility.parameters import (
 )
 from pairs_platform.core.volatility.rules import GarchRules
 
-FEATURES = (
-    "lag_1",
-    "lag_2",
-    "lag_3",
-    "lag_4",
-    "lag_5",
-    "ma_5",
-    "ma_20",
-    "rsi_14",
-    "rolling_z",
-    "rolling_volatility",
-    "conditional_volatility",
-    "standardised_residual",
-    "bar_of_day",
-)
-"""Lag k is the k-th newest known value as seen from the bar that is predicted: lag_1 is z_t."""
-
-CLIP = 10.0
-"""Scaled features are kept within ± this many training standard deviations."""
-
-SMALLEST_VOLATILITY = 1e-6
-"""Floor of the rolling volatility, in standard deviations of the spread, before its logarithm is taken."""
-
 DatasetStatus = Literal["ok", "no_fit", "no_labels", "insufficient_data"]
 SPREAD_TOLERANCE = 1e-9
 """Difference of a recomputed spread [ln] from which prices are taken to have been adjusted since [ln]."""
-
-
-def feature_matrix(
-    spread: np.ndarray,
-    *,
-    parameters: SpreadParameters,
-    next_volatility: np.ndarray,
-    residual: np.ndarray,
-    bar_of_day: np.ndarray,
-    bars_per_session: int,
-) -> np.ndarray:
-    """The features of every bar, unscaled.
-
-    Parameters
-    ----------
-    spread : ndarray, shape (T,), ln units
-        NaN inside a gap.
-    next_volatility : ndarray, shape (T,), ln units
-        d √h of bar t + 1, known at the close of t.
-    residual : ndarray, shape (T,)
-        GARCH residual of bar t; NaN where there is no shock, which counts as 0, its expected value.
-    bar_of_day : ndarray of int, shape (T,)
-
-    Returns
-    -------
-    ndarray of float64, shape (T, 13)
-        Columns `FEATURES`; row t is a function of bars t − 20 to t alone, equal bit for bit however many bars follow.
-        NaN rows where one of these bars is unknown.
-
-    Notes
-    -----
-    With z = (s − μ)/σ and Δ its change from bar to bar: moving averages of z; rsi_14 = gains / (gains + losses) of the
-    last 14 changes, the finite form of Cutler, 0.5 without a move; rolling_z = (z − ma_20) / standard deviation of
-    the last 20 z, 0 where that is 0; rolling_volatility = ln of the root mean square of the last 20 changes;
-    conditional_volatility = ln(d √h / σ); bar_of_day in [0, 1].
-    """
-    z = parameters.z(np.asarray(spread, dtype=np.float64))
-    lagged = [_lag(z, k) for k in range(FEATURE_LOOK_BACK_BARS + 1)]
-    change = [lagged[k] - lagged[k + 1] for k in range(FEATURE_LOOK_BACK_BARS)]
-    ma_5, ma_20 = _sum(lagged[:5]) / 5.0, _sum(lagged[:20]) / 20.0
-    gains = _sum([np.maximum(one, 0.0) for one in change[:14]])
-    moves = _sum([np.abs(one) for one in change[:14]])
-    spread_out = np.sqrt(_sum([(one - ma_20) ** 2 for one in lagged[:20]]) / 20.0)
-    rolling = np.sqrt(_sum([one**2 for one in change]) / len(change))
-    columns = [
-        *lagged[:5],
-        ma_5,
-        ma_20,
-        np.where(moves > 0.0, gains / np.where(moves > 0.0, moves, 1.0), np.where(np.isnan(moves), np.nan, 0.5)),
-        np.where(spread_out > 0.0, (z - ma_20) / np.where(spread_out > 0.0, spread_out, 1.0), spread_out),
-        np.log(np.maximum(rolling, SMALLEST_VOLATILITY)),
-        np.log(next_volatility / parameters.sigma),
-        np.nan_to_num(residual, nan=0.0),
-        bar_of_day / max(1, bars_per_session - 1),
-    ]
-    matrix = np.column_stack(columns)
-    matrix[~np.isfinite(matrix).all(axis=1)] = np.nan
-    return matrix
-
-
-def _lag(values: np.ndarray, k: int) -> np.ndarray:
-    out = np.full(len(values), np.nan)
-    out[k:] = values[: max(0, len(values) - k)]
-    return out
-
-
-def _sum(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Sum in the order given: the same rounding for every row, however long the arrays are."""
-    total = arrays[0].copy()
-    for one in arrays[1:]:
-        total += one
-    return total
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Location and scale of each of `FEATURES` over the training rows; travels with the model."""
-
-    centre: tuple[float, ...]
-    scale: tuple[float, ...]
-
-    def apply(self, features: np.ndarray) -> np.ndarray:
-        """(x − centre) / scale, kept within ±`CLIP`; float32, same shape, NaN stays NaN."""
-        scaled = (np.asarray(features, dtype=np.float64) - np.array(self.centre)) / np.array(self.scale)
-        return np.clip(scaled, -CLIP, CLIP).astype(np.float32)
-
-
-def fit_scaling(features: np.ndarray) -> Scaling:
-    """Mean and standard deviation of the complete rows (n, 13); a constant feature has scale 1.
-
-    Raises
-    ------
-    ValueError
-        Without a complete row.
-    """
-    rows = np.asarray(features, dtype=np.float64)
-    rows = rows[np.isfinite(rows).all(axis=1)]
-    if not len(rows):
-        raise ValueError("no training row has all its features")
-    scale = rows.std(axis=0)
-    return Scaling(tuple(rows.mean(axis=0).tolist()), tuple(np.where(scale > 1e-12, scale, 1.0).tolist()))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -236,16 +114,6 @@ def usable_rows(features: np.ndarray, label: np.ndarray, sequence_length: int) -
     return known_sequences(features, sequence_length) & np.isfinite(label)
 
 
-def known_sequences(features: np.ndarray, sequence_length: int) -> np.ndarray:
-    """Rows whose last `sequence_length` feature rows, themselves included, are all known, shape (T,)."""
-    known = np.isfinite(features).all(axis=1)
-    run = np.cumsum(np.r_[0, known])
-    out = np.zeros(len(known), dtype=bool)
-    if len(known) >= sequence_length:
-        out[sequence_length - 1 :] = run[sequence_length:] - run[:-sequence_length] == sequence_length
-    return out
-
-
 def pair_datasets(
     window: PriceWindow,
     pairs: pd.DataFrame,
@@ -311,7 +179,8 @@ def _dataset(
     volatility = np.asarray(fit.diurnal)[following] * np.sqrt(variance[1:])
     features = feature_matrix(
         spread,
-        parameters=parameters,
+        mu=parameters.mu,
+        sigma=parameters.sigma,
         next_volatility=volatility,
         residual=residual,
         bar_of_day=window.bar_of_day,
@@ -386,7 +255,8 @@ def row_features(window: PriceWindow, fits: pd.DataFrame, pair: str, ts_utc: pd.
     variance = conditional_variance(fit, spread, positions, excluded)
     matrix = feature_matrix(
         spread,
-        parameters=parameters,
+        mu=parameters.mu,
+        sigma=parameters.sigma,
         next_volatility=np.asarray(fit.diurnal)[following] * np.sqrt(variance[1:]),
         residual=standardised_residuals(fit, spread, positions, excluded),
         bar_of_day=positions,
@@ -442,54 +312,114 @@ def later_bars(
     tail_variance, tail_residual : sequence of float
         As in `PairDataset`; their length is the sequence length.
     """
-    length = len(tail_variance)
+    found = continue_spread(
+        window, parameters=parameters, fit=fit, state=state, tail_variance=tail_variance, tail_residual=tail_residual,
+        after=after,
+    )  # fmt: skip
+    if isinstance(found, OutOfReach):
+        return _no_later_bars(found)
+    length, lead = len(tail_variance), found.lead
+    volatility = np.asarray(fit.diurnal)[next_bar_of_day(window)[found.first - lead :]] * np.sqrt(found.next_variance)
+    features = feature_matrix(
+        found.spread,
+        mu=parameters.mu,
+        sigma=parameters.sigma,
+        next_volatility=volatility,
+        residual=found.residual,
+        bar_of_day=window.bar_of_day[found.first - lead :],
+        bars_per_session=bars_per_session,
+    )
+    label = reverts_next(found.spread, parameters.mu, horizon_bars, found.excluded)
+    return LaterBars(
+        status="ok",
+        ts_utc=window.ts_utc[found.first :].tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]"),
+        session=window.session[found.first :],
+        features=features[lead - length + 1 :].astype(np.float32),
+        label=label[lead:],
+        excess=(np.abs(found.spread - parameters.mu) / volatility)[lead:],
+    )
+
+
+@dataclass(frozen=True)
+class OutOfReach:
+    """Why a stored model cannot go on in a window; statuses as in `LaterBars`."""
+
+    status: Literal["leg_missing", "out_of_reach", "corporate_action"]
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class ContinuedSpread:
+    """A model's spread and its recursion over the bars after its window, with the `lead` bars before them.
+
+    Attributes
+    ----------
+    first : int
+        Position in the window of the first bar after the model's.
+    lead : int
+        Sequence length plus the longest look-back of a feature.
+    spread, excluded : ndarray, shape (lead + n,)
+    next_variance, residual : ndarray, shape (lead + n,)
+        h of the next bar and the residual, as known at each close; NaN where no feature needs them.
+    """
+
+    first: int
+    lead: int
+    spread: np.ndarray
+    excluded: np.ndarray
+    next_variance: np.ndarray
+    residual: np.ndarray
+
+
+def continue_spread(
+    window: PriceWindow,
+    *,
+    parameters: SpreadParameters,
+    fit: GarchFit,
+    state: GarchState,
+    tail_variance: Sequence[float],
+    tail_residual: Sequence[float],
+    after: date,
+) -> ContinuedSpread | OutOfReach:
+    """A model's recursion over the bars of `window` after session `after`, the last of the model's own window.
+
+    Parameters are those of `later_bars`. The window may end with `after`: then there are no later bars.
+    """
+    lead = len(tail_variance) + FEATURE_LOOK_BACK_BARS
     missing = [leg for leg in (parameters.y, parameters.x) if leg not in window.symbols]
     if missing:
-        return _no_later_bars("leg_missing", f"{', '.join(missing)} is not in the window")
+        return OutOfReach("leg_missing", f"{', '.join(missing)} is not in the window")
     first = int(np.searchsorted(window.session, np.datetime64(after), side="right"))
-    lead = length + FEATURE_LOOK_BACK_BARS
     if first < lead or window.session[first - 1] != np.datetime64(after):
-        return _no_later_bars("out_of_reach", f"the window does not hold the {lead} bars up to {after}")
+        return OutOfReach("out_of_reach", f"the window does not hold the {lead} bars up to {after}")
     spread, excluded = _spread_of(window, parameters)
     legs = [window.column(parameters.y), window.column(parameters.x)]
     moved = abs(spread[first - 1] - state.last_spread)
     if not np.isfinite(moved):
         reason = f"without the spread at the close of {after} nobody can tell whether prices were adjusted since"
-        return _no_later_bars("out_of_reach", reason)
+        return OutOfReach("out_of_reach", reason)
     if window.ex_action[first:, legs].any() or moved > SPREAD_TOLERANCE:
-        return _no_later_bars("corporate_action", f"prices of a leg were adjusted or fell ex after {after}")
+        return OutOfReach("corporate_action", f"prices of a leg were adjusted or fell ex after {after}")
     used = slice(first - lead, window.n_bars)
-    spread, excluded, positions = spread[used], excluded[used], window.bar_of_day[used]
-    u = shocks(fit, spread, positions, excluded)[lead:]
+    spread, excluded = spread[used], excluded[used]
+    u = shocks(fit, spread, window.bar_of_day[used], excluded)[lead:]
     variance = np.asarray(variance_path(u, fit.omega, fit.alpha1, fit.beta1, state.variance))
     unknown = np.full(FEATURE_LOOK_BACK_BARS, np.nan)
-    next_variance = np.r_[unknown, np.asarray(tail_variance), variance[1:]]
-    residual = np.r_[unknown, np.asarray(tail_residual), u / np.sqrt(variance[:-1])]
-    volatility = np.asarray(fit.diurnal)[next_bar_of_day(window)[used]] * np.sqrt(next_variance)
-    features = feature_matrix(
-        spread,
-        parameters=parameters,
-        next_volatility=volatility,
-        residual=residual,
-        bar_of_day=positions,
-        bars_per_session=bars_per_session,
-    )
-    label = reverts_next(spread, parameters.mu, horizon_bars, excluded)
-    return LaterBars(
-        status="ok",
-        ts_utc=window.ts_utc[first:].tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]"),
-        session=window.session[first:],
-        features=features[lead - length + 1 :].astype(np.float32),
-        label=label[lead:],
-        excess=(np.abs(spread - parameters.mu) / volatility)[lead:],
+    return ContinuedSpread(
+        first=first,
+        lead=lead,
+        spread=spread,
+        excluded=excluded,
+        next_variance=np.r_[unknown, np.asarray(tail_variance), variance[1:]],
+        residual=np.r_[unknown, np.asarray(tail_residual), u / np.sqrt(variance[:-1])],
     )
 
 
-def _no_later_bars(status: Literal["leg_missing", "out_of_reach", "corporate_action"], reason: str) -> LaterBars:
+def _no_later_bars(why: OutOfReach) -> LaterBars:
     none = np.empty(0)
     return LaterBars(
-        status=status,
-        reason=reason,
+        status=why.status,
+        reason=why.reason,
         ts_utc=np.empty(0, "datetime64[ns]"),
         session=np.empty(0, "datetime64[D]"),
         features=np.empty((0, len(FEATURES)), np.float32),

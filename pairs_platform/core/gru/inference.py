@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from pairs_platform.core.gru.baseline import Baseline, excess_of
-from pairs_platform.core.gru.features import Scaling, known_sequences
+from pairs_platform.core.gru.inputs import Scaling, known_sequences
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

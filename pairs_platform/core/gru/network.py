@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from pairs_platform.core.gru.features import FEATURES
 from pairs_platform.core.gru.inference import WEIGHT_NAMES, GruWeights
+from pairs_platform.core.gru.inputs import FEATURES
 from pairs_platform.core.gru.rules import NetworkRules
 
 Parameters = dict[str, torch.Tensor]

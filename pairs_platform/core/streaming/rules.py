@@ -45,7 +45,7 @@ class ReplayRules(Rules):
     stamps: Literal["original", "present"] = rule(
         "original",
         unit="name",
-        description="original: bars keep their time; present: sessions are moved to the current session, same time of day.",
+        description="original: bars keep their time; present: sessions are moved to the current one, same time of day.",
     )
     start: str = rule(
         "", unit="HH:MM", pattern=r"^(\d\d:\d\d)?$", description="New York time in the session at which play starts."

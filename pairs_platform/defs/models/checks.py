@@ -9,7 +9,7 @@ from pairs_platform.defs.checks import check_contract, check_partitions, sampled
 from pairs_platform.defs.models.assets import champion_model, gru_models, pair_features, shadow_losses
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 
 @dg.asset_check(asset=pair_features, name="schema_and_uniqueness", blocking=True)
@@ -27,7 +27,8 @@ def feature_no_look_ahead(
     """A sampled row, made again from bars up to its own alone, is the stored one to the last bit."""
     from pairs_platform.core.checks import check_no_lookahead
     from pairs_platform.core.gru.contracts import FEATURE_FITS, PAIR_FEATURES
-    from pairs_platform.core.gru.features import FEATURES, row_features
+    from pairs_platform.core.gru.features import row_features
+    from pairs_platform.core.gru.inputs import FEATURES
     from pairs_platform.defs.windows import load_truncated_window
 
     def judge(key: PartitionKey) -> Verdict:
@@ -51,7 +52,7 @@ def feature_drift(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     """The features of the test part are distributed as in training."""
     from pairs_platform.core.gru.checks import check_feature_drift
     from pairs_platform.core.gru.contracts import PAIR_FEATURES
-    from pairs_platform.core.gru.features import FEATURES
+    from pairs_platform.core.gru.inputs import FEATURES
 
     def judge(key: PartitionKey) -> Verdict:
         rows = platform.lake.read(PAIR_FEATURES, key, ["pair", "part", *FEATURES])

@@ -18,12 +18,15 @@ from pairs_platform.core.gru.contracts import (
     scaling_frame,
 )
 from pairs_platform.core.gru.evaluation import METRICS
-from pairs_platform.core.gru.features import FEATURES, PairDataset
+from pairs_platform.core.gru.features import PairDataset
+from pairs_platform.core.gru.inputs import FEATURES
 from pairs_platform.core.gru.sector import FORECAST_COLUMNS, ROW_COLUMNS
 from pairs_platform.core.gru.shadow import COLUMNS as SHADOW_COLUMNS
 from pairs_platform.core.gru.splits import SplitPlan
 from pairs_platform.core.volatility.contracts import GARCH_FITS
-from pairs_platform.lake.store import Lake, PartitionKey, VersionMismatch
+from pairs_platform.lake.errors import VersionMismatch
+from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.lake.store import Lake
 from pairs_platform.lake.tables import TABLES
 from pairs_platform_tests.core.gru.samples import pairs_of, planted_window, prepared
 from pairs_platform_tests.core.selection.simulated_pairs import with_missing_bars

@@ -9,27 +9,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairs_platform.core.gru.features import (
-    CLIP,
-    FEATURES,
-    SMALLEST_VOLATILITY,
     LaterBars,
     PairDataset,
-    feature_matrix,
-    fit_scaling,
-    known_sequences,
     later_bars,
     next_bar_of_day,
     row_features,
     usable_rows,
+)
+from pairs_platform.core.gru.inputs import (
+    CLIP,
+    FEATURES,
+    SMALLEST_VOLATILITY,
+    feature_matrix,
+    fit_scaling,
+    known_sequences,
 )
 from pairs_platform.core.gru.labels import first_passage, reverts_next
 from pairs_platform.core.gru.rules import SplitRules
 from pairs_platform.core.gru.splits import FEATURE_LOOK_BACK_BARS as LOOK_BACK
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.screening.spread import SpreadParameters
-from pairs_platform.core.selection.backtest import stop_band
 from pairs_platform.core.selection.rules import CostRules, TradingRules
+from pairs_platform.core.selection.trading_rule import stop_band
 from pairs_platform.core.volatility.garch import (
     GarchState,
     advance,
@@ -91,7 +92,8 @@ def matrix_of(z, *, next_volatility=None, residual=None, sigma=0.02, mu=0.3) -> 
     n = len(z)
     return feature_matrix(
         mu + sigma * np.asarray(z, float),
-        parameters=SpreadParameters(y="Y", x="X", alpha=0.0, beta=1.0, mu=mu, sigma=sigma, n_bars=100),
+        mu=mu,
+        sigma=sigma,
         next_volatility=np.full(n, sigma) if next_volatility is None else next_volatility,
         residual=np.zeros(n) if residual is None else residual,
         bar_of_day=np.arange(n) % BARS,
@@ -425,7 +427,7 @@ def in_one_go(window: PriceWindow, model: PairDataset) -> dict[str, np.ndarray]:
     h = conditional_variance(fit, spread, window.bar_of_day, excluded)
     volatility = np.array(fit.diurnal)[next_bar_of_day(window)] * np.sqrt(h[1:])
     features = feature_matrix(
-        spread, parameters=parameters, next_volatility=volatility,
+        spread, mu=parameters.mu, sigma=parameters.sigma, next_volatility=volatility,
         residual=standardised_residuals(fit, spread, window.bar_of_day, excluded),
         bar_of_day=window.bar_of_day, bars_per_session=BARS,
     )  # fmt: skip

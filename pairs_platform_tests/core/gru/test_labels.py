@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from pairs_platform.core.gru.labels import first_passage, horizon_bars, reverts_next
 from pairs_platform.core.gru.rules import LabelRules
-from pairs_platform.core.selection.backtest import Action, TradeState, at_close
 from pairs_platform.core.selection.rules import CostRules, TradingRules
+from pairs_platform.core.selection.trading_rule import Action, TradeState, at_close
 from pairs_platform_tests.core.gru.samples import FREE
 
 NAN = float("nan")

@@ -7,8 +7,9 @@ import pytest
 from pairs_platform.core.gru.baseline import Baseline
 from pairs_platform.core.gru.bundle import PairModel, SectorBundle
 from pairs_platform.core.gru.contracts import SHADOW_LOSSES
-from pairs_platform.core.gru.features import FEATURES, later_bars
+from pairs_platform.core.gru.features import later_bars
 from pairs_platform.core.gru.inference import GruWeights, predict
+from pairs_platform.core.gru.inputs import FEATURES
 from pairs_platform.core.gru.rules import SplitRules
 from pairs_platform.core.gru.shadow import shadow_losses
 from pairs_platform.core.prices.bars import Frequency

@@ -17,8 +17,9 @@ from pairs_platform.core.gru.bundle import (
     bundle_files,
     bundle_from_files,
 )
-from pairs_platform.core.gru.features import FEATURES, PairDataset, Scaling, pair_datasets
+from pairs_platform.core.gru.features import PairDataset, pair_datasets
 from pairs_platform.core.gru.inference import GruWeights, logits_stacked, predict, stacked
+from pairs_platform.core.gru.inputs import FEATURES, Scaling
 from pairs_platform.core.gru.network import initial_parameters, logits, weights_of
 from pairs_platform.core.gru.rules import GruRules, NetworkRules, SplitRules, TrainingRules
 from pairs_platform.core.gru.training import TrainedPair, chunk_from_bytes, chunk_to_bytes, train_pairs

@@ -7,17 +7,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.selection.backtest import (
+from pairs_platform.core.selection.backtest import BacktestReport, backtest
+from pairs_platform.core.selection.rules import CostRules, TradingRules
+from pairs_platform.core.selection.trading_rule import (
     Action,
-    BacktestReport,
     TradeState,
     after_fill,
     at_close,
-    backtest,
     max_hold_bars,
     stop_band,
 )
-from pairs_platform.core.selection.rules import CostRules, TradingRules
 from pairs_platform_tests.core.selection.markets import parameters_of, truncated, window_of, window_of_spread
 
 FREE = CostRules(commission_bps=0, half_spread_bps=0, slippage_bps=0, borrow_bps_per_year=0)
