@@ -76,7 +76,7 @@ def store_prices() -> None:
     from pairs_platform.core.prices.calendar import sessions_ending
     from pairs_platform.defs.prices.ingest import fetch_batch, publish
     from pairs_platform.defs.resources import Platform
-    from pairs_platform.lake.store import PartitionKey
+    from pairs_platform.lake.keys import PartitionKey
     from pairs_platform.settings import load_settings
 
     platform = Platform(load_settings())
@@ -117,7 +117,7 @@ def reference(ours: float) -> None:
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
     from pairs_platform.defs.resources import Platform
     from pairs_platform.defs.windows import load_window
-    from pairs_platform.lake.store import PartitionKey
+    from pairs_platform.lake.keys import PartitionKey
     from pairs_platform.settings import load_settings
 
     platform, key = Platform(load_settings()), PartitionKey(SESSION, "technology")

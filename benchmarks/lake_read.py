@@ -19,8 +19,9 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.prices.sectors import SECTORS
+from pairs_platform.lake.keys import PartitionKey, keys_of
 from pairs_platform.lake.sql import query
-from pairs_platform.lake.store import Lake, PartitionKey, keys_of
+from pairs_platform.lake.store import Lake
 
 LIMIT_SECONDS = 0.2
 SYMBOLS = [f"S{i:02d}" for i in range(23)]

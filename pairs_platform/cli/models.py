@@ -152,7 +152,7 @@ def compare(first: int, second: int, sector: str | None) -> None:
     """Is the second version better than the first, on the sessions that neither had seen when it predicted them?"""
     from pairs_platform.core.gru.contracts import SHADOW_LOSSES
     from pairs_platform.core.gru.promotion import compare as compare_losses
-    from pairs_platform.lake.store import keys_of
+    from pairs_platform.lake.keys import keys_of
 
     platform, sector = _open(sector)
     for version in (first, second):

@@ -29,7 +29,7 @@ def command(
     from pairs_platform.core.screening.spread import pair_name
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
     from pairs_platform.defs.resources import Platform
-    from pairs_platform.lake.store import PartitionKey
+    from pairs_platform.lake.keys import PartitionKey
 
     if pair is not None and len(pair.replace("-", "_").split("_")) != 2:
         raise click.UsageError(f"--pair {pair}: write two symbols as in PDFS_ROG")

@@ -41,7 +41,7 @@ def print_day(platform: "Platform", sector: str, session: date, *, rows: int = R
     """Print funnel, ranking and selection of one session of one sector from the lake."""
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.lake.store import PartitionKey
+    from pairs_platform.lake.keys import PartitionKey
 
     key = PartitionKey(session, sector)
     rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
@@ -131,7 +131,7 @@ def print_models(platform: "Platform", sector: str, sessions: Sequence[date]) ->
     """Print what the trainings of some sessions gave, and which model signals may ask."""
     from pairs_platform.core.gru.contracts import GRU_MODELS
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
-    from pairs_platform.lake.store import PartitionKey, keys_of
+    from pairs_platform.lake.keys import PartitionKey, keys_of
 
     rows = []
     for key in keys_of(sessions, sector):

@@ -25,7 +25,7 @@ from pairs_platform.defs.models.assets import gru_tuning
 from pairs_platform.defs.partitions import lake_key
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
-from pairs_platform.lake.store import PartitionKey, keys_of
+from pairs_platform.lake.keys import PartitionKey, keys_of
 
 PRICE_HISTORY, TRADING_CONFIG = "price_history", "trading_config"
 

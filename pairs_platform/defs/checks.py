@@ -14,7 +14,7 @@ from pairs_platform.core.checks import Verdict
 from pairs_platform.core.contract import Contract
 from pairs_platform.defs.partitions import lake_keys
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 ROUNDING = 1e-5
 """Relative difference that a recomputed test statistic may show: matrix products over two symbols and over all of them

@@ -11,7 +11,7 @@ import dagster as dg
 
 from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.defs.partitions import lake_keys
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 DETERMINISTIC = (ValueError, LookupError, PermanentSourceError)
 """Failures that running the same code again would only repeat: no retry."""

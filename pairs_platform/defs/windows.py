@@ -16,7 +16,8 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTOR
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import Lake, PartitionKey, keys_of
+from pairs_platform.lake.keys import PartitionKey, keys_of
+from pairs_platform.lake.store import Lake
 
 LATER_SESSIONS = 5
 """Sessions after the as-of session that the look-ahead check reads, where they are stored."""

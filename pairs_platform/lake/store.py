@@ -6,10 +6,9 @@ What does not belong here: what the tables mean (`core/<stage>/contracts.py`) an
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,78 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairs_platform.core.contract import Contract
-from pairs_platform.core.prices.calendar import require_session
 from pairs_platform.lake.atomic import replace_file, while_locked
+from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
+from pairs_platform.lake.keys import SLUG, PartitionKey
 
-_SLUG = re.compile(r"[a-z][a-z0-9_]*")
 _PARTITION_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.parquet")
 _METADATA_KEY = b"pairs_platform"
 _READ_THREADS = 4
-
-
-@dataclass(frozen=True, order=True)
-class PartitionKey:
-    """One session of one sector; prints as Dagster's multi-partition key, ``2024-01-03|technology``.
-
-    Raises
-    ------
-    CalendarError
-        `session` is not a session of the exchange.
-    ValueError
-        `sector` is not a slug (lower-case letters, digits, underscores).
-    """
-
-    session: date
-    sector: str
-
-    def __post_init__(self) -> None:
-        if isinstance(self.session, datetime):
-            raise ValueError(f"the session of a partition is a date, not the moment {self.session}")
-        require_session(self.session)
-        if not _SLUG.fullmatch(self.sector):
-            raise ValueError(f"{self.sector!r} is not a sector slug: lower-case letters, digits and underscores")
-
-    def __str__(self) -> str:
-        return f"{self.session}|{self.sector}"
-
-
-class PartitionMissing(LookupError):
-    """Partitions that nobody has stored yet, with the command that makes them.
-
-    Attributes
-    ----------
-    table : str
-    keys : tuple of PartitionKey
-    """
-
-    def __init__(self, table: str, keys: Sequence[PartitionKey], *, asset: str) -> None:
-        self.table = table
-        self.keys = tuple(keys)
-        shown = ", ".join(str(key) for key in keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
-        super().__init__(f"{table} has no partition {shown}; make it with\n  {materialize_command(asset, keys[0])}")
-
-
-class VersionMismatch(ValueError):
-    """A partition written under another version of its contract, with the command that writes it again."""
-
-    def __init__(self, contract: Contract, key: PartitionKey, found: int | None) -> None:
-        written = "without a contract" if found is None else f"under version {found} of its contract"
-        super().__init__(
-            f"{contract.table} {key} was written {written}, version {contract.version} is needed; write it again with\n"
-            f"  {materialize_command(contract.written_by, key)}"
-        )
-
-
-class PartitionUnreadable(OSError):
-    """A partition whose file is damaged, with the command that writes it again."""
-
-    def __init__(self, path: Path, reason: str, *, asset: str, key: PartitionKey) -> None:
-        super().__init__(f"{path} cannot be read ({reason}); write it again with\n  {materialize_command(asset, key)}")
-
-
-def materialize_command(asset: str, key: PartitionKey) -> str:
-    """The command that makes partition `key` of `asset`, as typed in a terminal."""
-    return f'dagster asset materialize -m pairs_platform.definitions --select {asset} --partition "{key}"'
 
 
 class Lake:
@@ -258,7 +192,7 @@ class Lake:
         return self._stem(name, key).with_suffix(".json")
 
     def _stem(self, name: str, key: PartitionKey) -> Path:
-        if not _SLUG.fullmatch(name):
+        if not SLUG.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a table: lower-case letters, digits and underscores")
         return self.root / name / f"sector={key.sector}" / key.session.isoformat()
 
@@ -342,8 +276,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted(value)
     raise TypeError(f"{type(value).__name__} cannot be stored in a JSON document")
-
-
-def keys_of(sessions: Iterable[date], sector: str) -> list[PartitionKey]:
-    """The keys of a sector's `sessions`, in order."""
-    return [PartitionKey(session, sector) for session in sessions]

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 from pairs_platform.settings import CONFIG_VARIABLE, load_settings, variable
 
 SECTOR = "technology"

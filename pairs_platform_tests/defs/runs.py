@@ -13,7 +13,8 @@ from pairs_platform.build import build_definitions
 from pairs_platform.core.contract import Contract
 from pairs_platform.defs.automation import daily_job, price_run
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import PartitionKey, to_arrow
+from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.lake.store import to_arrow
 
 ALL = (
     "price_history",

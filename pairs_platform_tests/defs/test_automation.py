@@ -19,7 +19,7 @@ from pairs_platform.core.prices.calendar import session_offset, sessions_between
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
 from pairs_platform.defs.automation import daily_job
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 from pairs_platform.settings import load_settings
 from pairs_platform_tests.defs.demo_profile import LOOK_BACK, PRICED, SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.defs.runs import QUIET, materialized

@@ -20,7 +20,8 @@ from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCO
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.defs.automation import readiness_job
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import Lake, PartitionKey
+from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.lake.store import Lake
 from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.defs.runs import check, execute, failure, materialized, rewrite_metadata, tamper
 

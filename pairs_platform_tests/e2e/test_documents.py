@@ -33,8 +33,9 @@ from pairs_platform.core.screening.rules import CointegrationRules, CorrelationR
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
 from pairs_platform.core.selection.ranking import monitor_scores, rank_pairs, selection_funnel
 from pairs_platform.core.selection.rules import ScoreRules, SelectionRules
+from pairs_platform.lake.keys import PartitionKey
 from pairs_platform.lake.profile import Profile, claim_profile
-from pairs_platform.lake.store import Lake, PartitionKey
+from pairs_platform.lake.store import Lake
 from pairs_platform.settings import Settings, described_fields, load_settings
 from pairs_platform_tests.core.selection.tables import correlations_of, history_of, scores_of, screen_of
 

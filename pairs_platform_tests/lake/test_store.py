@@ -11,15 +11,9 @@ import pytest
 from pairs_platform.core.contract import Contract, ContractViolation
 from pairs_platform.core.prices.calendar import CalendarError, sessions_ending
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
-from pairs_platform.lake.store import (
-    Lake,
-    PartitionKey,
-    PartitionMissing,
-    PartitionUnreadable,
-    VersionMismatch,
-    contract_version,
-    keys_of,
-)
+from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
+from pairs_platform.lake.keys import PartitionKey, keys_of
+from pairs_platform.lake.store import Lake, contract_version
 from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, GOOD_FRIDAY, HOLIDAY, make_bars
 
 KEY = PartitionKey(FULL, "technology")

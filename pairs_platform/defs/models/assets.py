@@ -17,7 +17,7 @@ from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.screening.assets import correlation_matrix
 from pairs_platform.defs.selection.assets import pair_scores
 from pairs_platform.defs.volatility.assets import garch_fits
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 AFTER_TRADING = {"dagster/priority": "-1"}
 """Steps with a lower priority than those that lead to the trading configuration."""

@@ -12,7 +12,7 @@ from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
 from pairs_platform.defs.automation import IN_FLIGHT, SECTOR_TAG, TRADING_CONFIG
 from pairs_platform.defs.models.assets import gru_tuning
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 WALK_FORWARD_FOLDS = 3
 """Folds of the weekly report."""

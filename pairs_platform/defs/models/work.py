@@ -22,7 +22,7 @@ from pairs_platform.defs import plots
 from pairs_platform.defs.metadata import picture, table
 from pairs_platform.defs.resources import Platform
 from pairs_platform.lake.atomic import replace_file
-from pairs_platform.lake.store import PartitionKey, keys_of
+from pairs_platform.lake.keys import PartitionKey, keys_of
 
 if TYPE_CHECKING:
     from pairs_platform.core.gru.promotion import Candidate

@@ -8,7 +8,7 @@ from pairs_platform.core.checks import Verdict
 from pairs_platform.defs.checks import check_contract, check_partitions
 from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 
 @dg.asset_check(asset=price_history, name="schema_and_uniqueness", blocking=True)

@@ -15,7 +15,7 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS,
 from pairs_platform.core.prices.validation import ValidatedBars, validate_bars
 from pairs_platform.defs.metadata import table
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 
 class NoBarsError(ValueError):

@@ -10,7 +10,7 @@ from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.store import PartitionKey, materialize_command
+from pairs_platform.lake.keys import PartitionKey, materialize_command
 
 
 @dg.asset(

@@ -6,7 +6,7 @@ from pairs_platform.core.checks import Verdict
 from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, row_values, sampled
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 
 @dg.asset_check(asset=correlation_matrix, name="schema_and_uniqueness", blocking=True)

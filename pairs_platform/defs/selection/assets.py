@@ -13,7 +13,7 @@ from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
 from pairs_platform.defs.volatility.assets import garch_fits
-from pairs_platform.lake.store import PartitionKey, keys_of
+from pairs_platform.lake.keys import PartitionKey, keys_of
 
 
 @dg.asset(

@@ -10,7 +10,7 @@ from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 
 @dg.asset(

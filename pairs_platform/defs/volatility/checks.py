@@ -7,7 +7,7 @@ from pairs_platform.core.checks import Verdict
 from pairs_platform.defs.checks import check_contract, check_partitions, row_values, sampled
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.volatility.assets import garch_fits
-from pairs_platform.lake.store import PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 
 @dg.asset_check(asset=garch_fits, name="schema_and_uniqueness", blocking=True)
