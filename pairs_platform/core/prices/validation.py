@@ -150,20 +150,13 @@ def validate_bars(
     CalendarError
         `sessions` holds a day without trading.
     """
-    absent = [name for name in BAR_COLUMNS if name not in bars.columns]
-    if absent:
-        has = ", ".join(map(str, bars.columns)) or "none"
-        raise BarsFormatError(f"bars lack the columns {', '.join(absent)}; the columns are: {has}")
     expected = tuple(sorted(set(symbols)))
     days = tuple(sorted(require_session(session) for session in set(sessions)))
-    given, reasons = _typed(bars)
-    reasons += _place_reasons(given, expected, days, frequency) + _value_reasons(given)
-    wrong = np.zeros(len(given), dtype=bool)
-    for where, _ in reasons:
-        wrong |= where
+    judged = judge_rows(bars, symbols=expected, sessions=days, frequency=frequency)
+    given, reasons, wrong = judged.given, list(judged.reasons), judged.wrong
     repeated, contradictory = _repetitions(given, ~wrong)
     reasons.append((contradictory, "contradicts another row of the same symbol and time"))
-    wrong |= contradictory
+    wrong = wrong | contradictory
     usable = given[~wrong & ~repeated]
     accepted = PRICE_HISTORY.empty() if usable.empty else sorted_bars(usable.astype({"volume": "int64"}))
     flags = repetition_flags(given[repeated]) + disorder_flags(usable)
@@ -187,6 +180,62 @@ def validate_bars(
         symbols=expected,
         sessions=days,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedRows:
+    """Each of n rows by itself; whether rows contradict each other is not judged.
+
+    Attributes
+    ----------
+    given : DataFrame with BAR_COLUMNS, shape (n, 7)
+        In the order of the source; null where a value is not of the column's kind. `volume` is float64.
+    wrong : ndarray of bool, shape (n,)
+        Rows that may not be stored.
+    reasons : sequence of (ndarray of bool, str)
+        Rows to which a reason applies, and the reason.
+    """
+
+    given: pd.DataFrame
+    wrong: np.ndarray
+    reasons: Sequence[tuple[np.ndarray, str]]
+
+    def quarantined(self) -> pd.DataFrame:
+        """The wrong rows with every reason that holds; satisfies PRICE_QUARANTINE."""
+        return _quarantined(self.given, self.wrong, list(self.reasons))
+
+
+def judge_rows(
+    bars: pd.DataFrame, *, symbols: Sequence[str], sessions: Sequence[date] | None, frequency: Frequency
+) -> JudgedRows:
+    """Judge every row by itself: types, symbol, time and values.
+
+    Parameters
+    ----------
+    bars : DataFrame with at least BAR_COLUMNS
+        As a source delivered it: any order, any types.
+    symbols
+        What was asked for.
+    sessions
+        What was asked for; None allows every session of the exchange.
+    frequency : Frequency
+        Of `bars`.
+
+    Raises
+    ------
+    BarsFormatError
+        A column is missing.
+    """
+    absent = [name for name in BAR_COLUMNS if name not in bars.columns]
+    if absent:
+        has = ", ".join(map(str, bars.columns)) or "none"
+        raise BarsFormatError(f"bars lack the columns {', '.join(absent)}; the columns are: {has}")
+    given, reasons = _typed(bars)
+    reasons += _place_reasons(given, symbols, sessions, frequency) + _value_reasons(given)
+    wrong = np.zeros(len(given), dtype=bool)
+    for where, _ in reasons:
+        wrong |= where
+    return JudgedRows(given, wrong, reasons)
 
 
 def _missing(symbols: tuple[str, ...], accepted: pd.DataFrame) -> tuple[str, ...]:
@@ -233,7 +282,7 @@ def _stamp(value: object) -> tuple[pd.Timestamp, bool]:
 
 
 def _place_reasons(
-    given: pd.DataFrame, symbols: tuple[str, ...], sessions: tuple[date, ...], frequency: Frequency
+    given: pd.DataFrame, symbols: Sequence[str], sessions: Sequence[date] | None, frequency: Frequency
 ) -> _Reasons:
     """Rows of another symbol or session, outside trading hours, or between two bar starts."""
     stray = given["symbol"].notna().to_numpy() & ~given["symbol"].isin(symbols).to_numpy()
@@ -244,7 +293,7 @@ def _place_reasons(
     local = given["ts_utc"].dt.tz_convert(MARKET_TIMEZONE).dt.tz_localize(None)
     day = local.to_numpy().astype("datetime64[D]")
     trades = np.isin(day, session_table().day)
-    asked = np.isin(day, np.array(sessions, dtype="datetime64[D]"))
+    asked = trades if sessions is None else np.isin(day, np.array(sessions, dtype="datetime64[D]"))
     since_open = np.where(inside, ts_ns - session_table().open_ns[position], 0)
     step_ns = frequency.minutes * 60 * 10**9
     off_grid = since_open != 0 if frequency is Frequency.ONE_DAY else since_open % step_ns != 0
