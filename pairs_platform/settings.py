@@ -21,11 +21,11 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
 
-from pairs_platform.adapters.alpaca import AlpacaRules
-from pairs_platform.adapters.files import FileSourceRules
+from pairs_platform.adapters.alpaca_rules import AlpacaRules
+from pairs_platform.adapters.file_rules import FileSourceRules
 from pairs_platform.adapters.ports import Listing
 from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
-from pairs_platform.adapters.yahoo import YahooRules
+from pairs_platform.adapters.yahoo_rules import YahooRules
 from pairs_platform.core.automation import AutomationRules
 from pairs_platform.core.checks import CheckRules
 from pairs_platform.core.gru.rules import GruRules

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 
 from pairs_platform.adapters.ports import MarketData
 from pairs_platform.lake.profile import claim_profile
-from pairs_platform.lake.store import Lake
 from pairs_platform.settings import Settings
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.ports import ModelRegistry
     from pairs_platform.adapters.redis_bus import StreamBus
     from pairs_platform.core.streaming.rules import Feed
+    from pairs_platform.lake.store import Lake
     from pairs_platform.ledger.store import Ledger
 
 
-def open_lake(settings: Settings) -> Lake:
+def open_lake(settings: Settings) -> "Lake":
     """Open the profile's Parquet store; refuses a folder that belongs to another profile."""
+    from pairs_platform.lake.store import Lake
+
     return Lake(claim_profile(settings.profile_root, settings.profile) / "lake")
 
 

@@ -165,12 +165,15 @@ def test_without_a_folder_nothing_is_edited():
         edit_universe("technology", ["AAPL", "MSFT"])
 
 
+HEAVY = {
+    "alembic", "alpaca", "arch", "duckdb", "exchange_calendars", "matplotlib", "mlflow", "numba", "optuna", "pandas",
+    "pandera", "pyarrow", "redis", "scipy", "sklearn", "sqlalchemy", "statsmodels", "torch", "yfinance",
+}  # fmt: skip
+"""Libraries that a run imports when it needs one: every run and the code location load the definitions first."""
+
+
 def test_loading_the_definitions_imports_no_heavy_library(tmp_path):
-    code = (
-        "import sys, pairs_platform.definitions\n"
-        "heavy = {'torch', 'mlflow', 'statsmodels', 'arch', 'matplotlib', 'alpaca', 'yfinance'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
-    )
+    code = f"import sys, pairs_platform.definitions\nheavy = {HEAVY} & set(sys.modules)\nassert not heavy, heavy"
     environment = {**os.environ, "PAIRS_PLATFORM__STATE_ROOT": str(tmp_path)}
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -17,18 +17,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 from pydantic import SecretStr
 
+from pairs_platform.adapters.alpaca_rules import AlpacaRules
 from pairs_platform.adapters.ports import BarsReply, Listing, PermanentSourceError, empty_bars
 from pairs_platform.adapters.retry import Pacer, RetryPolicy, utc_now
 from pairs_platform.adapters.vendor_rows import Action, actions_frame, bars_reply, join_bars, tidy_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, session_close, session_open, sessions_between
-from pairs_platform.core.rules import Rules, rule
 
 if TYPE_CHECKING:
     from alpaca.data.historical.corporate_actions import CorporateActionsClient
@@ -42,35 +42,6 @@ KEY_VARIABLES = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 """Environment variables in which a person puts the two keys; named in every message about keys."""
 
 _FIELDS = {"t": "ts_utc", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
-
-
-class AlpacaRules(Rules):
-    """How Alpaca is asked: which feed, how much at once, how patiently."""
-
-    feed: Literal["iex", "sip"] = rule(
-        "iex",
-        unit="1",
-        description="Feed of the bars: iex (one exchange, every account) or sip (all exchanges, subscription).",
-    )
-    symbols_per_request: int = rule(100, unit="symbols", ge=1, le=500, description="Symbols asked for at once.")
-    sessions_per_request: int = rule(60, unit="sessions", ge=1, le=1000, description="Sessions asked for at once.")
-    requests_per_minute: int = rule(
-        180, unit="requests per minute", ge=1, le=10_000, description="Own limit, below the account's (free: 200)."
-    )
-    timeout_s: float = rule(
-        30.0, unit="seconds", gt=0, le=600, description="Longest silence of the server within one request."
-    )
-    max_attempts: int = rule(5, unit="requests", ge=1, le=20, description="Attempts per page, the first included.")
-    longest_wait_s: float = rule(
-        90.0, unit="seconds", gt=0, le=3600, description="Longest wait between two attempts; asked for more, stop."
-    )
-    process_lag_days: int = rule(
-        120,
-        unit="days",
-        ge=0,
-        le=400,
-        description="How long after its ex-date an action may be processed (a dividend: paid) and still be found.",
-    )
 
 
 class SymbolRefusedError(PermanentSourceError):

@@ -4,15 +4,14 @@ What does not belong here: reading a single file (`file_tables`), judging prices
 """
 
 import glob
-import zoneinfo
 from collections.abc import Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from pydantic import field_validator
 
+from pairs_platform.adapters.file_rules import FileSourceRules
 from pairs_platform.adapters.file_tables import (
     CSV_SUFFIXES,
     PARQUET_SUFFIXES,
@@ -34,7 +33,6 @@ from pairs_platform.adapters.ports import (
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, sessions_between
 from pairs_platform.core.prices.sectors import UnknownSectorError, sector_slug
-from pairs_platform.core.rules import Rules, rule
 
 _ACTION_SPELLINGS = {
     "symbol": ("symbol", "ticker"),
@@ -43,41 +41,6 @@ _ACTION_SPELLINGS = {
     "value": ("value", "amount", "ratio"),
 }
 _KNOWN_SPELLINGS = {"known_ts_utc": ("known_ts_utc", "known", "announced")}
-
-
-class FileSourceRules(Rules):
-    """Where the price files are and what they do not say themselves."""
-
-    paths: tuple[str, ...] = rule(
-        ..., unit="paths", description="Parquet or CSV files, folders, or glob patterns; one or several.", min_length=1
-    )
-    basis: PriceBasis = rule(
-        PriceBasis.SPLIT_ADJUSTED,
-        unit="name",
-        description="What the prices already include: raw (nothing), split_adjusted, fully_adjusted (dividends too).",
-    )
-    timezone: str | None = rule(
-        None,
-        unit="IANA zone",
-        description="Zone of intraday time stamps that have none, such as America/New_York or UTC.",
-    )
-    actions_path: str | None = rule(
-        None,
-        unit="path",
-        description="Parquet or CSV file of splits and dividends: symbol, ex_date, kind, value, perhaps known_ts_utc.",
-    )
-
-    @field_validator("paths", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (str(value),) if isinstance(value, str | Path) else value
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone_exists(cls, value: str | None) -> str | None:
-        if value is not None and value not in zoneinfo.available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone; use a name such as {MARKET_TIMEZONE} or UTC")
-        return value
 
 
 class FileMarketData:

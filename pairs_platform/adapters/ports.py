@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import pandas as pd
-
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pairs_platform.core.gru.bundle import SectorBundle
 
 
@@ -54,7 +54,7 @@ class BarsReply:
         Every requested symbol without a single row in `bars`, exactly once.
     """
 
-    bars: pd.DataFrame
+    bars: "pd.DataFrame"
     unavailable: tuple[Unavailable, ...] = ()
 
 
@@ -92,7 +92,7 @@ class MarketData(Protocol):
         """
         ...
 
-    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> "pd.DataFrame":
         """Corporate actions with an ex-date from `first` to `last`: columns `ACTION_COLUMNS`, perhaps empty.
 
         Raises
@@ -111,8 +111,10 @@ class MarketData(Protocol):
         ...
 
 
-def empty_bars() -> pd.DataFrame:
+def empty_bars() -> "pd.DataFrame":
     """No bars, with the columns and types of bars."""
+    import pandas as pd
+
     return pd.DataFrame(
         {
             "symbol": pd.Series(dtype="object"),
@@ -123,8 +125,10 @@ def empty_bars() -> pd.DataFrame:
     )[list(BAR_COLUMNS)]
 
 
-def empty_actions() -> pd.DataFrame:
+def empty_actions() -> "pd.DataFrame":
     """No corporate actions, with the columns and types of actions."""
+    import pandas as pd
+
     return pd.DataFrame(
         {
             "symbol": pd.Series(dtype="object"),
@@ -204,8 +208,8 @@ class TrainingRecord:
     trained_utc: datetime
     params: Mapping[str, object]
     pooled: Mapping[str, float]
-    pairs: pd.DataFrame
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    pairs: "pd.DataFrame"
+    tables: "Mapping[str, pd.DataFrame]" = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     bundle: "SectorBundle | None" = None
 

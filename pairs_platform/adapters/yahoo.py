@@ -23,38 +23,14 @@ import pandas as pd
 from pairs_platform.adapters.ports import BarsReply, Listing, PermanentSourceError, TransientSourceError
 from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, utc_now, wait_asked_for_s
 from pairs_platform.adapters.vendor_rows import PRICES, Action, actions_frame, bars_reply, join_bars, tidy_bars
+from pairs_platform.adapters.yahoo_rules import YahooRules
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, sessions_between
-from pairs_platform.core.rules import Rules, rule
 
 HOURLY_DAYS = 730
 """Yahoo keeps hourly bars for this many days."""
 
 _INTERVALS = {Frequency.ONE_HOUR: "1h", Frequency.ONE_DAY: "1d"}
-
-
-class YahooRules(Rules):
-    """How Yahoo is asked: how often and how patiently."""
-
-    requests_per_minute: int = rule(
-        60,
-        unit="requests per minute",
-        ge=1,
-        le=1000,
-        description="Own limit; Yahoo publishes none and blocks for hours.",
-    )
-    timeout_s: float = rule(20.0, unit="seconds", gt=0, le=600, description="Longest duration of one request.")
-    max_attempts: int = rule(4, unit="requests", ge=1, le=20, description="Attempts per symbol, the first included.")
-    first_wait_s: float = rule(
-        5.0,
-        unit="seconds",
-        gt=0,
-        le=600,
-        description="Back-off after the first failure, doubled after each further one.",
-    )
-    longest_wait_s: float = rule(
-        120.0, unit="seconds", gt=0, le=3600, description="Longest wait between two attempts; asked for more, stop."
-    )
 
 
 class _NoDataError(Exception):

@@ -5,11 +5,14 @@ What does not belong here: schemas (`core/<stage>/contracts.py`), and reading wh
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pairs_platform.core.rules import Rules, rule
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class CheckRules(Rules):
@@ -91,7 +94,7 @@ def check_session_coverage(
     )
 
 
-def check_price_quality(quarantined: pd.DataFrame, flags: pd.DataFrame) -> Verdict:
+def check_price_quality(quarantined: "pd.DataFrame", flags: "pd.DataFrame") -> Verdict:
     """Whether a session's rows were all accepted without a flag; counts by reason and kind, first remedy.
 
     Parameters
@@ -110,7 +113,7 @@ def check_price_quality(quarantined: pd.DataFrame, flags: pd.DataFrame) -> Verdi
     )
 
 
-def check_document(document: Mapping[str, object], table: pd.DataFrame) -> Verdict:
+def check_document(document: Mapping[str, object], table: "pd.DataFrame") -> Verdict:
     """Whether the JSON document of a trading configuration is whole and lists the same pairs as its table."""
     from pydantic import ValidationError
 
@@ -150,6 +153,8 @@ def check_pair_churn(today: Iterable[str], previous: Iterable[str] | None, *, ma
 
 def check_convergence(statuses: Iterable[str], *, min_rate: float) -> Verdict:
     """Whether enough fits have status "ok"; no fits at all pass."""
+    import pandas as pd
+
     counts = pd.Series(list(statuses), dtype=object).value_counts()
     total = int(counts.sum())
     rate = float(counts.get("ok", 0)) / total if total else 1.0
@@ -201,6 +206,8 @@ def differing_columns(
 
 
 def _equal(a: object, b: object, relative: float, absolute: float) -> bool:
+    import pandas as pd
+
     if isinstance(a, list | tuple | np.ndarray) or isinstance(b, list | tuple | np.ndarray):
         if not (isinstance(a, list | tuple | np.ndarray) and isinstance(b, list | tuple | np.ndarray)) or len(a) != len(
             b

@@ -6,9 +6,8 @@ Each stage keeps its own contracts in `core/<stage>/contracts.py`. What does not
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 if TYPE_CHECKING:
+    import pandas as pd
     import pandera.pandas as pa
 
 _SHOWN = 5
@@ -54,8 +53,10 @@ class Contract:
         """Names of the columns, in the contract's order."""
         return tuple(self.schema.columns)
 
-    def empty(self) -> pd.DataFrame:
+    def empty(self) -> "pd.DataFrame":
         """A frame without rows that satisfies the column types: the valid form of "nothing found"."""
+        import pandas as pd
+
         return pd.DataFrame({name: pd.Series(dtype=self.dtype(name)) for name in self.columns})
 
     def dtype(self, column: str) -> str:
@@ -63,7 +64,7 @@ class Contract:
         name = str(self.schema.columns[column].dtype)
         return "object" if name == "str" else name
 
-    def violations(self, frame: pd.DataFrame) -> list[str]:
+    def violations(self, frame: "pd.DataFrame") -> list[str]:
         """Every way in which `frame` breaks the contract, in words; empty when it holds. The index takes no part."""
         if frame.empty and frame.dtypes.equals(self.empty().dtypes):
             # Nothing to judge but names and types; the schema takes 15 ms to say so, and most side tables are empty.
@@ -85,7 +86,7 @@ class Contract:
             for (column, check), group in cases.groupby(["column", "check"], sort=False, dropna=False)
         ]
 
-    def require(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def require(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """Return `frame`, or raise `ContractViolation` that lists the first violations."""
         found = self.violations(frame)
         if found:
@@ -94,7 +95,9 @@ class Contract:
         return frame
 
 
-def _in_words(column: str | None, check: str, cases: pd.DataFrame) -> str:
+def _in_words(column: str | None, check: str, cases: "pd.DataFrame") -> str:
+    import pandas as pd
+
     first = cases.sort_values("index", kind="stable").iloc[0]
     row, value = first["index"], first["failure_case"]
     if pd.isna(row):

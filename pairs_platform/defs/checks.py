@@ -5,16 +5,18 @@ What does not belong here: any check (`defs/<stage>/checks.py`) and any predicat
 
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pandas as pd
 
 from pairs_platform.core.checks import Verdict
 from pairs_platform.core.contract import Contract
 from pairs_platform.defs.partitions import lake_keys
 from pairs_platform.defs.resources import Platform
 from pairs_platform.lake.keys import PartitionKey
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROUNDING = 1e-5
 """Relative difference that a recomputed test statistic may show: matrix products over two symbols and over all of them
@@ -66,11 +68,11 @@ def check_contract(
     return check_partitions(context, judge)
 
 
-def sampled(frame: pd.DataFrame, key: PartitionKey) -> dict[str, Any]:
+def sampled(frame: "pd.DataFrame", key: PartitionKey) -> dict[str, Any]:
     """One row of a stored frame by column, the same one whenever the partition is asked."""
     return row_values(frame, zlib.crc32(str(key).encode()) % len(frame))
 
 
-def row_values(frame: pd.DataFrame, row: int = 0) -> dict[str, Any]:
+def row_values(frame: "pd.DataFrame", row: int = 0) -> dict[str, Any]:
     """One row of a frame by column."""
     return {str(name): value for name, value in frame.iloc[row].items()}

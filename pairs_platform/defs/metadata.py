@@ -4,12 +4,15 @@ What does not belong here: computing what they show (`core`) or drawing (`plots`
 """
 
 import base64
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def table(frame: pd.DataFrame, *, rows: int = 25, digits: int = 4) -> dg.MarkdownMetadataValue:
+def table(frame: "pd.DataFrame", *, rows: int = 25, digits: int = 4) -> dg.MarkdownMetadataValue:
     """The first rows of a frame as a Markdown table, floats rounded to `digits` significant digits."""
     if frame.empty:
         return dg.MetadataValue.md("*none*")
@@ -29,6 +32,8 @@ def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
 
 
 def _cell(value: object, digits: int) -> str:
+    import pandas as pd
+
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
         return "–"
     if isinstance(value, float):

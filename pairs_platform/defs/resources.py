@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from pairs_platform.adapters.ports import Listing, MarketData
 from pairs_platform.core.automation import utc_now
-from pairs_platform.lake.store import Lake
 from pairs_platform.settings import Settings
 from pairs_platform.stores import open_lake, open_ledger, open_registry, open_source
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.ports import ModelRegistry
+    from pairs_platform.lake.store import Lake
     from pairs_platform.ledger.store import Ledger
 
 
@@ -46,7 +46,7 @@ class Platform:
     clock: Callable[[], datetime] = field(default=utc_now)
 
     @cached_property
-    def lake(self) -> Lake:
+    def lake(self) -> "Lake":
         """The profile's Parquet store; refuses a folder that belongs to another profile."""
         return open_lake(self.settings)
 

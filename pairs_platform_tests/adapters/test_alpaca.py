@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from pairs_platform.adapters.alpaca import KEY_VARIABLES, AlpacaMarketData, AlpacaRules
+from pairs_platform.adapters.alpaca import KEY_VARIABLES, AlpacaMarketData
+from pairs_platform.adapters.alpaca_rules import AlpacaRules
 from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError, Unavailable
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between

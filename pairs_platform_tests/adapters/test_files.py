@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from pairs_platform.adapters.files import FileMarketData, FileSourceRules
+from pairs_platform.adapters.file_rules import FileSourceRules
+from pairs_platform.adapters.files import FileMarketData
 from pairs_platform.adapters.ports import Listing, PermanentSourceError
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_of, sessions_between, sessions_ending

@@ -2,7 +2,8 @@ from datetime import date
 
 import pytest
 
-from pairs_platform.adapters.files import FileMarketData, FileSourceRules
+from pairs_platform.adapters.file_rules import FileSourceRules
+from pairs_platform.adapters.files import FileMarketData
 from pairs_platform.adapters.ports import (
     Listing,
     MarketData,

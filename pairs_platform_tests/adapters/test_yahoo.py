@@ -6,7 +6,8 @@ from curl_cffi.requests import Session
 from yfinance.data import SingletonMeta
 
 from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError, Unavailable
-from pairs_platform.adapters.yahoo import YahooMarketData, YahooRules
+from pairs_platform.adapters.yahoo import YahooMarketData
+from pairs_platform.adapters.yahoo_rules import YahooRules
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
 from pairs_platform_tests.adapters.servers import (

@@ -22,7 +22,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pairs_platform.adapters.files import FileSourceRules
+from pairs_platform.adapters.file_rules import FileSourceRules
 from pairs_platform.build import build_definitions
 from pairs_platform.cli import cli
 from pairs_platform.core.prices.bars import Frequency, PriceBasis

@@ -4,9 +4,12 @@ What does not belong here: choosing α and β's direction (`cointegration`) or m
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPREAD_DEFINITION = "log-engle-granger-1"
 """Version of the formula; stored wherever a spread is stored, compared wherever one is read."""
@@ -83,8 +86,10 @@ def estimate_spread(y: str, x: str, log_y: np.ndarray, log_x: np.ndarray) -> Spr
     )
 
 
-def pair_table(symbols: tuple[str, ...]) -> pd.DataFrame:
+def pair_table(symbols: tuple[str, ...]) -> "pd.DataFrame":
     """All pairs of `symbols` (sorted), rows in the order of `pair_rows`: columns pair, symbol_1, symbol_2."""
+    import pandas as pd
+
     first, second = pair_rows(len(symbols))
     names = np.asarray(symbols, dtype=object)
     pairs = [f"{symbols[i]}_{symbols[j]}" for i, j in zip(first, second, strict=True)]

@@ -1,7 +1,6 @@
 """The checks of `pair_scores`, `composite_rankings` and `trading_config`."""
 
 import dagster as dg
-import pandas as pd
 
 from pairs_platform.core.checks import Verdict
 from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, row_values, sampled
@@ -23,6 +22,8 @@ def score_no_look_ahead(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """A sampled score, computed again on prices cut off at the session's close, gives the stored row."""
+    import pandas as pd
+
     from pairs_platform.core.checks import check_no_lookahead
     from pairs_platform.core.selection.contracts import PAIR_SCORES
     from pairs_platform.core.selection.scores import score_pairs

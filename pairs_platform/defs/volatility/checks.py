@@ -1,7 +1,6 @@
 """The checks of `garch_fits`."""
 
 import dagster as dg
-import pandas as pd
 
 from pairs_platform.core.checks import Verdict
 from pairs_platform.defs.checks import check_contract, check_partitions, row_values, sampled
@@ -23,6 +22,8 @@ def garch_no_look_ahead(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """A sampled fit, made again on prices cut off at the session's close, gives the stored row."""
+    import pandas as pd
+
     from pairs_platform.core.checks import check_no_lookahead
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.core.volatility.parameters import fit_parameter_sets, parameter_values
