@@ -119,13 +119,39 @@ class AlpacaMarketData:
             bars = aggregate_bars(bars, source=fetched, target=self.frequency)
         return bars_reply(bars, wanted, refused, f"no bars from {first} to {last} on the {self.rules.feed} feed")
 
-    def _rows(self, symbols: list[str], span: list[date], frequency: Frequency) -> pd.DataFrame:
-        from alpaca.data.enums import Adjustment, DataFeed
-        from alpaca.data.requests import StockBarsRequest
+    def fetch_since(self, symbols: Sequence[str], session: date, since: datetime) -> pd.DataFrame:
+        """Bars of one session that start at `since` or later, of the length that the service itself gives.
 
+        Returns
+        -------
+        DataFrame
+            `BAR_COLUMNS`, then `mark`: the field by which a replay says that a bar is a proxy's; null otherwise.
+
+        Raises
+        ------
+        TransientSourceError, PermanentSourceError
+            As `fetch_bars`.
+        """
+        first = _midnight(session) if self.frequency is Frequency.ONE_DAY else max(since, session_open(session))
+        parts, marks = [], {}
+        for group in _batches(list(dict.fromkeys(symbols)), self.rules.symbols_per_request):
+            ask = partial(self._reply, start=first, end=session_close(session), frequency=self.frequency)
+            for reply in _answers(ask, group, {}):
+                parts.append(tidy_bars(_rows_of(reply, group), [session], self.frequency))
+                marks.update({symbol: bars[0].get("x") for symbol, bars in reply.items() if bars})
+        bars = join_bars(parts)
+        return bars.assign(mark=bars["symbol"].map(marks).astype(object))
+
+    def _rows(self, symbols: list[str], span: list[date], frequency: Frequency) -> pd.DataFrame:
         start, end = session_open(span[0]), session_close(span[-1])
         if frequency is Frequency.ONE_DAY:  # stamped with New York's midnight
             start, end = _midnight(span[0]), _midnight(span[-1])
+        return _rows_of(self._reply(symbols, start=start, end=end, frequency=frequency), symbols)
+
+    def _reply(self, symbols: list[str], *, start: datetime, end: datetime, frequency: Frequency) -> Any:
+        from alpaca.data.enums import Adjustment, DataFeed
+        from alpaca.data.requests import StockBarsRequest
+
         request = StockBarsRequest(
             symbol_or_symbols=symbols,
             timeframe=_timeframe(frequency),
@@ -134,7 +160,7 @@ class AlpacaMarketData:
             adjustment=Adjustment.RAW,
             feed=DataFeed(self.rules.feed),
         )
-        return _rows_of(self._stocks.get_stock_bars(request), symbols)
+        return self._stocks.get_stock_bars(request)
 
     def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
         """Splits and cash dividends of `symbols`, as `MarketData.fetch_actions` says.
@@ -270,6 +296,8 @@ def _timeframe(frequency: Frequency) -> Any:
 
     if frequency is Frequency.ONE_DAY:
         return TimeFrame(1, TimeFrameUnit.Day)
+    if frequency is Frequency.ONE_HOUR:
+        return TimeFrame(1, TimeFrameUnit.Hour)
     return TimeFrame(frequency.minutes, TimeFrameUnit.Minute)
 
 

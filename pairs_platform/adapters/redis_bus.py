@@ -48,6 +48,17 @@ end
 """Sets symbols to their newest stamps, never back. Stamps are compared as texts: Lua's numbers lose nanoseconds."""
 
 
+_ANNOUNCE_ONCE = """
+local held = redis.call('HGET', KEYS[2], ARGV[1])
+if held then return held end
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, 4))
+redis.call('HSET', KEYS[2], ARGV[1], id)
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return id
+"""
+"""Appends a bucket unless it is there: a repeated request, or a second collector, announces nothing twice."""
+
+
 class StreamUnavailable(TransientSourceError):
     """Redis does not answer, or refuses for a reason that may pass. A failed read is never "no data"."""
 
@@ -161,6 +172,10 @@ class StreamBus:
         """Every bar of a session, in the order of arrival."""
         return [_bar(fields) for _, fields in self._entries(self._key("bars", session))]
 
+    def places(self, session: date) -> Iterator[tuple[str, int]]:
+        """Symbol and start (nanoseconds since 1970-01-01 UTC) of every bar of a session, in the order of arrival."""
+        return ((fields["symbol"], int(fields["ts"])) for _, fields in self._entries(self._key("bars", session)))
+
     def folded(self, session: date) -> FoldedBars:
         """The bars of a session that count: one for each symbol and time."""
         return fold(self.bars(session))
@@ -171,9 +186,9 @@ class StreamBus:
             return {symbol: int(ts_ns) for symbol, ts_ns in self._redis.hgetall(self._prefix + "last").items()}
 
     def announce(self, announcement: Announcement) -> str:
-        """Say that a bucket is complete; returns the id of the entry."""
+        """Say that a bucket is complete; returns the id of the entry, which is the first one's if it was said before."""
         bucket = announcement.bucket
-        fields: dict[Any, Any] = {
+        fields: dict[str, str | int] = {
             "session": bucket.session.isoformat(),
             "start_ns": bucket.start_ns,
             "end_ns": bucket.end_ns,
@@ -183,8 +198,11 @@ class StreamBus:
             "market_ns": announcement.market_ns,
             "wall_ns": announcement.wall_ns,
         }
+        keys = (self._prefix + "buckets", self._key("announced", bucket.session))
+        flat = [part for field in fields.items() for part in field]
+        limits = (_SHORT_STREAM, self._keep_seconds)
         with self._speaking():
-            return str(self._redis.xadd(self._prefix + "buckets", fields, maxlen=_SHORT_STREAM, approximate=True))
+            return str(self._redis.eval(_ANNOUNCE_ONCE, 2, *keys, bucket.start_ns, *limits, *flat))
 
     def announcements(self, after: str = "0-0", block_ms: int = 0) -> list[Announcement]:
         """Announcements after the id `after`, oldest first; waits up to `block_ms` for one, 0 does not wait.
@@ -296,7 +314,11 @@ class StreamBus:
         return f"{self._prefix}{name}:{session.isoformat()}"
 
     def _expire(self, batch: Any, key: str) -> None:
-        batch.expire(key, self.rules.keep_days * 86_400)
+        batch.expire(key, self._keep_seconds)
+
+    @property
+    def _keep_seconds(self) -> int:
+        return self.rules.keep_days * 86_400
 
     def _entries(self, key: str) -> Iterator[tuple[str, dict[str, str]]]:
         start = "-"

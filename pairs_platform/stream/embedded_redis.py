@@ -1,6 +1,6 @@
 """The platform's own Redis: a real server that a wheel carries, one for each profile's folder.
 
-It listens on a Unix socket alone and appends every write to a file in its folder; a crash loses the last second at most.
+It listens on a Unix socket alone and appends every write to a file in its folder; a crash loses the last second.
 
 What does not belong here: clients and keys (`adapters.redis_bus`), and keeping processes alive (the console's `live`).
 """

@@ -1,0 +1,121 @@
+"""Which buckets are complete: a state machine over arriving bars and the market clock.
+
+What does not belong here: Redis, sockets, and what time the market has (`clock`).
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.streaming.buckets import Bucket, session_buckets
+
+_SECOND = 10**9
+
+
+@dataclass(frozen=True)
+class CompleteBucket:
+    """A bucket that is complete, why, and how many symbols have its last bar of how many that were waited for."""
+
+    bucket: Bucket
+    reason: Literal["all_in", "grace"]
+    symbols_in: int
+    symbols_expected: int
+
+
+class BucketBuilder:
+    """Says of each bucket of a session once, in order, that it is complete.
+
+    A bucket is complete when every symbol that is waited for has its last streamed bar, or when the market clock has
+    passed its end by the grace time. A symbol is waited for unless it had no bar for `silent_buckets` buckets; those
+    before the open count in its favour. A bar that comes later than its bucket announces nothing.
+
+    Parameters
+    ----------
+    frequency : Frequency
+        Of the buckets.
+    streamed : Frequency
+        Of the bars, at most as long.
+    grace_seconds : float
+    silent_buckets : int
+
+    Raises
+    ------
+    ValueError
+        Bars are longer than buckets.
+    """
+
+    def __init__(
+        self, frequency: Frequency, streamed: Frequency, *, grace_seconds: float, silent_buckets: int
+    ) -> None:
+        if streamed.minutes > frequency.minutes:
+            raise ValueError(
+                f"streamed bars of {streamed.value} cannot fill buckets of {frequency.value}; set stream.bar to "
+                f"{frequency.value} or shorter"
+            )
+        self._frequency, self._bar_ns = frequency, streamed.minutes * 60 * _SECOND
+        self._grace_ns, self._silent = round(grace_seconds * _SECOND), silent_buckets
+        self.session: date | None = None
+        self._symbols: frozenset[str] = frozenset()
+        self._clear([])
+
+    def _clear(self, buckets: list[Bucket]) -> None:
+        self._buckets, self._next = buckets, 0
+        self._starts = [bucket.start_ns for bucket in buckets]
+        self._arrived: dict[int, set[str]] = {}
+        self._newest: dict[str, int] = {}
+
+    def begin(self, session: date, announced: Iterable[int] = ()) -> None:
+        """Turn to a session, of which buckets with the starts `announced` (nanoseconds) are known to be announced.
+
+        Raises
+        ------
+        CalendarError
+            The day is no session.
+        """
+        self.session = session
+        self._clear(session_buckets(session, self._frequency))
+        self._next = max((bisect_right(self._starts, start) for start in announced), default=0)
+
+    def watch(self, symbols: Iterable[str]) -> None:
+        """Wait for these symbols from now on."""
+        self._symbols = frozenset(symbols)
+
+    def add(self, symbol: str, ts_ns: int) -> None:
+        """A bar of `symbol` that starts at `ts_ns` is stored; one of another session is left alone."""
+        if not self._buckets or not self._starts[0] <= ts_ns < self._buckets[-1].end_ns:
+            return
+        if ts_ns > self._newest.get(symbol, 0):
+            self._newest[symbol] = ts_ns
+        place = bisect_right(self._starts, ts_ns) - 1
+        if place >= self._next and ts_ns + self._bar_ns >= self._buckets[place].end_ns:
+            self._arrived.setdefault(place, set()).add(symbol)
+
+    def complete(self, market_ns: int | None) -> list[CompleteBucket]:
+        """The buckets that are complete now and were not before, in order.
+
+        Parameters
+        ----------
+        market_ns : int or None
+            Market time; None where it is unknown, and no grace ends.
+        """
+        found = []
+        while self._next < len(self._buckets):
+            bucket = self._buckets[self._next]
+            expected = self._waited_for(self._next)
+            arrived = self._arrived.get(self._next, set()) & self._symbols
+            all_in = bool(expected) and expected <= arrived
+            if not all_in and (market_ns is None or market_ns < bucket.end_ns + self._grace_ns):
+                break
+            found.append(CompleteBucket(bucket, "all_in" if all_in else "grace", len(arrived), len(expected)))
+            self._arrived.pop(self._next, None)
+            self._next += 1
+        return found
+
+    def _waited_for(self, place: int) -> frozenset[str]:
+        if place < self._silent:
+            return self._symbols
+        since = self._starts[place - self._silent]
+        return frozenset(symbol for symbol in self._symbols if self._newest.get(symbol, 0) >= since)
