@@ -11,14 +11,11 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import sqlalchemy as sa
-from filelock import FileLock
 from sqlalchemy import exc
 
-from pairs_platform.core.gru.trends import model_trends, rank_models
 from pairs_platform.ledger.errors import LedgerMismatch, LedgerUnavailable
 from pairs_platform.ledger.tables import (
     LEDGER_PROFILE,
@@ -27,7 +24,11 @@ from pairs_platform.ledger.tables import (
     MODEL_RANKINGS,
     MODEL_TRAINING,
     MODEL_TRENDS,
+    SCHEMA,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIGRATION_LOCK = 7_240_311
 """Key of PostgreSQL's advisory lock while the schema is made."""
@@ -151,6 +152,9 @@ class Ledger:
         LedgerMismatch
             The schema is newer than this version of the platform.
         """
+        with self._reachable(), self._engine.begin() as connection:
+            if _is_newest(connection):
+                return
         from alembic import command
         from alembic.script import ScriptDirectory
 
@@ -190,6 +194,8 @@ class Ledger:
         config = Config()
         config.set_main_option("script_location", str(files("pairs_platform.ledger") / "migrations"))
         if self._url.drivername == "sqlite":
+            from filelock import FileLock
+
             engine = self._engine
             with FileLock(f"{self._url.database}.lock", timeout=TIMEOUT_SECONDS), engine.begin() as connection:
                 config.attributes["connection"] = connection
@@ -200,7 +206,7 @@ class Ledger:
             config.attributes["connection"] = connection
             yield config
 
-    def record_training(self, training: Mapping[str, Any], performance: pd.DataFrame) -> None:
+    def record_training(self, training: Mapping[str, Any], performance: "pd.DataFrame") -> None:
         """Store one training with its pairs, and bring rankings and trends up to date, in one transaction.
 
         Storing the same training again changes nothing. Of several trainings of a session the newest counts; a session
@@ -213,6 +219,8 @@ class Ledger:
         performance : DataFrame
             Columns of `model_performance` without run_id, sector and session; columns of others are left out.
         """
+        from pairs_platform.core.gru.trends import model_trends, rank_models
+
         sector, session = training["sector"], training["session"]
         key = {"run_id": training["run_id"], "sector": sector, "session": session}
         with self.begin() as connection:
@@ -244,7 +252,7 @@ class Ledger:
             )
 
     @staticmethod
-    def _judged(connection: sa.Connection, sector: str) -> pd.DataFrame:
+    def _judged(connection: sa.Connection, sector: str) -> "pd.DataFrame":
         """Judged pairs of the newest training of every session: session, pair, lift, f1, skill, run_id."""
         newest = (
             sa.select(
@@ -298,14 +306,14 @@ class Ledger:
         known = [one for one in self.decisions(sector) if one.alias == alias and one.session <= session]
         return known[-1] if known else None
 
-    def trainings(self, sector: str) -> pd.DataFrame:
+    def trainings(self, sector: str) -> "pd.DataFrame":
         """Every training of a sector by session and time, columns of `model_training`."""
         table = MODEL_TRAINING
         chosen = sa.select(table).where(table.c.sector == sector).order_by(table.c.session, table.c.trained_utc)
         with self.begin() as connection:
             return _frame(connection, chosen)
 
-    def performance(self, sector: str, *, since: date | None = None) -> pd.DataFrame:
+    def performance(self, sector: str, *, since: date | None = None) -> "pd.DataFrame":
         """Every row of `model_performance` of a sector, by session and pair; from session `since` on."""
         table = MODEL_PERFORMANCE
         chosen = sa.select(table).where(table.c.sector == sector).order_by(table.c.session, table.c.pair)
@@ -327,13 +335,24 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _frame(connection: sa.Connection, chosen: sa.Select[Any]) -> pd.DataFrame:
+def _is_newest(connection: sa.Connection) -> bool:
+    """Whether the schema is this version's: asked by every process, and Alembic takes a third of a second to import."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return False
+    return connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == SCHEMA
+
+
+def _frame(connection: sa.Connection, chosen: sa.Select[Any]) -> "pd.DataFrame":
+    import pandas as pd
+
     result = connection.execute(chosen)
     return pd.DataFrame(result.all(), columns=list(result.keys()))
 
 
 def _row(table: sa.Table, values: Mapping[str, Any]) -> dict[str, Any]:
     """The table's columns out of `values`, missing and NaN as null, NumPy scalars as Python's."""
+    import pandas as pd
+
     row: dict[str, Any] = {}
     for column in table.columns:
         value = values.get(column.name)

@@ -8,6 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+SCHEMA = "0002"
+"""Newest version of the schema."""
+
 METADATA = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -154,6 +157,42 @@ MODEL_DECISIONS = sa.Table(
     sa.Index(None, "sector", "session"),
 )
 """What became of champion and challenger, by whom and why; rows are only ever added."""
+
+SIGNALS = sa.Table(
+    "signals",
+    METADATA,
+    _name("feed", 10, primary_key=True, comment="live or replay"),
+    _name("sector", 40, primary_key=True),
+    sa.Column("session", sa.Date, primary_key=True),
+    sa.Column("bucket_utc", Moment, primary_key=True, comment="start of the bucket at whose close it was decided"),
+    _name("pair", 30, primary_key=True),
+    _name("role", 10, comment="selected, pinned, watched, or left: no longer configured"),
+    _name("action", 15),
+    sa.Column("reason", sa.Text, nullable=False, comment="why it is skipped; empty where it is not"),
+    _name("y", 12),
+    _name("x", 12),
+    *_floats(
+        "beta", "spread", "z", "band", "volatility", "probability_champion", "probability_challenger", "confidence",
+        "size",
+    ),
+    sa.Column("champion_version", sa.Integer),
+    sa.Column("challenger_version", sa.Integer),
+    sa.Column("position", sa.Integer, nullable=False, comment="before the fill: 1 long, -1 short the spread"),
+    sa.Column("bars_held", sa.Integer, nullable=False),
+    sa.Column("blocked", sa.Boolean, nullable=False),
+    sa.Column("late", sa.Boolean, nullable=False, comment="decided when a later bucket was complete"),
+    sa.Column("config_session", sa.Date, nullable=False),
+    _name("config_hash", 64),
+    sa.Column("data_utc", Moment, comment="start of the newest bar of the leg whose newest bar is older"),
+    sa.Column("decided_market_utc", Moment, nullable=False),
+    sa.Column("decided_utc", Moment, nullable=False),
+    _name("run_id"),
+    sa.CheckConstraint("position IN (-1, 0, 1)", name="position_is_a_side"),
+    sa.CheckConstraint(
+        "action IN ('enter_long', 'enter_short', 'exit', 'stop', 'hold', 'skip')", name="action_is_known"
+    ),
+)  # fmt: skip
+"""What was decided about every configured pair at every bucket; a bucket is stored as a whole, once."""
 
 CURRENT_BEST_MODELS = """
 CREATE VIEW current_best_models AS

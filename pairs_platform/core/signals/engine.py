@@ -1,0 +1,435 @@
+"""The signals of a session from its plan and the bars so far: every pair at once, bucket by bucket.
+
+Nothing of bucket t depends on a bar that starts at or after its end. Where a pair stands follows from its stored
+signals alone. What does not belong here: the rule (`core.selection.trading_rule`), plans (`plan`, `planning`), storing.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from pairs_platform.core.gru.baseline import excess_of
+from pairs_platform.core.gru.inference import logits_stacked
+from pairs_platform.core.gru.inputs import CLIP, feature_matrix
+from pairs_platform.core.selection.trading_rule import Action, TradeState, after_fill, at_close, stop_band
+from pairs_platform.core.signals.plan import ModelArrays, SignalPlan, SpreadArrays
+from pairs_platform.core.streaming.bars import FoldedBars
+from pairs_platform.core.streaming.buckets import Bucket
+
+SignalAction = Literal["enter_long", "enter_short", "exit", "stop", "hold", "skip"]
+
+SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0)
+SPLIT_TOLERANCE = 0.05
+"""A first bar whose price differs from the close before by one of these ratios, within this much in log terms, is taken
+for a split that nobody reported."""
+
+BASIS_POINT = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signal:
+    """One pair at one bucket.
+
+    Attributes
+    ----------
+    pair, role : str
+    start_ns : int
+        Start of the bucket.
+    action : str
+        What the rule asks for at the bucket's close, to be filled at the next open; "skip" with a reason where the pair
+        cannot be judged.
+    reason : str
+        Empty, why it is skipped, or "time_stop".
+    y, x : str
+    beta : float
+        Legs, long y and short beta of x when the position is +1.
+    spread, z, band, volatility : float
+        s [ln], (s − μ)/σ, band of the stop [ln], standard deviation of the next bar's innovation [ln]; NaN if unknown.
+    probability_champion, probability_challenger : float
+        That the spread moves towards its mean in the next bar; NaN where the model is not asked.
+    champion_version, challenger_version : int or None
+    confidence : float
+        2·max(0, P − ½), in [0, 1], with the champion's P, or without one the AR(1)'s, Φ of the expected move
+        towards μ over `volatility`. NaN where the pair is skipped.
+    size : float
+        Share of a full position; 0 for pairs that are followed, not traded.
+    position, bars_held : int
+    blocked : bool
+        Where the pair stands at this close, before `action` is filled.
+    late : bool
+        Decided when a later bucket was complete already: never filled.
+    data_ns : int
+        Start of the newest bar of the leg whose newest bar is older; 0 without one in the session.
+    """
+
+    pair: str
+    role: str
+    start_ns: int
+    action: SignalAction
+    reason: str
+    y: str
+    x: str
+    beta: float
+    spread: float
+    z: float
+    band: float
+    volatility: float
+    probability_champion: float
+    probability_challenger: float
+    champion_version: int | None
+    challenger_version: int | None
+    confidence: float
+    size: float
+    position: int
+    bars_held: int
+    blocked: bool
+    late: bool
+    data_ns: int
+
+
+@dataclass(frozen=True, eq=False)
+class SessionMatrix:
+    """Bars of the symbols of a plan on the grid of buckets; T buckets, n symbols.
+
+    Attributes
+    ----------
+    buckets : tuple of Bucket, length T
+    log_close : ndarray, shape (T, n)
+        Filled as in the window of history; NaN in a longer hole.
+    observed : ndarray of bool, shape (T, n)
+    newest_ns : ndarray of int, shape (T, n)
+        Start of the newest streamed bar up to each bucket; 0 before the first.
+    """
+
+    buckets: tuple[Bucket, ...]
+    log_close: np.ndarray
+    observed: np.ndarray
+    newest_ns: np.ndarray
+
+
+def session_matrix(
+    plan: SignalPlan, bars: FoldedBars, buckets: Sequence[Bucket], *, allow_proxy: bool = False
+) -> SessionMatrix:
+    """The bars of a plan's symbols in `buckets`, the first ones of its session.
+
+    Bars of a proxy take no part unless `allow_proxy`; bars behind the last bucket never do.
+    """
+    symbols = np.array(plan.symbols, dtype=object)
+    shape = (len(buckets), len(symbols))
+    log_close, newest = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
+    if buckets and len(bars):
+        inside = (bars.ts_ns >= buckets[0].start_ns) & (bars.ts_ns < buckets[-1].end_ns)
+        used = bars.where(inside if allow_proxy else inside & ~bars.is_proxy)
+        column = {symbol: j for j, symbol in enumerate(symbols)}
+        at = np.array([column.get(symbol, -1) for symbol in used.symbol], dtype=np.int64)
+        used, at = used.where(at >= 0), at[at >= 0]
+        row = np.searchsorted([bucket.end_ns for bucket in buckets], used.ts_ns, side="right")
+        # Sorted by symbol and time: the last bar of a bucket is the one that stays.
+        log_close[row, at] = np.log(used.close)
+        newest[row, at] = used.ts_ns
+    observed = np.isfinite(log_close)
+    position = np.arange(len(buckets))[:, None]
+    last = np.maximum.accumulate(np.where(observed, position, -1), axis=0)
+    fill = ~observed & (last >= 0) & (position - last <= plan.max_fill_bars)
+    row, at = np.nonzero(fill)
+    log_close[row, at] = log_close[last[row, at], at]
+    return SessionMatrix(tuple(buckets), log_close, observed, np.maximum.accumulate(newest, axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class SpreadPath:
+    """k spreads over T buckets, arrays (T, k): s, h of the next bar, GARCH residual (NaN without a shock)."""
+
+    spread: np.ndarray
+    next_variance: np.ndarray
+    residual: np.ndarray
+
+
+def spread_path(plan: SignalPlan, spreads: SpreadArrays, matrix: SessionMatrix) -> SpreadPath:
+    """Spreads and their GARCH recursion from the state before the session.
+
+    Filled bars, and the bar after one, give no shock, as in `PriceWindow.shock_excluded`.
+    """
+    y, x = _columns(plan, spreads.y), _columns(plan, spreads.x)
+    s = matrix.log_close[:, y] - spreads.alpha - spreads.beta * matrix.log_close[:, x]
+    seen = np.vstack([plan.last_observed[None, :], matrix.observed])
+    both = seen[:, y] & seen[:, x]
+    before = np.vstack([spreads.last_spread[None, :], s[:-1]])
+    u = (s - spreads.c - spreads.phi * before) / spreads.diurnal.T[: len(s)]
+    u[~(both[1:] & both[:-1])] = np.nan
+    h = spreads.variance.copy()
+    following, residual = np.empty_like(s), np.empty_like(s)
+    for t in range(len(s)):
+        residual[t] = u[t] / np.sqrt(h)
+        h = np.where(np.isnan(u[t]), h, spreads.omega + spreads.alpha1 * u[t] * u[t] + spreads.beta1 * h)
+        following[t] = h
+    return SpreadPath(s, following, residual)
+
+
+def next_volatility(spreads: SpreadArrays, path: SpreadPath, t: int, n_buckets: int) -> np.ndarray:
+    """d √h of the bar after bucket t, shape (k,) [ln]; `n_buckets` is the length of the whole session."""
+    return spreads.diurnal[:, t + 1 if t + 1 < n_buckets else 0] * np.sqrt(path.next_variance[t])
+
+
+def probabilities(model: ModelArrays, path: SpreadPath, t: int, n_buckets: int) -> np.ndarray:
+    """What a model says at the close of bucket t about each of its m pairs; NaN where it has not seen enough.
+
+    Parameters
+    ----------
+    path : SpreadPath
+        Of the model's own spreads.
+    """
+    lead, length = len(model.tail_spread), model.sequence_length
+
+    def rows(tail: np.ndarray, today: np.ndarray) -> np.ndarray:
+        return np.concatenate([tail, today])[-lead:]
+
+    today = np.arange(t + 1)
+    bar_of_day = rows(model.tail_bar_of_day, today)
+    following = rows(model.tail_following, np.where(today + 1 < n_buckets, today + 1, 0))
+    variance = rows(model.tail_next_variance, path.next_variance[: t + 1])
+    features = feature_matrix(
+        rows(model.tail_spread, path.spread[: t + 1]),
+        mu=model.spreads.mu,
+        sigma=model.spreads.sigma,
+        next_volatility=model.spreads.diurnal.T[following] * np.sqrt(variance),
+        residual=rows(model.tail_residual, path.residual[: t + 1]),
+        bar_of_day=bar_of_day,
+        bars_per_session=model.bars_per_session,
+    )[-length:].astype(np.float32)
+    known = np.isfinite(features).all(axis=(0, 2))
+    scaled = np.clip((features.astype(np.float64) - model.centre) / model.scale, -CLIP, CLIP).astype(np.float32)
+    added = logits_stacked(model.weights, scaled.transpose(1, 0, 2)[:, None])[:, 0]
+    logit = model.intercept + model.slope * excess_of(features[-1]) + added
+    return np.where(known, 1.0 / (1.0 + np.exp(-logit)), np.nan)
+
+
+def session_signals(
+    plan: SignalPlan,
+    matrix: SessionMatrix,
+    *,
+    first: int,
+    previous: Mapping[str, Signal],
+    n_buckets: int,
+    late: Sequence[bool],
+    target_volatility: float,
+    actions: Iterable[str] = (),
+) -> list[list[Signal]]:
+    """The signals of the buckets from `first` to the last one of `matrix`.
+
+    Parameters
+    ----------
+    previous : mapping of pair to Signal
+        Each pair's signal of the bucket before `first`; of the session before where `first` is 0.
+    n_buckets : int
+        Buckets of the whole session.
+    late : sequence of bool, one for each of these buckets
+    target_volatility : float
+        Volatility of a spread [ln] up to which it is traded in full.
+    actions : iterable of str
+        Symbols with a split or dividend that falls ex in this session: their pairs are skipped.
+
+    Returns
+    -------
+    list of list of Signal
+        One list for each bucket, pairs in the plan's order, then those that left the configuration with a position.
+    """
+    session = _Session(plan, matrix, n_buckets, target_volatility, frozenset(actions))
+    before = {pair: _carried(signal, plan) if first == 0 else signal for pair, signal in previous.items()}
+    result = []
+    for t in range(first, len(matrix.buckets)):
+        signals = session.at(t, before, late=late[t - first])
+        before = {signal.pair: signal for signal in signals}
+        result.append(signals)
+    return result
+
+
+def _carried(signal: Signal, plan: SignalPlan) -> Signal:
+    """A signal of the session before, as its successor sees it: not filled overnight, legs as they are now."""
+    at = next((k for k, pair in enumerate(plan.pairs) if pair.pair == signal.pair), None)
+    turned = at is not None and plan.traded.y[at] != signal.y
+    return replace(signal, action="hold", position=-signal.position if turned else signal.position)
+
+
+_ACTIONS: dict[Action, SignalAction] = {
+    Action.HOLD: "hold",
+    Action.ENTER_LONG: "enter_long",
+    Action.ENTER_SHORT: "enter_short",
+    Action.EXIT: "exit",
+    Action.STOP: "stop",
+    Action.TIME_STOP: "stop",
+}
+
+
+class _Session:
+    """Everything of a session that all its buckets share."""
+
+    def __init__(
+        self, plan: SignalPlan, matrix: SessionMatrix, n_buckets: int, target: float, actions: frozenset[str]
+    ) -> None:
+        self.plan, self.matrix, self.n_buckets, self.target = plan, matrix, n_buckets, target
+        self.path = spread_path(plan, plan.traded, matrix)
+        self.models = [
+            None if model is None else (model, spread_path(plan, model.spreads, matrix))
+            for model in (plan.champion, plan.challenger)
+        ]
+        self.y, self.x = _columns(plan, plan.traded.y), _columns(plan, plan.traded.x)
+        self.threshold = np.full(len(plan.pairs), np.nan)
+        if plan.champion is not None:
+            self.threshold[plan.champion.pair] = plan.champion.threshold
+        self.split_at = [self._split_at(j) for j in range(len(plan.symbols))]
+        self.actions = actions
+
+    def _split_at(self, j: int) -> int:
+        """Bucket from which on a symbol's prices look split; behind the session where they do not."""
+        seen = np.flatnonzero(self.matrix.observed[:, j])
+        if not len(seen) or not math.isfinite(self.plan.last_log_close[j]):
+            return self.n_buckets
+        move = abs(float(self.matrix.log_close[seen[0], j]) - float(self.plan.last_log_close[j]))
+        return int(seen[0]) if any(abs(move - math.log(r)) < SPLIT_TOLERANCE for r in SPLIT_RATIOS) else self.n_buckets
+
+    def _refusal(self, t: int, k: int, age: int) -> str:
+        """Why a pair cannot be judged at bucket t; empty where it can."""
+        pair, legs = self.plan.pairs[k], (self.plan.traded.y[k], self.plan.traded.x[k])
+        if pair.reason:
+            return pair.reason
+        fallen = sorted(set(legs) & self.actions)
+        if fallen:
+            return f"corporate_action: {', '.join(fallen)} falls ex"
+        split = [leg for leg, j in zip(legs, (self.y[k], self.x[k]), strict=True) if self.split_at[j] <= t]
+        if split:
+            return f"split_like_jump: {', '.join(split)}"
+        if age > self.plan.trading.max_stale_bars:
+            return f"stale: {age} buckets since both legs had a bar"
+        return "" if math.isfinite(self.path.spread[t, k]) else "gap: a leg has no price"
+
+    def _ages(self, t: int) -> np.ndarray:
+        """Buckets since both legs had a bar, shape (k,)."""
+        seen = self.matrix.observed[: t + 1]
+        since = np.where(seen.any(axis=0), seen[::-1].argmax(axis=0), t + 1 + self.plan.bars_since)
+        return np.maximum(since[self.y], since[self.x])
+
+    def _state(self, previous: Signal | None, t: int, k: int) -> TradeState:
+        """Where a pair stands once the signal before has been filled, if it could be."""
+        if previous is None:
+            return TradeState()
+        state = TradeState(previous.position, previous.bars_held, previous.blocked)
+        fillable = not previous.late and self.matrix.observed[t, self.y[k]] and self.matrix.observed[t, self.x[k]]
+        return after_fill(state, _FILLED.get(previous.action, Action.HOLD)) if fillable else state
+
+    def _asked(self, model: tuple[ModelArrays, SpreadPath] | None, t: int) -> np.ndarray:
+        """A model's probabilities at the place of each pair of the plan; NaN where it is not asked."""
+        answer = np.full(len(self.plan.pairs), np.nan)
+        if model is not None:
+            answer[model[0].pair] = probabilities(*model, t, self.n_buckets)
+        return answer
+
+    def _confidence(self, spread: float, k: int, champion: float, volatility: float) -> float:
+        traded = self.plan.traded
+        if not math.isfinite(champion):
+            move = float(traded.c[k]) + (float(traded.phi[k]) - 1.0) * spread
+            towards = -math.copysign(move, move * (spread - float(traded.mu[k])))
+            champion = 0.5 * (1.0 + math.erf(towards / volatility / math.sqrt(2.0)))
+        return 2.0 * max(0.0, champion - 0.5)
+
+    def _leaving(self, before: Mapping[str, Signal], t: int, *, late: bool) -> list[Signal]:
+        """An exit for every open position whose pair is not in the configuration any more, until it is filled."""
+        held = {pair.pair for pair in self.plan.pairs}
+        open_positions = [
+            one
+            for one in before.values()
+            if one.pair not in held and one.position != 0 and (one.late or one.action != "exit")
+        ]
+        unknown = dict.fromkeys(
+            ("spread", "z", "band", "volatility", "probability_champion", "probability_challenger", "confidence"),
+            math.nan,
+        )
+        return [
+            replace(
+                one,
+                **unknown,  # type: ignore[arg-type]
+                role="left",
+                start_ns=self.matrix.buckets[t].start_ns,
+                action="exit",
+                reason="left_configuration",
+                champion_version=None,
+                challenger_version=None,
+                size=0.0,
+                bars_held=one.bars_held + 1,
+                late=late,
+                data_ns=0,
+            )
+            for one in open_positions
+        ]
+
+    def at(self, t: int, before: Mapping[str, Signal], *, late: bool) -> list[Signal]:
+        """Every pair's signal at the close of bucket t."""
+        plan, traded = self.plan, self.plan.traded
+        ages = self._ages(t)
+        volatilities = next_volatility(traded, self.path, t, self.n_buckets)
+        bands = stop_band(1.0, self.path.next_variance[t], 1.0) * traded.sigma / np.sqrt(traded.reference_variance)
+        champion, challenger = (self._asked(model, t) for model in self.models)
+        versions = [None if model is None else model.version for model in (plan.champion, plan.challenger)]
+        signals = []
+        for k, pair in enumerate(plan.pairs):
+            reason = self._refusal(t, k, int(ages[k]))
+            spread = math.nan if reason else float(self.path.spread[t, k])
+            volatility = float(volatilities[k])
+            modelled = pair.model_reason == ""
+            action, state = at_close(
+                self._state(before.get(pair.pair), t, k),
+                spread=spread,
+                mu=float(traded.mu[k]),
+                sigma=float(traded.sigma[k]),
+                band=float(bands[k]),
+                max_hold=float(traded.max_hold[k]),
+                rules=plan.trading,
+                may_enter=not modelled or bool(champion[k] >= self.threshold[k]),
+            )
+            signals.append(
+                Signal(
+                    pair=pair.pair,
+                    role=pair.role,
+                    start_ns=self.matrix.buckets[t].start_ns,
+                    action="skip" if reason else _ACTIONS[action],
+                    reason=reason or ("time_stop" if action is Action.TIME_STOP else ""),
+                    y=traded.y[k],
+                    x=traded.x[k],
+                    beta=float(traded.beta[k]),
+                    spread=spread,
+                    z=(spread - float(traded.mu[k])) / float(traded.sigma[k]),
+                    band=math.nan if reason else float(bands[k]),
+                    volatility=math.nan if reason else volatility,
+                    probability_champion=math.nan if reason else float(champion[k]),
+                    probability_challenger=math.nan if reason else float(challenger[k]),
+                    champion_version=versions[0] if modelled else None,
+                    challenger_version=versions[1] if math.isfinite(challenger[k]) else None,
+                    confidence=math.nan if reason else self._confidence(spread, k, float(champion[k]), volatility),
+                    size=0.0 if reason else pair.size * min(1.0, self.target / volatility),
+                    position=state.position,
+                    bars_held=state.bars_held,
+                    blocked=state.blocked,
+                    late=late,
+                    data_ns=0
+                    if pair.reason
+                    else int(min(self.matrix.newest_ns[t, self.y[k]], self.matrix.newest_ns[t, self.x[k]])),
+                )
+            )
+        return signals + self._leaving(before, t, late=late)
+
+
+_FILLED = {
+    "enter_long": Action.ENTER_LONG,
+    "enter_short": Action.ENTER_SHORT,
+    "exit": Action.EXIT,
+    "stop": Action.STOP,
+}
+
+
+def _columns(plan: SignalPlan, legs: Sequence[str]) -> np.ndarray:
+    """Column of each leg in the matrix, shape (k,); 0 for a leg that is not there, whose pair has a reason."""
+    at = {symbol: j for j, symbol in enumerate(plan.symbols)}
+    return np.array([at.get(leg, 0) for leg in legs], dtype=np.int64)
