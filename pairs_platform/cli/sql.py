@@ -1,4 +1,6 @@
-"""`pairs-platform sql`: DuckDB over the lake."""
+"""`pairs-platform sql`: DuckDB over the lake and the ledger."""
+
+from functools import partial
 
 import click
 
@@ -13,20 +15,24 @@ from pairs_platform.cli.profile_options import chosen_settings, profile_options
 def command(
     source: str | None, data: str | None, frequency: str | None, statement: str, as_csv: bool, rows: int
 ) -> None:
-    """Run STATEMENT over the lake of the current profile; every table is a view with columns `sector` and `session`.
+    """Run STATEMENT over the lake and the ledger of the current profile; `show tables` lists what there is.
 
-    Example: pairs-platform sql "select session, count(*) from cointegrated_pairs group by 1 order by 1"
+    Every table of the lake has columns `sector` and `session`. Example:
+    pairs-platform sql "select session, count(*) from cointegrated_pairs group by 1 order by 1"
     """
     import duckdb
 
     from pairs_platform.cli.show import frame_table, print_renderable
-    from pairs_platform.lake.sql import SqlRefused, query
+    from pairs_platform.lake.sql import SqlRefused, TablesBeside, query
     from pairs_platform.lake.tables import TABLES
-    from pairs_platform.stores import open_lake
+    from pairs_platform.ledger.arrow import arrow_schemas, arrow_tables
+    from pairs_platform.ledger.tables import VIEWS
+    from pairs_platform.stores import open_lake, open_ledger
 
     settings = chosen_settings(source, data, frequency)
+    ledger = TablesBeside(arrow_schemas(), VIEWS, partial(arrow_tables, open_ledger(settings)))
     try:
-        frame = query(open_lake(settings), TABLES, statement)
+        frame = query(open_lake(settings), TABLES, statement, ledger)
     except (duckdb.Error, SqlRefused) as error:
         raise click.ClickException(str(error)) from None
     if as_csv:

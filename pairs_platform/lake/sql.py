@@ -1,15 +1,18 @@
-"""SQL over the lake: an in-memory DuckDB connection with one view per table, for people who look around.
+"""SQL over the lake and tables beside it: an in-memory DuckDB connection with one view per table, for people who look
+around.
 
 What does not belong here: reads of the assets (`store` opens files by name, which is faster and checks versions).
 """
 
 import glob
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from pairs_platform.core.contract import Contract
 from pairs_platform.lake.store import Lake, contract_version, to_arrow
@@ -19,16 +22,39 @@ class SqlRefused(ValueError):
     """A statement that does more than read."""
 
 
-def query(lake: Lake, contracts: Iterable[Contract], statement: str) -> pd.DataFrame:
-    """The rows of one reading statement over the lake's tables.
+@dataclass(frozen=True)
+class TablesBeside:
+    """Tables that lie elsewhere than in the lake, and views over them.
+
+    Attributes
+    ----------
+    schemas : mapping of str to Schema
+        Columns of each table by name.
+    views : mapping of str to str
+        The statement that makes each view, in SQL that DuckDB understands, by name.
+    read : callable
+        The rows of the tables of these names, whole; asked for those that a statement names, itself or by a view.
+    """
+
+    schemas: Mapping[str, pa.Schema]
+    views: Mapping[str, str]
+    read: Callable[[Collection[str]], Mapping[str, pa.Table]]
+
+
+def query(
+    lake: Lake, contracts: Iterable[Contract], statement: str, beside: TablesBeside | None = None
+) -> pd.DataFrame:
+    """The rows of one reading statement over the lake's tables and those beside it.
 
     Parameters
     ----------
     lake : Lake
     contracts : iterable of Contract
-        One view each, see `sql_connection`. When the statement names some of the tables, only those are looked up.
+        One view each, see `sql_connection`. When the statement names some of the tables, only those are looked up; one
+        that names none (``SHOW TABLES``) sees all of them, those beside the lake without rows.
     statement : str
         DuckDB SQL.
+    beside : TablesBeside, optional
 
     Raises
     ------
@@ -37,28 +63,50 @@ def query(lake: Lake, contracts: Iterable[Contract], statement: str) -> pd.DataF
     duckdb.Error
         The statement is wrong.
     """
-    known = list(contracts)
-    words = {word.lower() for word in re.findall(r"\w+", statement)}
+    known, schemas, views = list(contracts), beside.schemas if beside else {}, beside.views if beside else {}
+    words = _words(statement)
     named = [contract for contract in known if contract.table in words]
-    with sql_connection(lake, named or known) as connection:
+    named_views = [name for name in views if name in words]
+    words = words.union(*(_words(views[name]) for name in named_views))
+    named_beside = [name for name in schemas if name in words]
+    if beside is None or not (named or named_beside):
+        named = named or known
+        tables: Mapping[str, pa.Table] = {name: schema.empty_table() for name, schema in schemas.items()}
+        named_views = list(views)
+    else:
+        tables = beside.read(named_beside)
+    with sql_connection(lake, named, tables, [views[name] for name in named_views]) as connection:
         statements = connection.extract_statements(statement)
         if len(statements) != 1:
             raise SqlRefused(f"one statement at a time, please; found {len(statements)}")
         if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
-            raise SqlRefused("assets alone write to the lake: only statements that read are run, SELECT above all")
+            raise SqlRefused("assets alone write what is stored: only statements that read are run, SELECT above all")
         return connection.sql(statement).to_arrow_table().to_pandas()
 
 
-def sql_connection(lake: Lake, contracts: Iterable[Contract]) -> duckdb.DuckDBPyConnection:
+def _words(statement: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"\w+", statement)}
+
+
+def sql_connection(
+    lake: Lake,
+    contracts: Iterable[Contract],
+    tables: Mapping[str, pa.Table] | None = None,
+    views: Iterable[str] = (),
+) -> duckdb.DuckDBPyConnection:
     """An in-memory connection with a view per table: the columns `session` and `sector`, then the contract's own.
 
-    Reads nothing outside the lake, loads no extension, and keeps it so. A table without partitions is an empty one.
-    A table in which versions of the contract are mixed shows the columns of all of them.
+    Reads nothing but the lake and what it is given, loads no extension, and keeps it so. A table without partitions is
+    an empty one. A table in which versions of the contract are mixed shows the columns of all of them.
 
     Parameters
     ----------
     lake : Lake
     contracts : iterable of Contract
+    tables : mapping of str to Table, optional
+        More tables by name.
+    views : iterable of str, optional
+        Statements that make views over `tables`.
     """
     connection = duckdb.connect()
     for name in ("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions"):
@@ -75,6 +123,10 @@ def sql_connection(lake: Lake, contracts: Iterable[Contract]) -> duckdb.DuckDBPy
             _create_view(connection, contract, folder, mixed=len({contract_version(path) for path in samples}) > 1)
         else:
             _create_empty(connection, contract)
+    for name, table in (tables or {}).items():
+        connection.register(name, table)
+    for view in views:
+        connection.execute(view)
     connection.execute("SET lock_configuration = true")
     return connection
 

@@ -1,12 +1,13 @@
 import duckdb
 import pandas as pd
 import pandera.pandas as pa
+import pyarrow
 import pytest
 
 from pairs_platform.core.contract import Contract
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.lake.keys import PartitionKey
-from pairs_platform.lake.sql import SqlRefused, query, sql_connection
+from pairs_platform.lake.sql import SqlRefused, TablesBeside, query, sql_connection
 from pairs_platform.lake.store import Lake
 from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, make_bars
 
@@ -79,6 +80,47 @@ def test_mixed_versions_show_the_columns_of_both(lake):
     lake.write(newer, PartitionKey(EARLY_CLOSE, "energy"), pd.DataFrame([{**row, "severity": "low"}]), {})
     found = query(lake, [newer], "SELECT severity FROM price_flags ORDER BY severity NULLS FIRST")
     assert found["severity"].tolist() == [None, "low"]
+
+
+class Notes:
+    """A table of notes beside the lake, a view of the long ones, and which tables were read."""
+
+    def __init__(self) -> None:
+        self.rows = pyarrow.table({"symbol": ["AAA", "BBB"], "words": [3, 300]})
+        self.read: list[str] = []
+
+    def beside(self) -> TablesBeside:
+        view = "CREATE VIEW long_notes AS SELECT * FROM notes WHERE words > 100"
+        return TablesBeside({"notes": self.rows.schema, "other": self.rows.schema}, {"long_notes": view}, self._read)
+
+    def _read(self, names):
+        self.read += names
+        return {name: self.rows for name in names}
+
+
+def test_tables_beside_the_lake_are_joined_with_it(lake):
+    notes = Notes()
+    found = query(
+        lake,
+        CONTRACTS,
+        "SELECT symbol, words, count(*) AS bars FROM price_history JOIN notes USING (symbol) GROUP BY ALL ORDER BY ALL",
+        notes.beside(),
+    )
+    assert found.to_numpy().tolist() == [["AAA", 3, 240], ["BBB", 300, 240]]
+    assert notes.read == ["notes"]
+
+
+def test_a_view_reads_the_tables_that_it_needs(lake):
+    notes = Notes()
+    assert query(lake, CONTRACTS, "SELECT symbol FROM Long_Notes", notes.beside())["symbol"].tolist() == ["BBB"]
+    assert notes.read == ["notes"]
+
+
+def test_tables_beside_the_lake_are_listed_without_being_read(lake):
+    notes = Notes()
+    names = query(lake, CONTRACTS, "SHOW TABLES", notes.beside())["name"].tolist()
+    assert names == ["long_notes", "notes", "other", "price_flags", "price_history", "price_quarantine"]
+    assert notes.read == []
 
 
 @pytest.mark.parametrize(
