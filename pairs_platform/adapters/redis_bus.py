@@ -186,7 +186,7 @@ class StreamBus:
             return {symbol: int(ts_ns) for symbol, ts_ns in self._redis.hgetall(self._prefix + "last").items()}
 
     def announce(self, announcement: Announcement) -> str:
-        """Say that a bucket is complete; returns the id of the entry, which is the first one's if it was said before."""
+        """Say once that a bucket is complete; returns the id of the entry, the first one if it was said before."""
         bucket = announcement.bucket
         fields: dict[str, str | int] = {
             "session": bucket.session.isoformat(),

@@ -47,9 +47,7 @@ class BucketBuilder:
         Bars are longer than buckets.
     """
 
-    def __init__(
-        self, frequency: Frequency, streamed: Frequency, *, grace_seconds: float, silent_buckets: int
-    ) -> None:
+    def __init__(self, frequency: Frequency, streamed: Frequency, *, grace_seconds: float, silent_buckets: int) -> None:
         if streamed.minutes > frequency.minutes:
             raise ValueError(
                 f"streamed bars of {streamed.value} cannot fill buckets of {frequency.value}; set stream.bar to "

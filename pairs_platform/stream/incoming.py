@@ -1,0 +1,92 @@
+"""From messages of the stream to bars: batches judged by the rules of price history.
+
+What does not belong here: sockets (`alpaca_stream`), and where bars go (`recorder`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.validation import judge_rows
+from pairs_platform.core.streaming.bars import FIRST, PROXY, UPDATED, StreamBar
+
+_NAMES = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
+_REVISIONS = {"b": FIRST, "u": UPDATED}
+_NO_TIME = np.iinfo(np.int64).min
+
+Message = Mapping[str, Any]
+"""A bar in Alpaca's fields, as msgpack unpacks it."""
+
+
+@dataclass(frozen=True)
+class JudgedBars:
+    """Bars that may be stored, in the order of arrival, and refused rows with their reasons."""
+
+    bars: list[StreamBar]
+    refused: list[dict[str, str]]
+
+
+def judge_messages(messages: Sequence[Message], *, symbols: Sequence[str], frequency: Frequency) -> JudgedBars:
+    """Judge messages of bars and of corrected bars.
+
+    Parameters
+    ----------
+    messages
+        "T" "b" or "u"; a field "x" that begins with "proxy:" is the bar's source.
+    symbols
+        What is streamed; bars of others are refused.
+    frequency : Frequency
+        Of the bars.
+    """
+    frame = pd.DataFrame({name: [message.get(field) for message in messages] for name, field in _NAMES.items()})
+    frame.insert(0, "symbol", pd.Series([message.get("S") for message in messages], dtype=object))
+    frame.insert(1, "ts_utc", _stamps([message.get("t") for message in messages]))
+    revisions = [_REVISIONS.get(str(message.get("T")), FIRST) for message in messages]
+    return judge_frame(frame, revisions, [_source(message) for message in messages], symbols, frequency)
+
+
+def judge_frame(
+    frame: pd.DataFrame,
+    revisions: Sequence[int],
+    sources: Sequence[str],
+    symbols: Sequence[str],
+    frequency: Frequency,
+) -> JudgedBars:
+    """Judge rows with BAR_COLUMNS, n of them, whose revisions and sources (n each) are known."""
+    judged = judge_rows(frame, symbols=symbols, sessions=None, frequency=frequency)
+    if not judged.wrong.any():
+        return JudgedBars(_bars(judged.given, revisions, sources), [])
+    right = np.flatnonzero(~judged.wrong)
+    bars = _bars(judged.given.iloc[right], [revisions[i] for i in right], [sources[i] for i in right])
+    rows = judged.quarantined().astype(str)
+    names = [str(name) for name in rows.columns]
+    return JudgedBars(bars, [dict(zip(names, row, strict=True)) for row in rows.itertuples(index=False)])
+
+
+def _bars(rows: pd.DataFrame, revisions: Sequence[int], sources: Sequence[str]) -> list[StreamBar]:
+    columns = [
+        rows["symbol"].tolist(),
+        pd.DatetimeIndex(rows["ts_utc"]).as_unit("ns").asi8.tolist(),
+        *(rows[name].tolist() for name in ("open", "high", "low", "close")),
+        rows["volume"].astype("int64").tolist(),
+    ]
+    return [StreamBar(*row) for row in zip(*columns, revisions, sources, strict=True)]
+
+
+def _stamps(values: list[Any]) -> pd.DatetimeIndex:
+    """Times of msgpack's time stamps; none where a value is something else."""
+    stamps = [getattr(value, "seconds", None) for value in values]
+    ns = [
+        _NO_TIME if seconds is None else seconds * 10**9 + value.nanoseconds
+        for seconds, value in zip(stamps, values, strict=True)
+    ]
+    return pd.DatetimeIndex(np.array(ns, dtype="int64").view("M8[ns]"), tz="UTC")
+
+
+def _source(message: Message) -> str:
+    mark = message.get("x")
+    return mark if isinstance(mark, str) and mark.startswith(PROXY) else "feed"
