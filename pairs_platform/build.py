@@ -20,6 +20,9 @@ from pairs_platform.defs.screening import assets as screening
 from pairs_platform.defs.screening import checks as screening_checks
 from pairs_platform.defs.selection import assets as selection
 from pairs_platform.defs.selection import checks as selection_checks
+from pairs_platform.defs.signals import assets as live
+from pairs_platform.defs.signals import checks as live_checks
+from pairs_platform.defs.signals import sensors as live_sensors
 from pairs_platform.defs.volatility import assets as volatility
 from pairs_platform.defs.volatility import checks as volatility_checks
 from pairs_platform.settings import Settings
@@ -52,16 +55,20 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
                 models.shadow_losses,
                 models.champion_model,
                 models.gru_tuning,
+                live.streamed_bars,
+                live.signals,
             ],
         ),
         asset_checks=dg.load_asset_checks_from_modules(
-            [price_checks, screening_checks, volatility_checks, selection_checks, model_checks, automation]
+            [price_checks, screening_checks, volatility_checks, selection_checks, model_checks, live_checks, automation]
         ),
         jobs=[
             automation.daily_job,
             automation.readiness_job,
             model_automation.baseline_job,
             model_automation.tuning_job,
+            live_sensors.signal_job,
+            live_sensors.save_job,
         ],
         schedules=[
             automation.daily_schedule,
@@ -69,7 +76,12 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
             model_automation.baseline_schedule,
             model_automation.tuning_schedule,
         ],
-        sensors=[automation.retry_sensor, model_automation.run_closer],
+        sensors=[
+            automation.retry_sensor,
+            model_automation.run_closer,
+            live_sensors.signal_sensor,
+            live_sensors.health_sensor,
+        ],
         resources={"platform": Platform(settings), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

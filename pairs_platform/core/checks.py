@@ -37,6 +37,15 @@ class CheckRules(Rules):
     max_calibration_error: float = rule(
         0.08, unit="1", gt=0, le=1, description="Largest mean calibration error of the models of a sector."
     )
+    max_late_share: float = rule(
+        0.1, unit="1", ge=0, le=1, description="Largest share of a session's buckets whose signals were decided late."
+    )
+    max_skipped_share: float = rule(
+        0.1, unit="1", ge=0, le=1, description="Largest share of signals of selected pairs that were skipped."
+    )
+    max_stream_difference: float = rule(
+        0.01, unit="1", ge=0, le=1, description="Largest share of a session's bars in which stream and history differ."
+    )
     max_feature_drift: float = rule(
         0.25, unit="1", gt=0, le=10, description="Largest population stability index of a feature since training."
     )

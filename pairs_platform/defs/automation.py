@@ -25,6 +25,8 @@ from pairs_platform.defs.models.assets import gru_tuning
 from pairs_platform.defs.partitions import lake_key
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
+from pairs_platform.defs.signals.assets import GROUP as LIVE_GROUP
+from pairs_platform.defs.signals.checks import matches_batch, matches_price_history
 from pairs_platform.lake.keys import PartitionKey, keys_of
 
 PRICE_HISTORY, TRADING_CONFIG = "price_history", "trading_config"
@@ -63,10 +65,12 @@ def trading_config_ready(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckR
 
 
 _readiness = dg.AssetSelection.checks(trading_config_ready)
+_live = dg.AssetSelection.groups(LIVE_GROUP) - dg.AssetSelection.checks(matches_price_history, matches_batch)
+"""The session under way has partitions of its own; its reconciliation belongs to the day after."""
 
 daily_job = dg.define_asset_job(
     "daily_pair_identification",
-    selection=dg.AssetSelection.all() - _readiness - dg.AssetSelection.assets(gru_tuning),
+    selection=dg.AssetSelection.all() - _readiness - dg.AssetSelection.assets(gru_tuning) - _live,
     description="From price history to the trading configuration, then the models, for one session of one sector.",
 )
 

@@ -33,6 +33,19 @@ session_by_sector = dg.MultiPartitionsDefinition(
 )
 """Keys read "2023-03-08|technology": the as-of session, then the sector."""
 
+live_sessions_definition = dg.DailyPartitionsDefinition(
+    start_date=CALENDAR_START.isoformat(),
+    end_date=(CALENDAR_END + timedelta(days=1)).isoformat(),
+    timezone=MARKET_TIMEZONE,
+    end_offset=1,
+    exclusions=["0 0 * * 6", "0 0 * * 0", *_midnights(closed_weekdays())],
+)
+"""The same sessions with the one under way; on a week-end it shows the coming one too."""
+
+live_session_by_sector = dg.MultiPartitionsDefinition(
+    {"date": live_sessions_definition, "sector": dg.StaticPartitionsDefinition(list(SECTORS))}
+)
+
 
 def look_back_mapping(first_offset: int, last_offset: int = 0) -> dg.MultiPartitionMapping:
     """Map a session to the sessions from `first_offset` to `last_offset` before it (both ≤ 0), same sector."""

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from pairs_platform.adapters.ports import Listing, MarketData
 from pairs_platform.core.automation import utc_now
 from pairs_platform.settings import Settings
-from pairs_platform.stores import open_lake, open_ledger, open_registry, open_source
+from pairs_platform.stores import open_bus, open_lake, open_ledger, open_registry, open_source
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.ports import ModelRegistry
+    from pairs_platform.adapters.redis_bus import StreamBus
     from pairs_platform.lake.store import Lake
     from pairs_platform.ledger.store import Ledger
 
@@ -64,6 +65,11 @@ class Platform:
     def ledger(self) -> "Ledger":
         """The SQL store of performance, rankings, trends and decisions; migrated and claimed by its first use."""
         return open_ledger(self.settings)
+
+    @cached_property
+    def bus(self) -> "StreamBus":
+        """The streams of the configured mode's feed."""
+        return open_bus(self.settings)
 
     def listings(self, sector: str) -> tuple[Listing, ...]:
         """Symbols of a sector, from the configuration or from the source itself, as `universe_origin` says.

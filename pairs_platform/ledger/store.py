@@ -35,6 +35,9 @@ MIGRATION_LOCK = 7_240_311
 
 TIMEOUT_SECONDS = 30
 
+BY_HAND = "manual_"
+"""Beginning of the actions of people."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
@@ -305,6 +308,25 @@ class Ledger:
         """
         known = [one for one in self.decisions(sector) if one.alias == alias and one.session <= session]
         return known[-1] if known else None
+
+    def alias_now(self, sector: str, alias: str, session: date) -> Decision | None:
+        """As `alias_as_of`, and decisions made by hand count at once, whatever session they were made in."""
+        known = [
+            one
+            for one in self.decisions(sector)
+            if one.alias == alias and (one.session <= session or one.action.startswith(BY_HAND))
+        ]
+        return known[-1] if known else None
+
+    def trained_session(self, sector: str, version: int) -> date | None:
+        """Last session of the window that a version was trained on; None for one that the ledger does not know."""
+        table = MODEL_TRAINING
+        chosen = sa.select(sa.func.max(table.c.session)).where(
+            (table.c.sector == sector) & (table.c.model_version == version)
+        )
+        with self.begin() as connection:
+            found: date | None = connection.scalar(chosen)
+        return found
 
     def trainings(self, sector: str) -> "pd.DataFrame":
         """Every training of a sector by session and time, columns of `model_training`."""

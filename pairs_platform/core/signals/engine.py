@@ -264,6 +264,15 @@ _ACTIONS: dict[Action, SignalAction] = {
 }
 
 
+FILLED_ACTIONS = {
+    "enter_long": Action.ENTER_LONG,
+    "enter_short": Action.ENTER_SHORT,
+    "exit": Action.EXIT,
+    "stop": Action.STOP,
+}
+"""What a stored action does to a position when it is filled."""
+
+
 class _Session:
     """Everything of a session that all its buckets share."""
 
@@ -280,6 +289,9 @@ class _Session:
         self.threshold = np.full(len(plan.pairs), np.nan)
         if plan.champion is not None:
             self.threshold[plan.champion.pair] = plan.champion.threshold
+        self.challenged = np.zeros(len(plan.pairs), dtype=bool)
+        if plan.challenger is not None:
+            self.challenged[plan.challenger.pair] = True
         self.split_at = [self._split_at(j) for j in range(len(plan.symbols))]
         self.actions = actions
 
@@ -318,7 +330,7 @@ class _Session:
             return TradeState()
         state = TradeState(previous.position, previous.bars_held, previous.blocked)
         fillable = not previous.late and self.matrix.observed[t, self.y[k]] and self.matrix.observed[t, self.x[k]]
-        return after_fill(state, _FILLED.get(previous.action, Action.HOLD)) if fillable else state
+        return after_fill(state, FILLED_ACTIONS.get(previous.action, Action.HOLD)) if fillable else state
 
     def _asked(self, model: tuple[ModelArrays, SpreadPath] | None, t: int) -> np.ndarray:
         """A model's probabilities at the place of each pair of the plan; NaN where it is not asked."""
@@ -406,7 +418,7 @@ class _Session:
                     probability_champion=math.nan if reason else float(champion[k]),
                     probability_challenger=math.nan if reason else float(challenger[k]),
                     champion_version=versions[0] if modelled else None,
-                    challenger_version=versions[1] if math.isfinite(challenger[k]) else None,
+                    challenger_version=versions[1] if self.challenged[k] else None,
                     confidence=math.nan if reason else self._confidence(spread, k, float(champion[k]), volatility),
                     size=0.0 if reason else pair.size * min(1.0, self.target / volatility),
                     position=state.position,
@@ -419,14 +431,6 @@ class _Session:
                 )
             )
         return signals + self._leaving(before, t, late=late)
-
-
-_FILLED = {
-    "enter_long": Action.ENTER_LONG,
-    "enter_short": Action.ENTER_SHORT,
-    "exit": Action.EXIT,
-    "stop": Action.STOP,
-}
 
 
 def _columns(plan: SignalPlan, legs: Sequence[str]) -> np.ndarray:

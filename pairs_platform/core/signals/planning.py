@@ -94,6 +94,27 @@ def plan_session(
     )
 
 
+def empty_plan(config: TradingConfig, *, max_fill_bars: int) -> SignalPlan:
+    """The plan of a configuration without a pair, which is a normal outcome."""
+    return SignalPlan(
+        sector=config.sector,
+        session=config.valid_for,
+        config_session=config.session,
+        config_hash=config.content_hash,
+        frequency=config.frequency,
+        trading=config.trading,
+        max_fill_bars=max_fill_bars,
+        pairs=(),
+        traded=_spread_arrays([], 1),
+        champion=None,
+        challenger=None,
+        symbols=(),
+        last_observed=np.empty(0, dtype=bool),
+        bars_since=np.empty(0, dtype=np.int64),
+        last_log_close=np.empty(0),
+    )
+
+
 def _usable(config: TradingConfig, window: PriceWindow, bundle: SectorBundle, reasons: dict[str, str]) -> list[_Usable]:
     """The configured pairs that a bundle can be asked about; why not, for the others, into `reasons`."""
     held = {model.pair: model for model in bundle.pairs}

@@ -1,0 +1,106 @@
+"""Predicates of the checks on streamed bars and signals.
+
+What does not belong here: reading what they compare.
+"""
+
+import numpy as np
+import pandas as pd
+
+from pairs_platform.core.checks import Verdict
+from pairs_platform.core.selection.trading_rule import Action
+from pairs_platform.core.signals.engine import FILLED_ACTIONS
+
+PRICE_TOLERANCE = 1e-6
+"""Relative difference of two prices that counts as none."""
+
+SIGNAL_TOLERANCE = 1e-9
+"""Largest difference between a stored signal and the batch path."""
+
+
+def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> Verdict:
+    """No signal rests on a bar that starts at or after the end of its bucket, or was decided before that end."""
+    end = signals["bucket_utc"] + length
+    ahead = (signals["data_utc"].notna() & (signals["data_utc"] >= end)) | (
+        signals["decided_market_utc"] < signals["bucket_utc"]
+    )
+    words = f"{int(ahead.sum())} of {len(signals)} signals know bars after their bucket"
+    return Verdict(passed=not ahead.any(), summary=words, figures={"signals": len(signals), "ahead": int(ahead.sum())})
+
+
+def check_signals_in_time(signals: pd.DataFrame, *, max_late_share: float, max_skipped_share: float) -> Verdict:
+    """Most buckets were decided in time, and most traded pairs could be judged."""
+    buckets = signals.groupby("bucket_utc")["late"].any()
+    traded = signals[signals["role"] == "selected"]
+    skipped = float((traded["action"] == "skip").mean()) if len(traded) else 0.0
+    late = float(buckets.mean()) if len(buckets) else 0.0
+    passed = late <= max_late_share and skipped <= max_skipped_share
+    reasons = traded.loc[traded["action"] == "skip", "reason"].str.split(":").str[0].value_counts()
+    told = ", ".join(f"{reason} {n}" for reason, n in reasons.items())
+    words = f"{late:.0%} of {len(buckets)} buckets late, {skipped:.0%} of signals of selected pairs skipped"
+    remedy = "" if passed else f" ({told}); look at `pairs-platform stream status` and at the daemon's load"
+    return Verdict(passed=passed, summary=words + remedy, figures={"late_share": late, "skipped_share": skipped})
+
+
+def compare_bars(streamed: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Bars of the same length from the stream and from the vendor that are missing on one side or differ.
+
+    Parameters
+    ----------
+    streamed, history : DataFrame with BAR_COLUMNS
+
+    Returns
+    -------
+    DataFrame
+        symbol, ts_utc, kind ("not_streamed", "not_in_history", "close_differs"), close_streamed, close_history.
+    """
+    columns = ["symbol", "ts_utc", "close"]
+    both = streamed[columns].merge(
+        history[columns], on=["symbol", "ts_utc"], how="outer", suffixes=("_streamed", "_history"), indicator="side"
+    )
+    differs = (both["close_streamed"] / both["close_history"] - 1.0).abs() > PRICE_TOLERANCE
+    kind = np.select(
+        [both["side"] == "right_only", both["side"] == "left_only", differs],
+        ["not_streamed", "not_in_history", "close_differs"],
+        "",
+    )
+    found = both.assign(kind=kind).drop(columns="side")
+    return found[found["kind"] != ""].reset_index(drop=True)
+
+
+def check_bars_match(differences: pd.DataFrame, n_bars: int, *, max_share: float) -> Verdict:
+    """Streamed bars are those that the vendor's history has."""
+    share = len(differences) / n_bars if n_bars else 0.0
+    kinds = {str(kind): int(n) for kind, n in differences["kind"].value_counts().items()}
+    told = ", ".join(f"{kind} {n}" for kind, n in kinds.items()) or "none"
+    words = f"{len(differences)} of {n_bars} bars of history differ from the stream: {told}"
+    remedy = "" if share <= max_share else "; see gaps and reconnects in `pairs-platform stream status`"
+    return Verdict(passed=share <= max_share, summary=words + remedy, figures={"share": share, **kinds})
+
+
+def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
+    """Stored signals that differ from the batch path, of the pairs and buckets that both have and that were judged.
+
+    Actions and positions are compared for pairs without a late bucket, whose orders the batch path would have filled.
+    """
+    punctual = ~stored.groupby("pair")["late"].transform("any")
+    kept = stored.assign(punctual=punctual)[stored["action"] != "skip"]
+    both = kept.merge(batch, on=["pair", "bucket_utc"], suffixes=("", "_batch"))
+    numbers = ("spread", "z", "band", "probability_champion", "probability_challenger")
+    differs = np.zeros(len(both), dtype=bool)
+    for name in numbers:
+        ours, theirs = (both[column].to_numpy(dtype=float) for column in (name, f"{name}_batch"))
+        differs |= ~(np.isclose(ours, theirs, rtol=0.0, atol=SIGNAL_TOLERANCE) | (np.isnan(ours) & np.isnan(theirs)))
+    asked = both["action_batch"].map({int(action): name for name, action in FILLED_ACTIONS.items()})
+    stop = both["action_batch"] == int(Action.TIME_STOP)
+    asked = asked.mask(stop, "stop").fillna("hold")
+    moved = (both["action"] != asked) | (both["position"] != both["position_batch"])
+    return both[differs | (moved & both["punctual"]).to_numpy()].reset_index(drop=True)
+
+
+def check_signals_match(differences: pd.DataFrame, n_signals: int) -> Verdict:
+    """Stored signals are those that the vendor's history gives."""
+    words = f"{len(differences)} of {n_signals} signals differ from what the vendor's bars give"
+    remedy = "" if differences.empty else "; see the check matches_price_history of streamed_bars for the bars"
+    return Verdict(
+        passed=differences.empty, summary=words + remedy, figures={"signals": n_signals, "differ": len(differences)}
+    )

@@ -1,0 +1,1 @@
+"""Streamed bars and signals: the assets of the session under way."""

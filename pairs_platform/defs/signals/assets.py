@@ -1,0 +1,73 @@
+"""The assets `streamed_bars` and `signals`, of the session under way."""
+
+from typing import Any
+
+import dagster as dg
+
+from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, look_back_mapping
+from pairs_platform.defs.prices.assets import price_history
+from pairs_platform.defs.resources import Platform
+from pairs_platform.defs.selection.assets import trading_config
+
+GROUP = "live"
+
+
+@dg.asset(
+    partitions_def=live_session_by_sector,
+    group_name=GROUP,
+    kinds={"redis", "parquet"},
+    owners=["team:data-platform"],
+    code_version="1",
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5),
+)
+def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """Bars as they were streamed, of the stream's own length, each in its last revision; every hour and at the close.
+
+    Beside `price_history`, which comes from the vendor alone and is what everything is computed from.
+    """
+    from pairs_platform.defs.metadata import table
+    from pairs_platform.defs.outcomes import for_each_partition
+    from pairs_platform.defs.signals.work import save_stream
+    from pairs_platform.lake.keys import PartitionKey
+
+    def save(key: PartitionKey) -> dict[str, Any]:
+        frame, facts = save_stream(platform, key)
+        by_symbol = frame.groupby("symbol").agg(
+            bars=("ts_utc", "size"), first=("ts_utc", "min"), last=("ts_utc", "max"), revised=("revision", "max")
+        )
+        return {
+            **facts,
+            "dagster/row_count": len(frame),
+            "symbols": len(by_symbol),
+            "rows_of_a_proxy": int(frame["source"].str.startswith("proxy:").sum()),
+            "by_symbol": table(by_symbol.reset_index(), rows=50),
+        }
+
+    for_each_partition(context, save)
+
+
+@dg.asset(
+    deps=[
+        dg.AssetDep(trading_config, partition_mapping=look_back_mapping(-1, -1)),
+        dg.AssetDep(price_history, partition_mapping=look_back_mapping(-1, -1)),
+    ],
+    partitions_def=live_session_by_sector,
+    group_name=GROUP,
+    kinds={"redis", "sql", "numpy"},
+    owners=["team:trading"],
+    code_version="1",
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=2),
+)
+def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """What to do with every configured pair at every bucket of the session: rows of the ledger, stored once.
+
+    A run computes every complete bucket that has no signals yet; what is stored is never changed. Read by
+    `pairs-platform signals`.
+    """
+    from pairs_platform.defs.signals.work import signal_partition
+
+    for key in lake_keys(context.partition_keys):
+        outcome = signal_partition(platform, key, run_id=context.run.run_id)
+        from pairs_platform.defs.signals.page import signal_page
+
+        context.add_asset_metadata(signal_page(platform, outcome), partition_key=str(key))

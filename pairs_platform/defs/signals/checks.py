@@ -1,0 +1,82 @@
+"""The checks of `streamed_bars` and `signals`: three of the session under way, two of the morning after."""
+
+import dagster as dg
+
+from pairs_platform.core.checks import Verdict
+from pairs_platform.defs.checks import check_contract, check_partitions
+from pairs_platform.defs.prices.assets import price_history
+from pairs_platform.defs.resources import Platform
+from pairs_platform.defs.signals.assets import signals, streamed_bars
+from pairs_platform.lake.keys import PartitionKey
+
+
+@dg.asset_check(asset=streamed_bars, name="schema_and_uniqueness", blocking=True)
+def stream_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """Types, positive prices, one bar per feed, symbol and time."""
+    from pairs_platform.core.streaming.contracts import STREAMED_BARS
+
+    return check_contract(context, platform, STREAMED_BARS)
+
+
+@dg.asset_check(asset=signals, name="decided_after_data")
+def decided_after_data(
+    context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.AssetCheckResult:
+    """No signal of the session rests on a bar after its bucket."""
+    import pandas as pd
+
+    from pairs_platform.core.signals.checks import check_decided_after_data
+    from pairs_platform.defs.signals.work import stored_signals
+
+    length = pd.Timedelta(minutes=platform.settings.frequency.minutes)
+    return check_partitions(context, lambda key: check_decided_after_data(stored_signals(platform, key), length))
+
+
+@dg.asset_check(asset=signals, name="in_time")
+def in_time(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """Few buckets of the session were decided late, few signals of selected pairs skipped."""
+    from pairs_platform.core.signals.checks import check_signals_in_time
+    from pairs_platform.defs.signals.work import stored_signals
+
+    rules = platform.settings.checks
+
+    def judge(key: PartitionKey) -> Verdict:
+        return check_signals_in_time(
+            stored_signals(platform, key), max_late_share=rules.max_late_share,
+            max_skipped_share=rules.max_skipped_share,
+        )  # fmt: skip
+
+    return check_partitions(context, judge, warn=True)
+
+
+@dg.asset_check(asset=streamed_bars, name="matches_price_history", additional_deps=[price_history])
+def matches_price_history(
+    context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.AssetCheckResult:
+    """The day after: streamed bars, aggregated, are the vendor's; a session that was not streamed passes."""
+    from pairs_platform.core.signals.checks import check_bars_match
+    from pairs_platform.defs.signals.work import bar_differences
+
+    def judge(key: PartitionKey) -> Verdict:
+        found = bar_differences(platform, key)
+        if found is None:
+            return Verdict(passed=True, summary="the session was not streamed", figures={})
+        differences, n_bars = found
+        return check_bars_match(differences, n_bars, max_share=platform.settings.checks.max_stream_difference)
+
+    return check_partitions(context, judge, warn=True)
+
+
+@dg.asset_check(asset=signals, name="matches_batch", additional_deps=[price_history])
+def matches_batch(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """The day after: stored signals are those that the vendor's bars give by the batch path."""
+    from pairs_platform.core.signals.checks import check_signals_match
+    from pairs_platform.defs.signals.work import signal_differences
+
+    def judge(key: PartitionKey) -> Verdict:
+        found = signal_differences(platform, key)
+        if found is None:
+            return Verdict(passed=True, summary="the session has no signals", figures={})
+        return check_signals_match(*found)
+
+    return check_partitions(context, judge, warn=True)

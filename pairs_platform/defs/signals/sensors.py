@@ -1,0 +1,108 @@
+"""The sensor that waits for complete buckets, and the one that reports the collector's health.
+
+What does not belong here: deciding what is due (`core.signals.decide`).
+"""
+
+import json
+
+import dagster as dg
+
+from pairs_platform.core.signals.decide import StreamRequest, decide
+from pairs_platform.defs.resources import Platform
+from pairs_platform.defs.signals.assets import signals, streamed_bars
+from pairs_platform.lake.keys import PartitionKey
+
+SIGNALS_TAG = "pairs_platform/signals"
+"""Runs with the same value wait for each other (`dagster.yaml`): one run for each sector's signals at a time."""
+
+BLOCK_MS = 4200
+"""How long a tick waits for a bucket: the daemon looks at its sensors every 5 s."""
+
+signal_job = dg.define_asset_job(
+    "five_minute_signals",
+    selection=dg.AssetSelection.assets(signals) - dg.AssetSelection.all_asset_checks(),
+    description="The signals of the complete buckets of one session of one sector.",
+)
+
+save_job = dg.define_asset_job(
+    "stream_save",
+    selection=dg.AssetSelection.assets(streamed_bars),
+    description="Streamed bars of one session of one sector into the lake.",
+)
+
+
+@dg.sensor(
+    name="signal_sensor",
+    jobs=[signal_job, save_job],
+    minimum_interval_seconds=1,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Waits for complete buckets of bars and requests the signals of every active sector.",
+)
+def signal_sensor(
+    context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
+) -> dg.SensorResult | dg.SkipReason:
+    """Request what is due; a Redis that does not answer is a failed tick."""
+    idle = _no_stream(platform)
+    if idle:
+        return dg.SkipReason(idle)
+    bus = platform.bus
+    cursors: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
+    after = cursors.get(bus.feed, "0-0")
+    found = bus.announcements(after, block_ms=BLOCK_MS)
+    if not found:
+        return dg.SkipReason("no bucket has become complete")
+    due = decide(
+        found,
+        market_ns=bus.market_ns(),
+        sectors=platform.settings.active_sectors,
+        feed=bus.feed,
+        generation=bus.generation() if bus.feed == "replay" else 0,
+    )
+    requests = [_request(one, signal_job.name, 20, {SIGNALS_TAG: one.sector}) for one in due.signals]
+    requests += [_request(one, save_job.name, 0, {}) for one in due.saves]
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else due.reason,
+        cursor=json.dumps({**cursors, bus.feed: found[-1].id}),
+    )
+
+
+def _request(one: StreamRequest, job: str, priority: int, tags: dict[str, str]) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=one.run_key,
+        job_name=job,
+        partition_key=str(PartitionKey(one.session, one.sector)),
+        tags={**tags, "dagster/priority": str(priority), "pairs_platform/bucket_ns": str(one.start_ns)},
+    )
+
+
+def _no_stream(platform: Platform) -> str:
+    """Why there is nothing to wait for: nobody has started a stream; empty otherwise."""
+    from pairs_platform.adapters.redis_bus import socket_path
+
+    if platform.settings.redis_url is not None or socket_path(platform.settings.profile_root / "redis").exists():
+        return ""
+    return "no stream has been started; `pairs-platform live` starts one"
+
+
+@dg.sensor(
+    name="stream_health",
+    target=dg.AssetSelection.assets(streamed_bars),
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Reports the health of the collector as an observation of `streamed_bars`, while a session is open.",
+)
+def health_sensor(
+    context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
+) -> dg.SensorResult | dg.SkipReason:
+    """Observe; request nothing."""
+    idle = _no_stream(platform)
+    facts = {} if idle else platform.bus.health()
+    if not facts:
+        return dg.SkipReason(idle or "no collector has run")
+    known = dict(facts)
+    bars = platform.bus.last_bars()
+    return dg.SensorResult(
+        asset_events=[dg.AssetObservation("streamed_bars", metadata={**known, "symbols_with_bars": len(bars)})],
+        skip_reason=f"the collector is {facts.get('state', 'unknown')}",
+    )

@@ -1,0 +1,306 @@
+"""What the assets of the session under way do with one partition: read, call `core`, store.
+
+A run behind a bucket is a fresh process, and what it imports is most of its time: nothing here imports pandas, a model
+registry or a Parquet library before the signals are stored, unless the session's plan has to be made.
+What does not belong here: signals themselves (`core.signals`), and Dagster's declarations (`assets`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from pairs_platform.core.prices.calendar import session_offset, sessions_between
+from pairs_platform.core.signals.engine import BASIS_POINT, Signal, session_matrix, session_signals
+from pairs_platform.core.signals.plan import PLAN_VERSION, PlanError, SignalPlan, plan_from_bytes, plan_to_bytes
+from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.defs.resources import Platform
+from pairs_platform.lake.atomic import replace_file
+from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.ledger.signals import (
+    Provenance,
+    SignalKey,
+    last_signals,
+    moment,
+    signal_frame,
+    signals_at,
+    store_signals,
+    stored_buckets,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pairs_platform.core.gru.bundle import SectorBundle
+
+TRADING_CONFIG = "trading_config"
+
+
+class NothingStreamedError(LookupError):
+    """A session of which no bar has been streamed."""
+
+
+@dataclass(frozen=True)
+class SignalOutcome:
+    """What one run stored.
+
+    Attributes
+    ----------
+    key : SignalKey
+    stored : tuple of int
+        Starts of the buckets whose signals it stored, in nanoseconds.
+    newest : tuple of Signal
+        Of the newest complete bucket; empty where nothing is configured.
+    note : str
+        Why nothing was stored; empty otherwise.
+    """
+
+    key: SignalKey
+    stored: tuple[int, ...] = ()
+    newest: tuple[Signal, ...] = ()
+    note: str = ""
+
+
+def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> SignalOutcome:
+    """Compute and store the signals of every complete bucket of a session that has none.
+
+    A bucket is late when a later one was complete already, or its successor's time has passed.
+
+    Raises
+    ------
+    PartitionMissing
+        The session before has no trading configuration.
+    StreamUnavailable, LedgerUnavailable
+    """
+    bus, ledger, settings = platform.bus, platform.ledger, platform.settings
+    where = SignalKey(feed=bus.feed, sector=key.sector, session=key.session)
+    announced = {one.bucket.start_ns for one in bus.announced(key.session)}
+    grid = session_buckets(key.session, settings.frequency)
+    complete = [t for t, bucket in enumerate(grid) if bucket.start_ns in announced]
+    if not complete:
+        return SignalOutcome(where, note=f"no bucket of {key.session} is complete")
+    buckets = grid[: complete[-1] + 1]
+    done = stored_buckets(ledger, where)
+    missing = [t for t, bucket in enumerate(buckets) if moment(bucket.start_ns) not in done]
+    if not missing:
+        return SignalOutcome(where, note="every complete bucket has its signals")
+    plan = session_plan(platform, key)
+    if not plan.pairs:
+        return SignalOutcome(where, note=f"the configuration of {plan.config_session} has no pair")
+    market_ns = bus.market_ns()
+    first = missing[0]
+    length_ns = settings.frequency.minutes * 60 * 10**9
+    late = [t < len(buckets) - 1 or market_ns >= buckets[t].end_ns + length_ns for t in range(first, len(buckets))]
+    found = session_signals(
+        plan,
+        session_matrix(plan, bus.folded(key.session), buckets, allow_proxy=settings.signals.allow_proxy),
+        first=first,
+        previous=_previous(platform, where, grid, first),
+        n_buckets=len(grid),
+        late=late,
+        target_volatility=settings.signals.target_volatility_bps * BASIS_POINT,
+        actions={str(action["symbol"]) for action in bus.actions(key.session)},
+    )
+    stored = []
+    for t, signals in enumerate(found, start=first):
+        provenance = Provenance(
+            config_session=plan.config_session,
+            config_hash=plan.config_hash,
+            decided_market_utc=moment(market_ns),
+            decided_utc=platform.clock(),
+            run_id=run_id,
+        )
+        if store_signals(ledger, where, signals, provenance):
+            stored.append(buckets[t].start_ns)
+    return SignalOutcome(where, tuple(stored), tuple(found[-1]))
+
+
+def _previous(platform: Platform, where: SignalKey, grid: list[Any], first: int) -> Mapping[str, Signal]:
+    """The signals that the state at bucket `first` follows from: of the bucket before, or of the session before."""
+    if first > 0:
+        return signals_at(platform.ledger, where, moment(grid[first - 1].start_ns))
+    before = SignalKey(feed=where.feed, sector=where.sector, session=session_offset(where.session, -1))
+    return last_signals(platform.ledger, before)
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which versions the signals of a session ask: numbers or None, and why there is no champion."""
+
+    champion: int | None
+    challenger: int | None
+    reason: str
+
+
+def model_choice(platform: Platform, sector: str, session: date) -> ModelChoice:
+    """The versions for the session after `session`: as decided up to it, or by hand since.
+
+    A version that was trained on later sessions is never used, whoever promoted it.
+    """
+    ledger, rules = platform.ledger, platform.settings.gru.promotion
+
+    def version(alias: str) -> tuple[int | None, str]:
+        decision = ledger.alias_now(sector, alias, session)
+        if decision is None or decision.version_after is None:
+            return None, "no model has been promoted" if decision is None else f"the champion left: {decision.reason}"
+        trained = ledger.trained_session(sector, decision.version_after)
+        if trained is None or trained > session:
+            return None, f"version {decision.version_after} was trained after {session}"
+        age = len(sessions_between(trained, session)) - 1
+        if age > rules.max_age_sessions:
+            return None, f"version {decision.version_after} is {age} sessions old, {rules.max_age_sessions} are allowed"
+        return decision.version_after, ""
+
+    champion, reason = version("champion")
+    return ModelChoice(champion, version("challenger")[0], reason)
+
+
+def session_plan(platform: Platform, key: PartitionKey) -> SignalPlan:
+    """The plan of a session: read where it has been made, made anew when the configuration or a model has changed.
+
+    Raises
+    ------
+    PartitionMissing
+        The session before has no trading configuration, or its look-back has no prices.
+    """
+    before = PartitionKey(session_offset(key.session, -1), key.sector)
+    document = platform.lake.read_document(TRADING_CONFIG, before)
+    choice = model_choice(platform, key.sector, before.session)
+    fill = platform.settings.window.max_fill_bars
+    words = f"{PLAN_VERSION}|{document['content_hash']}|{choice}|{fill}"
+    name = f"{before.session}-{hashlib.sha256(words.encode()).hexdigest()[:16]}.safetensors"
+    path = platform.settings.profile_root / "signals" / key.sector / name
+    try:
+        return plan_from_bytes(path.read_bytes())
+    except (FileNotFoundError, PlanError):
+        plan, keep = _make_plan(platform, before, document, choice)
+    if keep:
+        replace_file(path, plan_to_bytes(plan))
+    return plan
+
+
+def _make_plan(
+    platform: Platform, before: PartitionKey, document: Mapping[str, Any], choice: ModelChoice
+) -> tuple[SignalPlan, bool]:
+    """The plan, and whether it may be kept: not when the registry could not be asked."""
+    from pairs_platform.adapters.ports import NoSuchModelError, RegistryUnavailable
+    from pairs_platform.core.selection.trading_config import TradingConfig
+    from pairs_platform.core.signals.planning import empty_plan, plan_session
+    from pairs_platform.defs.windows import load_window
+
+    config = TradingConfig.model_validate(document)
+    if not config.pairs:
+        return empty_plan(config, max_fill_bars=platform.settings.window.max_fill_bars), True
+    reason, keep = choice.reason, True
+
+    def bundle(version: int | None) -> "tuple[int, SectorBundle] | None":
+        return None if version is None else (version, platform.registry.load(before.sector, version))
+
+    champion = challenger = None
+    try:
+        champion, challenger = bundle(choice.champion), bundle(choice.challenger)
+    except (RegistryUnavailable, NoSuchModelError) as error:
+        reason, keep = f"the registry does not give the model: {error}", False
+    legs = sorted({leg for pair in config.pairs for leg in (pair.symbol_1, pair.symbol_2)})
+    plan = plan_session(
+        config, load_window(platform, before, legs), champion=champion, challenger=challenger,
+        champion_reason=reason, max_fill_bars=platform.settings.window.max_fill_bars,
+    )  # fmt: skip
+    return plan, keep
+
+
+def save_stream(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFrame, dict[str, Any]]":
+    """Bring the streamed bars of a session into the lake; rows of the other feed, and what Redis forgot, stay.
+
+    Raises
+    ------
+    NothingStreamedError
+        Neither Redis nor the lake has a bar of it.
+    """
+    import pandas as pd
+
+    from pairs_platform.core.streaming.bars import StreamBar, fold
+    from pairs_platform.core.streaming.contracts import STREAMED_BARS
+
+    bus, lake = platform.bus, platform.lake
+    symbols = {listing.symbol for listing in platform.listings(key.sector)}
+    stored = lake.read(STREAMED_BARS, key) if lake.exists(STREAMED_BARS.table, key) else STREAMED_BARS.empty()
+    names = list(StreamBar._fields)
+    own = stored[stored["feed"] == bus.feed].assign(ts_ns=lambda frame: frame["ts_utc"].astype("int64"))
+    held = [StreamBar(*row) for row in own[names].itertuples(index=False)]
+    streamed = [bar for bar in bus.bars(key.session) if bar.symbol in symbols]
+    if not held and not streamed:
+        raise NothingStreamedError(
+            f"no bar of {key} has been streamed on the feed {bus.feed}: start `pairs-platform live`, or look at "
+            "`pairs-platform stream status`"
+        )
+    frame = fold([*held, *streamed]).frame()
+    frame.insert(0, "feed", bus.feed)
+    rows = pd.concat([stored[stored["feed"] != bus.feed], frame], ignore_index=True)
+    facts = {
+        "source": f"{bus.feed} stream of {platform.market_data.label}",
+        "feed": bus.feed,
+        "bar": platform.settings.stream.bar_frequency(platform.settings.frequency).value,
+        "saved_utc": platform.clock().isoformat(timespec="seconds"),
+    }
+    lake.write(STREAMED_BARS, key, rows[list(STREAMED_BARS.columns)], facts)
+    return frame, facts
+
+
+def stored_signals(platform: Platform, key: PartitionKey) -> "pd.DataFrame":
+    """The signals of a session and sector on the configured feed, as the ledger has them."""
+    where = SignalKey(feed=platform.settings.stream.feed, sector=key.sector, session=key.session)
+    return signal_frame(platform.ledger, where)
+
+
+def bar_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFrame, int] | None":
+    """Where streamed bars and price history of a session differ, and the bars of history; None without a stream."""
+    from pairs_platform.core.prices.aggregation import aggregate_bars
+    from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
+    from pairs_platform.core.prices.contracts import PRICE_HISTORY
+    from pairs_platform.core.signals.checks import compare_bars
+    from pairs_platform.core.streaming.bars import PROXY
+    from pairs_platform.core.streaming.contracts import STREAMED_BARS
+
+    lake, settings = platform.lake, platform.settings
+    if not lake.exists(STREAMED_BARS.table, key):
+        return None
+    streamed, facts = lake.read(STREAMED_BARS, key), lake.metadata(STREAMED_BARS, key)
+    own = streamed[(streamed["feed"] == settings.stream.feed) & ~streamed["source"].str.startswith(PROXY)]
+    if own.empty:
+        return None
+    bars = aggregate_bars(own[list(BAR_COLUMNS)], source=Frequency(facts["bar"]), target=settings.frequency)
+    history = lake.read(PRICE_HISTORY, key)
+    return compare_bars(bars, history), len(history)
+
+
+def signal_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFrame, int] | None":
+    """Stored signals that the batch path does not give on the vendor's bars, and how many were compared."""
+    import pandas as pd
+
+    from pairs_platform.core.selection.trading_config import TradingConfig
+    from pairs_platform.core.signals.batch import batch_signals
+    from pairs_platform.core.signals.checks import compare_signals
+    from pairs_platform.defs.windows import load_window
+
+    stored = stored_signals(platform, key)
+    if stored.empty:
+        return None
+    before = PartitionKey(session_offset(key.session, -1), key.sector)
+    config = TradingConfig.model_validate(platform.lake.read_document(TRADING_CONFIG, before))
+    first = stored[stored["bucket_utc"] == stored["bucket_utc"].min()]
+    flat = set(first.loc[(first["position"] == 0) & ~first["blocked"], "pair"])
+    kept = stored[(stored["config_hash"] == config.content_hash) & stored["pair"].isin(flat)]
+    versions = kept[["champion_version", "challenger_version"]].fillna(0).astype(int)
+    constant = versions.groupby(kept["pair"]).nunique().eq(1).all(axis=1)
+    kept = kept[kept["pair"].map(constant)]
+    window = load_window(platform, key, sorted(set(kept["y"]) | set(kept["x"])))
+    parts = []
+    for (champion, challenger), rows in kept.groupby([versions["champion_version"], versions["challenger_version"]]):
+        bundles = [platform.registry.load(key.sector, number) if number else None for number in (champion, challenger)]
+        asked = dict.fromkeys(rows["pair"].unique(), bool(champion))
+        parts.append(batch_signals(config, window, champion=bundles[0], challenger=bundles[1], pairs=asked))
+    if not parts:
+        return None
+    return compare_signals(kept, pd.concat(parts, ignore_index=True)), len(kept)
