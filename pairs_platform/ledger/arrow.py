@@ -55,6 +55,12 @@ def _arrow_type(column: sa.Column[Any]) -> pa.DataType:
 
 
 def _read(connection: sa.Connection, table: sa.Table, schema: pa.Schema) -> pa.Table:
-    rows = connection.execute(sa.select(table), execution_options={"yield_per": ROWS_AT_ONCE}).mappings()
-    batches = [pa.RecordBatch.from_pylist([dict(row) for row in part], schema=schema) for part in rows.partitions()]
+    result = connection.execute(sa.select(table), execution_options={"yield_per": ROWS_AT_ONCE})
+    batches = [
+        pa.RecordBatch.from_arrays(
+            [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)],
+            schema=schema,
+        )
+        for rows in result.partitions()
+    ]
     return pa.Table.from_batches(batches, schema)
