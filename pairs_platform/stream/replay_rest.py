@@ -13,6 +13,7 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -96,8 +97,8 @@ class History:
     def routes(self) -> list[Route]:
         """The end points."""
         return [
-            Route("/v2/stocks/bars", lambda request: self._answer(request, self.bars)),
-            Route("/v1/corporate-actions", lambda request: self._answer(request, self.actions)),
+            Route("/v2/stocks/bars", partial(self._answer, find=self.bars)),
+            Route("/v1/corporate-actions", partial(self._answer, find=self.actions)),
         ]
 
     async def _answer(self, request: Request, find: Callable[[Mapping[str, str]], dict[str, Any]]) -> JSONResponse:

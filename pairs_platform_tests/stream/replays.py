@@ -1,9 +1,11 @@
 """A replay server on a free port, in a thread, and Alpaca's own client library as its client."""
 
+import asyncio
+import concurrent.futures
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -137,8 +139,16 @@ def alpaca_client(
         yield received
     finally:
         wait_until(lambda: stream._loop is not None)
-        stream.stop()
+        with suppress(RuntimeError, concurrent.futures.CancelledError):  # it has ended by itself
+            asyncio.run_coroutine_threadsafe(_end(stream), stream._loop).result(PATIENCE_SECONDS)
         thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive()
+
+
+async def _end(stream: StockDataStream) -> None:
+    """Stop; without the close it would notice only when the next message arrives, or after 5 s."""
+    await stream.stop_ws()
+    await stream.close()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
