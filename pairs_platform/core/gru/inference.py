@@ -65,17 +65,23 @@ def logits_stacked(weights: dict[str, np.ndarray], sequences: np.ndarray) -> np.
     References
     ----------
     Equal to ``torch.nn.GRU`` with the same weights within 1e-6.
+
+    Notes
+    -----
+    Computed in double precision: in single precision one pair with many sequences and many pairs with one differ by
+    1e-7, and live signals must equal those of a whole session.
     """
     k, n, length, _ = sequences.shape
-    steps = np.ascontiguousarray(sequences.transpose(2, 0, 1, 3), dtype=np.float32)
+    weights = {name: array.astype(np.float64) for name, array in weights.items()}
+    steps = np.ascontiguousarray(sequences.transpose(2, 0, 1, 3), dtype=np.float64)
     for layer in ("1", "2"):
         w_hh = weights[f"weight_hh_{layer}"].transpose(0, 2, 1)
         b_hh = weights[f"bias_hh_{layer}"][:, None, :]
         w_ih = weights[f"weight_ih_{layer}"].transpose(0, 2, 1)
         given = steps @ w_ih + weights[f"bias_ih_{layer}"][:, None, :]
         units = w_hh.shape[1]
-        state = np.zeros((k, n, units), np.float32)
-        out = np.empty((length, k, n, units), np.float32)
+        state = np.zeros((k, n, units))
+        out = np.empty((length, k, n, units))
         for t in range(length):
             recurrent = state @ w_hh + b_hh
             gates = _sigmoid(given[t, :, :, : 2 * units] + recurrent[:, :, : 2 * units])

@@ -1,4 +1,4 @@
-"""The signals of a whole session by another way: from the window of history, through the backtest and the models' own code.
+"""The signals of a whole session by another way: from the window, through the backtest and the models' own code.
 
 What live signals must equal on the same bars; it shares with them the trading rule and the features, and nothing else.
 What does not belong here: live signals (`engine`).

@@ -297,8 +297,10 @@ def signal_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataF
     kept = kept[kept["pair"].map(constant)]
     window = load_window(platform, key, sorted(set(kept["y"]) | set(kept["x"])))
     parts = []
-    for (champion, challenger), rows in kept.groupby([versions["champion_version"], versions["challenger_version"]]):
-        bundles = [platform.registry.load(key.sector, number) if number else None for number in (champion, challenger)]
+    by_versions = [versions["champion_version"], versions["challenger_version"]]
+    for (champion, challenger), rows in kept.groupby(by_versions):
+        numbers = (int(champion), int(challenger))
+        bundles = [platform.registry.load(key.sector, number) if number else None for number in numbers]
         asked = dict.fromkeys(rows["pair"].unique(), bool(champion))
         parts.append(batch_signals(config, window, champion=bundles[0], challenger=bundles[1], pairs=asked))
     if not parts:
