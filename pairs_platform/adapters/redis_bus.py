@@ -8,8 +8,10 @@ References
 Streams: https://redis.io/docs/latest/develop/data-types/streams/
 """
 
+import hashlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +31,9 @@ from pairs_platform.core.streaming.rules import Feed, StreamRules, SymbolSet
 URL_VARIABLE = "PAIRS_PLATFORM__REDIS_URL"
 SOCKET_FILE = "redis.sock"
 """Socket of the embedded server in its folder; a link where the folder's path is too long for a socket."""
+
+LONGEST_SOCKET_BYTES = 100
+"""Systems allow 104 to 108 bytes for the path of a socket."""
 
 LONGEST_BLOCK_MS = 4500
 _ANSWER_SECONDS = 15.0
@@ -92,9 +97,14 @@ def connect(url: str | None, folder: Path) -> redis.Redis:
 
 
 def socket_path(folder: Path) -> Path:
-    """Where the embedded server of a folder listens."""
+    """Where the embedded server of a folder listens; in the temporary folder where the path would be too long."""
     usual = folder.absolute() / SOCKET_FILE
-    return Path(os.readlink(usual)) if usual.is_symlink() else usual
+    if usual.is_symlink():
+        return Path(os.readlink(usual))
+    if len(os.fsencode(usual)) <= LONGEST_SOCKET_BYTES:
+        return usual
+    digest = hashlib.sha256(os.fsencode(usual.parent)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"pairs-platform-{digest}" / SOCKET_FILE
 
 
 class StreamBus:

@@ -263,10 +263,11 @@ class Collector:
     def _require_data(self) -> None:
         """Raise `_Silence` where a bar was due by the market clock, and the socket has been silent for too long."""
         silent_s, market_ns = time.monotonic() - self._recorder.received_at, self._recorder.market_ns
-        if silent_s < 2 * _WATCH_SECONDS or self._data_market_ns is None:
-            self._data_market_ns = market_ns
-        if market_ns is None or self._data_market_ns is None or not is_open(market_ns):
+        if market_ns is None or not is_open(market_ns):
+            self._data_market_ns = None
             return
+        if silent_s < 2 * _WATCH_SECONDS or self._data_market_ns is None or market_ns < self._data_market_ns:
+            self._data_market_ns = market_ns
         is_due = market_ns - self._data_market_ns > self._bar_ns
         if silent_s > self._rules.data_timeout_seconds and is_due:
             raise _Silence(f"no bar for {silent_s:.0f} s while the market trades")

@@ -5,11 +5,9 @@ It listens on a Unix socket alone and appends every write to a file in its folde
 What does not belong here: clients and keys (`adapters.redis_bus`), and keeping processes alive (the console's `live`).
 """
 
-import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +17,7 @@ from pathlib import Path
 import redis
 
 from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError
-from pairs_platform.adapters.redis_bus import SOCKET_FILE, URL_VARIABLE, connect, socket_path
-
-LONGEST_SOCKET_BYTES = 100
-"""Systems allow 104 to 108 bytes for the path of a socket."""
+from pairs_platform.adapters.redis_bus import LONGEST_SOCKET_BYTES, SOCKET_FILE, URL_VARIABLE, connect, socket_path
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -138,22 +133,18 @@ def _executable() -> Path:
 
 
 def _prepared_socket(folder: Path) -> Path:
-    """Where the server is to listen; the folder gets a link where its own path is too long."""
-    usual = folder / SOCKET_FILE
-    if not usual.is_symlink():
-        if len(os.fsencode(usual)) <= LONGEST_SOCKET_BYTES:
-            return usual
-        digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-        short = Path(tempfile.gettempdir()) / f"pairs-platform-{digest}" / SOCKET_FILE
-        if len(os.fsencode(short)) > LONGEST_SOCKET_BYTES:
-            raise PermanentSourceError(
-                f"neither {usual} nor {short} is short enough for a socket ({LONGEST_SOCKET_BYTES} bytes); set TMPDIR "
-                f"to a shorter path, or name a Redis of your own with {URL_VARIABLE}"
-            )
-        usual.unlink(missing_ok=True)
-        usual.symlink_to(short)
-    socket = socket_path(folder)
+    """Where the server is to listen; the folder gets a link to it where that is elsewhere."""
+    usual, socket = folder / SOCKET_FILE, socket_path(folder)
+    if socket == usual:
+        return usual
+    if len(os.fsencode(socket)) > LONGEST_SOCKET_BYTES:
+        raise PermanentSourceError(
+            f"neither {usual} nor {socket} is short enough for a socket ({LONGEST_SOCKET_BYTES} bytes); set TMPDIR to "
+            f"a shorter path, or name a Redis of your own with {URL_VARIABLE}"
+        )
     socket.parent.mkdir(mode=0o700, exist_ok=True)
     if socket.parent.stat().st_uid != os.getuid():
         raise PermanentSourceError(f"{socket.parent} belongs to another user; remove it")
+    if not usual.is_symlink():
+        usual.symlink_to(socket)
     return socket

@@ -60,7 +60,7 @@ def judge_frame(
     judged = judge_rows(frame, symbols=symbols, sessions=None, frequency=frequency)
     if not judged.wrong.any():
         return JudgedBars(_bars(judged.given, revisions, sources), [])
-    right = np.flatnonzero(~judged.wrong)
+    right = np.flatnonzero(~judged.wrong).tolist()
     bars = _bars(judged.given.iloc[right], [revisions[i] for i in right], [sources[i] for i in right])
     rows = judged.quarantined().astype(str)
     names = [str(name) for name in rows.columns]

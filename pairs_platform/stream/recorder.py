@@ -210,7 +210,7 @@ class Recorder:
             if newest is not None:
                 self._note_newest(newest)
         if self._refused:
-            self._bus.add_quarantined(self._refused, self._builder.session or new_york_day(time.time_ns()))
+            self._bus.add_quarantined(self._refused, new_york_day(self.market_ns or time.time_ns()))
             health.quarantined += len(self._refused)
             self._refused = []
 
