@@ -10,7 +10,9 @@ from pairs_platform import __version__
 class _Commands(click.Group):
     """Imports a command's module only when the command is used, so that `--help` answers at once."""
 
-    names = ("config", "demo", "doctor", "models", "pairs", "sql", "symbols", "ui")
+    names = (
+        "config", "demo", "doctor", "live", "models", "pairs", "signals", "sql", "stream", "symbols", "ui",
+    )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.names)

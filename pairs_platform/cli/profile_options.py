@@ -35,12 +35,12 @@ def chosen_settings(source: str | None, data: str | None, frequency: str | None)
     if data is not None and source not in (None, "files"):
         raise click.UsageError(f"--data belongs to --source files, not to {source}")
     if data is not None:
-        _set("source.kind", "files")
-        _set("source.files.paths", json.dumps([data]))
+        set_option("source.kind", "files")
+        set_option("source.files.paths", json.dumps([data]))
     elif source is not None:
-        _set("source.kind", source)
+        set_option("source.kind", source)
     if frequency is not None:
-        _set("frequency", frequency)
+        set_option("frequency", frequency)
     settings = load_settings()
     if data is not None:
         _adopt_files(settings, keep_frequency=frequency is not None)
@@ -55,10 +55,11 @@ def _adopt_files(settings: Settings, *, keep_frequency: bool) -> None:
     source = FileMarketData(settings.source.files, frequency=settings.frequency)
     stored = source.stored_frequency
     if not keep_frequency and variable("frequency") not in os.environ and stored is not Frequency.ONE_MINUTE:
-        _set("frequency", stored.value)
+        set_option("frequency", stored.value)
     if variable("universe_origin") not in os.environ and source.universe() is not None:
-        _set("universe_origin", "source")
+        set_option("universe_origin", "source")
 
 
-def _set(path: str, value: str) -> None:
+def set_option(path: str, value: str) -> None:
+    """Set one setting for this process and its children."""
     os.environ[variable(path)] = value

@@ -36,6 +36,9 @@ SECTOR_TAG = "pairs_platform/sector"
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
+DAILY = {"pairs_platform/stage": "daily"}
+"""Tag of the runs that may be long: the queue lets few of them run at a time, and signals pass them."""
+
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -72,6 +75,7 @@ daily_job = dg.define_asset_job(
     "daily_pair_identification",
     selection=dg.AssetSelection.all() - _readiness - dg.AssetSelection.assets(gru_tuning) - _live,
     description="From price history to the trading configuration, then the models, for one session of one sector.",
+    tags=DAILY,
 )
 
 readiness_job = dg.define_asset_job(

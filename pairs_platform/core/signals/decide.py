@@ -55,7 +55,7 @@ def decide(
     """
     if not announcements:
         return StreamDecision(reason="no bucket has become complete")
-    session = _session_at(market_ns)
+    session = session_at(market_ns)
     current = [one.bucket for one in announcements if one.bucket.session == session]
     if not current:
         newest = announcements[-1].bucket.session
@@ -78,7 +78,7 @@ def decide(
     )
 
 
-def _session_at(market_ns: int) -> date | None:
+def session_at(market_ns: int) -> date | None:
     """The newest session that has opened."""
     table = session_table()
     at = int(np.searchsorted(table.open_ns, market_ns, side="right")) - 1

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
-from pairs_platform.defs.automation import IN_FLIGHT, SECTOR_TAG, TRADING_CONFIG
+from pairs_platform.defs.automation import DAILY, IN_FLIGHT, SECTOR_TAG, TRADING_CONFIG
 from pairs_platform.defs.models.assets import gru_tuning
 from pairs_platform.defs.resources import Platform
 from pairs_platform.lake.keys import PartitionKey
@@ -23,12 +23,14 @@ baseline_job = dg.define_asset_job(
     "model_baseline",
     selection=dg.AssetSelection.groups("models") - _tuning,
     description="Every pair of a sector trained again, whatever the strategy, with walk-forward folds in the report.",
+    tags=DAILY,
 )
 
 tuning_job = dg.define_asset_job(
     "network_tuning",
     selection=_tuning,
     description="Adds trials to the sector's study of network settings, on validation data alone.",
+    tags=DAILY,
 )
 
 

@@ -299,7 +299,7 @@ def signal_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataF
     parts = []
     by_versions = [versions["champion_version"], versions["challenger_version"]]
     for (champion, challenger), rows in kept.groupby(by_versions):
-        numbers = (int(champion), int(challenger))
+        numbers = (int(str(champion)), int(str(challenger)))
         bundles = [platform.registry.load(key.sector, number) if number else None for number in numbers]
         asked = dict.fromkeys(rows["pair"].unique(), bool(champion))
         parts.append(batch_signals(config, window, champion=bundles[0], challenger=bundles[1], pairs=asked))

@@ -1,0 +1,74 @@
+"""`pairs-platform signals`: the newest signals of a sector, or all of them as they are stored."""
+
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+import pandas as pd
+
+from pairs_platform.settings import load_settings
+
+if TYPE_CHECKING:
+    from pairs_platform.ledger.signals import SignalKey
+
+COLUMNS = (
+    "pair", "role", "action", "z", "volatility", "probability_champion", "probability_challenger", "confidence", "size",
+    "position", "late", "reason",
+)  # fmt: skip
+POLL_SECONDS = 1.0
+
+
+@click.command("signals")
+@click.option("--sector", help="Sector slug; the first active one if not given.")
+@click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest one with signals.")
+@click.option("--feed", type=click.Choice(["live", "replay"]), help="Feed; the one of the configured mode.")
+@click.option("--pair", help="Only this pair, at every bucket of the session.")
+@click.option("--follow", is_flag=True, help="Go on with every bucket that is stored, until Ctrl-C.")
+def command(sector: str | None, session: datetime | None, feed: str | None, pair: str | None, follow: bool) -> None:
+    """Show the signals of the newest bucket: action, z, probabilities, size, and why a pair is skipped."""
+    from pairs_platform.ledger.signals import SignalKey, sessions_with_signals, signal_frame
+    from pairs_platform.stores import open_ledger
+
+    settings = load_settings()
+    ledger = open_ledger(settings)
+    chosen = sector or next(iter(settings.active_sectors), None)
+    if chosen is None:
+        raise click.ClickException("no sector is active: give --sector")
+    wanted = feed or settings.stream.feed
+    newest: pd.Timestamp | None = None
+    while True:
+        known = sessions_with_signals(ledger, wanted, chosen)
+        day = session.date() if session else (known[-1] if known else None)
+        if day is None and not follow:
+            raise click.ClickException(f"{chosen} has no signals on the feed {wanted} yet: start `pairs-platform live`")
+        if day is not None:
+            key = SignalKey(feed=wanted, sector=chosen, session=day)
+            frame = signal_frame(ledger, key, after=newest.to_pydatetime() if newest is not None else None)
+            if len(frame):
+                newest = pd.Timestamp(frame["bucket_utc"].max())
+                _show(frame, key, pair)
+            elif not follow:
+                raise click.ClickException(f"{chosen} has no signals on the feed {wanted} in {day}")
+        if not follow:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _show(frame: pd.DataFrame, key: "SignalKey", pair: str | None) -> None:
+    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+
+    chosen = frame[frame["bucket_utc"] == frame["bucket_utc"].max()] if pair is None else frame[frame["pair"] == pair]
+    if pair is not None:
+        if chosen.empty:
+            raise click.ClickException(f"no signal of {pair}; pairs: {', '.join(sorted(frame['pair'].unique()))}")
+        starts = pd.to_datetime(chosen["bucket_utc"]).dt.tz_convert(MARKET_TIMEZONE)
+        shown = chosen.assign(bucket=starts.dt.strftime("%H:%M"))
+        print_renderable(frame_table(shown[["bucket", *COLUMNS[2:]]], title=f"{pair} · buckets start, New York time"))
+        return
+    bucket = pd.Timestamp(chosen["bucket_utc"].iloc[0]).tz_convert(MARKET_TIMEZONE)
+    order = chosen["role"].map({"selected": 0, "left": 1, "pinned": 2, "watched": 3})
+    shown = chosen.assign(order=order).sort_values(["order", "pair"])[list(COLUMNS)]
+    title = f"Signals · {key.sector} · bucket {bucket:%Y-%m-%d %H:%M} New York · {key.feed}"
+    print_renderable(frame_table(shown, title=title))

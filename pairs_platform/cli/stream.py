@@ -1,0 +1,138 @@
+"""`pairs-platform stream`: the processes of the stream, its state, its symbols."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, get_args
+
+import click
+import pandas as pd
+
+from pairs_platform.core.streaming.rules import SymbolSet
+from pairs_platform.settings import load_settings
+
+if TYPE_CHECKING:
+    from pairs_platform.adapters.redis_bus import StreamBus
+
+
+@click.group("stream")
+def command() -> None:
+    """Collect, replay, look at and store streamed bars."""
+
+
+@command.command("collect")
+def collect() -> None:
+    """Run the collector in the foreground: from Alpaca or the replay server into Redis."""
+    from pairs_platform.stream.collector import run_collector
+
+    run_collector(load_settings())
+
+
+@command.command("replay")
+def replay() -> None:
+    """Run the replay server in the foreground: stored bars over Alpaca's protocol."""
+    from pairs_platform.stream.replay import run_replay
+
+    run_replay(load_settings())
+
+
+@command.command("status")
+def status() -> None:
+    """How the collector is, the newest bar of each symbol, the newest buckets, and the processes of `live`."""
+    from pairs_platform.cli.live import live_folder
+    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.stores import open_bus
+    from pairs_platform.stream.supervisor import running_processes
+
+    settings = load_settings()
+    bus = open_bus(settings)
+    running = running_processes(live_folder(settings))
+    if running:
+        rows = [{"process": name, **{k: one[k] for k in ("pid", "alive", "restarts")}} for name, one in running.items()]
+        print_renderable(frame_table(pd.DataFrame(rows), title="Processes of `pairs-platform live`"))
+    health = bus.health()
+    if not health:
+        click.echo(f"no collector has run on the feed {bus.feed}")
+        return
+    facts = [{"fact": name, "value": _readable(name, value)} for name, value in sorted(health.items())]
+    print_renderable(frame_table(pd.DataFrame(facts), title=f"Collector · feed {bus.feed}"))
+    bars = [{"symbol": symbol, "newest bar": _moment(ns)} for symbol, ns in sorted(bus.last_bars().items())]
+    if bars:
+        print_renderable(frame_table(pd.DataFrame(bars), title="Newest bars (start, UTC)"))
+    newest = bus.announcements()[-5:]
+    if newest:
+        rows = [
+            {
+                "bucket": _moment(one.bucket.start_ns), "complete by": one.reason, "symbols in": one.symbols_in,
+                "waited for": one.symbols_expected,
+            }
+            for one in newest
+        ]  # fmt: skip
+        print_renderable(frame_table(pd.DataFrame(rows), title="Newest complete buckets"))
+
+
+def _readable(name: str, value: str) -> str:
+    return _moment(int(value)) if name.endswith("_ns") and value.isdigit() and int(value) > 0 else value
+
+
+def _moment(ns: int) -> str:
+    return str(pd.Timestamp(ns, tz="UTC").round("s").tz_localize(None))
+
+
+@command.command("symbols")
+@click.argument("name", type=click.Choice(get_args(SymbolSet)), required=False)
+def symbols(name: SymbolSet | None) -> None:
+    """Show which set of symbols is streamed, or switch to another; a running collector follows within seconds."""
+    from pairs_platform.stores import open_bus
+
+    bus = open_bus(load_settings())
+    if name is not None:
+        bus.set_symbol_set(name)
+    click.echo(f"streamed symbols: {bus.symbol_set()}")
+
+
+@command.command("save")
+@click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the one of the market clock if not given.")
+@click.option("--sector", help="Sector slug; every active one if not given.")
+def save(session: datetime | None, sector: str | None) -> None:
+    """Store the streamed bars of a session as a partition of `streamed_bars`."""
+    import dagster as dg
+
+    from pairs_platform.cli.instance import open_instance, prepare_home
+    from pairs_platform.defs.resources import Platform
+    from pairs_platform.defs.signals.assets import streamed_bars
+    from pairs_platform.lake.keys import PartitionKey
+    from pairs_platform.stores import open_bus
+
+    settings = load_settings()
+    day = session.date() if session else _session_of_market(open_bus(settings))
+    with open_instance(prepare_home(settings)) as instance:
+        for one in [sector] if sector else settings.active_sectors:
+            key = PartitionKey(day, one)
+            result = dg.materialize(
+                [streamed_bars], partition_key=str(key), resources={"platform": Platform(settings)}, instance=instance,
+                raise_on_error=False, run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                selection=dg.AssetSelection.assets(streamed_bars),
+            )  # fmt: skip
+            if not result.success:
+                failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+                told = [one.user_failure_data.description for one in failures if one.user_failure_data]
+                raise click.ClickException(f"{key} was not stored: {told[0] if told else 'see the run in the UI'}")
+            rows = result.asset_materializations_for_node("streamed_bars")[0].metadata["dagster/row_count"].value
+            click.echo(f"streamed_bars {key}: {rows} bars")
+
+
+def _session_of_market(bus: "StreamBus") -> date:
+    from pairs_platform.core.signals.decide import session_at
+
+    found = session_at(bus.market_ns())
+    if found is None:
+        raise click.ClickException("the market clock is before the calendar: give --session")
+    return found
+
+
+@command.command("reset")
+def reset() -> None:
+    """Forget every replay: its bars in Redis and its signals in the ledger. Live ones stay."""
+    from pairs_platform.cli.live import forget_replays
+
+    forget_replays(load_settings())
+    click.echo("replays are forgotten")
