@@ -54,6 +54,10 @@ class SettingsError(ValueError):
     """A configuration that cannot be used; the message names the file, the path in it, the value and what is valid."""
 
 
+class NoSuchSectorError(ValueError):
+    """A sector without symbols in the universe."""
+
+
 class SourceRules(Rules):
     """Where prices come from, and the settings of each source."""
 

@@ -180,6 +180,16 @@ def test_loading_the_definitions_imports_no_heavy_library(tmp_path):
     assert not list(tmp_path.iterdir()), "importing the package wrote something"
 
 
+def test_a_command_imports_no_heavy_library_before_it_needs_one():
+    code = (
+        "import sys, pairs_platform.cli, pairs_platform.cli.errors, pairs_platform.stores\n"
+        f"heavy = {HEAVY | {'dagster'}} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_a_variable_that_sets_nothing_is_refused(monkeypatch):
     monkeypatch.setenv("PAIRS_PLATFORM__FREQUENZY", "1d")
     with pytest.raises(SettingsError, match="PAIRS_PLATFORM__FREQUENZY sets nothing"):

@@ -9,11 +9,10 @@ from pairs_platform.adapters.ports import (
 from pairs_platform.core.contract import ContractViolation
 from pairs_platform.core.prices.calendar import CalendarError
 from pairs_platform.core.prices.sectors import UnknownSectorError
-from pairs_platform.defs.resources import NoSuchSectorError
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.lake.profile import ProfileMismatch
 from pairs_platform.ledger.errors import LedgerMismatch, LedgerUnavailable
-from pairs_platform.settings import SettingsError
+from pairs_platform.settings import NoSuchSectorError, SettingsError
 
 EXPECTED = (
     SettingsError,

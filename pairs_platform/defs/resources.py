@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pairs_platform.adapters.ports import Listing, MarketData
 from pairs_platform.core.automation import utc_now
-from pairs_platform.settings import Settings
+from pairs_platform.settings import NoSuchSectorError, Settings
 from pairs_platform.stores import open_bus, open_lake, open_ledger, open_registry, open_source
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from pairs_platform.adapters.redis_bus import StreamBus
     from pairs_platform.lake.store import Lake
     from pairs_platform.ledger.store import Ledger
-
-
-class NoSuchSectorError(ValueError):
-    """A sector without symbols in the universe."""
 
 
 @dataclass(frozen=True)
