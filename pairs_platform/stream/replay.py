@@ -1,9 +1,8 @@
 """The replay server: plays stored sessions to clients of Alpaca's market-data stream, by a market clock of its own.
 
 One port serves the stream (``/v2/{feed}``) and the historical end points (`replay_rest`). Play begins when the first
-client has subscribed to bars; a bar is sent at its end by the market clock, which is published for every other process.
-Readers see time only as far as bars are out: a play that is faster than `STEPPED_ABOVE` publishes a clock that stands
-at each moment of bars until the next one is due.
+client has subscribed to bars; a bar is sent at its end by the market clock, which is published for all processes. In a
+play that is faster than `STEPPED_ABOVE` this clock stands at each moment of bars until the next one is due.
 
 What does not belong here: what is played (`replay_source`), how it is written (`replay_wire`).
 
@@ -36,9 +35,9 @@ from pairs_platform.stream.replay_wire import (
     CHANNELS,
     ERRORS,
     UPDATED_BARS,
+    BarFields,
     Batch,
     UnreadableRequest,
-    bar_fields,
     changed_fields,
     decode,
     encode,
@@ -54,8 +53,12 @@ AFTER_NS = 299 * SECOND_NS
 """How far the clock runs on behind the last bar of a session: longer than any grace, shorter than the next bucket."""
 
 _AFTER_END_NS = 3600 * SECOND_NS
-_BREAK_SECONDS = (0.5, 10.0)
+_LONGEST_AFTER_SECONDS = 10.0
+_BREAK_SECONDS, _BREAK_AT_FULL_SPEED_SECONDS = 10.0, 0.5
+"""Real time before a pass is forgotten, in which its last bars are still collected and answered."""
+
 _PUBLISH_SECONDS = 1.0
+_PUBLISH_AT_FULL_SPEED_SECONDS = 0.02
 
 
 class ReplayBus(Protocol):
@@ -192,6 +195,7 @@ class ReplayServer:
         self._wanted = asyncio.Event()
         self._publishing = asyncio.Lock()
         self._bus_failed_at: float | None = None
+        self._published_at = 0.0
         self._web: uvicorn.Server | None = None
         self.failure: BaseException | None = None
         history = History(playlist, self._clock.now_ns, keys=keys, corrections=corrections)
@@ -258,6 +262,7 @@ class ReplayServer:
             passed += 1
             if rules.mode != "loop" or passed == rules.loops:
                 break
+            await asyncio.sleep(_BREAK_SECONDS if self._speed else _BREAK_AT_FULL_SPEED_SECONDS)
             await self._reset()
         if ended.is_whole:
             await self._stand_at(ended.close_ns + _AFTER_END_NS)
@@ -265,22 +270,20 @@ class ReplayServer:
 
     async def _play_session(self, played: PlayedSession) -> None:
         log.info("replay of %s as %s begins", played.origin, played.session)
+        rows = await asyncio.to_thread(lambda: BarFields(played.with_sources(played.bars)))
         self._pace = (time.monotonic(), played.start_ns)
         self._clock.set(played.start_ns, 0.0 if self._stepped else self._speed)
         await self._publish()
-        for moment, batch in self._batches(played):
+        for moment, batch in self._batches(played, rows):
             await self._until(moment)
             await self._send(batch)
         await self._until(played.stop_ns)
-        shortest, longest = _BREAK_SECONDS
-        running_on = min(AFTER_NS / SECOND_NS / self._speed, longest) if self._speed else 0.0
-        await asyncio.sleep(running_on)
+        if self._speed:
+            await asyncio.sleep(min(AFTER_NS / SECOND_NS / self._speed, _LONGEST_AFTER_SECONDS))
         await self._stand_at(played.stop_ns + AFTER_NS)
-        await asyncio.sleep(max(shortest - running_on, 0.0))
 
-    def _batches(self, played: PlayedSession) -> Iterator[tuple[int, Batch]]:
+    def _batches(self, played: PlayedSession, rows: BarFields) -> Iterator[tuple[int, Batch]]:
         """Bars and corrections of a session by the moment at which they are sent, oldest first."""
-        rows = bar_fields(played.with_sources(played.bars))
         late = [
             (moment, Batch(UPDATED_BARS, [{**rows[position], **changed_fields(correction.changes)}]))
             for correction, position, moment in corrections_of(played, self._corrections)
@@ -300,12 +303,14 @@ class ReplayServer:
             due = began + (moment - start_ns) / SECOND_NS / self._speed
             await asyncio.sleep(max(due - time.monotonic(), 0.0))
         if self._stepped:
-            await self._stand_at(moment)
+            is_due = time.monotonic() >= self._published_at + _PUBLISH_AT_FULL_SPEED_SECONDS
+            await self._stand_at(moment, publish=is_due or self._speed > 0)
 
-    async def _stand_at(self, moment: int) -> None:
+    async def _stand_at(self, moment: int, *, publish: bool = True) -> None:
         """Let the clock stand at a moment; it is never set back within a pass."""
         self._clock.set(max(moment, self._clock.now_ns()), 0.0)
-        await self._publish()
+        if publish:
+            await self._publish()
 
     async def _send(self, batch: Batch) -> None:
         """Send a batch to every client; the slowest one determines when the next follows."""
@@ -334,6 +339,7 @@ class ReplayServer:
                 self._bus_failed_at = time.monotonic()
             else:
                 self._bus_failed_at = None
+                self._published_at = time.monotonic()
 
     async def _reset(self) -> None:
         """Forget the pass that has ended; waits while the bus is away, for a pass over an old one is no replay."""

@@ -29,7 +29,7 @@ from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, session_of
 from pairs_platform.stream.replay_source import SECOND_NS, PlayedSession, Playlist
-from pairs_platform.stream.replay_wire import bar_fields, rfc3339
+from pairs_platform.stream.replay_wire import BarFields, rfc3339
 
 Keys = tuple[str, str]
 """Key id and secret key of a client."""
@@ -137,7 +137,7 @@ class History:
             order = order[(names[order] > name) | ((names[order] == name) & later)]
         page, more = order[:limit], len(order) > limit
         bars: dict[str, list[dict[str, Any]]] = {}
-        for row in bar_fields(found.iloc[page]):
+        for row in BarFields(found.iloc[page]):
             bars.setdefault(row.pop("S"), []).append({**row, "t": rfc3339(row["t"])})
         token = _token(names[page[-1]], int(stamps[page[-1]])) if more else None
         return {"bars": bars, "next_page_token": token}
@@ -170,7 +170,7 @@ class History:
         return target
 
     def _ended(self, played: PlayedSession, symbols: set[str], target: Frequency, now_ns: int) -> pd.DataFrame:
-        """Bars of `target` length of a session that have ended; see `bar_fields`."""
+        """Bars of `target` length of a session that have ended; see `BarFields`."""
         wanted = played.bars["symbol"].isin(symbols).to_numpy() & (played.end_ns <= now_ns)
         bars = self._corrected(played, now_ns)[wanted]
         if target is not self._playlist.length:

@@ -9,7 +9,7 @@ Stream: https://docs.alpaca.markets/docs/streaming-market-data and …/docs/real
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -65,18 +65,26 @@ def decode(content: bytes | str, *, packed: bool) -> dict[str, Any]:
     return message
 
 
-def bar_fields(bars: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows with BAR_COLUMNS and `source` as Alpaca's fields.
+class BarFields:
+    """Rows with BAR_COLUMNS and `source` as Alpaca's fields, each made when it is asked for by its position.
 
     "S" is included, "t" in nanoseconds since 1970-01-01 UTC; "x" only where the source is not empty.
     """
-    stamps = pd.DatetimeIndex(bars["ts_utc"]).as_unit("ns").asi8.tolist()
-    columns = [bars[name].tolist() for name in ("symbol", *_PRICES, "source")]
-    rows = []
-    for ts_ns, symbol, opened, high, low, close, volume, source in zip(stamps, *columns, strict=True):
-        prices = {"S": symbol, "o": opened, "h": high, "l": low, "c": close, "v": volume}
-        rows.append({**prices, "n": None, "vw": None, "t": ts_ns, **({"x": source} if source else {})})
-    return rows
+
+    def __init__(self, bars: pd.DataFrame) -> None:
+        stamps = pd.DatetimeIndex(bars["ts_utc"]).as_unit("ns").asi8.tolist()
+        self._columns = (stamps, *(bars[name].tolist() for name in ("symbol", *_PRICES, "source")))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self[position] for position in range(len(self._columns[0])))
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        ts_ns, symbol, opened, high, low, close, volume, source = (column[position] for column in self._columns)
+        fields = {"S": symbol, "o": opened, "h": high, "l": low, "c": close, "v": volume, "n": None, "vw": None}
+        fields["t"] = ts_ns
+        if source:
+            fields["x"] = source
+        return fields
 
 
 def changed_fields(changes: Mapping[str, float]) -> dict[str, float]:
@@ -98,7 +106,7 @@ class Batch:
     channel : str
         `BARS` or `UPDATED_BARS`.
     rows : sequence of dict
-        As `bar_fields` gives them.
+        As `BarFields` gives them.
     """
 
     def __init__(self, channel: str, rows: Sequence[Mapping[str, Any]]) -> None:

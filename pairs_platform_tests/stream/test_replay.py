@@ -158,14 +158,20 @@ class TestClock:
         now[0] = 21.5
         assert clock.read() == (100 + 3 * 10**9, 2.0)
 
-    def test_fast_play_publishes_each_moment_before_its_bars_and_ends_behind_the_close(self):
-        with running_replay(playlist_of()) as replay, alpaca_client(replay.socket, "*") as got:
-            wait_until(lambda: len(got.bars) == len(BARS))
-            wait_until(lambda: replay.bus.published[-1][0] == CLOSE_NS + HOUR_NS)
+    def test_fast_play_publishes_a_clock_that_stands_at_each_moment(self):
+        with running_replay(playlist_of(speed=12_000, buckets=20)) as replay, alpaca_client(replay.socket, "*") as got:
+            wait_until(lambda: len(got.bars) == 60)
+            wait_until(lambda: replay.bus.published[-1][0] == OPEN_NS + 100 * MINUTE_NS + AFTER_NS)
             moments = [at for at, _ in replay.bus.published]
         assert moments == sorted(moments)
-        assert set(range(OPEN_NS + 5 * MINUTE_NS, CLOSE_NS + 1, 5 * MINUTE_NS)) <= set(moments)
+        assert set(range(OPEN_NS, OPEN_NS + 101 * MINUTE_NS, 5 * MINUTE_NS)) <= set(moments)
         assert {rate for _, rate in replay.bus.published} == {0.0}
+
+    def test_play_at_full_speed_ends_behind_the_close(self):
+        with running_replay(playlist_of()) as replay, alpaca_client(replay.socket, "*"):
+            wait_until(lambda: replay.bus.published[-1] == (CLOSE_NS + HOUR_NS, 0.0))
+            moments = [at for at, _ in replay.bus.published]
+        assert moments == sorted(moments)
 
     def test_slow_play_publishes_its_rate_at_the_start_and_every_second(self):
         with running_replay(playlist_of(speed=10)) as replay, alpaca_client(replay.socket, "*"):
