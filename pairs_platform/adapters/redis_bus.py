@@ -39,19 +39,24 @@ LONGEST_BLOCK_MS = 4500
 _ANSWER_SECONDS = 15.0
 _SHORT_STREAM = 10_000
 _PAGE = 10_000
-_TRIMMED = ("MAXLEN", "~")
 _MAY_PASS = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN")
 
-_RAISE_LAST = """
-for i = 1, #ARGV, 2 do
-  local held = redis.call('HGET', KEYS[1], ARGV[i])
-  if not held or #held < #ARGV[i + 1] or (#held == #ARGV[i + 1] and held < ARGV[i + 1]) then
-    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
-  end
+_ADD_BARS = """
+local newest = {}
+for i = 3, #ARGV, 5 do
+  local symbol, ts = ARGV[i], ARGV[i + 1]
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'symbol', symbol, 'ts', ts,
+             'revision', ARGV[i + 2], 'source', ARGV[i + 3], 'bar', ARGV[i + 4])
+  if not newest[symbol] or newest[symbol] < ts then newest[symbol] = ts end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+for symbol, ts in pairs(newest) do
+  local held = redis.call('HGET', KEYS[2], symbol)
+  if not held or held < ts then redis.call('HSET', KEYS[2], symbol, ts) end
 end
 """
-"""Sets symbols to their newest stamps, never back. Stamps are compared as texts: Lua's numbers lose nanoseconds."""
-
+"""Appends bars and notes the newest of each symbol, at once: a command for each bar would cost the client most of its
+time. Stamps have 19 digits and are compared as texts, because Lua's numbers lose nanoseconds."""
 
 _ANNOUNCE_ONCE = """
 local held = redis.call('HGET', KEYS[2], ARGV[1])
@@ -142,27 +147,14 @@ class StreamBus:
         """Append bars to the streams of their sessions, in one exchange."""
         if not bars:
             return
-        newest: dict[str, int] = {}
-        keys: dict[int, str] = {}
-        length = self.rules.max_bars
+        by_day: dict[int, list[str | int]] = {}
+        for symbol, ts_ns, opened, high, low, close, volume, revision, source in bars:
+            text = f"{opened!r},{high!r},{low!r},{close!r},{volume}"
+            by_day.setdefault(ts_ns // DAY_NS, []).extend((symbol, ts_ns, revision, source, text))
+        limits = (self.rules.max_bars, self._keep_seconds)
         with self._speaking(), self._redis.pipeline(transaction=False) as batch:
-            for bar in bars:
-                symbol, ts_ns, opened, high, low, close, volume, revision, source = bar
-                day = ts_ns // DAY_NS
-                key = keys.get(day)
-                if key is None:
-                    key = keys[day] = self._key("bars", session_of_day(day))
-                text = f"{opened!r},{high!r},{low!r},{close!r},{volume}"
-                batch.execute_command(
-                    "XADD", key, *_TRIMMED, length, "*",
-                    "symbol", symbol, "ts", ts_ns, "revision", revision, "source", source, "bar", text,
-                )  # fmt: skip
-                if ts_ns > newest.get(symbol, 0):
-                    newest[symbol] = ts_ns
-            for key in keys.values():
-                self._expire(batch, key)
-            flat = [part for symbol, ts_ns in newest.items() for part in (symbol, str(ts_ns))]
-            batch.eval(_RAISE_LAST, 1, self._prefix + "last", *flat)
+            for day, flat in by_day.items():
+                batch.eval(_ADD_BARS, 2, self._key("bars", session_of_day(day)), self._prefix + "last", *limits, *flat)
             batch.execute()
 
     def add_quarantined(self, rows: Sequence[Mapping[str, str]], session: date) -> None:

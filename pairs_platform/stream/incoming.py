@@ -42,7 +42,9 @@ def judge_messages(messages: Sequence[Message], *, symbols: Sequence[str], frequ
     frequency : Frequency
         Of the bars.
     """
-    frame = pd.DataFrame({name: [message.get(field) for message in messages] for name, field in _NAMES.items()})
+    frame = pd.DataFrame(
+        {name: _numbers([message.get(field) for message in messages]) for name, field in _NAMES.items()}
+    )
     frame.insert(0, "symbol", pd.Series([message.get("S") for message in messages], dtype=object))
     frame.insert(1, "ts_utc", _stamps([message.get("t") for message in messages]))
     revisions = [_REVISIONS.get(str(message.get("T")), FIRST) for message in messages]
@@ -85,6 +87,14 @@ def _stamps(values: list[Any]) -> pd.DatetimeIndex:
         for seconds, value in zip(stamps, values, strict=True)
     ]
     return pd.DatetimeIndex(np.array(ns, dtype="int64").view("M8[ns]"), tz="UTC")
+
+
+def _numbers(values: list[Any]) -> Any:
+    """An array where every value is a number or none, which is the usual case; otherwise the values as they are."""
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return values
 
 
 def _source(message: Message) -> str:
