@@ -43,6 +43,10 @@ class GruWeights:
 WEIGHT_NAMES = tuple(field.name for field in fields(GruWeights))
 
 
+PAIRS_AT_ONCE = 8
+"""Pairs whose weights stay in a processor's cache over the steps of a sequence."""
+
+
 def stacked(weights: list[GruWeights]) -> dict[str, np.ndarray]:
     """The weights of k pairs of one architecture, each array with k in front."""
     return {name: np.stack([getattr(one, name) for one in weights]) for name in WEIGHT_NAMES}
@@ -71,8 +75,19 @@ def logits_stacked(weights: dict[str, np.ndarray], sequences: np.ndarray) -> np.
     Computed in double precision: in single precision one pair with many sequences and many pairs with one differ by
     1e-7, and live signals must equal those of a whole session.
     """
+    parts = [
+        _logits(
+            {name: array[first : first + PAIRS_AT_ONCE] for name, array in weights.items()},
+            sequences[first : first + PAIRS_AT_ONCE],
+        )
+        for first in range(0, len(sequences), PAIRS_AT_ONCE)
+    ]
+    return np.concatenate(parts) if parts else np.empty(sequences.shape[:2])
+
+
+def _logits(weights: dict[str, np.ndarray], sequences: np.ndarray) -> np.ndarray:
     k, n, length, _ = sequences.shape
-    weights = {name: array.astype(np.float64) for name, array in weights.items()}
+    weights = {name: array.astype(np.float64, copy=False) for name, array in weights.items()}
     steps = np.ascontiguousarray(sequences.transpose(2, 0, 1, 3), dtype=np.float64)
     for layer in ("1", "2"):
         w_hh = weights[f"weight_hh_{layer}"].transpose(0, 2, 1)
@@ -89,8 +104,7 @@ def logits_stacked(weights: dict[str, np.ndarray], sequences: np.ndarray) -> np.
             state = new + gates[:, :, units:] * (state - new)
             out[t] = state
         steps = out
-    added = (steps[-1] * weights["weight_out"][:, None, :]).sum(axis=2) + weights["bias_out"]
-    return np.asarray(added, dtype=np.float64)
+    return np.asarray((steps[-1] * weights["weight_out"][:, None, :]).sum(axis=2) + weights["bias_out"])
 
 
 def predict(

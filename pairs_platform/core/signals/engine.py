@@ -117,14 +117,12 @@ def session_matrix(
 
     Bars of a proxy take no part unless `allow_proxy`; bars behind the last bucket never do.
     """
-    symbols = np.array(plan.symbols, dtype=object)
-    shape = (len(buckets), len(symbols))
+    shape = (len(buckets), len(plan.symbols))
     log_close, newest = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
     if buckets and len(bars):
         inside = (bars.ts_ns >= buckets[0].start_ns) & (bars.ts_ns < buckets[-1].end_ns)
         used = bars.where(inside if allow_proxy else inside & ~bars.is_proxy)
-        column = {symbol: j for j, symbol in enumerate(symbols)}
-        at = np.array([column.get(symbol, -1) for symbol in used.symbol], dtype=np.int64)
+        at = _column_of_each(used.symbol, plan.symbols)
         used, at = used.where(at >= 0), at[at >= 0]
         row = np.searchsorted([bucket.end_ns for bucket in buckets], used.ts_ns, side="right")
         # Sorted by symbol and time: the last bar of a bucket is the one that stays.
@@ -137,6 +135,14 @@ def session_matrix(
     row, at = np.nonzero(fill)
     log_close[row, at] = log_close[last[row, at], at]
     return SessionMatrix(tuple(buckets), log_close, observed, np.maximum.accumulate(newest, axis=0))
+
+
+def _column_of_each(symbol: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
+    """Column of each row's symbol, −1 where there is none; rows are sorted by symbol."""
+    starts = np.flatnonzero(np.r_[True, symbol[1:] != symbol[:-1]]) if len(symbol) else np.empty(0, dtype=np.int64)
+    column = {name: j for j, name in enumerate(symbols)}
+    found = np.array([column.get(symbol[start], -1) for start in starts], dtype=np.int64)
+    return np.repeat(found, np.diff(np.r_[starts, len(symbol)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,16 +298,17 @@ class _Session:
         self.challenged = np.zeros(len(plan.pairs), dtype=bool)
         if plan.challenger is not None:
             self.challenged[plan.challenger.pair] = True
-        self.split_at = [self._split_at(j) for j in range(len(plan.symbols))]
+        self.split_at = self._split_at()
         self.actions = actions
 
-    def _split_at(self, j: int) -> int:
-        """Bucket from which on a symbol's prices look split; behind the session where they do not."""
-        seen = np.flatnonzero(self.matrix.observed[:, j])
-        if not len(seen) or not math.isfinite(self.plan.last_log_close[j]):
-            return self.n_buckets
-        move = abs(float(self.matrix.log_close[seen[0], j]) - float(self.plan.last_log_close[j]))
-        return int(seen[0]) if any(abs(move - math.log(r)) < SPLIT_TOLERANCE for r in SPLIT_RATIOS) else self.n_buckets
+    def _split_at(self) -> np.ndarray:
+        """Bucket from which on each symbol's prices look split, shape (n,); behind the session where they do not."""
+        seen = self.matrix.observed
+        first = seen.argmax(axis=0)
+        opening = np.take_along_axis(self.matrix.log_close, first[None, :], axis=0)[0]
+        move = np.abs(opening - self.plan.last_log_close)
+        near = (np.abs(move[:, None] - np.log(SPLIT_RATIOS)) < SPLIT_TOLERANCE).any(axis=1)
+        return np.where(near & seen.any(axis=0), first, self.n_buckets)
 
     def _refusal(self, t: int, k: int, age: int) -> str:
         """Why a pair cannot be judged at bucket t; empty where it can."""

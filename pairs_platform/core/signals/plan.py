@@ -79,8 +79,8 @@ class ModelArrays:
         Position in its session of each of these bars, and of the bar after it.
     centre, scale : ndarray, shape (m, 13)
     intercept, slope, threshold : ndarray, shape (m,)
-    weights : dict of ndarray
-        As `inference.stacked`.
+    weights : dict of ndarray of float64
+        As `inference.stacked`; single precision in the file, as they were trained.
     sequence_length, bars_per_session : int
     """
 
@@ -255,7 +255,7 @@ def _get_spreads(arrays: dict[str, np.ndarray], where: str, facts: dict[str, Any
 
 def _put_model(arrays: dict[str, np.ndarray], where: str, model: ModelArrays) -> dict[str, Any]:
     arrays |= {f"{where}/{name}": getattr(model, name) for name in _MODEL_ARRAYS}
-    arrays |= {f"{where}/weights/{name}": model.weights[name] for name in WEIGHT_NAMES}
+    arrays |= {f"{where}/weights/{name}": model.weights[name].astype(np.float32) for name in WEIGHT_NAMES}
     return {
         **{name: getattr(model, name) for name in _MODEL_NUMBERS},
         "spreads": _put_spreads(arrays, f"{where}/spreads", model.spreads),
@@ -271,5 +271,5 @@ def _get_model(arrays: dict[str, np.ndarray], where: str, facts: dict[str, Any] 
         **numbers,
         **held,
         spreads=_get_spreads(arrays, f"{where}/spreads", facts["spreads"]),
-        weights={name: arrays[f"{where}/weights/{name}"] for name in WEIGHT_NAMES},
+        weights={name: arrays[f"{where}/weights/{name}"].astype(np.float64) for name in WEIGHT_NAMES},
     )

@@ -189,7 +189,7 @@ def _model_arrays(
         return None
     number, bundle = version
     models, paths = [model for _, model, _ in usable], [path for _, _, path in usable]
-    lead = paths[0].lead
+    lead, weights = paths[0].lead, stacked([model.weights for model in models])
     rows = [_model_row(model, path, trading=trading) for _, model, path in usable]
 
     def tail(name: str) -> np.ndarray:
@@ -209,7 +209,7 @@ def _model_arrays(
         intercept=np.array([model.baseline.intercept for model in models]),
         slope=np.array([model.baseline.slope for model in models]),
         threshold=np.array([model.threshold for model in models]),
-        weights=stacked([model.weights for model in models]),
+        weights={name: array.astype(np.float64) for name, array in weights.items()},
         sequence_length=bundle.sequence_length,
         bars_per_session=bundle.bars_per_session,
     )

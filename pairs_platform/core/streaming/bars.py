@@ -84,7 +84,11 @@ class FoldedBars:
     @property
     def is_proxy(self) -> np.ndarray:
         """Which rows are a proxy's, shape (n,)."""
-        return np.array([source.startswith(PROXY) for source in self.source], dtype=bool)
+        proxies = [source for source in set(self.source.tolist()) if source.startswith(PROXY)]
+        found = np.zeros(len(self), dtype=bool)
+        for source in proxies:
+            found |= self.source == source
+        return found
 
     def before(self, ts_ns: int) -> "FoldedBars":
         """The bars that start before a moment."""
