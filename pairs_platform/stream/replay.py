@@ -429,18 +429,17 @@ class ReplayServer:
 def run_replay(settings: Settings) -> None:
     """Serve the replay that the settings describe until SIGTERM or SIGINT; keeps serving when the play has ended.
 
+    What earlier replays left in Redis stays: a play that is started again goes over the same bars and buckets. Only the
+    mode loop forgets, before every further pass.
+
     Raises
     ------
     PermanentSourceError, CalendarError
-        What is to be played is not there, or the port is in use; nothing was served or reset.
-    StreamUnavailable
-        Redis does not answer at the start. Later it may be away for a while.
+        What is to be played is not there, or the port is in use; nothing was served.
     """
     rules = settings.stream.replay
     playlist = open_playlist(settings)
     with listen(rules.host, rules.port) as listener:
-        bus = open_bus(settings, "replay")
-        bus.reset()
         first, last = playlist.origins[0], playlist.origins[-1]
         log.info(
             "replay of %s to %s from %s: %s, speed %g, bars of %s, stamps %s, at %s:%d",
@@ -448,7 +447,7 @@ def run_replay(settings: Settings) -> None:
         )  # fmt: skip
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end_quietly)
-        ReplayServer(playlist, bus).serve(listener)
+        ReplayServer(playlist, open_bus(settings, "replay")).serve(listener)
         log.info("replay server has ended")
 
 

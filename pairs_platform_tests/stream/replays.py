@@ -53,6 +53,11 @@ class KeptClock:
     resets: int = 0
     is_away: bool = False
 
+    @property
+    def last(self) -> tuple[int, float]:
+        """What was published last."""
+        return self.published[-1] if self.published else (0, 0.0)
+
     def publish_clock(self, market_ns: int, rate: float) -> None:
         if self.is_away:
             raise TransientSourceError("away")

@@ -52,7 +52,7 @@ def played():
     with running_replay(make_playlist(WrittenBars(BARS), **RANGE)) as replay:
         with alpaca_client(replay.socket, "AAA") as got:
             wait_until(lambda: len(got.bars) == 78 + 42)
-            wait_until(lambda: replay.bus.published[-1][0] > pd.Timestamp(session_close(EARLY_CLOSE)).value + 10**12)
+            wait_until(lambda: replay.bus.last[0] > pd.Timestamp(session_close(EARLY_CLOSE)).value + 10**12)
         yield replay
 
 
@@ -158,7 +158,7 @@ class TestPages:
         playlist = make_playlist(WrittenBars(bars), length=Frequency.ONE_MINUTE)
         with running_replay(playlist) as replay:
             with alpaca_client(replay.socket, "S00"):
-                wait_until(lambda: replay.bus.published[-1][0] > pd.Timestamp(session_close(FULL)).value)
+                wait_until(lambda: replay.bus.last[0] > pd.Timestamp(session_close(FULL)).value)
             client = StockHistoricalDataClient("KEY", "SECRET", url_override=replay.http)
             asked = StockBarsRequest(
                 symbol_or_symbols=sorted(set(bars["symbol"])), timeframe=TimeFrame(1, TimeFrameUnit.Minute),
