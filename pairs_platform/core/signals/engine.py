@@ -244,20 +244,14 @@ def session_signals(
         One list for each bucket, pairs in the plan's order, then those that left the configuration with a position.
     """
     session = _Session(plan, matrix, n_buckets, target_volatility, frozenset(actions))
-    before = {pair: _carried(signal, plan) if first == 0 else signal for pair, signal in previous.items()}
+    # What was decided at the last close of the session before is not filled overnight.
+    before = {pair: replace(signal, action="hold") if first == 0 else signal for pair, signal in previous.items()}
     result = []
     for t in range(first, len(matrix.buckets)):
         signals = session.at(t, before, late=late[t - first])
         before = {signal.pair: signal for signal in signals}
         result.append(signals)
     return result
-
-
-def _carried(signal: Signal, plan: SignalPlan) -> Signal:
-    """A signal of the session before, as its successor sees it: not filled overnight, legs as they are now."""
-    at = next((k for k, pair in enumerate(plan.pairs) if pair.pair == signal.pair), None)
-    turned = at is not None and plan.traded.y[at] != signal.y
-    return replace(signal, action="hold", position=-signal.position if turned else signal.position)
 
 
 _ACTIONS: dict[Action, SignalAction] = {
@@ -277,6 +271,12 @@ FILLED_ACTIONS = {
     "stop": Action.STOP,
 }
 """What a stored action does to a position when it is filled."""
+
+
+def _after(signal: Signal, *, filled: bool) -> TradeState:
+    """Where a pair stands after a signal whose order could be filled or not; that of a late one never is."""
+    state = TradeState(signal.position, signal.bars_held, signal.blocked)
+    return after_fill(state, FILLED_ACTIONS.get(signal.action, Action.HOLD)) if filled and not signal.late else state
 
 
 class _Session:
@@ -332,12 +332,11 @@ class _Session:
         return np.maximum(since[self.y], since[self.x])
 
     def _state(self, previous: Signal | None, t: int, k: int) -> TradeState:
-        """Where a pair stands once the signal before has been filled, if it could be."""
+        """Where a pair stands once the signal before has been filled, if it could be; its legs as they are now."""
         if previous is None:
             return TradeState()
-        state = TradeState(previous.position, previous.bars_held, previous.blocked)
-        fillable = not previous.late and self.matrix.observed[t, self.y[k]] and self.matrix.observed[t, self.x[k]]
-        return after_fill(state, FILLED_ACTIONS.get(previous.action, Action.HOLD)) if fillable else state
+        state = _after(previous, filled=bool(self.matrix.observed[t, self.y[k]] and self.matrix.observed[t, self.x[k]]))
+        return replace(state, position=-state.position) if previous.y != self.plan.traded.y[k] else state
 
     def _asked(self, model: tuple[ModelArrays, SpreadPath] | None, t: int) -> np.ndarray:
         """A model's probabilities at the place of each pair of the plan; NaN where it is not asked."""
@@ -355,13 +354,12 @@ class _Session:
         return 2.0 * max(0.0, champion - 0.5)
 
     def _leaving(self, before: Mapping[str, Signal], t: int, *, late: bool) -> list[Signal]:
-        """An exit for every open position whose pair is not in the configuration any more, until it is filled."""
+        """An exit for every open position whose pair is not in the configuration any more, until it is filled.
+
+        Bars of its legs are not looked at: what was decided in time is taken for filled.
+        """
         held = {pair.pair for pair in self.plan.pairs}
-        open_positions = [
-            one
-            for one in before.values()
-            if one.pair not in held and one.position != 0 and (one.late or one.action != "exit")
-        ]
+        states = [(one, _after(one, filled=True)) for one in before.values() if one.pair not in held]
         unknown = dict.fromkeys(
             ("spread", "z", "band", "volatility", "probability_champion", "probability_challenger", "confidence"),
             math.nan,
@@ -377,11 +375,14 @@ class _Session:
                 champion_version=None,
                 challenger_version=None,
                 size=0.0,
-                bars_held=one.bars_held + 1,
+                position=state.position,
+                bars_held=state.bars_held + 1,
+                blocked=state.blocked,
                 late=late,
                 data_ns=0,
             )
-            for one in open_positions
+            for one, state in states
+            if state.position != 0
         ]
 
     def at(self, t: int, before: Mapping[str, Signal], *, late: bool) -> list[Signal]:

@@ -86,8 +86,6 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
     if not missing:
         return SignalOutcome(where, note="every complete bucket has its signals")
     plan = session_plan(platform, key)
-    if not plan.pairs:
-        return SignalOutcome(where, note=f"the configuration of {plan.config_session} has no pair")
     market_ns = bus.market_ns()
     first = missing[0]
     length_ns = settings.frequency.minutes * 60 * 10**9
@@ -102,6 +100,8 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
         target_volatility=settings.signals.target_volatility_bps * BASIS_POINT,
         actions={str(action["symbol"]) for action in bus.actions(key.session)},
     )
+    if not any(found):
+        return SignalOutcome(where, note=f"the configuration of {plan.config_session} has no pair")
     stored = []
     for t, signals in enumerate(found, start=first):
         provenance = Provenance(
@@ -111,7 +111,7 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
             decided_utc=platform.clock(),
             run_id=run_id,
         )
-        if store_signals(ledger, where, signals, provenance):
+        if signals and store_signals(ledger, where, signals, provenance):
             stored.append(buckets[t].start_ns)
     return SignalOutcome(where, tuple(stored), tuple(found[-1]))
 
