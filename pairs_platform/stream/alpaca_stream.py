@@ -18,7 +18,9 @@ from websockets.legacy.exceptions import InvalidStatusCode  # the library connec
 
 CONNECT_SECONDS = 20.0
 _CHANNELS = ("bars", "updatedBars")
-_SOCKET = {"ping_interval": 10, "ping_timeout": 20, "close_timeout": 2, "max_queue": 64, "max_size": 2**24}
+_SOCKET = {"ping_interval": 10, "ping_timeout": 60, "close_timeout": 2, "max_queue": 16, "max_size": 2**24}
+"""A pong waits behind the messages that wait for a slow Redis; few wait, so that it comes in time."""
+
 _KEY_ERRORS = (401, 402, 403, 404, 409)
 _LIMIT_ERRORS = (405, 406, 407, 429)
 _KEY_WORDS = ("auth", "insufficient subscription", "forbidden")

@@ -84,6 +84,8 @@ class Collector:
         Addresses instead of the replay server's or Alpaca's own.
     keys : callable
         Alpaca's keys, asked for at each attempt, so that new ones need no restart.
+    clock : MarketClock or None
+        Of a live feed; the wall clock's if not given.
     refused_seconds : float
         Shortest wait after wrong keys or a limit.
 
@@ -100,6 +102,7 @@ class Collector:
         stream_url: str | None = None,
         history_url: str | None = None,
         keys: Callable[[], Keys] = environment_keys,
+        clock: MarketClock | None = None,
         refused_seconds: float = REFUSED_SECONDS,
     ) -> None:
         rules, feed = settings.stream, settings.source.alpaca.feed
@@ -121,7 +124,7 @@ class Collector:
             streamed=self._streamed,
             gap=gap,
             health=self._health,
-            clock=MarketClock(),
+            clock=clock or MarketClock(),
             choose=self._choose,
         )
         self._backfill = Backfill(

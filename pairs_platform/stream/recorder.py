@@ -131,7 +131,8 @@ class Recorder:
                 self._turn_to_session()  # before anything is written: what Redis lost shows in what it holds
             self._write()
             self._turn_to_session()
-            if self._is_restored and not is_filling:
+            # Before the write: what was fetched is written. After it: a session that was just turned to opens a gap.
+            if self._is_restored and not (is_filling or self._gap.is_open(HOLD_SECONDS)):
                 self._announce(self._believed_ns())
             if time.monotonic() >= self._beat_at:
                 self._beat()
@@ -216,7 +217,7 @@ class Recorder:
 
     def _note_newest(self, start_ns: int) -> None:
         end_ns = start_ns + self._bar_ns
-        self._newest_end_ns = max(self._newest_end_ns, end_ns)
+        self._newest_end_ns = end_ns  # of the last batch: a replay that begins again goes back
         self._health.newest_bar_ns = max(self._health.newest_bar_ns, start_ns)
         if not self._failures:
             self._clock.confirm(end_ns)

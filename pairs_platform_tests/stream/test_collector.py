@@ -4,26 +4,35 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from http import HTTPStatus
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from pydantic import SecretStr
 
 from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.adapters.redis_bus import StreamBus
-from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
+from pairs_platform.core.prices.calendar import session_of
+from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED
 from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.clock import MarketClock
+from pairs_platform.lake.keys import PartitionKey
 from pairs_platform.settings import Settings, load_settings
-from pairs_platform.stores import open_bus
+from pairs_platform.stores import open_bus, open_lake
 from pairs_platform.stream import recorder
 from pairs_platform.stream.collector import Collector
 from pairs_platform.stream.embedded_redis import embedded_redis
-from pairs_platform_tests.adapters.servers import alpaca_bar, running
+from pairs_platform.stream.replay import ReplayServer, listen
+from pairs_platform_tests.adapters.servers import AlpacaServer, alpaca_bar, running
+from pairs_platform_tests.core.prices.samples import make_actions, make_bars
+from pairs_platform_tests.stream.replays import WrittenBars, make_playlist
 from pairs_platform_tests.stream.servers import ReplayHistory, StreamServer, bar_message, until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the embedded Redis needs Unix sockets")
@@ -299,6 +308,80 @@ def test_a_replay_that_is_reset_begins_anew():
         now.play(0)
         until(lambda: now.announced() == [0])
         assert now.places() == places_of(range(1))
+
+
+def test_a_replay_at_full_speed_arrives_whole_and_completes_every_bucket_with_all_symbols():
+    sessions = (date(2024, 7, 2), date(2024, 7, 3))
+    bars = make_bars(sessions, symbols=SYMBOLS)
+    settings = make_settings(testing=(*SYMBOLS, "PPP"), replay={"proxied": ("PPP",), "proxy": "AAA"})
+    playlist = make_playlist(
+        WrittenBars(bars), mode="date_range", first=sessions[0], last=sessions[1], proxied=("PPP",), proxy="AAA"
+    )
+    with embedded_redis(settings.profile_root / "redis"), listen("127.0.0.1", 0) as listener:
+        bus = open_bus(settings)
+        server = ReplayServer(playlist, bus)
+        thread = threading.Thread(target=server.serve, args=(listener,))
+        thread.start()
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            with collecting(settings, stream_url=f"ws://{address}/v2/iex", history_url=f"http://{address}"):
+                until(lambda: len(bus.announced(sessions[1])) == 42)
+                assert len(bus.announced(sessions[0])) == 78
+                for session in sessions:
+                    assert {entry.reason for entry in bus.announced(session)} == {"all_in"}
+                    frame = bus.folded(session).frame()
+                    played = bars[session_of(bars["ts_utc"]) == pd.Timestamp(session)]
+                    proxied = frame[frame["symbol"] == "PPP"]
+                    assert set(proxied["source"]) == {"proxy:AAA"}
+                    assert len(proxied) == len(played) // 3
+                    real = frame[frame["symbol"] != "PPP"][list(BAR_COLUMNS)].reset_index(drop=True)
+                    pd.testing.assert_frame_equal(real, played.reset_index(drop=True), check_dtype=False)
+        finally:
+            server.stop()
+            thread.join(30)
+
+
+def test_corporate_actions_of_a_replay_come_from_the_lake():
+    with market() as now:
+        actions = make_actions(
+            ("AAA", "2024-03-28", "split", 2.0, "2024-03-28T13:30"),
+            ("ZZZ", "2024-03-28", "dividend", 0.5, "2024-03-28"),
+        )
+        open_lake(now.settings).write(CORPORATE_ACTIONS, PartitionKey(SESSION, "technology"), actions, {})
+        with now.collecting():
+            now.clock(BUCKETS[0].end_ns)
+            until(lambda: now.bus.actions(SESSION) == [{"symbol": "AAA", "kind": "split", "value": 2.0}])
+
+
+def test_a_live_feed_follows_its_own_clock_and_fetches_what_it_missed():
+    """Minutes from Alpaca: the first five are fetched, the actions of the day too, and a jump of the wall clock is
+    reported and moves nothing.
+    """
+    settings, server, history = make_settings(mode="alpaca"), StreamServer(), AlpacaServer()
+    jump_ns = [0]
+    monotonic = time.monotonic_ns
+    start_ns = BUCKETS[0].end_ns + MINUTE // 2 - monotonic()
+    clock = MarketClock(lambda: start_ns + monotonic() + jump_ns[0], monotonic)
+    for minute in range(7):  # one of them has not ended, one lies in the future
+        stamp = datetime.fromtimestamp((BUCKETS[0].start_ns + minute * MINUTE) / 1e9, UTC)
+        for symbol in SYMBOLS:
+            history.bars.setdefault((symbol, "1Min"), []).append(alpaca_bar(stamp, 10.0 + minute))
+    split = {"id": "1", "symbol": "BBB", "new_rate": 3, "old_rate": 1}
+    history.actions["forward_splits"] = [{**split, "ex_date": "2024-03-28", "process_date": "2024-03-28"}]
+    keys = (SecretStr(AlpacaServer.KEY_ID), SecretStr(AlpacaServer.SECRET_KEY))
+    with embedded_redis(settings.profile_root / "redis"), server.running(), running(history):
+        bus = open_bus(settings)
+        arguments = {"stream_url": server.url, "history_url": history.url, "keys": lambda: keys, "clock": clock}
+        with collecting(settings, **arguments):
+            until(lambda: [entry.bucket for entry in bus.announced(SESSION)] == [BUCKETS[0]])
+            assert len(bus.bars(SESSION)) == 15
+            assert bus.feed == "live"
+            assert bus.actions(SESSION) == [{"symbol": "BBB", "kind": "split", "value": 3.0}]
+            jump_ns[0] = 3600 * 10**9
+            until(lambda: float(bus.health()["clock_offset_seconds"]) == 3600.0)
+            server.send([bar_message(symbol, BUCKETS[1].start_ns) for symbol in SYMBOLS])
+            until(lambda: len(bus.bars(SESSION)) == 18)
+            assert len(bus.announced(SESSION)) == 1
 
 
 @contextmanager
