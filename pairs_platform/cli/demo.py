@@ -28,9 +28,10 @@ SESSIONS = 3
 def command(
     source: str | None, data: str | None, frequency: str | None, session: datetime | None, sector: str | None
 ) -> None:
-    """Run price history → trading configuration → models for one sector and three sessions, and show what came out.
+    """Run price history → trading configuration → models for one sector and three sessions, then replay an hour of
+    the last one into signals, and show what came out.
 
-    The same job as the 06:00 schedule runs, in this process; the Dagster UI shows its runs afterwards.
+    The same jobs as the 06:00 schedule and the signal sensor run, in this process; the Dagster UI shows their runs.
     """
     from pairs_platform.cli.report import print_day, print_models
     from pairs_platform.defs.resources import Platform
@@ -49,6 +50,7 @@ def command(
     _run(settings, sector, sessions)
     print_day(platform, sector, sessions[-1])
     print_models(platform, sector, sessions)
+    _replay(settings, sector, sessions[-1])
     _next_steps(sector, sessions[-1], data)
 
 
@@ -128,6 +130,26 @@ def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
                 progress.stop()
                 raise click.ClickException(f"{title} failed\n" + "\n".join(failures))
             progress.update(task, step="done", completed=1, total=1)
+
+
+def _replay(settings: Settings, sector: str, session: date) -> None:
+    """An hour of the session as signals of the configuration that was made at the close before it."""
+    from pairs_platform.build import build_definitions
+    from pairs_platform.cli.demo_live import print_signals, replay_part, why_no_replay
+    from pairs_platform.cli.instance import open_instance, prepare_home
+    from pairs_platform.defs.signals.sensors import signal_job
+
+    reason = why_no_replay(settings)
+    if reason:
+        click.echo(f"\nNo part of the session is replayed: {reason}")
+        return
+    job = build_definitions(settings).resolve_job_def(signal_job.name)
+    with open_instance(prepare_home(settings)) as instance:
+
+        def execute(request: "dg.RunRequest") -> list[str]:
+            return _execute(job, request, instance, lambda *_: None)
+
+        print_signals(replay_part(settings, sector, session, execute))
 
 
 def _execute(

@@ -1,5 +1,6 @@
 """`pairs-platform stream`: the processes of the stream, its state, its symbols."""
 
+import logging
 from datetime import date, datetime
 from typing import TYPE_CHECKING, get_args
 
@@ -23,6 +24,7 @@ def collect() -> None:
     """Run the collector in the foreground: from Alpaca or the replay server into Redis."""
     from pairs_platform.stream.collector import run_collector
 
+    _log()
     run_collector(load_settings())
 
 
@@ -31,7 +33,14 @@ def replay() -> None:
     """Run the replay server in the foreground: stored bars over Alpaca's protocol."""
     from pairs_platform.stream.replay import run_replay
 
+    _log()
     run_replay(load_settings())
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # The client library logs every reconnect with a traceback; the collector says the same in one line.
+    logging.getLogger("alpaca").setLevel(logging.CRITICAL)
 
 
 @command.command("status")

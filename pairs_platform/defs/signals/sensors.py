@@ -58,13 +58,18 @@ def signal_sensor(
         feed=bus.feed,
         generation=bus.generation() if bus.feed == "replay" else 0,
     )
-    requests = [_request(one, signal_job.name, 20, {SIGNALS_TAG: one.sector}) for one in due.signals]
+    requests = [request_signals(one) for one in due.signals]
     requests += [_request(one, save_job.name, 0, {}) for one in due.saves]
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else due.reason,
         cursor=json.dumps({**cursors, bus.feed: found[-1].id}),
     )
+
+
+def request_signals(one: StreamRequest) -> dg.RunRequest:
+    """One run of the signals of a sector, before whatever else waits in the queue."""
+    return _request(one, signal_job.name, 20, {SIGNALS_TAG: one.sector})
 
 
 def _request(one: StreamRequest, job: str, priority: int, tags: dict[str, str]) -> dg.RunRequest:

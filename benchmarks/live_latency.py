@@ -1,0 +1,109 @@
+"""From the last bar of a bucket in Redis to its signals in the ledger, through the processes of `pairs-platform live`.
+
+    python -m benchmarks.live_latency                 # 60 buckets, 23 symbols: about ten minutes
+    python -m benchmarks.live_latency --buckets 12    # about three minutes
+
+Uses the state of the demo (`make demo` first) in the configured state folder. Starts `pairs-platform live` as a person
+does, lets it replay the newest session with one bucket every `--spacing` seconds, and looks at Redis, the ledger and
+Dagster's instance from outside. The wall clock of one machine stamps everything. Exit code 1 when the median is above
+3 s or the 95th percentile above 5 s.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import dagster as dg
+import numpy as np
+
+from pairs_platform.cli.instance import prepare_home
+from pairs_platform.cli.live import command_of, live_folder
+from pairs_platform.ledger.signals import SignalKey, moment, sessions_with_signals, stored_buckets
+from pairs_platform.settings import load_settings
+from pairs_platform.stores import open_bus, open_ledger
+from pairs_platform.stream.supervisor import PROCESSES_FILE
+
+MEDIAN_SECONDS, P95_SECONDS = 3.0, 5.0
+POLL_SECONDS = 0.02
+PARTS = ("arrival → announced", "announced → requested", "requested → run starts", "run starts → stored")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--buckets", type=int, default=60)
+    parser.add_argument("--spacing", type=float, default=8.0, help="real seconds from bucket to bucket")
+    parser.add_argument("--port", type=int, default=3111)
+    given = parser.parse_args()
+    settings = load_settings()
+    speed = settings.frequency.minutes * 60 / given.spacing
+    words = ["live", "--speed", f"{speed:g}", "--buckets", str(given.buckets), "--port", str(given.port)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    live = subprocess.Popen(command_of(*words), env=environment, start_new_session=True)
+    try:
+        stored = watch(settings, live, given.buckets, given.buckets * given.spacing + 180)
+        pids = json.loads((live_folder(settings) / PROCESSES_FILE).read_text())
+        print("processes: " + ", ".join(f"{name} {one['pid']}" for name, one in pids.items()))
+        return report(settings, stored, given.buckets)
+    finally:
+        live.send_signal(signal.SIGINT)
+        live.wait(60)
+
+
+def watch(settings, live: subprocess.Popen, buckets: int, seconds: float) -> dict:
+    """When the signals of each bucket were first seen in the ledger, seconds since 1970, by the start of the bucket."""
+    ledger, sector, until = open_ledger(settings), settings.active_sectors[0], time.time() + seconds
+    seen: dict = {}
+    while len(seen) < buckets and time.time() < until:
+        if live.poll() is not None:
+            raise SystemExit("`pairs-platform live` ended early")
+        for session in sessions_with_signals(ledger, "replay", sector)[-1:]:
+            for bucket in stored_buckets(ledger, SignalKey(feed="replay", sector=sector, session=session)):
+                seen.setdefault((session, bucket), time.time())
+        time.sleep(POLL_SECONDS)
+    return seen
+
+
+def report(settings, stored: dict, buckets: int) -> int:
+    bus = open_bus(settings, "replay")
+    home = prepare_home(settings)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        records = instance.get_run_records(dg.RunsFilter(job_name="five_minute_signals"), limit=buckets + 20)
+    runs = {record.dagster_run.tags["pairs_platform/bucket_ns"]: record for record in reversed(records)}
+    rows = []
+    for (session, bucket), seen in sorted(stored.items()):
+        announced = {moment(one.bucket.start_ns): one for one in bus.announced(session)}[bucket]
+        start, end = announced.bucket.start_ns, announced.bucket.end_ns
+        arrivals = [ms / 1e3 for ms, ts in bus.arrivals(session) if start <= ts < end]
+        run = runs.get(str(start))
+        if run is None or run.start_time is None:
+            continue
+        rows.append(
+            (
+                announced.wall_ns / 1e9 - max(arrivals),
+                run.create_timestamp.timestamp() - announced.wall_ns / 1e9,
+                run.start_time - run.create_timestamp.timestamp(),
+                seen - run.start_time,
+                seen - max(arrivals),
+            )
+        )
+    parts = np.array(rows)
+    if not len(parts):
+        print("no bucket has both its signals and its run")
+        return 1
+    symbols = len(bus.last_bars())
+    print(f"{len(parts)} of {buckets} buckets measured, {symbols} symbols, {os.cpu_count()} cores; seconds")
+    for name, column in zip((*PARTS, "arrival → stored"), parts.T, strict=True):
+        low, p95 = np.percentile(column, [50, 95])
+        print(f"  {name:<24} median {low:6.2f}   95th percentile {p95:6.2f}   largest {column.max():6.2f}")
+    median, p95 = np.percentile(parts[:, -1], [50, 95])
+    missed = len(parts) < buckets or median > MEDIAN_SECONDS or p95 > P95_SECONDS
+    print("a requirement is missed" if missed else "every requirement is met")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

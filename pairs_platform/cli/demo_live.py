@@ -1,0 +1,173 @@
+"""The last part of `pairs-platform demo`: a piece of the newest session replayed into signals.
+
+What does not belong here: the daily graph before it (`demo`), and the processes that serve a real session (`live`).
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import date
+from typing import TYPE_CHECKING
+
+import click
+import pandas as pd
+
+from pairs_platform.cli.live import command_of, forget_replays, live_folder
+from pairs_platform.cli.profile_options import set_option
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from pairs_platform.adapters.redis_bus import StreamBus
+
+BUCKETS = 12
+"""Buckets that are replayed; of hourly bars the whole session, which has fewer."""
+START = "10:00"
+BUCKET_SECONDS = 2.0
+TIMEOUT_SECONDS = 120.0
+
+Execute = Callable[["dg.RunRequest"], list[str]]
+"""Runs one request in this process; the failures in words."""
+
+
+def replay_part(settings: Settings, sector: str, session: date, execute: Execute) -> pd.DataFrame:
+    """Replay `BUCKETS` buckets through server, collector and Redis; the signals that they gave.
+
+    The same job as the sensor requests runs in this process at every bucket, by the same decision.
+
+    Raises
+    ------
+    click.ClickException
+        When a process ended, a run failed, or the buckets did not come.
+    """
+    from pairs_platform.core.signals.decide import decide
+    from pairs_platform.core.streaming.buckets import session_buckets
+    from pairs_platform.defs.signals.sensors import request_signals
+    from pairs_platform.ledger.signals import SignalKey, signal_frame
+    from pairs_platform.stores import open_bus, open_ledger
+
+    hourly = settings.frequency is Frequency.ONE_HOUR
+    buckets = len(session_buckets(session, settings.frequency)) if hourly else BUCKETS
+    set_option("stream.mode", "replay")
+    for name, value in {
+        "first": session, "start": "" if hourly else START, "buckets": buckets, "mode": "single_pass",
+        "speed": settings.frequency.minutes * 60 / BUCKET_SECONDS, "port": _free_port(),
+    }.items():  # fmt: skip
+        set_option(f"stream.replay.{name}", str(value))
+    settings = load_settings()
+    with _redis(settings):
+        forget_replays(settings)
+        bus = open_bus(settings, "replay")
+        with _processes(settings, ["replay", "collect"]) as fail_if_ended:
+            after, done, until = "0-0", 0, time.monotonic() + TIMEOUT_SECONDS
+            while done < buckets:
+                fail_if_ended()
+                if time.monotonic() > until:
+                    raise click.ClickException(
+                        f"{done} of {BUCKETS} buckets came in {TIMEOUT_SECONDS:.0f} s{_health(bus)}"
+                    )
+                found = bus.announcements(after, block_ms=1000)
+                if not found:
+                    continue
+                after, done = found[-1].id, done + len(found)
+                due = decide(
+                    found, market_ns=bus.market_ns(), sectors=[sector], feed="replay", generation=bus.generation()
+                )
+                for one in due.signals:
+                    failures = execute(request_signals(one))
+                    if failures:
+                        raise click.ClickException("a run of signals failed\n" + "\n".join(failures))
+        return signal_frame(open_ledger(settings), SignalKey(feed="replay", sector=sector, session=session))
+
+
+def why_no_replay(settings: Settings) -> str:
+    """Why nothing can be replayed here; empty where it can."""
+    if settings.frequency is Frequency.ONE_DAY:
+        return "bars of a day give no signals within a session"
+    if os.name == "nt" and settings.redis_url is None:
+        return "there is no embedded Redis on Windows; name one with PAIRS_PLATFORM__REDIS_URL"
+    return ""
+
+
+def _health(bus: "StreamBus") -> str:
+    health = bus.health()
+    return f"; the collector is {health.get('state')}: {health.get('detail', '')}" if health else ""
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+@contextmanager
+def _redis(settings: Settings) -> Iterator[None]:
+    from pairs_platform.stream.embedded_redis import embedded_redis
+
+    with embedded_redis(settings.profile_root / "redis") if settings.redis_url is None else nullcontext():
+        yield
+
+
+@contextmanager
+def _processes(settings: Settings, names: list[str]) -> Iterator[Callable[[], None]]:
+    """Commands of `pairs-platform stream` for the length of a block, and what fails when one has ended."""
+    folder = live_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    started: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name in names:
+            with (folder / f"demo_{name}.log").open("wb") as log:
+                started[name] = subprocess.Popen(
+                    command_of("stream", name), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                )
+
+        def fail_if_ended() -> None:
+            for name, process in started.items():
+                if process.poll() is not None:
+                    words = (folder / f"demo_{name}.log").read_text(errors="replace").strip().splitlines()[-3:]
+                    told = "\n".join(words)
+                    raise click.ClickException(f"stream {name} ended with status {process.returncode}\n{told}")
+
+        yield fail_if_ended
+    finally:
+        for process in reversed(started.values()):
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def print_signals(frame: pd.DataFrame) -> None:
+    """z of every pair at every bucket, with what the rule asked for."""
+    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+
+    if frame.empty:
+        click.echo("\nNo pair is configured for the replayed session, so there are no signals: a normal outcome.")
+        return
+    marks = {"enter_long": "▲", "enter_short": "▼", "exit": "○", "stop": "✕", "skip": "–", "hold": ""}
+    starts = pd.to_datetime(frame["bucket_utc"]).dt.tz_convert(MARKET_TIMEZONE).dt.strftime("%H:%M")
+    z = frame["z"].map(lambda value: "" if pd.isna(value) else f"{value:+.1f}")
+    cells = frame.assign(bucket=starts, shown=z + frame["action"].map(marks))
+    order = cells["role"].map({"selected": 0, "left": 1, "pinned": 2, "watched": 3})
+    shown = (
+        cells.assign(order=order).pivot(index=["order", "pair", "role"], columns="bucket", values="shown").fillna("")
+    )
+    table = shown.reset_index().drop(columns="order")
+    session = frame["session"].iloc[0]
+    title = f"Signals of {len(starts.unique())} replayed buckets · {session} · z at each close (New York time)"
+    print_renderable(frame_table(table, title=title))
+    late = int(frame.loc[frame["late"], "bucket_utc"].nunique())
+    counts = ", ".join(f"{action} {n}" for action, n in frame["action"].value_counts().items())
+    click.echo(
+        f"▲ enter long, ▼ enter short, ○ exit, ✕ stop, – skipped · {counts} · buckets decided late: {late}\n"
+        "replay server → collector → Redis → run: the way that live bars go; `pairs-platform live` runs all of it"
+    )
