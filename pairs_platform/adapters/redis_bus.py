@@ -178,6 +178,10 @@ class StreamBus:
         """Symbol and start (nanoseconds since 1970-01-01 UTC) of every bar of a session, in the order of arrival."""
         return ((fields["symbol"], int(fields["ts"])) for _, fields in self._entries(self._key("bars", session)))
 
+    def arrivals(self, session: date) -> Iterator[tuple[int, int]]:
+        """When each bar of a session arrived, milliseconds since 1970-01-01 UTC by Redis' clock, and its start (ns)."""
+        return ((int(name.split("-")[0]), int(row["ts"])) for name, row in self._entries(self._key("bars", session)))
+
     def folded(self, session: date) -> FoldedBars:
         """The bars of a session that count: one for each symbol and time."""
         return fold(self.bars(session))
