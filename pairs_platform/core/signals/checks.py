@@ -18,7 +18,10 @@ SIGNAL_TOLERANCE = 1e-9
 
 
 def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> Verdict:
-    """No signal rests on a bar that starts at or after the end of its bucket, or was decided before that end."""
+    """No signal rests on a bar that starts at or after the end of its bucket, or was decided before its bucket began.
+
+    A fast replay publishes its clock a moment behind its bars, so a decision may bear a time shortly before the end.
+    """
     end = signals["bucket_utc"] + length
     ahead = (signals["data_utc"].notna() & (signals["data_utc"] >= end)) | (
         signals["decided_market_utc"] < signals["bucket_utc"]

@@ -212,10 +212,14 @@ def plan_from_bytes(content: bytes) -> SignalPlan:
         arrays = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         facts = json.loads(header["__metadata__"]["plan"])
-    except (SafetensorError, KeyError, ValueError) as error:
+        if facts["plan_version"] != PLAN_VERSION:
+            raise PlanError(f"it has version {facts['plan_version']}, {PLAN_VERSION} is needed")
+        return _plan_of(arrays, facts)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise PlanError(f"the file is no plan of signals: {error}") from error
-    if facts.get("plan_version") != PLAN_VERSION:
-        raise PlanError(f"the plan has version {facts.get('plan_version')}, {PLAN_VERSION} is needed")
+
+
+def _plan_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> SignalPlan:
     return SignalPlan(
         sector=facts["sector"],
         config_hash=facts["config_hash"],

@@ -16,6 +16,7 @@ from pairs_platform.core.selection.rules import TradingRules
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
 from pairs_platform.core.selection.trading_rule import max_hold_bars
 from pairs_platform.core.signals.plan import ModelArrays, PlannedPair, SignalPlan, SpreadArrays
+from pairs_platform.core.streaming.buckets import session_buckets
 
 _PARAMETERS = ("alpha", "beta", "mu", "sigma")
 _GARCH = ("c", "phi", "omega", "alpha1", "beta1")
@@ -64,7 +65,6 @@ def plan_session(
         _model_row(*modelled[k], trading=config.trading) if k in modelled else _config_row(pair)
         for k, pair in enumerate(config.pairs)
     ]
-    width = max((len(row["diurnal"]) for row in rows), default=1)
     symbols = window.symbols
     return SignalPlan(
         sector=config.sector,
@@ -84,7 +84,7 @@ def plan_session(
             )
             for k, pair in enumerate(config.pairs)
         ),
-        traded=_spread_arrays(rows, width),
+        traded=_spread_arrays(rows, _bars_of_day(config, rows)),
         champion=_model_arrays(champion, of_champion, window, config.trading),
         challenger=_model_arrays(challenger, of_challenger, window, config.trading),
         symbols=symbols,
@@ -105,7 +105,7 @@ def empty_plan(config: TradingConfig, *, max_fill_bars: int) -> SignalPlan:
         trading=config.trading,
         max_fill_bars=max_fill_bars,
         pairs=(),
-        traded=_spread_arrays([], 1),
+        traded=_spread_arrays([], _bars_of_day(config, [])),
         champion=None,
         challenger=None,
         symbols=(),
@@ -168,6 +168,12 @@ def _model_row(model: PairModel, went_on: ContinuedSpread, *, trading: TradingRu
         "last_spread": went_on.spread[-1],
         "variance": went_on.next_variance[-1],
     }
+
+
+def _bars_of_day(config: TradingConfig, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Diurnal factors of each spread: those that were estimated, and enough for the session where none were."""
+    n_buckets = len(session_buckets(config.valid_for, config.frequency))
+    return max([n_buckets, *(len(row["diurnal"]) for row in rows)])
 
 
 def _spread_arrays(rows: Sequence[Mapping[str, Any]], width: int) -> SpreadArrays:
