@@ -14,7 +14,7 @@ from pairs_platform.core.gru.inference import GruWeights
 from pairs_platform.core.gru.inputs import FEATURES
 from pairs_platform.core.gru.rules import GruRules
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import session_offset
+from pairs_platform.core.prices.calendar import bar_grid, session_offset, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.selection.rules import CostRules, TradingRules
 from pairs_platform.core.selection.trading_config import TradingConfig, build_trading_config
@@ -35,7 +35,6 @@ from pairs_platform_tests.core.selection.simulated_pairs import (
 )
 
 SESSION = LAST_SESSION
-BEFORE = session_offset(SESSION, -1)
 BARS = 78
 RULES = GruRules.model_validate({"split": {"min_test_labels": 5}, "network": {"hidden_1": 5, "hidden_2": 4}})
 UNTRADED = 1
@@ -46,15 +45,21 @@ UNTRADED = 1
 class Market:
     """A window that ends with the live session, what was configured at the close before, and two models."""
 
+    session: date
     window: PriceWindow
     config: TradingConfig
     champion: SectorBundle
     challenger: SectorBundle
 
+    @property
+    def before(self) -> PriceWindow:
+        """The bars up to the close before the session."""
+        return until(self.window, session_offset(self.session, -1))
+
     def plan(self, *, champion: bool = True, challenger: bool = True) -> SignalPlan:
         return plan_session(
             self.config,
-            until(self.window, BEFORE),
+            self.before,
             champion=(3, self.champion) if champion else None,
             challenger=(4, self.challenger) if challenger else None,
             champion_reason="" if champion else "no model has been promoted",
@@ -63,7 +68,7 @@ class Market:
 
     def bars(self) -> FoldedBars:
         """The streamed bars of the session."""
-        rows = np.flatnonzero(self.window.session == np.datetime64(SESSION))
+        rows = np.flatnonzero(self.window.session == np.datetime64(self.session))
         found = [
             StreamBar(symbol, int(self.window.ts_utc[t].value), *[float(np.exp(self.window.log_close[t, j]))] * 4, 100)
             for t in rows
@@ -73,24 +78,29 @@ class Market:
         return fold(found)
 
 
-def until(window: PriceWindow, session: date, n_bars: int | None = None) -> PriceWindow:
-    """The bars of a window up to the end of a session, or up to the n-th bar of it."""
-    rows = np.flatnonzero(window.session <= np.datetime64(session))
-    stop = len(rows) if n_bars is None else int((window.session < np.datetime64(session)).sum()) + n_bars
+def until(window: PriceWindow, session: date) -> PriceWindow:
+    """The bars of a window up to the end of a session."""
+    stop = int((window.session <= np.datetime64(session)).sum())
     names = ("ts_utc", "session", "bar_of_day", "log_close", "log_open", "observed", "ex_action")
     return dataclasses.replace(window, **{name: getattr(window, name)[:stop] for name in names})
 
 
-def market(*, n_pairs: int = 6, n_sessions: int = 24, seed: int = 4, missing: float = 0.02) -> Market:
-    legs = planted_pairs(n_pairs, n_sessions * BARS, seed, garch_variance, half_lives=(4.0, 12.0))
-    window = window_of_legs(legs, seed=seed)
+def market(
+    *, session: date = SESSION, n_pairs: int = 6, n_sessions: int = 24, seed: int = 4, missing: float = 0.02
+) -> Market:
+    days = bar_grid(sessions_ending(session, n_sessions), Frequency.FIVE_MINUTES)
+    legs = planted_pairs(n_pairs, len(days.ts_utc), seed, garch_variance, half_lives=(4.0, 12.0))
+    window = dataclasses.replace(
+        window_of_legs(legs, seed=seed), ts_utc=days.ts_utc, session=days.session, bar_of_day=days.bar_of_day
+    )
     if missing:
         window = with_missing_bars(window, seed, share=missing, holes=2)
-    pairs = screened_pairs(until(window, BEFORE))
-    config = configured(until(window, BEFORE), pairs)
-    models = [bundle(until(window, session_offset(SESSION, -age)), pairs, seed=age) for age in (4, 1)]
+    before = until(window, session_offset(session, -1))
+    pairs = screened_pairs(before)
+    config = configured(before, pairs)
+    models = [bundle(until(window, session_offset(session, -age)), pairs, seed=age) for age in (4, 1)]
     champion = dataclasses.replace(models[0], pairs=tuple(m for k, m in enumerate(models[0].pairs) if k != UNTRADED))
-    return Market(window, config, champion, models[1])
+    return Market(session, window, config, champion, models[1])
 
 
 def configured(window: PriceWindow, pairs: pd.DataFrame) -> TradingConfig:
@@ -106,9 +116,9 @@ def configured(window: PriceWindow, pairs: pd.DataFrame) -> TradingConfig:
         }
     )  # fmt: skip
     return build_trading_config(
-        rankings, fits, session=BEFORE, sector="technology", source_label="simulated", frequency=Frequency.FIVE_MINUTES,
-        price_basis=PriceBasis.RAW, trading=TradingRules(entry_z=1.2), costs=CostRules(), model=None,
-        model_reason="a test",
+        rankings, fits, session=window.session[-1].astype(object), sector="technology", source_label="simulated",
+        frequency=Frequency.FIVE_MINUTES, price_basis=PriceBasis.RAW, trading=TradingRules(entry_z=1.2),
+        costs=CostRules(), model=None, model_reason="a test",
     )  # fmt: skip
 
 
@@ -142,16 +152,16 @@ def bundle(window: PriceWindow, pairs: pd.DataFrame, *, seed: int) -> SectorBund
     )  # fmt: skip
 
 
-def grid() -> list[Bucket]:
-    return session_buckets(SESSION, Frequency.FIVE_MINUTES)
+def grid(session: date = SESSION) -> list[Bucket]:
+    return session_buckets(session, Frequency.FIVE_MINUTES)
 
 
-def bucket_by_bucket(plan: SignalPlan, bars: FoldedBars, n: int = BARS) -> list[list[Signal]]:
+def bucket_by_bucket(plan: SignalPlan, bars: FoldedBars, n: int | None = None) -> list[list[Signal]]:
     """The live path: at every bucket the bars so far, and the signals stored before."""
     previous: dict[str, Signal] = {}
     result = []
-    for t in range(n):
-        buckets = grid()[: t + 1]
+    for t in range(len(grid(plan.session)) if n is None else n):
+        buckets = grid(plan.session)[: t + 1]
         matrix = session_matrix(plan, bars.before(buckets[-1].end_ns), buckets)
         (signals,) = run(plan, matrix, first=t, previous=previous)
         previous = {signal.pair: signal for signal in signals}
@@ -162,7 +172,7 @@ def bucket_by_bucket(plan: SignalPlan, bars: FoldedBars, n: int = BARS) -> list[
 def run(plan: SignalPlan, matrix: SessionMatrix, *, first: int = 0, previous=None, late=None, actions=()):
     n = len(matrix.buckets) - first
     return session_signals(
-        plan, matrix, first=first, previous=previous or {}, n_buckets=BARS, late=late or [False] * n,
+        plan, matrix, first=first, previous=previous or {}, n_buckets=len(grid(plan.session)), late=late or [False] * n,
         target_volatility=10e-4, actions=actions,
     )  # fmt: skip
 

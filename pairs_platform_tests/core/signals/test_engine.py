@@ -25,7 +25,7 @@ from pairs_platform_tests.core.signals.drawn import (
     matrix_of,
     play,
 )
-from pairs_platform_tests.core.signals.live import Market, bucket_by_bucket, market, run
+from pairs_platform_tests.core.signals.live import Market, bucket_by_bucket, run
 from pairs_platform_tests.core.signals.live import grid as market_grid
 
 LAST = len(GRID)
@@ -324,11 +324,6 @@ class TestCarriedOver:
     def test_an_empty_configuration_exits_what_is_open(self):
         found = self.left(plan=drawn_plan(pairs=()))
         assert [[one.pair for one in signals] for signals in found] == [["A_B"], [], []]
-
-
-@pytest.fixture(scope="module")
-def simulated() -> Market:
-    return market(n_pairs=4, missing=0.0)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """Live signals, bucket by bucket from the bars so far, against the batch path over the whole window."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from pairs_platform.core.signals.checks import compare_signals
 from pairs_platform.core.signals.engine import session_matrix
 from pairs_platform.core.signals.plan import plan_from_bytes, plan_to_bytes
 from pairs_platform_tests.core.signals.live import (
+    BARS,
     UNTRADED,
     Market,
     bucket_by_bucket,
@@ -90,3 +93,16 @@ def test_later_bars_change_nothing(simulated: Market, live: pd.DataFrame):
     matrix = session_matrix(plan, changed, grid())
     again = frame_of(run(plan, matrix)[:30])
     pd.testing.assert_frame_equal(again, live[live["start_ns"] < after])
+
+
+@pytest.mark.parametrize(
+    "session", [date(2022, 11, 25), date(2022, 11, 28)], ids=["an early close", "the session after"]
+)
+def test_early_closes(session: date):
+    simulated = market(session=session, n_pairs=3)
+    found = bucket_by_bucket(simulated.plan(), simulated.bars())
+    assert len(found) == (42 if session == date(2022, 11, 25) else BARS)
+    live = frame_of(found)
+    assert (live["action"] != "skip").mean() > 0.8
+    assert live["probability_challenger"].notna().mean() > 0.5
+    assert compare_signals(live, batch(simulated)).empty
