@@ -80,7 +80,7 @@ class BarStream(StockDataStream):
         """
         with _translated():
             await asyncio.wait_for(self._start_ws(), CONNECT_SECONDS)
-            await self.resubscribe(symbols)
+        await self.resubscribe(symbols)
 
     async def read(self) -> None:
         """Hand on messages until the connection ends.
@@ -93,13 +93,19 @@ class BarStream(StockDataStream):
             await self._consume()
 
     async def resubscribe(self, symbols: Iterable[str]) -> None:
-        """Stream bars and corrected bars of exactly these symbols from now on."""
+        """Stream bars and corrected bars of exactly these symbols from now on.
+
+        Raises
+        ------
+        ConnectionLost
+        """
         wanted, held = set(symbols), set(self._handlers["bars"])
-        for channel in _CHANNELS:
-            await self._send_unsubscribe_msg(channel, sorted(held - wanted))
-            self._handlers[channel] = dict.fromkeys(sorted(wanted), self._receive)
-        if wanted - held:
-            await self._send_subscribe_msg()
+        with _translated():
+            for channel in _CHANNELS:
+                await self._send_unsubscribe_msg(channel, sorted(held - wanted))
+                self._handlers[channel] = dict.fromkeys(sorted(wanted), self._receive)
+            if wanted - held:
+                await self._send_subscribe_msg()
 
     async def _dispatch(self, msg: dict[str, Any]) -> None:
         kind = msg.get("T")

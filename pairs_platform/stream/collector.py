@@ -245,9 +245,9 @@ class Collector:
             reading.result()
             raise ConnectionLost("the server ended the connection")
         finally:
-            if reading is not None and not reading.done():
+            if reading is not None:
                 reading.cancel()
-                await asyncio.wait((reading,))
+                await asyncio.gather(reading, return_exceptions=True)
             await stream.shut()
 
     def _note_connected(self) -> None:

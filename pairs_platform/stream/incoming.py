@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgpack
 import numpy as np
 import pandas as pd
 
@@ -15,8 +16,9 @@ from pairs_platform.core.prices.validation import judge_rows
 from pairs_platform.core.streaming.bars import FIRST, PROXY, UPDATED, StreamBar
 
 _NAMES = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
-_REVISIONS = {"b": FIRST, "u": UPDATED}
 _NO_TIME = np.iinfo(np.int64).min
+_FARTHEST_SECONDS = 9 * 10**9
+"""From 1970; more does not fit into nanoseconds of 64 bits."""
 
 Message = Mapping[str, Any]
 """A bar in Alpaca's fields, as msgpack unpacks it."""
@@ -45,10 +47,11 @@ def judge_messages(messages: Sequence[Message], *, symbols: Sequence[str], frequ
     frame = pd.DataFrame(
         {name: _numbers([message.get(field) for message in messages]) for name, field in _NAMES.items()}
     )
-    frame.insert(0, "symbol", pd.Series([message.get("S") for message in messages], dtype=object))
+    names = [message.get("S") for message in messages]
+    frame.insert(0, "symbol", [name if isinstance(name, str) else None for name in names])
     frame.insert(1, "ts_utc", _stamps([message.get("t") for message in messages]))
-    revisions = [_REVISIONS.get(str(message.get("T")), FIRST) for message in messages]
-    return judge_frame(frame, revisions, [_source(message) for message in messages], symbols, frequency)
+    revisions = [UPDATED if message.get("T") == "u" else FIRST for message in messages]
+    return judge_frame(frame, revisions, _sources([message.get("x") for message in messages]), symbols, frequency)
 
 
 def judge_frame(
@@ -76,27 +79,32 @@ def _bars(rows: pd.DataFrame, revisions: Sequence[int], sources: Sequence[str]) 
         *(rows[name].tolist() for name in ("open", "high", "low", "close")),
         rows["volume"].astype("int64").tolist(),
     ]
-    return [StreamBar(*row) for row in zip(*columns, revisions, sources, strict=True)]
+    return list(map(StreamBar._make, zip(*columns, revisions, sources, strict=True)))
 
 
 def _stamps(values: list[Any]) -> pd.DatetimeIndex:
     """Times of msgpack's time stamps; none where a value is something else."""
-    stamps = [getattr(value, "seconds", None) for value in values]
     ns = [
-        _NO_TIME if seconds is None else seconds * 10**9 + value.nanoseconds
-        for seconds, value in zip(stamps, values, strict=True)
+        value.seconds * 10**9 + value.nanoseconds
+        if isinstance(value, msgpack.Timestamp) and abs(value.seconds) < _FARTHEST_SECONDS
+        else _NO_TIME
+        for value in values
     ]
     return pd.DatetimeIndex(np.array(ns, dtype="int64").view("M8[ns]"), tz="UTC")
 
 
 def _numbers(values: list[Any]) -> Any:
-    """An array where every value is a number or none, which is the usual case; otherwise the values as they are."""
+    """An array where every value is a number, which is the usual case; otherwise the numbers and texts among them."""
     try:
-        return np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        return values
+        numbers = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.empty((0, 0))
+    if numbers.ndim == 1:
+        return numbers
+    return [value if isinstance(value, (int, float, str)) else None for value in values]
 
 
-def _source(message: Message) -> str:
-    mark = message.get("x")
-    return mark if isinstance(mark, str) and mark.startswith(PROXY) else "feed"
+def _sources(marks: list[Any]) -> list[str]:
+    if not any(marks):
+        return ["feed"] * len(marks)
+    return [mark if isinstance(mark, str) and mark.startswith(PROXY) else "feed" for mark in marks]

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 BUFFER_BARS = 200_000
 """Received bars that wait for Redis at most."""
 
+JUDGED_BARS = 10_000
+"""Received bars that are judged at once at most; the fixed cost of a batch is that of a thousand bars."""
+
 HOLD_SECONDS = 15.0
 """Longest time that buckets wait for a back-fill."""
 
@@ -189,9 +192,8 @@ class Recorder:
         while self._fetched:
             self._unwritten = self._fetched.popleft()
             self._write_batch()
-        limit = self._bus.rules.flush_bars
-        for _ in range(1 + len(self._received) // limit):
-            messages = [self._received.popleft() for _ in range(min(limit, len(self._received)))]
+        for _ in range(1 + len(self._received) // JUDGED_BARS):
+            messages = [self._received.popleft() for _ in range(min(JUDGED_BARS, len(self._received)))]
             if not messages:
                 return
             judged = judge_messages(messages, symbols=self.symbols, frequency=self._streamed)
@@ -199,17 +201,19 @@ class Recorder:
             self._write_batch()
 
     def _write_batch(self) -> None:
-        bars, health = self._unwritten, self._health
-        if bars:
+        health, limit = self._health, self._bus.rules.flush_bars
+        while self._unwritten:
+            bars = self._unwritten[:limit]
             self._bus.add_bars(bars)
-            self._unwritten = []
+            del self._unwritten[:limit]
             for bar in bars:
                 self._builder.add(bar.symbol, bar.ts_ns)
             health.bars += len(bars)
-            health.gaps_filled += sum(bar.revision == BACKFILLED for bar in bars)
-            newest = max((bar.ts_ns for bar in bars if bar.revision == FIRST), default=None)
-            if newest is not None:
-                self._note_newest(newest)
+            streamed = [bar.ts_ns for bar in bars if bar.revision == FIRST]
+            if streamed:
+                self._note_newest(max(streamed))
+            else:
+                health.gaps_filled += sum(bar.revision == BACKFILLED for bar in bars)
         if self._refused:
             self._bus.add_quarantined(self._refused, new_york_day(self.market_ns or time.time_ns()))
             health.quarantined += len(self._refused)

@@ -202,6 +202,18 @@ def test_a_broken_connection_is_made_again_and_the_gap_filled():
         assert int(health["reconnects"]) >= 1
 
 
+def test_a_proxys_bars_keep_their_mark_when_they_are_fetched():
+    with market() as now:
+        now.record(0)
+        now.history.bars["AAA", "5Min"][0]["x"] = "proxy:AAPL"
+        with now.collecting():
+            now.clock(BUCKETS[0].end_ns)
+            until(lambda: len(now.places()) == 3)
+            assert {bar.symbol: bar.source for bar in now.bus.bars(SESSION)} == {
+                "AAA": "proxy:AAPL", "BBB": "backfill", "CCC": "backfill"
+            }  # fmt: skip
+
+
 def test_a_silent_socket_is_replaced_while_the_market_trades_and_left_alone_afterwards():
     with market(data_timeout_seconds=1.0) as now, now.collecting():
         now.clock(BUCKETS[-1].end_ns + 3600 * 10**9, rate=600.0)
