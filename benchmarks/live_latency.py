@@ -16,13 +16,14 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import dagster as dg
 import numpy as np
 
 from pairs_platform.cli.instance import prepare_home
 from pairs_platform.cli.live import command_of, live_folder
-from pairs_platform.ledger.signals import SignalKey, moment, sessions_with_signals, stored_buckets
+from pairs_platform.ledger.signals import SignalKey, forget_replay, moment, sessions_with_signals, stored_buckets
 from pairs_platform.settings import load_settings
 from pairs_platform.stores import open_bus, open_ledger
 from pairs_platform.stream.supervisor import PROCESSES_FILE
@@ -42,12 +43,14 @@ def main() -> int:
     speed = settings.frequency.minutes * 60 / given.spacing
     words = ["live", "--speed", f"{speed:g}", "--buckets", str(given.buckets), "--port", str(given.port)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    since = time.time()
+    forget_replay(open_ledger(settings))
     live = subprocess.Popen(command_of(*words), env=environment, start_new_session=True)
     try:
         stored = watch(settings, live, given.buckets, given.buckets * given.spacing + 180)
         pids = json.loads((live_folder(settings) / PROCESSES_FILE).read_text())
         print("processes: " + ", ".join(f"{name} {one['pid']}" for name, one in pids.items()))
-        return report(settings, stored, given.buckets)
+        return report(settings, stored, given.buckets, since)
     finally:
         live.send_signal(signal.SIGINT)
         live.wait(60)
@@ -67,11 +70,12 @@ def watch(settings, live: subprocess.Popen, buckets: int, seconds: float) -> dic
     return seen
 
 
-def report(settings, stored: dict, buckets: int) -> int:
+def report(settings, stored: dict, buckets: int, since: float) -> int:
     bus = open_bus(settings, "replay")
     home = prepare_home(settings)
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        records = instance.get_run_records(dg.RunsFilter(job_name="five_minute_signals"), limit=buckets + 20)
+        chosen = dg.RunsFilter(job_name="five_minute_signals", created_after=datetime.fromtimestamp(since, UTC))
+        records = instance.get_run_records(chosen)
     runs = {record.dagster_run.tags["pairs_platform/bucket_ns"]: record for record in reversed(records)}
     rows = []
     for (session, bucket), seen in sorted(stored.items()):

@@ -4,8 +4,8 @@
     python -m benchmarks.signal_compute --quick    # 40 pairs
 
 Both sides compute the last bucket of a session from the same bars, plan and models (networks of the default size,
-random weights). Ours: matrix of the session, spreads, GARCH recursion, both models, rule. The reference: the code that a whole
-session goes through, cut at that bucket. The values must agree. Exit code 1 when 253 pairs take more than 100 ms.
+random weights). Ours: matrix of the session, spreads, GARCH recursion, both models, rule. The reference: the code that
+a whole session goes through. The values must agree. Exit code 1 when 253 pairs take more than 100 ms.
 """
 
 import argparse

@@ -159,7 +159,7 @@ def _execute(
     show: Callable[[str, int, int], None],
 ) -> list[str]:
     """Execute one request; the failures of its steps and blocking checks in words, none on success."""
-    from pairs_platform.cli.instance import PROCESS_TAG, this_process
+    from pairs_platform.run_tags import PROCESS_TAG, this_process
 
     run_id = str(uuid.uuid4())
     job = job.get_subset(asset_selection=set(request.asset_selection)) if request.asset_selection else job

@@ -1,20 +1,15 @@
 """The Dagster home of a profile, used by the commands that run jobs or start the UI."""
 
 import os
-import socket
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
+from pairs_platform.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host
 from pairs_platform.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-
-PROCESS_TAG = "pairs_platform/process"
-"""Tag of the runs that execute inside a command's own process."""
 
 COMPUTE_SLOTS = max(1, (os.cpu_count() or 1) // 2)
 """Steps of heavy computation at a time; each one uses two threads."""
@@ -44,11 +39,6 @@ def open_instance(home: Path) -> "DagsterInstance":
     return instance
 
 
-def this_process() -> str:
-    """Value of `PROCESS_TAG` for runs of this process: host, process id and when the process started."""
-    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.0f}"
-
-
 def end_dead_runs(instance: "DagsterInstance") -> None:
     """Mark runs as failed whose process on this host is gone, and free the pool slots that they held.
 
@@ -58,15 +48,7 @@ def end_dead_runs(instance: "DagsterInstance") -> None:
 
     unfinished = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
     for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
-        host, _, started = run.tags.get(PROCESS_TAG, "").partition("/")
-        if host == socket.gethostname() and not _is_alive(started):
+        process = run.tags.get(PROCESS_TAG, "")
+        if is_of_this_host(process) and not is_alive_here(process):
             instance.report_run_failed(run, message="the process of this run is gone")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _is_alive(process: str) -> bool:
-    number, _, created = process.partition("/")
-    try:
-        return f"{psutil.Process(int(number)).create_time():.0f}" == created
-    except psutil.NoSuchProcess:
-        return False

@@ -4,6 +4,8 @@ What does not belong here: computing what they show (`core`) or drawing (`plots`
 """
 
 import base64
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -14,15 +16,20 @@ if TYPE_CHECKING:
 
 def table(frame: "pd.DataFrame", *, rows: int = 25, digits: int = 4) -> dg.MarkdownMetadataValue:
     """The first rows of a frame as a Markdown table, floats rounded to `digits` significant digits."""
-    if frame.empty:
+    return rows_table(list(frame.columns), frame.itertuples(index=False, name=None), rows=rows, digits=digits)
+
+
+def rows_table(
+    names: Sequence[object], rows_of: Iterable[Sequence[object]], *, rows: int = 25, digits: int = 4
+) -> dg.MarkdownMetadataValue:
+    """The same of plain rows."""
+    every = list(rows_of)
+    if not every:
         return dg.MetadataValue.md("*none*")
-    head = "| " + " | ".join(str(name).replace("_", " ") for name in frame.columns) + " |"
-    rule = "|" + " --- |" * len(frame.columns)
-    lines = [
-        "| " + " | ".join(_cell(value, digits) for value in row) + " |"
-        for row in frame.head(rows).itertuples(index=False)
-    ]
-    more = [f"\n*{len(frame) - rows} more rows*"] if len(frame) > rows else []
+    head = "| " + " | ".join(str(name).replace("_", " ") for name in names) + " |"
+    rule = "|" + " --- |" * len(names)
+    lines = ["| " + " | ".join(_cell(value, digits) for value in row) + " |" for row in every[:rows]]
+    more = [f"\n*{len(every) - rows} more rows*"] if len(every) > rows else []
     return dg.MetadataValue.md("\n".join([head, rule, *lines, *more]))
 
 
@@ -31,13 +38,17 @@ def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
-def _cell(value: object, digits: int) -> str:
-    import pandas as pd
+def drawing(svg: str, title: str) -> dg.MarkdownMetadataValue:
+    """An SVG drawing that travels inside the event."""
+    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
 
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
+
+def _cell(value: object, digits: int) -> str:
+    missing = value is None or type(value).__name__ in ("NaTType", "NAType")
+    if missing or (isinstance(value, float) and value != value):
         return "–"
     if isinstance(value, float):
         return f"{value:.{digits}g}"
-    if isinstance(value, pd.Timestamp):
-        return value.strftime("%Y-%m-%d" if value == value.normalize() else "%Y-%m-%d %H:%M")
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d" if value.time() == time() else "%Y-%m-%d %H:%M")
     return str(value).replace("|", "\\|")

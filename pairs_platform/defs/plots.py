@@ -155,33 +155,3 @@ def learning_curves(curves: pd.DataFrame) -> bytes:
     ax.legend(fontsize=7)
     ax.set_title("Learning curves, mean over the pairs that still learn", fontsize=9)
     return _png(figure)
-
-
-def session_of_signals(signals: pd.DataFrame, pairs: Sequence[str], *, entry_z: float, exit_z: float) -> bytes:
-    """z of some pairs over the buckets of a session, one below the other, with the entries and exits asked for.
-
-    Parameters
-    ----------
-    signals : DataFrame
-        Rows of the ledger's table of one session.
-    """
-    from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
-
-    figure = _figure(9, 0.6 + 1.5 * len(pairs))
-    for pair, ax in zip(pairs, np.atleast_1d(figure.subplots(len(pairs), 1, sharex=True)), strict=True):
-        rows = signals[signals["pair"] == pair]
-        when = pd.DatetimeIndex(rows["bucket_utc"]).tz_convert(MARKET_TIMEZONE)
-        z = rows["z"].to_numpy(dtype=float)
-        ax.plot(np.arange(len(z)), z, color=INK, lw=1)
-        for level in (-entry_z, entry_z):
-            ax.axhline(level, color=ORANGE, lw=0.8, ls="--")
-        ax.axhspan(-exit_z, exit_z, color=GREEN, alpha=0.12, lw=0)
-        for actions, colour, marker in (
-            (("enter_long", "enter_short"), BLUE, "^"), (("exit",), GREEN, "o"), (("stop",), RED, "x"),
-        ):  # fmt: skip
-            at = np.flatnonzero(rows["action"].isin(actions).to_numpy())
-            ax.scatter(at, z[at], color=colour, marker=marker, s=28, zorder=3)
-        shown = np.unique(np.linspace(0, len(z) - 1, min(len(z), 9)).astype(int))
-        ax.set_xticks(shown, [when[i].strftime("%H:%M") for i in shown], fontsize=7)
-        ax.set_ylabel(f"{pair}\n{rows['role'].iloc[-1]}", fontsize=7)
-    return _png(figure)

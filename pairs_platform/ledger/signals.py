@@ -86,16 +86,20 @@ def last_signals(ledger: Ledger, key: SignalKey) -> dict[str, Signal]:
     return signals_at(ledger, key, max(buckets)) if buckets else {}
 
 
-def signal_frame(ledger: Ledger, key: SignalKey, *, after: datetime | None = None) -> "pd.DataFrame":
+def signal_rows(ledger: Ledger, key: SignalKey, *, after: datetime | None = None) -> list[dict[str, Any]]:
     """Signals of a session by bucket and pair, columns of the table; of the buckets after `after`."""
-    import pandas as pd
-
     chosen = sa.select(SIGNALS).where(_of(key)).order_by(SIGNALS.c.bucket_utc, SIGNALS.c.pair)
     if after is not None:
         chosen = chosen.where(SIGNALS.c.bucket_utc > after)
     with ledger.begin() as connection:
-        result = connection.execute(chosen)
-        return pd.DataFrame(result.all(), columns=list(result.keys()))
+        return [dict(row) for row in connection.execute(chosen).mappings()]
+
+
+def signal_frame(ledger: Ledger, key: SignalKey, *, after: datetime | None = None) -> "pd.DataFrame":
+    """`signal_rows` as a frame."""
+    import pandas as pd
+
+    return pd.DataFrame(signal_rows(ledger, key, after=after), columns=[column.name for column in SIGNALS.columns])
 
 
 def sessions_with_signals(ledger: Ledger, feed: str, sector: str) -> list[date]:

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
 from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.lake.atomic import replace_file
 
-PROCESSES_FILE = "processes.json"
+PROCESSES_FILE, LOCK_FILE = "processes.json", "processes.lock"
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
@@ -83,9 +84,16 @@ class Supervisor:
         Raises
         ------
         PermanentSourceError
-            A process ended before it was ready; its last words are in the message.
+            Another supervisor has the folder, or a process ended before it was ready (its last words are told).
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._folder / LOCK_FILE)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise PermanentSourceError(
+                f"processes of this profile run already, see {self._folder / PROCESSES_FILE}: stop them first"
+            ) from None
         try:
             for spec in self._specs:
                 spec.prepare()
@@ -100,6 +108,7 @@ class Supervisor:
                     self._look_after(one)
         finally:
             self._stop_all()
+            lock.release()
 
     @property
     def names(self) -> list[str]:

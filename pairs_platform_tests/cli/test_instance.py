@@ -4,7 +4,8 @@ import sys
 
 import dagster as dg
 
-from pairs_platform.cli.instance import COMPUTE_SLOTS, PROCESS_TAG, open_instance, prepare_home, this_process
+from pairs_platform.cli.instance import COMPUTE_SLOTS, open_instance, prepare_home
+from pairs_platform.run_tags import PROCESS_TAG, this_process
 from pairs_platform.settings import load_settings
 
 

@@ -10,10 +10,12 @@ import dagster as dg
 from pairs_platform.core.signals.decide import StreamRequest, decide
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.signals.assets import signals, streamed_bars
+from pairs_platform.defs.signals.checks import matches_price_history
 from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.run_tags import SIGNALS_TAG
 
-SIGNALS_TAG = "pairs_platform/signals"
-"""Runs with the same value wait for each other (`dagster.yaml`): one run for each sector's signals at a time."""
+MAX_SECONDS = 300
+"""A run of signals that takes longer is ended: its bucket is long over, and the next run fills it."""
 
 BLOCK_MS = 4200
 """How long a tick waits for a bucket: the daemon looks at its sensors every 5 s."""
@@ -26,7 +28,7 @@ signal_job = dg.define_asset_job(
 
 save_job = dg.define_asset_job(
     "stream_save",
-    selection=dg.AssetSelection.assets(streamed_bars),
+    selection=dg.AssetSelection.assets(streamed_bars) - dg.AssetSelection.checks(matches_price_history),
     description="Streamed bars of one session of one sector into the lake.",
 )
 
@@ -69,7 +71,7 @@ def signal_sensor(
 
 def request_signals(one: StreamRequest) -> dg.RunRequest:
     """One run of the signals of a sector, before whatever else waits in the queue."""
-    return _request(one, signal_job.name, 20, {SIGNALS_TAG: one.sector})
+    return _request(one, signal_job.name, 20, {SIGNALS_TAG: one.sector, "dagster/max_runtime": str(MAX_SECONDS)})
 
 
 def _request(one: StreamRequest, job: str, priority: int, tags: dict[str, str]) -> dg.RunRequest:
