@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pairs_platform.adapters.ports import ModelRegistry
     from pairs_platform.adapters.redis_bus import StreamBus
     from pairs_platform.core.streaming.rules import Feed
+    from pairs_platform.lake.documents import Documents
     from pairs_platform.lake.store import Lake
     from pairs_platform.ledger.store import Ledger
 
@@ -22,6 +23,13 @@ def open_lake(settings: Settings) -> "Lake":
     from pairs_platform.lake.store import Lake
 
     return Lake(claim_profile(settings.profile_root, settings.profile) / "lake")
+
+
+def open_documents(settings: Settings) -> "Documents":
+    """Open the documents of the profile's Parquet store for reading, without a Parquet library."""
+    from pairs_platform.lake.documents import Documents
+
+    return Documents(claim_profile(settings.profile_root, settings.profile) / "lake")
 
 
 def open_registry(settings: Settings) -> "ModelRegistry":

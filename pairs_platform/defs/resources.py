@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from pairs_platform.adapters.ports import Listing, MarketData
 from pairs_platform.core.automation import utc_now
 from pairs_platform.settings import NoSuchSectorError, Settings
-from pairs_platform.stores import open_bus, open_lake, open_ledger, open_registry, open_source
+from pairs_platform.stores import open_bus, open_documents, open_lake, open_ledger, open_registry, open_source
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.ports import ModelRegistry
     from pairs_platform.adapters.redis_bus import StreamBus
+    from pairs_platform.lake.documents import Documents
     from pairs_platform.lake.store import Lake
     from pairs_platform.ledger.store import Ledger
 
@@ -46,6 +47,11 @@ class Platform:
     def lake(self) -> "Lake":
         """The profile's Parquet store; refuses a folder that belongs to another profile."""
         return open_lake(self.settings)
+
+    @cached_property
+    def documents(self) -> "Documents":
+        """The documents of `lake`, to be read by processes that read nothing else of it."""
+        return open_documents(self.settings)
 
     @cached_property
     def market_data(self) -> MarketData:

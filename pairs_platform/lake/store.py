@@ -19,15 +19,16 @@ import pyarrow.parquet as pq
 
 from pairs_platform.core.contract import Contract
 from pairs_platform.lake.atomic import replace_file, while_locked
+from pairs_platform.lake.documents import Documents
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
-from pairs_platform.lake.keys import SLUG, PartitionKey
+from pairs_platform.lake.keys import PartitionKey
 
 _PARTITION_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.parquet")
 _METADATA_KEY = b"pairs_platform"
 _READ_THREADS = 4
 
 
-class Lake:
+class Lake(Documents):
     """The Parquet store below one folder; safe for many processes that read and write at once.
 
     Parameters
@@ -35,9 +36,6 @@ class Lake:
     root : Path
         Made by the first write.
     """
-
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root)
 
     def write(self, contract: Contract, key: PartitionKey, frame: pd.DataFrame, metadata: dict[str, Any]) -> Path:
         """Replace partition `key` as a whole by `frame`, or leave the previous one untouched.
@@ -166,35 +164,6 @@ class Lake:
         path = self.document_path(name, key)
         replace_file(path, _to_json(document, indent=2) + b"\n")
         return path
-
-    def read_document(self, name: str, key: PartitionKey) -> dict[str, Any]:
-        """The JSON document `name` of partition `key`.
-
-        Raises
-        ------
-        PartitionMissing
-            It is not stored.
-        PartitionUnreadable
-            The file is damaged.
-        """
-        path = self.document_path(name, key)
-        try:
-            content = while_locked(path.read_bytes)
-        except FileNotFoundError:
-            raise PartitionMissing(name, [key], asset=name) from None
-        try:
-            return dict(json.loads(content))
-        except ValueError as error:
-            raise PartitionUnreadable(path, str(error), asset=name, key=key) from error
-
-    def document_path(self, name: str, key: PartitionKey) -> Path:
-        """Where the document `name` of partition `key` is, or would be."""
-        return self._stem(name, key).with_suffix(".json")
-
-    def _stem(self, name: str, key: PartitionKey) -> Path:
-        if not SLUG.fullmatch(name):
-            raise ValueError(f"{name!r} is not the name of a table: lower-case letters, digits and underscores")
-        return self.root / name / f"sector={key.sector}" / key.session.isoformat()
 
     def _each(
         self, keys: Sequence[PartitionKey], read: Callable[[PartitionKey], pa.Table | None]
