@@ -76,7 +76,8 @@ def check_bars_match(differences: pd.DataFrame, n_bars: int, *, max_share: float
     kinds = {str(kind): int(n) for kind, n in differences["kind"].value_counts().items()}
     told = ", ".join(f"{kind} {n}" for kind, n in kinds.items()) or "none"
     words = f"{len(differences)} of {n_bars} bars of history differ from the stream: {told}"
-    remedy = "" if share <= max_share else "; see gaps and reconnects in `pairs-platform stream status`"
+    first = _first(differences["symbol"], differences["ts_utc"])
+    remedy = "" if share <= max_share else f"; {first}; see gaps and reconnects in `pairs-platform stream status`"
     return Verdict(passed=share <= max_share, summary=words + remedy, figures={"share": share, **kinds})
 
 
@@ -103,7 +104,16 @@ def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
 def check_signals_match(differences: pd.DataFrame, n_signals: int) -> Verdict:
     """Stored signals are those that the vendor's history gives."""
     words = f"{len(differences)} of {n_signals} signals differ from what the vendor's bars give"
-    remedy = "" if differences.empty else "; see the check matches_price_history of streamed_bars for the bars"
+    first = _first(differences["pair"], differences["bucket_utc"])
+    remedy = (
+        "" if differences.empty else f"; {first}; see the check matches_price_history of streamed_bars for the bars"
+    )
     return Verdict(
         passed=differences.empty, summary=words + remedy, figures={"signals": n_signals, "differ": len(differences)}
     )
+
+
+def _first(names: pd.Series, stamps: pd.Series, shown: int = 3) -> str:
+    """The first few rows in words."""
+    told = [f"{name} {stamp:%Y-%m-%d %H:%M} UTC" for name, stamp in zip(names[:shown], stamps[:shown], strict=True)]
+    return f"first: {', '.join(told)}"

@@ -64,10 +64,12 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     A run computes every complete bucket that has no signals yet; what is stored is never changed. Read by
     `pairs-platform signals`.
     """
+    from pairs_platform.defs.outcomes import without_useless_retries
     from pairs_platform.defs.signals.work import signal_partition
 
     for key in lake_keys(context.partition_keys):
-        outcome = signal_partition(platform, key, run_id=context.run.run_id)
+        with without_useless_retries():
+            outcome = signal_partition(platform, key, run_id=context.run.run_id)
         from pairs_platform.defs.signals.page import signal_page
 
         context.add_asset_metadata(signal_page(platform, outcome), partition_key=str(key))

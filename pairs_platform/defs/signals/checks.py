@@ -76,7 +76,7 @@ def matches_batch(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     def judge(key: PartitionKey) -> Verdict:
         found = signal_differences(platform, key)
         if found is None:
-            return Verdict(passed=True, summary="the session has no signals", figures={})
+            return Verdict(passed=True, summary="the session has no signals that can be compared", figures={})
         return check_signals_match(*found)
 
     return check_partitions(context, judge, warn=True)

@@ -165,7 +165,7 @@ def session_plan(platform: Platform, key: PartitionKey) -> SignalPlan:
         The session before has no trading configuration, or its look-back has no prices.
     """
     before = PartitionKey(session_offset(key.session, -1), key.sector)
-    document = platform.lake.read_document(TRADING_CONFIG, before)
+    document = platform.documents.read_document(TRADING_CONFIG, before)
     choice = model_choice(platform, key.sector, before.session)
     fill = platform.settings.window.max_fill_bars
     words = f"{PLAN_VERSION}|{document['content_hash']}|{choice}|{fill}"
@@ -276,7 +276,10 @@ def bar_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFram
 
 
 def signal_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFrame, int] | None":
-    """Stored signals that the batch path does not give on the vendor's bars, and how many were compared."""
+    """Stored signals that the batch path does not give on the vendor's bars, and how many were compared.
+
+    None without any that can be: of a pair that began flat and kept its configuration and models.
+    """
     import pandas as pd
 
     from pairs_platform.core.selection.trading_config import TradingConfig
@@ -292,9 +295,11 @@ def signal_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataF
     first = stored[stored["bucket_utc"] == stored["bucket_utc"].min()]
     flat = set(first.loc[(first["position"] == 0) & ~first["blocked"], "pair"])
     kept = stored[(stored["config_hash"] == config.content_hash) & stored["pair"].isin(flat)]
-    versions = kept[["champion_version", "challenger_version"]].fillna(0).astype(int)
+    versions = kept[["champion_version", "challenger_version"]].astype(float).fillna(0).astype(int)
     constant = versions.groupby(kept["pair"]).nunique().eq(1).all(axis=1)
     kept = kept[kept["pair"].map(constant)]
+    if kept.empty:
+        return None
     window = load_window(platform, key, sorted(set(kept["y"]) | set(kept["x"])))
     parts = []
     by_versions = [versions["champion_version"], versions["challenger_version"]]
@@ -302,7 +307,8 @@ def signal_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataF
         numbers = (int(str(champion)), int(str(challenger)))
         bundles = [platform.registry.load(key.sector, number) if number else None for number in numbers]
         asked = dict.fromkeys(rows["pair"].unique(), bool(champion))
-        parts.append(batch_signals(config, window, champion=bundles[0], challenger=bundles[1], pairs=asked))
+        batch = batch_signals(config, window, champion=bundles[0], challenger=bundles[1], pairs=asked)
+        parts += [batch] if len(batch) else []
     if not parts:
         return None
     return compare_signals(kept, pd.concat(parts, ignore_index=True)), len(kept)

@@ -98,7 +98,7 @@ class TestBars:
             differences = differences.iloc[:0]
         found = check_bars_match(differences, n_bars, max_share=0.01)
         assert found.passed is passed
-        assert passed or "close_differs 1" in found.summary
+        assert passed or "close_differs 1; first: A 2023-03-08 14:30 UTC" in found.summary
 
 
 class TestSignals:
@@ -153,3 +153,4 @@ class TestSignals:
         assert not found.passed
         assert found.figures == {"signals": 40, "differ": 2}
         assert "2 of 40 signals differ" in found.summary
+        assert "first: A_B 2023-03-08 14:30 UTC, A_B 2023-03-08 14:35 UTC" in found.summary
