@@ -130,9 +130,13 @@ def save(session: datetime | None, sector: str | None) -> None:
 
 
 def _session_of_market(bus: "StreamBus") -> date:
+    from pairs_platform.adapters.redis_bus import ClockUnknown
     from pairs_platform.core.signals.decide import session_at
 
-    found = session_at(bus.market_ns())
+    try:
+        found = session_at(bus.market_ns())
+    except ClockUnknown as error:
+        raise click.ClickException(f"{error}, or give --session") from None
     if found is None:
         raise click.ClickException("the market clock is before the calendar: give --session")
     return found
