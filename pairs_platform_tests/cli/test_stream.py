@@ -1,0 +1,119 @@
+"""`pairs-platform stream` over the profile's own Redis."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from pairs_platform.adapters.redis_bus import StreamBus
+from pairs_platform.cli.live import live_folder
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.streaming.bars import StreamBar
+from pairs_platform.core.streaming.buckets import Announcement, session_buckets
+from pairs_platform.core.streaming.contracts import STREAMED_BARS
+from pairs_platform.defs.resources import Platform
+from pairs_platform.ledger.signals import sessions_with_signals, store_signals
+from pairs_platform.settings import load_settings
+from pairs_platform.stores import open_bus
+from pairs_platform.stream.embedded_redis import embedded_redis
+from pairs_platform.stream.supervisor import PROCESSES_FILE
+from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, key
+from pairs_platform_tests.ledger.test_signals import GIVEN, LIVE, REPLAY, signal
+
+GRID = session_buckets(SESSION, Frequency.FIVE_MINUTES)
+
+
+@pytest.fixture
+def bus(monkeypatch) -> Iterator[StreamBus]:
+    """The streams of the profile that the environment names, in its own Redis."""
+    monkeypatch.setenv("COLUMNS", "200")
+    settings = load_settings()
+    with embedded_redis(settings.profile_root / "redis"):
+        found = open_bus(settings)
+        yield found
+        found.close()
+
+
+def bar(symbol: str = "AAPL", bucket: int = 0) -> StreamBar:
+    return StreamBar(symbol, GRID[bucket].start_ns, 10.0, 11.0, 9.0, 10.5, 100)
+
+
+@pytest.mark.parametrize("words", [["status"], ["symbols"], ["reset"], ["save"]])
+def test_a_redis_that_is_not_there_is_told_with_the_remedy(console, words):
+    shown = console("stream", *words)
+    assert shown.exit_code == 1
+    assert "does not answer" in shown.output
+    assert "`pairs-platform live`" in shown.output
+    assert "Traceback" not in shown.output
+
+
+class TestStatus:
+    def test_before_a_collector_ran(self, bus, console):
+        shown = console("stream", "status")
+        assert shown.exit_code == 0
+        assert "no collector has run on the feed replay" in shown.output
+
+    def test_health_bars_buckets_and_processes(self, bus, console):
+        bus.set_health({"state": "streaming", "heartbeat_wall_ns": str(GRID[1].end_ns), "reconnects": "3"})
+        bus.add_bars([bar(), bar("ADI", 1)])
+        bus.announce(Announcement(GRID[0], "grace", 1, 2, GRID[0].end_ns, GRID[0].end_ns))
+        folder = live_folder(load_settings())
+        folder.mkdir(parents=True)
+        gone = {"pid": 2**22 - 1, "restarts": 5, "command": []}
+        (folder / PROCESSES_FILE).write_text(json.dumps({"collector": gone}))
+        shown = console("stream", "status")
+        assert shown.exit_code == 0, shown.output
+        words = " ".join(shown.output.split())
+        for told in ("streaming", "2023-03-08 14:40:00", "ADI", "2023-03-08 14:35:00", "grace", "4194303 no 5"):
+            assert told in words
+
+
+class TestSymbols:
+    def test_shown_and_switched(self, bus, console):
+        assert "streamed symbols: universe" in console("stream", "symbols").output
+        assert "streamed symbols: testing" in console("stream", "symbols", "testing").output
+        assert bus.symbol_set() == "testing"
+
+    def test_another_name_is_refused(self, bus, console):
+        shown = console("stream", "symbols", "everything")
+        assert shown.exit_code == 2
+        assert bus.symbol_set() == "universe"
+
+
+def test_to_reset_forgets_replays_and_leaves_live_ones(bus, console):
+    settings = load_settings()
+    ledger, live = Platform(settings).ledger, open_bus(settings, "live")
+    for where in (REPLAY, LIVE):
+        store_signals(ledger, where, [signal()], GIVEN)
+    for one in (bus, live):
+        one.add_bars([bar()])
+    shown = console("stream", "reset")
+    assert shown.exit_code == 0, shown.output
+    assert (bus.bars(SESSION), bus.generation()) == ([], 1)
+    assert len(live.bars(SESSION)) == 1
+    live.close()
+    assert sessions_with_signals(ledger, "replay", "technology") == []
+    assert sessions_with_signals(ledger, "live", "technology") == [SESSION]
+
+
+class TestSave:
+    def test_the_session_of_the_market_clock_of_every_active_sector(self, copied, bus, console):
+        bus.add_bars([bar()])
+        bus.publish_clock(GRID[5].start_ns, 0.0)
+        shown = console("stream", "save")
+        assert shown.exit_code == 0, shown.output
+        assert f"streamed_bars {key()}: 1 bars" in shown.output
+        assert len(copied.lake.read(STREAMED_BARS, key())) == 1
+
+    def test_a_session_that_was_not_streamed(self, copied, bus, console):
+        shown = console("stream", "save", "--session", "2023-03-07", "--sector", SECTOR)
+        assert shown.exit_code == 1
+        assert "2023-03-07|technology was not stored" in shown.output
+        assert "has been streamed on the feed replay" in shown.output
+
+    def test_without_a_clock_it_asks_for_the_session(self, bus, console):
+        shown = console("stream", "save")
+        assert shown.exit_code == 1
+        assert "no replay has published its clock" in shown.output
+        assert "--session" in shown.output
+        assert "Traceback" not in shown.output
