@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from pairs_platform.adapters.alpaca import AlpacaMarketData
 from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError
 from pairs_platform.adapters.redis_bus import StreamUnavailable
+from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
 from pairs_platform.core.streaming.clock import MarketClock
 from pairs_platform.core.streaming.rules import SymbolSet
@@ -50,7 +51,7 @@ _LATE_SECONDS = 65.0
 """After a live connection: by then the historical API has the minute in which it was made."""
 
 _BACKFILL_ATTEMPTS = 2
-_STOP_SECONDS = 10.0
+_END_SECONDS, _STOP_SECONDS = 5.0, 10.0
 
 
 class _Silence(ConnectionLost):
@@ -63,7 +64,7 @@ def run_collector(settings: Settings) -> None:
     Raises
     ------
     PermanentSourceError
-        Alpaca's keys are missing, or the address of Redis is none.
+        Alpaca's keys are missing, `stream.bar` is not what it streams, or the address of Redis is none.
     """
     asyncio.run(Collector(settings).run())
 
@@ -113,6 +114,8 @@ class Collector:
         self._history_url = history_url or (f"http://{address}" if self._is_replay else None)
         self._keys = (lambda: _REPLAY_KEYS) if self._is_replay else keys
         self._streamed = rules.bar_frequency(settings.frequency)
+        if not self._is_replay and self._streamed is not Frequency.ONE_MINUTE:
+            raise PermanentSourceError(f"Alpaca streams bars of 1min, not of {self._streamed.value}: unset stream.bar")
         self._bar_ns = self._streamed.minutes * 60 * _SECOND
         self._history()  # missing keys are an error now, not at the first gap
         self._bus = open_bus(settings)
@@ -208,9 +211,7 @@ class Collector:
             await asyncio.wait((task, told), return_when=asyncio.FIRST_COMPLETED)
         finally:
             told.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait((task,))
+            await _end(task, patience_s=_END_SECONDS)
         if not task.cancelled():
             task.result()
 
@@ -237,7 +238,10 @@ class Collector:
             self._note_connected()
             reading = asyncio.ensure_future(stream.read())
             while not reading.done():
+                before = self._recorder.received_at
                 await asyncio.wait((reading,), timeout=_WATCH_SECONDS)
+                is_quiet = self._recorder.received_at == before
+                self._recorder.quiet_looks = self._recorder.quiet_looks + 1 if is_quiet else 0
                 if self._recorder.symbols != symbols:
                     symbols = self._recorder.symbols
                     await stream.resubscribe(symbols)
@@ -246,8 +250,7 @@ class Collector:
             raise ConnectionLost("the server ended the connection")
         finally:
             if reading is not None:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
+                await _end(reading, patience_s=_WATCH_SECONDS)
             await stream.shut()
 
     def _note_connected(self) -> None:
@@ -257,6 +260,7 @@ class Collector:
         health.connected_wall_ns = time.time_ns()
         health.state, health.detail = "streaming", ""
         self._data_market_ns, self._recorder.received_at = market_ns, time.monotonic()
+        self._recorder.quiet_looks = 0
         # Of the newest bars some may have come and others not.
         since_ns = health.newest_bar_ns - 2 * self._bar_ns if health.newest_bar_ns else None
         self._gap.widen(since_ns)
@@ -306,6 +310,15 @@ class Collector:
                 log.warning("the symbols of the set %s are not known: %s", name, error)
             self._chosen = (name, session, now + _CONFIGURATION_SECONDS, symbols)
         return self._chosen[3]
+
+
+async def _end(task: "asyncio.Future[Any]", *, patience_s: float) -> None:
+    """Cancel a task until it has ended: `asyncio.wait_for` of Python 3.11 may swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=patience_s)
+    if not task.cancelled():
+        task.exception()  # read, so that nothing complains that nobody did
 
 
 @contextlib.contextmanager

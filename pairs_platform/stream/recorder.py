@@ -15,10 +15,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import date
+from itertools import takewhile
 
 from pairs_platform.adapters.redis_bus import ClockUnknown, StreamBus, StreamUnavailable
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.streaming.bars import BACKFILLED, FIRST, StreamBar
+from pairs_platform.core.streaming.bars import BACKFILLED, DAY_NS, FIRST, StreamBar
 from pairs_platform.core.streaming.buckets import Announcement
 from pairs_platform.core.streaming.builder import BucketBuilder
 from pairs_platform.core.streaming.clock import MarketClock
@@ -40,7 +41,7 @@ HOLD_SECONDS = 15.0
 
 _SECOND = 10**9
 _BEAT_SECONDS = 1.0
-_QUIET_SECONDS = 1.0
+_QUIET_LOOKS, _QUIET_SECONDS = 3, 15.0
 _LONGEST_AWAY_SECONDS = 5.0
 
 
@@ -67,6 +68,11 @@ class Recorder:
         Symbols that are streamed.
     market_ns : int or None
         Market time at the last step; None where it is unknown.
+    received_at : float
+        When the newest message came, on the monotonic clock.
+    quiet_looks : int
+        How often in a row the connection had nothing for its reader; set by the connection's loop, because time alone
+        would take a starved reader for a quiet server.
     """
 
     def __init__(
@@ -83,7 +89,7 @@ class Recorder:
         rules = bus.rules
         self.symbols: tuple[str, ...] = ()
         self.market_ns: int | None = None
-        self.received_at = time.monotonic()
+        self.received_at, self.quiet_looks = time.monotonic(), 0
         self._bus, self._gap, self._health, self._clock, self._choose = bus, gap, health, clock, choose
         self._streamed, self._bar_ns = streamed, streamed.minutes * 60 * _SECOND
         self._builder = BucketBuilder(
@@ -203,15 +209,16 @@ class Recorder:
     def _write_batch(self) -> None:
         health, limit = self._health, self._bus.rules.flush_bars
         while self._unwritten:
-            bars = self._unwritten[:limit]
+            bars = _of_one_day(self._unwritten[:limit])
             self._bus.add_bars(bars)
-            del self._unwritten[:limit]
+            del self._unwritten[: len(bars)]
             for bar in bars:
                 self._builder.add(bar.symbol, bar.ts_ns)
             health.bars += len(bars)
             streamed = [bar.ts_ns for bar in bars if bar.revision == FIRST]
             if streamed:
                 self._note_newest(max(streamed))
+                self._turn_to_session()  # now: what follows may belong to the next one
             else:
                 health.gaps_filled += sum(bar.revision == BACKFILLED for bar in bars)
         if self._refused:
@@ -230,8 +237,10 @@ class Recorder:
 
     def _believed_ns(self) -> int | None:
         """Market time up to which every bar has come: a fast replay's clock runs ahead of the bars in the socket."""
-        is_quiet = time.monotonic() - self.received_at >= _QUIET_SECONDS
-        if self.market_ns is None or self._bus.feed == "live" or is_quiet:
+        silent_s = time.monotonic() - self.received_at
+        if self.market_ns is None or self._bus.feed == "live":
+            return self.market_ns
+        if self.quiet_looks >= _QUIET_LOOKS or silent_s >= _QUIET_SECONDS:
             return self.market_ns
         return min(self.market_ns, self._newest_end_ns)
 
@@ -275,3 +284,11 @@ class Recorder:
             self._health.clock_offset_seconds = self._clock.offset_seconds()
         self._bus.set_health(self._health.facts(time.time_ns()))
         self._beat_at = time.monotonic() + _BEAT_SECONDS
+
+
+def _of_one_day(bars: list[StreamBar]) -> list[StreamBar]:
+    """The first bars up to the next day."""
+    day = bars[0].ts_ns // DAY_NS
+    if bars[-1].ts_ns // DAY_NS == day:
+        return bars
+    return list(takewhile(lambda bar: bar.ts_ns // DAY_NS == day, bars))

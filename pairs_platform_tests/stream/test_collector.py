@@ -260,6 +260,11 @@ def test_missing_keys_are_named_before_anything_starts():
         Collector(make_settings(mode="alpaca"))
 
 
+def test_alpaca_streams_minutes_alone():
+    with pytest.raises(PermanentSourceError, match=r"unset stream\.bar"):
+        Collector(make_settings(mode="alpaca", bar="5min"))
+
+
 def test_an_absent_server_is_tried_again_ever_more_slowly():
     with market() as now:
         stream_url = now.stream.url.replace(now.stream.url.split(":")[2].split("/")[0], "1")
