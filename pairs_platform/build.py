@@ -89,6 +89,8 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
 
 def _with_look_backs(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     """Say in the lineage how many sessions of prices and of scores an asset reads."""
+    if spec.group_name == live.GROUP:
+        return spec
     sessions = {
         dg.AssetKey("price_history"): settings.look_back_sessions,
         dg.AssetKey("pair_scores"): settings.selection.look_back_sessions

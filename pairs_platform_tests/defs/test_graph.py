@@ -9,7 +9,7 @@ import pytest
 from pairs_platform.build import build_definitions
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
 from pairs_platform.core.prices.sectors import SECTORS
-from pairs_platform.defs.partitions import lake_keys, session_by_sector
+from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, session_by_sector
 from pairs_platform.settings import load_settings
 from pairs_platform_tests.defs.demo_profile import PRICED, SECTOR, SESSION, SESSIONS, DemoRun, key
 
@@ -29,6 +29,8 @@ STAGES = {
     "shadow_losses": "models",
     "champion_model": "models",
     "gru_tuning": "models",
+    "streamed_bars": "live",
+    "signals": "live",
 }
 CHECKS = {
     "price_history": {"schema_and_uniqueness": True, "session_coverage": False, "quarantine_and_flags": False},
@@ -53,16 +55,25 @@ CHECKS = {
     },
     "shadow_losses": {"schema_and_uniqueness": True},
     "champion_model": {"decisions": False, "champion_age": False},
+    "streamed_bars": {"schema_and_uniqueness": True, "matches_price_history": False},
+    "signals": {"decided_after_data": False, "in_time": False, "matches_batch": False},
 }
 """Whether each check of each asset blocks."""
 
 ASK_THE_REGISTRY = {
     "gru_models", "model_performance", "model_rankings", "model_trends", "shadow_losses", "champion_model",
 }  # fmt: skip
-DAILY = [asset for asset in STAGES if asset != "gru_tuning"]
+LIVE = ("streamed_bars", "signals")
+DAILY = [asset for asset in STAGES if asset not in ("gru_tuning", *LIVE)]
 OF_THE_LEDGER = {"model_performance", "model_rankings", "model_trends", "champion_model"}
 
-DAILY_CHECKS = {(asset, name) for asset, names in CHECKS.items() for name in names if name != "ready_by_0800"}
+OF_THE_MORNING_AFTER = {"matches_price_history", "matches_batch"}
+DAILY_CHECKS = {
+    (asset, name)
+    for asset, names in CHECKS.items()
+    for name in names
+    if name != "ready_by_0800" and (asset not in LIVE or name in OF_THE_MORNING_AFTER)
+}
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +111,12 @@ class TestDefinitions:
         assert asset.owners
         assert asset.kinds
         assert asset.code_version
-        assert asset.partitions_def == session_by_sector
-        assert asset.backfill_policy == dg.BackfillPolicy.single_run()
+        assert asset.partitions_def == (live_session_by_sector if name in LIVE else session_by_sector)
+        assert asset.backfill_policy == (None if name in LIVE else dg.BackfillPolicy.single_run())
 
     def test_only_what_asks_a_vendor_is_retried_by_itself(self, graph):
         policies = {k.to_user_string(): graph.get(k).assets_def.op.retry_policy for k in graph.get_all_asset_keys()}
-        assert {name for name, policy in policies.items() if policy} == {"price_history", *ASK_THE_REGISTRY}
+        assert {name for name, policy in policies.items() if policy} == {"price_history", *ASK_THE_REGISTRY, *LIVE}
         assert policies["price_history"].max_retries == 3
         assert policies["price_history"].backoff is dg.Backoff.EXPONENTIAL
 
@@ -125,7 +136,7 @@ class TestDefinitions:
         running = {s.name: s.default_status.value for s in (*repository.schedule_defs, *repository.sensor_defs)}
         on = (
             "daily_pair_identification", "trading_config_readiness", "failed_session_retry", "weekly_model_baseline",
-            "mlflow_run_closer",
+            "mlflow_run_closer", "signal_sensor", "stream_health",
         )  # fmt: skip
         assert running == {**dict.fromkeys(on, "RUNNING"), "weekly_network_tuning": "STOPPED"}
 
@@ -190,14 +201,25 @@ class TestEventLog:
     """The demo uses the schedule's job: prices as one range run, then a run per session."""
 
     def test_runs(self, runs):
-        assert [(run.job_name, run.status) for run in runs] == 4 * [
+        assert [(run.job_name, run.status) for run in runs[:4]] == 4 * [
             ("daily_pair_identification", dg.DagsterRunStatus.SUCCESS)
         ]
-        prices, *sessions = (run.tags for run in runs)
+        prices, *sessions = (run.tags for run in runs[:4])
         assert prices["dagster/asset_partition_range_start"] == str(key(PRICED[0]))
         assert prices["dagster/asset_partition_range_end"] == str(key())
         assert [tags["dagster/partition"] for tags in sessions] == [str(key(day)) for day in SESSIONS]
         assert {tags["pairs_platform/sector"] for tags in (prices, *sessions)} == {SECTOR}
+
+    def test_the_replayed_session_has_a_run_for_every_bucket(self, runs, instance):
+        of_buckets = runs[4:]
+        assert {(run.job_name, run.status) for run in of_buckets} == {
+            ("five_minute_signals", dg.DagsterRunStatus.SUCCESS)
+        }
+        assert 1 <= len(of_buckets) <= 7
+        assert {run.tags["dagster/partition"] for run in of_buckets} == {str(key())}
+        metadata = instance.get_latest_materialization_event(dg.AssetKey("signals")).asset_materialization.metadata
+        assert "SIMULATED" in metadata["source"].value
+        assert "data:image/svg+xml;base64" in metadata["session_so_far"].value
 
     @pytest.mark.parametrize("asset", DAILY)
     def test_every_asset_was_materialized(self, instance, asset):
@@ -249,7 +271,7 @@ class TestEventLog:
                 for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
                 for data in [entry.dagster_event.asset_check_evaluation_data]
             }
-            for run in runs
+            for run in runs[:4]
         ]
         prices = {(asset, name) for asset, name in DAILY_CHECKS if asset == "price_history"}
         assert {row[:2] for row in evaluated[0]} == prices
@@ -258,7 +280,7 @@ class TestEventLog:
         errors = {row for of_run in evaluated for row in of_run if row[3] == "ERROR"}
         assert all(passed for _, _, passed, _ in errors)
         assert {row[:2] for row in errors} == {
-            (a, name) for a, names in CHECKS.items() for name, b in names.items() if b
+            (a, name) for a, names in CHECKS.items() for name, b in names.items() if b and a not in LIVE
         }
 
     def test_the_configuration_is_valid_for_the_next_session(self, stored):

@@ -130,7 +130,7 @@ class SignalPlan:
 
     Attributes
     ----------
-    sector : str
+    sector, source_label : str
     session, config_session : date
         The session that is traded, and the one whose close it was configured at.
     config_hash : str
@@ -150,6 +150,7 @@ class SignalPlan:
     """
 
     sector: str
+    source_label: str
     session: date
     config_session: date
     config_hash: str
@@ -178,6 +179,7 @@ def plan_to_bytes(plan: SignalPlan) -> bytes:
     facts: dict[str, Any] = {
         "plan_version": PLAN_VERSION,
         "sector": plan.sector,
+        "source_label": plan.source_label,
         "session": plan.session.isoformat(),
         "config_session": plan.config_session.isoformat(),
         "config_hash": plan.config_hash,
@@ -222,6 +224,7 @@ def plan_from_bytes(content: bytes) -> SignalPlan:
 def _plan_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> SignalPlan:
     return SignalPlan(
         sector=facts["sector"],
+        source_label=facts["source_label"],
         config_hash=facts["config_hash"],
         max_fill_bars=facts["max_fill_bars"],
         last_observed=arrays["last_observed"],

@@ -68,6 +68,7 @@ def plan_session(
     symbols = window.symbols
     return SignalPlan(
         sector=config.sector,
+        source_label=config.source_label,
         session=config.valid_for,
         config_session=config.session,
         config_hash=config.content_hash,
@@ -98,6 +99,7 @@ def empty_plan(config: TradingConfig, *, max_fill_bars: int) -> SignalPlan:
     """The plan of a configuration without a pair, which is a normal outcome."""
     return SignalPlan(
         sector=config.sector,
+        source_label=config.source_label,
         session=config.valid_for,
         config_session=config.session,
         config_hash=config.content_hash,

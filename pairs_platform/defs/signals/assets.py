@@ -5,7 +5,6 @@ from typing import Any
 import dagster as dg
 
 from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, look_back_mapping
-from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
 
@@ -49,7 +48,6 @@ def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
 @dg.asset(
     deps=[
         dg.AssetDep(trading_config, partition_mapping=look_back_mapping(-1, -1)),
-        dg.AssetDep(price_history, partition_mapping=look_back_mapping(-1, -1)),
     ],
     partitions_def=live_session_by_sector,
     group_name=GROUP,

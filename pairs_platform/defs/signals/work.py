@@ -54,12 +54,15 @@ class SignalOutcome:
         Of the newest complete bucket; empty where nothing is configured.
     note : str
         Why nothing was stored; empty otherwise.
+    source_label : str
+        Where the prices of the configuration come from; empty where it was not read.
     """
 
     key: SignalKey
     stored: tuple[int, ...] = ()
     newest: tuple[Signal, ...] = ()
     note: str = ""
+    source_label: str = ""
 
 
 def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> SignalOutcome:
@@ -101,7 +104,9 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
         actions={str(action["symbol"]) for action in bus.actions(key.session)},
     )
     if not any(found):
-        return SignalOutcome(where, note=f"the configuration of {plan.config_session} has no pair")
+        return SignalOutcome(
+            where, note=f"the configuration of {plan.config_session} has no pair", source_label=plan.source_label
+        )
     stored = []
     for t, signals in enumerate(found, start=first):
         provenance = Provenance(
@@ -113,7 +118,7 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
         )
         if signals and store_signals(ledger, where, signals, provenance):
             stored.append(buckets[t].start_ns)
-    return SignalOutcome(where, tuple(stored), tuple(found[-1]))
+    return SignalOutcome(where, tuple(stored), tuple(found[-1]), source_label=plan.source_label)
 
 
 def _previous(platform: Platform, where: SignalKey, grid: list[Any], first: int) -> Mapping[str, Signal]:
