@@ -172,6 +172,7 @@ class Recorder:
             self._fetched.clear()
             self._unwritten.clear()
             self._newest_end_ns = self._health.newest_bar_ns = 0
+            self._gap.widen(None)
             self._is_restored = False
         self._generation = generation
 
