@@ -48,9 +48,9 @@ class TestRule:
         assert [one.position for one in found] == [0, 0, 1, 1, 0]
 
     def test_a_stop_blocks_entries_until_the_spread_was_near_the_mean(self):
-        found = play([-2.5, -3.0, -4.1, -3.0, -2.5, -0.4, -2.5])
-        assert actions(found) == ["enter_long", "hold", "stop", "hold", "hold", "hold", "enter_long"]
-        assert [one.blocked for one in found] == [False, False, False, True, True, False, False]
+        found = play([-2.5, -3.0, -4.1, -3.0, -1.0, -2.5, -0.4, -2.5])
+        assert actions(found) == ["enter_long", "hold", "stop", "hold", "hold", "hold", "hold", "enter_long"]
+        assert [one.blocked for one in found] == [False, False, False, True, True, True, False, False]
         assert found[2].reason == ""
 
     def test_beyond_the_stop_nothing_is_entered(self):
@@ -133,6 +133,12 @@ class TestState:
         (again,) = decided(plan, matrix_of(plan, [*bars, revised], 3), first=2, previous=by_pair(first[1:2]))
         assert again[0].spread == first[2].spread
         assert again[0].volatility > 1.05 * first[2].volatility
+
+    def test_a_bar_that_is_missing_and_the_one_after_it_give_no_shock(self):
+        found = play([0.0, GONE, 1.5, 1.5, 0.0], drawn_plan(alpha1=np.array([0.5])))
+        calm, moved = found[0].volatility, [one.volatility > 1.01 * found[0].volatility for one in found]
+        assert calm == pytest.approx(VOLATILITY)
+        assert moved == [False, False, False, True, True]
 
     def test_the_highest_revision_counts_whenever_it_came(self):
         plan, bars = drawn_plan(), drawn_bars([1.0])
