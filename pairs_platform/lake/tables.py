@@ -14,6 +14,7 @@ from pairs_platform.core.gru.contracts import (
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
+from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 
 TABLES = (
@@ -33,5 +34,6 @@ TABLES = (
     GRU_MODELS,
     GRU_FORECASTS,
     SHADOW_LOSSES,
+    STREAMED_BARS,
 )
 """In the order in which data flows."""
