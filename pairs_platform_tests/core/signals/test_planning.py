@@ -170,9 +170,9 @@ class TestFile:
             plan_from_bytes(broken)
 
     def test_a_plan_of_another_version(self, simulated, monkeypatch):
-        content = plan_to_bytes(simulated.plan())
-        monkeypatch.setattr(plans, "PLAN_VERSION", 7)
-        with pytest.raises(PlanError, match="it has version 1, 7 is needed"):
+        content, written = plan_to_bytes(simulated.plan()), plans.PLAN_VERSION
+        monkeypatch.setattr(plans, "PLAN_VERSION", 99)
+        with pytest.raises(PlanError, match=f"it has version {written}, 99 is needed"):
             plan_from_bytes(content)
 
     def test_a_plan_that_lacks_an_array(self, simulated):
