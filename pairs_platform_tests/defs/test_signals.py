@@ -180,6 +180,7 @@ class TestSignals:
     def test_missing_buckets_are_filled_and_marked_late(self, live):
         live.stream(1)
         live.stream(3, bars=live.bars([0, 2, 3]))
+        live.platform.bus.publish_clock(GRID[3].end_ns - 10**9, 0.0)
         outcome = live.compute()
         assert outcome.stored == tuple(bucket.start_ns for bucket in GRID[:4])
         late = live.rows.groupby("bucket_utc")["late"].agg(["any", "all"])
