@@ -175,6 +175,11 @@ class Settings(BaseSettings):
             raise ValueError(f"universe: unknown sector {', '.join(unknown)}; valid: {', '.join(SECTORS)}")
         if self.frequency is Frequency.ONE_MINUTE:
             raise ValueError("frequency: 1min bars are only read from a source and aggregated; valid: 5min, 1h, 1d")
+        if self.stream.mode == "alpaca" and self.source.kind != "alpaca":
+            raise ValueError(
+                f"stream.mode is alpaca and source.kind {self.source.kind}: history and stream must come from one "
+                "vendor, set source.kind to alpaca"
+            )
         return self
 
     @classmethod

@@ -206,3 +206,11 @@ def test_a_list_that_is_not_json_is_refused_with_an_example(monkeypatch):
 def test_another_universe_is_another_simulated_market(folder):
     edit_universe("technology", [*TECHNOLOGY, "SMCI"])
     assert load_settings().profile.name != "simulated-5min-raw"
+
+
+def test_live_bars_and_history_come_from_one_vendor():
+    with pytest.raises(
+        SettingsError, match=r"stream.mode is alpaca and source.kind simulated.*set source.kind to alpaca"
+    ):
+        load_settings({"stream": {"mode": "alpaca"}})
+    assert load_settings({"stream": {"mode": "alpaca"}, "source": {"kind": "alpaca"}}).stream.feed == "live"

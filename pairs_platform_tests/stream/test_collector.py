@@ -45,7 +45,8 @@ MINUTE = 60 * 10**9
 
 def make_settings(**stream: object) -> Settings:
     block = {"symbols": "testing", "testing": SYMBOLS, "max_backoff_seconds": 1.0, **stream}
-    return load_settings({"stream": block})
+    source = {"source": {"kind": "alpaca"}} if block.get("mode") == "alpaca" else {}
+    return load_settings({"stream": block, **source})
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
     """Metadata of one materialization."""
     rows = signal_rows(platform.ledger, outcome.key)
     facts: dict[str, Any] = {
-        "source": " · ".join(word for word in (f"{outcome.key.feed} stream", outcome.source_label) if word),
+        "source": f"{outcome.key.feed} stream · {outcome.source_label or platform.market_data.label}",
         "feed": outcome.key.feed,
         "dagster/row_count": len(rows),
         "buckets_stored": [str(moment(start)) for start in outcome.stored],
