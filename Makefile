@@ -8,7 +8,7 @@ endif
 READY := .venv/.installed
 TEST_READY := .venv/.installed-test
 
-.PHONY: demo ui test install clean
+.PHONY: demo ui live test install clean
 
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
@@ -17,6 +17,9 @@ demo: $(READY)
 
 ui: $(READY)
 	$(BIN)/pairs-platform ui $(PROFILE)
+
+live: $(READY)
+	$(BIN)/pairs-platform live $(PROFILE) $(if $(MODE),--mode $(MODE)) $(if $(SESSION),--session $(SESSION)) --speed $(or $(SPEED),20)
 
 test: $(TEST_READY)
 	$(BIN)/python -m pairs_platform_tests

@@ -46,14 +46,20 @@ SESSION = date(2023, 3, 8)
 
 RUN_ELSEWHERE = {
     "make demo": "pairs_platform_tests/e2e/test_demo.py::test_demo_from_prices_to_configuration",
+    "make live": "pairs_platform_tests/e2e/test_live.py::test_ctrl_c_ends_every_process_and_frees_the_ports",
     "make ui": "pairs_platform_tests/e2e/test_ui.py::test_ui_serves_the_asset_graph",
     "make test": ".ci/run",
     "pairs-platform demo": "pairs_platform_tests/e2e/test_demo.py::test_demo_from_prices_to_configuration",
+    "pairs-platform live": "pairs_platform_tests/e2e/test_live.py::test_ctrl_c_ends_every_process_and_frees_the_ports",
     "pairs-platform models": "pairs_platform_tests/cli/test_models.py::test_list_and_show",
+    "pairs-platform signals": "pairs_platform_tests/cli/test_signals.py::test_one_pair_at_every_bucket",
+    "pairs-platform stream save": "pairs_platform_tests/cli/test_stream.py::test_a_session_that_was_not_streamed",
+    "pairs-platform stream status": "pairs_platform_tests/cli/test_stream.py::test_health_bars_buckets_and_processes",
+    "pairs-platform stream symbols": "pairs_platform_tests/cli/test_stream.py::test_shown_and_switched",
     "pairs-platform ui": "pairs_platform_tests/e2e/test_ui.py::test_ui_serves_the_asset_graph",
     "dagster asset materialize": "pairs_platform_tests/e2e/test_command_line.py::test_materialize_as_typed",
 }
-"""Commands that take long, by their first words, and the test or script that runs them."""
+"""Commands that take long or need a stream, by their first words, and the test or script that runs them."""
 
 MADE_BY_MAKE = ("python3 -m venv", ".venv/bin/python -m pip install")
 """Lines of the installation by hand: they are the Makefile's recipes."""
