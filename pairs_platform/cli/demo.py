@@ -28,8 +28,8 @@ SESSIONS = 3
 def command(
     source: str | None, data: str | None, frequency: str | None, session: datetime | None, sector: str | None
 ) -> None:
-    """Run price history → trading configuration → models for one sector and three sessions, then replay an hour of
-    the last one into signals, and show what came out.
+    """Run price history → trading configuration → models for one sector and three sessions, then replay the first
+    hour of the last one into signals, and show what came out.
 
     The same jobs as the 06:00 schedule and the signal sensor run, in this process; the Dagster UI shows their runs.
     """
@@ -133,7 +133,7 @@ def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
 
 
 def _replay(settings: Settings, sector: str, session: date) -> None:
-    """An hour of the session as signals of the configuration that was made at the close before it."""
+    """The first hour of the session as signals of the configuration that was made at the close before it."""
     from pairs_platform.build import build_definitions
     from pairs_platform.cli.demo_live import print_signals, replay_part, why_no_replay
     from pairs_platform.cli.instance import open_instance, prepare_home

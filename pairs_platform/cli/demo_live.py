@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 BUCKETS = 12
 """Buckets that are replayed; of hourly bars the whole session, which has fewer."""
-START = "10:00"
-BUCKET_SECONDS = 2.0
+BUCKET_SECONDS = 3.0
 TIMEOUT_SECONDS = 120.0
 
 Execute = Callable[["dg.RunRequest"], list[str]]
@@ -54,7 +53,7 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
     buckets = len(session_buckets(session, settings.frequency)) if hourly else BUCKETS
     set_option("stream.mode", "replay")
     for name, value in {
-        "first": session, "start": "" if hourly else START, "buckets": buckets, "mode": "single_pass",
+        "first": session, "buckets": buckets, "mode": "single_pass",
         "speed": settings.frequency.minutes * 60 / BUCKET_SECONDS, "port": _free_port(),
     }.items():  # fmt: skip
         set_option(f"stream.replay.{name}", str(value))
