@@ -11,6 +11,7 @@ import click
 
 from pairs_platform.cli.instance import open_instance, prepare_home
 from pairs_platform.cli.profile_options import chosen_settings, profile_options, set_option
+from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.settings import Settings
 from pairs_platform.stream.supervisor import ProcessSpec, Supervisor
 
@@ -53,6 +54,8 @@ def command(
         if value is not None:
             set_option(name, str(value))
     settings = chosen_settings(source, data, frequency)
+    if settings.frequency is Frequency.ONE_DAY:
+        raise click.ClickException("bars of a day give no signals within a session: choose --frequency 5min or 1h")
     home = prepare_home(settings)
     open_instance(home).dispose()
     specs = processes(settings, home, host=host, port=port, fresh=not resume)

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.lake.atomic import replace_file
+from pairs_platform.run_tags import is_alive_here, tag_of
 
 PROCESSES_FILE, LOCK_FILE = "processes.json", "processes.lock"
 READY_SECONDS = 90.0
@@ -55,6 +56,7 @@ class _Running:
     spec: ProcessSpec
     process: subprocess.Popen[bytes]
     started: float
+    tag: str
     restarts: int = 0
     wait: float = FIRST_WAIT_SECONDS
     again_at: float | None = None
@@ -95,9 +97,11 @@ class Supervisor:
                 f"processes of this profile run already, see {self._folder / PROCESSES_FILE}: stop them first"
             ) from None
         try:
+            self._stop_leftovers()
             for spec in self._specs:
                 spec.prepare()
-                self._running[spec.name] = _Running(spec, self._launch(spec), time.monotonic())
+                process = self._launch(spec)
+                self._running[spec.name] = _Running(spec, process, time.monotonic(), tag_of(process.pid))
                 self._write_pids()
                 self._await_ready(spec)
                 if self._stopping.is_set():
@@ -149,6 +153,7 @@ class Supervisor:
         if one.again_at is not None:
             if now >= one.again_at:
                 one.process, one.started, one.again_at = self._launch(one.spec), now, None
+                one.tag = tag_of(one.process.pid)
                 one.restarts += 1
                 self._write_pids()
                 self._tell(f"{one.spec.name} runs again (pid {one.process.pid})")
@@ -163,32 +168,40 @@ class Supervisor:
 
     def _write_pids(self) -> None:
         facts = {
-            name: {"pid": one.process.pid, "restarts": one.restarts, "command": list(one.spec.command)}
+            name: {"pid": one.process.pid, "process": one.tag, "restarts": one.restarts, "command": [*one.spec.command]}
             for name, one in self._running.items()
         }
         replace_file(self._folder / PROCESSES_FILE, json.dumps(facts, indent=2).encode())
 
+    def _stop_leftovers(self) -> None:
+        """End what a supervisor left behind that was killed itself."""
+        for name, one in running_processes(self._folder).items():
+            if one["alive"]:
+                self._tell(f"{name} (pid {one['pid']}) was left behind; it is ended")
+                _stop_family(int(str(one["pid"])))
+
     def _stop_all(self) -> None:
         for one in reversed(self._running.values()):
             if one.process.poll() is None:
-                _stop_family(one.process)
+                _stop_family(one.process.pid)
+                one.process.wait()
         (self._folder / PROCESSES_FILE).unlink(missing_ok=True)
 
 
-def _stop_family(process: subprocess.Popen[bytes]) -> None:
+def _stop_family(pid: int) -> None:
     """End a process and its children: asked at first, then made to."""
     try:
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+        process.terminate()
     except psutil.NoSuchProcess:
         return
-    process.terminate()
     _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
     for member in alive:
         try:
             member.kill()
         except psutil.NoSuchProcess:
             continue
-    process.wait()
 
 
 def running_processes(folder: Path) -> dict[str, dict[str, object]]:
@@ -197,4 +210,4 @@ def running_processes(folder: Path) -> dict[str, dict[str, object]]:
     if not path.is_file():
         return {}
     facts: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
-    return {name: {**one, "alive": psutil.pid_exists(int(str(one["pid"])))} for name, one in facts.items()}
+    return {name: {**one, "alive": is_alive_here(str(one["process"]))} for name, one in facts.items()}

@@ -231,3 +231,22 @@ def test_a_file_that_a_dead_supervisor_left_tells_that_its_processes_are_gone(tm
     gone = {"pid": 2**22 - 1, "restarts": 0, "command": []}
     (tmp_path / PROCESSES_FILE).write_text(json.dumps({"one": gone}))
     assert running_processes(tmp_path)["one"]["alive"] is False
+
+
+def test_what_a_killed_supervisor_left_behind_is_ended_by_the_next_one(tmp_path):
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from pairs_platform.stream.supervisor import ProcessSpec, Supervisor\n"
+        f"spec = ProcessSpec('one', [sys.executable, '-c', {SLEEPS!r}])\n"
+        f"Supervisor([spec], Path({str(tmp_path)!r}), print).run()\n"
+    )
+    killed = psutil.Popen(python(code))
+    until(lambda: bool(running_processes(tmp_path)))
+    left = psutil.Process(pid_of(tmp_path, "one"))
+    killed.kill()
+    killed.wait(10)
+    assert left.is_running()
+    with supervised([ProcessSpec("one", python(SLEEPS))], tmp_path) as (_, told):
+        assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
+        assert pid_of(tmp_path, "one") != left.pid
+        assert any("was left behind" in words for words in told)
