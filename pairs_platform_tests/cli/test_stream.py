@@ -1,6 +1,7 @@
 """`pairs-platform stream` over the profile's own Redis."""
 
 import json
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -59,7 +60,7 @@ class TestStatus:
         bus.announce(Announcement(GRID[0], "grace", 1, 2, GRID[0].end_ns, GRID[0].end_ns))
         folder = live_folder(load_settings())
         folder.mkdir(parents=True)
-        gone = {"pid": 2**22 - 1, "restarts": 5, "command": []}
+        gone = {"pid": 2**22 - 1, "process": f"{socket.gethostname()}/{2**22 - 1}/1", "restarts": 5, "command": []}
         (folder / PROCESSES_FILE).write_text(json.dumps({"collector": gone}))
         shown = console("stream", "status")
         assert shown.exit_code == 0, shown.output

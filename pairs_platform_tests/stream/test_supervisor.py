@@ -1,6 +1,7 @@
 """The supervisor over real processes that live, die, and do not want to die."""
 
 import json
+import socket
 import sys
 import threading
 import time
@@ -228,7 +229,7 @@ def _lives(pid: int) -> bool:
 
 
 def test_a_file_that_a_dead_supervisor_left_tells_that_its_processes_are_gone(tmp_path):
-    gone = {"pid": 2**22 - 1, "restarts": 0, "command": []}
+    gone = {"pid": 2**22 - 1, "process": f"{socket.gethostname()}/{2**22 - 1}/1", "restarts": 0, "command": []}
     (tmp_path / PROCESSES_FILE).write_text(json.dumps({"one": gone}))
     assert running_processes(tmp_path)["one"]["alive"] is False
 
