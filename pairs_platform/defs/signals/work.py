@@ -116,7 +116,7 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
             decided_utc=platform.clock(),
             run_id=run_id,
         )
-        if signals and store_signals(ledger, where, signals, provenance):
+        if store_signals(ledger, where, signals, provenance):
             stored.append(buckets[t].start_ns)
     return SignalOutcome(where, tuple(stored), tuple(found[-1]), source_label=plan.source_label)
 
