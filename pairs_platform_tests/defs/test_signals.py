@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from pairs_platform.adapters.redis_bus import ClockUnknown, StreamUnavailable
 from pairs_platform.build import build_definitions
+from pairs_platform.cli import models
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.selection.trading_config import TradingConfig
@@ -34,7 +35,8 @@ from pairs_platform.defs.signals.work import (
     stored_signals,
 )
 from pairs_platform.lake.errors import PartitionMissing
-from pairs_platform.ledger.signals import SignalKey, moment, signals_at, store_signals
+from pairs_platform.ledger.signals import Provenance, SignalKey, moment, signals_at, store_signals
+from pairs_platform.ledger.store import Decision, utc_now
 from pairs_platform.ledger.tables import SIGNALS
 from pairs_platform.settings import load_settings, variable
 from pairs_platform.stream.embedded_redis import embedded_redis
@@ -246,8 +248,6 @@ def where(session=SESSION) -> SignalKey:
 
 
 def store_yesterday(platform: Platform, signals) -> None:
-    from pairs_platform.ledger.signals import Provenance
-
     start = session_buckets(CONFIGURED, Frequency.ONE_HOUR)[-1].start_ns
     now = platform.clock()
     given = Provenance(
@@ -316,8 +316,6 @@ class TestConfiguration:
 
 class TestModels:
     def test_promotion_and_rollback_by_hand_count_from_the_next_bucket_on(self, live):
-        from pairs_platform.cli import models
-
         promote(live.platform, 1, SESSIONS[0])
         live.stream(0)
         live.compute()
@@ -358,8 +356,6 @@ class TestModels:
 
 
 def challenge(platform: Platform, version: int) -> None:
-    from pairs_platform.ledger.store import Decision, utc_now
-
     decision = Decision(
         sector=SECTOR, session=CONFIGURED, action="challenge", alias="challenger", version_after=version,
         reason="a test", figures={}, actor="a test", decided_utc=utc_now(),
