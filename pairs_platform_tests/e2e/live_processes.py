@@ -38,7 +38,8 @@ from pairs_platform.ledger.signals import SignalKey, moment, stored_buckets
 from pairs_platform.run_tags import PROCESS_TAG
 from pairs_platform.settings import CONFIG_VARIABLE, load_settings, variable
 from pairs_platform.stream.supervisor import running_processes
-from pairs_platform_tests.defs.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun
+from pairs_platform_tests.defs.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun, write_config
+from pairs_platform_tests.defs.runs import ALL, execute
 from pairs_platform_tests.defs.test_models import promote
 from pairs_platform_tests.stream.servers import until
 
@@ -170,7 +171,8 @@ class Profile:
     def assert_complete(self, *, batch: bool = True, corrected: frozenset[datetime] = frozenset()) -> pd.DataFrame:
         """Every announced bucket has each configured pair once, and the values of the batch path.
 
-        Values of the buckets `corrected` are left out; actions count up to the first late bucket.
+        Values of the buckets `corrected`, of which a bar came after the decision, are left out; actions count up to
+        the first of them and the first late bucket.
         """
         rows = self.signals
         expected = sorted(pair.pair for pair in self.config.pairs)
@@ -184,8 +186,9 @@ class Profile:
         theirs = self.batch()
         judged = rows[(rows["action"] != "skip") & ~rows["bucket_utc"].isin(corrected)]
         assert len(judged.merge(theirs, on=["pair", "bucket_utc"])) == len(judged) > 0
-        first_late = rows.loc[rows["late"], "bucket_utc"].min()
-        punctual = judged if pd.isna(first_late) else judged[judged["bucket_utc"] < first_late]
+        disturbed = rows["late"] | rows["bucket_utc"].isin(corrected)
+        first = rows.loc[disturbed, "bucket_utc"].min()
+        punctual = judged if pd.isna(first) else judged[judged["bucket_utc"] < first]
         for part in (punctual, judged.assign(late=True)):
             differences = compare_signals(part, theirs)
             assert differences.empty, differences.to_string()
@@ -203,6 +206,20 @@ def make_profile(demo: DemoRun, folder: Path, **more: str) -> Profile:
     shutil.copytree(demo.state, folder / "state", ignore=NOT_COPIED)
     profile = profile_of(folder, demo.config, SESSION, SECTOR, **more)
     promote(profile.platform, 1, SESSIONS[0])
+    return profile
+
+
+def configured_profile(folder: Path, platform: str, universe: str, session: date, sectors: tuple[str, ...]) -> Profile:
+    """A profile whose daily stages have run up to the configurations of the session before, without models."""
+    config = write_config(folder / "config", platform, universe)
+    profile = profile_of(folder, config, session, sectors[0])
+    before = session_offset(session, -1)
+    days = sessions_ending(before, profile.platform.settings.look_back_sessions)
+    for sector in sectors:
+        last = session if profile.platform.settings.source.kind == "simulated" else before
+        assert execute(profile.platform, ["price_history"], sessions=(days[0], last), sector=sector).success
+        assert execute(profile.platform, ALL[: ALL.index("trading_config") + 1], session=before, sector=sector).success
+    assert profile.config.pairs
     return profile
 
 
@@ -257,7 +274,7 @@ class Live:
         """Return when the supervisor shows that a process was started again."""
         until(lambda: self.processes()[name]["restarts"] >= restarts and self.processes()[name]["alive"], 90)
 
-    def await_bars_of(self, n: int) -> None:
+    def await_buckets(self, n: int) -> None:
         """Return when `n` buckets are complete."""
         until(lambda: _quietly(lambda: len(self.profile.buckets) >= n), RUN_SECONDS)
 
@@ -303,3 +320,23 @@ def running_live(profile: Profile, *words: str) -> Iterator[Live]:
 
 def through_the_waiting_process(record: dg.RunRecord) -> bool:
     return PROCESS_TAG in record.dagster_run.tags
+
+
+def kill_a_run(profile: Profile, seconds: float = RUN_SECONDS) -> str:
+    """Kill the process of the next run that a waiting process gets, before it has done anything; the run's id."""
+    with dg.DagsterInstance.from_config(str(prepare_home(profile.platform.settings))) as instance:
+
+        def run_of(process: psutil.Process) -> str | None:
+            runs = instance.get_runs(dg.RunsFilter(job_name="five_minute_signals"))
+            return next((run.run_id for run in runs if f"/{process.pid}/" in run.tags.get(PROCESS_TAG, "")), None)
+
+        def waiting() -> psutil.Process | None:
+            ready = [one for one in profile.members() if one.cmdline()[-1:] == ["pairs_platform.ready_run"]]
+            newest = max(ready, key=lambda one: one.create_time(), default=None)
+            return None if newest is None or run_of(newest) else newest
+
+        frozen = until(waiting, seconds)
+        frozen.suspend()
+        run_id = until(lambda: run_of(frozen), seconds)
+        frozen.kill()
+        return str(run_id)

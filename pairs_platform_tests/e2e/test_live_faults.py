@@ -1,0 +1,32 @@
+"""`pairs-platform live` while its processes are killed: no signal is lost, none is there twice, none differs.
+
+The long ones are in `soak`.
+"""
+
+import dagster as dg
+
+from pairs_platform_tests.e2e.live_processes import make_profile, running_live
+from pairs_platform_tests.stream.servers import until
+
+BUCKETS = 7
+
+
+def test_daemon_collector_and_redis_are_killed_in_one_session(demo, tmp_path):
+    profile = make_profile(demo, tmp_path / "a profile")
+    with running_live(profile, "--speed", "600") as live:
+        live.await_buckets(1)
+        live.kill("daemon")
+        live.await_restart("daemon")
+        live.await_buckets(3)
+        live.kill("collector")
+        live.await_restart("collector")
+        live.await_buckets(5)
+        live.kill("redis")
+        live.await_restart("redis")
+        profile.await_signals(BUCKETS)
+        profile.assert_complete()
+        assert {one.dagster_run.status for one in profile.runs()}.isdisjoint({dg.DagsterRunStatus.FAILURE})
+        restarts = {name: one["restarts"] for name, one in live.processes().items()}
+        assert restarts == {"redis": 1, "webserver": 0, "daemon": 1, "replay": 0, "collector": 1}
+        assert live.stop() == 0
+    until(lambda: not profile.members(), 60)

@@ -1,0 +1,14 @@
+"""The long tests: collected where this folder is named (`make soak`), and not with all the others."""
+
+from pathlib import Path
+
+import pytest
+
+from pairs_platform_tests.defs.demo_profile import demo
+
+__all__ = ["demo"]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    named = any("soak" in Path(word.split("::")[0]).parts for word in config.args)
+    return None if named else True
