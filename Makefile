@@ -8,7 +8,7 @@ endif
 READY := .venv/.installed
 TEST_READY := .venv/.installed-test
 
-.PHONY: demo ui live test install clean
+.PHONY: demo ui live test soak install clean
 
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
@@ -23,6 +23,9 @@ live: $(READY)
 
 test: $(TEST_READY)
 	$(BIN)/python -m pairs_platform_tests
+
+soak: $(TEST_READY)
+	$(BIN)/python -m pytest pairs_platform_tests/soak
 
 install: $(READY)
 
