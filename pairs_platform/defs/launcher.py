@@ -50,6 +50,8 @@ class ReadyRunLauncher(DefaultRunLauncher):
         if SIGNALS_TAG not in run.tags:
             super().launch_run(context)
             return
+        if PROCESS_TAG in run.tags:  # a run that is run again has the tags of the first one, whose process is gone
+            self._instance.add_run_tags(run.run_id, {PROCESS_TAG: ""})
         worker = self._take()
         if worker is None:
             super().launch_run(context)

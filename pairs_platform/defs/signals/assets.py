@@ -54,7 +54,7 @@ def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     kinds={"redis", "sql", "numpy"},
     owners=["team:trading"],
     code_version="1",
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=2),
+    retry_policy=dg.RetryPolicy(max_retries=40, delay=5),  # outlasts a Redis or a ledger that is away for three minutes
 )
 def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """What to do with every configured pair at every bucket of the session: rows of the ledger, stored once.

@@ -17,6 +17,9 @@ from pairs_platform.run_tags import SIGNALS_TAG
 MAX_SECONDS = 300
 """A run of signals that takes longer is ended: its bucket is long over, and the next run fills it."""
 
+MAX_RETRIES = 3
+"""Times that a run of signals whose process died is run again."""
+
 BLOCK_MS = 4200
 """How long a tick waits for a bucket: the daemon looks at its sensors every 5 s."""
 
@@ -71,7 +74,8 @@ def signal_sensor(
 
 def request_signals(one: StreamRequest) -> dg.RunRequest:
     """One run of the signals of a sector, before whatever else waits in the queue."""
-    return _request(one, signal_job.name, 20, {SIGNALS_TAG: one.sector, "dagster/max_runtime": str(MAX_SECONDS)})
+    tags = {"dagster/max_runtime": str(MAX_SECONDS), "dagster/max_retries": str(MAX_RETRIES)}
+    return _request(one, signal_job.name, 20, {SIGNALS_TAG: one.sector, **tags})
 
 
 def _request(one: StreamRequest, job: str, priority: int, tags: dict[str, str]) -> dg.RunRequest:
