@@ -5,6 +5,10 @@ The long ones are in `soak`.
 
 import dagster as dg
 
+from pairs_platform.build import build_definitions
+from pairs_platform.defs.signals import assets
+from pairs_platform_tests.defs.demo_profile import key
+from pairs_platform_tests.defs.runs import QUIET
 from pairs_platform_tests.e2e.live_processes import make_profile, running_live
 from pairs_platform_tests.stream.servers import until
 
@@ -30,3 +34,13 @@ def test_daemon_collector_and_redis_are_killed_in_one_session(demo, tmp_path):
         assert restarts == {"redis": 1, "webserver": 0, "daemon": 1, "replay": 0, "collector": 1}
         assert live.stop() == 0
     until(lambda: not profile.members(), 60)
+
+
+def test_a_run_waits_for_a_redis_that_is_away(copied, monkeypatch):
+    assert assets.PATIENT_RETRIES * assets.PATIENT_SECONDS > 180
+    monkeypatch.setattr(assets, "PATIENT_RETRIES", 5)
+    monkeypatch.setattr(assets, "PATIENT_SECONDS", 0)
+    job = build_definitions(copied.settings, {"platform": copied}).resolve_job_def("five_minute_signals")
+    result = job.execute_in_process(partition_key=str(key()), run_config=QUIET, raise_on_error=False)
+    assert not result.success
+    assert len([event for event in result.all_events if event.is_step_up_for_retry]) == 5

@@ -10,6 +10,10 @@ from pairs_platform.defs.selection.assets import trading_config
 
 GROUP = "live"
 
+PATIENT_RETRIES, PATIENT_SECONDS = 40, 5
+"""A run of signals outlasts a Redis or a ledger that is away for three minutes: behind the last bucket of a session no
+later run would fill what is missing."""
+
 
 @dg.asset(
     partitions_def=live_session_by_sector,
@@ -54,7 +58,7 @@ def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     kinds={"redis", "sql", "numpy"},
     owners=["team:trading"],
     code_version="1",
-    retry_policy=dg.RetryPolicy(max_retries=40, delay=5),  # outlasts a Redis or a ledger that is away for three minutes
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=2),
 )
 def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """What to do with every configured pair at every bucket of the session: rows of the ledger, stored once.
@@ -62,12 +66,17 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     A run computes every complete bucket that has no signals yet; what is stored is never changed. Read by
     `pairs-platform signals`.
     """
+    from pairs_platform.adapters.redis_bus import StreamUnavailable
     from pairs_platform.defs.outcomes import without_useless_retries
     from pairs_platform.defs.signals.work import signal_partition
+    from pairs_platform.ledger.errors import LedgerUnavailable
 
     for key in lake_keys(context.partition_keys):
         with without_useless_retries():
-            outcome = signal_partition(platform, key, run_id=context.run.run_id)
+            try:
+                outcome = signal_partition(platform, key, run_id=context.run.run_id)
+            except (StreamUnavailable, LedgerUnavailable) as error:
+                raise dg.RetryRequested(max_retries=PATIENT_RETRIES, seconds_to_wait=PATIENT_SECONDS) from error
         from pairs_platform.defs.signals.page import signal_page
 
         context.add_asset_metadata(signal_page(platform, outcome), partition_key=str(key))
