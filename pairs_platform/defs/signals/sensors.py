@@ -10,7 +10,7 @@ import dagster as dg
 from pairs_platform.core.signals.decide import StreamRequest, decide
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.signals.assets import signals, streamed_bars
-from pairs_platform.defs.signals.checks import matches_price_history
+from pairs_platform.defs.signals.checks import decided_after_data, in_time, matches_price_history
 from pairs_platform.lake.keys import PartitionKey
 from pairs_platform.run_tags import SIGNALS_TAG
 
@@ -31,8 +31,9 @@ signal_job = dg.define_asset_job(
 
 save_job = dg.define_asset_job(
     "stream_save",
-    selection=dg.AssetSelection.assets(streamed_bars) - dg.AssetSelection.checks(matches_price_history),
-    description="Streamed bars of one session of one sector into the lake.",
+    selection=(dg.AssetSelection.assets(streamed_bars) - dg.AssetSelection.checks(matches_price_history))
+    | dg.AssetSelection.checks(decided_after_data, in_time),
+    description="Streamed bars of one session of one sector into the lake, and the checks of its signals so far.",
 )
 
 
