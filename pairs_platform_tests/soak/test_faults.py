@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pairs_platform.cli.instance import open_instance, prepare_home
-from pairs_platform.cli.live import live_folder, processes
+from pairs_platform.cli.live import forget_replays, live_folder, processes
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.ledger.signals import moment
 from pairs_platform.stores import open_bus
@@ -37,7 +37,7 @@ def statuses(profile: Profile) -> list[dg.DagsterRunStatus]:
 def test_a_killed_run_behind_the_last_bucket_is_run_again(demo, tmp_path):
     """No later bucket would fill it."""
     profile = make_profile(demo, tmp_path / "a profile")
-    with running_live(profile, "--start", "14:30", "--speed", "60") as live:
+    with running_live(profile, "--start", "14:30", "--speed", "90") as live:
         profile.await_signals(BUCKETS - 1)
         killed = kill_a_run(profile)
         profile.await_signals(BUCKETS, 120)
@@ -89,7 +89,7 @@ _UNDER_WAY = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED, dg.Dagste
 class Unruly(ReplayServer):
     """A replay whose bars come twice, late, out of order and corrected, and of which one symbol stops."""
 
-    SILENT, SILENT_FROM = "TXN", 2
+    SILENT, SILENT_FROM = "AMAT", 2
     LATE, LATE_AT = "AMD", 3
     CORRECTED, CORRECTED_AT = "ADI", 4
 
@@ -124,6 +124,7 @@ def unruly_live(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
         if spec.name in ("daemon", "collector")
     ]
     with embedded_redis(settings.profile_root / "redis"), listen("127.0.0.1", profile.replay_port) as listener:
+        forget_replays(settings)
         server = Unruly(open_playlist(settings), open_bus(settings, "replay"))
         serving = threading.Thread(target=server.serve, args=(listener,), daemon=True)
         serving.start()
