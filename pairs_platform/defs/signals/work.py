@@ -7,7 +7,7 @@ What does not belong here: signals themselves (`core.signals`), and Dagster's de
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from pairs_platform.ledger.signals import (
     SignalKey,
     last_signals,
     moment,
+    sessions_with_signals,
     signal_frame,
     signals_at,
     store_signals,
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from pairs_platform.core.gru.bundle import SectorBundle
 
 TRADING_CONFIG = "trading_config"
+
+CARRIED_SESSIONS = 5
+"""Sessions for which an open position outlasts a platform that was off."""
 
 
 class NothingStreamedError(LookupError):
@@ -122,11 +126,16 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
 
 
 def _previous(platform: Platform, where: SignalKey, grid: list[Any], first: int) -> Mapping[str, Signal]:
-    """The signals that the state at bucket `first` follows from: of the bucket before, or of the session before."""
+    """The signals that the state at bucket `first` follows from: of the bucket before, or of the last session.
+
+    Positions that are older than `CARRIED_SESSIONS` are forgotten: after so long nobody knows what became of them.
+    """
     if first > 0:
         return signals_at(platform.ledger, where, moment(grid[first - 1].start_ns))
-    before = SignalKey(feed=where.feed, sector=where.sector, session=session_offset(where.session, -1))
-    return last_signals(platform.ledger, before)
+    oldest = session_offset(where.session, -CARRIED_SESSIONS)
+    known = sessions_with_signals(platform.ledger, where.feed, where.sector)
+    earlier = [day for day in known if oldest <= day < where.session]
+    return last_signals(platform.ledger, replace(where, session=earlier[-1])) if earlier else {}
 
 
 @dataclass(frozen=True)
