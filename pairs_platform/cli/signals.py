@@ -16,6 +16,10 @@ COLUMNS = (
     "pair", "role", "action", "z", "volatility", "probability_champion", "probability_challenger", "confidence", "size",
     "position", "late", "reason",
 )  # fmt: skip
+TITLES = {
+    "volatility": "vol.", "probability_champion": "P champ.", "probability_challenger": "P chall.",
+    "confidence": "conf.", "position": "pos.",
+}  # fmt: skip
 POLL_SECONDS = 1.0
 
 
@@ -65,10 +69,14 @@ def _show(frame: pd.DataFrame, key: "SignalKey", pair: str | None) -> None:
             raise click.ClickException(f"no signal of {pair}; pairs: {', '.join(sorted(frame['pair'].unique()))}")
         starts = pd.to_datetime(chosen["bucket_utc"]).dt.tz_convert(MARKET_TIMEZONE)
         shown = chosen.assign(bucket=starts.dt.strftime("%H:%M"))
-        print_renderable(frame_table(shown[["bucket", *COLUMNS[2:]]], title=f"{pair} · buckets start, New York time"))
+        print_renderable(
+            frame_table(
+                shown[["bucket", *COLUMNS[2:]]].rename(columns=TITLES), title=f"{pair} · buckets start, New York time"
+            )
+        )
         return
     bucket = pd.Timestamp(chosen["bucket_utc"].iloc[0]).tz_convert(MARKET_TIMEZONE)
     order = chosen["role"].map({"selected": 0, "left": 1, "pinned": 2, "watched": 3})
     shown = chosen.assign(order=order).sort_values(["order", "pair"])[list(COLUMNS)]
     title = f"Signals · {key.sector} · bucket {bucket:%Y-%m-%d %H:%M} New York · {key.feed}"
-    print_renderable(frame_table(shown, title=title))
+    print_renderable(frame_table(shown.rename(columns=TITLES), title=title))
