@@ -243,6 +243,14 @@ class TestBars:
 
 
 class TestActions:
+    def test_a_stretch_that_is_asked_for_after_a_later_one(self):
+        """The actions of the later one are known by then, and are not its own."""
+        source = market(Frequency.ONE_DAY)
+        later = source.fetch_actions(TECHNOLOGY, date(2024, 1, 2), LAST)
+        last = later["ex_date"].iloc[-1].date() - timedelta(days=1)
+        expected = market(Frequency.ONE_DAY).fetch_actions(TECHNOLOGY, date(2024, 1, 2), last)
+        pd.testing.assert_frame_equal(source.fetch_actions(TECHNOLOGY, date(2024, 1, 2), last), expected)
+
     def test_splits_and_dividends_occur_and_are_known_ten_sessions_before(self) -> None:
         actions = market(Frequency.ONE_DAY).fetch_actions(TECHNOLOGY, date(2024, 1, 2), LAST)
         assert set(actions["kind"]) == {"split", "dividend"}

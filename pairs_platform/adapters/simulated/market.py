@@ -175,7 +175,8 @@ class SimulatedMarket:
             )
             for symbol in sorted(set(symbols) & self._sector_of.keys())
             for action in self._simulated(symbol, sessions[-1]).actions[symbol]
-            if sessions[0] <= every[action.ex] <= sessions[-1]
+            # What was simulated up to a later session knows actions behind this one.
+            if action.ex < len(every) and every[action.ex] >= sessions[0]
         ]
         if not rows:
             return empty_actions()
