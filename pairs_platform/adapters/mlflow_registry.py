@@ -310,16 +310,22 @@ class MlflowRegistry:
 
     def load(self, sector: str, version: int) -> SectorBundle:
         """The models of a version, read from its two data files; no code of the model is run."""
+        from mlflow.exceptions import MlflowException
+
         run = self.version(sector, version).run_id
-        with self._reachable() as client, tempfile.TemporaryDirectory() as scratch:
-            files = {}
-            for name in (WEIGHTS_FILE, DOCUMENT_FILE):
-                path = client.download_artifacts(run, f"model/data/{DATA_FOLDER}/{name}", scratch)
-                files[name] = Path(path).read_bytes()
         try:
+            with self._reachable() as client, tempfile.TemporaryDirectory() as scratch:
+                files = {}
+                for name in (WEIGHTS_FILE, DOCUMENT_FILE):
+                    path = client.download_artifacts(run, f"model/data/{DATA_FOLDER}/{name}", scratch)
+                    files[name] = Path(path).read_bytes()
             return bundle_from_files(files)
         except BundleError as error:
             raise NoSuchModelError(f"{model_name(sector)} version {version} cannot be read: {error}") from error
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise NoSuchModelError(f"the files of {model_name(sector)} version {version} are gone: {error}") from error
 
     def close_orphans(self, is_alive: Callable[[str], bool]) -> int:
         """End as KILLED every open run whose Dagster run is not alive."""

@@ -186,6 +186,9 @@ class TestEmbedded:
         weights.write_bytes(b"\x80\x04")
         with pytest.raises(NoSuchModelError, match="version 1 cannot be read: the model's files are damaged"):
             registry.load(SECTOR, 1)
+        weights.unlink()
+        with pytest.raises(NoSuchModelError, match="files of .* version 1 are gone"):
+            registry.load(SECTOR, 1)
 
 
 class TestServer:

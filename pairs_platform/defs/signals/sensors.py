@@ -34,6 +34,7 @@ save_job = dg.define_asset_job(
     selection=(dg.AssetSelection.assets(streamed_bars) - dg.AssetSelection.checks(matches_price_history))
     | dg.AssetSelection.checks(decided_after_data, in_time),
     description="Streamed bars of one session of one sector into the lake, and the checks of its signals so far.",
+    tags={"pairs_platform/stage": "save"},
 )
 
 
