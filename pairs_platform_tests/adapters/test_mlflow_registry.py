@@ -187,7 +187,7 @@ class TestEmbedded:
         with pytest.raises(NoSuchModelError, match="version 1 cannot be read: the model's files are damaged"):
             registry.load(SECTOR, 1)
         weights.unlink()
-        with pytest.raises(NoSuchModelError, match="files of .* version 1 are gone"):
+        with pytest.raises(NoSuchModelError, match=r"files of .* version 1 are gone"):
             registry.load(SECTOR, 1)
 
 
