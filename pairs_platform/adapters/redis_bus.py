@@ -94,8 +94,11 @@ def connect(url: str | None, folder: Path) -> redis.Redis:
     if url is not None:
         try:
             return redis.Redis.from_url(url, **shared)
-        except ValueError as error:
-            raise PermanentSourceError(f"{URL_VARIABLE} is no address of a Redis: {error}") from None
+        except ValueError:  # its words may hold a part of the password
+            raise PermanentSourceError(
+                f"{URL_VARIABLE} is no address of a Redis: write redis://, rediss:// or unix://, and special "
+                "characters of a password percent-encoded"
+            ) from None
     if os.name == "nt":
         raise PermanentSourceError(f"there is no embedded Redis on Windows; name a server with {URL_VARIABLE}")
     return redis.Redis(unix_socket_path=str(socket_path(folder)), **shared)

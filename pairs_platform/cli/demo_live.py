@@ -67,15 +67,13 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
                 fail_if_ended()
                 if time.monotonic() > until:
                     raise click.ClickException(
-                        f"{done} of {BUCKETS} buckets came in {TIMEOUT_SECONDS:.0f} s{_health(bus)}"
+                        f"{done} of {buckets} buckets came in {TIMEOUT_SECONDS:.0f} s{_health(bus)}"
                     )
                 found = bus.announcements(after, block_ms=1000)
                 if not found:
                     continue
                 after, done = found[-1].id, done + len(found)
-                due = decide(
-                    found, market_ns=bus.market_ns(), sectors=[sector], feed="replay", generation=bus.generation()
-                )
+                due = decide(found, market_ns=bus.market_ns(), sectors=[sector], feed="replay")
                 for one in due.signals:
                     failures = execute(request_signals(one))
                     if failures:

@@ -76,6 +76,9 @@ def status() -> None:
             for one in newest
         ]  # fmt: skip
         print_renderable(frame_table(pd.DataFrame(rows), title="Newest complete buckets"))
+        refused = bus.quarantined(newest[-1].bucket.session)[-5:]
+        if refused:
+            print_renderable(frame_table(pd.DataFrame(refused), title="Newest rows that were refused, and why"))
 
 
 def _readable(name: str, value: str) -> str:
@@ -131,10 +134,10 @@ def save(session: datetime | None, sector: str | None) -> None:
 
 def _session_of_market(bus: "StreamBus") -> date:
     from pairs_platform.adapters.redis_bus import ClockUnknown
-    from pairs_platform.core.signals.decide import session_at
+    from pairs_platform.core.streaming.sessions import newest_session
 
     try:
-        found = session_at(bus.market_ns())
+        found = newest_session(bus.market_ns())
     except ClockUnknown as error:
         raise click.ClickException(f"{error}, or give --session") from None
     if found is None:

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -20,6 +21,9 @@ from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, serialize_value
 
 from pairs_platform.run_tags import PROCESS_TAG, SIGNALS_TAG, is_alive_here, tag_of
+
+LONGEST_WAIT_SECONDS = 900.0
+"""A process that has waited longer, as over night, may know settings and code that have changed since; it is let go."""
 
 
 class ReadyRunLauncher(DefaultRunLauncher):
@@ -33,6 +37,7 @@ class ReadyRunLauncher(DefaultRunLauncher):
         super().__init__(inst_data)
         self._lock = threading.Lock()
         self._waiting: subprocess.Popen[str] | None = None
+        self._waiting_since = 0.0
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -78,7 +83,9 @@ class ReadyRunLauncher(DefaultRunLauncher):
     def _take(self) -> "subprocess.Popen[str] | None":
         with self._lock:
             worker, self._waiting = self._waiting, None
-        if worker is not None and worker.poll() is not None:
+        if worker is None:
+            return None
+        if worker.poll() is not None or time.monotonic() - self._waiting_since > LONGEST_WAIT_SECONDS:
             self._close(worker)
             return None
         return worker
@@ -86,6 +93,7 @@ class ReadyRunLauncher(DefaultRunLauncher):
     def _start_next(self) -> None:
         with self._lock:
             if self._waiting is None:
+                self._waiting_since = time.monotonic()
                 self._waiting = subprocess.Popen(
                     [sys.executable, "-m", "pairs_platform.ready_run"], stdin=subprocess.PIPE, text=True
                 )

@@ -18,7 +18,7 @@ from pairs_platform.adapters.alpaca import AlpacaMarketData
 from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError
 from pairs_platform.adapters.redis_bus import StreamBus
 from pairs_platform.core.prices.calendar import session_close, session_open
-from pairs_platform.core.streaming.bars import BACKFILLED, StreamBar
+from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED, StreamBar
 from pairs_platform.core.streaming.sessions import session_at
 from pairs_platform.stream.health import Health
 from pairs_platform.stream.incoming import judge_frame
@@ -112,7 +112,6 @@ class Backfill:
     ) -> None:
         self._bus, self._gap, self._health, self._receiver = bus, gap, health, receiver
         self._source, self._actions = source, actions
-        self._acted: tuple[date, int] | None = None
 
     def run(self, stopping: threading.Event) -> None:
         """Fill each gap when it opens, and again a minute after an attempt that failed, until `stopping` is set."""
@@ -128,7 +127,8 @@ class Backfill:
             return
         try:
             if session is not None:
-                self._set_actions(session, symbols)
+                # Each time: the symbols may be others by now, and Redis may have lost what it held.
+                self._bus.set_actions(session, self._actions(session, symbols))
                 self._fetch(session, symbols, since_ns, market_ns)
         except (TransientSourceError, PermanentSourceError) as error:
             log.warning("the back-fill failed: %s", error)
@@ -145,9 +145,13 @@ class Backfill:
         since_ns = max(since_ns - (since_ns - open_ns) % bar_ns, open_ns)
         bars = source.fetch_since(symbols, session, datetime.fromtimestamp(since_ns // _SECOND, UTC))
         starts = pd.DatetimeIndex(bars["ts_utc"]).as_unit("ns").asi8
-        held = {place for place in self._bus.places(session) if place[1] >= since_ns}
+        held = self._held(session, since_ns)
         places = zip(bars["symbol"], starts.tolist(), strict=True)
-        is_new = np.array([place not in held for place in places], dtype=bool)
+        prices = bars[["open", "high", "low", "close"]].itertuples(index=False, name=None)
+        # A bar that is held with other prices was corrected while nobody listened.
+        is_new = np.array(
+            [held.get(place, ()) not in (None, own) for place, own in zip(places, prices, strict=True)], dtype=bool
+        )
         chosen = is_new & (starts >= since_ns) & (np.minimum(starts + bar_ns, close_ns) <= market_ns)
         fresh = bars[chosen].reset_index(drop=True)
         sources = [mark if isinstance(mark, str) else "backfill" for mark in fresh["mark"]]
@@ -158,11 +162,17 @@ class Backfill:
             log.info("%d bars fetched from %s on", len(judged.bars), datetime.fromtimestamp(since_ns // _SECOND, UTC))
             self._receiver.add_fetched(judged.bars)
 
-    def _set_actions(self, session: date, symbols: tuple[str, ...]) -> None:
-        acted = session, self._bus.generation()
-        if acted != self._acted:
-            self._bus.set_actions(session, self._actions(session, symbols))
-            self._acted = acted
+    def _held(self, session: date, since_ns: int) -> dict[tuple[str, int], tuple[float, ...] | None]:
+        """Prices of the bars that Redis holds from `since_ns` on, by place; None for one that was corrected."""
+        held = self._bus.folded(session)
+        held = held.where(held.ts_ns >= since_ns)
+        columns = zip(
+            held.symbol, held.ts_ns.tolist(), held.open, held.high, held.low, held.close, held.revision, strict=True
+        )
+        return {
+            (symbol, start): None if revision >= UPDATED else tuple(prices)
+            for symbol, start, *prices, revision in columns
+        }
 
 
 def action_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

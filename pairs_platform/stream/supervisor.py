@@ -23,6 +23,8 @@ from pairs_platform.run_tags import is_alive_here, tag_of
 PROCESSES_FILE, LOCK_FILE = "processes.json", "processes.lock"
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
+LONGEST_LOG_BYTES = 50_000_000
+"""A longer log is begun anew when its process starts."""
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 STEADY_SECONDS = 60.0
 """A process that has run for this long is restarted without a wait."""
@@ -124,7 +126,9 @@ class Supervisor:
         self._stopping.set()
 
     def _launch(self, spec: ProcessSpec) -> subprocess.Popen[bytes]:
-        with (self._folder / f"{spec.name}.log").open("ab") as log:
+        path = self._folder / f"{spec.name}.log"
+        is_long = path.is_file() and path.stat().st_size > LONGEST_LOG_BYTES
+        with path.open("wb" if is_long else "ab") as log:
             # Of its own group: Ctrl-C reaches the supervisor alone, which stops the others in order.
             return subprocess.Popen(
                 list(spec.command), env={**os.environ, **spec.environment}, stdin=subprocess.DEVNULL, stdout=log,
@@ -134,7 +138,8 @@ class Supervisor:
     def _await_ready(self, spec: ProcessSpec) -> None:
         until = time.monotonic() + READY_SECONDS
         process = self._running[spec.name].process
-        while not self._stopping.is_set() and not spec.ready():
+        # Asked after `ready` too: another program may answer where this one could not.
+        while not self._stopping.is_set() and (not spec.ready() or process.poll() is not None):
             if process.poll() is not None:
                 raise PermanentSourceError(
                     f"{spec.name} ended with status {process.returncode}:\n{self._last_words(spec)}"

@@ -5,6 +5,7 @@ import dagster as dg
 from pairs_platform.adapters.ports import RegistryUnavailable
 from pairs_platform.core.gru.contracts import GRU_MODELS, SHADOW_LOSSES
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
+from pairs_platform.defs.models.assets import gru_models
 from pairs_platform.defs.models.automation import close_abandoned_runs
 from pairs_platform.defs.models.work import decide_partition, model_to_use
 from pairs_platform.defs.resources import Platform
@@ -38,7 +39,7 @@ class AwayRegistry:
 
 def test_a_training_that_fails_leaves_the_configuration_alone(copied, monkeypatch):
     copied.lake.path("trading_config", key()).unlink()
-    monkeypatch.setattr("pairs_platform.defs.models.assets.REGISTRY_RETRIES", None)
+    monkeypatch.setattr(gru_models.node_def, "_retry_policy", None)
     result = execute(Platform(copied.settings, models=AwayRegistry()), ALL[4:], session=SESSION)
     assert not result.success
     assert "does not answer" in failure(result, "gru_models")

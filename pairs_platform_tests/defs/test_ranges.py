@@ -58,8 +58,8 @@ def instance() -> dg.DagsterInstance:
 def test_a_range_run_repeats_what_the_session_runs_stored(copied, demo, instance):
     """Two sessions, all assets, one run, over partitions that runs of one session each had stored."""
     for contract in TABLES:
-        path = copied.lake.path(contract.table, key())
-        path.unlink()
+        if contract.table != "streamed_bars":  # not of these assets
+            copied.lake.path(contract.table, key()).unlink()
     result = execute(copied, sessions=RANGE, instance=instance)
     assert result.success
     both = [str(key(session)) for session in RANGE]

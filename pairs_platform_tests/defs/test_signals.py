@@ -6,6 +6,7 @@ import shutil
 import signal as os_signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.selection.trading_config import TradingConfig
 from pairs_platform.core.streaming.bars import UPDATED, StreamBar
-from pairs_platform.core.streaming.buckets import Announcement, Bucket, session_buckets
+from pairs_platform.core.streaming.buckets import Announcement, session_buckets
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.defs.outcomes import without_useless_retries
 from pairs_platform.defs.resources import Platform
@@ -589,15 +590,17 @@ class TestSensors:
         live.platform.bus.reset()
         live.stream(0)
         second = self.tick(live.platform, first.cursor)
-        assert second.run_requests[0].run_key == first.run_requests[0].run_key.replace("replay 0", "replay 1")
+        keys = [found.run_requests[0].run_key for found in (first, second)]
+        assert len(set(keys)) == 2
+        assert len({key.split("|")[-1] for key in keys}) == 1
 
-    def test_buckets_of_another_session_are_passed_over(self, live):
-        old = session_buckets(CONFIGURED, Frequency.ONE_HOUR)[0]
-        live.platform.bus.announce(Announcement(Bucket(old.session, old.start_ns, old.end_ns), "grace", 1, 8, 0, 0))
-        live.platform.bus.publish_clock(GRID[0].start_ns, 0.0)
+    def test_buckets_of_a_session_that_has_not_opened_are_passed_over(self, live):
+        opened = session_buckets(CONFIGURED, Frequency.ONE_HOUR)[0].start_ns
+        live.platform.bus.announce(Announcement(GRID[0], "grace", 1, 8, 0, 0))
+        live.platform.bus.publish_clock(opened, 0.0)
         found = self.tick(live.platform)
         assert found.run_requests == []
-        assert found.skip_reason.skip_message == f"buckets of {CONFIGURED}, while the market clock is in {SESSION}"
+        assert found.skip_reason.skip_message == f"buckets of {SESSION}, while the market clock is in {CONFIGURED}"
         assert json.loads(found.cursor)["replay"] != "0-0"
 
     def test_announcements_without_a_clock_are_an_error(self, live):
@@ -614,12 +617,19 @@ class TestSensors:
         context = dg.build_sensor_context(resources={"platform": live.platform})
         assert sensors.health_sensor(context).skip_message == "no collector has run"
         live.stream(0)
-        live.platform.bus.set_health({"state": "streaming", "reconnects": "2"})
+        beat = str(time.time_ns())
+        live.platform.bus.set_health({"state": "streaming", "reconnects": "2", "heartbeat_wall_ns": beat})
         found = sensors.health_sensor(context)
         (observation,) = found.asset_events
         assert observation.asset_key == dg.AssetKey("streamed_bars")
         shown = {name: value.value for name, value in observation.metadata.items()}
-        assert shown == {"state": "streaming", "reconnects": "2", "symbols_with_bars": len(SYMBOLS)}
+        assert shown == {
+            "state": "streaming", "reconnects": "2", "heartbeat_wall_ns": beat, "symbols_with_bars": len(SYMBOLS),
+        }  # fmt: skip
+        live.platform.bus.set_health({"heartbeat_wall_ns": str(time.time_ns() - 60 * 10**9)})
+        assert "the collector is gone" in str(sensors.health_sensor(context).skip_reason)
+        live.platform.bus.publish_clock(GRID[-1].end_ns + 1, 0.0)
+        assert sensors.health_sensor(context).skip_message == "no session is open"
 
 
 def test_a_run_behind_a_bucket_loads_nothing_that_trains_or_analyses(live):

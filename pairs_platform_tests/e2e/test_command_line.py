@@ -77,8 +77,11 @@ def test_only_the_workspace_file_names_the_code_location() -> None:
 def test_the_instance_limits_what_runs_at_once(tmp_path) -> None:
     """Runs of one sector wait for each other; the vendor is asked by one step at a time."""
     settings = yaml.safe_load(render_dagster_yaml(tmp_path.as_posix()))
-    (limit,) = settings["concurrency"]["runs"]["tag_concurrency_limits"]
-    assert limit == {"key": "pairs_platform/sector", "limit": 1, "value": {"applyLimitPerUniqueValue": True}}
+    limits = settings["concurrency"]["runs"]["tag_concurrency_limits"]
+    each = {"limit": 1, "value": {"applyLimitPerUniqueValue": True}}
+    assert {"key": "pairs_platform/sector", **each} in limits
+    assert {"key": "pairs_platform/signals", **each} in limits
+    assert {"key": "pairs_platform/stage", "value": "daily", "limit": 3} in limits
     assert settings["concurrency"]["pools"]["default_limit"] == 1
     assert settings["run_monitoring"]["enabled"]
     assert settings["run_monitoring"]["max_runtime_seconds"] == 21600

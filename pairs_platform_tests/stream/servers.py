@@ -28,7 +28,16 @@ def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
 
 def bar_message(symbol: str, ts_ns: int, close: float = 10.0, kind: str = "b", **fields: Any) -> dict[str, Any]:
     stamp = msgpack.Timestamp(ts_ns // 10**9, ts_ns % 10**9)
-    values = {"o": close, "h": close + 0.5, "l": close - 0.5, "c": close, "v": 100, "n": 3, "vw": close, "t": stamp}
+    values = {
+        "o": close - 0.1,
+        "h": close + 0.2,
+        "l": close - 0.2,
+        "c": close,
+        "v": 100,
+        "n": 3,
+        "vw": close,
+        "t": stamp,
+    }
     return {"T": kind, "S": symbol, **values, **fields}
 
 

@@ -203,6 +203,24 @@ def test_a_broken_connection_is_made_again_and_the_gap_filled():
         assert int(health["reconnects"]) >= 1
 
 
+def test_a_bar_that_was_corrected_while_nobody_listened_is_fetched_again():
+    with market() as now, now.collecting():
+        now.clock(BUCKETS[0].start_ns)
+        now.connected()
+        now.play(0)
+        until(lambda: now.announced() == [0])
+        now.stream.send([bar_message("BBB", BUCKETS[0].start_ns, 77.0, "u")])
+        until(lambda: len(now.bus.bars(SESSION)) == 4)
+        stamp = datetime.fromtimestamp(BUCKETS[0].start_ns / 1e9, UTC)
+        for symbol in ("AAA", "BBB"):
+            now.history.bars[symbol, "5Min"][0] = alpaca_bar(stamp, 55.0)
+        now.stream.drop()
+        until(lambda: len(now.bus.bars(SESSION)) == 5)
+        closes = {bar.symbol: bar for bar in now.bus.bars(SESSION)}
+        assert (closes["AAA"].close, closes["AAA"].revision) == (55.0, BACKFILLED)
+        assert closes["BBB"].close == 77.0, "what was corrected by the stream stays"
+
+
 def test_a_proxys_bars_keep_their_mark_when_they_are_fetched():
     with market() as now:
         now.record(0)

@@ -26,8 +26,8 @@ def test_messages_become_bars_with_their_revision_and_source_in_order():
     )
     close = 10.1 + 0.2
     assert judged.bars[:2] == [
-        StreamBar("BBB", STARTS[1], 10.25, close + 0.5, close - 0.5, close, 100, FIRST, "feed"),
-        StreamBar("AAA", STARTS[0], 11.0, 11.5, 10.5, 11.0, 7, UPDATED, "feed"),
+        StreamBar("BBB", STARTS[1], 10.25, close + 0.2, close - 0.2, close, 100, FIRST, "feed"),
+        StreamBar("AAA", STARTS[0], 11.0 - 0.1, 11.0 + 0.2, 11.0 - 0.2, 11.0, 7, UPDATED, "feed"),
     ]
     assert [bar.source for bar in judged.bars] == ["feed", "feed", "proxy:AAPL", "feed"]
 

@@ -73,7 +73,7 @@ class TestStart:
             until(lambda: (tmp_path / "one.log").read_text() == "a value True\n")
 
     def test_an_early_death_is_an_error_with_its_last_words(self, tmp_path):
-        words = "import sys; [print('line', k) for k in range(9)]; sys.exit('the port is taken')"
+        words = "import sys; [print('line', k, flush=True) for k in range(9)]; sys.exit('the port is taken')"
         good: list[int] = []
         started: list[bool] = []
         bad = ProcessSpec(

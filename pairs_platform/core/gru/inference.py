@@ -43,7 +43,7 @@ class GruWeights:
 WEIGHT_NAMES = tuple(field.name for field in fields(GruWeights))
 
 
-PAIRS_AT_ONCE = 8
+PAIRS_AT_ONCE = 24
 """Pairs whose weights stay in a processor's cache over the steps of a sequence."""
 
 
@@ -98,11 +98,13 @@ def _logits(weights: dict[str, np.ndarray], sequences: np.ndarray) -> np.ndarray
         state = np.zeros((k, n, units))
         out = np.empty((length, k, n, units))
         for t in range(length):
-            recurrent = state @ w_hh + b_hh
+            recurrent = state @ w_hh
+            recurrent += b_hh
             gates = _sigmoid(given[t, :, :, : 2 * units] + recurrent[:, :, : 2 * units])
-            new = np.tanh(given[t, :, :, 2 * units :] + gates[:, :, :units] * recurrent[:, :, 2 * units :])
-            state = new + gates[:, :, units:] * (state - new)
-            out[t] = state
+            new = gates[:, :, :units] * recurrent[:, :, 2 * units :]
+            new += given[t, :, :, 2 * units :]
+            np.tanh(new, out=new)
+            state = np.add(new, gates[:, :, units:] * (state - new), out=out[t])
         steps = out
     return np.asarray((steps[-1] * weights["weight_out"][:, None, :]).sum(axis=2) + weights["bias_out"])
 
@@ -132,4 +134,8 @@ def predict(
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return np.asarray(0.5 * (np.tanh(0.5 * x) + 1.0))
+    half = 0.5 * x
+    np.tanh(half, out=half)
+    half += 1.0
+    half *= 0.5
+    return np.asarray(half)

@@ -13,19 +13,21 @@ from pairs_platform.core.signals.engine import FILLED_ACTIONS
 PRICE_TOLERANCE = 1e-6
 """Relative difference of two prices that counts as none."""
 
+CLOCK_TOLERANCE = pd.Timedelta(seconds=5)
+"""By how much the clocks of collector and run may differ."""
+
 SIGNAL_TOLERANCE = 1e-9
 """Largest difference between a stored signal and the batch path."""
 
 
 def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> Verdict:
-    """No signal rests on a bar that starts at or after the end of its bucket, or was decided before its bucket began.
+    """No signal rests on a bar that starts at or after the end of its bucket, or was decided before that end.
 
-    A fast replay publishes its clock a moment behind its bars, so a decision may bear a time shortly before the end.
+    Clocks may differ by `CLOCK_TOLERANCE`. A fast replay publishes its clock behind its bars: there the start counts.
     """
     end = signals["bucket_utc"] + length
-    ahead = (signals["data_utc"].notna() & (signals["data_utc"] >= end)) | (
-        signals["decided_market_utc"] < signals["bucket_utc"]
-    )
+    earliest = (end - CLOCK_TOLERANCE).where(signals["feed"] == "live", signals["bucket_utc"])
+    ahead = (signals["data_utc"].notna() & (signals["data_utc"] >= end)) | (signals["decided_market_utc"] < earliest)
     words = f"{int(ahead.sum())} of {len(signals)} signals know bars after their bucket"
     return Verdict(passed=not ahead.any(), summary=words, figures={"signals": len(signals), "ahead": int(ahead.sum())})
 

@@ -9,9 +9,10 @@ from datetime import date
 
 import numpy as np
 
-from pairs_platform.core.prices.calendar import session_close, session_table
+from pairs_platform.core.prices.calendar import session_close
 from pairs_platform.core.streaming.buckets import Announcement
 from pairs_platform.core.streaming.rules import Feed
+from pairs_platform.core.streaming.sessions import newest_session
 
 HOUR_NS = 3600 * 10**9
 
@@ -36,13 +37,13 @@ class StreamDecision:
 
 
 def decide(
-    announcements: Sequence[Announcement], *, market_ns: int, sectors: Sequence[str], feed: Feed, generation: int
+    announcements: Sequence[Announcement], *, market_ns: int, sectors: Sequence[str], feed: Feed
 ) -> StreamDecision:
     """The runs for buckets that have become complete.
 
-    Of several buckets the newest alone is requested, because its run fills the earlier ones of the session. A bucket of
-    another session than the one that the market clock is in, or was in last, requests nothing. Bars are stored with the
-    buckets that end an hour of the clock, and with the last one.
+    Of several buckets of a session the newest alone is requested, because its run fills the earlier ones. An earlier
+    session than the one that the market clock is in is brought to its end; a later one requests nothing. Bars are
+    stored with the buckets that end an hour of the clock, and with the last one.
 
     Parameters
     ----------
@@ -50,36 +51,39 @@ def decide(
         New ones, oldest first.
     market_ns : int
         Market time now.
-    generation : int
-        Of the replay; part of its run keys, so that a session can be played again.
+
+    Notes
+    -----
+    A run key names feed, sector and bucket, in replay the announcement too, so that a session can be played again.
     """
     if not announcements:
         return StreamDecision(reason="no bucket has become complete")
-    session = session_at(market_ns)
-    current = [one.bucket for one in announcements if one.bucket.session == session]
-    if not current:
+    now = newest_session(market_ns)
+    opened = [one for one in announcements if now is not None and one.bucket.session <= now]
+    if not opened:
         newest = announcements[-1].bucket.session
-        return StreamDecision(reason=f"buckets of {newest}, while the market clock is in {session}")
-    stem = feed if feed == "live" else f"{feed} {generation}"
-    closed = int(session_close(current[-1].session).timestamp()) * 10**9
-
-    def requests(kind: str, start_ns: int, end_ns: int) -> tuple[StreamRequest, ...]:
-        stamp = str(np.datetime64(end_ns, "ns").astype("datetime64[s]"))
-        return tuple(
-            StreamRequest(sector, current[-1].session, start_ns, f"{kind}|{stem}|{sector}|{stamp}Z")
-            for sector in sectors
-        )
-
-    last = current[-1]
-    stops = [bucket for bucket in current if bucket.end_ns % HOUR_NS == 0 or bucket.end_ns >= closed]
-    return StreamDecision(
-        signals=requests("signals", last.start_ns, last.end_ns),
-        saves=requests("save", stops[-1].start_ns, stops[-1].end_ns) if stops else (),
-    )
+        return StreamDecision(reason=f"buckets of {newest}, while the market clock is in {now}")
+    signals: list[StreamRequest] = []
+    saves: list[StreamRequest] = []
+    for session in sorted({one.bucket.session for one in opened}):
+        own = [one for one in opened if one.bucket.session == session]
+        signals += _requests("signals", own[-1], sectors, feed)
+        stops = [one for one in own if _is_stop(one)]
+        if stops:
+            saves += _requests("save", stops[-1], sectors, feed)
+    return StreamDecision(tuple(signals), tuple(saves))
 
 
-def session_at(market_ns: int) -> date | None:
-    """The newest session that has opened."""
-    table = session_table()
-    at = int(np.searchsorted(table.open_ns, market_ns, side="right")) - 1
-    return None if at < 0 else table.day[at].astype(object)
+def _is_stop(announcement: Announcement) -> bool:
+    bucket = announcement.bucket
+    closed = int(session_close(bucket.session).timestamp()) * 10**9
+    return bucket.end_ns % HOUR_NS == 0 or bucket.end_ns >= closed
+
+
+def _requests(kind: str, announcement: Announcement, sectors: Sequence[str], feed: Feed) -> list[StreamRequest]:
+    bucket = announcement.bucket
+    stem = feed if feed == "live" else f"{feed} {announcement.id}"
+    stamp = str(np.datetime64(bucket.end_ns, "ns").astype("datetime64[s]"))
+    return [
+        StreamRequest(sector, bucket.session, bucket.start_ns, f"{kind}|{stem}|{sector}|{stamp}Z") for sector in sectors
+    ]

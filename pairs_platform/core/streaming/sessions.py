@@ -6,7 +6,9 @@ What does not belong here: the calendar (`core.prices.calendar`), and what time 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session, session_close, session_open
+import numpy as np
+
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session, session_close, session_open, session_table
 
 _SECOND = 10**9
 _NEW_YORK = ZoneInfo(MARKET_TIMEZONE)
@@ -21,6 +23,13 @@ def session_at(market_ns: int) -> date | None:
     """The session of that day in New York, from its open to midnight; None at other times."""
     day = new_york_day(market_ns)
     return day if is_session(day) and market_ns >= session_open(day).timestamp() * _SECOND else None
+
+
+def newest_session(market_ns: int) -> date | None:
+    """The newest session that has opened; None before the calendar."""
+    table = session_table()
+    at = int(np.searchsorted(table.open_ns, market_ns, side="right")) - 1
+    return None if at < 0 else table.day[at].astype(object)
 
 
 def is_open(market_ns: int) -> bool:

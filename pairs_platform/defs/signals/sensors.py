@@ -4,10 +4,12 @@ What does not belong here: deciding what is due (`core.signals.decide`).
 """
 
 import json
+import time
 
 import dagster as dg
 
 from pairs_platform.core.signals.decide import StreamRequest, decide
+from pairs_platform.core.streaming.sessions import is_open
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.signals.assets import signals, streamed_bars
 from pairs_platform.defs.signals.checks import decided_after_data, in_time, matches_price_history
@@ -19,6 +21,9 @@ MAX_SECONDS = 300
 
 MAX_RETRIES = 3
 """Times that a run of signals whose process died is run again."""
+
+GONE_SECONDS = 30.0
+"""A collector that has not said how it is for this long is taken for gone; it does so every second."""
 
 BLOCK_MS = 4200
 """How long a tick waits for a bucket: the daemon looks at its sensors every 5 s."""
@@ -58,13 +63,7 @@ def signal_sensor(
     found = bus.announcements(after, block_ms=BLOCK_MS)
     if not found:
         return dg.SkipReason("no bucket has become complete")
-    due = decide(
-        found,
-        market_ns=bus.market_ns(),
-        sectors=platform.settings.active_sectors,
-        feed=bus.feed,
-        generation=bus.generation() if bus.feed == "replay" else 0,
-    )
+    due = decide(found, market_ns=bus.market_ns(), sectors=platform.settings.active_sectors, feed=bus.feed)
     requests = [request_signals(one) for one in due.signals]
     requests += [_request(one, save_job.name, 0, {}) for one in due.saves]
     return dg.SensorResult(
@@ -109,13 +108,22 @@ def health_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.SensorResult | dg.SkipReason:
     """Observe; request nothing."""
+    from pairs_platform.adapters.redis_bus import ClockUnknown
+
     idle = _no_stream(platform)
-    facts = {} if idle else platform.bus.health()
-    if not facts:
-        return dg.SkipReason(idle or "no collector has run")
-    known = dict(facts)
-    bars = platform.bus.last_bars()
+    if idle:
+        return dg.SkipReason(idle)
+    bus = platform.bus
+    facts = bus.health()
+    try:
+        open_now = is_open(bus.market_ns())
+    except ClockUnknown:
+        open_now = False
+    if not facts or not open_now:
+        return dg.SkipReason("no session is open" if facts else "no collector has run")
+    silent_s = (time.time_ns() - int(facts.get("heartbeat_wall_ns", 0))) / 1e9
+    state = facts.get("state", "unknown") if silent_s < GONE_SECONDS else "gone"
+    known: dict[str, str | int] = {**facts, "state": state, "symbols_with_bars": len(bus.last_bars())}
     return dg.SensorResult(
-        asset_events=[dg.AssetObservation("streamed_bars", metadata={**known, "symbols_with_bars": len(bars)})],
-        skip_reason=f"the collector is {facts.get('state', 'unknown')}",
+        asset_events=[dg.AssetObservation("streamed_bars", metadata=known)], skip_reason=f"the collector is {state}"
     )

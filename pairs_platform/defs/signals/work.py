@@ -120,8 +120,10 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
             decided_utc=platform.clock(),
             run_id=run_id,
         )
-        if store_signals(ledger, where, signals, provenance):
-            stored.append(buckets[t].start_ns)
+        if not store_signals(ledger, where, signals, provenance):
+            # Another run was faster, and may have decided otherwise: go on from what it has stored.
+            return signal_partition(platform, key, run_id=run_id)
+        stored.append(buckets[t].start_ns)
     return SignalOutcome(where, tuple(stored), tuple(found[-1]), source_label=plan.source_label)
 
 
@@ -191,6 +193,10 @@ def session_plan(platform: Platform, key: PartitionKey) -> SignalPlan:
         plan, keep = _make_plan(platform, before, document, choice)
     if keep:
         replace_file(path, plan_to_bytes(plan))
+        oldest = session_offset(before.session, -CARRIED_SESSIONS)
+        for old in path.parent.glob("*.safetensors"):
+            if old.name < oldest.isoformat():
+                old.unlink(missing_ok=True)
     return plan
 
 

@@ -23,7 +23,8 @@ def stored(n: int = 4, **columns) -> pd.DataFrame:
     numbers = dict.fromkeys(("spread", "z", "band", "probability_champion", "probability_challenger"), 0.25)
     frame = pd.DataFrame(
         {
-            "pair": "A_B", "role": "selected", "bucket_utc": buckets, "data_utc": buckets, "action": "hold",
+            "feed": "replay", "pair": "A_B", "role": "selected", "bucket_utc": buckets, "data_utc": buckets,
+            "action": "hold",
             "reason": "", "position": 0, "late": False, "decided_market_utc": buckets + LENGTH, **numbers,
         }
     )  # fmt: skip
@@ -47,6 +48,12 @@ class TestDecidedAfterData:
     def test_of_one_bucket(self, column, value, passed):
         frame = stored()
         frame.loc[0, column] = value
+        assert check_decided_after_data(frame, LENGTH).passed is passed
+
+    @pytest.mark.parametrize(("before_end", "passed"), [("4s", True), ("6s", False)])
+    def test_a_live_one_is_decided_at_the_end_of_its_bucket(self, before_end, passed):
+        frame = stored(feed="live")
+        frame["decided_market_utc"] = frame["bucket_utc"] + LENGTH - pd.Timedelta(before_end)
         assert check_decided_after_data(frame, LENGTH).passed is passed
 
 

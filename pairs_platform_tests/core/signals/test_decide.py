@@ -1,13 +1,15 @@
 """What announced buckets ask for."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.core.signals.decide import StreamRequest, decide, session_at
+from pairs_platform.core.signals.decide import StreamRequest, decide
 from pairs_platform.core.streaming.buckets import Announcement, session_buckets
+from pairs_platform.core.streaming.sessions import newest_session
 
 SESSION = date(2023, 3, 8)
 """10:00 New York is 15:00 UTC."""
@@ -26,7 +28,7 @@ def announced(*positions: int, session: date = SESSION, frequency: Frequency = F
 
 def asked(found, *, market_ns: int | None = None, **given):
     now = found[-1].bucket.end_ns if market_ns is None and found else market_ns or 0
-    return decide(found, **{"market_ns": now, "sectors": SECTORS, "feed": "live", "generation": 0, **given})
+    return decide(found, **{"market_ns": now, "sectors": SECTORS, "feed": "live", **given})
 
 
 def test_the_newest_bucket_alone_for_every_sector():
@@ -38,14 +40,15 @@ def test_the_newest_bucket_alone_for_every_sector():
     assert (due.saves, due.reason) == ((), "")
 
 
-def test_keys_tell_feeds_generations_sectors_and_buckets_apart():
-    def keys(*positions: int, **given) -> set[str]:
-        return {one.run_key for one in asked(announced(*positions), **given).signals}
+def test_keys_tell_feeds_announcements_sectors_and_buckets_apart():
+    def keys(*positions: int, id: str = "1-0", **given) -> set[str]:
+        found = [replace(one, id=id) for one in announced(*positions)]
+        return {one.run_key for one in asked(found, **given).signals}
 
-    live, replay = keys(3), keys(3, feed="replay", generation=2)
-    assert replay == {f"signals|replay 2|{sector}|2023-03-08T14:50:00Z" for sector in SECTORS}
-    assert live == keys(3, generation=5), "a live bucket happens once"
-    everything = [live, replay, keys(3, feed="replay", generation=3), keys(4)]
+    live, replayed = keys(3), keys(3, feed="replay")
+    assert replayed == {f"signals|replay 1-0|{sector}|2023-03-08T14:50:00Z" for sector in SECTORS}
+    assert live == keys(3, id="5-0"), "a live bucket happens once"
+    everything = [live, replayed, keys(3, id="5-0", feed="replay"), keys(4)]
     assert len(set().union(*everything)) == 8
 
 
@@ -73,21 +76,22 @@ def test_at_the_close_where_it_is_no_end_of_an_hour_of_the_grid():
     assert asked(announced(5, frequency=Frequency.ONE_HOUR)).saves == ()
 
 
-def test_a_bucket_of_another_session_asks_for_nothing():
-    yesterday = announced(77, session=session_offset(SESSION, -1))
-    now = session_buckets(SESSION, Frequency.FIVE_MINUTES)[0].start_ns
-    due = asked(yesterday, market_ns=now)
+def test_a_bucket_of_a_session_that_has_not_opened_asks_for_nothing():
+    before = session_offset(SESSION, -1)
+    now = session_buckets(before, Frequency.FIVE_MINUTES)[0].start_ns
+    due = asked(announced(0), market_ns=now)
     assert (due.signals, due.saves) == ((), ())
-    assert due.reason == "buckets of 2023-03-07, while the market clock is in 2023-03-08"
-    mixed = asked([*yesterday, *announced(0)], market_ns=now + 5 * MINUTE_NS)
-    assert {one.session for one in mixed.signals} == {SESSION}
-    assert mixed.saves == (), "the close of the session before is not this session's"
+    assert due.reason == f"buckets of {SESSION}, while the market clock is in {before}"
 
 
-def test_after_the_close_the_session_is_still_the_one_that_was_in():
-    found = announced(77)
-    assert asked(found, market_ns=found[0].bucket.end_ns + 10 * 60 * MINUTE_NS).signals
-    assert asked(found, market_ns=found[0].bucket.end_ns + 18 * 60 * MINUTE_NS).signals == ()
+def test_an_earlier_session_is_brought_to_its_end():
+    yesterday = announced(76, 77, session=session_offset(SESSION, -1))
+    now = session_buckets(SESSION, Frequency.FIVE_MINUTES)[0].end_ns
+    mixed = asked([*yesterday, *announced(0)], market_ns=now)
+    assert [(one.session, one.start_ns) for one in mixed.signals] == [
+        (bucket.session, bucket.start_ns) for bucket in (yesterday[1].bucket, announced(0)[0].bucket) for _ in SECTORS
+    ]
+    assert {one.session for one in mixed.saves} == {yesterday[0].bucket.session}
 
 
 def test_nothing_new():
@@ -95,7 +99,7 @@ def test_nothing_new():
 
 
 def test_before_the_calendar_there_is_no_session():
-    assert session_at(0) is None
+    assert newest_session(0) is None
     due = asked(announced(3), market_ns=1)
     assert due.signals == ()
     assert "while the market clock is in None" in due.reason
@@ -103,5 +107,5 @@ def test_before_the_calendar_there_is_no_session():
 
 def test_the_session_begins_with_its_open():
     opened = session_buckets(SESSION, Frequency.FIVE_MINUTES)[0].start_ns
-    assert session_at(opened) == SESSION
-    assert session_at(opened - 1) == session_offset(SESSION, -1)
+    assert newest_session(opened) == SESSION
+    assert newest_session(opened - 1) == session_offset(SESSION, -1)
