@@ -565,7 +565,8 @@ class TestSensors:
         (request,) = found.run_requests
         assert request.job_name == "five_minute_signals"
         assert request.partition_key == str(key())
-        assert request.run_key == f"signals|replay 0|{SECTOR}|2023-03-08T16:30:00Z"
+        newest = live.platform.bus.announcements()[-1].id
+        assert request.run_key == f"signals|replay {newest}|{SECTOR}|2023-03-08T16:30:00Z"
         assert request.tags[sensors.SIGNALS_TAG] == SECTOR
         assert request.tags["dagster/priority"] == "20"
         assert request.tags["pairs_platform/bucket_ns"] == str(GRID[1].start_ns)

@@ -25,6 +25,8 @@ def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> Ver
 
     Clocks may differ by `CLOCK_TOLERANCE`. A fast replay publishes its clock behind its bars: there the start counts.
     """
+    if signals.empty:
+        return Verdict(passed=True, summary="the session has no signals", figures={"signals": 0, "ahead": 0})
     end = signals["bucket_utc"] + length
     earliest = (end - CLOCK_TOLERANCE).where(signals["feed"] == "live", signals["bucket_utc"])
     ahead = (signals["data_utc"].notna() & (signals["data_utc"] >= end)) | (signals["decided_market_utc"] < earliest)

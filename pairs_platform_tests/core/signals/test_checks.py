@@ -32,6 +32,10 @@ def stored(n: int = 4, **columns) -> pd.DataFrame:
 
 
 class TestDecidedAfterData:
+    def test_a_session_without_signals(self):
+        nothing = pd.DataFrame(columns=stored().columns)  # as the ledger gives it: no column has a type
+        assert check_decided_after_data(nothing, LENGTH).passed
+
     def test_in_time(self):
         found = check_decided_after_data(stored(), LENGTH)
         assert (found.passed, found.figures) == (True, {"signals": 4, "ahead": 0})
