@@ -19,6 +19,7 @@ from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceE
 from pairs_platform.adapters.redis_bus import StreamBus
 from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED, StreamBar
+from pairs_platform.core.streaming.buckets import moment_ns
 from pairs_platform.core.streaming.sessions import session_at
 from pairs_platform.stream.health import Health
 from pairs_platform.stream.incoming import judge_frame
@@ -140,7 +141,7 @@ class Backfill:
 
     def _fetch(self, session: date, symbols: tuple[str, ...], since_ns: int, market_ns: int) -> None:
         source = self._source()
-        open_ns, close_ns = (_ns(moment) for moment in (session_open(session), session_close(session)))
+        open_ns, close_ns = (moment_ns(moment) for moment in (session_open(session), session_close(session)))
         bar_ns = source.frequency.minutes * 60 * _SECOND
         since_ns = max(since_ns - (since_ns - open_ns) % bar_ns, open_ns)
         bars = source.fetch_since(symbols, session, datetime.fromtimestamp(since_ns // _SECOND, UTC))
@@ -179,7 +180,3 @@ def action_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Corporate actions as Redis holds them, of a frame with ACTION_COLUMNS."""
     rows: list[Mapping[str, Any]] = frame[["symbol", "kind", "value"]].to_dict("records")  # type: ignore[assignment]
     return [{"symbol": str(row["symbol"]), "kind": str(row["kind"]), "value": float(row["value"])} for row in rows]
-
-
-def _ns(moment: datetime) -> int:
-    return int(moment.timestamp()) * _SECOND

@@ -31,7 +31,7 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTOR
 from pairs_platform.core.prices.rules import ValidationRules
 from pairs_platform.core.prices.validation import validate_bars
 from pairs_platform.core.streaming.bars import PROXY
-from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.buckets import moment_ns, session_buckets
 from pairs_platform.core.streaming.rules import ReplayRules
 from pairs_platform.lake.keys import PartitionKey, materialize_command
 from pairs_platform.lake.store import Lake
@@ -250,10 +250,10 @@ class Playlist:
             log.warning("%s: no bar in the session %s; it is left out", self.label, origin)
             return None
         bars, proxies = _with_proxies(bars, self.rules)
-        opened, closed = _ns(session_open(session)), _ns(session_close(session))
+        opened, closed = moment_ns(session_open(session)), moment_ns(session_close(session))
         starts = pd.DatetimeIndex(bars["ts_utc"]).as_unit("ns").asi8
-        shift = opened - _ns(session_open(origin))
-        ends = np.minimum(starts + self.length.minutes * 60 * SECOND_NS, _ns(session_close(origin))) + shift
+        shift = opened - moment_ns(session_open(origin))
+        ends = np.minimum(starts + self.length.minutes * 60 * SECOND_NS, moment_ns(session_close(origin))) + shift
         moved = bars.assign(ts_utc=pd.DatetimeIndex(starts + shift, tz="UTC"))
         inside = (starts + shift >= opened) & (ends <= closed)
         start_ns, stop_ns = self._part(session, opened, closed)
@@ -351,17 +351,13 @@ def _time_of_day(session: date, text: str, opened: int, closed: int) -> int:
         moment = datetime.combine(session, time.fromisoformat(text), ZoneInfo(MARKET_TIMEZONE))
     except ValueError:
         raise PermanentSourceError(f"stream.replay.start is {text!r}, which is no time of day") from None
-    if not opened <= _ns(moment) < closed:
+    if not opened <= moment_ns(moment) < closed:
         raise PermanentSourceError(
             f"stream.replay.start is {text}, outside the session {session}: it runs from "
             f"{session_open(session).astimezone(ZoneInfo(MARKET_TIMEZONE)):%H:%M} to "
             f"{session_close(session).astimezone(ZoneInfo(MARKET_TIMEZONE)):%H:%M} in New York"
         )
-    return _ns(moment)
-
-
-def _ns(moment: datetime) -> int:
-    return int(moment.timestamp()) * SECOND_NS
+    return moment_ns(moment)
 
 
 def _listed(sessions: Sequence[date]) -> str:

@@ -7,9 +7,7 @@ import numpy as np
 from numba import njit
 
 from pairs_platform.core.gru.rules import LabelRules
-from pairs_platform.core.selection.rules import CostRules, TradingRules
-
-BASIS_POINT = 1e-4
+from pairs_platform.core.selection.rules import BASIS_POINT, CostRules, TradingRules
 
 
 def horizon_bars(half_life_bars: float, rules: LabelRules) -> int | None:

@@ -12,7 +12,7 @@ from numba import njit
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
-from pairs_platform.core.selection.rules import CostRules, TradingRules
+from pairs_platform.core.selection.rules import BASIS_POINT, CostRules, TradingRules
 from pairs_platform.core.selection.trading_rule import (
     Action,
     Limits,
@@ -25,7 +25,6 @@ from pairs_platform.core.selection.trading_rule import (
 
 SESSIONS_PER_YEAR = 252.0
 DAYS_PER_YEAR = 365.0
-BASIS_POINT = 1e-4
 
 _at_close, _after_fill = njit(cache=True)(at_close_step), njit(cache=True)(after_fill_step)
 

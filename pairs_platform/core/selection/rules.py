@@ -8,6 +8,8 @@ from pydantic import field_validator, model_validator
 from pairs_platform.core.rules import Rules, rule
 from pairs_platform.core.screening.spread import pair_name
 
+BASIS_POINT = 1e-4
+
 COMPONENTS = ("fit", "volatility", "trading", "diagnostics")
 """Components of the composite score."""
 

@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 
 from pairs_platform.core.prices.calendar import session_close
-from pairs_platform.core.streaming.buckets import Announcement
+from pairs_platform.core.streaming.buckets import Announcement, moment_ns
 from pairs_platform.core.streaming.rules import Feed
 from pairs_platform.core.streaming.sessions import newest_session
 
@@ -76,8 +76,7 @@ def decide(
 
 def _is_stop(announcement: Announcement) -> bool:
     bucket = announcement.bucket
-    closed = int(session_close(bucket.session).timestamp()) * 10**9
-    return bucket.end_ns % HOUR_NS == 0 or bucket.end_ns >= closed
+    return bucket.end_ns % HOUR_NS == 0 or bucket.end_ns >= moment_ns(session_close(bucket.session))
 
 
 def _requests(kind: str, announcement: Announcement, sectors: Sequence[str], feed: Feed) -> list[StreamRequest]:

@@ -26,8 +26,6 @@ SPLIT_TOLERANCE = 0.05
 """A first bar whose price differs from the close before by one of these ratios, within this much in log terms, is taken
 for a split that nobody reported."""
 
-BASIS_POINT = 1e-4
-
 
 @dataclass(frozen=True, kw_only=True)
 class Signal:

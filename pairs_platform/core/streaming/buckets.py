@@ -4,7 +4,7 @@ What does not belong here: the bars themselves (`bars`), Redis (`adapters.redis_
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from pairs_platform.core.prices.bars import Frequency
@@ -54,10 +54,11 @@ def session_buckets(session: date, frequency: Frequency) -> list[Bucket]:
     CalendarError
         The day is no session.
     """
-    opened, closed = _ns(session_open(session)), _ns(session_close(session))
+    opened, closed = moment_ns(session_open(session)), moment_ns(session_close(session))
     length = frequency.minutes * 60 * 10**9
     return [Bucket(session, start, min(start + length, closed)) for start in range(opened, closed, length)]
 
 
-def _ns(moment: object) -> int:
-    return int(moment.timestamp()) * 10**9  # type: ignore[attr-defined]
+def moment_ns(moment: datetime) -> int:
+    """A moment of whole seconds, aware, in nanoseconds since 1970-01-01 UTC."""
+    return int(moment.timestamp()) * 10**9

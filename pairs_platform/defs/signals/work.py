@@ -12,7 +12,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pairs_platform.core.prices.calendar import session_offset, sessions_between
-from pairs_platform.core.signals.engine import BASIS_POINT, Signal, session_matrix, session_signals
+from pairs_platform.core.selection.rules import BASIS_POINT
+from pairs_platform.core.signals.engine import Signal, session_matrix, session_signals
 from pairs_platform.core.signals.plan import PLAN_VERSION, PlanError, SignalPlan, plan_from_bytes, plan_to_bytes
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.defs.resources import Platform
