@@ -22,7 +22,7 @@ import dagster as dg
 import numpy as np
 
 from pairs_platform.cli.instance import prepare_home
-from pairs_platform.cli.live import command_of, live_folder
+from pairs_platform.cli.topology import command_of, live_folder
 from pairs_platform.ledger.signals import SignalKey, forget_replay, moment, sessions_with_signals, stored_buckets
 from pairs_platform.settings import load_settings
 from pairs_platform.stores import open_bus, open_ledger

@@ -36,6 +36,7 @@ from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.rules import Rules, rule
 from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules, PlaceboRules
 from pairs_platform.core.selection.rules import CostRules, ScoreRules, SelectionRules, TradingRules
+from pairs_platform.core.services import ServiceRules
 from pairs_platform.core.signals.rules import SignalRules
 from pairs_platform.core.streaming.rules import StreamRules
 from pairs_platform.core.volatility.rules import GarchRules
@@ -144,6 +145,7 @@ class Settings(BaseSettings):
     signals: SignalRules
     checks: CheckRules
     automation: AutomationRules
+    services: ServiceRules = ServiceRules()
     alpaca_key_id: SecretStr | None = rule(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")
     alpaca_secret_key: SecretStr | None = rule(
         None, unit="secret", description="Set by the variable APCA_API_SECRET_KEY."
@@ -160,7 +162,18 @@ class Settings(BaseSettings):
         description="Database of performance, rankings, trends and decisions (postgresql+psycopg2://…); SQLite in the "
         "state folder if not given. Set by the variable PAIRS_PLATFORM__LEDGER_URL, because it may hold a password.",
     )
-
+    ledger_owner_url: SecretStr | None = rule(
+        None,
+        unit="URL",
+        description="The ledger's database for its owner, who alone makes and changes tables; ledger_url does both if "
+        "not given. Set by the variable PAIRS_PLATFORM__LEDGER_OWNER_URL, because it may hold a password.",
+    )
+    dagster_url: SecretStr | None = rule(
+        None,
+        unit="URL",
+        description="PostgreSQL database of Dagster's runs, events and schedules (postgresql+psycopg2://…); SQLite in "
+        "the state folder if not given. Set by the variable PAIRS_PLATFORM__DAGSTER_URL: it may hold a password.",
+    )
     redis_url: SecretStr | None = rule(
         None,
         unit="URL",

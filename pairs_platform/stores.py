@@ -46,7 +46,8 @@ def open_ledger(settings: Settings) -> "Ledger":
 
     folder = claim_profile(settings.profile_root, settings.profile)
     url = settings.ledger_url.get_secret_value() if settings.ledger_url else f"sqlite:///{folder / 'ledger.db'}"
-    return Ledger(url, settings.profile.name)
+    owner = settings.ledger_owner_url.get_secret_value() if settings.ledger_owner_url else None
+    return Ledger(url, settings.profile.name, owner_url=owner)
 
 
 def open_bus(settings: Settings, feed: "Feed | None" = None) -> "StreamBus":

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
-from pairs_platform.cli.live import command_of, forget_replays, live_folder
 from pairs_platform.cli.profile_options import set_option
+from pairs_platform.cli.topology import command_of, forget_replays, live_folder
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.settings import Settings, load_settings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pairs_platform.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host
-from pairs_platform.settings import Settings
+from pairs_platform.settings import Settings, variable
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -15,17 +15,38 @@ COMPUTE_SLOTS = max(1, (os.cpu_count() or 1) // 2)
 """Steps of heavy computation at a time; each one uses two threads."""
 
 
+_POSTGRES_STORAGE = f"""\
+# Dagster's storage on PostgreSQL, and its limits, in production. Its files are in DAGSTER_HOME.
+storage:
+  postgres:
+    postgres_url:
+      env: {variable("dagster_url")}
+
+"""
+
+
 def render_dagster_yaml(home: str) -> str:
     """Text of dagster.yaml for a home folder, from the packaged template."""
-    template = (package_files("pairs_platform.config") / "dagster.yaml").read_text(encoding="utf-8")
-    return template.replace("{home}", home)
+    return _template().replace("{home}", home)
+
+
+def production_dagster_yaml() -> str:
+    """Text of dagster.yaml for any home folder with the storage that `dagster_url` names."""
+    text = _template()
+    return _POSTGRES_STORAGE + text[text.index("telemetry:") :]
+
+
+def _template() -> str:
+    return (package_files("pairs_platform.config") / "dagster.yaml").read_text(encoding="utf-8")
 
 
 def prepare_home(settings: Settings) -> Path:
     """Make the profile's Dagster home, write its dagster.yaml, and return the absolute folder."""
-    home = (settings.profile_root / "dagster").resolve()
+    is_embedded = settings.dagster_url is None
+    home = (settings.profile_root / ("dagster" if is_embedded else "dagster-postgres")).resolve()
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(render_dagster_yaml(home.as_posix()), encoding="utf-8")
+    text = render_dagster_yaml(home.as_posix()) if is_embedded else production_dagster_yaml()
+    (home / "dagster.yaml").write_text(text, encoding="utf-8")
     return home
 
 

@@ -46,8 +46,8 @@ def _log() -> None:
 @command.command("status")
 def status() -> None:
     """How the collector is, the newest bar of each symbol, the newest buckets, and the processes of `live`."""
-    from pairs_platform.cli.live import live_folder
     from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.cli.topology import live_folder
     from pairs_platform.stores import open_bus
     from pairs_platform.stream.supervisor import running_processes
 
@@ -148,7 +148,7 @@ def _session_of_market(bus: "StreamBus") -> date:
 @command.command("reset")
 def reset() -> None:
     """Forget every replay: its bars in Redis and its signals in the ledger. Live ones stay."""
-    from pairs_platform.cli.live import forget_replays
+    from pairs_platform.cli.topology import forget_replays
 
     forget_replays(load_settings())
     click.echo("replays are forgotten")

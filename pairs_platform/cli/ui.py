@@ -9,6 +9,7 @@ import click
 import psutil
 
 from pairs_platform.cli.instance import open_instance, prepare_home
+from pairs_platform.cli.migrate import migrate_all
 from pairs_platform.cli.profile_options import chosen_settings, profile_options
 
 SECONDS_TO_STOP = 30
@@ -23,6 +24,7 @@ def command(source: str | None, data: str | None, frequency: str | None, host: s
     settings = chosen_settings(source, data, frequency)
     home = prepare_home(settings)
     open_instance(home).dispose()
+    migrate_all(settings, home, click.echo)
     workspace = Path("workspace.yaml")
     location = ["-w", str(workspace)] if workspace.exists() else ["-m", "pairs_platform.definitions"]
     click.echo(f"profile {settings.profile.name}: http://{host}:{port} (state in {settings.profile_root})")

@@ -14,13 +14,14 @@ TEMPORARY_SUFFIX = ".tmp"
 ABANDONED_AFTER_SECONDS = 900.0
 """A temporary file that nobody touched for so long belongs to a writer that was killed: a write takes seconds."""
 
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone
 _LOCKED_ATTEMPTS = 9
 _LOCKED_FIRST_PAUSE_SECONDS = 0.005
 
 _Result = TypeVar("_Result")
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Publish `content` at `path`, atomically and durably; of two writers at once the last one wins whole.
 
     Parameters
@@ -28,6 +29,8 @@ def replace_file(path: Path, content: bytes) -> None:
     path : Path
         Its folder is made when missing.
     content : bytes
+    mode : int
+        Rights of the file before the umask.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def replace_file(path: Path, content: bytes) -> None:
     remove_abandoned(path)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
     try:
-        with temporary.open("xb") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from pairs_platform.core.signals.engine import Signal
+from pairs_platform.ledger.audit import AuditEntry, person, record
 from pairs_platform.ledger.store import Ledger
 from pairs_platform.ledger.tables import SIGNALS
 
@@ -117,7 +118,13 @@ def sessions_with_signals(ledger: Ledger, feed: str, sector: str) -> list[date]:
 def forget_replay(ledger: Ledger) -> int:
     """Delete every signal of the feed `replay`, so that sessions can be played anew; how many there were."""
     with ledger.begin() as connection:
-        return int(connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.feed == "replay")).rowcount)
+        n = int(connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.feed == "replay")).rowcount)
+        if n:
+            reason = "a replay starts from the beginning"
+            what = AuditEntry(actor=person(), action="data_deleted", object="signals of the feed replay", reason=reason,
+                              detail={"rows": n})  # fmt: skip
+            record(connection, what)
+    return n
 
 
 def moment(ns: int) -> datetime:

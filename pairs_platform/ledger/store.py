@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from pairs_platform.ledger.audit import AuditEntry, record
 from pairs_platform.ledger.errors import LedgerMismatch, LedgerUnavailable
 from pairs_platform.ledger.tables import (
+    APPEND_ONLY,
     LEDGER_PROFILE,
     MODEL_DECISIONS,
     MODEL_PERFORMANCE,
@@ -34,6 +36,7 @@ MIGRATION_LOCK = 7_240_311
 """Key of PostgreSQL's advisory lock while the schema is made."""
 
 TIMEOUT_SECONDS = 30
+INSUFFICIENT_PRIVILEGE = "42501"
 
 BY_HAND = "manual_"
 """Beginning of the actions of people."""
@@ -79,17 +82,14 @@ class Ledger:
         ``sqlite:///…`` or ``postgresql+psycopg2://…``.
     profile : str
         Whose figures these are; another profile's database is refused.
+    owner_url : str, optional
+        The same database for its owner, who makes and changes tables and gives the user of `url` the rights to work
+        with them. Without it the user of `url` does both.
     """
 
-    def __init__(self, url: str, profile: str) -> None:
-        try:
-            self._url = sa.make_url(url)
-        except exc.ArgumentError:
-            raise LedgerMismatch(
-                "ledger_url is no database URL: write sqlite:///PATH or postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
-            ) from None
-        if self._url.drivername not in ("sqlite", "postgresql+psycopg2"):
-            raise LedgerMismatch(f"ledger_url has driver {self._url.drivername}; use sqlite or postgresql+psycopg2")
+    def __init__(self, url: str, profile: str, *, owner_url: str | None = None) -> None:
+        self._url = _checked_url("ledger_url", url)
+        self._owner_url = None if owner_url is None else _checked_url("ledger_owner_url", owner_url)
         self.profile = profile
 
     def __repr__(self) -> str:
@@ -124,10 +124,23 @@ class Ledger:
                 f"the ledger {where} does not answer: {getattr(error, 'orig', None) or error}"
             ) from error
 
+    @contextmanager
+    def _permitted(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.ProgrammingError as error:
+            if getattr(error.orig, "pgcode", None) != INSUFFICIENT_PRIVILEGE:
+                raise
+            raise LedgerMismatch(
+                f"the ledger {self._url.render_as_string(hide_password=True)} does not have the tables of this "
+                "version, and its user may not make them: run `pairs-platform migrate` with the owner's URL in "
+                "PAIRS_PLATFORM__LEDGER_OWNER_URL"
+            ) from error
+
     @cached_property
     def _engine(self) -> sa.Engine:
         if self._url.drivername != "sqlite":
-            return sa.create_engine(self._url, pool_pre_ping=True, connect_args={"connect_timeout": TIMEOUT_SECONDS})
+            return _postgres(self._url)
         Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(self._url, connect_args={"timeout": TIMEOUT_SECONDS})
         sa.event.listen(engine, "connect", _prepare_sqlite)
@@ -147,21 +160,25 @@ class Ledger:
                 )
         return self._engine
 
-    def upgrade(self) -> None:
+    def upgrade(self) -> bool:
         """Bring the schema to this version; safe while others do the same.
+
+        Returns
+        -------
+        Whether it was an older one.
 
         Raises
         ------
         LedgerMismatch
             The schema is newer than this version of the platform.
         """
-        with self._reachable(), self._engine.begin() as connection:
+        with self._reachable(), self._permitted(), self._engine.begin() as connection:
             if _is_newest(connection):
-                return
+                return False
         from alembic import command
         from alembic.script import ScriptDirectory
 
-        with self._reachable(), self._migrating() as config:
+        with self._reachable(), self._permitted(), self._migrating() as config:
             known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
             current = self._revision(config.attributes["connection"])
             if current is not None and current not in known:
@@ -170,6 +187,9 @@ class Ledger:
                     f"version of the platform does not know (newest {max(known)}): install the newer version again"
                 )
             command.upgrade(config, "head")
+            if self._owner_url is not None:
+                give_rights(config.attributes["connection"], str(self._url.username))
+        return True
 
     def downgrade(self, revision: str = "base") -> None:
         """Take the schema back to an earlier version; what only newer versions keep is lost."""
@@ -204,7 +224,8 @@ class Ledger:
                 config.attributes["connection"] = connection
                 yield config
             return
-        with self._engine.begin() as connection:
+        owner = self._engine if self._owner_url is None else _postgres(self._owner_url)
+        with owner.begin() as connection:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             config.attributes["connection"] = connection
             yield config
@@ -290,6 +311,21 @@ class Ledger:
         rows = [{**vars(one), "figures": json.dumps(dict(one.figures), sort_keys=True)} for one in decisions]
         if rows:
             connection.execute(sa.insert(MODEL_DECISIONS), rows)
+        for one in decisions:
+            if one.alias is not None:
+                record(
+                    connection,
+                    AuditEntry(
+                        actor=one.actor,
+                        action="model_alias_changed",
+                        object=f"{one.alias} of {one.sector}",
+                        sector=one.sector,
+                        session=one.session,
+                        reason=f"{one.action}: {one.reason}",
+                        detail={"version": [one.version_before, one.version_after]},
+                        at_utc=one.decided_utc,
+                    ),
+                )
 
     def decisions(self, sector: str) -> list[Decision]:
         """Every decision about a sector, oldest first."""
@@ -355,6 +391,40 @@ class Ledger:
 def utc_now() -> datetime:
     """The present moment, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def give_rights(connection: sa.Connection, role: str) -> None:
+    """Let `role` work with the tables of an owner's PostgreSQL database: read, add, change and remove rows, no more.
+
+    Of tables whose rows are only ever added it may read and add rows.
+    """
+    quote = connection.dialect.identifier_preparer.quote
+    name = quote(role)
+    statements = [
+        f"GRANT USAGE ON SCHEMA public TO {name}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}",
+        f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name}",
+        *(f"REVOKE UPDATE, DELETE ON {quote(table)} FROM {name}" for table in APPEND_ONLY),
+    ]
+    for statement in statements:
+        connection.execute(sa.text(statement))
+
+
+def _checked_url(setting: str, given: str) -> sa.URL:
+    try:
+        url = sa.make_url(given)
+    except exc.ArgumentError:
+        raise LedgerMismatch(
+            f"{setting} is no database URL: write sqlite:///PATH or postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
+        ) from None
+    if url.drivername not in ("sqlite", "postgresql+psycopg2"):
+        raise LedgerMismatch(f"{setting} has driver {url.drivername}; use sqlite or postgresql+psycopg2")
+    return url
+
+
+def _postgres(url: sa.URL) -> sa.Engine:
+    return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": TIMEOUT_SECONDS})
 
 
 def _is_newest(connection: sa.Connection) -> bool:

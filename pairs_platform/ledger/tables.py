@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """Newest version of the schema."""
 
 METADATA = sa.MetaData(
@@ -157,6 +157,27 @@ MODEL_DECISIONS = sa.Table(
     sa.Index(None, "sector", "session"),
 )
 """What became of champion and challenger, by whom and why; rows are only ever added."""
+
+AUDIT_LOG = sa.Table(
+    "audit_log",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at_utc", Moment, nullable=False),
+    _name("actor", 120, comment="a person as user@host, or a part of the platform"),
+    _name("action", 40),
+    _name("object", 200),
+    _name("sector", 40, nullable=True),
+    sa.Column("session", sa.Date),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False, comment="JSON"),
+    _name("process", 120, comment="host and process id"),
+    _name("run_id", 80, nullable=True, comment="Dagster's"),
+    sa.Index(None, "action", "at_utc"),
+)
+"""Who changed what, and why; rows are only ever added."""
+
+APPEND_ONLY = ("model_decisions", "audit_log")
+"""Tables whose rows nobody changes or removes: triggers see to it."""
 
 SIGNALS = sa.Table(
     "signals",

@@ -5,6 +5,7 @@ What does not belong here: what any of them does, and which ones there are (the 
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -44,6 +45,8 @@ class ProcessSpec:
         Whether the ones after it may start.
     prepare : callable
         Is called once, before its first start.
+    stop_signal : int
+        Asks it to end.
     """
 
     name: str
@@ -51,6 +54,7 @@ class ProcessSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] = lambda: True
     prepare: Callable[[], None] = lambda: None
+    stop_signal: int = signal.SIGTERM
 
 
 @dataclass
@@ -173,7 +177,13 @@ class Supervisor:
 
     def _write_pids(self) -> None:
         facts = {
-            name: {"pid": one.process.pid, "process": one.tag, "restarts": one.restarts, "command": [*one.spec.command]}
+            name: {
+                "pid": one.process.pid,
+                "process": one.tag,
+                "restarts": one.restarts,
+                "command": [*one.spec.command],
+                "stop_signal": int(one.spec.stop_signal),
+            }
             for name, one in self._running.items()
         }
         replace_file(self._folder / PROCESSES_FILE, json.dumps(facts, indent=2).encode())
@@ -183,22 +193,22 @@ class Supervisor:
         for name, one in running_processes(self._folder).items():
             if one["alive"]:
                 self._tell(f"{name} (pid {one['pid']}) was left behind; it is ended")
-                _stop_family(int(str(one["pid"])))
+                _stop_family(int(str(one["pid"])), int(str(one["stop_signal"])))
 
     def _stop_all(self) -> None:
         for one in reversed(self._running.values()):
             if one.process.poll() is None:
-                _stop_family(one.process.pid)
+                _stop_family(one.process.pid, one.spec.stop_signal)
                 one.process.wait()
         (self._folder / PROCESSES_FILE).unlink(missing_ok=True)
 
 
-def _stop_family(pid: int) -> None:
+def _stop_family(pid: int, stop_signal: int) -> None:
     """End a process and its children: asked at first, then made to."""
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]
-        process.terminate()
+        process.send_signal(stop_signal)
     except psutil.NoSuchProcess:
         return
     _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)

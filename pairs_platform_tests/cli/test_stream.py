@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pairs_platform.adapters.redis_bus import StreamBus
-from pairs_platform.cli.live import live_folder
+from pairs_platform.cli.topology import live_folder
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.buckets import Announcement, session_buckets

@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from pairs_platform.cli.instance import prepare_home
-from pairs_platform.cli.live import live_folder
+from pairs_platform.cli.topology import live_folder
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS
 from pairs_platform.core.prices.calendar import session_offset, sessions_ending

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pairs_platform.cli.live import command_of
+from pairs_platform.cli.topology import command_of
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.defs.signals.work import signal_partition
 from pairs_platform.ledger.signals import forget_replay

