@@ -6,9 +6,10 @@ else
 BIN := .venv/bin
 endif
 READY := .venv/.installed
+SERVER_READY := .venv/.installed-server
 TEST_READY := .venv/.installed-test
 
-.PHONY: demo ui live test soak install clean
+.PHONY: demo ui live up down test soak install clean
 
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
@@ -20,6 +21,12 @@ ui: $(READY)
 
 live: $(READY)
 	$(BIN)/pairs-platform live $(PROFILE) $(if $(MODE),--mode $(MODE)) $(if $(SESSION),--session $(SESSION)) --speed $(or $(SPEED),20)
+
+up: $(SERVER_READY)
+	$(BIN)/pairs-platform up
+
+down: $(READY)
+	$(BIN)/pairs-platform down
 
 test: $(TEST_READY)
 	$(BIN)/python -m pairs_platform_tests
@@ -33,6 +40,10 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	$(BIN)/python -c "open('$(READY)', 'w').close()"
+
+$(SERVER_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[server]"
+	$(BIN)/python -c "open('$(SERVER_READY)', 'w').close()"
 
 $(TEST_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"

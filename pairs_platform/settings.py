@@ -46,7 +46,8 @@ CONFIG_VARIABLE = "PAIRS_PLATFORM_CONFIG"
 PLATFORM_FILE = "platform.yaml"
 UNIVERSE_FILE = "universe.yaml"
 _PREFIX = "PAIRS_PLATFORM__"
-_SECRETS = {"APCA_API_KEY_ID": "alpaca_key_id", "APCA_API_SECRET_KEY": "alpaca_secret_key"}
+_ALPACA = {"alpaca_key_id": "APCA_API_KEY_ID", "alpaca_secret_key": "APCA_API_SECRET_KEY"}
+FROM_FILE = "_FILE"
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.\-]{0,9}$")]
 
@@ -261,12 +262,47 @@ class Settings(BaseSettings):
         return PriceBasis.SPLIT_ADJUSTED if self.source.kind == "yahoo" else PriceBasis.RAW
 
 
-_SECRET_FIELDS = {name for name, info in Settings.model_fields.items() if SecretStr in get_args(info.annotation)}
+SECRET_FIELDS = {name for name, info in Settings.model_fields.items() if SecretStr in get_args(info.annotation)}
 
 
 def variable(path: str) -> str:
     """Name of the environment variable that sets a setting, for example of ``source.kind``."""
-    return _PREFIX + path.replace(".", "__").upper()
+    return _ALPACA.get(path) or _PREFIX + path.replace(".", "__").upper()
+
+
+def secrets_from_environment() -> dict[str, SecretStr]:
+    """Every secret setting that a variable holds, or that is in the file that the variable with ``_FILE`` names.
+
+    Raises
+    ------
+    SettingsError
+        Both are set, or the file cannot be read, is empty, or can be read by everybody.
+    """
+    found = {}
+    for field in sorted(SECRET_FIELDS):
+        name = variable(field)
+        path = os.environ.get(name + FROM_FILE)
+        value = os.environ.get(name)
+        if path and value:
+            raise SettingsError(f"{name} and {name}{FROM_FILE} are both set: remove one of them")
+        if path:
+            value = _secret_in(Path(path), name + FROM_FILE)
+        if value:
+            found[field] = SecretStr(value)
+    return found
+
+
+def _secret_in(path: Path, name: str) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name}={path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if os.name != "nt" and mode & 0o007:
+        raise SettingsError(f"{name}={path} can be used by everybody (mode {mode & 0o777:o}): chmod 600 {path}")
+    if not text:
+        raise SettingsError(f"{name}={path} is empty: write the secret into it")
+    return text
 
 
 def user_folder() -> Path | None:
@@ -301,8 +337,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     layers = [(f"package {name}", shipped_document(name)) for name in names]
     if folder:
         layers += [(str(folder / name), read_yaml(folder / name)) for name in names if (folder / name).exists()]
-    secrets = {field: os.environ[name] for name, field in _SECRETS.items() if os.environ.get(name)}
-    layers += [("environment", secrets), ("call", dict(overrides or {}))]
+    layers += [("environment", secrets_from_environment()), ("call", dict(overrides or {}))]
     merged: dict[str, Any] = {}
     for _, layer in layers:
         merged = _merged(merged, layer)
@@ -322,7 +357,8 @@ def _refuse_unknown_variables() -> None:
     groups = {variable(name) for name in Settings.model_fields}
     for name in sorted(os.environ):
         head = _PREFIX + name.upper().removeprefix(_PREFIX).split("__")[0]
-        if name.upper().startswith(_PREFIX) and head not in groups:
+        is_secret_file = name.upper().removesuffix(FROM_FILE) in {variable(field) for field in SECRET_FIELDS}
+        if name.upper().startswith(_PREFIX) and head not in groups and not is_secret_file:
             raise SettingsError(f"variable {name} sets nothing; the settings begin with {', '.join(sorted(groups))}")
 
 
@@ -368,7 +404,7 @@ def _explain(error: ValidationError, layers: list[tuple[str, dict[str, Any]]]) -
     for problem in error.errors(include_url=False):
         path = tuple(str(part) for part in problem["loc"])
         shown = f" (value {problem['input']!r})" if isinstance(problem["input"], str | int | float | bool) else ""
-        if path and path[0] in _SECRET_FIELDS:
+        if path and path[0] in SECRET_FIELDS:
             shown = ""
         lines.append(f"{'.'.join(path) or 'settings'}: {problem['msg']}{shown}, set in {_origin(path, layers)}")
     return "\n".join(lines)

@@ -1,7 +1,6 @@
 """A real PostgreSQL server for tests, and empty databases on it."""
 
 import socket
-import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pairs_platform.services.postgres import SUPERUSER, EmbeddedPostgres
-from pairs_platform_tests.stream.servers import until
 
 
 def free_port() -> int:
@@ -24,14 +22,8 @@ def running_postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
     """The platform's own server in a folder, with its roles and databases."""
     server = EmbeddedPostgres(folder, free_port())
     server.prepare()
-    process = subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until(server.answers, 60)
-        server.provision()
+    with server.running():
         yield server
-    finally:
-        process.send_signal(2)
-        process.wait(60)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -314,6 +314,23 @@ class StreamBus:
                 if keys:
                     batch.unlink(*keys)
                 return int(batch.execute()[0])
+
+    def dump(self) -> list[tuple[str, int, bytes]]:
+        """Every key of the profile, of both feeds: name, milliseconds until it expires or 0, value dumped.
+
+        `load` puts them back.
+        """
+        with self._speaking():
+            keys = sorted(self._redis.scan_iter(self._shared + "*", count=1000))
+            found = [(key, max(self._redis.pttl(key), 0), self._redis.dump(key)) for key in keys]
+        return [(key, left, value) for key, left, value in found if value is not None]
+
+    def load(self, rows: Iterable[tuple[str, int, bytes]]) -> None:
+        """Put back what `dump` gave, all of it or nothing; a key that is there already is refused by Redis."""
+        with self._speaking(), self._redis.pipeline(transaction=True) as batch:
+            for key, left, value in rows:
+                batch.restore(key, left, value)
+            batch.execute()
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,7 +1,5 @@
 """`pairs-platform down`: stop what `pairs-platform up` started."""
 
-import time
-
 import click
 import psutil
 
@@ -21,9 +19,8 @@ def command() -> None:
         return
     process = psutil.Process(int(str(state["pid"])))
     process.terminate()
-    until = time.monotonic() + STOP_SECONDS
-    while state_of(settings) and process.status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > until:
-            raise click.ClickException(f"pid {process.pid} still runs after {STOP_SECONDS:.0f} s")
-        time.sleep(0.1)
+    try:
+        process.wait(STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        raise click.ClickException(f"pid {process.pid} still runs after {STOP_SECONDS:.0f} s") from None
     click.echo("stopped")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pairs_platform.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host
-from pairs_platform.settings import Settings, variable
+from pairs_platform.settings import FROM_FILE, Settings, variable
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -46,6 +46,9 @@ def prepare_home(settings: Settings) -> Path:
     home = (settings.profile_root / ("dagster" if is_embedded else "dagster-postgres")).resolve()
     home.mkdir(parents=True, exist_ok=True)
     text = render_dagster_yaml(home.as_posix()) if is_embedded else production_dagster_yaml()
+    if settings.dagster_url is not None:  # dagster.yaml reads the variable, and knows nothing of secrets in files
+        os.environ[variable("dagster_url")] = settings.dagster_url.get_secret_value()
+        os.environ.pop(variable("dagster_url") + FROM_FILE, None)
     (home / "dagster.yaml").write_text(text, encoding="utf-8")
     return home
 

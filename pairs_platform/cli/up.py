@@ -23,7 +23,7 @@ from pairs_platform.cli.topology import (
 )
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.run_tags import is_alive_here, this_process
-from pairs_platform.settings import Settings, load_settings, variable
+from pairs_platform.settings import FROM_FILE, Settings, load_settings, variable
 from pairs_platform.stream.supervisor import ProcessSpec, Supervisor
 
 STATE_FILE, LOG_FILE = "up.json", "up.log"
@@ -51,6 +51,7 @@ def topology(settings: Settings, tell: Callable[[str], None]) -> tuple[Settings,
     own = own_stores(settings)
     os.environ.update(own.environment)
     os.environ.pop(variable("ledger_owner_url"), None)
+    os.environ.pop(variable("ledger_owner_url") + FROM_FILE, None)
     settings = load_settings()
     home = prepare_home(settings)
     os.environ["DAGSTER_HOME"] = str(home)

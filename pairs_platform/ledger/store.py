@@ -187,9 +187,30 @@ class Ledger:
                     f"version of the platform does not know (newest {max(known)}): install the newer version again"
                 )
             command.upgrade(config, "head")
-            if self._owner_url is not None:
-                give_rights(config.attributes["connection"], str(self._url.username))
+            self._give_rights(config.attributes["connection"])
         return True
+
+    def give_rights(self) -> None:
+        """Let the user of `url` work with the tables, where they belong to another one."""
+        if self._owner_url is not None:
+            with self._reachable(), _postgres(self._owner_url).begin() as connection:
+                self._give_rights(connection)
+
+    def _give_rights(self, connection: sa.Connection) -> None:
+        """Rights to read, add, change and remove rows, and no more; of tables that only grow to read and add."""
+        if self._owner_url is None or self._owner_url.username == self._url.username:
+            return
+        quote = connection.dialect.identifier_preparer.quote
+        name = quote(str(self._url.username))
+        statements = [
+            f"GRANT USAGE ON SCHEMA public TO {name}",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
+            f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}",
+            f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name}",
+            *(f"REVOKE UPDATE, DELETE ON {quote(table)} FROM {name}" for table in APPEND_ONLY),
+        ]
+        for statement in statements:
+            connection.execute(sa.text(statement))
 
     def downgrade(self, revision: str = "base") -> None:
         """Take the schema back to an earlier version; what only newer versions keep is lost."""
@@ -391,24 +412,6 @@ class Ledger:
 def utc_now() -> datetime:
     """The present moment, aware, in UTC."""
     return datetime.now(UTC)
-
-
-def give_rights(connection: sa.Connection, role: str) -> None:
-    """Let `role` work with the tables of an owner's PostgreSQL database: read, add, change and remove rows, no more.
-
-    Of tables whose rows are only ever added it may read and add rows.
-    """
-    quote = connection.dialect.identifier_preparer.quote
-    name = quote(role)
-    statements = [
-        f"GRANT USAGE ON SCHEMA public TO {name}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
-        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}",
-        f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name}",
-        *(f"REVOKE UPDATE, DELETE ON {quote(table)} FROM {name}" for table in APPEND_ONLY),
-    ]
-    for statement in statements:
-        connection.execute(sa.text(statement))
 
 
 def _checked_url(setting: str, given: str) -> sa.URL:

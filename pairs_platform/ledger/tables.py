@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """Newest version of the schema."""
 
 METADATA = sa.MetaData(
@@ -175,6 +175,44 @@ AUDIT_LOG = sa.Table(
     sa.Index(None, "action", "at_utc"),
 )
 """Who changed what, and why; rows are only ever added."""
+
+ALERTS = sa.Table(
+    "alerts",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    _name("key", 300),
+    _name("kind", 20),
+    _name("severity", 10),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+    _name("sector", 40, nullable=True),
+    sa.Column("session", sa.Date),
+    _name("path", 300, comment="of the page in the UI"),
+    sa.Column("opened_utc", Moment, nullable=False),
+    sa.Column("seen_utc", Moment, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False, comment="how often it was seen"),
+    sa.Column("resolved_utc", Moment),
+    sa.Column("told", sa.Boolean, nullable=False, comment="whether a message has it"),
+    sa.Column("told_over", sa.Boolean, nullable=False, comment="whether a message has that it is over"),
+)
+OPEN = sa.text("resolved_utc IS NULL")
+sa.Index("uq_alerts_open_key", ALERTS.c.key, unique=True, sqlite_where=OPEN, postgresql_where=OPEN)
+"""A problem is open once."""
+
+ALERT_MESSAGES = sa.Table(
+    "alert_messages",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    _name("target", 80, comment="receiver: number, kind and digest of its URL"),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("made_utc", Moment, nullable=False),
+    sa.Column("sent_utc", Moment),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_utc", Moment, nullable=False, comment="not tried before"),
+    sa.Column("error", sa.Text, nullable=False, comment="of the last attempt"),
+)
+"""What was or is to be sent, a row for each receiver."""
 
 APPEND_ONLY = ("model_decisions", "audit_log")
 """Tables whose rows nobody changes or removes: triggers see to it."""

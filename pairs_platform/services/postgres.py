@@ -10,8 +10,11 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError
 from pairs_platform.lake.atomic import replace_file
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ DATABASES: Mapping[str, tuple[str, ...]] = {
 
 PASSWORDS_FILE = "passwords.json"
 CONNECTIONS = 200
+START_SECONDS = 60.0
 
 _HBA = f"host all all {HOST}/32 scram-sha-256\n"
 _AS_USER = """
@@ -118,6 +122,35 @@ class EmbeddedPostgres:
                 return True
         except psycopg2.OperationalError:
             return False
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run the prepared server for the length of a block, with roles and databases.
+
+        Raises
+        ------
+        TransientSourceError
+            The server ended, or did not answer in time.
+        """
+        with tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=os.name != "nt")
+            try:
+                until = time.monotonic() + START_SECONDS
+                while not self.answers():
+                    if process.poll() is not None or time.monotonic() > until:
+                        log.seek(0)
+                        said = log.read().decode(errors="replace").strip()
+                        raise TransientSourceError(f"PostgreSQL in {self.folder} does not answer: {said}")
+                    time.sleep(0.05)
+                self.provision()
+                yield
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+
+    def tool(self, name: str) -> Path:
+        """One of the programs that come with the server."""
+        return self._binaries / name
 
     def provision(self) -> None:
         """Make roles, databases and rights; what is there already stays, and the passwords become those of the file."""

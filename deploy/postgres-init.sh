@@ -1,0 +1,22 @@
+#!/bin/sh
+# Run once by the PostgreSQL image, in an empty database: roles, databases and rights as pairs_platform/services/postgres.py
+# makes them. Passwords come from files.
+set -eu
+secret() { cat "/run/secrets/$1"; }
+psql --username postgres --set ON_ERROR_STOP=1 \
+  --set owner="$(secret ledger_owner_password)" --set app="$(secret ledger_password)" \
+  --set mlflow="$(secret mlflow_password)" --set dagster="$(secret dagster_password)" <<'SQL'
+CREATE ROLE trading_owner LOGIN PASSWORD :'owner';
+CREATE ROLE trading_app LOGIN PASSWORD :'app';
+CREATE ROLE mlflow LOGIN PASSWORD :'mlflow';
+CREATE ROLE dagster LOGIN PASSWORD :'dagster';
+CREATE DATABASE trading_system OWNER trading_owner;
+CREATE DATABASE mlflow_db OWNER mlflow;
+CREATE DATABASE dagster OWNER dagster;
+GRANT CONNECT ON DATABASE trading_system TO trading_app;
+REVOKE ALL ON DATABASE trading_system FROM PUBLIC;
+REVOKE ALL ON DATABASE mlflow_db FROM PUBLIC;
+REVOKE ALL ON DATABASE dagster FROM PUBLIC;
+REVOKE ALL ON DATABASE postgres FROM PUBLIC;
+REVOKE ALL ON DATABASE template1 FROM PUBLIC;
+SQL

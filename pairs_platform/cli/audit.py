@@ -1,0 +1,44 @@
+"""`pairs-platform audit`: who or what changed something, when and why."""
+
+import json
+from datetime import UTC, datetime
+from typing import get_args
+
+import click
+import pandas as pd
+
+from pairs_platform.ledger.audit import Action, entries
+from pairs_platform.settings import load_settings
+from pairs_platform.stores import open_ledger
+
+
+@click.command("audit")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Not before this moment (UTC).")
+@click.option("--action", "actions", multiple=True, type=click.Choice(get_args(Action)), help="May be repeated.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="So many of the newest.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object in each line, with every detail.")
+def command(since: datetime | None, actions: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Show the audit log, newest first; its rows are only ever added."""
+    ledger = open_ledger(load_settings())
+    moment = since.replace(tzinfo=UTC) if since else None
+    found = entries(ledger, actions=actions, since=moment, limit=limit)
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(vars(one), default=str))
+        return
+    if not found:
+        click.echo("nothing is recorded")
+        return
+    from pairs_platform.cli.show import frame_table, print_renderable
+
+    rows = [
+        {
+            "UTC": f"{one.at_utc:%Y-%m-%d %H:%M:%S}",
+            "actor": one.actor,
+            "action": one.action.replace("_", " "),
+            "object": one.object,
+            "reason": one.reason,
+        }
+        for one in found
+    ]
+    print_renderable(frame_table(pd.DataFrame(rows), title="Audit log"))

@@ -1,0 +1,56 @@
+"""`pairs-platform backup`: the whole state of the current profile in one file."""
+
+from pathlib import Path
+
+import click
+from pydantic import SecretStr
+
+from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError
+from pairs_platform.cli.topology import ENVIRONMENT_FILE, LOOPBACK, production_folder
+from pairs_platform.services.backup import State, save
+from pairs_platform.services.postgres import MLFLOW, MLFLOW_DATABASE, EmbeddedPostgres
+from pairs_platform.settings import Settings, load_settings
+from pairs_platform.stores import open_bus
+
+
+@click.command("backup")
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+def command(target: Path) -> None:
+    """Write lake, ledger, models, Dagster's history and streamed bars to TARGET, for `pairs-platform restore`.
+
+    Nothing has to stop for it; what runs meanwhile write may be in one store and not in another, so a quiet time is
+    the better one. Configuration and secrets are not in it.
+    """
+    settings = load_settings()
+    environment = production_folder(settings) / ENVIRONMENT_FILE
+    if environment.exists() and settings.dagster_url is None:
+        raise PermanentSourceError(
+            f"this profile has databases on PostgreSQL: start it with `pairs-platform up`, source {environment}, and "
+            "call `backup` again"
+        )
+    if not settings.profile_root.is_dir():
+        raise PermanentSourceError(f"{settings.profile_root} does not exist: there is nothing to save")
+    bus = open_bus(settings)
+    try:
+        bus.generation()
+    except TransientSourceError as error:
+        if settings.redis_url is not None:
+            raise
+        click.echo(f"without streamed bars: {error}", err=True)
+        state = State(settings.profile.name, settings.profile_root, databases_of(settings), None)
+    else:
+        state = State(settings.profile.name, settings.profile_root, databases_of(settings), bus)
+    save(state, target, click.echo)
+
+
+def databases_of(settings: Settings) -> dict[str, SecretStr]:
+    """The PostgreSQL databases of the settings by name; MLflow's where it is the platform's own or given by URL."""
+    given = {"ledger": settings.ledger_url, "dagster": settings.dagster_url}
+    found = {name: url for name, url in given.items() if url and url.get_secret_value().startswith("postgresql")}
+    uri = settings.mlflow_uri.get_secret_value() if settings.mlflow_uri else ""
+    if uri.startswith("postgresql"):
+        found["mlflow"] = SecretStr(uri)
+    elif uri == f"http://{LOOPBACK}:{settings.services.mlflow_port}":
+        own = EmbeddedPostgres(production_folder(settings).absolute() / "postgres", settings.services.postgres_port)
+        found["mlflow"] = own.url(MLFLOW_DATABASE, MLFLOW)
+    return found

@@ -1,0 +1,110 @@
+"""`pairs-platform restore`: the state of a backup into an empty place."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import click
+from pydantic import SecretStr
+
+from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.cli.backup import databases_of
+from pairs_platform.cli.topology import own_stores
+from pairs_platform.ledger.audit import AuditEntry, person, record
+from pairs_platform.services.backup import (
+    read_manifest,
+    require_empty,
+    require_empty_databases,
+    restore_databases,
+    restore_files,
+    restore_streams,
+)
+from pairs_platform.services.postgres import (
+    APPLICATION,
+    DAGSTER,
+    DAGSTER_DATABASE,
+    LEDGER_DATABASE,
+    MLFLOW,
+    MLFLOW_DATABASE,
+    OWNER,
+)
+from pairs_platform.settings import Settings, load_settings
+from pairs_platform.stores import open_bus, open_ledger
+from pairs_platform.stream.embedded_redis import embedded_redis
+
+
+@click.command("restore")
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def command(source: Path) -> None:
+    """Restore SOURCE, which `pairs-platform backup` wrote, where no state of this profile is yet.
+
+    All of it is verified before anything is written. Databases on PostgreSQL come back into those that the environment
+    names, which must be empty, or into the platform's own.
+    """
+    settings = load_settings()
+    manifest = read_manifest(source)
+    if manifest["profile"] != settings.profile.name:
+        raise PermanentSourceError(
+            f"{source} holds profile {manifest['profile']}, the settings ask for {settings.profile.name}: use the "
+            "configuration that it was made with"
+        )
+    folder = settings.profile_root
+    require_empty(folder)
+    databases = _named_databases(settings, manifest["postgresql"], source)
+    require_empty_databases(databases)
+    try:
+        restore_files(folder, source)
+        with _running_databases(settings, manifest["postgresql"], databases) as (running, targets):
+            restore_databases(targets, source)
+            ledger = open_ledger(running)
+            ledger.give_rights()
+            what = AuditEntry(
+                actor=person(), action="state_restored", object=str(source), detail={"saved": manifest["saved_utc"]}
+            )
+            with ledger.begin() as connection:
+                record(connection, what)
+        with embedded_redis(folder / "redis") if settings.redis_url is None else nullcontext():
+            n_keys = restore_streams(open_bus(settings), source)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    n_members = len(manifest["members"])
+    click.echo(f"restored {n_members} files and databases and {n_keys} keys of Redis to {folder}")
+
+
+def _named_databases(settings: Settings, saved: Sequence[str], source: Path) -> dict[str, SecretStr]:
+    """The databases that the environment names, with the ledger's owner; empty where it names none."""
+    named = databases_of(settings)
+    if named and set(named) != set(saved):
+        raise PermanentSourceError(
+            f"{source} has on PostgreSQL: {', '.join(saved) or 'nothing'}; the environment names databases for: "
+            f"{', '.join(sorted(named))}. Name the same ones, or none to restore into the platform's own"
+        )
+    if "ledger" in named and settings.ledger_owner_url is not None:
+        named["ledger"] = settings.ledger_owner_url
+    return named
+
+
+@contextmanager
+def _running_databases(
+    settings: Settings, saved: Sequence[str], named: Mapping[str, SecretStr]
+) -> Iterator[tuple[Settings, Mapping[str, SecretStr]]]:
+    """The databases that are restored into; the platform's own, for as long as needed, where none is named."""
+    if named or not saved:
+        yield settings, named
+        return
+    server = own_stores(settings).postgres
+    assert server is not None
+    with server.running():
+        owner = server.url(LEDGER_DATABASE, OWNER)
+        own = {
+            "ledger": owner,
+            "dagster": server.url(DAGSTER_DATABASE, DAGSTER),
+            "mlflow": server.url(MLFLOW_DATABASE, MLFLOW),
+        }
+        app = server.url(LEDGER_DATABASE, APPLICATION)
+        yield (
+            settings.model_copy(update={"ledger_url": app, "ledger_owner_url": owner}),
+            {name: own[name] for name in saved},
+        )

@@ -1,0 +1,155 @@
+"""Alerts and messages in the ledger: raised once, told once, sent until it succeeds.
+
+What does not belong here: what an alert is and how it is said (`core.alerts`), and sending (`adapters.notify`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pairs_platform.core.alerts import Alert, AlertRules, OpenAlert, compose, may_send, next_attempt
+from pairs_platform.ledger.store import Ledger
+from pairs_platform.ledger.tables import ALERT_MESSAGES, ALERTS, OPEN
+
+_FIELDS = ("key", "kind", "severity", "what", "remedy", "sector", "session", "path")
+_KEPT = (*_FIELDS, "id", "opened_utc", "seen_utc", "times", "resolved_utc")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message for one receiver.
+
+    Attributes
+    ----------
+    id : int
+    target : str
+        Receiver, see `adapters.notify`.
+    title, body : str
+    made_utc : datetime
+    attempts : int
+        Failed ones so far.
+    sent_utc : datetime or None
+    error : str
+        Of the last attempt.
+    """
+
+    id: int
+    target: str
+    title: str
+    body: str
+    made_utc: datetime
+    attempts: int
+    sent_utc: datetime | None
+    error: str
+
+
+def raise_alert(ledger: Ledger, alert: Alert, now: datetime) -> None:
+    """Open an alert, or note that one which is open was seen again."""
+    values = {name: getattr(alert, name) for name in _FIELDS}
+    with ledger.begin() as connection:
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(ALERTS).values(
+            **values, opened_utc=now, seen_utc=now, times=1, told=False, told_over=False
+        )
+        again = {"seen_utc": now, "times": ALERTS.c.times + 1, "what": alert.what, "path": alert.path}
+        connection.execute(statement.on_conflict_do_update(index_elements=["key"], index_where=OPEN, set_=again))
+
+
+def resolve_alerts(ledger: Ledger, keys: Sequence[str], now: datetime) -> int:
+    """Close the open alerts among `keys`; how many there were."""
+    if not keys:
+        return 0
+    chosen = ALERTS.c.key.in_(keys) & ALERTS.c.resolved_utc.is_(None)
+    with ledger.begin() as connection:
+        return int(connection.execute(sa.update(ALERTS).where(chosen).values(resolved_utc=now)).rowcount)
+
+
+def open_alerts(ledger: Ledger) -> list[OpenAlert]:
+    """What is broken, oldest first."""
+    return _alerts(ledger, ALERTS.c.resolved_utc.is_(None))
+
+
+def recent_alerts(ledger: Ledger, since: datetime) -> list[OpenAlert]:
+    """What is open, and what was opened or closed since a moment, oldest first."""
+    closed = ALERTS.c.resolved_utc
+    return _alerts(ledger, closed.is_(None) | (closed >= since) | (ALERTS.c.opened_utc >= since))
+
+
+def make_message(ledger: Ledger, targets: Sequence[str], now: datetime, rules: AlertRules) -> bool:
+    """Put what is not told yet into one message for every receiver, unless the last hour had enough messages.
+
+    An alert that was closed before anybody heard of it is not told.
+
+    Returns
+    -------
+    Whether a message was made.
+    """
+    if not targets:
+        return False
+    not_told = ALERTS.c.told.is_(False) & ALERTS.c.resolved_utc.is_(None)
+    over = ALERTS.c.told.is_(True) & ALERTS.c.told_over.is_(False) & ALERTS.c.resolved_utc.is_not(None)
+    made = sa.select(ALERT_MESSAGES.c.made_utc).where(
+        (ALERT_MESSAGES.c.target == targets[0]) & (ALERT_MESSAGES.c.made_utc > now - timedelta(hours=1))
+    )
+    with ledger.begin() as connection:
+        new, closed = (_read(connection, condition) for condition in (not_told, over))
+        if not new and not closed or not may_send(list(connection.scalars(made)), now, rules):
+            return False
+        message = compose(new, closed, rules)
+        rows = [
+            {
+                "target": target, "title": message.title, "body": message.body, "made_utc": now, "sent_utc": None,
+                "attempts": 0, "next_utc": now, "error": "",
+            }
+            for target in targets
+        ]  # fmt: skip
+        connection.execute(sa.insert(ALERT_MESSAGES), rows)
+        _mark(connection, new, {"told": True})
+        _mark(connection, closed, {"told_over": True})
+    return True
+
+
+def due_deliveries(ledger: Ledger, now: datetime) -> list[Delivery]:
+    """Messages that are to be tried at `now`, oldest first."""
+    return _deliveries(ledger, ALERT_MESSAGES.c.sent_utc.is_(None) & (ALERT_MESSAGES.c.next_utc <= now))
+
+
+def failed_deliveries(ledger: Ledger) -> list[Delivery]:
+    """Messages that were tried and are not sent, oldest first."""
+    return _deliveries(ledger, ALERT_MESSAGES.c.sent_utc.is_(None) & (ALERT_MESSAGES.c.attempts > 0))
+
+
+def note_delivery(ledger: Ledger, delivery: Delivery, error: str, now: datetime, rules: AlertRules) -> None:
+    """Note that a message was sent, or why it was not and when it is tried again."""
+    if error:
+        attempts = delivery.attempts + 1
+        values = {"attempts": attempts, "error": error, "next_utc": next_attempt(now, attempts, rules)}
+    else:
+        values = {"sent_utc": now, "error": ""}
+    with ledger.begin() as connection:
+        connection.execute(sa.update(ALERT_MESSAGES).where(ALERT_MESSAGES.c.id == delivery.id).values(values))
+
+
+def _alerts(ledger: Ledger, condition: sa.ColumnElement[bool]) -> list[OpenAlert]:
+    with ledger.begin() as connection:
+        return _read(connection, condition)
+
+
+def _read(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[OpenAlert]:
+    chosen = sa.select(*(ALERTS.c[name] for name in _KEPT)).where(condition).order_by(ALERTS.c.id)
+    return [OpenAlert(**row) for row in connection.execute(chosen).mappings()]
+
+
+def _mark(connection: sa.Connection, alerts: Sequence[OpenAlert], values: dict[str, bool]) -> None:
+    ids = [one.id for one in alerts]
+    connection.execute(sa.update(ALERTS).where(ALERTS.c.id.in_(ids)).values(values))
+
+
+def _deliveries(ledger: Ledger, condition: sa.ColumnElement[bool]) -> list[Delivery]:
+    names = ("id", "target", "title", "body", "made_utc", "attempts", "sent_utc", "error")
+    chosen = sa.select(*(ALERT_MESSAGES.c[name] for name in names)).where(condition).order_by(ALERT_MESSAGES.c.id)
+    with ledger.begin() as connection:
+        return [Delivery(**row) for row in connection.execute(chosen).mappings()]

@@ -1,0 +1,276 @@
+"""Backup and restore through the console, on SQLite and on a real PostgreSQL server, compared row by row."""
+
+import hashlib
+import io
+import json
+import sqlite3
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from pairs_platform.cli import cli
+from pairs_platform.cli.errors import EXPECTED
+from pairs_platform.cli.instance import open_instance, prepare_home
+from pairs_platform.ledger.audit import entries
+from pairs_platform.ledger.store import Ledger
+from pairs_platform.services.backup import MANIFEST, NOT_SAVED
+from pairs_platform.services.postgres import APPLICATION, OWNER, SUPERUSER
+from pairs_platform.settings import load_settings, variable
+from pairs_platform.stores import open_bus, open_ledger
+from pairs_platform.stream.embedded_redis import embedded_redis
+from pairs_platform_tests.ledger.test_audit import decide
+from pairs_platform_tests.postgres import new_database, running_postgres
+
+NAMES = ("ledger", "dagster", "mlflow")
+
+
+def console(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, list(words))
+    if isinstance(done.exception, EXPECTED):
+        return 1, str(done.exception)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.output
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Digests of everything that is saved, by place; of SQLite databases the digest of their rows."""
+    found = {}
+    for path in folder.rglob("*"):
+        place = path.relative_to(folder).as_posix()
+        if not path.is_file() or place.startswith(NOT_SAVED) or path.name.endswith((".lock", "-wal", "-shm")):
+            continue
+        if path.suffix == ".db":
+            with closing(sqlite3.connect(path)) as connection:
+                content = "\n".join(line for line in connection.iterdump()).encode()
+        else:
+            content = path.read_bytes()
+        found[place] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def rows(url: str) -> dict[str, list[str]]:
+    """Every row of every table and view, and the place of every sequence."""
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        names = [*inspector.get_table_names(), *inspector.get_view_names()]
+        found = {
+            name: sorted(str(_plain(row)) for row in connection.execute(sa.text(f'SELECT * FROM "{name}"')))
+            for name in names
+        }
+        asked = sa.text("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1")
+        found["sequences"] = [str(tuple(row)) for row in connection.execute(asked)]
+        asked = sa.text("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2")
+        found["triggers"] = [str(tuple(row)) for row in connection.execute(asked)]
+    engine.dispose()
+    return found
+
+
+def _plain(row: sa.Row) -> list[object]:
+    return [bytes(value) if isinstance(value, memoryview) else value for value in row]
+
+
+@contextmanager
+def with_streams(folder: Path) -> Iterator[None]:
+    with embedded_redis(folder / "redis"):
+        yield
+
+
+def populate(settings) -> None:
+    """A run in Dagster's history, a decision in the ledger, a clock in Redis."""
+    with open_instance(prepare_home(settings)) as instance:
+
+        @dg.op
+        def nothing() -> None: ...
+
+        @dg.job
+        def a_job() -> None:
+            nothing()
+
+        assert a_job.execute_in_process(instance=instance).success
+    decide(open_ledger(settings))
+    open_bus(settings, "replay").publish_clock(5, 1.0)
+
+
+class TestSqlite:
+    @pytest.fixture
+    def saved(self, copied, tmp_path) -> Path:
+        target = tmp_path / "a folder" / "state.tar.gz"
+        with with_streams(copied.settings.profile_root):
+            populate(copied.settings)
+            code, said = console("backup", str(target))
+        assert code == 0, said
+        return target
+
+    def test_everything_is_there_again(self, copied, saved, monkeypatch, tmp_path):
+        before = files(copied.settings.profile_root)
+        assert {place.partition("/")[0] for place in before} >= {
+            "lake",
+            "mlflow",
+            "dagster",
+            "ledger.db",
+            "manifest.json",
+        }
+        assert saved.stat().st_mode & 0o077 == 0
+        monkeypatch.setenv(variable("state_root"), str(tmp_path / "elsewhere"))
+        code, said = console("restore", str(saved))
+        assert code == 0, said
+        settings = load_settings()
+        after = files(settings.profile_root)
+        assert after.pop("ledger.db") != before.pop("ledger.db")  # it has one more row
+        assert after == before
+        restored, *older = entries(open_ledger(settings))
+        assert restored.action == "state_restored"
+        assert older == entries(copied.ledger)
+        with with_streams(settings.profile_root):
+            assert open_bus(settings, "replay").market_ns() >= 5
+        with open_instance(prepare_home(settings)) as instance:
+            assert [run.job_name for run in instance.get_runs()] == ["a_job"]
+
+    def test_a_place_that_is_not_empty_is_refused_and_left_alone(self, copied, saved):
+        before = files(copied.settings.profile_root)
+        code, said = console("restore", str(saved))
+        assert code == 1
+        assert "is not empty: move it away, or name another state_root" in said
+        assert files(copied.settings.profile_root) == before
+
+    def test_a_backup_is_never_overwritten(self, saved):
+        code, said = console("backup", str(saved))
+        assert (code, "exists already" in said) == (1, True)
+
+    @pytest.mark.parametrize("damage", ["cut", "flipped", "member"])
+    def test_a_damaged_one_is_refused_before_anything_is_written(self, saved, damage, monkeypatch, tmp_path):
+        content = bytearray(saved.read_bytes())
+        if damage == "cut":
+            saved.write_bytes(content[: len(content) // 2])
+        elif damage == "flipped":
+            content[len(content) // 2] ^= 0xFF
+            saved.write_bytes(content)
+        else:
+            exchange_member(saved)
+        elsewhere = tmp_path / "elsewhere"
+        monkeypatch.setenv(variable("state_root"), str(elsewhere))
+        code, said = console("restore", str(saved))
+        assert code == 1
+        assert "is damaged" in said or "is no whole backup" in said
+        assert not elsewhere.exists()
+
+    def test_one_that_broke_off_leaves_nothing(self, copied, tmp_path, monkeypatch):
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(tarfile.TarFile, "addfile", full)
+        target = tmp_path / "out" / "state.tar.gz"
+        with pytest.raises(OSError, match="No space left"):
+            console("backup", str(target))
+        assert list(target.parent.iterdir()) == []
+
+    def test_another_profile_is_refused(self, saved, monkeypatch, tmp_path):
+        monkeypatch.setenv(variable("state_root"), str(tmp_path / "elsewhere"))
+        monkeypatch.setenv(variable("frequency"), "5min")
+        code, said = console("restore", str(saved))
+        assert (code, "the settings ask for" in said) == (1, True)
+
+
+def exchange_member(path: Path) -> None:
+    """Another content of one file, in a tar that is whole."""
+    out = io.BytesIO()
+    with tarfile.open(path, "r:gz") as source, tarfile.open(fileobj=out, mode="w:gz") as target:
+        for info in source:
+            content = source.extractfile(info).read()
+            if info.name.endswith("manifest.json") and info.name != MANIFEST:
+                content = json.dumps({**json.loads(content), "source": "another"}).encode()
+                info.size = len(content)
+            target.addfile(info, io.BytesIO(content))
+    path.write_bytes(out.getvalue())
+
+
+class TestPostgres:
+    @pytest.fixture(scope="class")
+    def server(self, tmp_path_factory):
+        with running_postgres(tmp_path_factory.mktemp("pg") / "postgres") as server:
+            yield server
+
+    @contextmanager
+    def databases(self, server, monkeypatch) -> Iterator[dict[str, str]]:
+        """Three empty databases that the environment names; URLs of the superuser."""
+        with (
+            new_database(server, owner=OWNER, others=(APPLICATION,)) as ledger,
+            new_database(server) as dagster,
+            new_database(server) as mlflow,
+        ):
+            urls = {"ledger": ledger, "dagster": dagster, "mlflow": mlflow}
+            monkeypatch.setenv(variable("ledger_url"), server.url(ledger, APPLICATION).get_secret_value())
+            monkeypatch.setenv(variable("ledger_owner_url"), server.url(ledger, OWNER).get_secret_value())
+            monkeypatch.setenv(variable("dagster_url"), server.url(dagster, SUPERUSER).get_secret_value())
+            monkeypatch.setenv(variable("mlflow_uri"), server.url(mlflow, SUPERUSER).get_secret_value())
+            yield {name: server.url(one, SUPERUSER).get_secret_value() for name, one in urls.items()}
+
+    def test_everything_is_there_again(self, server, copied, monkeypatch, tmp_path):
+        target = tmp_path / "state.tar.gz"
+        with self.databases(server, monkeypatch) as urls:
+            settings = load_settings()
+            with with_streams(settings.profile_root):
+                populate(settings)
+                code, said = console("backup", str(target))
+            assert code == 0, said
+            before = {name: rows(url) for name, url in urls.items()}
+        assert before["ledger"]["model_decisions"]
+        assert before["dagster"]["runs"]
+        with self.databases(server, monkeypatch) as urls:
+            monkeypatch.setenv(variable("state_root"), str(tmp_path / "elsewhere"))
+            code, said = console("restore", str(target))
+            assert code == 0, said
+            after = {name: rows(url) for name, url in urls.items()}
+            assert len(after["ledger"]["audit_log"]) == len(before["ledger"]["audit_log"]) + 1
+            for name in ("audit_log", "sequences"):
+                after["ledger"].pop(name), before["ledger"].pop(name)
+            assert after == before
+            settings = load_settings()
+            app = Ledger(settings.ledger_url.get_secret_value(), settings.profile.name)
+            decide(app)
+            with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), app.begin() as connection:
+                connection.execute(sa.text("DELETE FROM audit_log"))
+            code, said = console("restore", str(target))
+            assert (code, "is not empty" in said) == (1, True)
+            monkeypatch.setenv(variable("state_root"), str(tmp_path / "third"))
+            code, said = console("restore", str(target))
+            assert (code, "has tables already: make an empty one" in said) == (1, True)
+            assert not (tmp_path / "third").exists()
+
+    def test_an_error_names_the_database_and_not_the_password(self, server, copied, monkeypatch, tmp_path):
+        with self.databases(server, monkeypatch) as urls:
+            for url in urls.values():
+                password = sa.make_url(url).password
+            monkeypatch.setenv(variable("ledger_url"), server.url("no_such", APPLICATION).get_secret_value())
+            code, said = console("backup", str(tmp_path / "state.tar.gz"))
+        assert code == 1
+        assert "no_such" in said
+        assert password not in said
+        assert server.url("", APPLICATION).get_secret_value().split(":")[2].split("@")[0] not in said
+
+    def test_into_the_platforms_own_server_where_none_is_named(self, server, copied, monkeypatch, tmp_path):
+        target = tmp_path / "state.tar.gz"
+        with self.databases(server, monkeypatch) as urls:
+            settings = load_settings()
+            with with_streams(settings.profile_root):
+                populate(settings)
+                code, said = console("backup", str(target))
+                assert code == 0, said
+            before = {name: rows(url) for name, url in urls.items()}
+        for name in ("ledger_url", "ledger_owner_url", "dagster_url", "mlflow_uri"):
+            monkeypatch.delenv(variable(name))
+        monkeypatch.setenv(variable("state_root"), str(tmp_path / "elsewhere"))
+        code, said = console("restore", str(target))
+        assert code == 0, said
+        with running_postgres(load_settings().profile_root / "production" / "postgres") as own:
+            for name, database in (("ledger", "trading_system"), ("dagster", "dagster"), ("mlflow", "mlflow_db")):
+                after = rows(own.url(database, SUPERUSER).get_secret_value())
+                assert {**after, "audit_log": 0, "sequences": 0} == {**before[name], "audit_log": 0, "sequences": 0}

@@ -1,0 +1,112 @@
+"""The files of `deploy`: the same topology as `pairs-platform up`, and nothing in them that opens a door."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pairs_platform.cli.instance import prepare_home, production_dagster_yaml
+from pairs_platform.cli.topology import OwnStores, own_stores, production_processes
+from pairs_platform.settings import SECRET_FIELDS, Settings, described_fields, load_settings, variable
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+URLS = {
+    "ledger_url": "postgresql+psycopg2://a:hunter2@db/trading_system", "redis_url": "redis://:hunter2@cache/0",
+    "dagster_url": "postgresql+psycopg2://d:hunter2@db/dagster", "mlflow_uri": "http://mlflow:5000",
+}  # fmt: skip
+
+
+@pytest.fixture
+def alpaca(monkeypatch) -> None:
+    monkeypatch.setenv(variable("source.kind"), "alpaca")
+    monkeypatch.setenv(variable("stream.mode"), "alpaca")
+
+
+def names_of(settings: Settings, own: OwnStores) -> list[str]:
+    return [spec.name for spec in production_processes(settings, prepare_home(settings), own, print)]
+
+
+def test_the_process_file_starts_what_up_starts(alpaca):
+    settings = load_settings()
+    expected = names_of(settings, own_stores(settings))
+    lines = [line.partition(": ") for line in (DEPLOY / "Procfile").read_text().splitlines()]
+    assert [name for name, _, _ in lines] == expected
+    assert [command for _, _, command in lines] == [f".venv/bin/pairs-platform serve {name}" for name in expected]
+
+
+def test_the_process_manager_reads_it():
+    honcho = Path(sys.executable).with_name("honcho")
+    done = subprocess.run([str(honcho), "-f", str(DEPLOY / "Procfile"), "check"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "collector" in done.stderr
+
+
+def test_nothing_of_the_platforms_own_is_started_where_all_stores_are_named(alpaca, monkeypatch):
+    for name, url in URLS.items():
+        monkeypatch.setenv(variable(name), url)
+    settings = load_settings()
+    own = own_stores(settings)
+    assert (own.postgres, own.environment, own.mlflow_database) == (None, {}, None)
+    names = names_of(settings, own)
+    assert names == ["code", "webserver", "daemon", "collector"]
+    services = compose()["services"]
+    assert list(services) == ["postgres", "redis", "mlflow", *names]
+    for name in names:
+        assert f"serve {name}" in " ".join(services[name]["command"])
+
+
+def compose() -> dict:
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+def test_containers_publish_on_loopback_and_take_secrets_from_files(alpaca):
+    document = compose()
+    assert [port for one in document["services"].values() for port in one.get("ports", [])] == [
+        "127.0.0.1:5000:5000", "127.0.0.1:3000:3000",
+    ]  # fmt: skip
+    used = {name for one in document["services"].values() for name in one.get("secrets", [])}
+    assert used == set(document["secrets"])
+    for service in document["services"].values():
+        for name, value in service.get("environment", {}).items():
+            if "PASSWORD" in name or name.removesuffix("_FILE") in {variable(field) for field in SECRET_FIELDS}:
+                assert value.startswith(("/run/secrets/", "http://mlflow"))
+
+
+def test_the_template_names_settings_alone_and_no_secret():
+    known = {variable(path) for path, _ in described_fields()} | {"PAIRS_PLATFORM_CONFIG"}
+    found = dict(
+        line.split("=", 1)
+        for line in (DEPLOY / "env.template").read_text().splitlines()
+        if "=" in line[:60] and line[0] != "#"
+    )
+    assert set(found) <= known
+    assert {variable(field) for field in SECRET_FIELDS} <= set(found)
+    assert all(not found[variable(field)] for field in SECRET_FIELDS)
+    for path, info in described_fields():
+        if path.startswith("services.") and variable(path) in found:
+            assert found[variable(path)] == str(info.default)
+
+
+def test_the_production_yaml_is_the_embedded_one_with_another_storage():
+    text = (DEPLOY / "dagster.yaml").read_text()
+    assert text == production_dagster_yaml()
+    production, embedded = yaml.safe_load(text), yaml.safe_load((ROOT / "dagster.yaml").read_text())
+    assert production.pop("storage") == {"postgres": {"postgres_url": {"env": variable("dagster_url")}}}
+    for name in ("storage", "local_artifact_storage", "compute_logs"):
+        embedded.pop(name)
+    assert production == embedded
+
+
+def test_no_default_opens_a_door_or_holds_a_password():
+    """No file that is shipped listens everywhere or carries a password of its own."""
+    for path in [*DEPLOY.iterdir(), *(ROOT / "pairs_platform").rglob("*.yaml"), ROOT / "dagster.yaml"]:
+        text = path.read_text()
+        assert "0.0.0.0" not in text, path
+        assert not re.search(r"://[^\s:/@]*:(?!PASSWORD)[^\s:/@$]+@", text), path
+    defaults = {path: info.default for path, info in described_fields()}
+    assert {defaults[path] for path in defaults if path.endswith("host")} == {"127.0.0.1"}
+    assert all(defaults[field] is None for field in SECRET_FIELDS)

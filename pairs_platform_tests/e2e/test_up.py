@@ -1,0 +1,226 @@
+"""`pairs-platform up` from nothing to healthy, signals in PostgreSQL, rights of the roles, and `down`."""
+
+import json
+import shlex
+import socket
+import stat
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import psycopg2
+import pytest
+import sqlalchemy as sa
+
+from pairs_platform.cli.topology import live_folder, production_folder
+from pairs_platform.services.postgres import DATABASES, PASSWORDS_FILE
+from pairs_platform.settings import Settings, variable
+from pairs_platform.stream.supervisor import running_processes
+from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION
+from pairs_platform_tests.e2e.live_processes import Profile, free_port, make_profile, profile_of
+
+PORTS = ("ui_port", "mlflow_port", "code_port", "postgres_port")
+PROCESSES = ["postgres", "redis", "mlflow", "code", "webserver", "daemon", "replay", "collector"]
+BUCKETS = 2
+
+
+@dataclass(frozen=True)
+class Production:
+    """What runs.
+
+    Attributes
+    ----------
+    started : Profile
+        As the caller of `up` sees it: without the stores that `up` started.
+    profile : Profile
+        As a shell sees it that has sourced the environment file.
+    output : str
+        What `up` said.
+    """
+
+    started: Profile
+    profile: Profile
+    output: str
+
+    @property
+    def settings(self) -> Settings:
+        return self.profile.platform.settings
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        return json.loads((production_folder(self.settings) / "postgres" / PASSWORDS_FILE).read_text())
+
+    def connection(self, database: str, role: str) -> psycopg2.extensions.connection:
+        port = self.settings.services.postgres_port
+        return psycopg2.connect(host="127.0.0.1", port=port, user=role, password=self.passwords[role], dbname=database)
+
+
+def sourced(path: Path) -> dict[str, str]:
+    words = [shlex.split(line)[1].partition("=") for line in path.read_text().splitlines()]
+    return {name: value for name, _, value in words}
+
+
+@pytest.fixture(scope="module")
+def production(demo, tmp_path_factory) -> Iterator[Production]:
+    ports = {f"services.{name}": str(free_port()) for name in PORTS}
+    more = {
+        **ports,
+        "stream.replay.start": "11:30",
+        "stream.replay.speed": "900",
+        "stream.replay.buckets": str(BUCKETS),
+    }
+    started = make_profile(demo, tmp_path_factory.mktemp("up") / "a profile", **more)
+    up = started.console("up")
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        found = sourced(production_folder(started.platform.settings) / "environment")
+        stores = {name: found[variable(name)] for name in ("ledger_url", "dagster_url", "mlflow_uri")}
+        own = {**more, **stores, "stream.replay.port": str(started.replay_port)}
+        profile = profile_of(started.folder, demo.config, SESSION, SECTOR, **own)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv(variable("dagster_url"), found[variable("dagster_url")])
+            yield Production(started, profile, up.stdout)
+    finally:
+        started.console("down")
+        for member in started.members():
+            member.kill()
+
+
+def processes(production: Production) -> dict[str, dict[str, object]]:
+    return running_processes(live_folder(production.settings))
+
+
+def test_every_process_is_healthy_and_everything_answers(production):
+    assert list(processes(production)) == PROCESSES
+    assert all(one["alive"] and not one["restarts"] for one in processes(production).values())
+    services = production.settings.services
+    for port, path in ((services.ui_port, "server_info"), (services.mlflow_port, "health")):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as reply:
+            assert reply.status == 200
+    assert f"UI at http://127.0.0.1:{services.ui_port}" in production.output
+
+
+def test_the_ui_shows_the_code_location_and_the_storage_without_its_password(production):
+    answer = graphql(
+        production,
+        "{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus } } } instance { info } }",
+    )
+    assert answer["workspaceOrError"]["locationEntries"] == [{"name": "pairs_platform", "loadStatus": "LOADED"}]
+    assert "tag_concurrency_limits" in answer["instance"]["info"]
+    assert not any(password in json.dumps(answer) for password in production.passwords.values())
+
+
+def graphql(production: Production, query: str) -> dict:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{production.settings.services.ui_port}/graphql",
+        json.dumps({"query": query}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        return json.loads(reply.read())["data"]
+
+
+def test_replayed_bars_become_signals_in_postgresql(production):
+    profile = production.profile
+    profile.await_signals(BUCKETS)
+    assert len(profile.signals) >= BUCKETS * len(profile.config.pairs)
+    runs = profile.runs()
+    assert runs
+    assert all(one.dagster_run.tags["dagster/sensor_name"] == "signal_sensor" for one in runs)
+    with dg.DagsterInstance.from_config(str(Path(sourced(environment(production))["DAGSTER_HOME"]))) as instance:
+        assert type(instance.event_log_storage).__name__ == "PostgresEventLogStorage"
+        assert type(instance.run_storage).__name__ == "PostgresRunStorage"
+        assert type(instance.schedule_storage).__name__ == "PostgresScheduleStorage"
+
+
+def environment(production: Production) -> Path:
+    return production_folder(production.settings) / "environment"
+
+
+def test_models_go_through_the_mlflow_server(production):
+    registry = production.profile.platform.registry
+    assert registry.versions(SECTOR) == []
+    with production.connection("mlflow_db", "mlflow") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM alembic_version")
+        assert cursor.fetchone() == (1,)
+
+
+def test_each_role_enters_its_own_database_alone(production):
+    for role in {role for roles in DATABASES.values() for role in roles}:
+        for database in (*DATABASES, "postgres", "template1"):
+            if role in DATABASES.get(database, ()):
+                production.connection(database, role).close()
+            else:
+                with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+                    production.connection(database, role)
+
+
+def test_nobody_enters_without_the_password(production):
+    for password in ("", "trading_app", "postgres"):
+        with pytest.raises(psycopg2.OperationalError, match="password"):
+            psycopg2.connect(
+                host="127.0.0.1", port=production.settings.services.postgres_port, user="trading_app",
+                password=password, dbname="trading_system",
+            )  # fmt: skip
+
+
+def test_the_platform_may_not_change_tables_or_the_audit(production):
+    for statement in ("DROP TABLE signals", "DELETE FROM audit_log", "CREATE TABLE mine (x int)"):
+        ledger = production.profile.platform.ledger
+        with (
+            pytest.raises(sa.exc.ProgrammingError, match=r"permission denied|must be owner"),
+            ledger.begin() as connection,
+        ):
+            connection.execute(sa.text(statement))
+
+
+def test_passwords_are_in_two_private_files_and_nowhere_else(production):
+    private = {environment(production), production_folder(production.settings) / "postgres" / PASSWORDS_FILE}
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in private)
+    secrets = [password.encode() for password in production.passwords.values()]
+    for path in production.settings.profile_root.rglob("*"):
+        if path.is_file() and path not in private:
+            assert not any(secret in path.read_bytes() for secret in secrets), path
+    lines = [" ".join(process.cmdline()).encode() for process in production.started.members()]
+    assert len(lines) > len(PROCESSES)
+    assert not any(secret in line for secret in secrets for line in lines)
+
+
+def test_servers_listen_on_loopback_alone(production):
+    pids = {process.pid for process in production.started.members()}
+    listening = [one.laddr for one in psutil.net_connections("inet") if one.status == "LISTEN" and one.pid in pids]
+    assert len(listening) >= len(PORTS)
+    assert {address.ip for address in listening} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+def test_a_second_up_is_refused(production):
+    again = production.started.console("up")
+    assert again.returncode == 1
+    assert "runs already" in again.stderr
+
+
+def test_down_ends_everything_and_frees_the_ports(production):
+    """Stops what the tests above look at."""
+    down = production.started.console("down")
+    assert (down.returncode, down.stdout) == (0, "stopped\n"), down.stderr
+    assert production.started.members() == []
+    for name in PORTS:
+        with socket.socket() as again:
+            again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            again.bind(("127.0.0.1", getattr(production.settings.services, name)))
+    assert production.started.console("down").stdout == "nothing runs\n"
+
+
+def test_a_port_that_is_taken_is_named(production):
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", production.settings.services.postgres_port))
+        held.listen()
+        up = production.started.console("up")
+    assert up.returncode == 1
+    assert f"port {production.settings.services.postgres_port} (Address already in use)" in up.stderr
+    assert variable("services.postgres_port") in up.stderr
+    assert production.started.members() == []
