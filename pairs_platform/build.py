@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from pairs_platform.defs import automation
+from pairs_platform.defs.alerts import sensors as alerts
 from pairs_platform.defs.models import assets as models
 from pairs_platform.defs.models import automation as model_automation
 from pairs_platform.defs.models import checks as model_checks
@@ -60,7 +61,16 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
             ],
         ),
         asset_checks=dg.load_asset_checks_from_modules(
-            [price_checks, screening_checks, volatility_checks, selection_checks, model_checks, live_checks, automation]
+            [
+                price_checks,
+                screening_checks,
+                volatility_checks,
+                selection_checks,
+                model_checks,
+                live_checks,
+                automation,
+                alerts,
+            ]
         ),
         jobs=[
             automation.daily_job,
@@ -81,6 +91,10 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
             model_automation.run_closer,
             live_sensors.signal_sensor,
             live_sensors.health_sensor,
+            alerts.run_failure_alerts,
+            alerts.check_alerts,
+            alerts.alert_watch,
+            alerts.alert_delivery,
         ],
         resources={"platform": Platform(settings), **(resource_overrides or {})},
         executor=dg.in_process_executor,

@@ -26,6 +26,7 @@ from pairs_platform.adapters.file_rules import FileSourceRules
 from pairs_platform.adapters.ports import Listing
 from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
 from pairs_platform.adapters.yahoo_rules import YahooRules
+from pairs_platform.core.alerts import AlertRules
 from pairs_platform.core.automation import AutomationRules
 from pairs_platform.core.checks import CheckRules
 from pairs_platform.core.gru.rules import GruRules
@@ -147,6 +148,7 @@ class Settings(BaseSettings):
     checks: CheckRules
     automation: AutomationRules
     services: ServiceRules = ServiceRules()
+    alerts: AlertRules = AlertRules()
     alpaca_key_id: SecretStr | None = rule(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")
     alpaca_secret_key: SecretStr | None = rule(
         None, unit="secret", description="Set by the variable APCA_API_SECRET_KEY."
@@ -174,6 +176,12 @@ class Settings(BaseSettings):
         unit="URL",
         description="PostgreSQL database of Dagster's runs, events and schedules (postgresql+psycopg2://…); SQLite in "
         "the state folder if not given. Set by the variable PAIRS_PLATFORM__DAGSTER_URL: it may hold a password.",
+    )
+    alert_urls: SecretStr | None = rule(
+        None,
+        unit="URLs",
+        description="Receivers of alerts as Apprise writes them, blanks between; without any, alerts are only kept. "
+        "Set by the variable PAIRS_PLATFORM__ALERT_URLS, because they hold tokens.",
     )
     redis_url: SecretStr | None = rule(
         None,
@@ -217,6 +225,20 @@ class Settings(BaseSettings):
     def active_sectors(self) -> tuple[str, ...]:
         """Slugs of the sectors that the schedule runs, sorted."""
         return tuple(sorted(slug for slug, sector in self.universe.items() if sector.active))
+
+    def public_values(self) -> dict[str, Any]:
+        """Every setting by its dotted path, without secrets, as JSON has them."""
+        found: dict[str, Any] = {}
+
+        def walk(prefix: str, value: Any) -> None:
+            if isinstance(value, dict):
+                for name, below in value.items():
+                    walk(f"{prefix}.{name}" if prefix else name, below)
+            else:
+                found[prefix] = value
+
+        walk("", self.model_dump(mode="json", exclude=SECRET_FIELDS))
+        return found
 
     def listings(self, sector: str) -> tuple[Listing, ...]:
         """Configured symbols of a sector; empty when the universe does not have it."""

@@ -11,7 +11,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -59,7 +59,19 @@ def send(name: str, url: SecretStr, title: str, body: str) -> str:
     if sent:
         return ""
     said = "; ".join(words) or "it gave no reason"
-    return said.replace(url.get_secret_value(), "…")
+    for secret in _secret_parts(url.get_secret_value()):
+        said = said.replace(secret, "…")
+    return said
+
+
+def _secret_parts(url: str) -> list[str]:
+    """Everything in a URL that may be a token, longest first."""
+    parts = urlsplit(url)
+    values = [value for _, value in parse_qsl(parts.query)]
+    found = {url, parts.username or "", parts.password or "", *parts.path.split("/"), *values}
+    if not parts.hostname or "." not in parts.hostname:  # of Slack, Discord and others a token stands there
+        found.add(parts.hostname or "")
+    return sorted((one for one in {*found, *map(unquote, found)} if len(one) > 3), key=len, reverse=True)
 
 
 @contextmanager

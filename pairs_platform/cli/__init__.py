@@ -11,8 +11,8 @@ class _Commands(click.Group):
     """Imports a command's module only when the command is used, so that `--help` answers at once."""
 
     names = (
-        "audit", "backup", "config", "demo", "doctor", "down", "live", "migrate", "models", "pairs", "restore",
-        "serve", "signals", "sql", "stream", "symbols", "ui", "up",
+        "alerts", "audit", "backup", "config", "demo", "doctor", "down", "live", "migrate", "models", "pairs",
+        "restore", "serve", "signals", "sql", "stream", "symbols", "ui", "up",
     )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:

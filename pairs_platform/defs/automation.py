@@ -13,6 +13,7 @@ from pairs_platform.core.automation import (
     READY_BY,
     RUN_AT,
     Failure,
+    Retry,
     SectorState,
     as_of_session,
     due_sessions,
@@ -68,12 +69,15 @@ def trading_config_ready(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckR
 
 
 _readiness = dg.AssetSelection.checks(trading_config_ready)
+_standing = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(TRADING_CONFIG), "what_is_broken_now"))
+"""It says what is broken now, not in a partition."""
+
 _live = dg.AssetSelection.groups(LIVE_GROUP) - dg.AssetSelection.checks(matches_price_history, matches_batch)
 """The session under way has partitions of its own; its reconciliation belongs to the day after."""
 
 daily_job = dg.define_asset_job(
     "daily_pair_identification",
-    selection=dg.AssetSelection.all() - _readiness - dg.AssetSelection.assets(gru_tuning) - _live,
+    selection=dg.AssetSelection.all() - _readiness - _standing - dg.AssetSelection.assets(gru_tuning) - _live,
     description="From price history to the trading configuration, then the models, for one session of one sector.",
     tags=DAILY,
 )
@@ -219,6 +223,23 @@ def retry_sensor(
         state = sector_state(context.instance, platform, sector, now=now)
         for retry in plan_retries(state, as_of=as_of_session(now), now=now, rules=rules):
             asked = True
+            _record_retry(platform, retry)
             yield from _requests(platform, state, [retry.session], f"|retry {retry.attempt}")
     if not asked:
         yield dg.SkipReason("no failed session is due for a new run")
+
+
+def _record_retry(platform: Platform, retry: Retry) -> None:
+    from pairs_platform.ledger.audit import AuditEntry, record
+
+    what = AuditEntry(
+        actor="failed_session_retry",
+        action="run_retried",
+        object=f"{daily_job.name} {PartitionKey(retry.session, retry.sector)}",
+        sector=retry.sector,
+        session=retry.session,
+        reason="its runs failed",
+        detail={"attempt": retry.attempt},
+    )
+    with platform.ledger.begin() as connection:
+        record(connection, what)

@@ -51,9 +51,7 @@ def raise_alert(ledger: Ledger, alert: Alert, now: datetime) -> None:
     values = {name: getattr(alert, name) for name in _FIELDS}
     with ledger.begin() as connection:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(ALERTS).values(
-            **values, opened_utc=now, seen_utc=now, times=1, told=False, told_over=False
-        )
+        statement = insert(ALERTS).values(**values, opened_utc=now, seen_utc=now, times=1, told=False, told_over=False)
         again = {"seen_utc": now, "times": ALERTS.c.times + 1, "what": alert.what, "path": alert.path}
         connection.execute(statement.on_conflict_do_update(index_elements=["key"], index_where=OPEN, set_=again))
 
@@ -96,7 +94,7 @@ def make_message(ledger: Ledger, targets: Sequence[str], now: datetime, rules: A
     )
     with ledger.begin() as connection:
         new, closed = (_read(connection, condition) for condition in (not_told, over))
-        if not new and not closed or not may_send(list(connection.scalars(made)), now, rules):
+        if (not new and not closed) or not may_send(list(connection.scalars(made)), now, rules):
             return False
         message = compose(new, closed, rules)
         rows = [

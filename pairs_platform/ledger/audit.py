@@ -3,6 +3,7 @@
 What does not belong here: what became of champion and challenger in detail (`store.Decision`), and the tables.
 """
 
+import hashlib
 import json
 import os
 import socket
@@ -74,20 +75,21 @@ def record(connection: sa.Connection, entry: AuditEntry) -> None:
     )
 
 
-def record_configuration(ledger: "Ledger", values: Mapping[str, Any], *, digest: str, actor: str) -> bool:
+def record_configuration(ledger: "Ledger", values: Mapping[str, Any], *, actor: str) -> bool:
     """Record the configuration in force where it is not the one recorded last.
 
     Parameters
     ----------
     values : mapping
         Every setting by its dotted path, without secrets.
-    digest : str
-        Of `values`.
+    actor : str
 
     Returns
     -------
     Whether a row was added; its detail has the values, and of changed ones those before and after.
     """
+    text = json.dumps(dict(values), sort_keys=True, default=str)
+    after, digest = json.loads(text), hashlib.sha256(text.encode()).hexdigest()[:16]
     chosen = sa.select(AUDIT_LOG).where(AUDIT_LOG.c.action == "configuration_changed").order_by(AUDIT_LOG.c.id.desc())
     with ledger.begin() as connection:
         if connection.dialect.name == "postgresql":
@@ -98,7 +100,6 @@ def record_configuration(ledger: "Ledger", values: Mapping[str, Any], *, digest:
         if last is not None and last["object"] == f"settings {digest}":
             return False
         before = json.loads(last["detail"])["values"] if last is not None else {}
-        after = json.loads(json.dumps(dict(values), default=str))
         names = sorted({*before, *after}) if last is not None else []
         changed = {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
         reason = f"changed: {', '.join(changed)}" if changed else "first use"

@@ -104,9 +104,9 @@ class TestWriters:
 class TestConfiguration:
     def test_recorded_when_it_changes_and_only_then(self, ledger):
         first = {"costs.bps": 2.0, "gru.epochs": 50}
-        assert record_configuration(ledger, first, digest="aaa", actor="ann")
-        assert not record_configuration(ledger, first, digest="aaa", actor="bob")
-        assert record_configuration(ledger, {"costs.bps": 3.0, "gru.hidden": 64}, digest="bbb", actor="bob")
+        assert record_configuration(ledger, first, actor="ann")
+        assert not record_configuration(ledger, dict(reversed(first.items())), actor="bob")
+        assert record_configuration(ledger, {"costs.bps": 3.0, "gru.hidden": 64}, actor="bob")
         newest, oldest = entries(ledger)
         assert oldest.reason == "first use"
         assert newest.detail["changed"] == {"costs.bps": [2.0, 3.0], "gru.epochs": [50, None], "gru.hidden": [None, 64]}

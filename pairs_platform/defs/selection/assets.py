@@ -137,8 +137,10 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     from pairs_platform.core.selection.trading_config import build_trading_config
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.defs.models.work import model_to_use
+    from pairs_platform.ledger.audit import record_configuration
 
     settings, lake = platform.settings, platform.lake
+    record_configuration(platform.ledger, settings.public_values(), actor=f"run {context.run_id}")
 
     def configure(key: PartitionKey) -> dict[str, Any]:
         model, reason = model_to_use(platform, key)

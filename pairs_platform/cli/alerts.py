@@ -1,0 +1,66 @@
+"""`pairs-platform alerts`: what is broken now, what was told to whom, and a test of the receivers."""
+
+from datetime import timedelta
+
+import click
+import pandas as pd
+
+from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.core.alerts import TITLES
+from pairs_platform.core.automation import utc_now
+from pairs_platform.settings import load_settings, variable
+
+
+@click.group("alerts", invoke_without_command=True)
+@click.option("--days", type=click.FloatRange(0), default=1.0, show_default=True, help="Closed ones so far back.")
+@click.pass_context
+def command(context: click.Context, days: float) -> None:
+    """Show what is broken now, what was closed lately, and messages that did not go out."""
+    if context.invoked_subcommand is not None:
+        return
+    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.ledger.alerts import failed_deliveries, recent_alerts
+    from pairs_platform.stores import open_ledger
+
+    ledger = open_ledger(load_settings())
+    found = recent_alerts(ledger, utc_now() - timedelta(days=days))
+    rows = [
+        {
+            "since UTC": f"{one.opened_utc:%Y-%m-%d %H:%M}",
+            "over": f"{one.resolved_utc:%m-%d %H:%M}" if one.resolved_utc else "open",
+            "severity": one.severity,
+            "kind": TITLES[one.kind],
+            "partition": f"{one.session or ''}|{one.sector or ''}".strip("|"),
+            "what": one.what,
+            "seen": one.times,
+        }
+        for one in found
+    ]
+    if rows:
+        print_renderable(frame_table(pd.DataFrame(rows), title="Alerts"))
+    else:
+        click.echo("nothing is broken")
+    for delivery in failed_deliveries(ledger):
+        click.secho(
+            f"not delivered to {delivery.target} after {delivery.attempts} attempts: {delivery.error}", fg="red"
+        )
+
+
+@command.command("test")
+def test() -> None:
+    """Send a message to every receiver now; exit code 1 when one did not take it."""
+    from pairs_platform.adapters.notify import receivers, send
+
+    found = receivers(load_settings().alert_urls)
+    if not found:
+        raise click.ClickException(f"no receiver is configured: set {variable('alert_urls')}, see docs/alerts.md")
+    failed = 0
+    for name, url in found.items():
+        try:
+            error = send(name, url, "pairs platform: test", "Alerts of the pairs platform reach this receiver.")
+        except PermanentSourceError as mistake:
+            error = str(mistake)
+        failed += bool(error)
+        click.echo(f"{name}: {error or 'sent'}")
+    if failed:
+        raise click.exceptions.Exit(1)

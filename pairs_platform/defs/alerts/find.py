@@ -1,0 +1,180 @@
+"""What is broken, as alerts: from a finished run and its checks, and from what should be there and is not.
+
+What does not belong here: keeping and sending alerts (`ledger.alerts`).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from pairs_platform.core.alerts import Alert
+from pairs_platform.core.automation import READY_BY, RUN_AT, SectorState, as_of_session
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session, session_open
+from pairs_platform.core.prices.sectors import UnknownSectorError
+from pairs_platform.core.streaming.sessions import is_open, session_at
+from pairs_platform.defs.automation import daily_job, sector_state
+from pairs_platform.defs.partitions import lake_key
+from pairs_platform.defs.resources import Platform
+from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.run_tags import SIGNALS_TAG
+
+if TYPE_CHECKING:
+    from pairs_platform.adapters.redis_bus import StreamBus
+
+CHECK = "what_is_broken_now"
+NOT_ALERTS = (CHECK, "ready_by_0800")
+"""Checks that say what alerts say."""
+
+PARTITION_TAG = "dagster/partition"
+_LONGEST = 400
+
+
+def run_key(run: dg.DagsterRun) -> str:
+    """Key of the alert about a run: another run of the same job and partition is about the same."""
+    of = run.tags.get(SIGNALS_TAG) or run.tags.get(PARTITION_TAG, "")
+    return f"run|{run.job_name}|{','.join(sorted(str(one.to_user_string()) for one in run.asset_selection or ()))}|{of}"
+
+
+def failed_run(run: dg.DagsterRun, message: str) -> Alert:
+    """The alert about a failed run."""
+    key = _partition(run.tags.get(PARTITION_TAG))
+    return Alert(
+        key=run_key(run),
+        kind="run_failed",
+        severity="error",
+        what=f"{run.job_name}: {message.strip() or 'no message'}"[:_LONGEST],
+        remedy="read the first error of the run; `failed_session_retry` runs daily sessions again by itself",
+        sector=key.sector if key else run.tags.get(SIGNALS_TAG),
+        session=key.session if key else None,
+        path=f"/runs/{run.run_id}",
+    )
+
+
+def judged_checks(instance: dg.DagsterInstance, run: dg.DagsterRun, *, warnings: bool) -> tuple[list[Alert], list[str]]:
+    """Alerts about the failed checks of a run, and the keys of those that passed; the last verdict of each counts.
+
+    Parameters
+    ----------
+    warnings : bool
+        Whether a failed check of severity WARN is an alert.
+    """
+    failed: dict[str, Alert | None] = {}
+    events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    for event in events:
+        assert event.dagster_event is not None
+        found = event.dagster_event.asset_check_evaluation_data
+        if found.check_name in NOT_ALERTS:
+            continue
+        partition = found.partition or run.tags.get(PARTITION_TAG)
+        key = f"check|{found.asset_key.to_user_string()}|{found.check_name}|{partition or ''}"
+        is_error = found.severity is dg.AssetCheckSeverity.ERROR
+        if found.passed or not (is_error or warnings):
+            failed[key] = None
+            continue
+        place = _partition(partition)
+        failed[key] = Alert(
+            key=key,
+            kind="check_failed",
+            severity="error" if is_error else "warning",
+            what=f"{found.asset_key.to_user_string()}: {found.check_name}: {found.description or 'failed'}"[:_LONGEST],
+            remedy="the check's page names the figures and the rule; run the partition again once the cause is mended",
+            sector=place.sector if place else None,
+            session=place.session if place else None,
+            path=f"/assets/{'/'.join(found.asset_key.path)}?view=checks",
+        )
+    return [one for one in failed.values() if one], [key for key, one in failed.items() if one is None]
+
+
+def late_sessions(instance: dg.DagsterInstance, platform: Platform, now: datetime) -> tuple[list[Alert], list[str]]:
+    """Alerts about daily runs that were not asked for, and configurations that are not there by 08:00 New York.
+
+    Returns
+    -------
+    The alerts of today's session, and the keys of what is well.
+    """
+    judged = [
+        one
+        for sector in platform.settings.active_sectors
+        for one in _session_alerts(sector_state(instance, platform, sector, now=now), platform, now)
+    ]
+    return [alert for alert, is_broken in judged if is_broken], [
+        alert.key for alert, is_broken in judged if not is_broken
+    ]
+
+
+def _session_alerts(state: SectorState, platform: Platform, now: datetime) -> Iterator[tuple[Alert, bool]]:
+    local = now.astimezone(ZoneInfo(MARKET_TIMEZONE))
+    session, sector = as_of_session(now), state.sector
+    is_stored = session in state.configured
+    patience = timedelta(minutes=platform.settings.alerts.missed_after_minutes)
+    due = datetime.combine(local.date(), RUN_AT, local.tzinfo) + patience
+    is_asked_for = is_stored or session in state.in_flight or session in state.failures
+    yield (
+        Alert(
+            key=f"missed|{sector}|{session}", kind="run_missed", severity="error", sector=sector, session=session,
+            what=f"no run of {daily_job.name} for {session}|{sector}, which was due at {RUN_AT:%H:%M} New York",
+            remedy="look whether the daemon runs and the schedule is on; then launch the partition in the UI",
+            path=f"/automation?search={daily_job.name}",
+        ),
+        is_session(local.date()) and local >= due and not is_asked_for,
+    )  # fmt: skip
+    yield (
+        Alert(
+            key=f"late|{sector}|{session}", kind="config_late", severity="error", sector=sector, session=session,
+            what=f"no trading configuration of {session}|{sector} by {READY_BY:%H:%M} New York: nothing is traded",
+            remedy="read the failed run of the session, mend its cause, and launch the partition again",
+            path="/assets/trading_config",
+        ),
+        is_session(local.date()) and local.time() >= READY_BY and not is_stored,
+    )  # fmt: skip
+
+
+def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> Alert | None:
+    """The alert about a collector that is gone, or that gets no bar, while the market is open; None where all is well.
+
+    Parameters
+    ----------
+    bus : StreamBus
+        Of the live feed: a replay may end when it likes.
+    silent_after_minutes : float
+        Of the open session without a word or a bar.
+    """
+    facts, now_ns = bus.health(), bus.market_ns()
+    session = session_at(now_ns)
+    if not facts or session is None or not is_open(now_ns):
+        return None
+    opened_ns = int(session_open(session).timestamp() * 1e9)
+    gone_min = (now_ns - max(int(facts.get("heartbeat_wall_ns", 0)), opened_ns)) / 6e10
+    silent_min = (now_ns - max(*bus.last_bars().values(), opened_ns, 0)) / 6e10
+    if gone_min > silent_after_minutes:
+        what = f"the collector has said nothing for {gone_min:.0f} minutes of an open session"
+    elif silent_min > silent_after_minutes:
+        what = f"no bar for {silent_min:.0f} minutes of an open session; the collector is {facts.get('state')}"
+    else:
+        return None
+    return Alert(
+        key=silent_key(bus),
+        kind="stream_silent",
+        severity="error",
+        what=f"feed {bus.feed}: {what}",
+        remedy="pairs-platform stream status; then its log, the keys of the vendor, and the vendor's own status page",
+        session=session,
+        path="/assets/streamed_bars",
+    )
+
+
+def silent_key(bus: "StreamBus") -> str:
+    """Key of the alert about a feed."""
+    return f"silent|{bus.feed}"
+
+
+def _partition(name: str | None) -> PartitionKey | None:
+    if not name:
+        return None
+    try:
+        return lake_key(name)
+    except (ValueError, UnknownSectorError):
+        return None
