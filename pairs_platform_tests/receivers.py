@@ -35,11 +35,7 @@ def web_receiver() -> Iterator[WebReceiver]:
             status = found.statuses.pop(0) if found.statuses else 200
             if status == 200:
                 found.posted.append((self.path, text))
-            answer = (
-                b"ok"
-                if "hooks" in self.path or "services" in self.path
-                else json.dumps({"result": {"status": "ok"}}).encode()
-            )
+            answer = b"ok" if "services" in self.path else json.dumps({"result": {"status": "ok"}}).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()

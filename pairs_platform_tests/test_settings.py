@@ -10,11 +10,13 @@ from pairs_platform.core.rules import Rules
 from pairs_platform.settings import (
     CONFIG_VARIABLE,
     PLATFORM_FILE,
+    SECRET_FIELDS,
     UNIVERSE_FILE,
     SettingsError,
     described_fields,
     edit_universe,
     load_settings,
+    secrets_from_environment,
     shipped_text,
     variable,
 )
@@ -114,6 +116,52 @@ def test_a_folder_that_is_none_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "absent"))
     with pytest.raises(SettingsError, match="is not a folder; make one with"):
         load_settings()
+
+
+class TestSecretFiles:
+    @pytest.fixture
+    def file(self, monkeypatch, tmp_path):
+        path = tmp_path / "ledger url"
+        path.write_text("postgresql+psycopg2://a:hunter2@db/x\n")
+        path.chmod(0o640)
+        monkeypatch.setenv(f"{variable('ledger_url')}_FILE", str(path))
+        return path
+
+    def test_a_file_holds_the_secret(self, file):
+        assert load_settings().ledger_url.get_secret_value() == "postgresql+psycopg2://a:hunter2@db/x"
+
+    def test_every_secret_can_be_in_a_file(self, monkeypatch, tmp_path):
+        for field in SECRET_FIELDS:
+            path = tmp_path / field
+            path.write_text(f"secret of {field}")
+            path.chmod(0o600)
+            monkeypatch.setenv(f"{variable(field)}_FILE", str(path))
+        found = secrets_from_environment()
+        assert {name: value.get_secret_value() for name, value in found.items()} == {
+            field: f"secret of {field}" for field in SECRET_FIELDS
+        }
+
+    def test_what_cannot_be_used_is_named_without_the_secret(self, file, monkeypatch):
+        name = f"{variable('ledger_url')}_FILE"
+        file.chmod(0o644)
+        with pytest.raises(SettingsError, match=rf"{name}=.* can be used by everybody \(mode 644\): chmod 600"):
+            load_settings()
+        file.chmod(0o600)
+        file.write_text(" ")
+        with pytest.raises(SettingsError, match=f"{name}=.* is empty"):
+            load_settings()
+        file.unlink()
+        with pytest.raises(SettingsError, match=f"{name}=.* cannot be read: No such file"):
+            load_settings()
+        monkeypatch.setenv(variable("ledger_url"), "postgresql+psycopg2://a:hunter2@db/x")
+        with pytest.raises(SettingsError, match="are both set: remove one of them") as caught:
+            load_settings()
+        assert "hunter2" not in str(caught.value)
+
+    def test_only_secrets_can(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("PAIRS_PLATFORM__FREQUENCY_FILE", str(tmp_path))
+        with pytest.raises(SettingsError, match="FREQUENCY_FILE sets nothing"):
+            load_settings()
 
 
 def test_secrets_are_masked_and_stay_out_of_errors(monkeypatch, folder):

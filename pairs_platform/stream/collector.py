@@ -28,7 +28,7 @@ from pairs_platform.core.streaming.rules import SymbolSet
 from pairs_platform.core.streaming.sessions import is_open
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.lake.keys import PartitionKey
-from pairs_platform.settings import Settings, load_settings
+from pairs_platform.settings import Settings, SettingsError, load_settings
 from pairs_platform.stores import open_bus, open_lake
 from pairs_platform.stream.alpaca_stream import BarStream, ConnectionLost, ConnectionRefused
 from pairs_platform.stream.backfill import Backfill, Gap, action_rows
@@ -221,7 +221,10 @@ class Collector:
             self._health.detail = "there are no symbols to stream, or Redis does not answer"
             await asyncio.sleep(_WATCH_SECONDS)
         self._health.state, self._health.detail = "connecting", ""
-        key_id, secret_key = self._keys()
+        try:
+            key_id, secret_key = self._keys()
+        except SettingsError as error:  # a file of keys that is just being replaced
+            raise ConnectionRefused("auth_failed", str(error)) from error
         if not (key_id and secret_key):
             raise ConnectionRefused("auth_failed", "the keys are gone from the environment")
         stream = BarStream(

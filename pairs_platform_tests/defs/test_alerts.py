@@ -144,7 +144,7 @@ class TestRuns:
 
     def test_a_run_that_was_run_again_is_in_the_audit(self, platform, instance):
         again = run(instance)
-        judge(platform, instance, copy(again, parent_run_id="first"))
+        judge(platform, instance, copy(again, parent_run_id="first", root_run_id="first"))
         (entry,) = entries(platform.ledger)
         assert (entry.action, entry.run_id, entry.reason) == ("run_retried", again.run_id, "run first again")
 

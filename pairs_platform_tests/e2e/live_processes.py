@@ -120,8 +120,11 @@ class Profile:
         return found
 
     def console(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.console_script("pairs-platform", *words)
+
+    def console_script(self, name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(SCRIPTS / "pairs-platform"), *words], cwd=self.folder, env={**self.environment, "COLUMNS": "200"},
+            [str(SCRIPTS / name), *words], cwd=self.folder, env={**self.environment, "COLUMNS": "200", **more},
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 

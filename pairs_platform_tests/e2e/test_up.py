@@ -16,11 +16,14 @@ import pytest
 import sqlalchemy as sa
 
 from pairs_platform.cli.topology import live_folder, production_folder
+from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.services.postgres import DATABASES, PASSWORDS_FILE
 from pairs_platform.settings import Settings, variable
 from pairs_platform.stream.supervisor import running_processes
 from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION
 from pairs_platform_tests.e2e.live_processes import Profile, free_port, make_profile, profile_of
+from pairs_platform_tests.receivers import WebReceiver, web_receiver
+from pairs_platform_tests.stream.servers import until
 
 PORTS = ("ui_port", "mlflow_port", "code_port", "postgres_port")
 PROCESSES = ["postgres", "redis", "mlflow", "code", "webserver", "daemon", "replay", "collector"]
@@ -64,10 +67,17 @@ def sourced(path: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def production(demo, tmp_path_factory) -> Iterator[Production]:
+def receiver() -> Iterator[WebReceiver]:
+    with web_receiver() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def production(demo, receiver, tmp_path_factory) -> Iterator[Production]:
     ports = {f"services.{name}": str(free_port()) for name in PORTS}
     more = {
         **ports,
+        "alert_urls": f"json://127.0.0.1:{receiver.port}/T0ken-In-Path",
         "stream.replay.start": "11:30",
         "stream.replay.speed": "900",
         "stream.replay.buckets": str(BUCKETS),
@@ -138,6 +148,20 @@ def test_replayed_bars_become_signals_in_postgresql(production):
 
 def environment(production: Production) -> Path:
     return production_folder(production.settings) / "environment"
+
+
+def test_a_failed_run_reaches_the_receiver(production, receiver):
+    """A run from the command line, found by the sensors of the daemon, told by the library."""
+    before = str(session_offset(SESSION, -200))
+    failed = production.profile.console_script(
+        "dagster", "job", "execute", "-m", "pairs_platform.definitions", "-j", "daily_pair_identification",
+        "--tags", json.dumps({"dagster/partition": f"{before}|{SECTOR}"}),
+        DAGSTER_HOME=sourced(environment(production))["DAGSTER_HOME"],
+    )  # fmt: skip
+    assert failed.returncode == 1
+    until(lambda: any(before in text for text in receiver.texts), 90)
+    assert any("run failed" in text for text in receiver.texts)
+    assert f"{before}|{SECTOR}" in production.profile.console("alerts").stdout
 
 
 def test_models_go_through_the_mlflow_server(production):

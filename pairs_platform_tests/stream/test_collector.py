@@ -24,7 +24,7 @@ from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.core.streaming.clock import MarketClock
 from pairs_platform.lake.keys import PartitionKey
-from pairs_platform.settings import Settings, load_settings
+from pairs_platform.settings import Settings, load_settings, variable
 from pairs_platform.stores import open_bus, open_lake
 from pairs_platform.stream import recorder
 from pairs_platform.stream.collector import Collector
@@ -260,6 +260,31 @@ def test_wrong_keys_cause_no_storm_and_new_keys_need_no_restart():
         with collecting(settings, **arguments, refused_seconds=0.5):
             until(lambda: server.attempts == 2)
             keys[0] = (SecretStr("new"), SecretStr("secret"))
+            until(lambda: bus.health().get("state") == "streaming")
+
+
+def test_keys_in_files_are_read_again_at_each_attempt(monkeypatch, tmp_path):
+    """Rotation: the vendor changes the key, then the file is replaced; an empty file in between is no crash."""
+    files = {"APCA_API_KEY_ID": tmp_path / "id", "APCA_API_SECRET_KEY": tmp_path / "secret"}
+    for name, path in files.items():
+        path.write_text("old")
+        path.chmod(0o600)
+        monkeypatch.setenv(f"{name}_FILE", str(path))
+    for name, value in {"stream.mode": "alpaca", "source.kind": "alpaca"}.items():
+        monkeypatch.setenv(variable(name), value)
+    settings, server = make_settings(mode="alpaca"), StreamServer()
+    server.keys = ("old", "old")
+    with embedded_redis(settings.profile_root / "redis"), server.running(), running(ReplayHistory()) as history:
+        bus = open_bus(settings)
+        with collecting(settings, stream_url=server.url, history_url=history.url, refused_seconds=0.3):
+            until(lambda: bus.health().get("state") == "streaming")
+            server.keys = ("new", "newer")
+            server.drop()
+            until(lambda: bus.health().get("state") == "auth_failed")
+            files["APCA_API_KEY_ID"].write_text("")
+            until(lambda: "is empty: write the secret into it" in bus.health().get("detail", ""))
+            files["APCA_API_KEY_ID"].write_text("new\n")
+            files["APCA_API_SECRET_KEY"].write_text("newer\n")
             until(lambda: bus.health().get("state") == "streaming")
 
 
