@@ -9,7 +9,7 @@ READY := .venv/.installed
 SERVER_READY := .venv/.installed-server
 TEST_READY := .venv/.installed-test
 
-.PHONY: demo ui live up down test soak install clean
+.PHONY: demo ui live up down test soak audit install clean
 
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
@@ -33,6 +33,11 @@ test: $(TEST_READY)
 
 soak: $(TEST_READY)
 	$(BIN)/python -m pytest pairs_platform_tests/soak
+
+audit:
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check pip-audit
+	.venv/audit/$(notdir $(BIN))/pip-audit --strict --requirement constraints.txt --disable-pip --no-deps
 
 install: $(READY)
 

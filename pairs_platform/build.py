@@ -16,7 +16,7 @@ from pairs_platform.defs.models import checks as model_checks
 from pairs_platform.defs.partitions import look_back_mapping
 from pairs_platform.defs.prices import assets as prices
 from pairs_platform.defs.prices import checks as price_checks
-from pairs_platform.defs.resources import Platform
+from pairs_platform.defs.resources import resources
 from pairs_platform.defs.screening import assets as screening
 from pairs_platform.defs.screening import checks as screening_checks
 from pairs_platform.defs.selection import assets as selection
@@ -96,7 +96,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
             alerts.alert_watch,
             alerts.alert_delivery,
         ],
-        resources={"platform": Platform(settings), **(resource_overrides or {})},
+        resources={**resources(settings), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )
 

@@ -308,16 +308,35 @@ def secrets_from_environment() -> dict[str, SecretStr]:
         if path and value:
             raise SettingsError(f"{name} and {name}{FROM_FILE} are both set: remove one of them")
         if path:
-            value = _secret_in(Path(path), name + FROM_FILE)
+            value = secret_in_file(path, name + FROM_FILE)
         if value:
             found[field] = SecretStr(value)
     return found
 
 
-def _secret_in(path: Path, name: str) -> str:
+def secret_variable(setting: str) -> tuple[str | None, str | None]:
+    """Name of the variable that holds a secret setting, and the path of the file that holds it; None where unset."""
+    name = variable(setting)
+    return (name if os.environ.get(name) else None), os.environ.get(name + FROM_FILE) or None
+
+
+def secret_in_file(path: str, name: str) -> str:
+    """The secret in a file.
+
+    Parameters
+    ----------
+    path : str
+    name : str
+        Of the variable or field that names the file, for the message.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, is empty, or can be read by everybody.
+    """
     try:
-        text = path.read_text(encoding="utf-8").strip()
-        mode = path.stat().st_mode
+        text = Path(path).read_text(encoding="utf-8").strip()
+        mode = Path(path).stat().st_mode
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{name}={path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if os.name != "nt" and mode & 0o007:

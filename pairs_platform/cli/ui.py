@@ -11,6 +11,7 @@ import psutil
 from pairs_platform.cli.instance import open_instance, prepare_home
 from pairs_platform.cli.migrate import migrate_all
 from pairs_platform.cli.profile_options import chosen_settings, profile_options
+from pairs_platform.cli.topology import script
 
 SECONDS_TO_STOP = 30
 
@@ -19,7 +20,8 @@ SECONDS_TO_STOP = 30
 @profile_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
-def command(source: str | None, data: str | None, frequency: str | None, host: str, port: int) -> None:
+@click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed, and no daemon runs.")
+def command(source: str | None, data: str | None, frequency: str | None, host: str, port: int, read_only: bool) -> None:
     """Start the Dagster UI and the daemon (schedule, sensors, run queue) until Ctrl-C."""
     settings = chosen_settings(source, data, frequency)
     home = prepare_home(settings)
@@ -29,6 +31,8 @@ def command(source: str | None, data: str | None, frequency: str | None, host: s
     location = ["-w", str(workspace)] if workspace.exists() else ["-m", "pairs_platform.definitions"]
     click.echo(f"profile {settings.profile.name}: http://{host}:{port} (state in {settings.profile_root})")
     command_line = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]
+    if read_only:
+        command_line = [script("dagster-webserver"), "--read-only", "-h", host, "-p", str(port), *location]
     # A Python handler in place of an ignored SIGINT (background jobs inherit that) is the default again in the child.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -39,7 +43,7 @@ def command(source: str | None, data: str | None, frequency: str | None, host: s
         _stop(process)
         return
     if code:
-        raise click.ClickException(f"dagster dev ended with exit code {code}")
+        raise click.ClickException(f"the UI ended with exit code {code}")
 
 
 def _interrupt(number: int, frame: object) -> None:

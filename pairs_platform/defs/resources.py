@@ -1,4 +1,4 @@
-"""What asset bodies are handed: the profile that they work on.
+"""What asset bodies are handed: the profile that they work on, configured by four resources that the UI shows.
 
 What does not belong here: opening lake, ledger, registry and source (`pairs_platform.stores`).
 """
@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field, SecretStr
 
 from pairs_platform.adapters.ports import Listing, MarketData
 from pairs_platform.core.automation import utc_now
-from pairs_platform.settings import NoSuchSectorError, Settings
+from pairs_platform.settings import NoSuchSectorError, Settings, secret_in_file, secret_variable
 from pairs_platform.stores import open_bus, open_documents, open_lake, open_ledger, open_registry, open_source
 
 if TYPE_CHECKING:
@@ -95,3 +98,95 @@ class Platform:
         if not found:
             raise NoSuchSectorError(f"the universe has no sector {sector!r}; it has {', '.join(known)}: {remedy}")
         return found
+
+
+class SecretResource(dg.ConfigurableResource):
+    """A resource with secrets: each is a variable, whose name alone is shown, or a file, whose path is shown."""
+
+    def secret(self, name: str) -> SecretStr | None:
+        """The secret of a field, from its variable or its file as it is now; None where neither is given."""
+        path, value = getattr(self, f"{name}_file"), getattr(self, name)
+        if path:
+            return SecretStr(secret_in_file(path, name))
+        return SecretStr(value) if value else None
+
+
+class AlpacaResource(SecretResource):
+    """Alpaca, which gives prices where `source.kind` is alpaca."""
+
+    feed: str = Field(description="iex or sip.")
+    requests_per_minute: int = Field(description="Bound of requests to the historical API.")
+    key_id: str = Field("", description="APCA_API_KEY_ID; empty without one.")
+    key_id_file: str = Field("", description="File that holds it instead.")
+    secret_key: str = Field("", description="APCA_API_SECRET_KEY; empty without one.")
+    secret_key_file: str = Field("", description="File that holds it instead.")
+
+
+class RedisResource(SecretResource):
+    """Redis, through which streamed bars go."""
+
+    url: str = Field("", description="Empty: the platform's own server in the profile's folder.")
+    url_file: str = Field("", description="File that holds the URL instead.")
+    keep_days: int = Field(description="Days after which streamed bars expire.")
+
+
+class MlflowResource(SecretResource):
+    """MLflow, which tracks and registers models."""
+
+    uri: str = Field("", description="Server or database; empty: a database in the profile's folder.")
+    uri_file: str = Field("", description="File that holds the URI instead.")
+
+
+class PostgresResource(SecretResource):
+    """The ledger's database."""
+
+    url: str = Field("", description="postgresql+psycopg2://…; empty: SQLite in the profile's folder.")
+    url_file: str = Field("", description="File that holds the URL instead.")
+
+
+def resources(settings: Settings) -> dict[str, Any]:
+    """The resources of the definitions by key: the four that name stores and vendor, and `platform` over them.
+
+    Parameters
+    ----------
+    settings : Settings
+        Everything else that a run works with.
+    """
+    alpaca = AlpacaResource(
+        feed=settings.source.alpaca.feed,
+        requests_per_minute=settings.source.alpaca.requests_per_minute,
+        **_given("key_id", "alpaca_key_id"),
+        **_given("secret_key", "alpaca_secret_key"),
+    )
+    redis = RedisResource(keep_days=settings.stream.keep_days, **_given("url", "redis_url"))
+    mlflow = MlflowResource(**_given("uri", "mlflow_uri"))
+    postgres = PostgresResource(**_given("url", "ledger_url"))
+
+    class PlatformResource(dg.ConfigurableResource[Platform]):
+        """The profile that a run works on, with the stores and the vendor that the four resources name."""
+
+        alpaca: AlpacaResource
+        redis: RedisResource
+        mlflow: MlflowResource
+        postgres: PostgresResource
+
+        def create_resource(self, context: dg.InitResourceContext) -> Platform:
+            found = {
+                "alpaca_key_id": self.alpaca.secret("key_id"),
+                "alpaca_secret_key": self.alpaca.secret("secret_key"),
+                "redis_url": self.redis.secret("url"),
+                "mlflow_uri": self.mlflow.secret("uri"),
+                "ledger_url": self.postgres.secret("url"),
+            }
+            return Platform(settings.model_copy(update={name: value for name, value in found.items() if value}))
+
+    platform = PlatformResource(alpaca=alpaca, redis=redis, mlflow=mlflow, postgres=postgres)
+    return {"platform": platform, "alpaca": alpaca, "redis": redis, "mlflow": mlflow, "postgres": postgres}
+
+
+def _given(field: str, setting: str) -> dict[str, Any]:
+    """The values of a secret's two fields: the name of its variable, or the path of its file."""
+    name, path = secret_variable(setting)
+    if path is not None:
+        return {f"{field}_file": path}
+    return {field: dg.EnvVar(name)} if name is not None else {}

@@ -44,6 +44,7 @@ CHECKS = {
         "pair_churn": False,
         "model_to_use": False,
         "ready_by_0800": False,
+        "what_is_broken_now": False,
     },
     "pair_features": {"schema_and_uniqueness": True, "no_look_ahead": True, "feature_drift": False},
     "gru_models": {
@@ -72,7 +73,7 @@ DAILY_CHECKS = {
     (asset, name)
     for asset, names in CHECKS.items()
     for name in names
-    if name != "ready_by_0800" and (asset not in LIVE or name in OF_THE_MORNING_AFTER)
+    if name not in ("ready_by_0800", "what_is_broken_now") and (asset not in LIVE or name in OF_THE_MORNING_AFTER)
 }
 
 
@@ -136,7 +137,8 @@ class TestDefinitions:
         running = {s.name: s.default_status.value for s in (*repository.schedule_defs, *repository.sensor_defs)}
         on = (
             "daily_pair_identification", "trading_config_readiness", "failed_session_retry", "weekly_model_baseline",
-            "mlflow_run_closer", "signal_sensor", "stream_health",
+            "mlflow_run_closer", "signal_sensor", "stream_health", "run_failure_alerts", "check_alerts", "alert_watch",
+            "alert_delivery",
         )  # fmt: skip
         assert running == {**dict.fromkeys(on, "RUNNING"), "weekly_network_tuning": "STOPPED"}
 

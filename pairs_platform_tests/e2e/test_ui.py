@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pairs_platform_tests.stream.servers import until
+
 ROOT = Path(__file__).resolve().parents[2]
 QUERY = "{ assetNodes { assetKey { path } groupName } }"
 
@@ -25,13 +27,48 @@ def free_port() -> int:
 
 
 def asset_nodes(port: int) -> list[dict]:
+    return asked(port, QUERY)["data"]["assetNodes"]
+
+
+def asked(port: int, query: str) -> dict:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/graphql",
-        data=json.dumps({"query": QUERY}).encode(),
+        data=json.dumps({"query": query}).encode(),
         headers={"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=30) as reply:
-        return json.load(reply)["data"]["assetNodes"]
+        return json.load(reply)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="stops the process by a POSIX signal")
+def test_a_read_only_ui_shows_and_refuses(tmp_path):
+    port = free_port()
+    command = [Path(sys.executable).with_name("pairs-platform"), "ui", "--read-only", "--port", str(port)]
+    with (tmp_path / "output").open("w") as output:
+        process = psutil.Popen(command, cwd=ROOT, env={**os.environ}, stdout=output, stderr=subprocess.STDOUT)
+    family: list[psutil.Process] = []
+    try:
+        until(lambda: process.poll() is not None or answers(port), 150)
+        family = process.children(recursive=True)
+        assert not any("dagster-daemon" in " ".join(member.cmdline()) for member in family)
+        mutation = """mutation { startSchedule(scheduleSelector: {
+            repositoryName: "__repository__", repositoryLocationName: "pairs_platform",
+            scheduleName: "weekly_network_tuning"
+        }) { __typename } }"""
+        assert asked(port, mutation)["data"]["startSchedule"]["__typename"] == "UnauthorizedError"
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+    finally:
+        for member in [*family, process]:
+            if member.is_running():
+                member.kill()
+
+
+def answers(port: int) -> bool:
+    try:
+        return bool(asset_nodes(port))
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        return False
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="stops the process by a POSIX signal")

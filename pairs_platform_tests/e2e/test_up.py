@@ -28,6 +28,22 @@ from pairs_platform_tests.stream.servers import until
 PORTS = ("ui_port", "mlflow_port", "code_port", "postgres_port")
 PROCESSES = ["postgres", "redis", "mlflow", "code", "webserver", "daemon", "replay", "collector"]
 BUCKETS = 2
+PLANTED = {"alpaca_key_id": "PKPLANTED0KEY", "alpaca_secret_key": "planted0secret0key"}
+TOKEN = "T0ken-In-Path"
+
+EVERYTHING = """{
+  runsOrError(limit: 100) { ... on Runs { results {
+    runConfigYaml tags { key value }
+    eventConnection(limit: 1000) { events { __typename ... on MessageEvent { message }
+      ... on ErrorEvent { error { message stack causes { message } } } } }
+  } } }
+  instance { info daemonHealth { allDaemonStatuses { lastHeartbeatErrors { message } } } }
+  repositoriesOrError { ... on RepositoryConnection { nodes {
+    allTopLevelResourceDetails { name description configFields { name } configuredValues { key value } }
+    sensors { name sensorState { ticks(limit: 20) { skipReason error { message } } } }
+  } } }
+}"""
+"""What the pages of the UI ask for where a secret could be."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +93,8 @@ def production(demo, receiver, tmp_path_factory) -> Iterator[Production]:
     ports = {f"services.{name}": str(free_port()) for name in PORTS}
     more = {
         **ports,
-        "alert_urls": f"json://127.0.0.1:{receiver.port}/T0ken-In-Path",
+        **PLANTED,
+        "alert_urls": f"json://127.0.0.1:{receiver.port}/{TOKEN}",
         "stream.replay.start": "11:30",
         "stream.replay.speed": "900",
         "stream.replay.buckets": str(BUCKETS),
@@ -121,6 +138,30 @@ def test_the_ui_shows_the_code_location_and_the_storage_without_its_password(pro
     assert answer["workspaceOrError"]["locationEntries"] == [{"name": "pairs_platform", "loadStatus": "LOADED"}]
     assert "tag_concurrency_limits" in answer["instance"]["info"]
     assert not any(password in json.dumps(answer) for password in production.passwords.values())
+
+
+RESOURCE = """{ topLevelResourceDetailsOrError(resourceSelector: {
+    repositoryName: "__repository__", repositoryLocationName: "pairs_platform", resourceName: "%s"
+}) { ... on ResourceDetails { resourceType configuredValues { key value type } } } }"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("alpaca", {"feed": "iex", "key_id": "APCA_API_KEY_ID", "secret_key": "APCA_API_SECRET_KEY"}),
+        ("redis", {"keep_days": "10"}),
+        ("mlflow", {"uri": variable("mlflow_uri")}),
+        ("postgres", {"url": variable("ledger_url")}),
+    ],
+)
+def test_resources_are_shown_with_the_names_of_their_secrets(production, name, expected):
+    shown = graphql(production, RESOURCE % name)["topLevelResourceDetailsOrError"]
+    assert shown["resourceType"].endswith(f"{name.capitalize()}Resource")
+    values = {one["key"]: json.loads(one["value"]) if one["type"] == "VALUE" else one["value"]
+              for one in shown["configuredValues"]}  # fmt: skip
+    assert {key: str(values[key]) for key in expected} == expected
+    kinds = {one["key"]: one["type"] for one in shown["configuredValues"]}
+    assert all(kinds[key] == "ENV_VAR" for key, value in expected.items() if value.isupper())
 
 
 def graphql(production: Production, query: str) -> dict:
@@ -201,16 +242,38 @@ def test_the_platform_may_not_change_tables_or_the_audit(production):
             connection.execute(sa.text(statement))
 
 
+def secrets(production: Production) -> list[bytes]:
+    return [secret.encode() for secret in (*production.passwords.values(), *PLANTED.values(), TOKEN)]
+
+
+def test_no_answer_of_the_ui_holds_a_secret(production):
+    """After signals, a failed run and a message: runs, their events and errors, ticks, resources, the instance."""
+    answer = json.dumps(graphql(production, EVERYTHING)).encode()
+    assert b"RunFailureEvent" in answer
+    assert b"five_minute_signals" in answer
+    assert [secret for secret in secrets(production) if secret in answer] == []
+
+
+def test_no_log_and_no_table_holds_a_secret(production):
+    """Dagster's own tables hold run configurations, events and ticks."""
+    for database, role in (("dagster", "dagster"), ("trading_system", "trading_owner"), ("mlflow_db", "mlflow")):
+        with production.connection(database, role) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+            for (table,) in cursor.fetchall():
+                cursor.execute(f'SELECT t::text FROM "{table}" t')
+                text = "\n".join(row for (row,) in cursor.fetchall()).encode()
+                assert [secret for secret in secrets(production) if secret in text] == [], table
+
+
 def test_passwords_are_in_two_private_files_and_nowhere_else(production):
     private = {environment(production), production_folder(production.settings) / "postgres" / PASSWORDS_FILE}
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in private)
-    secrets = [password.encode() for password in production.passwords.values()]
     for path in production.settings.profile_root.rglob("*"):
         if path.is_file() and path not in private:
-            assert not any(secret in path.read_bytes() for secret in secrets), path
+            assert not any(secret in path.read_bytes() for secret in secrets(production)), path
     lines = [" ".join(process.cmdline()).encode() for process in production.started.members()]
     assert len(lines) > len(PROCESSES)
-    assert not any(secret in line for secret in secrets for line in lines)
+    assert not any(secret in line for secret in secrets(production) for line in lines)
 
 
 def test_servers_listen_on_loopback_alone(production):
