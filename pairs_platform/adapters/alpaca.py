@@ -65,7 +65,7 @@ class AlpacaMarketData:
     frequency : Frequency
         Of the bars to return.
     base_url : str or None
-        Instead of Alpaca's own address, for a proxy.
+        Instead of the address that the rules name.
     sleep, now : callable
         Takes seconds; returns the aware time.
 
@@ -90,7 +90,7 @@ class AlpacaMarketData:
     ) -> None:
         self.frequency = frequency
         self.rules = rules or AlpacaRules()
-        self._base_url = base_url
+        self._base_url = base_url or self.rules.base_url
         if not (key_id and secret_key and key_id.get_secret_value() and secret_key.get_secret_value()):
             raise PermanentSourceError(f"Alpaca needs two keys: set the variables {' and '.join(KEY_VARIABLES)}")
         self._keys = (key_id, secret_key)

@@ -16,6 +16,13 @@ class AlpacaRules(Rules):
         unit="1",
         description="Feed of the bars: iex (one exchange, every account) or sip (all exchanges, subscription).",
     )
+    base_url: str | None = rule(
+        None,
+        unit="URL",
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:|/|$))",
+        description="Address of the historical data instead of Alpaca's own, for a proxy; without TLS on this machine "
+        "alone.",
+    )
     symbols_per_request: int = rule(100, unit="symbols", ge=1, le=500, description="Symbols asked for at once.")
     sessions_per_request: int = rule(60, unit="sessions", ge=1, le=1000, description="Sessions asked for at once.")
     requests_per_minute: int = rule(

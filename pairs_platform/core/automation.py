@@ -32,7 +32,7 @@ class AutomationRules(Rules):
         5,
         unit="sessions",
         ge=1,
-        le=60,
+        le=120,
         description="Missed sessions, today's included, that the daily schedule still requests.",
     )
     run_retries: int = rule(
@@ -71,7 +71,7 @@ class SectorState:
     in_flight : frozenset of date
         Sessions with a run that is queued, starting or running.
     failures : mapping of date to Failure
-        Sessions whose runs failed.
+        Sessions whose runs failed, and none after them succeeded.
     """
 
     sector: str
@@ -83,11 +83,22 @@ class SectorState:
 
 @dataclass(frozen=True)
 class Retry:
-    """A failed session to be run again; `attempt` counts from 1."""
+    """A failed session to be run again.
+
+    Attributes
+    ----------
+    sector : str
+    session : date
+    attempt : int
+        Counts from 1.
+    models_only : bool
+        The configuration is stored, and may be in use: it stays as it is.
+    """
 
     sector: str
     session: date
     attempt: int
+    models_only: bool = False
 
 
 def as_of_session(now: datetime, at: time = RUN_AT) -> date:
@@ -134,11 +145,11 @@ def plan_retries(state: SectorState, *, as_of: date, now: datetime, rules: Autom
     recent = set(sessions_ending(as_of, rules.catch_up_sessions))
     due = []
     for session, failure in sorted(state.failures.items()):
-        if session not in recent or session in state.configured or session in state.in_flight:
+        if session not in recent or session in state.in_flight:
             continue
         wait = timedelta(minutes=rules.first_retry_minutes * 2 ** (failure.runs - 1))
         if failure.runs <= rules.run_retries and now >= failure.last_end + wait:
-            due.append(Retry(state.sector, session, failure.runs))
+            due.append(Retry(state.sector, session, failure.runs, models_only=session in state.configured))
     return tuple(due)
 
 

@@ -22,7 +22,14 @@ from pairs_platform.core.automation import (
 )
 from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
-from pairs_platform.defs.models.assets import gru_tuning
+from pairs_platform.defs.models.assets import (
+    champion_model,
+    gru_models,
+    gru_tuning,
+    model_ledger,
+    pair_features,
+    shadow_losses,
+)
 from pairs_platform.defs.partitions import lake_key
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
@@ -39,6 +46,9 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 
 DAILY = {"pairs_platform/stage": "daily"}
 """Tag of the runs that may be long: the queue lets few of them run at a time, and signals pass them."""
+
+MODELS = (pair_features, gru_models, model_ledger, shadow_losses, champion_model)
+"""What the daily job makes behind the trading configuration."""
 
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
@@ -108,6 +118,13 @@ def session_run(sector: str, session: date, run_key: str | None = None) -> dg.Ru
     return dg.RunRequest(run_key=run_key or name, partition_key=name, tags={SECTOR_TAG: sector})
 
 
+def models_run(sector: str, session: date, run_key: str) -> dg.RunRequest:
+    """One run of the daily job that trains and judges the models of a session whose configuration is stored."""
+    request = session_run(sector, session, run_key)
+    keys = [key for asset in MODELS for key in sorted(asset.keys)]
+    return request._replace(asset_selection=keys)
+
+
 def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, *, now: datetime) -> SectorState:
     """Read from the lake what is stored and from the instance what runs or failed in the last ten days."""
     records = instance.get_run_records(
@@ -117,11 +134,14 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
     )
     in_flight: set[date] = set()
     failures: dict[date, Failure] = {}
-    for record in records:
+    succeeded: set[date] = set()
+    for record in records:  # newest first
         session = lake_key(record.dagster_run.tags["dagster/partition"]).session
         if record.dagster_run.status in IN_FLIGHT:
             in_flight.add(session)
-        elif record.dagster_run.status is dg.DagsterRunStatus.FAILURE:
+        elif record.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
+            succeeded.add(session)
+        elif record.dagster_run.status is dg.DagsterRunStatus.FAILURE and session not in succeeded:
             known = failures.get(session)
             ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else now
             failures[session] = Failure(
@@ -224,7 +244,12 @@ def retry_sensor(
         for retry in plan_retries(state, as_of=as_of_session(now), now=now, rules=rules):
             asked = True
             _record_retry(platform, retry)
-            yield from _requests(platform, state, [retry.session], f"|retry {retry.attempt}")
+            suffix = f"|retry {retry.attempt}"
+            if retry.models_only:
+                name = str(PartitionKey(retry.session, sector))
+                yield models_run(sector, retry.session, f"{name}{suffix}")
+            else:
+                yield from _requests(platform, state, [retry.session], suffix)
     if not asked:
         yield dg.SkipReason("no failed session is due for a new run")
 

@@ -411,3 +411,13 @@ def test_an_action_that_is_not_as_documented_is_refused(server):
     server.actions = {"forward_splits": [action("AAPL", "2024-03-07", new_rate=4)]}
     with pytest.raises(PermanentSourceError, match="forward_splits are not as documented"):
         fetched_actions(server)
+
+
+def test_the_address_of_a_proxy_comes_from_the_rules_and_needs_tls_elsewhere(server):
+    keys = {"key_id": SecretStr(AlpacaServer.KEY_ID), "secret_key": SecretStr(AlpacaServer.SECRET_KEY)}
+    alpaca = AlpacaMarketData(**keys, frequency=Frequency.ONE_DAY, rules=AlpacaRules(base_url=server.url))
+    assert len(alpaca.fetch_bars(["IBM"], FIRST, LAST).bars)
+    assert AlpacaRules(base_url="https://proxy.example").base_url == "https://proxy.example"
+    for refused in ("http://proxy.example", "http://127.0.0.1.example", "ftp://127.0.0.1"):
+        with pytest.raises(ValidationError, match="base_url"):
+            AlpacaRules(base_url=refused)

@@ -95,10 +95,19 @@ def test_retries_wait_twice_as_long_after_every_failure_and_end():
     assert not due(4, 10_000)
 
 
-def test_no_retry_of_what_was_stored_meanwhile_or_runs_or_is_long_past():
+def test_no_retry_of_what_runs_or_is_long_past():
     session, ended = date(2023, 3, 9), new_york(2023, 3, 10, 6, 5)
     failures = {session: Failure(1, ended)}
     later = ended + timedelta(hours=1)
-    assert not plan_retries(state([session], failures=failures), as_of=session, now=later, rules=RULES)
     assert not plan_retries(state(in_flight=[session], failures=failures), as_of=session, now=later, rules=RULES)
     assert not plan_retries(state(failures=failures), as_of=date(2023, 4, 6), now=later, rules=RULES)
+
+
+def test_a_stored_configuration_stays_and_only_its_models_are_made_again():
+    session, ended = date(2023, 3, 9), new_york(2023, 3, 10, 6, 5)
+    failures = {session: Failure(1, ended)}
+    for configured in ([], [session]):
+        (retry,) = plan_retries(
+            state(configured, failures=failures), as_of=session, now=ended + timedelta(hours=1), rules=RULES
+        )
+        assert retry.models_only == bool(configured)

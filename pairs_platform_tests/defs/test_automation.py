@@ -291,9 +291,19 @@ class TestRetrySensor:
         under_way(instance, failed.tags, "QUEUED")
         assert "no failed session" in sensed(later, instance)
 
-    def test_not_after_the_configuration_was_stored(self, platform, instance, failed):
+    def test_a_stored_configuration_stays_and_only_the_models_are_made_again(self, platform, instance, failed):
         mark(platform, "trading_config", [date.fromisoformat(failed.tags["dagster/partition/date"])])
-        assert "no failed session" in sensed(self.after(platform, instance, 6), instance)
+        (again,) = sensed(self.after(platform, instance, 6), instance)
+        assert again.partition_key == failed.tags["dagster/partition"]
+        assert {one.to_user_string() for one in again.asset_selection} == {
+            "pair_features", "gru_models", "model_performance", "model_rankings", "model_trends", "shadow_losses",
+            "champion_model",
+        }  # fmt: skip
+
+    def test_not_after_a_later_run_succeeded(self, platform, instance, failed):
+        later = self.after(platform, instance, 6)
+        under_way(instance, failed.tags, "SUCCESS")
+        assert "no failed session" in sensed(later, instance)
 
     def test_prices_that_are_missing_are_fetched_before_it(self, platform, instance, failed):
         session = date.fromisoformat(failed.tags["dagster/partition/date"])

@@ -12,3 +12,12 @@ __all__ = ["demo"]
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     named = any("soak" in Path(word.split("::")[0]).parts for word in config.args)
     return None if named else True
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--daily-runs", type=int, default=200, help="runs of the daily soak")
+
+
+@pytest.fixture
+def daily_runs(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--daily-runs"))
