@@ -16,6 +16,7 @@ from pairs_platform.defs.models import checks as model_checks
 from pairs_platform.defs.partitions import look_back_mapping
 from pairs_platform.defs.prices import assets as prices
 from pairs_platform.defs.prices import checks as price_checks
+from pairs_platform.defs.reports import assets as reports
 from pairs_platform.defs.resources import resources
 from pairs_platform.defs.screening import assets as screening
 from pairs_platform.defs.screening import checks as screening_checks
@@ -56,6 +57,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
                 models.shadow_losses,
                 models.champion_model,
                 models.gru_tuning,
+                reports.exports,
                 live.streamed_bars,
                 live.signals,
             ],

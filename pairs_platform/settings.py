@@ -29,6 +29,7 @@ from pairs_platform.adapters.yahoo_rules import YahooRules
 from pairs_platform.core.alerts import AlertRules
 from pairs_platform.core.automation import AutomationRules
 from pairs_platform.core.checks import CheckRules
+from pairs_platform.core.exports import ExportRules
 from pairs_platform.core.gru.rules import GruRules
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
@@ -149,6 +150,7 @@ class Settings(BaseSettings):
     automation: AutomationRules
     services: ServiceRules = ServiceRules()
     alerts: AlertRules = AlertRules()
+    exports: ExportRules = ExportRules()
     alpaca_key_id: SecretStr | None = rule(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")
     alpaca_secret_key: SecretStr | None = rule(
         None, unit="secret", description="Set by the variable APCA_API_SECRET_KEY."

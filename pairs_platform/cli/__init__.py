@@ -11,7 +11,7 @@ class _Commands(click.Group):
     """Imports a command's module only when the command is used, so that `--help` answers at once."""
 
     names = (
-        "alerts", "audit", "backup", "config", "demo", "doctor", "down", "live", "migrate", "models", "pairs",
+        "alerts", "audit", "backup", "config", "demo", "doctor", "down", "export", "live", "migrate", "models", "pairs",
         "restore", "serve", "signals", "sql", "stream", "symbols", "ui", "up",
     )  # fmt: skip
 

@@ -29,6 +29,7 @@ STAGES = {
     "shadow_losses": "models",
     "champion_model": "models",
     "gru_tuning": "models",
+    "exports": "reports",
     "streamed_bars": "live",
     "signals": "live",
 }

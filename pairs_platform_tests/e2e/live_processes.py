@@ -125,7 +125,7 @@ class Profile:
     def console_script(self, name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(SCRIPTS / name), *words], cwd=self.folder, env={**self.environment, "COLUMNS": "200", **more},
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
     def runs(self, job: str = "five_minute_signals") -> list[dg.RunRecord]:

@@ -25,6 +25,8 @@ from pairs_platform_tests.e2e.live_processes import Profile, free_port, make_pro
 from pairs_platform_tests.receivers import WebReceiver, web_receiver
 from pairs_platform_tests.stream.servers import until
 
+pytestmark = pytest.mark.timeout(600)
+
 PORTS = ("ui_port", "mlflow_port", "code_port", "postgres_port")
 PROCESSES = ["postgres", "redis", "mlflow", "code", "webserver", "daemon", "replay", "collector"]
 BUCKETS = 2

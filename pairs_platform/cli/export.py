@@ -1,0 +1,55 @@
+"""`pairs-platform export`: rankings, signals, performance and others as CSV, Excel or Parquet."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+
+from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
+from pairs_platform.settings import load_settings
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+KINDS = {".csv": "csv", ".xlsx": "xlsx", ".parquet": "parquet"}
+
+
+@click.command("export")
+@click.argument("table", metavar="TABLE")
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--sector", help="Sector slug; every sector if not given.")
+@click.option("--session", type=_DAY, help="One session.")
+@click.option("--from", "first", type=_DAY, help="First session.")
+@click.option("--to", "last", type=_DAY, help="Last session.")
+def command(
+    table: str,
+    target: Path,
+    sector: str | None,
+    session: datetime | None,
+    first: datetime | None,
+    last: datetime | None,
+) -> None:
+    """Write TABLE to TARGET, whose ending says in which form: .csv, .xlsx or .parquet.
+
+    TABLE is rankings, configurations, performance, model_rankings, trends or signals. An existing file is replaced.
+    """
+    from pairs_platform.adapters.export_files import write_export
+    from pairs_platform.defs.reports.tables import exported
+    from pairs_platform.defs.resources import Platform
+
+    kind = KINDS.get(target.suffix.lower())
+    if kind is None:
+        raise PermanentSourceError(f"{target} has no ending that says the form; valid: {', '.join(KINDS)}")
+    if session is not None and (first is not None or last is not None):
+        raise click.UsageError("give --session, or --from and --to")
+    begin, end = _range(session or first, session or last)
+    frame = exported(Platform(load_settings()), table, sector, begin, end)
+    write_export(target, frame, kind)  # type: ignore[arg-type]
+    click.echo(f"{len(frame)} rows: {target}")
+
+
+def _range(first: datetime | None, last: datetime | None) -> tuple[date, date]:
+    begin = first.date() if first else CALENDAR_START
+    end = last.date() if last else CALENDAR_END
+    if begin > end:
+        raise click.UsageError(f"--from {begin} is after --to {end}")
+    return begin, end

@@ -1,0 +1,44 @@
+"""The asset `exports`: the tables of a session as files for other programs."""
+
+from typing import Any
+
+import dagster as dg
+
+from pairs_platform.defs.models.assets import model_ledger
+from pairs_platform.defs.outcomes import for_each_partition
+from pairs_platform.defs.partitions import session_by_sector
+from pairs_platform.defs.resources import Platform
+from pairs_platform.defs.selection.assets import composite_rankings, trading_config
+from pairs_platform.lake.keys import PartitionKey
+
+
+@dg.asset(
+    deps=[composite_rankings, trading_config, model_ledger],
+    partitions_def=session_by_sector,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="reports",
+    kinds={"csv", "excel", "parquet"},
+    owners=["team:data-platform"],
+    code_version="1",
+)
+def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """Rankings, configuration, model performance and signals of the session as files, for other programs.
+
+    In the profile's folder `exports/<sector>/<session>`; a table without rows is a file with a heading. Signals are
+    those of the session itself: run the partition again after its close to have all of them.
+    """
+    from pairs_platform.adapters.export_files import write_export
+    from pairs_platform.defs.reports.tables import EXPORTS, exported
+
+    root = platform.settings.profile_root / "exports"
+
+    def export(key: PartitionKey) -> dict[str, Any]:
+        rows = {}
+        for name in EXPORTS:
+            frame = exported(platform, name, key.sector, key.session, key.session)
+            for kind in platform.settings.exports.formats:
+                write_export(root / key.sector / str(key.session) / f"{name}.{kind}", frame, kind)
+            rows[name] = len(frame)
+        return {"folder": f"exports/{key.sector}/{key.session}", "rows": rows}
+
+    for_each_partition(context, export)

@@ -1,0 +1,58 @@
+"""`pairs-platform export` and the asset over the demo's results."""
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.cli import cli
+from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS, key
+from pairs_platform_tests.defs.runs import execute
+
+
+def console(*words: str) -> str:
+    done = CliRunner().invoke(cli, list(words), catch_exceptions=False)
+    return done.output
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet"])
+def test_rankings_are_those_of_the_lake(stored, tmp_path, kind):
+    path = tmp_path / f"rankings.{kind}"
+    said = console("export", "rankings", str(path), "--session", str(SESSION), "--sector", SECTOR)
+    read = {"csv": pd.read_csv, "xlsx": pd.read_excel, "parquet": pd.read_parquet}[kind]
+    found, expected = read(path), stored.lake.read(COMPOSITE_RANKINGS, key())
+    assert said == f"{len(expected)} rows: {path}\n"
+    ours = found.set_index("pair")["ranking_score"].dropna()
+    theirs = expected.set_index("pair")["ranking_score"].dropna()
+    pd.testing.assert_series_equal(ours.sort_index(), theirs.sort_index(), check_dtype=False, check_index_type=False)
+
+
+def test_performance_and_signals_of_a_range(stored, tmp_path):
+    path = tmp_path / "performance.parquet"
+    console("export", "performance", str(path), "--from", str(SESSIONS[0]), "--to", str(SESSIONS[-1]))
+    found = pd.read_parquet(path)
+    assert len(found) == len(stored.ledger.performance(SECTOR))
+    assert console("export", "signals", str(tmp_path / "signals.csv")).startswith(tuple("123456789"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nothing", "out.csv"], "'nothing' is no export; valid: rankings"),
+        (["rankings", "out.doc"], "has no ending that says the form"),
+        (["rankings", "out.csv", "--sector", "tech"], "'tech' is no sector"),
+    ],
+)
+def test_mistakes_are_named(stored, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PermanentSourceError, match=message):
+        console("export", *words)
+    assert list(tmp_path.glob("out*")) == []
+
+
+def test_the_asset_writes_every_table_in_every_form(copied):
+    assert execute(copied, ["exports"], session=SESSION).success
+    folder = copied.settings.profile_root / "exports" / SECTOR / str(SESSION)
+    assert len(list(folder.iterdir())) == 6 * 3
+    assert len(pd.read_csv(folder / "rankings.csv")) == len(copied.lake.read(COMPOSITE_RANKINGS, key()))
