@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as UnreadableVariableError
 
 from pairs_platform.adapters.alpaca_rules import AlpacaRules
+from pairs_platform.adapters.executor_rules import ExecutorRules
 from pairs_platform.adapters.file_rules import FileSourceRules
 from pairs_platform.adapters.ports import Listing
 from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
@@ -150,6 +151,7 @@ class Settings(BaseSettings):
     automation: AutomationRules
     services: ServiceRules = ServiceRules()
     alerts: AlertRules = AlertRules()
+    executor: ExecutorRules = ExecutorRules()
     exports: ExportRules = ExportRules()
     alpaca_key_id: SecretStr | None = rule(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")
     alpaca_secret_key: SecretStr | None = rule(

@@ -10,8 +10,11 @@ from pairs_platform.lake.profile import claim_profile
 from pairs_platform.settings import Settings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from pairs_platform.adapters.ports import ModelRegistry
     from pairs_platform.adapters.redis_bus import StreamBus
+    from pairs_platform.core.blocks import Blocks
     from pairs_platform.core.streaming.rules import Feed
     from pairs_platform.lake.documents import Documents
     from pairs_platform.lake.store import Lake
@@ -63,6 +66,13 @@ def open_bus(settings: Settings, feed: "Feed | None" = None) -> "StreamBus":
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
     client = connect(url, settings.profile_root / "redis")
     return StreamBus(client, profile=settings.profile.name, feed=feed or settings.stream.feed, rules=settings.stream)
+
+
+def open_blocks(settings: Settings) -> "AbstractContextManager[Blocks | None]":
+    """The configured engine for blocks of pairs, connected while the context is open; None for this process."""
+    from pairs_platform.adapters import executor
+
+    return executor.open_blocks(settings.executor)
 
 
 def open_source(settings: Settings) -> MarketData:

@@ -4,6 +4,7 @@ What does not belong here: opening lake, ledger, registry and source (`pairs_pla
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -15,11 +16,20 @@ from pydantic import Field, SecretStr
 from pairs_platform.adapters.ports import Listing, MarketData
 from pairs_platform.core.automation import utc_now
 from pairs_platform.settings import NoSuchSectorError, Settings, secret_in_file, secret_variable
-from pairs_platform.stores import open_bus, open_documents, open_lake, open_ledger, open_registry, open_source
+from pairs_platform.stores import (
+    open_blocks,
+    open_bus,
+    open_documents,
+    open_lake,
+    open_ledger,
+    open_registry,
+    open_source,
+)
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.ports import ModelRegistry
     from pairs_platform.adapters.redis_bus import StreamBus
+    from pairs_platform.core.blocks import Blocks
     from pairs_platform.lake.documents import Documents
     from pairs_platform.lake.store import Lake
     from pairs_platform.ledger.store import Ledger
@@ -75,6 +85,10 @@ class Platform:
     def bus(self) -> "StreamBus":
         """The streams of the configured mode's feed."""
         return open_bus(self.settings)
+
+    def blocks(self) -> "AbstractContextManager[Blocks | None]":
+        """Where blocks of pairs are worked on, while the context is open; None for the threads of this process."""
+        return open_blocks(self.settings)
 
     def listings(self, sector: str) -> tuple[Listing, ...]:
         """Symbols of a sector, from the configuration or from the source itself, as `universe_origin` says.

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pairs_platform.core.blocks import Blocks
 from pairs_platform.core.gru.baseline import Baseline
 from pairs_platform.core.gru.bundle import PairModel
 from pairs_platform.core.gru.evaluation import METRICS, Pooled, TestForecasts, choose_threshold, evaluate_pair, pool
@@ -63,6 +64,7 @@ def train_sector(
     rules: GruRules,
     listener: Any = None,
     checkpoint: Any = None,
+    blocks: Blocks | None = None,
 ) -> SectorTraining:
     """Train the chosen pairs and judge each on its test part.
 
@@ -77,6 +79,8 @@ def train_sector(
     listener : training.Listener, optional
     checkpoint : training.Checkpoint, optional
         Serves the first seed; further seeds are for the report alone.
+    blocks : Blocks, optional
+        Who does the work; the threads of this process if not given.
 
     Notes
     -----
@@ -95,7 +99,7 @@ def train_sector(
     by_seed = [
         train_pairs(
             ready, plan, rules=rules, seed=rules.training.seed + extra, listener=listener,
-            checkpoint=None if extra else checkpoint,
+            checkpoint=None if extra else checkpoint, blocks=blocks,
         )
         for extra in range(rules.training.n_seeds if ready else 0)
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 
+from pairs_platform.core.blocks import Blocks, slices
 from pairs_platform.core.gru.baseline import Baseline, choose_baseline
 from pairs_platform.core.gru.features import PairDataset, usable_rows
 from pairs_platform.core.gru.inference import WEIGHT_NAMES, GruWeights
@@ -113,6 +114,7 @@ def train_pairs(
     seed: int,
     listener: Listener | None = None,
     checkpoint: Checkpoint | None = None,
+    blocks: Blocks | None = None,
 ) -> list[TrainedPair]:
     """Train every pair on the training part, with early stopping on the validation part.
 
@@ -123,6 +125,8 @@ def train_pairs(
     seed : int
         Decides initial weights, the cut of each epoch and dropout. They are the same for every pair, so the outcome of
         a pair does not depend on the pairs beside it.
+    blocks : Blocks, optional
+        Who works on the chunks; this process if not given. The listener then hears of finished chunks alone.
 
     Returns
     -------
@@ -135,6 +139,8 @@ def train_pairs(
     A CPU works on one chunk of `rules.training.chunk_pairs` pairs in each of its threads, a GPU on all pairs at once.
     On one machine and one device the same seed gives the same bits.
     """
+    if blocks is not None:
+        return _train_elsewhere(datasets, plan, rules, seed, blocks, listener, checkpoint)
     device = choose_device(rules.training.device)
     size = len(datasets) if device.type == "cuda" else rules.training.chunk_pairs
     chunks = [datasets[first : first + size] for first in range(0, len(datasets), max(1, size))]
@@ -160,6 +166,40 @@ def train_pairs(
 
     with _one_thread_each() as workers, ThreadPoolExecutor(workers if device.type == "cpu" else 1) as pool:
         return [trained for chunk in pool.map(work, range(len(chunks))) for trained in chunk]
+
+
+def _train_elsewhere(
+    datasets: Sequence[PairDataset],
+    plan: SplitPlan,
+    rules: GruRules,
+    seed: int,
+    blocks: Blocks,
+    listener: Listener | None,
+    checkpoint: Checkpoint | None,
+) -> list[TrainedPair]:
+    chunks = [datasets[part] for part in slices(len(datasets), rules.training.chunk_pairs)]
+    names = [[dataset.pair for dataset in chunk] for chunk in chunks]
+    done = {n: checkpoint.load(names[n]) if checkpoint else None for n in range(len(chunks))}
+    missing = [n for n, trained in done.items() if trained is None]
+    for position, trained in blocks.finished(_train_block, (plan, rules, seed), [(chunks[n],) for n in missing]):
+        n, epochs = missing[position], rules.network.max_epochs
+        done[n] = trained
+        if checkpoint:
+            checkpoint.save(names[n], trained)
+        if listener:
+            listener(Progress(n + 1, len(chunks), epochs, epochs, 0, len(chunks[n]), 0.0))
+    return [one for n in range(len(chunks)) for one in done[n] or ()]
+
+
+def _train_block(plan: SplitPlan, rules: GruRules, seed: int, chunk: Sequence[PairDataset]) -> list[TrainedPair]:
+    device = choose_device(rules.training.device)
+    with _one_thread_each():
+        torch.set_flush_denormal(True)
+        try:
+            return _train_chunk(chunk, plan, rules, seed, device, lambda epoch, active, seconds: None)
+        finally:
+            # The thread works on other blocks after this one, whose numbers must not depend on it.
+            torch.set_flush_denormal(False)
 
 
 @contextmanager

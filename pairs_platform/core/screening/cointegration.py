@@ -4,11 +4,13 @@ What does not belong here: the test itself (`engle_granger`, `kernels`), correla
 spread (`core.volatility`).
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.blocks import Blocks, slices
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
@@ -40,6 +42,7 @@ def screen_pairs(
     exit_z: float,
     round_trip_cost_bps: float,
     correlated: np.ndarray | None = None,
+    blocks: Blocks | None = None,
 ) -> pd.DataFrame:
     """Test every pair of the window in both directions and describe its spread.
 
@@ -55,6 +58,8 @@ def screen_pairs(
     correlated : ndarray of bool, shape (n(n−1)/2,), optional
         Whether each pair is past the correlation gate, in the order of `pair_rows`; decides with the p gate who gets a
         wild-bootstrap p. Every pair where it is not given.
+    blocks : Blocks, optional
+        Who does the work; the threads of this process if not given.
 
     Returns
     -------
@@ -71,7 +76,7 @@ def screen_pairs(
     """
     prices = np.ascontiguousarray(window.log_close.T)
     first, second = pair_rows(len(window.symbols))
-    tests = run_tests(prices, first, second, min_bars=rules.min_bars)
+    tests = run_tests(prices, first, second, min_bars=rules.min_bars, blocks=blocks)
     better = tests.better
     rows = np.arange(len(first))
     tested = tests.outcome == kernels.TESTED
@@ -84,7 +89,7 @@ def screen_pairs(
     frame["n_bars"] = tests.n_bars
     frame["alpha"] = tests.alpha[rows, better]
     frame["beta"] = tests.beta[rows, better]
-    for name, values in _describe(window, prices, first, second, tests).items():
+    for name, values in _describe(window, prices, first, second, tests, blocks).items():
         frame[name] = values
     lag = np.where(tests.lag < 0, np.nan, tests.lag)
     frame["t_stat"], frame["lag"] = tests.t_stat[rows, better], lag[rows, better]
@@ -103,10 +108,8 @@ def screen_pairs(
     frame["passes_cointegration"] = (frame["status"] == "ok") & (frame["p_cal"] < rules.gate)
     finalist = frame["passes_cointegration"].to_numpy() & (True if correlated is None else np.asarray(correlated, bool))
     frame["wild_bootstrap_p"] = np.nan
-    frame.loc[finalist, "wild_bootstrap_p"] = [
-        wild_bootstrap_p(window, one, other, n_draws=rules.bootstrap_draws, seed=rules.bootstrap_seed)
-        for one, other in zip(symbols[first[finalist]], symbols[second[finalist]], strict=True)
-    ]
+    legs = list(zip(symbols[first[finalist]], symbols[second[finalist]], strict=True))
+    frame.loc[finalist, "wild_bootstrap_p"] = _bootstraps(window, legs, rules, blocks)
     frame["reason"] = [None if row.status == "ok" else _reason(row, window, rules) for row in frame.itertuples()]
     return frame[list(SCREEN_COLUMNS)]
 
@@ -145,8 +148,26 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     return q
 
 
+def _bootstraps(
+    window: PriceWindow, legs: list[tuple[str, str]], rules: CointegrationRules, blocks: Blocks | None = None
+) -> list[float]:
+    if blocks is not None:
+        tasks = [(legs[part],) for part in slices(len(legs), blocks.fits)]
+        parts = blocks.run(partial(_bootstraps, rules=rules), (window,), tasks)
+        return [value for part in parts for value in part]
+    return [
+        wild_bootstrap_p(window, one, other, n_draws=rules.bootstrap_draws, seed=rules.bootstrap_seed)
+        for one, other in legs
+    ]
+
+
 def _describe(
-    window: PriceWindow, prices: np.ndarray, first: np.ndarray, second: np.ndarray, tests: PairTests
+    window: PriceWindow,
+    prices: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    tests: PairTests,
+    blocks: Blocks | None,
 ) -> dict[str, np.ndarray]:
     """Columns mu, sigma, phi, beta_first_half, beta_second_half and johansen_trace; NaN for pairs not tested."""
     rows = np.flatnonzero(tests.outcome == kernels.TESTED)
@@ -155,8 +176,26 @@ def _describe(
     x = np.where(better == 0, second[rows], first[rows])
     alpha, beta = tests.alpha[rows, better], tests.beta[rows, better]
     excluded = np.ascontiguousarray(window.shock_excluded(range(len(window.symbols))).T)
-    sigma, mu, phi, johansen = np.full((4, len(rows)), np.nan)
-    halves = np.full((len(rows), 2), np.nan)
+    if blocks is None or not len(rows):
+        figures = _figures(prices, excluded, y, x, alpha, beta)
+    else:
+        tasks = [(y[part], x[part], alpha[part], beta[part]) for part in slices(len(rows), blocks.pairs)]
+        figures = np.concatenate(blocks.run(_figures, (prices, excluded), tasks))
+    columns = {name: np.full(len(first), np.nan) for name in _FIGURES}
+    for name, values in zip(_FIGURES, figures.T, strict=True):
+        columns[name][rows] = values
+    return columns
+
+
+_FIGURES = ("sigma", "mu", "phi", "johansen_trace", "beta_first_half", "beta_second_half")
+
+
+def _figures(
+    prices: np.ndarray, excluded: np.ndarray, y: np.ndarray, x: np.ndarray, alpha: np.ndarray, beta: np.ndarray
+) -> np.ndarray:
+    """`_FIGURES` of pairs that were tested, shape (k, 6)."""
+    sigma, mu, phi, johansen = np.full((4, len(y)), np.nan)
+    halves = np.full((len(y), 2), np.nan)
 
     def work(a: int, b: int) -> None:
         kernels.describe_pairs(
@@ -164,13 +203,8 @@ def _describe(
             sigma[a:b], mu[a:b], phi[a:b], halves[a:b], johansen[a:b],
         )  # fmt: skip
 
-    kernels.share_rows(work, len(rows))
-    found = {"mu": mu, "sigma": sigma, "phi": phi, "johansen_trace": johansen}
-    found |= {"beta_first_half": halves[:, 0], "beta_second_half": halves[:, 1]}
-    columns = {name: np.full(len(first), np.nan) for name in found}
-    for name, values in found.items():
-        columns[name][rows] = values
-    return columns
+    kernels.share_rows(work, len(y))
+    return np.column_stack([sigma, mu, phi, johansen, halves])
 
 
 def _reason(row: Any, window: PriceWindow, rules: CointegrationRules) -> str:

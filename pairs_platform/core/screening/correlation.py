@@ -6,13 +6,14 @@ What does not belong here: tests of cointegration (`cointegration`), and choosin
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.blocks import Blocks, slices
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.rules import CorrelationRules
 from pairs_platform.core.screening.spread import pair_rows, pair_table
 
 
-def pair_correlations(window: PriceWindow, rules: CorrelationRules) -> pd.DataFrame:
+def pair_correlations(window: PriceWindow, rules: CorrelationRules, *, blocks: Blocks | None = None) -> pd.DataFrame:
     """Both correlations of every pair of the window.
 
     Parameters
@@ -20,6 +21,8 @@ def pair_correlations(window: PriceWindow, rules: CorrelationRules) -> pd.DataFr
     window : PriceWindow
         T bars, n symbols; everything in it is known at the close of its last bar.
     rules : CorrelationRules
+    blocks : Blocks, optional
+        Who does the work; the threads of this process if not given.
 
     Returns
     -------
@@ -33,8 +36,8 @@ def pair_correlations(window: PriceWindow, rules: CorrelationRules) -> pd.DataFr
     NaN policy: pairwise-complete bars. No return spans a gap; the return of a bar in ``ex_action`` is left out.
     """
     first, second = pair_rows(len(window.symbols))
-    price, n_bars = pairwise_correlation(window.log_close.T, first, second)
-    log_return, _ = pairwise_correlation(log_returns(window).T, first, second)
+    price, n_bars = pairwise_correlation(window.log_close.T, first, second, blocks=blocks)
+    log_return, _ = pairwise_correlation(log_returns(window).T, first, second, blocks=blocks)
     frame = pair_table(window.symbols)
     frame["n_bars"] = n_bars
     frame["corr_log_price"] = price
@@ -50,7 +53,9 @@ def log_returns(window: PriceWindow) -> np.ndarray:
     return returns
 
 
-def pairwise_correlation(values: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pairwise_correlation(
+    values: np.ndarray, first: np.ndarray, second: np.ndarray, *, blocks: Blocks | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Pearson correlation of the pairs (first[k], second[k]) of rows of `values` (n, T) over pairwise-complete columns.
 
     Returns
@@ -65,6 +70,10 @@ def pairwise_correlation(values: np.ndarray, first: np.ndarray, second: np.ndarr
     """
     # Not a matrix product: BLAS threads wait for each other when several sectors share the cores, a hundredfold slower.
     rows = np.ascontiguousarray(values)
+    if blocks is not None and len(first):
+        tasks = [(first[part], second[part]) for part in slices(len(first), blocks.pairs)]
+        found, common = zip(*blocks.run(pairwise_correlation, (rows,), tasks), strict=True)
+        return np.concatenate(found), np.concatenate(common)
     correlation, n_common = np.full(len(first), np.nan), np.zeros(len(first), np.int64)
 
     def work(a: int, b: int) -> None:

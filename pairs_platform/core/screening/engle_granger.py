@@ -3,11 +3,13 @@
 What does not belong here: gates, calibration of the better direction, and tables (`cointegration`, `calibration`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 from scipy.special import ndtr
 
+from pairs_platform.core.blocks import Blocks, slices
 from pairs_platform.core.screening import kernels
 
 TEST_STATUSES = {
@@ -98,7 +100,12 @@ def mackinnon_p(t_stat: np.ndarray) -> np.ndarray:
 
 
 def run_tests(
-    log_prices: np.ndarray, first: np.ndarray, second: np.ndarray, *, min_bars: int = LEAST_BARS
+    log_prices: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    min_bars: int = LEAST_BARS,
+    blocks: Blocks | None = None,
 ) -> PairTests:
     """Test the pairs (first[k], second[k]) of rows of `log_prices` in both directions.
 
@@ -110,6 +117,8 @@ def run_tests(
         Rows of both legs.
     min_bars : int
         Pairs with fewer common bars are not tested.
+    blocks : Blocks, optional
+        Who does the work; the threads of this process if not given.
 
     References
     ----------
@@ -118,6 +127,11 @@ def run_tests(
     """
     prices = np.ascontiguousarray(log_prices, dtype=np.float64)
     k = len(first)
+    if blocks is not None and k:
+        tasks = [(first[part], second[part]) for part in slices(k, blocks.pairs)]
+        parts = blocks.run(partial(run_tests, min_bars=min_bars), (prices,), tasks)
+        columns = [[getattr(part, field.name) for part in parts] for field in fields(PairTests)]
+        return PairTests(*(np.concatenate(column) for column in columns))
     n_bars, outcome = np.zeros(k, np.int64), np.zeros(k, np.int8)
     t_stat, alpha, beta = np.full((3, k, 2), np.nan)
     lag = np.full((k, 2), -1, np.int64)

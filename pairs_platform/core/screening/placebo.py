@@ -3,10 +3,14 @@
 What does not belong here: the gates themselves (`correlation`, `cointegration`).
 """
 
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from pairs_platform.core.blocks import Blocks, slices
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.calibration import calibrated_p
@@ -61,6 +65,7 @@ def placebo_counts(
     cointegration: CointegrationRules,
     placebo: PlaceboRules,
     found: int,
+    blocks: Blocks | None = None,
 ) -> dict[str, PlaceboResult]:
     """Send placebo universes of the window's size through the window's gates.
 
@@ -92,15 +97,36 @@ def placebo_counts(
     results = {}
     for number, kind in enumerate(("joint", "independent")):
         rng = np.random.default_rng([placebo.seed, number, day])
-        drawn = []
-        for _ in range(placebo.n_draws):
-            if kind == "joint":
-                steps = centred[draw_sessions(window.session[1:], rng)]
-            else:
-                steps = rng.standard_normal(centred.shape) * volatility
-            drawn.append(_count(steps, correlation, cointegration))
+        if kind == "joint":
+            draws: Iterator[Draw] = (draw_sessions(window.session[1:], rng) for _ in range(placebo.n_draws))
+        else:
+            draws = _generators(rng, centred.shape, placebo.n_draws, kept=blocks is not None)
+        count = partial(_count_draws, correlation=correlation, cointegration=cointegration)
+        if blocks is None:
+            drawn = count(centred, volatility, draws)
+        else:
+            every = list(draws)
+            size = max(1, blocks.pairs // max(1, len(pair_rows(centred.shape[1])[0])))
+            tasks = [(every[part],) for part in slices(len(every), size)]
+            drawn = [counts for part in blocks.run(count, (centred, volatility), tasks) for counts in part]
         results[kind] = _result(kind, np.array(drawn), found)
     return results
+
+
+Draw = np.ndarray | np.random.Generator
+"""A placebo universe: rows of the returns, or the generator that its Gaussian steps come from next."""
+
+
+def _generators(
+    rng: np.random.Generator, shape: tuple[int, ...], n_draws: int, *, kept: bool
+) -> Iterator[np.random.Generator]:
+    """`rng` as it stands before each draw; copies where they are `kept`, else itself, for each to be used at once."""
+    for _ in range(n_draws):
+        if not kept:
+            yield rng
+            continue
+        yield deepcopy(rng)
+        rng.standard_normal(shape)
 
 
 def draw_sessions(session: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -121,6 +147,21 @@ def draw_sessions(session: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     begins = length[draws].cumsum() - length[draws]
     rows = np.repeat(start[draws] - begins, length[draws])
     return (rows + np.arange(len(rows)))[: len(session)]
+
+
+def _count_draws(
+    centred: np.ndarray,
+    volatility: np.ndarray,
+    draws: Iterable[Draw],
+    *,
+    correlation: CorrelationRules,
+    cointegration: CointegrationRules,
+) -> list[tuple[int, int]]:
+    counts = []
+    for draw in draws:
+        steps = centred[draw] if isinstance(draw, np.ndarray) else draw.standard_normal(centred.shape) * volatility
+        counts.append(_count(steps, correlation, cointegration))
+    return counts
 
 
 def _count(steps: np.ndarray, correlation: CorrelationRules, cointegration: CointegrationRules) -> tuple[int, int]:

@@ -6,10 +6,12 @@ What does not belong here: the model itself (`garch`), and the test that prefers
 import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.blocks import Blocks, slices
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.kernels import TESTED
@@ -24,7 +26,9 @@ _FIT_COLUMNS = [field.name for field in fields(GarchFit)]
 _SPREAD_COLUMNS = ["alpha", "beta", "mu", "sigma"]
 
 
-def fit_parameter_sets(window: PriceWindow, pairs: pd.DataFrame, *, rules: GarchRules | None = None) -> pd.DataFrame:
+def fit_parameter_sets(
+    window: PriceWindow, pairs: pd.DataFrame, *, rules: GarchRules | None = None, blocks: Blocks | None = None
+) -> pd.DataFrame:
     """Spread parameters and GARCH fit of every pair on the first part of the window and on all of it.
 
     Parameters
@@ -35,6 +39,8 @@ def fit_parameter_sets(window: PriceWindow, pairs: pd.DataFrame, *, rules: Garch
         Columns pair, y, x: the direction of the regression on the whole window; y and x null where the screening chose
         none.
     rules : GarchRules, optional
+    blocks : Blocks, optional
+        Who does the work; the threads of this process if not given.
 
     Returns
     -------
@@ -48,6 +54,9 @@ def fit_parameter_sets(window: PriceWindow, pairs: pd.DataFrame, *, rules: Garch
         When a leg is not in the window.
     """
     rules = rules or GarchRules()
+    if blocks is not None and len(pairs):
+        tasks = [(pairs.iloc[part],) for part in slices(len(pairs), blocks.fits)]
+        return pd.concat(blocks.run(partial(fit_parameter_sets, rules=rules), (window,), tasks), ignore_index=True)
     evaluation = fit_evaluation_set(window, pairs, evaluation_bars(window.n_bars, rules), rules=rules)
     production = _frame(_fit_span(window, pairs, "production", window.n_bars, rules))
     order = np.arange(2 * len(pairs)).reshape(2, -1).T.ravel()

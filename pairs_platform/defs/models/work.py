@@ -140,7 +140,10 @@ def train_partition(
             f"{progress.seconds_left:.0f} s left"
         )
 
-    training = train_sector(datasets, chosen.pairs, plan, rules=rules, listener=tell, checkpoint=files)
+    with platform.blocks() as blocks:
+        training = train_sector(
+            datasets, chosen.pairs, plan, rules=rules, listener=tell, checkpoint=files, blocks=blocks
+        )
     facts = lake.metadata(PAIR_FEATURES, key)
     basis = f"corr_{platform.settings.correlation.basis}"
     correlations = lake.read(CORRELATION_MATRIX, key, ["pair", basis]).set_index("pair")[basis]

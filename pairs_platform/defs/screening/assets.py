@@ -34,7 +34,8 @@ def correlation_matrix(context: dg.AssetExecutionContext, platform: dg.ResourceP
     def correlate(key: PartitionKey) -> dict[str, Any]:
         window = load_window(platform, key)
         facts = window_metadata(platform, key, window)
-        pairs = pair_correlations(window, rules)
+        with platform.blocks() as blocks:
+            pairs = pair_correlations(window, rules, blocks=blocks)
         platform.lake.write(CORRELATION_MATRIX, key, pairs, facts)
         column = f"corr_{rules.basis}"
         best = pairs.nlargest(15, column)[["pair", "corr_log_price", "corr_log_return", "n_bars"]]
@@ -83,22 +84,25 @@ def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceP
                 f"{materialize_command(CORRELATION_MATRIX.table, key)}"
             )
         correlated = gates.loc[names].to_numpy()
-        pairs = screen_pairs(
-            window,
-            rules=settings.cointegration,
-            entry_z=settings.trading.entry_z,
-            exit_z=settings.trading.exit_z,
-            round_trip_cost_bps=settings.costs.round_trip_bps,
-            correlated=correlated,
-        )
-        found = pairs[correlated & pairs["passes_cointegration"]]
-        placebos = placebo_counts(
-            window,
-            correlation=settings.correlation,
-            cointegration=settings.cointegration,
-            placebo=settings.placebo,
-            found=len(found),
-        )
+        with platform.blocks() as blocks:
+            pairs = screen_pairs(
+                window,
+                rules=settings.cointegration,
+                entry_z=settings.trading.entry_z,
+                exit_z=settings.trading.exit_z,
+                round_trip_cost_bps=settings.costs.round_trip_bps,
+                correlated=correlated,
+                blocks=blocks,
+            )
+            found = pairs[correlated & pairs["passes_cointegration"]]
+            placebos = placebo_counts(
+                window,
+                correlation=settings.correlation,
+                cointegration=settings.cointegration,
+                placebo=settings.placebo,
+                found=len(found),
+                blocks=blocks,
+            )
         facts = window_metadata(platform, key, window)
         facts["placebo"] = {kind: asdict(result) for kind, result in placebos.items()}
         platform.lake.write(COINTEGRATED_PAIRS, key, pairs, facts)

@@ -37,7 +37,8 @@ def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
     def fit(key: PartitionKey) -> dict[str, Any]:
         window = load_window(platform, key)
         pairs = past_correlation_gate(platform, key)
-        fits = fit_parameter_sets(window, pairs, rules=platform.settings.garch)
+        with platform.blocks() as blocks:
+            fits = fit_parameter_sets(window, pairs, rules=platform.settings.garch, blocks=blocks)
         facts = window_metadata(platform, key, window)
         platform.lake.write(GARCH_FITS, key, fits, facts)
         production = fits[fits["parameter_set"] == "production"]
