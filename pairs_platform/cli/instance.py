@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 COMPUTE_SLOTS = max(1, (os.cpu_count() or 1) // 2)
 """Steps of heavy computation at a time; each one uses two threads."""
 
+POOLS = {"compute": COMPUTE_SLOTS, "market_data": 1, "training": 1}
+"""Slots of every pool. They are there before the first run: runs that make the same pool at once on PostgreSQL fail
+(Dagster goes on in the transaction that the second insert has ended)."""
 
 _POSTGRES_STORAGE = f"""\
 # Dagster's storage on PostgreSQL, and its limits, in production. Its files are in DAGSTER_HOME.
@@ -54,11 +57,14 @@ def prepare_home(settings: Settings) -> Path:
 
 
 def open_instance(home: Path) -> "DagsterInstance":
-    """Open the Dagster instance of a prepared home, with a slot per two processors for heavy computation."""
+    """Open the Dagster instance of a prepared home; pools that are not there are made, other limits stay."""
     import dagster as dg
 
     instance = dg.DagsterInstance.from_config(str(home))
-    instance.event_log_storage.set_concurrency_slots("compute", COMPUTE_SLOTS)
+    known = instance.event_log_storage.get_concurrency_keys()
+    for pool, slots in POOLS.items():
+        if pool not in known or pool == "compute":
+            instance.event_log_storage.set_concurrency_slots(pool, slots)
     end_dead_runs(instance)
     return instance
 

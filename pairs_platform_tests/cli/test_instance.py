@@ -4,6 +4,7 @@ import sys
 
 import dagster as dg
 
+from pairs_platform.build import build_definitions
 from pairs_platform.cli.instance import COMPUTE_SLOTS, open_instance, prepare_home
 from pairs_platform.run_tags import PROCESS_TAG, this_process
 from pairs_platform.settings import load_settings
@@ -24,6 +25,17 @@ def test_a_profile_has_a_home_of_its_own_that_survives(monkeypatch, tmp_path):
     (home / "dagster.yaml").write_text("edited: true\n")
     with open_instance(prepare_home(settings)) as again:
         assert again.get_run_by_id(run_id)
+
+
+def test_every_pool_is_there_before_the_first_run_and_a_changed_limit_stays():
+    home = prepare_home(load_settings())
+    steps = [asset.op for asset in build_definitions(load_settings()).assets if isinstance(asset, dg.AssetsDefinition)]
+    with open_instance(home) as instance:
+        storage = instance.event_log_storage
+        assert storage.get_concurrency_keys() == {step.pool for step in steps if step.pool}
+        storage.set_concurrency_slots("market_data", 3)
+    with open_instance(home) as again:
+        assert again.event_log_storage.get_concurrency_info("market_data").slot_count == 3
 
 
 def _recorded(instance, process: str = "") -> str:
