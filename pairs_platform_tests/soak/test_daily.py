@@ -46,6 +46,7 @@ from pairs_platform.settings import CONFIG_VARIABLE, load_settings, variable
 from pairs_platform.stream.supervisor import Supervisor, running_processes
 from pairs_platform_tests.adapters.servers import AlpacaServer, Answer, Asked, running
 from pairs_platform_tests.defs.demo_profile import write_config
+from pairs_platform_tests.defs.runs import ALL
 from pairs_platform_tests.e2e.live_processes import QUIET_ENVIRONMENT, free_port
 from pairs_platform_tests.stream.servers import until
 
@@ -265,16 +266,16 @@ def refuse(answer: Answer) -> Callable[[Soak, random.Random], str]:
 
 
 def kill_worker(soak: Soak, draw: random.Random) -> str:
-    def workers() -> list[psutil.Process]:
-        children = psutil.Process(soak.pid("code")).children(recursive=True)
-        return [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+    """One that lives: a process that has ended stays in the list until its parent looks."""
 
-    victim = draw.choice(until(workers, 120))
+    def workers() -> list[psutil.Process]:
+        children = psutil.Process(soak.pid("code")).children()
+        return [
+            one for one in children if one.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(one.cmdline())
+        ]
+
     time.sleep(draw.uniform(0, 12))
-    try:
-        victim.kill()
-    except psutil.NoSuchProcess:
-        return "it had ended"
+    draw.choice(until(workers, 120)).kill()
     return "SIGKILL"
 
 
@@ -419,10 +420,9 @@ def assert_materialized(soak: Soak, good: list[PartitionKey]) -> None:
     tables = {contract.table for contract in TABLES}
     names = {str(key) for key in good}
     with dg.DagsterInstance.from_config(str(soak.home)) as instance:
-        for asset in sorted(instance.get_asset_keys()):
-            name = asset.to_user_string()
-            recorded = instance.get_materialized_partitions(asset)
-            assert name == "price_history" or names <= recorded, name
+        for name in ALL:
+            recorded = instance.get_materialized_partitions(dg.AssetKey(name))
+            assert names <= recorded, name
             if name in tables:
                 stored = {str(PartitionKey(day, s)) for s in SECTORS for day in soak.platform.lake.sessions(name, s)}
                 assert recorded <= stored, name
