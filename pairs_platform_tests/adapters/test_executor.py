@@ -16,15 +16,32 @@ from pairs_platform.adapters import executor
 from pairs_platform.adapters.executor import open_blocks
 from pairs_platform.adapters.executor_rules import ExecutorRules
 from pairs_platform.core.blocks import ExecutorError
+from pairs_platform.core.gru.features import pair_datasets
+from pairs_platform.core.gru.rules import GruRules, NetworkRules, SplitRules, TrainingRules
+from pairs_platform.core.gru.training import chunk_to_bytes, train_pairs
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.placebo import placebo_counts
 from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules, PlaceboRules
+from pairs_platform.core.selection.rules import CostRules, TradingRules
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
+from pairs_platform.core.volatility.rules import GarchRules
 from pairs_platform_tests.core.screening.windows import make_window
+from pairs_platform_tests.core.selection.simulated_pairs import (
+    garch_variance,
+    planted_pairs,
+    screened_pairs,
+    window_of_legs,
+)
 
 distributed = pytest.importorskip("distributed")
+
+SMALL = GruRules(
+    network=NetworkRules(hidden_1=8, hidden_2=4, max_epochs=4, patience=2, learning_rate=3e-3),
+    split=SplitRules(min_test_labels=50),
+    training=TrainingRules(chunk_pairs=2, device="cpu"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +155,18 @@ def test_dask_without_an_address_is_refused() -> None:
 def test_local_opens_nothing() -> None:
     with open_blocks(ExecutorRules()) as blocks:
         assert blocks is None
+
+
+def test_models_trained_on_the_workers_are_those_trained_here(cluster: Any) -> None:
+    market = window_of_legs(planted_pairs(3, 1170, 3, garch_variance, half_lives=(5.0, 10.0)))
+    datasets, plan, _ = pair_datasets(
+        market, screened_pairs(market), rules=SMALL, garch=GarchRules(), trading=TradingRules(), costs=CostRules()
+    )
+    here = train_pairs(datasets, plan, rules=SMALL, seed=1)
+    told: list[int] = []
+    with open_blocks(rules(cluster)) as blocks:
+        there = train_pairs(
+            datasets, plan, rules=SMALL, seed=1, blocks=blocks, listener=lambda progress: told.append(progress.chunk)
+        )
+    assert sorted(told) == list(range(1, len(datasets) // 2 + len(datasets) % 2 + 1))
+    assert [chunk_to_bytes([one]) for one in there] == [chunk_to_bytes([one]) for one in here]
