@@ -10,6 +10,7 @@ import dagster as dg
 
 from pairs_platform.defs import automation
 from pairs_platform.defs.alerts import sensors as alerts
+from pairs_platform.defs.housekeeping import assets as housekeeping
 from pairs_platform.defs.models import assets as models
 from pairs_platform.defs.models import automation as model_automation
 from pairs_platform.defs.models import checks as model_checks
@@ -58,6 +59,8 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
                 models.champion_model,
                 models.gru_tuning,
                 reports.exports,
+                housekeeping.storage_report,
+                housekeeping.retention,
                 live.streamed_bars,
                 live.signals,
             ],
@@ -72,6 +75,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
                 live_checks,
                 automation,
                 alerts,
+                housekeeping,
             ]
         ),
         jobs=[
@@ -81,10 +85,12 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
             model_automation.tuning_job,
             live_sensors.signal_job,
             live_sensors.save_job,
+            housekeeping.housekeeping_job,
         ],
         schedules=[
             automation.daily_schedule,
             automation.readiness_schedule,
+            housekeeping.housekeeping_schedule,
             model_automation.baseline_schedule,
             model_automation.tuning_schedule,
         ],

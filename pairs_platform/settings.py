@@ -32,6 +32,7 @@ from pairs_platform.core.automation import AutomationRules
 from pairs_platform.core.checks import CheckRules
 from pairs_platform.core.exports import ExportRules
 from pairs_platform.core.gru.rules import GruRules
+from pairs_platform.core.housekeeping import HousekeepingRules
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
 from pairs_platform.core.prices.rules import ValidationRules, WindowRules
@@ -153,6 +154,7 @@ class Settings(BaseSettings):
     alerts: AlertRules = AlertRules()
     executor: ExecutorRules = ExecutorRules()
     exports: ExportRules = ExportRules()
+    housekeeping: HousekeepingRules = HousekeepingRules()
     alpaca_key_id: SecretStr | None = rule(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")
     alpaca_secret_key: SecretStr | None = rule(
         None, unit="secret", description="Set by the variable APCA_API_SECRET_KEY."

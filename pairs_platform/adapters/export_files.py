@@ -29,8 +29,8 @@ def write_export(path: Path, frame: pd.DataFrame, kind: Format) -> None:
         Its index is not written.
     kind : "csv", "xlsx" or "parquet"
         CSV is UTF-8 with a heading, ISO dates, moments in UTC with their offset. Excel knows no zones: moments are UTC
-        there, and say so in their heading; it keeps 15 digits. In both, a text that a spreadsheet would take for a formula gets an
-        apostrophe before it. Parquet keeps every type.
+        there, and say so in their heading; it keeps 15 digits. In both, a text that a spreadsheet would take for a
+        formula gets an apostrophe before it. Parquet keeps every type.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def write_export(path: Path, frame: pd.DataFrame, kind: Format) -> None:
     else:
         if len(frame) > EXCEL_ROWS:
             raise PermanentSourceError(
-                f"{len(frame)} rows do not fit on a sheet of Excel ({EXCEL_ROWS}): choose csv, parquet or fewer sessions"
+                f"{len(frame)} rows do not fit on a sheet of Excel ({EXCEL_ROWS}): choose csv, parquet or fewer days"
             )
         buffer = io.BytesIO()
         sheet = _without_zones(_harmless(frame))
@@ -56,7 +56,9 @@ def write_export(path: Path, frame: pd.DataFrame, kind: Format) -> None:
 
 
 def _harmless(frame: pd.DataFrame) -> pd.DataFrame:
-    texts = [name for name in frame if frame[name].dtype == object or isinstance(frame[name].dtype, pd.StringDtype)]
+    texts = [
+        str(name) for name in frame if frame[name].dtype == object or isinstance(frame[name].dtype, pd.StringDtype)
+    ]
     return frame.assign(**{name: frame[name].map(_without_formula) for name in texts})
 
 
@@ -65,6 +67,6 @@ def _without_formula(value: object) -> object:
 
 
 def _without_zones(frame: pd.DataFrame) -> pd.DataFrame:
-    aware = [name for name in frame if isinstance(frame[name].dtype, pd.DatetimeTZDtype)]
+    aware = [str(name) for name in frame if isinstance(frame[name].dtype, pd.DatetimeTZDtype)]
     plain = frame.assign(**{name: frame[name].dt.tz_convert("UTC").dt.tz_localize(None) for name in aware})
-    return plain.rename(columns={name: name if str(name).endswith("_utc") else f"{name} (UTC)" for name in aware})
+    return plain.rename(columns={name: name if name.endswith("_utc") else f"{name} (UTC)" for name in aware})

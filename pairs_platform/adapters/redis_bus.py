@@ -315,6 +315,11 @@ class StreamBus:
                     batch.unlink(*keys)
                 return int(batch.execute()[0])
 
+    def memory_bytes(self) -> int:
+        """Memory that the whole server uses for its data."""
+        with self._speaking():
+            return int(self._redis.info("memory")["used_memory"])
+
     def dump(self) -> list[tuple[str, int, bytes]]:
         """Every key of the profile, of both feeds: name, milliseconds until it expires or 0, value dumped.
 

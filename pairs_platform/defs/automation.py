@@ -87,7 +87,12 @@ _live = dg.AssetSelection.groups(LIVE_GROUP) - dg.AssetSelection.checks(matches_
 
 daily_job = dg.define_asset_job(
     "daily_pair_identification",
-    selection=dg.AssetSelection.all() - _readiness - _standing - dg.AssetSelection.assets(gru_tuning) - _live,
+    selection=dg.AssetSelection.all()
+    - dg.AssetSelection.groups("housekeeping")
+    - _readiness
+    - _standing
+    - dg.AssetSelection.assets(gru_tuning)
+    - _live,
     description="From price history to the trading configuration, then the models, for one session of one sector.",
     tags=DAILY,
 )

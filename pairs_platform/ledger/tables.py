@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """Newest version of the schema."""
 
 METADATA = sa.MetaData(
@@ -213,6 +213,16 @@ ALERT_MESSAGES = sa.Table(
     sa.Column("error", sa.Text, nullable=False, comment="of the last attempt"),
 )
 """What was or is to be sent, a row for each receiver."""
+
+STORAGE_SIZES = sa.Table(
+    "storage_sizes",
+    METADATA,
+    sa.Column("session", sa.Date, primary_key=True, comment="newest one that had closed"),
+    _name("part", 80, primary_key=True),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("measured_utc", Moment, nullable=False),
+)
+"""How large every part of the state was."""
 
 APPEND_ONLY = ("model_decisions", "audit_log")
 """Tables whose rows nobody changes or removes: triggers see to it."""

@@ -30,6 +30,8 @@ STAGES = {
     "champion_model": "models",
     "gru_tuning": "models",
     "exports": "reports",
+    "storage_report": "housekeeping",
+    "retention": "housekeeping",
     "streamed_bars": "live",
     "signals": "live",
 }
@@ -57,6 +59,7 @@ CHECKS = {
     },
     "shadow_losses": {"schema_and_uniqueness": True},
     "champion_model": {"decisions": False, "champion_age": False},
+    "storage_report": {"enough_room": False},
     "streamed_bars": {"schema_and_uniqueness": True, "matches_price_history": False},
     "signals": {"decided_after_data": False, "in_time": False, "matches_batch": False},
 }
@@ -66,7 +69,7 @@ ASK_THE_REGISTRY = {
     "gru_models", "model_performance", "model_rankings", "model_trends", "shadow_losses", "champion_model",
 }  # fmt: skip
 LIVE = ("streamed_bars", "signals")
-DAILY = [asset for asset in STAGES if asset not in ("gru_tuning", *LIVE)]
+DAILY = [asset for asset in STAGES if asset not in ("gru_tuning", "storage_report", "retention", *LIVE)]
 OF_THE_LEDGER = {"model_performance", "model_rankings", "model_trends", "champion_model"}
 
 OF_THE_MORNING_AFTER = {"matches_price_history", "matches_batch"}
@@ -74,7 +77,8 @@ DAILY_CHECKS = {
     (asset, name)
     for asset, names in CHECKS.items()
     for name in names
-    if name not in ("ready_by_0800", "what_is_broken_now") and (asset not in LIVE or name in OF_THE_MORNING_AFTER)
+    if name not in ("ready_by_0800", "what_is_broken_now", "enough_room")
+    and (asset not in LIVE or name in OF_THE_MORNING_AFTER)
 }
 
 
@@ -139,7 +143,7 @@ class TestDefinitions:
         on = (
             "daily_pair_identification", "trading_config_readiness", "failed_session_retry", "weekly_model_baseline",
             "mlflow_run_closer", "signal_sensor", "stream_health", "run_failure_alerts", "check_alerts", "alert_watch",
-            "alert_delivery",
+            "alert_delivery", "nightly_housekeeping",
         )  # fmt: skip
         assert running == {**dict.fromkeys(on, "RUNNING"), "weekly_network_tuning": "STOPPED"}
 

@@ -102,8 +102,8 @@ def production(demo, receiver, tmp_path_factory) -> Iterator[Production]:
         "stream.replay.buckets": str(BUCKETS),
     }
     started = make_profile(demo, tmp_path_factory.mktemp("up") / "a profile", **more)
-    up = started.console("up")
     try:
+        up = started.console("up")
         assert up.returncode == 0, up.stdout + up.stderr
         found = sourced(production_folder(started.platform.settings) / "environment")
         stores = {name: found[variable(name)] for name in ("ledger_url", "dagster_url", "mlflow_uri")}

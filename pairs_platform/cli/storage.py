@@ -1,0 +1,42 @@
+"""`pairs-platform storage`: how large the state is, how it grows, and what retention would remove."""
+
+import click
+import pandas as pd
+
+from pairs_platform.settings import load_settings
+
+
+@click.command("storage")
+def command() -> None:
+    """Measure every part of the state, forecast when the disk is full, and count what retention would remove."""
+    from pairs_platform.cli.instance import open_instance, prepare_home
+    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.defs.housekeeping.work import measure, purge
+    from pairs_platform.defs.resources import Platform
+    from pairs_platform.ledger.audit import person
+
+    settings = load_settings()
+    platform = Platform(settings)
+    room = measure(platform)
+    rows = [
+        {"part": part, "MB": f"{size / 1e6:.2f}", "MB per session": f"{room.by_part[part] / 1e6:+.3f}"}
+        for part, size in sorted(room.sizes.items(), key=lambda item: -item[1])
+    ]
+    print_renderable(frame_table(pd.DataFrame(rows), title=f"State of {settings.profile.name}"))
+    total, free = room.total / 1e6, room.free_bytes / 1e6
+    click.echo(f"{total:.1f} MB on this disk, {free:.0f} MB free")
+    found = room.growth
+    if found.sessions_left == found.sessions_left:
+        click.echo(
+            f"grows by {found.bytes_per_session / 1e6:.3f} MB a session (95 %: {found.low / 1e6:.3f} to "
+            f"{found.high / 1e6:.3f}); room for {found.sessions_left:.0f} sessions at the upper end"
+        )
+    else:
+        click.echo("too few sessions are measured for a forecast")
+    for one in room.missing:
+        click.echo(f"not measured: {one}")
+    with open_instance(prepare_home(settings)) as instance:
+        old = purge(instance, platform, dry_run=True, actor=person())
+    click.echo(
+        f"retention would remove {old.events} events of {old.runs} runs, {old.compute_log_bytes / 1e6:.1f} MB of output"
+    )

@@ -1,0 +1,81 @@
+"""The assets `storage_report` and `retention`, their job, and its schedule."""
+
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
+from pairs_platform.defs.metadata import rows_table
+from pairs_platform.defs.resources import Platform
+
+GROUP = "housekeeping"
+
+
+@dg.asset(group_name=GROUP, owners=["team:data-platform"], code_version="1")
+def storage_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
+    """How large lake, models, ledger, Redis and logs are, how they grow by session, and when the disk is full."""
+    from pairs_platform.defs.housekeeping.work import measure
+
+    room = measure(platform)
+    rows = [
+        (part, f"{size / 1e6:.2f}", f"{room.by_part[part] / 1e6:+.3f}")
+        for part, size in sorted(room.sizes.items(), key=lambda item: -item[1])
+    ]
+    return dg.MaterializeResult(
+        metadata={
+            "total_mb": room.total / 1e6,
+            "free_mb": room.free_bytes / 1e6,
+            "growth_mb_per_session": room.growth.bytes_per_session / 1e6,
+            "growth_interval_mb": f"{room.growth.low / 1e6:.3f} to {room.growth.high / 1e6:.3f}",
+            "sessions_left": room.growth.sessions_left,
+            "parts": rows_table(("part", "MB", "MB per session"), rows, rows=60),
+            "not_measured": "; ".join(room.missing) or "nothing",
+        }
+    )
+
+
+@dg.asset_check(asset=storage_report)
+def enough_room(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """At its fastest likely growth, the state has room for some weeks; unknown before five sessions are measured."""
+    from pairs_platform.defs.housekeeping.work import measure
+
+    room, needed = measure(platform), platform.settings.housekeeping.warn_sessions
+    left = room.growth.sessions_left
+    return dg.AssetCheckResult(
+        passed=not left < needed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"the disk is full in {left:.0f} sessions; {needed} are wanted" if left < needed else None,
+        metadata={"sessions_left": left, "free_mb": room.free_bytes / 1e6},
+    )
+
+
+@dg.asset(group_name=GROUP, owners=["team:data-platform"], code_version="1")
+def retention(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
+    """Removes steps, log lines and standard output of old runs; what they made and checked, and every model, stays."""
+    from pairs_platform.defs.housekeeping.work import purge
+
+    found = purge(context.instance, platform, dry_run=False, actor="retention", run_id=context.run_id)
+    return dg.MaterializeResult(metadata={name: value for name, value in vars(found).items()})
+
+
+housekeeping_job = dg.define_asset_job(
+    "housekeeping",
+    selection=dg.AssetSelection.groups(GROUP),
+    description="How large everything is and when the disk is full; then removes what old runs leave behind.",
+)
+
+
+@dg.schedule(
+    name="nightly_housekeeping",
+    job=housekeeping_job,
+    cron_schedule="0 20 * * 1-5",
+    execution_timezone=MARKET_TIMEZONE,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="20:00 New York on session days.",
+)
+def housekeeping_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Request the run of a session day."""
+    today = context.scheduled_execution_time.astimezone(ZoneInfo(MARKET_TIMEZONE)).date()
+    if not is_session(today):
+        return dg.SkipReason(f"{today} is not an XNYS session")
+    return dg.RunRequest(run_key=f"housekeeping|{today}")

@@ -1,0 +1,157 @@
+"""How the state grows, and what retention removes: never what Dagster needs to know partitions, never a model."""
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from pairs_platform.cli.instance import open_instance, prepare_home
+from pairs_platform.core.housekeeping import growth
+from pairs_platform.core.prices.calendar import sessions_ending
+from pairs_platform.defs.housekeeping.work import measure, purge
+from pairs_platform.defs.resources import Platform
+from pairs_platform.ledger.audit import entries
+from pairs_platform.ledger.sizes import sizes_by_session, store_sizes
+from pairs_platform.services.postgres import SUPERUSER, EmbeddedPostgres
+from pairs_platform.settings import load_settings, variable
+from pairs_platform_tests.postgres import new_database, running_postgres
+
+DAYS = sessions_ending(date(2026, 3, 6), 30)
+
+
+class TestGrowth:
+    def test_a_straight_line_is_found_and_lasts_as_long_as_it_says(self):
+        found = growth([(day, 1000 + 50 * n) for n, day in enumerate(DAYS)], 5000, 20)
+        assert found.bytes_per_session == pytest.approx(50)
+        assert (found.low, found.high) == (pytest.approx(50), pytest.approx(50))
+        assert found.sessions_left == pytest.approx(100)
+
+    def test_only_the_newest_count(self):
+        sizes = [(day, 10**9 if n < 20 else 100 * n) for n, day in enumerate(DAYS)]
+        assert growth(sizes, 5000, 10).bytes_per_session == pytest.approx(100)
+
+    def test_noise_widens_the_interval_which_decides(self):
+        sizes = [(day, 1000 + 50 * n + (40 if n % 2 else -40)) for n, day in enumerate(DAYS[:8])]
+        found = growth(sizes, 5000, 20)
+        assert found.low < found.bytes_per_session < found.high
+        assert found.sessions_left == pytest.approx(5000 / found.high)
+
+    def test_too_few_sessions_are_no_forecast(self):
+        found = growth([(day, 100) for day in DAYS[:4]], 5000, 20)
+        assert all(math.isnan(value) for value in vars(found).values())
+
+    def test_what_does_not_grow_lasts_for_ever(self):
+        assert growth([(day, 100) for day in DAYS[:6]], 5000, 20).sessions_left == math.inf
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with running_postgres(tmp_path_factory.mktemp("pg") / "postgres") as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def instance(request, tmp_path, monkeypatch) -> Iterator[dg.DagsterInstance]:
+    """Dagster's storage of both kinds, as the platform configures it."""
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            server: EmbeddedPostgres = request.getfixturevalue("server")
+            name = stack.enter_context(new_database(server))
+            monkeypatch.setenv(variable("dagster_url"), server.url(name, SUPERUSER).get_secret_value())
+        yield stack.enter_context(open_instance(prepare_home(load_settings())))
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
+def an_asset(context: dg.AssetExecutionContext) -> None:
+    context.log.info("a line")
+
+
+@dg.asset_check(asset=an_asset)
+def a_check() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
+def run(instance: dg.DagsterInstance, partition: str) -> str:
+    job = dg.Definitions([an_asset], asset_checks=[a_check], jobs=[dg.define_asset_job("a_job", "*")]).resolve_job_def(
+        "a_job"
+    )
+    return job.execute_in_process(instance=instance, partition_key=partition).run_id
+
+
+def known(instance: dg.DagsterInstance) -> tuple:
+    """What Dagster's pages show of the asset: partitions, its newest materialization, its check, how runs ended."""
+    record = instance.get_asset_records([an_asset.key])[0]
+    checks = instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(an_asset.key, "a_check"), limit=10
+    )
+    return (
+        instance.get_materialized_partitions(an_asset.key),
+        record.asset_entry.last_materialization_record.storage_id,
+        [(one.run_id, one.status) for one in checks],
+        {one.run_id: one.status for one in instance.get_runs()},
+        [one.end_time for one in instance.get_run_records()],
+    )
+
+
+class TestRetention:
+    @pytest.fixture
+    def platform(self) -> Platform:
+        moment = datetime.now(UTC) + timedelta(days=60)
+        return Platform(
+            load_settings({"housekeeping": {"event_days": 50, "compute_log_days": 10}}), clock=lambda: moment
+        )
+
+    def test_steps_and_lines_go_and_what_dagster_knows_stays(self, instance, platform):
+        runs = [run(instance, name) for name in ("a", "b")]
+        before, n_events = known(instance), [len(instance.all_logs(one)) for one in runs]
+        asked = purge(instance, platform, dry_run=True, actor="a test")
+        assert asked.runs == 2
+        assert asked.events > 10
+        assert [len(instance.all_logs(one)) for one in runs] == n_events
+        assert purge(instance, platform, dry_run=False, actor="a test") == asked
+        assert known(instance) == before
+        left = [event for one in runs for event in instance.all_logs(one)]
+        assert sum(n_events) - len(left) == asked.events
+        assert {event.dagster_event_type for event in left} >= {
+            dg.DagsterEventType.ASSET_MATERIALIZATION,
+            dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+            dg.DagsterEventType.RUN_SUCCESS,
+        }
+        (entry,) = entries(platform.ledger)
+        assert (entry.action, entry.detail["events"], entry.detail["runs"]) == ("data_deleted", asked.events, 2)
+        again = purge(instance, platform, dry_run=False, actor="a test")
+        assert (again.events, again.runs, again.compute_log_bytes) == (0, 0, 0)
+        assert len(entries(platform.ledger)) == 1
+
+    def test_younger_runs_are_left_alone(self, instance, platform):
+        run(instance, "a")
+        young = Platform(platform.settings)
+        assert vars(purge(instance, young, dry_run=False, actor="a test")) == {
+            "events": 0, "runs": 0, "compute_log_bytes": 0,
+        }  # fmt: skip
+        assert entries(platform.ledger) == []
+
+
+class TestStorageReport:
+    def test_every_part_is_measured_and_growth_appears_after_five_sessions(self, copied):
+        days = iter(sessions_ending(date(2023, 3, 20), 6))
+        moments = [datetime(day.year, day.month, day.day, 23, tzinfo=UTC) for day in days]
+        for n, moment in enumerate(moments):
+            platform = Platform(copied.settings, clock=lambda moment=moment: moment)
+            (platform.lake.root / "price_history" / "filler").write_bytes(b"x" * 1_000_000 * (n + 1))
+            room = measure(platform)
+            assert math.isnan(room.growth.bytes_per_session) == (n < 4)
+        assert room.sizes["lake/price_history"] > 6_000_000
+        assert {"lake/composite_rankings", "mlflow", "ledger.db"} <= set(room.sizes)
+        assert room.by_part["lake/price_history"] == pytest.approx(1_000_000, rel=0.01)
+        assert room.growth.bytes_per_session == pytest.approx(1_000_000, rel=0.1)
+        assert room.growth.sessions_left < room.free_bytes / 1_000_000 * 1.1
+        assert len(sizes_by_session(copied.ledger)) == 6
+
+    def test_a_session_measured_again_replaces_its_sizes(self, copied):
+        for size in (1, 2):
+            store_sizes(copied.ledger, DAYS[0], {"lake": size}, datetime.now(UTC))
+        assert sizes_by_session(copied.ledger)[DAYS[0]] == {"lake": 2}
