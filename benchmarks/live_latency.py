@@ -2,6 +2,7 @@
 
     python -m benchmarks.live_latency                 # 60 buckets, 23 symbols: about ten minutes
     python -m benchmarks.live_latency --buckets 12    # about three minutes
+    python -m benchmarks.live_latency --production    # the same through `pairs-platform up`, on PostgreSQL
 
 Uses the state of the demo (`make demo` first) in the configured state folder. Starts `pairs-platform live` as a person
 does, lets it replay the newest session with one bucket every `--spacing` seconds, and looks at Redis, the ledger and
@@ -12,6 +13,7 @@ Dagster's instance from outside. The wall clock of one machine stamps everything
 import argparse
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,10 +24,12 @@ import dagster as dg
 import numpy as np
 
 from pairs_platform.cli.instance import prepare_home
-from pairs_platform.cli.topology import command_of, live_folder
+from pairs_platform.cli.topology import ENVIRONMENT_FILE, command_of, live_folder, production_folder
+from pairs_platform.cli.up import state_of
 from pairs_platform.ledger.signals import SignalKey, forget_replay, moment, sessions_with_signals, stored_buckets
-from pairs_platform.settings import load_settings
+from pairs_platform.settings import load_settings, variable
 from pairs_platform.stores import open_bus, open_ledger
+from pairs_platform.stream.embedded_redis import embedded_redis
 from pairs_platform.stream.supervisor import PROCESSES_FILE
 
 MEDIAN_SECONDS, P95_SECONDS = 3.0, 5.0
@@ -38,8 +42,11 @@ def main() -> int:
     parser.add_argument("--buckets", type=int, default=60)
     parser.add_argument("--spacing", type=float, default=8.0, help="real seconds from bucket to bucket")
     parser.add_argument("--port", type=int, default=3111)
+    parser.add_argument("--production", action="store_true")
     given = parser.parse_args()
     settings = load_settings()
+    if given.production:
+        return production(given)
     speed = settings.frequency.minutes * 60 / given.spacing
     words = ["live", "--speed", f"{speed:g}", "--buckets", str(given.buckets), "--port", str(given.port)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -54,6 +61,34 @@ def main() -> int:
     finally:
         live.send_signal(signal.SIGINT)
         live.wait(60)
+
+
+def production(given: argparse.Namespace) -> int:
+    """`up` in the foreground, watched through the stores that it writes into its environment file."""
+    settings = load_settings()
+    speed = settings.frequency.minutes * 60 / given.spacing
+    for name, value in (("speed", f"{speed:g}"), ("buckets", str(given.buckets))):
+        os.environ[variable(f"stream.replay.{name}")] = value
+    os.environ[variable("services.ui_port")] = str(given.port)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    since = time.time()
+    with embedded_redis(settings.profile_root / "redis"):
+        open_bus(settings, "replay").reset()
+    up = subprocess.Popen(command_of("up", "--foreground"), env=environment, start_new_session=True)
+    try:
+        while not state_of(settings).get("healthy"):
+            if up.poll() is not None:
+                raise SystemExit("`pairs-platform up` ended early")
+            time.sleep(0.2)
+        for line in (production_folder(settings) / ENVIRONMENT_FILE).read_text().splitlines():
+            name, _, value = shlex.split(line)[1].partition("=")
+            os.environ[name] = value
+        settings = load_settings()
+        stored = watch(settings, up, given.buckets, given.buckets * given.spacing + 180)
+        return report(settings, stored, given.buckets, since)
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.wait(60)
 
 
 def watch(settings, live: subprocess.Popen, buckets: int, seconds: float) -> dict:
