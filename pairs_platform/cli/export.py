@@ -32,7 +32,7 @@ def command(
 
     TABLE is rankings, configurations, performance, model_rankings, trends or signals. An existing file is replaced.
     """
-    from pairs_platform.adapters.export_files import write_export
+    from pairs_platform.defs.reports.files import write_export
     from pairs_platform.defs.reports.tables import exported
     from pairs_platform.defs.resources import Platform
 

@@ -1,6 +1,6 @@
 """Settings of exports; light enough to be read while definitions load.
 
-What does not belong here: writing files (`adapters.export_files`), and what is in them (`defs.reports.tables`).
+What does not belong here: writing files (`defs.reports.files`), and what is in them (`defs.reports.tables`).
 """
 
 from typing import Literal

@@ -27,7 +27,7 @@ def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     In the profile's folder `exports/<sector>/<session>`; a table without rows is a file with a heading. Signals are
     those of the session itself: run the partition again after its close to have all of them.
     """
-    from pairs_platform.adapters.export_files import write_export
+    from pairs_platform.defs.reports.files import write_export
     from pairs_platform.defs.reports.tables import EXPORTS, exported
 
     root = platform.settings.profile_root / "exports"

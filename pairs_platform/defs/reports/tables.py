@@ -1,6 +1,6 @@
 """The tables that people take elsewhere, as frames.
 
-What does not belong here: files (`adapters.export_files`).
+What does not belong here: files (`files`).
 """
 
 from collections.abc import Mapping

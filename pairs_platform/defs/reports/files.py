@@ -1,6 +1,6 @@
 """A frame as a file for other programs: CSV, Excel, Parquet; replaced as a whole.
 
-What does not belong here: which frames there are (`defs.reports.tables`).
+What does not belong here: which frames there are (`tables`).
 """
 
 import io

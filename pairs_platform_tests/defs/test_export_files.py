@@ -6,9 +6,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from pairs_platform.adapters import export_files
-from pairs_platform.adapters.export_files import write_export
 from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.defs.reports import files as export_files
+from pairs_platform.defs.reports.files import write_export
 
 MOMENT = datetime(2026, 3, 2, 14, 35, tzinfo=UTC)
 FRAME = pd.DataFrame(
