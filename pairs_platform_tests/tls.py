@@ -1,5 +1,6 @@
 """Servers behind TLS, with a certificate authority of the test; those of the wheels speak none themselves."""
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -58,18 +59,20 @@ def _accept(
 
 
 def _serve(client: socket.socket, authority: Authority, connect: Callable[[], socket.socket], postgres: bool) -> None:
-    try:
-        if postgres:
-            if client.recv(8) != SSL_REQUEST:
-                client.close()
-                return
-            client.sendall(b"S")
-        inner, outer = authority.context.wrap_socket(client, server_side=True), connect()
-    except (ssl.SSLError, OSError):
-        client.close()
-        return
-    threading.Thread(target=_pipe, args=(inner, outer), daemon=True).start()
-    _pipe(outer, inner)
+    with client:
+        try:
+            if postgres:
+                if client.recv(8) != SSL_REQUEST:
+                    return
+                client.sendall(b"S")
+            inner = authority.context.wrap_socket(client, server_side=True)
+        except (ssl.SSLError, OSError):
+            return
+        with inner, connect() as outer:
+            back = threading.Thread(target=_pipe, args=(outer, inner), daemon=True)
+            back.start()
+            _pipe(inner, outer)
+            back.join()  # a socket that is closed while it is read would leave its number to another one
 
 
 def _pipe(source: socket.socket, target: socket.socket) -> None:
@@ -80,4 +83,5 @@ def _pipe(source: socket.socket, target: socket.socket) -> None:
         return
     finally:
         for one in (source, target):
-            one.close()
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)

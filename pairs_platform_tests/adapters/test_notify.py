@@ -61,6 +61,14 @@ def test_a_refusal_is_told_without_the_token(status):
         assert secret not in said
 
 
+def test_what_a_service_repeats_of_its_url_is_blanked():
+    with web_receiver() as web:
+        web.statuses = [500]
+        said = send("1 smseagle", SecretStr(f"smseagle://t0ken@127.0.0.1:{web.port}/15551233213"), TITLE, BODY)
+    assert "error=500" in said
+    assert "15551233213" not in said
+
+
 def test_a_receiver_that_is_not_there_is_told():
     with web_receiver() as web:
         port = web.port

@@ -335,6 +335,9 @@ def test_the_requested_runs_work_through_the_job(copied, instance):
     assert SESSION in copied.lake.sessions("trading_config", SECTOR)
 
 
+NOT_DAILY = ("gru_tuning", "signals", "streamed_bars", "storage_report", "retention")
+
+
 def copied_assets(platform: Platform) -> set[dg.AssetKey]:
     every = set(build_definitions(platform.settings).resolve_asset_graph().get_all_asset_keys())
-    return every - {dg.AssetKey(name) for name in ("gru_tuning", "signals", "streamed_bars")}
+    return every - {dg.AssetKey(name) for name in NOT_DAILY}

@@ -222,6 +222,7 @@ class TestWarnings:
             "pair_churn": False,
             "model_to_use": True,
             "ready_by_0800": verdicts["ready_by_0800"],
+            "what_is_broken_now": True,
         }
 
 

@@ -11,7 +11,7 @@ from pairs_platform.defs.resources import Platform
 GROUP = "housekeeping"
 
 
-@dg.asset(group_name=GROUP, owners=["team:data-platform"], code_version="1")
+@dg.asset(group_name=GROUP, kinds={"python", "sql"}, owners=["team:data-platform"], code_version="1")
 def storage_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """How large lake, models, ledger, Redis and logs are, how they grow by session, and when the disk is full."""
     from pairs_platform.defs.housekeeping.work import measure
@@ -49,7 +49,7 @@ def enough_room(context: dg.AssetCheckExecutionContext, platform: dg.ResourcePar
     )
 
 
-@dg.asset(group_name=GROUP, owners=["team:data-platform"], code_version="1")
+@dg.asset(group_name=GROUP, kinds={"dagster", "sql"}, owners=["team:data-platform"], code_version="1")
 def retention(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Removes steps, log lines and standard output of old runs; what they made and checked, and every model, stays."""
     from pairs_platform.defs.housekeeping.work import purge

@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from pairs_platform.defs.metadata import rows_table
 from pairs_platform.defs.models.assets import model_ledger
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
@@ -27,6 +28,7 @@ def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     In the profile's folder `exports/<sector>/<session>`; a table without rows is a file with a heading. Signals are
     those of the session itself: run the partition again after its close to have all of them.
     """
+    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
     from pairs_platform.defs.reports.files import write_export
     from pairs_platform.defs.reports.tables import EXPORTS, exported
 
@@ -39,6 +41,12 @@ def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
             for kind in platform.settings.exports.formats:
                 write_export(root / key.sector / str(key.session) / f"{name}.{kind}", frame, kind)
             rows[name] = len(frame)
-        return {"folder": f"exports/{key.sector}/{key.session}", "rows": rows}
+        facts = platform.lake.metadata(COMPOSITE_RANKINGS, key)
+        return {
+            "source": facts["source"],
+            "folder": f"exports/{key.sector}/{key.session}",
+            "dagster/row_count": sum(rows.values()),
+            "files": rows_table(("table", "rows"), rows.items()),
+        }
 
     for_each_partition(context, export)

@@ -1,0 +1,105 @@
+"""The commands by which a person looks after the platform: alerts, audit, storage, migrate."""
+
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+from click.testing import CliRunner
+
+from pairs_platform.cli import cli
+from pairs_platform.core.alerts import Alert
+from pairs_platform.ledger.alerts import due_deliveries, make_message, note_delivery, raise_alert, resolve_alerts
+from pairs_platform.settings import load_settings, variable
+from pairs_platform.stores import open_ledger
+from pairs_platform_tests.ledger.test_audit import add, decide
+from pairs_platform_tests.receivers import web_receiver
+
+
+@pytest.fixture
+def ledger():
+    return open_ledger(load_settings())
+
+
+def console(*words: str, code: int = 0) -> str:
+    done = CliRunner().invoke(cli, list(words), catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_what_is_broken_what_is_over_and_what_did_not_go_out(ledger):
+    assert console("alerts") == "nothing is broken\n"
+    now = datetime.now(UTC)
+    for key in ("one", "two"):
+        given = Alert(
+            key=key, kind="run_failed", severity="error", what=f"what of {key}", remedy="mend it",
+            sector="technology", session=date(2026, 2, 27),
+        )  # fmt: skip
+        raise_alert(ledger, given, now)
+    rules = load_settings().alerts
+    make_message(ledger, ["1 json abc"], now, rules)
+    note_delivery(ledger, due_deliveries(ledger, now)[0], "503", now, rules)
+    resolve_alerts(ledger, ["two"], now)
+    said = console("alerts")
+    assert "what of one" in said
+    assert "what of two" in said
+    assert said.count("open") == 1
+    assert "not delivered to 1 json abc after 1 attempts: 503" in said
+
+
+def test_every_receiver_is_tried(monkeypatch):
+    with web_receiver() as web:
+        web.statuses = [500]
+        urls = f"json://127.0.0.1:{web.port}/T0ken json://127.0.0.1:{web.port}/T0ken2"
+        monkeypatch.setenv(variable("alert_urls"), urls)
+        said = console("alerts", "test", code=1)
+        assert len(web.posted) == 1
+    first, second = said.splitlines()
+    assert "error=500" in first
+    assert second.endswith(": sent")
+    assert "T0ken" not in said
+    monkeypatch.delenv(variable("alert_urls"))
+    assert "no receiver is configured" in console("alerts", "test", code=1)
+
+
+def test_the_audit_is_shown_and_chosen_from(ledger):
+    assert console("audit") == "nothing is recorded\n"
+    decide(ledger)
+    add(ledger, object="signals of the feed replay", detail={"rows": 3})
+    said = console("audit")
+    assert "champion of technology" in said
+    assert "signals of the feed replay" in said
+    (line,) = console("audit", "--action", "data_deleted", "--since", "2020-01-01", "--json").splitlines()
+    assert json.loads(line)["detail"] == {"rows": 3}
+    assert console("audit", "--since", "2999-01-01") == "nothing is recorded\n"
+
+
+def test_databases_are_brought_to_this_version_once(ledger):
+    assert console("migrate").startswith("ledger: 0005")
+    assert console("migrate") == "every database is at this version already\n"
+
+
+@pytest.mark.parametrize("what", ["Dagster's storage", "MLflow's database"])
+def test_a_newer_database_is_refused_with_both_versions(what, monkeypatch):
+    import sqlalchemy as sa
+
+    from pairs_platform.adapters.ports import PermanentSourceError
+    from pairs_platform.stores import open_registry
+
+    settings = load_settings()
+    console("migrate")
+    open_registry(settings).versions("technology")
+    place = {"Dagster's storage": "dagster/history/runs.db", "MLflow's database": "mlflow/mlflow.db"}[what]
+    engine = sa.create_engine(f"sqlite:///{settings.profile_root / place}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'fffffff'"))
+    engine.dispose()
+    with pytest.raises(PermanentSourceError, match=f"{what} has schema fffffff, which the installed version does not"):
+        console("migrate")
+
+
+def test_room_growth_and_what_retention_would_remove():
+    console("migrate")
+    said = console("storage")
+    assert "ledger.db" in said
+    assert "too few sessions are measured for a forecast" in said
+    assert "retention would remove 0 events of 0 runs" in said
