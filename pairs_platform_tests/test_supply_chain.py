@@ -20,6 +20,11 @@ def test_every_installed_package_is_pinned_to_its_version():
     assert {name: version for name, version in found.items() if pins.get(name) != version} == {}
 
 
+def test_the_audit_asks_about_every_pin():
+    recipe = (ROOT / "Makefile").read_text().partition("audit:")[2].partition("\n\n")[0]
+    assert "pip-audit --strict --requirement constraints.txt" in recipe
+
+
 CALLS = {
     "pickle": {"load", "loads", "Unpickler"}, "cloudpickle": {"load", "loads"}, "dill": {"load", "loads"},
     "joblib": {"load"}, "torch": {"load"}, "marshal": {"load", "loads"}, "shelve": {"open"}, "pd": {"read_pickle"},

@@ -99,41 +99,43 @@ def populate(settings) -> None:
     open_bus(settings, "replay").publish_clock(5, 1.0)
 
 
+@pytest.fixture
+def saved(copied, tmp_path) -> Path:
+    target = tmp_path / "a folder" / "state.tar.gz"
+    with with_streams(copied.settings.profile_root):
+        populate(copied.settings)
+        code, said = console("backup", str(target))
+    assert code == 0, said
+    return target
+
+
+def test_everything_is_there_again(copied, saved, monkeypatch, tmp_path):
+    before = files(copied.settings.profile_root)
+    assert {place.partition("/")[0] for place in before} >= {
+        "lake",
+        "mlflow",
+        "dagster",
+        "ledger.db",
+        "manifest.json",
+    }
+    assert saved.stat().st_mode & 0o077 == 0
+    monkeypatch.setenv(variable("state_root"), str(tmp_path / "elsewhere"))
+    code, said = console("restore", str(saved))
+    assert code == 0, said
+    settings = load_settings()
+    after = files(settings.profile_root)
+    assert after.pop("ledger.db") != before.pop("ledger.db")  # it has one more row
+    assert after == before
+    restored, *older = entries(open_ledger(settings))
+    assert restored.action == "state_restored"
+    assert older == entries(copied.ledger)
+    with with_streams(settings.profile_root):
+        assert open_bus(settings, "replay").market_ns() >= 5
+    with open_instance(prepare_home(settings)) as instance:
+        assert [run.job_name for run in instance.get_runs()] == ["a_job"]
+
+
 class TestSqlite:
-    @pytest.fixture
-    def saved(self, copied, tmp_path) -> Path:
-        target = tmp_path / "a folder" / "state.tar.gz"
-        with with_streams(copied.settings.profile_root):
-            populate(copied.settings)
-            code, said = console("backup", str(target))
-        assert code == 0, said
-        return target
-
-    def test_everything_is_there_again(self, copied, saved, monkeypatch, tmp_path):
-        before = files(copied.settings.profile_root)
-        assert {place.partition("/")[0] for place in before} >= {
-            "lake",
-            "mlflow",
-            "dagster",
-            "ledger.db",
-            "manifest.json",
-        }
-        assert saved.stat().st_mode & 0o077 == 0
-        monkeypatch.setenv(variable("state_root"), str(tmp_path / "elsewhere"))
-        code, said = console("restore", str(saved))
-        assert code == 0, said
-        settings = load_settings()
-        after = files(settings.profile_root)
-        assert after.pop("ledger.db") != before.pop("ledger.db")  # it has one more row
-        assert after == before
-        restored, *older = entries(open_ledger(settings))
-        assert restored.action == "state_restored"
-        assert older == entries(copied.ledger)
-        with with_streams(settings.profile_root):
-            assert open_bus(settings, "replay").market_ns() >= 5
-        with open_instance(prepare_home(settings)) as instance:
-            assert [run.job_name for run in instance.get_runs()] == ["a_job"]
-
     def test_a_place_that_is_not_empty_is_refused_and_left_alone(self, copied, saved):
         before = files(copied.settings.profile_root)
         code, said = console("restore", str(saved))
