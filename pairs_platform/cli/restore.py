@@ -35,7 +35,7 @@ from pairs_platform.stream.embedded_redis import embedded_redis
 
 
 @click.command("restore")
-@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("source", type=click.Path(dir_okay=False, path_type=Path))
 def command(source: Path) -> None:
     """Restore SOURCE, which `pairs-platform backup` wrote, where no state of this profile is yet.
 
