@@ -12,7 +12,7 @@ class _Commands(click.Group):
 
     names = (
         "alerts", "audit", "backup", "config", "demo", "doctor", "down", "export", "live", "migrate", "models", "pairs",
-        "restore", "serve", "signals", "sql", "storage", "stream", "symbols", "ui", "up",
+        "report", "restore", "serve", "signals", "sql", "storage", "stream", "symbols", "ui", "up",
     )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -33,7 +33,7 @@ def command(
 
     The same jobs as the 06:00 schedule and the signal sensor run, in this process; the Dagster UI shows their runs.
     """
-    from pairs_platform.cli.report import print_day, print_models
+    from pairs_platform.cli.day import print_day, print_models
     from pairs_platform.defs.resources import Platform
 
     settings = chosen_settings(source, data, frequency)

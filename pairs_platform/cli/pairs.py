@@ -23,8 +23,9 @@ def command(
     rows: int,
 ) -> None:
     """Show funnel and ranking of a session, then every pair with the gate where it stopped."""
-    from pairs_platform.cli.report import print_day
-    from pairs_platform.cli.show import cell, frame_table, print_renderable
+    from pairs_platform.cli.day import print_day
+    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.core.cells import cell
     from pairs_platform.core.prices.sectors import SECTORS
     from pairs_platform.core.screening.spread import pair_name
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS

@@ -5,6 +5,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from pairs_platform.core.cells import cell
+
 NARROW = 16
 """Columns whose values are all shorter are neither wrapped nor cut; their titles may be wrapped."""
 
@@ -25,19 +27,6 @@ def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
     for row in frame.itertuples(index=False):
         shown.add_row(*(cell(value) for value in row))
     return shown
-
-
-def cell(value: object) -> str:
-    """One value as text."""
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, pd.Timestamp) and value == value.normalize():
-        return value.strftime("%Y-%m-%d")
-    return str(value)
 
 
 def print_renderable(*items: RenderableType) -> None:

@@ -1,7 +1,9 @@
-"""What the asset pages draw: arrays for `plots` out of windows and tables.
+"""What asset pages and reports draw: arrays for `plots` out of windows and tables.
 
 What does not belong here: the drawing (`plots`).
 """
+
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,9 +14,9 @@ from pairs_platform.defs import plots
 from pairs_platform.defs.resources import Platform
 
 
-def fit_pictures(
-    window: PriceWindow, production: pd.DataFrame, pair: str, platform: Platform, source: str
-) -> dict[str, bytes]:
+def fit_drawings(
+    window: PriceWindow, production: pd.DataFrame, pair: str, *, entry_z: float, exit_z: float, source: str
+) -> dict[str, plots.Drawing]:
     """Spread with bands, and volatility with its forecast, of one fitted pair; nothing where the fit failed."""
     from pairs_platform.core.volatility.garch import conditional_variance
 
@@ -29,12 +31,22 @@ def fit_pictures(
     scale = np.asarray(fit.diurnal)[window.bar_of_day]
     volatility = scale * np.sqrt(conditional_variance(fit, spread, window.bar_of_day)[:-1])
     shock = np.r_[np.nan, spread[1:] - fit.c - fit.phi * spread[:-1]]
-    rules = platform.settings.trading
     return {
-        "spread": plots.spread_with_bands(
-            pair, parameters.z(spread), window.session, entry_z=rules.entry_z, exit_z=rules.exit_z, label=source
+        "spread": partial(
+            plots.spread_with_bands, pair=pair, z=parameters.z(spread), session=window.session, entry_z=entry_z,
+            exit_z=exit_z, label=source,
         ),
-        "volatility": plots.volatility_with_forecast(
-            pair, shock, volatility, window.session, next_volatility=fit.next_volatility, label=source
+        "volatility": partial(
+            plots.volatility_with_forecast, pair=pair, shock=shock, volatility=volatility, session=window.session,
+            next_volatility=fit.next_volatility, label=source,
         ),
-    }
+    }  # fmt: skip
+
+
+def fit_pictures(
+    window: PriceWindow, production: pd.DataFrame, pair: str, platform: Platform, source: str
+) -> dict[str, bytes]:
+    """`fit_drawings` with the thresholds of the settings, as PNG images."""
+    rules = platform.settings.trading
+    drawings = fit_drawings(window, production, pair, entry_z=rules.entry_z, exit_z=rules.exit_z, source=source)
+    return {name: plots.png(drawing) for name, drawing in drawings.items()}

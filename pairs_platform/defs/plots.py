@@ -1,17 +1,25 @@
-"""Pictures for the asset pages: arrays and frames in, PNG bytes out.
+"""Pictures for asset pages and reports: arrays and frames in; PNG bytes out, or lines on axes that the caller has.
 
-What does not belong here: choosing what is shown on which page (the assets do) and any computation beyond drawing.
+What does not belong here: choosing what is shown on which page (assets and reports do) and any computation beyond
+drawing.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Drawing = Callable[["Axes"], None]
+"""A picture that is not drawn yet, for pages that are PNG images and pages that are not."""
+
+WIDE = (9.0, 3.2)
+"""Width and height of a picture over time [inches]."""
 
 INK, BLUE, ORANGE, GREEN, RED = "#22303c", "#2f6fb3", "#d9822b", "#3a8f5c", "#c23b3b"
 
@@ -22,16 +30,23 @@ def _figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _png(figure: "Figure") -> bytes:
+def _png(figure: "Figure", dpi: int = 80) -> bytes:
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=80)
+    figure.savefig(out, format="png", dpi=dpi)
     return out.getvalue()
 
 
-def _session_ticks(ax: object, session: np.ndarray) -> None:
+def png(drawing: Drawing, *, dpi: int = 80) -> bytes:
+    """A drawing as a `WIDE` PNG image."""
+    figure = _figure(*WIDE)
+    drawing(figure.subplots())
+    return _png(figure, dpi)
+
+
+def _session_ticks(ax: "Axes", session: np.ndarray) -> None:
     first = np.flatnonzero(np.r_[True, session[1:] != session[:-1]])
     shown = first[:: max(1, len(first) // 8)]
-    ax.set_xticks(shown, [str(session[i]) for i in shown], rotation=30, ha="right", fontsize=7)  # type: ignore[attr-defined]
+    ax.set_xticks(shown, [str(session[i]) for i in shown], rotation=30, ha="right", fontsize=7)
 
 
 def correlation_heat_map(symbols: Sequence[str], pairs: pd.DataFrame, column: str, gate: float) -> bytes:
@@ -54,37 +69,40 @@ def correlation_heat_map(symbols: Sequence[str], pairs: pd.DataFrame, column: st
 
 
 def spread_with_bands(
-    pair: str, z: np.ndarray, session: np.ndarray, *, entry_z: float, exit_z: float, label: str
-) -> bytes:
+    ax: "Axes", pair: str, z: np.ndarray, session: np.ndarray, *, entry_z: float, exit_z: float, label: str
+) -> None:
     """Standardised spread of one pair with the entry and exit bands."""
-    figure = _figure(9, 3.2)
-    ax = figure.subplots()
     ax.plot(z, color=BLUE, linewidth=0.7)
     for level, colour in ((entry_z, RED), (exit_z, GREEN)):
         for sign in (1, -1):
             ax.axhline(sign * level, color=colour, linewidth=0.8, linestyle="--")
     ax.axhline(0, color=INK, linewidth=0.6)
     ax.set_ylabel("z = (s − μ)/σ")
-    ax.set_title(f"{pair}: spread with entry (±{entry_z:g}) and exit (±{exit_z:g}) bands · {label}", fontsize=9)
+    title = f"{pair}: spread with entry (±{entry_z:g}) and exit (±{exit_z:g}) bands · {label}"
+    ax.set_title(title, fontsize=9, parse_math=False)
     _session_ticks(ax, session)
-    return _png(figure)
 
 
 def volatility_with_forecast(
-    pair: str, shock: np.ndarray, volatility: np.ndarray, session: np.ndarray, *, next_volatility: float, label: str
-) -> bytes:
+    ax: "Axes",
+    pair: str,
+    shock: np.ndarray,
+    volatility: np.ndarray,
+    session: np.ndarray,
+    *,
+    next_volatility: float,
+    label: str,
+) -> None:
     """Absolute spread shocks, their conditional volatility and the next bar's forecast, all in basis points."""
-    figure = _figure(9, 3.2)
-    ax = figure.subplots()
     ax.plot(np.abs(shock) * 1e4, color="#b9c4cd", linewidth=0.5, label="|shock|")
     ax.plot(volatility * 1e4, color=ORANGE, linewidth=0.8, label="conditional volatility")
     ax.scatter([len(shock)], [next_volatility * 1e4], color=RED, zorder=3, s=22, label="forecast for the next bar")
     ax.set_ylim(0, float(np.nanquantile(np.abs(shock), 0.999)) * 1.3e4)
     ax.set_ylabel("basis points a bar")
-    ax.set_title(f"{pair}: AR(1)-GARCH(1,1) volatility of the spread · {label}", fontsize=9)
+    title = f"{pair}: AR(1)-GARCH(1,1) volatility of the spread · {label}"
+    ax.set_title(title, fontsize=9, parse_math=False)
     ax.legend(fontsize=7, loc="upper left", ncols=3)
     _session_ticks(ax, session)
-    return _png(figure)
 
 
 def score_components(ranked: pd.DataFrame, components: Sequence[str], weights: Sequence[float], gate: float) -> bytes:

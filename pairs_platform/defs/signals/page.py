@@ -40,10 +40,7 @@ def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
         facts["note"] = outcome.note
     if not rows:
         return facts
-    newest = [row for row in rows if row["bucket_utc"] == rows[-1]["bucket_utc"]]
-    moves = [row for row in rows if row["action"] in COLOURS]
-    order = {"selected": 0, "left": 1, "pinned": 2, "watched": 3}
-    ranked = sorted(newest, key=lambda row: (order[row["role"]], row["pair"]))
+    ranked, moves = newest_signals(rows), entries_and_exits(rows)
     rules = platform.settings.trading
     return {
         **facts,
@@ -59,6 +56,18 @@ def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
             "z of the first pairs, with entries (long blue, short orange), exits (green) and stops (red)",
         ),
     }
+
+
+def newest_signals(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the newest bucket, by role and pair; of rows by bucket."""
+    newest = [row for row in rows if row["bucket_utc"] == rows[-1]["bucket_utc"]]
+    order = {"selected": 0, "left": 1, "pinned": 2, "watched": 3}
+    return sorted(newest, key=lambda row: (order[row["role"]], row["pair"]))
+
+
+def entries_and_exits(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that ask for a trade."""
+    return [row for row in rows if row["action"] in COLOURS]
 
 
 def _curves(rows: Sequence[dict[str, Any]], pairs: Sequence[str], *, entry_z: float, exit_z: float) -> str:

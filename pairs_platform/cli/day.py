@@ -1,0 +1,52 @@
+"""The result of one sector-day in a terminal: funnel, ranking, what was selected or why nothing was; and its models.
+
+What does not belong here: the frames and sentences (`defs.reports.day`).
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+import click
+
+from pairs_platform.cli.show import frame_table, print_renderable
+
+if TYPE_CHECKING:
+    from pairs_platform.defs.resources import Platform
+
+RANKING_SHOWN = 15
+
+
+def print_day(platform: "Platform", sector: str, session: date, *, rows: int = RANKING_SHOWN) -> None:
+    """Print funnel, ranking and selection of one session of one sector from the lake."""
+    from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
+    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+    from pairs_platform.defs.reports.day import CHANCE, best_backtest, funnel_frame, ranking_frame, selection
+    from pairs_platform.lake.keys import PartitionKey
+
+    key = PartitionKey(session, sector)
+    rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
+    facts = platform.lake.metadata(COMPOSITE_RANKINGS, key)
+    funnel = funnel_frame(facts["funnel"], platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"])
+    ranking = ranking_frame(rankings.head(rows), platform.settings.selection.sessions_averaged)
+    place = f"{sector} · {session} · {facts['source']}"
+    print_renderable(
+        frame_table(funnel, title=f"Selection funnel · {place}"),
+        f"{CHANCE}\n",
+        frame_table(ranking, title=f"Ranking · {place}"),
+    )
+    said = selection(rankings)
+    for line in (said.outcome, *(f"  {line}" for line in said.nearest), *said.pinned, best_backtest(facts["monitor"])):
+        if line is not None:
+            click.echo(line)
+
+
+def print_models(platform: "Platform", sector: str, sessions: Sequence[date]) -> None:
+    """Print what the trainings of some sessions gave, and which model signals may ask."""
+    from pairs_platform.defs.reports.day import MODELS_NOTE, MODELS_UNIT, configured_model, models_frame
+    from pairs_platform.lake.keys import PartitionKey
+
+    frame = models_frame(platform, sector, sessions)
+    print_renderable(frame_table(frame, title=f"Models · {sector} · {MODELS_UNIT}"), f"{MODELS_NOTE}\n")
+    for line in configured_model(platform, PartitionKey(sessions[-1], sector)):
+        click.echo(line)
