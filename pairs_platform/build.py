@@ -59,6 +59,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
                 models.champion_model,
                 models.gru_tuning,
                 reports.exports,
+                reports.session_report,
                 housekeeping.storage_report,
                 housekeeping.retention,
                 live.streamed_bars,

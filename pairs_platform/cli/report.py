@@ -20,7 +20,7 @@ def command(session: datetime | None, sector: str | None, target: Path | None) -
 
     An existing file is replaced. The same state gives the same bytes.
     """
-    from pairs_platform.defs.reports.session import reported_keys, require_form, session_report, write_report
+    from pairs_platform.defs.reports.session import report_of, reported_keys, require_form, write_report
     from pairs_platform.defs.resources import Platform
 
     if target is not None:
@@ -28,5 +28,5 @@ def command(session: datetime | None, sector: str | None, target: Path | None) -
     platform = Platform(load_settings())
     keys = reported_keys(platform, session.date() if session else None, sector)
     path = target or Path(f"report-{keys[0].session}.html")
-    size = write_report(path, session_report(platform, keys))
+    size = write_report(path, report_of(platform, keys))
     click.echo(f"{keys[0].session}, {', '.join(key.sector for key in keys)}: {path} ({size:,} bytes)")

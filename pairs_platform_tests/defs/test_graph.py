@@ -30,6 +30,7 @@ STAGES = {
     "champion_model": "models",
     "gru_tuning": "models",
     "exports": "reports",
+    "session_report": "reports",
     "storage_report": "housekeeping",
     "retention": "housekeeping",
     "streamed_bars": "live",
@@ -71,6 +72,7 @@ ASK_THE_REGISTRY = {
 LIVE = ("streamed_bars", "signals")
 OF_EVERYTHING = ("storage_report", "retention")
 DAILY = [asset for asset in STAGES if asset not in ("gru_tuning", *OF_EVERYTHING, *LIVE)]
+FILES = ("exports", "session_report")
 OF_THE_LEDGER = {"model_performance", "model_rankings", "model_trends", "champion_model"}
 
 OF_THE_MORNING_AFTER = {"matches_price_history", "matches_batch"}
@@ -245,7 +247,7 @@ class TestEventLog:
         metadata = records[0].asset_materialization.metadata
         assert metadata["source"].value == stored.market_data.label
         assert "SIMULATED" in metadata["source"].value
-        if asset not in OF_THE_LEDGER and asset != "exports":
+        if asset not in OF_THE_LEDGER and asset not in FILES:
             assert metadata["dagster/row_count"].value == len(stored.lake.read(_contract(asset), key()))
 
     def test_pages_have_tables_and_pictures(self, instance):

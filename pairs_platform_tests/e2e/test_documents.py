@@ -60,6 +60,7 @@ RUN_ELSEWHERE = {
     "pairs-platform demo": "pairs_platform_tests/e2e/test_demo.py::test_demo_from_prices_to_configuration",
     "pairs-platform live": "pairs_platform_tests/e2e/test_live.py::test_ctrl_c_ends_every_process_and_frees_the_ports",
     "pairs-platform models": "pairs_platform_tests/cli/test_models.py::test_list_and_show",
+    "pairs-platform report": "pairs_platform_tests/cli/test_report.py::test_the_newest_session_by_default",
     "pairs-platform signals": "pairs_platform_tests/cli/test_signals.py::test_one_pair_at_every_bucket",
     "pairs-platform stream save": "pairs_platform_tests/cli/test_stream.py::test_a_session_that_was_not_streamed",
     "pairs-platform stream status": "pairs_platform_tests/cli/test_stream.py::test_health_bars_buckets_and_processes",

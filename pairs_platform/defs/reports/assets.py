@@ -1,4 +1,4 @@
-"""The asset `exports`: the tables of a session as files for other programs."""
+"""The assets `exports` and `session_report`: a session as files for other programs, and for people."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import composite_rankings, trading_config
+from pairs_platform.defs.volatility.assets import garch_fits
 from pairs_platform.lake.keys import PartitionKey
 
 
@@ -50,3 +51,36 @@ def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
         }
 
     for_each_partition(context, export)
+
+
+@dg.asset(
+    deps=[garch_fits, composite_rankings, trading_config, model_ledger],
+    partitions_def=session_by_sector,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="reports",
+    kinds={"html", "pdf"},
+    owners=["team:research"],
+    code_version="1",
+)
+def session_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """Funnel, ranking, selection, configuration, model, signals and spreads of the session as HTML and PDF, for people.
+
+    In the profile's folder `exports/<sector>/<session>`; the same state gives the same bytes. Signals are those of the
+    session itself: run the partition again after its close to have all of them.
+    """
+    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+    from pairs_platform.defs.reports.session import report_of, write_report
+
+    root = platform.settings.profile_root
+
+    def report(key: PartitionKey) -> dict[str, Any]:
+        document = report_of(platform, [key])
+        folder = root / "exports" / key.sector / str(key.session)
+        paths = [folder / "report.html", folder / "report.pdf"]
+        files = [(path.relative_to(root).as_posix(), write_report(path, document)) for path in paths]
+        return {
+            "source": platform.lake.metadata(COMPOSITE_RANKINGS, key)["source"],
+            "files": rows_table(("file", "bytes"), files),
+        }
+
+    for_each_partition(context, report)

@@ -14,7 +14,7 @@ import pandas as pd
 from pairs_platform.core.cells import cell
 from pairs_platform.defs.plots import Drawing
 
-_NUMBER = re.compile(r"[<±+\-−]?\d[\d,.]*( ?%)?|–|")
+_NUMBER = re.compile(r"[<±+\-−]?\d[\d,.]*(e[+-]\d+)?|–|")
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture over time, and what it shows for those who do not see it."""
+    """A picture over time, what it shows for those who do not see it, and whether the next one stays on its page."""
 
     drawing: Drawing
     text: str
+    with_next: bool = False
 
 
 Block = Heading | Words | Table | Picture

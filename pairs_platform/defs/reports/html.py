@@ -11,8 +11,12 @@ from pairs_platform.defs.reports.document import Block, Document, Heading, Pictu
 
 DPI = 110
 
+SHORT = 13
+"""Rows below which a table is not divided between printed pages."""
+
 _STYLE = """
-body { font: 15px/1.5 "Segoe UI", "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; color: #22303c;
+html { font-size: 15px; }
+body { font: 1rem/1.5 "Segoe UI", "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; color: #22303c;
   background: #fff; max-width: 1080px; margin: 0 auto; padding: 1.5rem; }
 h1 { font-size: 1.7rem; margin: 0; }
 h2 { font-size: 1.35rem; margin: 2.5rem 0 .5rem; padding-bottom: .25rem; border-bottom: 2px solid #2f6fb3; }
@@ -31,7 +35,10 @@ figure { margin: .8rem 0; break-inside: avoid; }
 img { max-width: 100%; height: auto; }
 @page { size: A4 landscape; margin: 14mm; }
 @media print {
-  body { font-size: 11px; max-width: none; padding: 0; }
+  html { font-size: 11px; }
+  body { max-width: none; padding: 0; }
+  img { max-height: 78mm; }
+  .short { break-inside: avoid; }
   .wide { overflow: visible; }
   h2 { break-before: page; } h2.first { break-before: auto; }
   h2, h3, caption { break-after: avoid; }
@@ -82,7 +89,7 @@ def _block(block: Block, numbers: dict[str, int]) -> str:
         case Words(text, small):
             kind = ' class="small"' if small else ""
             return f"<p{kind}>{_text(text)}</p>"
-        case Picture(drawing, text):
+        case Picture(drawing=drawing, text=text):
             data = base64.b64encode(png(drawing, dpi=DPI)).decode()
             return f'<figure><img src="data:image/png;base64,{data}" alt="{_text(text)}"></figure>'
         case Table():
@@ -96,8 +103,9 @@ def _table(table: Table) -> str:
         "<tr>" + "".join(f"<td{kind}>{_text(value)}</td>" for value, kind in zip(row, shown, strict=True)) + "</tr>"
         for row in table.rows
     )
+    size = "wide short" if len(table.rows) < SHORT else "wide"
     return (
-        f'<div class="wide"><table><caption>{_text(table.caption)}</caption>\n<thead><tr>{head}</tr></thead>\n'
+        f'<div class="{size}"><table><caption>{_text(table.caption)}</caption>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div>"
     )
 

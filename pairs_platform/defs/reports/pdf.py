@@ -25,6 +25,9 @@ LINE = 1.32
 TITLE, TEXT, SMALL, CELL = 17.0, 8.5, 7.5, 7.5
 HEADINGS = {2: 13.0, 3: 10.0}
 GREY, RULE = "#55636f", "#dde3e8"
+TOGETHER = 150.0
+"""Height below which a table is not divided [points]."""
+
 GAP, PAD = 10.0, 3.0
 """Between two columns of a table, and above and below its rows."""
 
@@ -116,7 +119,7 @@ class _Pages:
         """Axes with room for their labels."""
         height = BODY * WIDE[1] / WIDE[0] * 0.8
         left, below, above = 40.0, 34.0, 18.0
-        self.need(height)
+        self.need(2 * height + 6 if picture.with_next else height)
         box = (MARGIN + left, self.top - height + below, BODY - left, height - below - above)
         page = self.done[-1]
         axes = page.add_axes((box[0] / WIDTH, box[1] / HEIGHT, box[2] / WIDTH, box[3] / HEIGHT))
@@ -124,7 +127,7 @@ class _Pages:
         self.top -= height + 6
 
     def table(self, table: Table) -> None:
-        """Rows that stay whole; headings stand at the head of every page that the table reaches."""
+        """Rows stay whole, and so do small tables; headings stand at the head of every page that the table reaches."""
         columns = [printable(name) for name in table.columns]
         rows = [[printable(value) for value in row] for row in table.rows]
         widths = _widths(columns, rows)
@@ -138,12 +141,14 @@ class _Pages:
             self._lines(head, widths, table.numeric, bold=True)
             self.rule(whole, GREY)
 
-        first = _cells(rows[0], widths) if rows else []
+        cut = [_cells(row, widths) for row in rows]
+        of_head = (len(head) + 2) * height + 4 * PAD
+        of_rows = sum(len(lines) * height + 2 * PAD for lines in cut)
+        of_first = min(len(cut[0]), tallest) * height if cut else 0.0
         self.skip(4)
-        self.need((len(head) + min(len(first), tallest) + 2) * height + 4 * PAD)
+        self.need(of_head + (of_rows if of_rows < TOGETHER else of_first))
         put_head(table.caption)
-        for row in rows:
-            lines = _cells(row, widths)
+        for lines in cut:
             for start in range(0, len(lines), tallest):
                 part = lines[start : start + tallest]
                 if self.top - len(part) * height - 2 * PAD < MARGIN:

@@ -1,0 +1,50 @@
+"""`pairs-platform report` over the demo's results."""
+
+import pytest
+
+from pairs_platform.settings import variable
+from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def test_the_newest_session_by_default(stored, console, tmp_path):
+    done = console("report")
+    path = tmp_path / "here" / f"report-{SESSION}.html"
+    assert done.exit_code == 0
+    assert done.output == f"{SESSION}, {SECTOR}: {path.name} ({path.stat().st_size:,} bytes)\n"
+
+
+def test_a_session_and_a_form_of_choice(stored, console, tmp_path):
+    path = tmp_path / "a folder" / "session.pdf"
+    assert console("report", "--session", str(SESSIONS[0]), "--sector", SECTOR, "-o", str(path)).exit_code == 0
+    content = path.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert f"Session report {SESSIONS[0]}".encode() in content
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", "out.docx"], "Error: out.docx has no ending that says the form; valid: .html, .pdf"),
+        (["--sector", "tech"], "Error: 'tech' is no sector; valid: "),
+        (["--sector", "energy"], "has no ranking of energy yet: pairs-platform demo makes one"),
+        (["--session", "2023-03-01"], f"has no ranking of session 2023-03-01; stored: 3 sessions from {SESSIONS[0]}"),
+    ],
+)
+def test_mistakes_are_named(stored, console, tmp_path, words, message):
+    done = console("report", *words)
+    assert done.exit_code == 1
+    assert message in done.output
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_nothing_is_stored(console, tmp_path, monkeypatch):
+    monkeypatch.setenv(variable("state_root"), str(tmp_path / "nothing"))
+    done = console("report")
+    assert done.exit_code == 1
+    assert "has no ranking yet: pairs-platform demo makes one" in done.output
