@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
@@ -183,6 +183,19 @@ class Settings(BaseSettings):
         description="PostgreSQL database of Dagster's runs, events and schedules (postgresql+psycopg2://…); SQLite in "
         "the state folder if not given. Set by the variable PAIRS_PLATFORM__DAGSTER_URL: it may hold a password.",
     )
+    lake_url: str | None = rule(
+        None,
+        unit="URL",
+        pattern=r"^s3://[A-Za-z0-9._\-]+(/[A-Za-z0-9._\-]+)*$",
+        description="Object storage for the lake, s3://bucket/prefix of any service that speaks S3; the state folder "
+        "if not given.",
+    )
+    lake_options: SecretStr | None = rule(
+        None,
+        unit="JSON",
+        description="Arguments of s3fs as a JSON object, for example endpoint_url, key and secret; what is not given "
+        "comes from where AWS libraries look. Set by the variable PAIRS_PLATFORM__LAKE_OPTIONS: it holds keys.",
+    )
     alert_urls: SecretStr | None = rule(
         None,
         unit="URLs",
@@ -210,6 +223,17 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("lake_options")
+    @classmethod
+    def _options_are_an_object(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            good = value is None or isinstance(json.loads(value.get_secret_value()), dict)
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError('no JSON object; write it like {"endpoint_url": "https://…"}')
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -221,6 +245,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment before the user's folder before the package; no .env file is read."""
         return env_settings, init_settings
+
+    @property
+    def lake_arguments(self) -> dict[str, Any]:
+        """Arguments of the driver of object storage, keys among them."""
+        return {} if self.lake_options is None else dict(json.loads(self.lake_options.get_secret_value()))
 
     @property
     def look_back_sessions(self) -> int:

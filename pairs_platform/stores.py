@@ -12,11 +12,14 @@ from pairs_platform.settings import Settings
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from upath import UPath
+
     from pairs_platform.adapters.ports import ModelRegistry
     from pairs_platform.adapters.redis_bus import StreamBus
     from pairs_platform.core.blocks import Blocks
     from pairs_platform.core.streaming.rules import Feed
     from pairs_platform.lake.documents import Documents
+    from pairs_platform.lake.files import LakePath
     from pairs_platform.lake.store import Lake
     from pairs_platform.ledger.store import Ledger
 
@@ -25,14 +28,30 @@ def open_lake(settings: Settings) -> "Lake":
     """Open the profile's Parquet store; refuses a folder that belongs to another profile."""
     from pairs_platform.lake.store import Lake
 
-    return Lake(claim_profile(settings.profile_root, settings.profile) / "lake")
+    return Lake(lake_root(settings))
 
 
 def open_documents(settings: Settings) -> "Documents":
     """Open the documents of the profile's Parquet store for reading, without a Parquet library."""
     from pairs_platform.lake.documents import Documents
 
-    return Documents(claim_profile(settings.profile_root, settings.profile) / "lake")
+    return Documents(lake_root(settings))
+
+
+def lake_root(settings: Settings) -> "LakePath":
+    """The folder of the profile's lake, on its disk or on object storage; refuses one of another profile."""
+    folder = claim_profile(settings.profile_root, settings.profile)
+    lake = object_lake(settings)
+    return folder / "lake" if lake is None else claim_profile(lake, settings.profile)
+
+
+def object_lake(settings: Settings) -> "UPath | None":
+    """Where the profile's lake is on object storage, asked nothing yet; None where it is on the disk."""
+    if settings.lake_url is None:
+        return None
+    from pairs_platform.lake.files import object_folder
+
+    return object_folder(settings.lake_url, settings.lake_arguments) / settings.profile.name
 
 
 def open_registry(settings: Settings) -> "ModelRegistry":

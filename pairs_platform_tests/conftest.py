@@ -1,9 +1,12 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from pairs_platform_tests.object_storage import ObjectStorage, new_bucket, running_s3
 
 DATA_VARIABLE = "PAIRS_PLATFORM_TEST_DATA"
 
@@ -25,3 +28,16 @@ def real_data() -> Path:
     if not folder:
         pytest.skip(f"{DATA_VARIABLE} names no folder of real prices")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """URL of a local server that speaks S3."""
+    with running_s3() as url:
+        yield url
+
+
+@pytest.fixture
+def object_storage(s3_server: str) -> ObjectStorage:
+    """An empty bucket of it."""
+    return new_bucket(s3_server)

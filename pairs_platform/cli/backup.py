@@ -1,6 +1,7 @@
 """`pairs-platform backup`: the whole state of the current profile in one file."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import SecretStr
@@ -10,7 +11,10 @@ from pairs_platform.cli.topology import ENVIRONMENT_FILE, LOOPBACK, production_f
 from pairs_platform.services.backup import State, save
 from pairs_platform.services.postgres import MLFLOW, MLFLOW_DATABASE, EmbeddedPostgres
 from pairs_platform.settings import Settings, load_settings
-from pairs_platform.stores import open_bus
+from pairs_platform.stores import object_lake, open_bus
+
+if TYPE_CHECKING:
+    from pairs_platform.adapters.redis_bus import StreamBus
 
 
 @click.command("backup")
@@ -30,17 +34,17 @@ def command(target: Path) -> None:
         )
     if not settings.profile_root.is_dir():
         raise PermanentSourceError(f"{settings.profile_root} does not exist: there is nothing to save")
-    bus = open_bus(settings)
+    bus: StreamBus | None = None
     try:
-        bus.generation()
+        running = open_bus(settings)
+        running.generation()
+        bus = running
     except TransientSourceError as error:
         if settings.redis_url is not None:
             raise
         click.echo(f"without streamed bars: {error}", err=True)
-        state = State(settings.profile.name, settings.profile_root, databases_of(settings), None)
-    else:
-        state = State(settings.profile.name, settings.profile_root, databases_of(settings), bus)
-    save(state, target, click.echo)
+    databases = databases_of(settings)
+    save(State(settings.profile.name, settings.profile_root, databases, bus, object_lake(settings)), target, click.echo)
 
 
 def databases_of(settings: Settings) -> dict[str, SecretStr]:

@@ -11,11 +11,13 @@ from pydantic import SecretStr
 from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.cli.backup import databases_of
 from pairs_platform.cli.topology import own_stores
+from pairs_platform.lake.files import remove_below
 from pairs_platform.ledger.audit import AuditEntry, person, record
 from pairs_platform.services.backup import (
     read_manifest,
     require_empty,
     require_empty_databases,
+    require_empty_lake,
     restore_databases,
     restore_files,
     restore_streams,
@@ -30,7 +32,7 @@ from pairs_platform.services.postgres import (
     OWNER,
 )
 from pairs_platform.settings import Settings, load_settings
-from pairs_platform.stores import open_bus, open_ledger
+from pairs_platform.stores import object_lake, open_bus, open_ledger
 from pairs_platform.stream.embedded_redis import embedded_redis
 
 
@@ -51,10 +53,13 @@ def command(source: Path) -> None:
         )
     folder = settings.profile_root
     require_empty(folder)
+    lake = object_lake(settings)
+    if lake is not None:
+        require_empty_lake(lake)
     databases = _named_databases(settings, manifest["postgresql"], source)
     require_empty_databases(databases)
     try:
-        restore_files(folder, source)
+        restore_files(folder, source, lake)
         with _running_databases(settings, manifest["postgresql"], databases) as (running, targets):
             restore_databases(targets, source)
             ledger = open_ledger(running)
@@ -68,6 +73,8 @@ def command(source: Path) -> None:
             n_keys = restore_streams(open_bus(settings), source)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
+        if lake is not None:
+            remove_below(lake)
         raise
     n_members = len(manifest["members"])
     click.echo(f"restored {n_members} files and databases and {n_keys} keys of Redis to {folder}")

@@ -4,12 +4,15 @@ What does not belong here: writing them, and tables (`store`).
 """
 
 import json
-from pathlib import Path
+import re
+from datetime import date
 from typing import Any
 
-from pairs_platform.lake.atomic import while_locked
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable
+from pairs_platform.lake.files import LakePath, names_in, read_file
 from pairs_platform.lake.keys import SLUG, PartitionKey
+
+_FILE = re.compile(r"(?P<session>\d{4}-\d{2}-\d{2})(?P<suffix>\.parquet|\.json)")
 
 
 class Documents:
@@ -17,12 +20,12 @@ class Documents:
 
     Parameters
     ----------
-    root : Path
-        Made by the first write.
+    root : Path or UPath
+        On a disk it is made by the first write.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root)
+    def __init__(self, root: LakePath) -> None:
+        self.root = root
 
     def read_document(self, name: str, key: PartitionKey) -> dict[str, Any]:
         """The JSON document `name` of partition `key`.
@@ -36,7 +39,7 @@ class Documents:
         """
         path = self.document_path(name, key)
         try:
-            content = while_locked(path.read_bytes)
+            content = read_file(path)
         except FileNotFoundError:
             raise PartitionMissing(name, [key], asset=name) from None
         try:
@@ -44,11 +47,19 @@ class Documents:
         except ValueError as error:
             raise PartitionUnreadable(path, str(error), asset=name, key=key) from error
 
-    def document_path(self, name: str, key: PartitionKey) -> Path:
+    def document_sessions(self, name: str, sector: str) -> list[date]:
+        """The sessions of a sector for which document `name` is stored, ascending."""
+        return self._stored(name, sector, ".json")
+
+    def document_path(self, name: str, key: PartitionKey) -> LakePath:
         """Where the document `name` of partition `key` is, or would be."""
         return self._stem(name, key).with_suffix(".json")
 
-    def _stem(self, name: str, key: PartitionKey) -> Path:
+    def _stored(self, name: str, sector: str, suffix: str) -> list[date]:
+        found = (_FILE.fullmatch(file) for file in names_in(self.root / name / f"sector={sector}"))
+        return [date.fromisoformat(match["session"]) for match in found if match and match["suffix"] == suffix]
+
+    def _stem(self, name: str, key: PartitionKey) -> LakePath:
         if not SLUG.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a table: lower-case letters, digits and underscores")
         return self.root / name / f"sector={key.sector}" / key.session.isoformat()

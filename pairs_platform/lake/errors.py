@@ -1,13 +1,13 @@
 """What can go wrong with a stored partition, importable without a Parquet library."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pairs_platform.lake.keys import PartitionKey, materialize_command
 
 if TYPE_CHECKING:
     from pairs_platform.core.contract import Contract
+    from pairs_platform.lake.files import LakePath
 
 
 class PartitionMissing(LookupError):
@@ -40,5 +40,5 @@ class VersionMismatch(ValueError):
 class PartitionUnreadable(OSError):
     """A partition whose file is damaged, with the command that writes it again."""
 
-    def __init__(self, path: Path, reason: str, *, asset: str, key: PartitionKey) -> None:
+    def __init__(self, path: "LakePath", reason: str, *, asset: str, key: PartitionKey) -> None:
         super().__init__(f"{path} cannot be read ({reason}); write it again with\n  {materialize_command(asset, key)}")

@@ -1,6 +1,7 @@
 """The folder of a profile, `.state/<source>-<frequency>-<basis>/`, and the manifest that keeps other data out of it.
 
-What does not belong here: where the state folder is (`settings`) and what lies inside (`store` and others).
+A lake on object storage has a manifest of its own. What does not belong here: where the state folder is (`settings`)
+and what lies inside (`store` and others).
 """
 
 import json
@@ -9,11 +10,15 @@ import re
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.lake.atomic import TEMPORARY_SUFFIX, while_locked
+from pairs_platform.lake.files import LakePath, create_object, is_stored, read_file
 
 MANIFEST = "manifest.json"
+
+_Folder = TypeVar("_Folder", bound=LakePath)
 
 
 class ProfileMismatch(ValueError):
@@ -45,12 +50,12 @@ class Profile:
         return f"source {self.source}, frequency {self.frequency.value}, price basis {self.basis.value}"
 
 
-def claim_profile(folder: Path, profile: Profile) -> Path:
+def claim_profile(folder: _Folder, profile: Profile) -> _Folder:
     """Make `folder` the home of `profile`, or verify that it is; safe with several processes at once.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or UPath
         Usually the state folder / `profile.name`; made when missing.
     profile : Profile
 
@@ -64,9 +69,13 @@ def claim_profile(folder: Path, profile: Profile) -> Path:
         The folder belongs to another profile, or its manifest cannot be read.
     """
     manifest = folder / MANIFEST
-    if not manifest.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _create(manifest, json.dumps(asdict(profile), indent=2).encode() + b"\n")
+    if not is_stored(manifest):
+        content = json.dumps(asdict(profile), indent=2).encode() + b"\n"
+        if isinstance(manifest, Path):
+            manifest.parent.mkdir(parents=True, exist_ok=True)
+            _create(manifest, content)
+        else:
+            create_object(manifest, content)
     found = read_profile(folder)
     if found != profile:
         raise ProfileMismatch(
@@ -76,7 +85,7 @@ def claim_profile(folder: Path, profile: Profile) -> Path:
     return folder
 
 
-def read_profile(folder: Path) -> Profile:
+def read_profile(folder: LakePath) -> Profile:
     """The profile to which `folder` belongs.
 
     Raises
@@ -87,7 +96,7 @@ def read_profile(folder: Path) -> Profile:
         The manifest is damaged.
     """
     manifest = folder / MANIFEST
-    content = while_locked(manifest.read_bytes)
+    content = read_file(manifest)
     try:
         facts = json.loads(content)
         return Profile(str(facts["source"]), Frequency(facts["frequency"]), PriceBasis(facts["basis"]))

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pairs_platform.core.contract import Contract
+from pairs_platform.lake.files import LakePath, names_in
 from pairs_platform.lake.store import Lake, contract_version, to_arrow
 
 
@@ -111,13 +112,15 @@ def sql_connection(
     connection = duckdb.connect()
     for name in ("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions"):
         connection.execute(f"SET {name} = false")
-    root = lake.root.absolute().as_posix()
+    root = _place(lake.root)
+    if not isinstance(lake.root, Path):
+        connection.register_filesystem(lake.root.fs)
     # A pattern is compared with the allowed folders as it is written, escaped characters included.
     connection.execute(f"SET allowed_directories = [{_quoted(root)}, {_quoted(glob.escape(root))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET TimeZone = 'UTC'")
     for contract in contracts:
-        folder = lake.root.absolute() / contract.table
+        folder = lake.root / contract.table
         samples = _oldest_and_newest(folder)
         if samples:
             _create_view(connection, contract, folder, mixed=len({contract_version(path) for path in samples}) > 1)
@@ -131,8 +134,8 @@ def sql_connection(
     return connection
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, *, mixed: bool) -> None:
-    pattern = _quoted(f"{glob.escape(folder.as_posix())}/*/*.parquet")
+def _create_view(connection: duckdb.DuckDBPyConnection, contract: Contract, folder: LakePath, *, mixed: bool) -> None:
+    pattern = _quoted(f"{glob.escape(_place(folder))}/*/*.parquet")
     own = (
         ""
         if "session" in contract.columns
@@ -153,13 +156,19 @@ def _create_empty(connection: duckdb.DuckDBPyConnection, contract: Contract) -> 
     connection.unregister("empty_partition")
 
 
-def _oldest_and_newest(folder: Path) -> list[Path]:
+def _oldest_and_newest(folder: LakePath) -> list[LakePath]:
     """The first and last partition of each sector, by name."""
-    samples: list[Path] = []
-    for sector in sorted(folder.glob("sector=*")):
-        names = sorted(path.name for path in sector.iterdir() if path.suffix == ".parquet")
-        samples += [sector / name for name in {*names[:1], *names[-1:]}]
+    samples: list[LakePath] = []
+    for sector in names_in(folder):
+        if sector.startswith("sector="):
+            names = [name for name in names_in(folder / sector) if name.endswith(".parquet")]
+            samples += [folder / sector / name for name in {*names[:1], *names[-1:]}]
     return samples
+
+
+def _place(folder: LakePath) -> str:
+    """As DuckDB is told it."""
+    return folder.absolute().as_posix() if isinstance(folder, Path) else str(folder)
 
 
 def _quoted(text: str) -> str:

@@ -5,7 +5,7 @@ What does not belong here: what the tables mean (`core/<stage>/contracts.py`) an
 """
 
 import json
-import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -18,26 +18,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairs_platform.core.contract import Contract
-from pairs_platform.lake.atomic import replace_file, while_locked
+from pairs_platform.lake.atomic import while_locked
 from pairs_platform.lake.documents import Documents
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
+from pairs_platform.lake.files import LakePath, is_stored, read_file, replace, sizes_below
 from pairs_platform.lake.keys import PartitionKey
 
-_PARTITION_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.parquet")
 _METADATA_KEY = b"pairs_platform"
 _READ_THREADS = 4
+_OBJECT_THREADS = 16
+"""Object storage answers each request after a while, and many at once."""
 
 
 class Lake(Documents):
-    """The Parquet store below one folder; safe for many processes that read and write at once.
+    """The Parquet store below one folder, on a disk or on object storage; safe for many processes
+    at once.
 
     Parameters
     ----------
-    root : Path
-        Made by the first write.
+    root : Path or UPath
+        On a disk it is made by the first write.
     """
 
-    def write(self, contract: Contract, key: PartitionKey, frame: pd.DataFrame, metadata: dict[str, Any]) -> Path:
+    def write(self, contract: Contract, key: PartitionKey, frame: pd.DataFrame, metadata: dict[str, Any]) -> LakePath:
         """Replace partition `key` as a whole by `frame`, or leave the previous one untouched.
 
         Parameters
@@ -58,7 +61,7 @@ class Lake(Documents):
         ContractViolation
             Nothing was written.
         OSError
-            The disk is full or not writable; the previous partition is whole.
+            The disk is full or not writable, or object storage does not answer; the previous partition is whole.
         """
         contract.require(frame)
         facts = {
@@ -73,7 +76,7 @@ class Lake(Documents):
         buffer = pa.BufferOutputStream()
         pq.write_table(table, buffer, compression="zstd", compression_level=3, **_encoding(table.schema))
         path = self.path(contract.table, key)
-        replace_file(path, buffer.getvalue().to_pybytes())
+        replace(path, buffer.getvalue().to_pybytes())
         return path
 
     def read(self, contract: Contract, key: PartitionKey, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -145,24 +148,29 @@ class Lake(Documents):
 
     def exists(self, table: str, key: PartitionKey) -> bool:
         """Whether partition `key` of `table` is stored."""
-        return self.path(table, key).is_file()
+        return is_stored(self.path(table, key))
 
     def sessions(self, table: str, sector: str) -> list[date]:
         """The stored sessions of a sector, ascending; empty where nothing is stored."""
-        folder = self.root / table / f"sector={sector}"
-        if not folder.is_dir():
-            return []
-        names = (_PARTITION_FILE.fullmatch(path.name) for path in folder.iterdir())
-        return sorted(date.fromisoformat(name[1]) for name in names if name)
+        return self._stored(table, sector, ".parquet")
 
-    def path(self, table: str, key: PartitionKey) -> Path:
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each table and of each kind of document."""
+        sizes: Counter[str] = Counter()
+        for name, size in sizes_below(self.root).items():
+            table, _, below = name.partition("/")
+            if below:
+                sizes[table] += size
+        return dict(sorted(sizes.items()))
+
+    def path(self, table: str, key: PartitionKey) -> LakePath:
         """Where partition `key` of `table` is, or would be."""
         return self._stem(table, key).with_suffix(".parquet")
 
-    def write_document(self, name: str, key: PartitionKey, document: dict[str, Any]) -> Path:
+    def write_document(self, name: str, key: PartitionKey, document: dict[str, Any]) -> LakePath:
         """Replace the JSON document `name` of partition `key` as a whole; `read_document` gives it back."""
         path = self.document_path(name, key)
-        replace_file(path, _to_json(document, indent=2) + b"\n")
+        replace(path, _to_json(document, indent=2) + b"\n")
         return path
 
     def _each(
@@ -170,7 +178,8 @@ class Lake(Documents):
     ) -> list[pa.Table | None]:
         if len(keys) == 1:
             return [read(keys[0])]
-        with ThreadPoolExecutor(max_workers=min(_READ_THREADS, len(keys))) as pool:
+        threads = _READ_THREADS if isinstance(self.root, Path) else _OBJECT_THREADS
+        with ThreadPoolExecutor(max_workers=min(threads, len(keys))) as pool:
             return list(pool.map(read, keys))
 
     def _read_table(self, contract: Contract, key: PartitionKey, columns: list[str]) -> pa.Table | None:
@@ -185,11 +194,11 @@ class Lake(Documents):
         path = self.path(contract.table, key)
 
         def opened() -> Any:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(_source(path)) as file:
                 return read(file)
 
         try:
-            return while_locked(opened)
+            return while_locked(opened) if isinstance(path, Path) else opened()
         except FileNotFoundError:
             return None
         except pa.ArrowInvalid as error:
@@ -202,11 +211,16 @@ def to_arrow(contract: Contract, frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame[list(contract.columns)], schema=pa.schema(fields), preserve_index=False)
 
 
-def contract_version(path: Path) -> int | None:
+def contract_version(path: LakePath) -> int | None:
     """Version of the contract under which the Parquet file at `path` was written; None for a foreign file."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(_source(path)) as file:
         version = _facts(file).get("contract_version")
     return None if version is None else int(version)
+
+
+def _source(path: LakePath) -> Path | pa.BufferReader:
+    """A file of a disk is read in parts, an object as a whole: partitions are small, and each request takes time."""
+    return path if isinstance(path, Path) else pa.BufferReader(read_file(path))
 
 
 def _arrow_type(dtype: str, contract: Contract, column: str) -> pa.DataType:

@@ -30,12 +30,16 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.lake.files import LakePath, names_in, read_file, replace, sizes_below
+from pairs_platform.lake.profile import MANIFEST as LAKE_MANIFEST
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.redis_bus import StreamBus
 
 FORMAT = 1
 MANIFEST, FILES, DATABASES, STREAMS = "manifest.json", "files", "databases", "redis.msgpack"
+LAKE = f"{FILES}/lake/"
+"""Where the lake is in a backup, wherever it lies outside."""
 NOT_SAVED = ("live", "redis", "production/postgres", "production/environment")
 """Logs and pids, and what is saved through its server."""
 
@@ -56,12 +60,15 @@ class State:
         PostgreSQL databases by name: "ledger", "mlflow", "dagster"; those on SQLite are files of the folder.
     bus : StreamBus or None
         None where Redis does not run.
+    lake : UPath or None
+        Where the lake lies on object storage; None where it is in the folder.
     """
 
     profile: str
     folder: Path
     databases: Mapping[str, SecretStr]
     bus: "StreamBus | None"
+    lake: LakePath | None = None
 
 
 def save(state: State, target: Path, tell: Callable[[str], None]) -> None:
@@ -83,6 +90,8 @@ def save(state: State, target: Path, tell: Callable[[str], None]) -> None:
             with tempfile.TemporaryDirectory() as scratch:
                 _save_databases(state, writer, Path(scratch))
                 _save_files(state.folder, writer, Path(scratch))
+                if state.lake is not None:
+                    _save_objects(state.lake, writer)
             rows = [] if state.bus is None else state.bus.dump()
             writer.add_bytes(STREAMS, msgpack.packb(rows))
             writer.close(state)
@@ -169,6 +178,12 @@ def _save_files(folder: Path, writer: _Writer, scratch: Path) -> None:
                 continue
 
 
+def _save_objects(lake: LakePath, writer: _Writer) -> None:
+    for name in sizes_below(lake):
+        if name != LAKE_MANIFEST:
+            writer.add_bytes(LAKE + name, read_file(lake / name))
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         place = path.relative_to(folder).as_posix()
@@ -213,8 +228,14 @@ def read_manifest(source: Path) -> dict[str, Any]:
     return manifest
 
 
-def restore_files(folder: Path, source: Path) -> None:
+def restore_files(folder: Path, source: Path, lake: LakePath | None = None) -> None:
     """Unpack the files into the profile's folder, each beside the other; the folder holds no state yet.
+
+    Parameters
+    ----------
+    folder, source : Path
+    lake : UPath, optional
+        Where the lake is put, if not into the folder.
 
     Raises
     ------
@@ -226,7 +247,11 @@ def restore_files(folder: Path, source: Path) -> None:
     try:
         with tarfile.open(source, "r:gz") as archive:
             for info in archive:
-                if info.name.startswith(f"{FILES}/"):
+                if lake is not None and info.name.startswith(LAKE):
+                    reader = archive.extractfile(info)
+                    assert reader is not None
+                    replace(lake / info.name.removeprefix(LAKE), reader.read())
+                elif info.name.startswith(f"{FILES}/"):
                     info.name = info.name.removeprefix(f"{FILES}/")
                     archive.extract(info, staging, filter="data")
         staging.mkdir(parents=True, exist_ok=True)
@@ -247,6 +272,17 @@ def require_empty(folder: Path) -> None:
     """
     if folder.exists() and any(folder.iterdir()):
         raise PermanentSourceError(f"{folder} is not empty: move it away, or name another state_root")
+
+
+def require_empty_lake(lake: LakePath) -> None:
+    """Refuse object storage that holds a lake.
+
+    Raises
+    ------
+    PermanentSourceError
+    """
+    if set(names_in(lake)) - {LAKE_MANIFEST}:
+        raise PermanentSourceError(f"{lake} is not empty: name another lake_url, or remove what is there")
 
 
 def require_empty_databases(databases: Mapping[str, SecretStr]) -> None:

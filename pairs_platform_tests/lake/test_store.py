@@ -1,6 +1,7 @@
+import io
 import json
-import shutil
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from pairs_platform.core.contract import Contract, ContractViolation
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
+from pairs_platform.lake.files import LakePath, names_in, read_file
 from pairs_platform.lake.keys import PartitionKey, keys_of
 from pairs_platform.lake.store import Lake, contract_version
 from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, make_bars
@@ -36,9 +38,18 @@ MIXED = Contract(
 )
 
 
-@pytest.fixture
-def lake(tmp_path) -> Lake:
-    return Lake(tmp_path / "a lake [with] 'odd' & spaces")
+@pytest.fixture(params=["disk", "object storage"])
+def lake(request, tmp_path) -> Lake:
+    if request.param == "disk":
+        return Lake(tmp_path / "a lake [with] 'odd' & spaces")
+    return Lake(request.getfixturevalue("object_storage").folder)
+
+
+def put(path: LakePath, content: bytes) -> None:
+    """Write past the lake."""
+    if isinstance(path, Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 class TestRoundTrip:
@@ -72,8 +83,8 @@ class TestRoundTrip:
         frame = MIXED.empty().reindex([0]).assign(good=True)
         frame["good"] = frame["good"].astype(bool)
         other = PartitionKey(EARLY_CLOSE, "technology")
-        first = pq.read_schema(lake.write(MIXED, KEY, MIXED.empty(), {}))
-        second = pq.read_schema(lake.write(MIXED, other, frame, {}))
+        first = pq.read_schema(io.BytesIO(read_file(lake.write(MIXED, KEY, MIXED.empty(), {}))))
+        second = pq.read_schema(io.BytesIO(read_file(lake.write(MIXED, other, frame, {}))))
         assert first.equals(second, check_metadata=False)
         assert len(lake.read_many(MIXED, [KEY, other])) == 1
 
@@ -92,7 +103,7 @@ class TestRoundTrip:
         again = lake.read(computed, KEY)
         assert again["value"].to_numpy().tobytes() == value.tobytes()
         pd.testing.assert_frame_equal(again, frame)
-        columns = [pq.read_metadata(path).row_group(0).column(k) for k in range(3)]
+        columns = [pq.read_metadata(io.BytesIO(read_file(path))).row_group(0).column(k) for k in range(3)]
         assert ["BYTE_STREAM_SPLIT" in column.encodings for column in columns] == [False, True, False]
         assert [column.has_dictionary_page for column in columns] == [True, False, True]
 
@@ -120,7 +131,7 @@ class TestMetadata:
 
     def test_lies_in_the_file_beside_the_version(self, lake):
         path = lake.write(MIXED, KEY, MIXED.empty(), {"a": 1})
-        stored = json.loads(pq.read_schema(path).metadata[b"pairs_platform"])
+        stored = json.loads(pq.read_schema(io.BytesIO(read_file(path))).metadata[b"pairs_platform"])
         assert stored == {
             "table": "mixed",
             "contract_version": 3,
@@ -148,7 +159,7 @@ class TestContractsGuardTheLake:
         with pytest.raises(ContractViolation, match=r"price_history v1: .*close: greater_than\(0.0\) fails on 1 row"):
             lake.write(PRICE_HISTORY, KEY, broken, {})
         pd.testing.assert_frame_equal(lake.read(PRICE_HISTORY, KEY), BARS)
-        assert [path.name for path in lake.path("price_history", KEY).parent.iterdir()] == ["2024-07-02.parquet"]
+        assert names_in(lake.path("price_history", KEY).parent) == ["2024-07-02.parquet"]
 
     @pytest.mark.parametrize("version", [2, 4])
     def test_another_version_is_refused_with_the_remedy(self, lake, version):
@@ -163,23 +174,19 @@ class TestContractsGuardTheLake:
                 read(other, KEY)
 
     def test_a_foreign_file_is_refused(self, lake):
-        path = lake.path("price_history", KEY)
-        path.parent.mkdir(parents=True)
-        BARS.to_parquet(path)
+        put(lake.path("price_history", KEY), BARS.to_parquet())
         with pytest.raises(VersionMismatch, match="written without a contract"):
             lake.read(PRICE_HISTORY, KEY)
 
     def test_a_file_of_another_table_is_refused(self, lake):
         path = lake.write(PRICE_HISTORY, KEY, BARS, {})
-        target = lake.path("price_quarantine", KEY)
-        target.parent.mkdir(parents=True)
-        shutil.copy(path, target)
+        put(lake.path("price_quarantine", KEY), read_file(path))
         with pytest.raises(VersionMismatch):
             lake.read(PRICE_QUARANTINE, KEY)
 
     def test_a_damaged_file_is_named_with_the_remedy(self, lake):
         path = lake.write(PRICE_HISTORY, KEY, BARS, {})
-        path.write_bytes(path.read_bytes()[:-20])
+        put(path, read_file(path)[:-20])
         with pytest.raises(
             PartitionUnreadable, match=r"2024-07-02\.parquet cannot be read(.|\n)*--select price_history"
         ):
@@ -236,8 +243,8 @@ class TestReadMany:
 
     def test_ignores_what_writers_left_behind(self, lake, keys):
         folder = lake.path("price_history", keys[0]).parent
-        (folder / ".2024-07-08.parquet.abc.tmp").write_bytes(b"half")
-        (folder / "notes.txt").write_text("mine")
+        put(folder / ".2024-07-08.parquet.abc.tmp", b"half")
+        put(folder / "notes.txt", b"mine")
         assert lake.sessions("price_history", "technology") == self.SESSIONS
         assert len(lake.read_many(PRICE_HISTORY, keys)) == 156 * 4 + 84
 

@@ -23,6 +23,8 @@ from pairs_platform.ledger.audit import AuditEntry, record
 from pairs_platform.ledger.sizes import database_sizes, sizes_by_session, store_sizes
 
 REDIS_MEMORY = "redis memory"
+OBJECTS = "objects"
+"""First part of the names of what lies on object storage."""
 PURGED_TAG = "pairs_platform/purged"
 """Tag of runs whose steps and log lines are gone."""
 
@@ -65,13 +67,14 @@ class Room:
 
 def on_disk(sizes: Mapping[str, int]) -> int:
     """Total without what is counted twice, in memory or elsewhere: tables of the ledger, Redis' memory."""
-    return sum(size for part, size in sizes.items() if not part.startswith(("ledger/", REDIS_MEMORY)))
+    return sum(size for part, size in sizes.items() if not part.startswith(("ledger/", f"{OBJECTS}/", REDIS_MEMORY)))
 
 
 def measure(platform: Platform) -> Room:
     """Measure every part of the state, keep the sizes for the newest closed session, and forecast."""
     root, rules = platform.settings.profile_root, platform.settings.housekeeping
-    sizes = {f"lake/{path.name}": _bytes(path) for path in sorted((root / "lake").glob("*")) if path.is_dir()}
+    place = "lake" if platform.settings.lake_url is None else OBJECTS
+    sizes = {f"{place}/{table}": size for table, size in platform.lake.sizes().items()}
     for path in sorted(root.iterdir()):
         if path.name == "production":
             sizes |= {f"production/{below.name}": _bytes(below) for below in sorted(path.iterdir()) if below.is_dir()}

@@ -22,6 +22,7 @@ from pairs_platform.defs import plots
 from pairs_platform.defs.metadata import picture, table
 from pairs_platform.defs.resources import Platform
 from pairs_platform.lake.atomic import replace_file
+from pairs_platform.lake.files import LakePath, read_file
 from pairs_platform.lake.keys import PartitionKey, keys_of
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ def rules_of_run(platform: Platform, key: PartitionKey, choice: Mapping[str, Any
 
 def tuned_sessions(platform: Platform, sector: str) -> list[date]:
     """Sessions with a document of tuned settings, ascending."""
-    folder = platform.lake.root / TUNING / f"sector={sector}"
-    return sorted(date.fromisoformat(path.stem) for path in folder.glob("*.json")) if folder.is_dir() else []
+    return platform.lake.document_sessions(TUNING, sector)
 
 
 @dataclass(frozen=True)
@@ -254,9 +254,9 @@ def train_partition(
     }
 
 
-def _fingerprint(features: Path, rules: GruRules) -> str:
+def _fingerprint(features: LakePath, rules: GruRules) -> str:
     """Changes with the stored features and with every setting that training obeys."""
-    digest = hashlib.sha256(features.read_bytes())
+    digest = hashlib.sha256(read_file(features))
     digest.update(rules.model_dump_json().encode())
     digest.update(__version__.encode())
     return digest.hexdigest()

@@ -159,7 +159,7 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
             "dagster/row_count": len(listed),
             "pairs_selected": len(config.with_role("selected")),
             "model": f"version {model.version}: {reason}" if model else f"none: {reason}",
-            "document": document.relative_to(lake.root).as_posix(),
+            "document": "/".join(document.parts[-3:]),
             "pairs": table(listed[["pair", "role", "size", "ranking_score", "explanation"]]),
         }
 
