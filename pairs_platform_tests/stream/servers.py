@@ -15,14 +15,14 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from pairs_platform_tests.adapters.servers import AlpacaServer
 
 
-def until(condition: Callable[[], Any], seconds: float = 30.0, *, every: float = 0.02) -> Any:
-    """The first truthy value of `condition`, asked again after `every` seconds; fails after `seconds`."""
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """The first truthy value of `condition`; fails after `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()
         if found:
             return found
-        time.sleep(every)
+        time.sleep(0.02)
     raise AssertionError(f"did not become true within {seconds} s")
 
 
