@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pairs_platform.services.postgres import EmbeddedPostgres
 from pairs_platform_tests.object_storage import ObjectStorage, new_bucket, running_s3
+from pairs_platform_tests.postgres import running_postgres
 
 DATA_VARIABLE = "PAIRS_PLATFORM_TEST_DATA"
 
@@ -41,3 +43,10 @@ def s3_server() -> Iterator[str]:
 def object_storage(s3_server: str) -> ObjectStorage:
     """An empty bucket of it."""
     return new_bucket(s3_server)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server that runs for these tests."""
+    with running_postgres(tmp_path_factory.mktemp("pg") / "postgres") as server:
+        yield server

@@ -1,4 +1,4 @@
-"""The registry over real MLflow stores: SQLite in a folder, and a server in a process of its own."""
+"""The registry over real MLflow stores: SQLite in a folder, PostgreSQL, and a server in a process of its own."""
 
 import json
 import os
@@ -23,7 +23,9 @@ from pairs_platform.adapters.mlflow_registry import MlflowRegistry, model_name
 from pairs_platform.adapters.ports import NoSuchModelError, RegistryUnavailable
 from pairs_platform.core.gru.bundle import bundle_files
 from pairs_platform.core.gru.inference import predict
+from pairs_platform.services.postgres import SUPERUSER
 from pairs_platform_tests.adapters.bundles import LENGTH, PAIRS, SECTOR, SESSION, bundle, record
+from pairs_platform_tests.postgres import new_database
 
 SCRIPTS = Path(sys.executable).parent
 
@@ -68,9 +70,22 @@ def serve() -> Iterator:
         process.wait(20)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def opening(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The expression that opens an empty registry, with its files below `tmp_path`."""
+    if request.param == "sqlite":
+        yield f"MlflowRegistry.embedded(Path({str(tmp_path / 'mlflow')!r}))"
+        return
+    server = request.getfixturevalue("postgres")
+    monkeypatch.chdir(tmp_path)
+    with new_database(server) as name:
+        url = server.url(name, SUPERUSER).get_secret_value()
+        yield f"MlflowRegistry(SecretStr({url!r}))"
+
+
 @pytest.fixture
-def registry(tmp_path: Path) -> MlflowRegistry:
-    return MlflowRegistry.embedded(tmp_path / "mlflow")
+def registry(opening: str) -> MlflowRegistry:
+    return eval(opening)
 
 
 def client_of(registry: MlflowRegistry) -> MlflowClient:
@@ -108,7 +123,7 @@ def contract(registry: MlflowRegistry) -> None:
     assert registry.close_orphans(lambda run: False) == 0
 
 
-class TestEmbedded:
+class TestBothDatabases:
     def test_contract(self, registry):
         contract(registry)
 
@@ -144,19 +159,26 @@ class TestEmbedded:
         assert statuses[f"GRU_Training_{SECTOR}_{SESSION}_20230309T110000Z_v1"] == "FAILED"
         assert "RUNNING" not in statuses.values()
 
-    def test_what_a_killed_process_left_open_is_closed(self, registry, tmp_path):
+    def test_what_a_killed_process_left_open_is_closed(self, registry, opening, tmp_path):
         registry.versions(SECTOR)
         code = (
             "import os, signal\n"
             "from pathlib import Path\n"
+            "from pydantic import SecretStr\n"
             "from pairs_platform.adapters import mlflow_registry\n"
+            "from pairs_platform.adapters.mlflow_registry import MlflowRegistry\n"
             "from pairs_platform_tests.adapters.bundles import record\n"
             "mlflow_registry.bundle_files = lambda bundle: os.kill(os.getpid(), signal.SIGKILL)\n"
-            f"folder = Path({str(tmp_path / 'mlflow')!r})\n"
-            "mlflow_registry.MlflowRegistry.embedded(folder).log_training(record(owner='dead'))\n"
+            f"{opening}.log_training(record(owner='dead'))\n"
         )
         root = Path(__file__).resolve().parents[2]
-        killed = subprocess.run([sys.executable, "-c", code], check=False, cwd=root, capture_output=True)
+        killed = subprocess.run(
+            [sys.executable, "-c", code],
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(root)},
+            capture_output=True,
+        )
         assert killed.returncode == -signal.SIGKILL
         registry.log_training(record())
         name = f"GRU_Training_{SECTOR}_{SESSION}_20230309T110000Z_v1"
@@ -182,7 +204,7 @@ class TestEmbedded:
 
     def test_a_damaged_model_is_refused_with_its_version(self, registry, tmp_path):
         registry.log_training(record())
-        (weights,) = (tmp_path / "mlflow").rglob("weights.safetensors")
+        (weights,) = tmp_path.rglob("weights.safetensors")
         weights.write_bytes(b"\x80\x04")
         with pytest.raises(NoSuchModelError, match="version 1 cannot be read: the model's files are damaged"):
             registry.load(SECTOR, 1)
@@ -192,13 +214,12 @@ class TestEmbedded:
 
 
 class TestServer:
-    def test_contract_over_a_server(self, serve, tmp_path):
-        store = f"sqlite:///{tmp_path / 'server.db'}"
-        url = serve(
-            ["server", "--backend-store-uri", store, "--artifacts-destination", str(tmp_path / "a"), "--workers", "1"],
-            tmp_path, "/health",
-        )  # fmt: skip
-        contract(MlflowRegistry(SecretStr(url)))
+    def test_contract_over_a_server(self, serve, postgres, tmp_path):
+        where = ["--artifacts-destination", str(tmp_path / "a"), "--workers", "1"]
+        with new_database(postgres) as name:
+            store = postgres.url(name, SUPERUSER).get_secret_value()
+            url = serve(["server", *where], tmp_path, "/health", MLFLOW_BACKEND_STORE_URI=store)
+            contract(MlflowRegistry(SecretStr(url)))
 
     def test_a_server_that_is_away(self, monkeypatch):
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

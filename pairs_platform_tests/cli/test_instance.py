@@ -1,8 +1,13 @@
+import logging
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import dagster as dg
+from dagster._core.test_utils import freeze_time
+from dagster._daemon.monitoring.concurrency import execute_concurrency_slots_iteration
 
 from pairs_platform.build import build_definitions
 from pairs_platform.cli.instance import COMPUTE_SLOTS, open_instance, prepare_home
@@ -42,6 +47,20 @@ def _recorded(instance, process: str = "") -> str:
     from dagster._core.test_utils import create_run_for_test
 
     return create_run_for_test(instance, "a_job", tags={PROCESS_TAG: process} if process else None).run_id
+
+
+def test_the_daemon_frees_the_slot_that_an_ended_run_kept():
+    """A run that loses its database ends without giving back its pool's slot, and nothing would run after it."""
+    with open_instance(prepare_home(load_settings())) as instance:
+        storage = instance.event_log_storage
+        run = instance.get_run_by_id(_recorded(instance))
+        assert storage.claim_concurrency_slot("market_data", run.run_id, "price_history").is_claimed
+        instance.report_run_failed(run)
+        daemon = SimpleNamespace(instance=instance)
+        for seconds, slots in ((5, 1), (45, 0)):
+            with freeze_time(datetime.now(UTC) + timedelta(seconds=seconds)):
+                list(execute_concurrency_slots_iteration(daemon, logging.getLogger("daemon"), None))
+            assert storage.get_concurrency_info("market_data").active_slot_count == slots
 
 
 class TestDeadRuns:

@@ -52,18 +52,6 @@ def platform(web, monkeypatch) -> Platform:
     return Platform(load_settings({"frequency": "1h", "look_back": {"intraday": LOOK_BACK}}), clock=Clock())
 
 
-@pytest.fixture(scope="module")
-def stored_instance(tmp_path_factory) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance"))) as opened:
-        yield opened
-
-
-@pytest.fixture
-def instance(stored_instance) -> dg.DagsterInstance:
-    stored_instance.wipe()
-    return stored_instance
-
-
 def run(
     instance: dg.DagsterInstance, *, raises: str = "", verdict: bool = True, severity: str = "ERROR", day: date = FRIDAY
 ) -> dg.DagsterRun:

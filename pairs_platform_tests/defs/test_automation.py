@@ -33,19 +33,6 @@ def at(day: date, hour: int = 6, minute: int = 0) -> datetime:
     return datetime(day.year, day.month, day.day, hour, minute, tzinfo=NEW_YORK)
 
 
-@pytest.fixture(scope="module")
-def stored_instance(tmp_path_factory) -> Iterable[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance"))) as opened:
-        yield opened
-
-
-@pytest.fixture
-def instance(stored_instance) -> dg.DagsterInstance:
-    """An instance without runs; on disk, because a schedule's context takes no other."""
-    stored_instance.wipe()
-    return stored_instance
-
-
 @pytest.fixture
 def platform() -> Platform:
     return Platform(load_settings({"frequency": "1h", "look_back": {"intraday": LOOK_BACK}}))

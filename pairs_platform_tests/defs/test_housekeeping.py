@@ -17,7 +17,7 @@ from pairs_platform.ledger.audit import entries
 from pairs_platform.ledger.sizes import sizes_by_session, store_sizes
 from pairs_platform.services.postgres import SUPERUSER, EmbeddedPostgres
 from pairs_platform.settings import load_settings, variable
-from pairs_platform_tests.postgres import new_database, running_postgres
+from pairs_platform_tests.postgres import new_database
 
 DAYS = sessions_ending(date(2026, 3, 6), 30)
 
@@ -47,18 +47,12 @@ class TestGrowth:
         assert growth([(day, 100) for day in DAYS[:6]], 5000, 20).sessions_left == math.inf
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_postgres(tmp_path_factory.mktemp("pg") / "postgres") as found:
-        yield found
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def instance(request, tmp_path, monkeypatch) -> Iterator[dg.DagsterInstance]:
     """Dagster's storage of both kinds, as the platform configures it."""
     with ExitStack() as stack:
         if request.param == "postgresql":
-            server: EmbeddedPostgres = request.getfixturevalue("server")
+            server: EmbeddedPostgres = request.getfixturevalue("postgres")
             name = stack.enter_context(new_database(server))
             monkeypatch.setenv(variable("dagster_url"), server.url(name, SUPERUSER).get_secret_value())
         yield stack.enter_context(open_instance(prepare_home(load_settings())))

@@ -7,14 +7,7 @@ from pathlib import Path
 import pytest
 
 from pairs_platform.services.postgres import APPLICATION, OWNER, SUPERUSER, EmbeddedPostgres
-from pairs_platform_tests.postgres import new_database, running_postgres
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A PostgreSQL server that runs for these tests."""
-    with running_postgres(tmp_path_factory.mktemp("pg") / "postgres") as server:
-        yield server
+from pairs_platform_tests.postgres import new_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
