@@ -56,9 +56,9 @@ SEED = 20260105
 RUNS_PER_FAULT = 7
 LOOK_BACK = 20
 SECTORS = {
-    "energy": ("APA", "COP", "CVX", "EOG", "OXY", "XOM"),
-    "technology": ("ADI", "AMAT", "AMD", "ROG", "TER", "TXN"),
-    "utilities": ("AEP", "DUK", "ED", "EXC", "SO", "XEL"),
+    "energy": ("APA", "COP", "CVX", "EOG"),
+    "technology": ("ADI", "AMAT", "AMD", "ROG"),
+    "utilities": ("AEP", "DUK", "ED", "EXC"),
 }
 PORTS = ("ui_port", "mlflow_port", "code_port", "postgres_port")
 STREAM = ("replay", "collector")
@@ -81,6 +81,7 @@ gru:
   promotion: {{challenger_sessions: 2, max_age_sessions: 4}}
 automation: {{catch_up_sessions: 100, first_retry_minutes: 0.5}}
 services: {{mlflow_workers: 1}}
+exports: {{formats: [csv]}}
 """
 
 
