@@ -229,6 +229,7 @@ class TestServer:
         assert "s3cret" not in str(raised.value)
 
 
+@pytest.mark.parametrize("opening", ["sqlite"], indirect=True)
 class TestServing:
     """`mlflow models serve` without conda."""
 
