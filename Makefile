@@ -9,7 +9,7 @@ READY := .venv/.installed
 SERVER_READY := .venv/.installed-server
 TEST_READY := .venv/.installed-test
 
-.PHONY: demo ui live up down test soak audit install clean
+.PHONY: demo ui live up down test soak soak-live audit install clean
 
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
@@ -32,7 +32,10 @@ test: $(TEST_READY)
 	$(BIN)/python -m pairs_platform_tests
 
 soak: $(TEST_READY)
-	$(BIN)/python -m pytest pairs_platform_tests/soak
+	$(BIN)/python -m pytest pairs_platform_tests/soak/test_daily.py
+
+soak-live: $(TEST_READY)
+	$(BIN)/python -m pytest pairs_platform_tests/soak --ignore pairs_platform_tests/soak/test_daily.py
 
 audit:
 	$(PYTHON) -m venv .venv/audit

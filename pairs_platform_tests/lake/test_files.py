@@ -19,10 +19,10 @@ from pairs_platform.lake.files import (
 from pairs_platform.lake.keys import PartitionKey
 from pairs_platform.lake.profile import MANIFEST, Profile, ProfileMismatch, claim_profile
 from pairs_platform.lake.store import Lake
-from pairs_platform_tests.core.prices.samples import FULL, make_bars
+from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, make_bars
 from pairs_platform_tests.postgres import free_port
 
-KEY = PartitionKey(FULL, "technology")
+KEY, NEXT = PartitionKey(FULL, "technology"), PartitionKey(EARLY_CLOSE, "technology")
 MINE = Profile("simulated", Frequency.FIVE_MINUTES, PriceBasis.RAW)
 
 
@@ -72,6 +72,9 @@ def test_what_another_process_wrote_is_seen_at_once(object_storage):
     other.write(PRICE_HISTORY, KEY, make_bars([FULL]), {})
     assert mine.sessions("price_history", "technology") == [FULL]
     assert mine.exists("price_history", KEY)
+    other.write(PRICE_HISTORY, NEXT, make_bars([EARLY_CLOSE]), {})
+    assert mine.exists("price_history", NEXT)
+    assert mine.sessions("price_history", "technology") == [FULL, EARLY_CLOSE]
 
 
 def test_of_two_that_create_one_wins(object_storage):

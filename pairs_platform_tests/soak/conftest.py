@@ -1,4 +1,4 @@
-"""The long tests: collected where this folder is named (`make soak`), and not with all the others."""
+"""The long tests: collected where this folder is named (`make soak`, `make soak-live`), and not with all the others."""
 
 from pathlib import Path
 
