@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -204,17 +205,24 @@ def vendor_with_prices(first: date, last: date) -> FailingAlpaca:
 
 
 @pytest.fixture
-def soak(tmp_path, daily_runs) -> Iterator[Soak]:
+def folder() -> Iterator[Path]:
+    """A folder outside of pytest's own, which another pytest closes for all users but its own: PostgreSQL has one."""
+    with tempfile.TemporaryDirectory(prefix="pairs-platform-soak-", ignore_cleanup_errors=True) as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def soak(folder, daily_runs) -> Iterator[Soak]:
     days = sessions_ending(as_of_session(datetime.now(UTC)), -(-daily_runs // len(SECTORS)) + LOOK_BACK)
     vendor = vendor_with_prices(days[0], days[-1])
     lines = [f"  {sector}: {{active: true, symbols: {json.dumps(names)}}}" for sector, names in SECTORS.items()]
-    config = write_config(tmp_path / "config", PLATFORM, "universe:\n" + "\n".join(lines) + "\n")
+    config = write_config(folder / "config", PLATFORM, "universe:\n" + "\n".join(lines) + "\n")
     wanted = [PartitionKey(day, sector) for day in days[LOOK_BACK:] for sector in SECTORS][:daily_runs]
     with mock.patch.dict(os.environ), running(vendor):
         os.environ.update(
             {
                 CONFIG_VARIABLE: str(config),
-                variable("state_root"): str(tmp_path / "state"),
+                variable("state_root"): str(folder / "state"),
                 variable("alpaca_key_id"): vendor.KEY_ID,
                 variable("alpaca_secret_key"): vendor.SECRET_KEY,
                 variable("source.alpaca.base_url"): vendor.url,
