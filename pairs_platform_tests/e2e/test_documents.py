@@ -332,7 +332,7 @@ def inline_commands() -> list[str]:
 @pytest.mark.parametrize("line", inline_commands())
 def test_command_inside_a_sentence_exists(line: str) -> None:
     if line.startswith("make "):
-        targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
         assert line.split()[1] in targets
         return
     command, name = parsed_group(cli, [word for word in shlex.split(line)[1:] if not word.startswith("-")][:2])
