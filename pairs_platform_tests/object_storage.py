@@ -2,7 +2,6 @@
 
 import copy
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +43,6 @@ def running_s3() -> Iterator[str]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
         yield f"http://{host}:{port}"
     finally:
         server.stop()

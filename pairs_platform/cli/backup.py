@@ -34,17 +34,27 @@ def command(target: Path) -> None:
         )
     if not settings.profile_root.is_dir():
         raise PermanentSourceError(f"{settings.profile_root} does not exist: there is nothing to save")
-    bus: StreamBus | None = None
+    state = State(
+        settings.profile.name,
+        settings.profile_root,
+        databases_of(settings),
+        _running_bus(settings),
+        object_lake(settings),
+    )
+    save(state, target, click.echo)
+
+
+def _running_bus(settings: Settings) -> "StreamBus | None":
+    """The streamed bars; None where the platform's own Redis does not run."""
+    bus = open_bus(settings)
     try:
-        running = open_bus(settings)
-        running.generation()
-        bus = running
+        bus.generation()
     except TransientSourceError as error:
         if settings.redis_url is not None:
             raise
         click.echo(f"without streamed bars: {error}", err=True)
-    databases = databases_of(settings)
-    save(State(settings.profile.name, settings.profile_root, databases, bus, object_lake(settings)), target, click.echo)
+        return None
+    return bus
 
 
 def databases_of(settings: Settings) -> dict[str, SecretStr]:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.lake.atomic import TEMPORARY_SUFFIX, while_locked
-from pairs_platform.lake.files import LakePath, create_object, is_stored, read_file
+from pairs_platform.lake.files import LakePath, create_object, read_file
 
 MANIFEST = "manifest.json"
 
@@ -69,14 +69,16 @@ def claim_profile(folder: _Folder, profile: Profile) -> _Folder:
         The folder belongs to another profile, or its manifest cannot be read.
     """
     manifest = folder / MANIFEST
-    if not is_stored(manifest):
+    try:
+        found = read_profile(folder)
+    except FileNotFoundError:
         content = json.dumps(asdict(profile), indent=2).encode() + b"\n"
         if isinstance(manifest, Path):
             manifest.parent.mkdir(parents=True, exist_ok=True)
             _create(manifest, content)
         else:
             create_object(manifest, content)
-    found = read_profile(folder)
+        found = read_profile(folder)
     if found != profile:
         raise ProfileMismatch(
             f"{folder} holds {found}, but the settings ask for {profile}. Choose a state folder of its own for these "

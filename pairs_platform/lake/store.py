@@ -198,7 +198,7 @@ class Lake(Documents):
                 return read(file)
 
         try:
-            return while_locked(opened) if isinstance(path, Path) else opened()
+            return while_locked(opened)
         except FileNotFoundError:
             return None
         except pa.ArrowInvalid as error:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,15 +24,9 @@ from pairs_platform.core.gru.bundle import bundle_files
 from pairs_platform.core.gru.inference import predict
 from pairs_platform.services.postgres import SUPERUSER
 from pairs_platform_tests.adapters.bundles import LENGTH, PAIRS, SECTOR, SESSION, bundle, record
-from pairs_platform_tests.postgres import new_database
+from pairs_platform_tests.postgres import free_port, new_database
 
 SCRIPTS = Path(sys.executable).parent
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def wait_for(url: str, process: subprocess.Popen) -> None:

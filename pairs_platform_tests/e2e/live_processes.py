@@ -6,7 +6,6 @@ What does not belong here: what a fault must not change (the tests).
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,18 +40,13 @@ from pairs_platform.stream.supervisor import running_processes
 from pairs_platform_tests.defs.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun, write_config
 from pairs_platform_tests.defs.runs import ALL, execute
 from pairs_platform_tests.defs.test_models import promote
+from pairs_platform_tests.postgres import free_port
 from pairs_platform_tests.stream.servers import until
 
 STATE = variable("state_root")
 NOT_COPIED = shutil.ignore_patterns("dagster", "redis", "live")
 RUN_SECONDS = 240.0
 QUIET_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,8 @@ from pairs_platform.services.postgres import DATABASES, PASSWORDS_FILE
 from pairs_platform.settings import Settings, variable
 from pairs_platform.stream.supervisor import running_processes
 from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION
-from pairs_platform_tests.e2e.live_processes import Profile, free_port, make_profile, profile_of
+from pairs_platform_tests.e2e.live_processes import Profile, make_profile, profile_of
+from pairs_platform_tests.postgres import free_port
 from pairs_platform_tests.receivers import WebReceiver, web_receiver
 from pairs_platform_tests.stream.servers import until
 

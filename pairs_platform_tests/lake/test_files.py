@@ -26,25 +26,20 @@ KEY, NEXT = PartitionKey(FULL, "technology"), PartitionKey(EARLY_CLOSE, "technol
 MINE = Profile("simulated", Frequency.FIVE_MINUTES, PriceBasis.RAW)
 
 
-@pytest.fixture(params=["disk", "object storage"])
-def folder(request, tmp_path):
-    return tmp_path if request.param == "disk" else request.getfixturevalue("object_storage").folder
-
-
-def test_what_is_replaced_is_read_listed_and_measured(folder):
-    assert names_in(folder / "a") == []
-    assert sizes_below(folder / "a") == {}
+def test_what_is_replaced_is_read_listed_and_measured(place):
+    assert names_in(place / "a") == []
+    assert sizes_below(place / "a") == {}
     for content in (b"1", b"22"):
-        replace(folder / "a" / "sector=x" / "one", content)
-    replace(folder / "a" / "two", b"333")
-    assert read_file(folder / "a" / "sector=x" / "one") == b"22"
-    assert names_in(folder / "a") == ["sector=x", "two"]
-    assert sizes_below(folder / "a") == {"sector=x/one": 2, "two": 3}
-    assert is_stored(folder / "a" / "two")
-    assert not is_stored(folder / "a" / "sector=x")
-    assert not is_stored(folder / "a" / "three")
+        replace(place / "a" / "sector=x" / "one", content)
+    replace(place / "a" / "two", b"333")
+    assert read_file(place / "a" / "sector=x" / "one") == b"22"
+    assert names_in(place / "a") == ["sector=x", "two"]
+    assert sizes_below(place / "a") == {"sector=x/one": 2, "two": 3}
+    assert is_stored(place / "a" / "two")
+    assert not is_stored(place / "a" / "sector=x")
+    assert not is_stored(place / "a" / "three")
     with pytest.raises(FileNotFoundError):
-        read_file(folder / "a" / "three")
+        read_file(place / "a" / "three")
 
 
 def test_a_partition_is_one_put(object_storage, monkeypatch):

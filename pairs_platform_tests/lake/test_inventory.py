@@ -23,9 +23,9 @@ def store(lake: Lake, session, bars: pd.DataFrame, quarantined=None, flags=None)
     lake.write(PRICE_FLAGS, key, PRICE_FLAGS.empty() if flags is None else flags, {})
 
 
-@pytest.fixture(params=["disk", "object storage"])
-def lake(request, tmp_path) -> Lake:
-    return Lake(tmp_path / "lake" if request.param == "disk" else request.getfixturevalue("object_storage").folder)
+@pytest.fixture
+def lake(place) -> Lake:
+    return Lake(place)
 
 
 def inventory(lake: Lake, **universe: list[str]) -> pd.DataFrame:

@@ -14,10 +14,9 @@ from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, make_bar
 CONTRACTS = (PRICE_HISTORY, PRICE_QUARANTINE, PRICE_FLAGS)
 
 
-@pytest.fixture(params=["disk", "object storage"])
-def lake(request, tmp_path) -> Lake:
-    place = tmp_path / "a lake [with] 'odd' & spaces"
-    lake = Lake(place if request.param == "disk" else request.getfixturevalue("object_storage").folder)
+@pytest.fixture
+def lake(place) -> Lake:
+    lake = Lake(place)
     for sector in ("technology", "energy"):
         for session in (FULL, EARLY_CLOSE):
             lake.write(PRICE_HISTORY, PartitionKey(session, sector), make_bars([session]), {})

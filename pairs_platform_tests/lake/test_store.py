@@ -38,11 +38,9 @@ MIXED = Contract(
 )
 
 
-@pytest.fixture(params=["disk", "object storage"])
-def lake(request, tmp_path) -> Lake:
-    if request.param == "disk":
-        return Lake(tmp_path / "a lake [with] 'odd' & spaces")
-    return Lake(request.getfixturevalue("object_storage").folder)
+@pytest.fixture
+def lake(place) -> Lake:
+    return Lake(place)
 
 
 def put(path: LakePath, content: bytes) -> None:
@@ -50,6 +48,10 @@ def put(path: LakePath, content: bytes) -> None:
     if isinstance(path, Path):
         path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+
+
+def stored(path: LakePath) -> io.BytesIO:
+    return io.BytesIO(read_file(path))
 
 
 class TestRoundTrip:
@@ -83,8 +85,8 @@ class TestRoundTrip:
         frame = MIXED.empty().reindex([0]).assign(good=True)
         frame["good"] = frame["good"].astype(bool)
         other = PartitionKey(EARLY_CLOSE, "technology")
-        first = pq.read_schema(io.BytesIO(read_file(lake.write(MIXED, KEY, MIXED.empty(), {}))))
-        second = pq.read_schema(io.BytesIO(read_file(lake.write(MIXED, other, frame, {}))))
+        first = pq.read_schema(stored(lake.write(MIXED, KEY, MIXED.empty(), {})))
+        second = pq.read_schema(stored(lake.write(MIXED, other, frame, {})))
         assert first.equals(second, check_metadata=False)
         assert len(lake.read_many(MIXED, [KEY, other])) == 1
 
@@ -103,7 +105,7 @@ class TestRoundTrip:
         again = lake.read(computed, KEY)
         assert again["value"].to_numpy().tobytes() == value.tobytes()
         pd.testing.assert_frame_equal(again, frame)
-        columns = [pq.read_metadata(io.BytesIO(read_file(path))).row_group(0).column(k) for k in range(3)]
+        columns = [pq.read_metadata(stored(path)).row_group(0).column(k) for k in range(3)]
         assert ["BYTE_STREAM_SPLIT" in column.encodings for column in columns] == [False, True, False]
         assert [column.has_dictionary_page for column in columns] == [True, False, True]
 
@@ -131,8 +133,8 @@ class TestMetadata:
 
     def test_lies_in_the_file_beside_the_version(self, lake):
         path = lake.write(MIXED, KEY, MIXED.empty(), {"a": 1})
-        stored = json.loads(pq.read_schema(io.BytesIO(read_file(path))).metadata[b"pairs_platform"])
-        assert stored == {
+        facts = json.loads(pq.read_schema(stored(path)).metadata[b"pairs_platform"])
+        assert facts == {
             "table": "mixed",
             "contract_version": 3,
             "session": "2024-07-02",

@@ -48,7 +48,8 @@ from pairs_platform.stream.supervisor import Supervisor, running_processes
 from pairs_platform_tests.adapters.servers import AlpacaServer, Answer, Asked, running
 from pairs_platform_tests.defs.demo_profile import write_config
 from pairs_platform_tests.defs.runs import ALL
-from pairs_platform_tests.e2e.live_processes import QUIET_ENVIRONMENT, free_port
+from pairs_platform_tests.e2e.live_processes import QUIET_ENVIRONMENT
+from pairs_platform_tests.postgres import free_port
 from pairs_platform_tests.stream.servers import until
 
 pytestmark = pytest.mark.timeout(5400)

@@ -20,6 +20,7 @@ from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.stream.replay import AFTER_NS, MarketClock, listen
 from pairs_platform.stream.replay_rest import Correction
 from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, make_bars
+from pairs_platform_tests.postgres import free_port
 from pairs_platform_tests.stream.replays import (
     TODAY,
     WrittenBars,
@@ -308,11 +309,6 @@ class TestProtocol:
             wait_until(lambda: "that has not read for 1 s is dropped" in caplog.text)
             with alpaca_client(replay.socket, "S0", "S1") as got:
                 wait_until(lambda: bool(got.bars))
-
-
-def free_port() -> int:
-    with listen("127.0.0.1", 0) as listener:
-        return listener.getsockname()[1]
 
 
 class TestProcess:

@@ -19,6 +19,7 @@ from pairs_platform.adapters.redis_bus import StreamUnavailable
 from pairs_platform.core.automation import as_of_session
 from pairs_platform.core.housekeeping import Growth, HousekeepingRules, growth
 from pairs_platform.defs.resources import Platform
+from pairs_platform.lake.files import sizes_below
 from pairs_platform.ledger.audit import AuditEntry, record
 from pairs_platform.ledger.sizes import database_sizes, sizes_by_session, store_sizes
 
@@ -101,7 +102,7 @@ def measure(platform: Platform) -> Room:
 def _bytes(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
-    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file() and not one.is_symlink())
+    return sum(sizes_below(path).values())
 
 
 @dataclass(frozen=True)
