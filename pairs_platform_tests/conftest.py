@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +47,13 @@ def object_storage(s3_server: str) -> ObjectStorage:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A PostgreSQL server that runs for these tests."""
-    with running_postgres(tmp_path_factory.mktemp("pg") / "postgres") as server:
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server that runs for these tests.
+
+    Outside of pytest's folder, which another pytest closes for all users but its own: as root the server has one.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="pairs-platform-pg-", ignore_cleanup_errors=True) as folder,
+        running_postgres(Path(folder) / "postgres") as server,
+    ):
         yield server

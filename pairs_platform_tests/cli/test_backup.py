@@ -195,29 +195,24 @@ def exchange_member(path: Path) -> None:
 
 
 class TestPostgres:
-    @pytest.fixture(scope="class")
-    def server(self, tmp_path_factory):
-        with running_postgres(tmp_path_factory.mktemp("pg") / "postgres") as server:
-            yield server
-
     @contextmanager
-    def databases(self, server, monkeypatch) -> Iterator[dict[str, str]]:
+    def databases(self, postgres, monkeypatch) -> Iterator[dict[str, str]]:
         """Three empty databases that the environment names; URLs of the superuser."""
         with (
-            new_database(server, owner=OWNER, others=(APPLICATION,)) as ledger,
-            new_database(server) as dagster,
-            new_database(server) as mlflow,
+            new_database(postgres, owner=OWNER, others=(APPLICATION,)) as ledger,
+            new_database(postgres) as dagster,
+            new_database(postgres) as mlflow,
         ):
             urls = {"ledger": ledger, "dagster": dagster, "mlflow": mlflow}
-            monkeypatch.setenv(variable("ledger_url"), server.url(ledger, APPLICATION).get_secret_value())
-            monkeypatch.setenv(variable("ledger_owner_url"), server.url(ledger, OWNER).get_secret_value())
-            monkeypatch.setenv(variable("dagster_url"), server.url(dagster, SUPERUSER).get_secret_value())
-            monkeypatch.setenv(variable("mlflow_uri"), server.url(mlflow, SUPERUSER).get_secret_value())
-            yield {name: server.url(one, SUPERUSER).get_secret_value() for name, one in urls.items()}
+            monkeypatch.setenv(variable("ledger_url"), postgres.url(ledger, APPLICATION).get_secret_value())
+            monkeypatch.setenv(variable("ledger_owner_url"), postgres.url(ledger, OWNER).get_secret_value())
+            monkeypatch.setenv(variable("dagster_url"), postgres.url(dagster, SUPERUSER).get_secret_value())
+            monkeypatch.setenv(variable("mlflow_uri"), postgres.url(mlflow, SUPERUSER).get_secret_value())
+            yield {name: postgres.url(one, SUPERUSER).get_secret_value() for name, one in urls.items()}
 
-    def test_everything_is_there_again(self, server, copied, monkeypatch, tmp_path):
+    def test_everything_is_there_again(self, postgres, copied, monkeypatch, tmp_path):
         target = tmp_path / "state.tar.gz"
-        with self.databases(server, monkeypatch) as urls:
+        with self.databases(postgres, monkeypatch) as urls:
             settings = load_settings()
             with with_streams(settings.profile_root):
                 populate(settings)
@@ -226,7 +221,7 @@ class TestPostgres:
             before = {name: rows(url) for name, url in urls.items()}
         assert before["ledger"]["model_decisions"]
         assert before["dagster"]["runs"]
-        with self.databases(server, monkeypatch) as urls:
+        with self.databases(postgres, monkeypatch) as urls:
             monkeypatch.setenv(variable("state_root"), str(tmp_path / "elsewhere"))
             code, said = console("restore", str(target))
             assert code == 0, said
@@ -247,20 +242,20 @@ class TestPostgres:
             assert (code, "has tables already: make an empty one" in said) == (1, True)
             assert not (tmp_path / "third").exists()
 
-    def test_an_error_names_the_database_and_not_the_password(self, server, copied, monkeypatch, tmp_path):
-        with self.databases(server, monkeypatch) as urls:
+    def test_an_error_names_the_database_and_not_the_password(self, postgres, copied, monkeypatch, tmp_path):
+        with self.databases(postgres, monkeypatch) as urls:
             for url in urls.values():
                 password = sa.make_url(url).password
-            monkeypatch.setenv(variable("ledger_url"), server.url("no_such", APPLICATION).get_secret_value())
+            monkeypatch.setenv(variable("ledger_url"), postgres.url("no_such", APPLICATION).get_secret_value())
             code, said = console("backup", str(tmp_path / "state.tar.gz"))
         assert code == 1
         assert "no_such" in said
         assert password not in said
-        assert server.url("", APPLICATION).get_secret_value().split(":")[2].split("@")[0] not in said
+        assert postgres.url("", APPLICATION).get_secret_value().split(":")[2].split("@")[0] not in said
 
-    def test_into_the_platforms_own_server_where_none_is_named(self, server, copied, monkeypatch, tmp_path):
+    def test_into_the_platforms_own_server_where_none_is_named(self, postgres, copied, monkeypatch, tmp_path):
         target = tmp_path / "state.tar.gz"
-        with self.databases(server, monkeypatch) as urls:
+        with self.databases(postgres, monkeypatch) as urls:
             settings = load_settings()
             with with_streams(settings.profile_root):
                 populate(settings)

@@ -15,7 +15,7 @@ from pairs_platform.services.postgres import SUPERUSER, EmbeddedPostgres
 from pairs_platform.settings import load_settings, variable
 from pairs_platform.stores import open_bus, open_ledger, open_registry
 from pairs_platform.stream.embedded_redis import embedded_redis
-from pairs_platform_tests.postgres import new_database, running_postgres
+from pairs_platform_tests.postgres import new_database
 from pairs_platform_tests.tls import Authority, behind_tls, make_authority
 
 
@@ -27,47 +27,41 @@ def authorities(tmp_path_factory) -> tuple[Authority, Authority]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[EmbeddedPostgres]:
-    with running_postgres(tmp_path_factory.mktemp("pg") / "postgres") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def postgres_port(server, authorities) -> Iterator[int]:
+def postgres_port(postgres, authorities) -> Iterator[int]:
     own = authorities[0]
-    with behind_tls(own, lambda: socket.create_connection(("127.0.0.1", server.port)), postgres=True) as port:
+    with behind_tls(own, lambda: socket.create_connection(("127.0.0.1", postgres.port)), postgres=True) as port:
         yield port
 
 
 @pytest.fixture
-def database(server) -> Iterator[str]:
-    with new_database(server) as name:
+def database(postgres) -> Iterator[str]:
+    with new_database(postgres) as name:
         yield name
 
 
-def url(server: EmbeddedPostgres, database: str, port: int, authority: Authority, host: str = "localhost") -> str:
-    plain = sa.make_url(server.url(database, SUPERUSER).get_secret_value())
+def url(postgres: EmbeddedPostgres, database: str, port: int, authority: Authority, host: str = "localhost") -> str:
+    plain = sa.make_url(postgres.url(database, SUPERUSER).get_secret_value())
     secure = plain.set(host=host, port=port, query={"sslmode": "verify-full", "sslrootcert": str(authority.file)})
     return secure.render_as_string(hide_password=False)
 
 
-def test_the_ledger_works_over_a_verified_connection(server, database, postgres_port, authorities, monkeypatch):
-    given = url(server, database, postgres_port, authorities[0])
+def test_the_ledger_works_over_a_verified_connection(postgres, database, postgres_port, authorities, monkeypatch):
+    given = url(postgres, database, postgres_port, authorities[0])
     with pytest.raises(sa.exc.OperationalError):  # the port takes nothing in the clear
         sa.create_engine(given.replace("verify-full", "disable")).connect()
     monkeypatch.setenv(variable("ledger_url"), given)
     assert entries(open_ledger(load_settings())) == []
 
 
-def test_dagster_works_over_a_verified_connection(server, database, postgres_port, authorities, monkeypatch):
-    monkeypatch.setenv(variable("dagster_url"), url(server, database, postgres_port, authorities[0]))
+def test_dagster_works_over_a_verified_connection(postgres, database, postgres_port, authorities, monkeypatch):
+    monkeypatch.setenv(variable("dagster_url"), url(postgres, database, postgres_port, authorities[0]))
     with open_instance(prepare_home(load_settings())) as instance:
         assert instance.get_runs() == []
         assert type(instance.run_storage).__name__ == "PostgresRunStorage"
 
 
-def test_mlflow_works_over_a_verified_connection(server, database, postgres_port, authorities, monkeypatch):
-    monkeypatch.setenv(variable("mlflow_uri"), url(server, database, postgres_port, authorities[0]))
+def test_mlflow_works_over_a_verified_connection(postgres, database, postgres_port, authorities, monkeypatch):
+    monkeypatch.setenv(variable("mlflow_uri"), url(postgres, database, postgres_port, authorities[0]))
     assert open_registry(load_settings()).versions("technology") == []
 
 
@@ -76,9 +70,9 @@ def test_mlflow_works_over_a_verified_connection(server, database, postgres_port
     [(1, "localhost", "certificate verify failed"), (0, "127.0.0.1", "does not match host name")],
 )
 def test_postgresql_with_another_authority_or_name_is_refused(
-    server, database, postgres_port, authorities, monkeypatch, authority, host, reason
+    postgres, database, postgres_port, authorities, monkeypatch, authority, host, reason
 ):
-    given = url(server, database, postgres_port, authorities[authority], host)
+    given = url(postgres, database, postgres_port, authorities[authority], host)
     monkeypatch.setenv(variable("ledger_url"), given)
     with pytest.raises(LedgerUnavailable, match=reason) as caught:
         entries(open_ledger(load_settings()))
