@@ -22,6 +22,9 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 
 from pairs_platform.run_tags import PROCESS_TAG, SIGNALS_TAG, is_alive_here, tag_of
 
+COMMAND = (sys.executable, "-m", "pairs_platform.ready_run")
+"""Starts the process that waits."""
+
 LONGEST_WAIT_SECONDS = 900.0
 """A process that has waited longer, as over night, may know settings and code that have changed since; it is let go."""
 
@@ -94,9 +97,7 @@ class ReadyRunLauncher(DefaultRunLauncher):
         with self._lock:
             if self._waiting is None:
                 self._waiting_since = time.monotonic()
-                self._waiting = subprocess.Popen(
-                    [sys.executable, "-m", "pairs_platform.ready_run"], stdin=subprocess.PIPE, text=True
-                )
+                self._waiting = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, text=True)
 
     def _hand_over(self, worker: "subprocess.Popen[str]", run: dg.DagsterRun) -> None:
         self._instance.add_run_tags(run.run_id, {PROCESS_TAG: tag_of(worker.pid)})

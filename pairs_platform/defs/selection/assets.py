@@ -140,7 +140,7 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     from pairs_platform.ledger.audit import record_configuration
 
     settings, lake = platform.settings, platform.lake
-    record_configuration(platform.ledger, settings.public_values(), actor=f"run {context.run_id}")
+    record_configuration(platform.ledger, settings.public_values(), actor=f"run {context.run.run_id}")
 
     def configure(key: PartitionKey) -> dict[str, Any]:
         model, reason = model_to_use(platform, key)
