@@ -14,11 +14,14 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import numpy as np
@@ -29,7 +32,6 @@ from pairs_platform.cli.up import state_of
 from pairs_platform.ledger.signals import SignalKey, forget_replay, moment, sessions_with_signals, stored_buckets
 from pairs_platform.settings import load_settings, variable
 from pairs_platform.stores import open_bus, open_ledger
-from pairs_platform.stream.embedded_redis import embedded_redis
 from pairs_platform.stream.supervisor import PROCESSES_FILE
 
 MEDIAN_SECONDS, P95_SECONDS = 3.0, 5.0
@@ -64,7 +66,16 @@ def main() -> int:
 
 
 def production(given: argparse.Namespace) -> int:
-    """`up` in the foreground, watched through the stores that it writes into its environment file."""
+    """`up` in the foreground on a copy of the demo's state, watched through the stores that it names."""
+    settings = load_settings()
+    with tempfile.TemporaryDirectory(prefix="pairs-platform-latency-", ignore_cleanup_errors=True) as folder:
+        own = shutil.ignore_patterns("dagster*", "live", "production", "redis")
+        shutil.copytree(settings.profile_root, Path(folder) / settings.profile_root.name, ignore=own)
+        os.environ[variable("state_root")] = folder
+        return _production(given)
+
+
+def _production(given: argparse.Namespace) -> int:
     settings = load_settings()
     speed = settings.frequency.minutes * 60 / given.spacing
     for name, value in (("speed", f"{speed:g}"), ("buckets", str(given.buckets))):
@@ -72,8 +83,6 @@ def production(given: argparse.Namespace) -> int:
     os.environ[variable("services.ui_port")] = str(given.port)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     since = time.time()
-    with embedded_redis(settings.profile_root / "redis"):
-        open_bus(settings, "replay").reset()
     up = subprocess.Popen(command_of("up", "--foreground"), env=environment, start_new_session=True)
     try:
         while not state_of(settings).get("healthy"):
