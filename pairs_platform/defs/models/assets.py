@@ -117,7 +117,7 @@ def gru_models(context: dg.AssetExecutionContext, config: TrainingChoice, platfo
             name,
             deps=[gru_models],
             group_name="models",
-            kinds={"sqlite" if name != "model_performance" else "sql"},
+            kinds={"sql"},
             owners=["team:research"],
             code_version="1",
             description=description,
