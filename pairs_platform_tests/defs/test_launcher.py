@@ -132,7 +132,7 @@ def test_a_run_again_does_not_name_the_process_of_the_first_one(instance, usual,
 
 
 def test_a_run_of_a_waiting_process_is_interrupted_there(instance, usual, tmp_path, monkeypatch):
-    waits_for(monkeypatch, tmp_path / "taken", "import time; time.sleep(60)")
+    waits_for(monkeypatch, tmp_path / "taken", "import time; time.sleep(60 if line else 0)")
     launched(instance, SIGNALS)
     worker = waiting(instance)
     run_id = launched(instance, SIGNALS)
