@@ -321,14 +321,9 @@ class Ledger:
         )
         return _frame(connection, chosen)
 
-    def append_decisions(self, decisions: Sequence[Decision]) -> None:
-        """Add rows to the audit of champion and challenger."""
-        with self.begin() as connection:
-            self.add_decisions(connection, decisions)
-
     @staticmethod
     def add_decisions(connection: sa.Connection, decisions: Sequence[Decision]) -> None:
-        """The same inside a transaction of the caller's, which may still fail."""
+        """Add rows to the audit of champion and challenger in the caller's transaction, which may still fail."""
         rows = [{**vars(one), "figures": json.dumps(dict(one.figures), sort_keys=True)} for one in decisions]
         if rows:
             connection.execute(sa.insert(MODEL_DECISIONS), rows)

@@ -10,6 +10,7 @@ from pairs_platform.defs.resources import Platform
 from pairs_platform.ledger.store import Decision
 from pairs_platform.settings import load_settings
 from pairs_platform_tests.adapters.bundles import SECTOR, SESSION, record
+from pairs_platform_tests.ledger.decisions import store_decisions
 
 
 @pytest.fixture
@@ -18,7 +19,8 @@ def platform() -> Platform:
     platform = Platform(load_settings())
     for k in range(3):
         platform.registry.log_training(replace(record(session_offset(SESSION, k)), pooled={"skill": 0.001 * k}))
-    platform.ledger.append_decisions(
+    store_decisions(
+        platform.ledger,
         [
             Decision(
                 sector=SECTOR, session=SESSION, action="promote_first", alias="champion", version_after=1,

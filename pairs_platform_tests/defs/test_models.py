@@ -12,11 +12,13 @@ from pairs_platform.defs.resources import Platform
 from pairs_platform.ledger.store import Decision, utc_now
 from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.defs.runs import ALL, execute, failure
+from pairs_platform_tests.ledger.decisions import store_decisions
 
 
 def promote(platform: Platform, version: int, session) -> None:
     """What the rules write when they make a version champion."""
-    platform.ledger.append_decisions(
+    store_decisions(
+        platform.ledger,
         [
             Decision(
                 sector=SECTOR, session=session, action="promote_first", alias="champion", version_after=version,

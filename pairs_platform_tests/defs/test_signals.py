@@ -47,6 +47,7 @@ from pairs_platform.stream.embedded_redis import embedded_redis
 from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS, SYMBOLS, key
 from pairs_platform_tests.defs.runs import QUIET, check, failure
 from pairs_platform_tests.defs.test_models import AwayRegistry, promote
+from pairs_platform_tests.ledger.decisions import store_decisions
 
 CONFIGURED = SESSIONS[1]
 GRID = session_buckets(SESSION, Frequency.ONE_HOUR)
@@ -385,7 +386,7 @@ def challenge(platform: Platform, version: int) -> None:
         sector=SECTOR, session=CONFIGURED, action="challenge", alias="challenger", version_after=version,
         reason="a test", figures={}, actor="a test", decided_utc=utc_now(),
     )  # fmt: skip
-    platform.ledger.append_decisions([decision])
+    store_decisions(platform.ledger, [decision])
 
 
 class TestRedisAway:

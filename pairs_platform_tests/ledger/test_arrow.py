@@ -9,6 +9,7 @@ from pairs_platform.ledger.arrow import arrow_schemas, arrow_tables
 from pairs_platform.ledger.errors import LedgerMismatch
 from pairs_platform.ledger.store import Decision, Ledger
 from pairs_platform.ledger.tables import METADATA, VIEWS
+from pairs_platform_tests.ledger.decisions import store_decisions
 from pairs_platform_tests.ledger.test_store import SESSION, TRAINED, performance, training
 
 PROFILE = "simulated-5min-raw"
@@ -17,7 +18,8 @@ PROFILE = "simulated-5min-raw"
 def filled(url: str) -> Ledger:
     ledger = Ledger(url, PROFILE)
     ledger.record_training(training(), performance())
-    ledger.append_decisions(
+    store_decisions(
+        ledger,
         [
             Decision(
                 sector="technology", session=SESSION, action="wait", reason="too few sessions", actor="a run",

@@ -9,6 +9,7 @@ from pairs_platform.ledger.audit import AuditEntry, entries, record, record_conf
 from pairs_platform.ledger.errors import LedgerMismatch
 from pairs_platform.ledger.signals import forget_replay, store_signals
 from pairs_platform.ledger.store import Decision, Ledger
+from pairs_platform_tests.ledger.decisions import store_decisions
 from pairs_platform_tests.ledger.test_signals import GIVEN, REPLAY, SESSION, signal
 
 PROFILE = "simulated-5min-raw"
@@ -65,7 +66,7 @@ def decide(ledger: Ledger, **more) -> None:
         sector="technology", session=SESSION, action="manual_promote", reason="tried", actor="ann", figures={},
         decided_utc=datetime.now(UTC), **given,
     )  # fmt: skip
-    ledger.append_decisions([decision])
+    store_decisions(ledger, [decision])
 
 
 class TestWriters:

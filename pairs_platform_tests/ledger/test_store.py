@@ -13,6 +13,7 @@ from pairs_platform.ledger.errors import LedgerMismatch, LedgerUnavailable
 from pairs_platform.ledger.queries import best_performing_pairs, pair_performance_trends, recent_pair_performance
 from pairs_platform.ledger.store import Decision, Ledger
 from pairs_platform.ledger.tables import METADATA, MODEL_RANKINGS, VIEWS
+from pairs_platform_tests.ledger.decisions import store_decisions
 
 SESSION = date(2023, 3, 8)
 TRAINED = datetime(2023, 3, 9, 11, tzinfo=UTC)
@@ -172,7 +173,7 @@ class TestDecisions:
     def test_the_alias_as_of_a_session_knows_nothing_later(self, ledger):
         after = session_offset(SESSION, 1)
         given = [self.decision(), self.decision(after, 4), self.decision(after, 5, "challenger")]
-        ledger.append_decisions(given)
+        store_decisions(ledger, given)
         assert ledger.decisions("technology") == given
         assert ledger.alias_as_of("technology", "champion", SESSION).version_after == 3
         assert ledger.alias_as_of("technology", "champion", after).version_after == 4

@@ -17,8 +17,6 @@ from pairs_platform.core.gru.rules import PromotionRules
 from pairs_platform.core.prices.calendar import sessions_between
 
 SHORT_SESSIONS, LONG_SESSIONS = 7, 30
-LOOKS = ("promote_significance", "retire_challenger")
-"""Actions that end a look at the champion."""
 
 Action = Literal[
     "promote_first",
