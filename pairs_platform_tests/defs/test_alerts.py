@@ -12,10 +12,11 @@ from pairs_platform.adapters.redis_bus import StreamBus
 from pairs_platform.build import build_definitions
 from pairs_platform.core.prices.calendar import session_open
 from pairs_platform.core.streaming.rules import StreamRules
-from pairs_platform.defs.alerts.find import late_sessions, silent_stream
+from pairs_platform.defs.alerts.find import NOT_ALERTS, late_sessions, run_key, silent_stream
 from pairs_platform.defs.alerts.sensors import CHECK, alert_delivery, check_alerts, run_failure_alerts
+from pairs_platform.defs.automation import daily_job
 from pairs_platform.defs.resources import Platform
-from pairs_platform.ledger.alerts import failed_deliveries, open_alerts
+from pairs_platform.ledger.alerts import failed_deliveries, open_alerts, raise_alert
 from pairs_platform.ledger.audit import entries
 from pairs_platform.settings import load_settings, variable
 from pairs_platform_tests.defs.demo_profile import LOOK_BACK, SECTOR
@@ -123,6 +124,12 @@ class TestRuns:
         assert messages(web)[-1]["title"] == "pairs platform: 1 over"
         assert open_alerts(platform.ledger) == []
 
+    def test_a_daily_run_of_what_was_missing_alone_closes_the_failure_of_the_whole(self):
+        daily = {"job_name": daily_job.name, "tags": {"dagster/partition": f"{FRIDAY}|{SECTOR}"}}
+        models = dg.DagsterRun(asset_selection=frozenset({dg.AssetKey("gru_models")}), **daily)
+        assert run_key(dg.DagsterRun(**daily)) == run_key(models)
+        assert run_key(models) != run_key(dg.DagsterRun(**{**daily, "job_name": "another"}))
+
     def test_two_partitions_are_two_alerts_in_one_message(self, platform, instance, web):
         for day in (THURSDAY, FRIDAY):
             judge(platform, instance, run(instance, raises="no", day=day))
@@ -160,6 +167,10 @@ class TestChecks:
         assert len(open_alerts(platform.ledger)) == 1
         judge(platform, instance, run(instance, verdict=True))
         assert open_alerts(platform.ledger) == []
+
+    def test_checks_that_are_no_alerts_exist(self, platform):
+        repository = build_definitions(platform.settings, {"platform": platform}).get_repository_def()
+        assert set(NOT_ALERTS) <= {one.name for one in repository.asset_graph.asset_check_keys}
 
 
 class TestDelivery:
@@ -212,9 +223,23 @@ class TestWhatIsDue:
 
     def test_stored_it_is_well(self, platform, instance):
         mark(platform, "trading_config", [THURSDAY])
-        alerts, well = late_sessions(instance, platform, at(FRIDAY, 8, 1))
-        assert alerts == []
-        assert sorted(well) == [self.LATE, self.MISSED]
+        assert late_sessions(instance, platform, at(FRIDAY, 8, 1)) == ([], [self.LATE, self.MISSED])
+
+    @pytest.mark.parametrize("stored", [THURSDAY, FRIDAY])
+    def test_an_alert_of_an_earlier_session_is_over_once_it_or_a_later_one_is_stored(self, platform, instance, stored):
+        for alert in late_sessions(instance, platform, at(FRIDAY, 8, 1))[0]:
+            raise_alert(platform.ledger, alert, platform.clock())
+        sunday = at(date(2023, 3, 12), 12)
+        assert late_sessions(instance, platform, sunday) == ([], [])
+        mark(platform, "trading_config", [stored])
+        assert late_sessions(instance, platform, sunday) == ([], [self.LATE, self.MISSED])
+
+    def test_a_missed_run_is_over_once_it_is_asked_for_and_the_configuration_still_late(self, platform, instance):
+        for alert in late_sessions(instance, platform, at(FRIDAY, 8, 1))[0]:
+            raise_alert(platform.ledger, alert, platform.clock())
+        tags = {"dagster/partition": f"{THURSDAY}|{SECTOR}", "dagster/partition/sector": SECTOR}
+        under_way(instance, tags, "STARTED")
+        assert late_sessions(instance, platform, at(date(2023, 3, 12), 12)) == ([], [self.MISSED])
 
     @pytest.mark.parametrize("day", [date(2023, 3, 11), date(2023, 4, 7), date(2023, 11, 23), date(2023, 9, 4)])
     def test_week_ends_and_holidays_are_quiet(self, platform, instance, day):
@@ -244,20 +269,24 @@ class TestStream:
         bus.set_health({"heartbeat_wall_ns": str(self.ns), "state": "streaming"})
 
     def test_without_a_collector_or_before_the_open_it_is_quiet(self, bus):
-        assert silent_stream(bus, 10) is None
+        assert silent_stream(bus, 10) == ([], [])
         self.beat(bus)
         self.ns -= 60 * 10**9
-        assert silent_stream(bus, 10) is None
+        assert silent_stream(bus, 10) == ([], [])
 
     def test_no_bar_and_then_no_word(self, bus):
         self.beat(bus)
         self.ns += 9 * 60 * 10**9
-        assert silent_stream(bus, 10) is None
+        assert silent_stream(bus, 10) == ([], ["silent|live"])
         self.ns += 2 * 60 * 10**9
         self.beat(bus)
-        alert = silent_stream(bus, 10)
+        ((alert,), heard) = silent_stream(bus, 10)
+        assert (alert.key, heard) == ("silent|live", [])
         assert "no bar for 11 minutes of an open session; the collector is streaming" in alert.what
         self.ns += 30 * 60 * 10**9
-        assert "the collector has said nothing for 30 minutes" in silent_stream(bus, 10).what
+        assert "the collector has said nothing for 30 minutes" in silent_stream(bus, 10)[0][0].what
+
+    def test_the_close_does_not_end_a_silence(self, bus):
+        self.beat(bus)
         self.ns += 10 * 3600 * 10**9
-        assert silent_stream(bus, 10) is None
+        assert silent_stream(bus, 10) == ([], [])

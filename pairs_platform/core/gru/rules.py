@@ -108,9 +108,6 @@ class EvaluationRules(Rules):
 
     n_bootstrap: int = rule(1000, unit="draws", ge=200, le=100_000, description="Draws of every bootstrap interval.")
     confidence: float = rule(0.95, unit="1", gt=0.5, lt=1, description="Level of the intervals.")
-    walk_forward_folds: int = rule(
-        0, unit="folds", ge=0, le=10, description="Walk-forward folds of the report; 0 leaves them out."
-    )
 
 
 class PromotionRules(Rules):

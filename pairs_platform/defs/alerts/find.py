@@ -4,7 +4,7 @@ What does not belong here: keeping and sending alerts (`ledger.alerts`).
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -25,17 +25,22 @@ if TYPE_CHECKING:
     from pairs_platform.adapters.redis_bus import StreamBus
 
 CHECK = "what_is_broken_now"
-NOT_ALERTS = (CHECK, "ready_by_0800")
-"""Checks that say what alerts say."""
+NOT_ALERTS = (CHECK, "ready_by_0800", "found_against_chance", "lift_beside_f1")
+"""Checks that say what alerts say, and checks whose failure is a finding: nothing is to be repaired."""
 
 PARTITION_TAG = "dagster/partition"
 _LONGEST = 400
 
 
 def run_key(run: dg.DagsterRun) -> str:
-    """Key of the alert about a run: another run of the same job and partition is about the same."""
+    """Key of the alert about a run: another run of the same job and partition is about the same.
+
+    The assets of a run belong to the key, but for daily runs: one that failed is run again with what is missing alone.
+    """
     of = run.tags.get(SIGNALS_TAG) or run.tags.get(PARTITION_TAG, "")
-    return f"run|{run.job_name}|{','.join(sorted(str(one.to_user_string()) for one in run.asset_selection or ()))}|{of}"
+    is_daily = run.job_name == daily_job.name and bool(of)
+    assets = () if is_daily else sorted(str(one.to_user_string()) for one in run.asset_selection or ())
+    return f"run|{run.job_name}|{','.join(assets)}|{of}"
 
 
 def failed_run(run: dg.DagsterRun, message: str) -> Alert:
@@ -93,47 +98,50 @@ def late_sessions(instance: dg.DagsterInstance, platform: Platform, now: datetim
 
     Returns
     -------
-    The alerts of today's session, and the keys of what is well.
+    The alerts of today's session, and the keys of what is well, alerts of earlier sessions among them.
     """
-    judged = [
-        one
-        for sector in platform.settings.active_sectors
-        for one in _session_alerts(sector_state(instance, platform, sector, now=now), platform, now)
-    ]
-    return [alert for alert, is_broken in judged if is_broken], [
-        alert.key for alert, is_broken in judged if not is_broken
-    ]
+    from pairs_platform.ledger.alerts import open_alerts
+
+    states = {one: sector_state(instance, platform, one, now=now) for one in platform.settings.active_sectors}
+    alerts = [one for state in states.values() for one in _session_alerts(state, platform, now)]
+    watched = alerts + [one for one in open_alerts(platform.ledger) if one.kind in ("run_missed", "config_late")]
+    well = {one.key for one in watched if one.sector in states and _is_well(one, states[one.sector])}
+    return [one for one in alerts if one.key not in well], sorted(well)
 
 
-def _session_alerts(state: SectorState, platform: Platform, now: datetime) -> Iterator[tuple[Alert, bool]]:
+def _is_well(alert: Alert, state: SectorState) -> bool:
+    """Whether the session of an alert has what was missing, or a later configuration has replaced its own."""
+    assert alert.session is not None
+    if max(state.configured, default=date.min) >= alert.session:
+        return True
+    return alert.kind == "run_missed" and (alert.session in state.in_flight or alert.session in state.failures)
+
+
+def _session_alerts(state: SectorState, platform: Platform, now: datetime) -> Iterator[Alert]:
+    """What is due by now for the newest session, whether it is there or not."""
     local = now.astimezone(ZoneInfo(MARKET_TIMEZONE))
+    if not is_session(local.date()):
+        return
     session, sector = as_of_session(now), state.sector
-    is_stored = session in state.configured
     patience = timedelta(minutes=platform.settings.alerts.missed_after_minutes)
-    due = datetime.combine(local.date(), RUN_AT, local.tzinfo) + patience
-    is_asked_for = is_stored or session in state.in_flight or session in state.failures
-    yield (
-        Alert(
+    if local >= datetime.combine(local.date(), RUN_AT, local.tzinfo) + patience:
+        yield Alert(
             key=f"missed|{sector}|{session}", kind="run_missed", severity="error", sector=sector, session=session,
             what=f"no run of {daily_job.name} for {session}|{sector}, which was due at {RUN_AT:%H:%M} New York",
             remedy="look whether the daemon runs and the schedule is on; then launch the partition in the UI",
             path=f"/automation?search={daily_job.name}",
-        ),
-        is_session(local.date()) and local >= due and not is_asked_for,
-    )  # fmt: skip
-    yield (
-        Alert(
+        )  # fmt: skip
+    if local.time() >= READY_BY:
+        yield Alert(
             key=f"late|{sector}|{session}", kind="config_late", severity="error", sector=sector, session=session,
             what=f"no trading configuration of {session}|{sector} by {READY_BY:%H:%M} New York: nothing is traded",
             remedy="read the failed run of the session, mend its cause, and launch the partition again",
             path="/assets/trading_config",
-        ),
-        is_session(local.date()) and local.time() >= READY_BY and not is_stored,
-    )  # fmt: skip
+        )  # fmt: skip
 
 
-def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> Alert | None:
-    """The alert about a collector that is gone, or that gets no bar, while the market is open; None where all is well.
+def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[Alert], list[str]]:
+    """Alerts about a collector that is gone, or that gets no bar, while the market is open.
 
     Parameters
     ----------
@@ -141,11 +149,15 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> Alert | None
         Of the live feed: a replay may end when it likes.
     silent_after_minutes : float
         Of the open session without a word or a bar.
+
+    Returns
+    -------
+    The alert, or its key where bars come; neither while the market is closed, when nothing can be said.
     """
     facts, now_ns = bus.health(), bus.market_ns()
     session = session_at(now_ns)
     if not facts or session is None or not is_open(now_ns):
-        return None
+        return [], []
     opened_ns = int(session_open(session).timestamp() * 1e9)
     gone_min = (now_ns - max(int(facts.get("heartbeat_wall_ns", 0)), opened_ns)) / 6e10
     silent_min = (now_ns - max(*bus.last_bars().values(), opened_ns, 0)) / 6e10
@@ -154,9 +166,9 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> Alert | None
     elif silent_min > silent_after_minutes:
         what = f"no bar for {silent_min:.0f} minutes of an open session; the collector is {facts.get('state')}"
     else:
-        return None
-    return Alert(
-        key=silent_key(bus),
+        return [], [f"silent|{bus.feed}"]
+    alert = Alert(
+        key=f"silent|{bus.feed}",
         kind="stream_silent",
         severity="error",
         what=f"feed {bus.feed}: {what}",
@@ -164,11 +176,7 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> Alert | None
         session=session,
         path="/assets/streamed_bars",
     )
-
-
-def silent_key(bus: "StreamBus") -> str:
-    """Key of the alert about a feed."""
-    return f"silent|{bus.feed}"
+    return [alert], []
 
 
 def _partition(name: str | None) -> PartitionKey | None:

@@ -17,7 +17,6 @@ from pairs_platform.defs.alerts.find import (
     judged_checks,
     late_sessions,
     run_key,
-    silent_key,
     silent_stream,
 )
 from pairs_platform.defs.metadata import rows_table
@@ -72,11 +71,8 @@ def alert_watch(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[
     now = platform.clock()
     alerts, well = late_sessions(context.instance, platform, now)
     if platform.settings.stream.feed == "live":
-        silent = silent_stream(platform.bus, platform.settings.alerts.silent_after_minutes)
-        if silent is None:
-            well.append(silent_key(platform.bus))
-        else:
-            alerts.append(silent)
+        silent, heard = silent_stream(platform.bus, platform.settings.alerts.silent_after_minutes)
+        alerts, well = [*alerts, *silent], [*well, *heard]
     _keep(platform, alerts, well)
     return dg.SkipReason("; ".join(alert.what for alert in alerts) or "everything that is due is there")
 
