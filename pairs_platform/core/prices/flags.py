@@ -15,9 +15,7 @@ from pairs_platform.core.prices.adjustment import DIVIDEND, SPLIT
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_positions, session_table
 from pairs_platform.core.prices.contracts import PRICE_FLAGS
-
-COMMON_SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 100.0)
-"""New shares per old one; reverse splits are their inverses."""
+from pairs_platform.core.prices.rules import COMMON_SPLIT_RATIOS
 
 _FETCH_AGAIN = "materialize price_history of this session again"
 _FETCH_LOOK_BACK = "materialize price_history again over the whole look-back"

@@ -5,6 +5,9 @@ What does not belong here: the code that obeys them.
 
 from pairs_platform.core.rules import Rules, rule
 
+COMMON_SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 100.0)
+"""New shares per old one; reverse splits are their inverses."""
+
 
 class ValidationRules(Rules):
     """From when on accepted bars are flagged."""

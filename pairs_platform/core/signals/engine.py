@@ -14,6 +14,7 @@ import numpy as np
 from pairs_platform.core.gru.baseline import excess_of
 from pairs_platform.core.gru.inference import logits_stacked
 from pairs_platform.core.gru.inputs import CLIP, feature_matrix
+from pairs_platform.core.prices.rules import COMMON_SPLIT_RATIOS
 from pairs_platform.core.selection.trading_rule import Action, TradeState, after_fill, at_close, stop_band
 from pairs_platform.core.signals.plan import ModelArrays, SignalPlan, SpreadArrays
 from pairs_platform.core.streaming.bars import FoldedBars
@@ -21,10 +22,9 @@ from pairs_platform.core.streaming.buckets import Bucket
 
 SignalAction = Literal["enter_long", "enter_short", "exit", "stop", "hold", "skip"]
 
-SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0)
 SPLIT_TOLERANCE = 0.05
-"""A first bar whose price differs from the close before by one of these ratios, within this much in log terms, is taken
-for a split that nobody reported."""
+"""A first bar whose price differs from the close before by a common split ratio, within this much in log terms, is
+taken for a split that nobody reported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,7 +305,7 @@ class _Session:
         first = seen.argmax(axis=0)
         opening = np.take_along_axis(self.matrix.log_close, first[None, :], axis=0)[0]
         move = np.abs(opening - self.plan.last_log_close)
-        near = (np.abs(move[:, None] - np.log(SPLIT_RATIOS)) < SPLIT_TOLERANCE).any(axis=1)
+        near = (np.abs(move[:, None] - np.log(COMMON_SPLIT_RATIOS)) < SPLIT_TOLERANCE).any(axis=1)
         return np.where(near & seen.any(axis=0), first, self.n_buckets)
 
     def _refusal(self, t: int, k: int, age: int) -> str:

@@ -441,6 +441,7 @@ def _named(candidates: "Sequence[Candidate]", decision: Any) -> "Candidate | Non
 
 def model_to_use(platform: Platform, key: PartitionKey) -> "tuple[ModelSection | None, str]":
     """The champion that signals of the next session use, as of the session, and why that one or none."""
+    from pairs_platform.adapters.mlflow_registry import model_name
     from pairs_platform.core.gru.promotion import age_sessions
     from pairs_platform.core.selection.trading_config import ModelSection
     from pairs_platform.ledger.errors import LedgerUnavailable
@@ -462,8 +463,7 @@ def model_to_use(platform: Platform, key: PartitionKey) -> "tuple[ModelSection |
     age = age_sessions(champion, key.session)
     if age > rules.max_age_sessions:
         return None, f"the champion, version {champion.version}, is {age} sessions old"
-    name = f"pairs_trading_gru_garch_{key.sector}_v1"
-    section = ModelSection(name=name, version=champion.version, session=champion.session, pairs=pairs)
+    section = ModelSection(name=model_name(key.sector), version=champion.version, session=champion.session, pairs=pairs)
     return section, f"champion, {age} sessions old: {decision.reason}"
 
 
