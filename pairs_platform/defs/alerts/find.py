@@ -158,6 +158,7 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
     session = session_at(now_ns)
     if not facts or session is None or not is_open(now_ns):
         return [], []
+    key = f"silent|{bus.feed}"
     opened_ns = int(session_open(session).timestamp() * 1e9)
     gone_min = (now_ns - max(int(facts.get("heartbeat_wall_ns", 0)), opened_ns)) / 6e10
     silent_min = (now_ns - max(*bus.last_bars().values(), opened_ns, 0)) / 6e10
@@ -166,9 +167,9 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
     elif silent_min > silent_after_minutes:
         what = f"no bar for {silent_min:.0f} minutes of an open session; the collector is {facts.get('state')}"
     else:
-        return [], [f"silent|{bus.feed}"]
+        return [], [key]
     alert = Alert(
-        key=f"silent|{bus.feed}",
+        key=key,
         kind="stream_silent",
         severity="error",
         what=f"feed {bus.feed}: {what}",
