@@ -2,10 +2,11 @@
 # Run once by the PostgreSQL image, in an empty database: roles, databases and rights as pairs_platform/services/postgres.py
 # makes them. Passwords come from files.
 set -eu
-secret() { cat "/run/secrets/$1"; }
-psql --username postgres --set ON_ERROR_STOP=1 \
-  --set owner="$(secret ledger_owner_password)" --set app="$(secret ledger_password)" \
-  --set mlflow="$(secret mlflow_password)" --set dagster="$(secret dagster_password)" <<'SQL'
+psql --username postgres --set ON_ERROR_STOP=1 <<'SQL'
+\set owner `cat /run/secrets/ledger_owner_password`
+\set app `cat /run/secrets/ledger_password`
+\set mlflow `cat /run/secrets/mlflow_password`
+\set dagster `cat /run/secrets/dagster_password`
 CREATE ROLE trading_owner LOGIN PASSWORD :'owner';
 CREATE ROLE trading_app LOGIN PASSWORD :'app';
 CREATE ROLE mlflow LOGIN PASSWORD :'mlflow';

@@ -59,7 +59,10 @@ def open_registry(settings: Settings) -> "ModelRegistry":
     from pairs_platform.adapters.mlflow_registry import MlflowRegistry
 
     folder = claim_profile(settings.profile_root, settings.profile) / "mlflow"
-    return MlflowRegistry.embedded(folder) if settings.mlflow_uri is None else MlflowRegistry(settings.mlflow_uri)
+    if settings.mlflow_uri is None:
+        return MlflowRegistry.embedded(folder)
+    is_server = settings.mlflow_uri.get_secret_value().startswith(("http://", "https://"))
+    return MlflowRegistry(settings.mlflow_uri, folder=None if is_server else folder)
 
 
 def open_ledger(settings: Settings) -> "Ledger":

@@ -67,6 +67,16 @@ def run_name(of: str, trained_utc: datetime) -> str:
     return f"GRU_Training_{of}_{trained_utc:%Y%m%dT%H%M%SZ}_v{SCHEMA_VERSION}"
 
 
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Columns of MLflow's tables that hold the place of files."""
+
+
 class MlflowRegistry:
     """A `ports.ModelRegistry` over MLflow's client; touches no global setting of MLflow but its silence.
 
@@ -75,18 +85,17 @@ class MlflowRegistry:
     uri : SecretStr
         MLflow server (http…) or database (postgresql+psycopg2://…, sqlite:///…).
     folder : Path, optional
-        Holds database and artifacts of the embedded default, see `embedded`.
+        Holds the artifacts where no server does.
     """
 
     def __init__(self, uri: SecretStr, *, folder: Path | None = None) -> None:
         self._uri = uri
-        self._folder = folder
+        self._folder = None if folder is None else folder.resolve()
 
     @classmethod
     def embedded(cls, folder: Path) -> "MlflowRegistry":
         """SQLite and local artifacts in `folder`, made by the first use; safe with several processes at once."""
-        folder = folder.resolve()
-        return cls(SecretStr(f"sqlite:///{(folder / 'mlflow.db').as_posix()}"), folder=folder)
+        return cls(database_of(folder), folder=folder)
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -102,13 +111,15 @@ class MlflowRegistry:
         self._folder.mkdir(parents=True, exist_ok=True)
         # Of several first users only one may make the tables.
         with FileLock(self._folder / "mlflow.lock", timeout=LOCK_SECONDS):
+            if uri == database_of(self._folder).get_secret_value():
+                move_artifacts(self._uri, self._folder)  # the folder may have been moved or copied
             client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
             client.search_experiments(max_results=1)
         return client
 
     @property
     def _where(self) -> str:
-        return sa.make_url(self._uri.get_secret_value()).render_as_string(hide_password=True)
+        return sa.make_url(self._uri.get_secret_value()).set(query={}).render_as_string()
 
     @contextmanager
     def _reachable(self) -> Iterator["MlflowClient"]:
@@ -357,6 +368,52 @@ class MlflowRegistry:
             models = client.search_registered_models(filter_string="name LIKE 'pairs_trading_gru_garch_%'")
             sectors = [one.name.removeprefix("pairs_trading_gru_garch_").rsplit("_v", 1)[0] for one in models]
         return sum(int(one.tags["bytes"]) for sector in sectors for one in self.versions(sector))
+
+
+def database_of(folder: Path) -> SecretStr:
+    """URL of the embedded database in a folder."""
+    return SecretStr(f"sqlite:///{(folder.resolve() / 'mlflow.db').as_posix()}")
+
+
+def move_artifacts(database: SecretStr, folder: Path) -> None:
+    """Let a database of MLflow find in `folder` the artifacts that were put there from elsewhere.
+
+    MLflow stores the absolute place of every file. Those that a server hands out, or that are in a place of their own,
+    stay as they are.
+
+    Parameters
+    ----------
+    database : SecretStr
+    folder : Path
+        Of the registry that was opened without a server.
+    """
+    new = folder.resolve().as_uri()
+    engine = sa.create_engine(database.get_secret_value())
+    try:
+        with engine.begin() as connection:
+            tables = set(sa.inspect(connection).get_table_names())
+            for old in _places(connection) - {new} if "experiments" in tables else ():
+                for name, place in _PLACES:
+                    if name not in tables:
+                        continue
+                    column: sa.ColumnClause[str] = sa.column(place, sa.String)
+                    moved = sa.literal(new) + sa.func.substr(column, len(old) + 1)
+                    chosen = column.startswith(f"{old}/artifacts/", autoescape=True)
+                    connection.execute(sa.update(sa.table(name, column)).where(chosen).values({place: moved}))
+    finally:
+        engine.dispose()
+
+
+def _places(connection: sa.Connection) -> set[str]:
+    """The folders in which the platform's experiments have their artifacts."""
+    name_of: sa.ColumnClause[str] = sa.column("name", sa.String)
+    experiments = sa.table("experiments", name_of, sa.column("artifact_location", sa.String))
+    found = set()
+    for name, location in connection.execute(sa.select(experiments).where(name_of.startswith(EXPERIMENTS))):
+        place, below, sector = str(location).rpartition("/artifacts/")
+        if below and sector == name.removeprefix(EXPERIMENTS) and place.startswith("file:"):
+            found.add(place)
+    return found
 
 
 @contextmanager

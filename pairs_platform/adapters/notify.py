@@ -9,6 +9,7 @@ URLs of every service: https://github.com/caronc/apprise/wiki
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -60,7 +61,7 @@ def send(name: str, url: SecretStr, title: str, body: str) -> str:
         return ""
     said = "; ".join(words) or "it gave no reason"
     for secret in _secret_parts(url.get_secret_value()):
-        said = said.replace(secret, "…")
+        said = re.sub(re.escape(secret), "…", said, flags=re.IGNORECASE)
     return said
 
 

@@ -11,6 +11,7 @@ Streams: https://redis.io/docs/latest/develop/data-types/streams/
 import hashlib
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ LONGEST_BLOCK_MS = 4500
 _ANSWER_SECONDS = 15.0
 _SHORT_STREAM = 10_000
 _PAGE = 10_000
-_MAY_PASS = ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN")
+_MAY_PASS = re.compile(r"\b(BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN)\b")
 
 _ADD_BARS = """
 local newest = {}
@@ -71,6 +72,10 @@ return id
 
 class StreamUnavailable(TransientSourceError):
     """Redis does not answer, or refuses for a reason that may pass. A failed read is never "no data"."""
+
+
+class KeysPresent(PermanentSourceError):
+    """Redis holds the profile's keys already, where none may be."""
 
 
 class ClockUnknown(LookupError):
@@ -330,8 +335,30 @@ class StreamBus:
             found = [(key, max(self._redis.pttl(key), 0), self._redis.dump(key)) for key in keys]
         return [(key, left, value) for key, left, value in found if value is not None]
 
+    def require_no_keys(self) -> None:
+        """Refuse a Redis in which the profile has keys.
+
+        Raises
+        ------
+        KeysPresent
+        """
+        with self._speaking():
+            first = next(self._redis.scan_iter(self._shared + "*", count=1000), None)
+        if first is not None:
+            raise KeysPresent(
+                f"Redis at {address(self._redis)} has keys of this profile already, {first} among them: name another "
+                f"one with {URL_VARIABLE}, or remove them"
+            )
+
     def load(self, rows: Iterable[tuple[str, int, bytes]]) -> None:
-        """Put back what `dump` gave, all of it or nothing; a key that is there already is refused by Redis."""
+        """Put back what `dump` gave, at once, where none of the keys is there yet.
+
+        Raises
+        ------
+        KeysPresent
+            The profile has keys already; they stay as they are.
+        """
+        self.require_no_keys()
         with self._speaking(), self._redis.pipeline(transaction=True) as batch:
             for key, left, value in rows:
                 batch.restore(key, left, value)
@@ -372,7 +399,7 @@ class StreamBus:
         except redis.DataError:
             raise
         except redis.RedisError as error:
-            if type(error) is redis.ResponseError and not any(word in str(error) for word in _MAY_PASS):
+            if type(error) is redis.ResponseError and not _MAY_PASS.search(str(error)):
                 raise
             raise StreamUnavailable(
                 f"Redis at {address(self._redis)} does not answer ({error}); start it with `pairs-platform live`, or "

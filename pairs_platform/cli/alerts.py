@@ -18,14 +18,17 @@ def command(context: click.Context, days: float) -> None:
     """Show what is broken now, what was closed lately, and messages that did not go out."""
     if context.invoked_subcommand is not None:
         return
+    from pairs_platform.adapters.notify import receivers
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.ledger.alerts import failed_deliveries, recent_alerts
     from pairs_platform.stores import open_ledger
 
-    ledger = open_ledger(load_settings())
+    settings = load_settings()
+    ledger = open_ledger(settings)
     found = recent_alerts(ledger, utc_now() - timedelta(days=days))
     rows = [
         {
+            "number": one.id,
             "since UTC": f"{one.opened_utc:%Y-%m-%d %H:%M}",
             "over": f"{one.resolved_utc:%m-%d %H:%M}" if one.resolved_utc else "open",
             "severity": one.severity,
@@ -40,10 +43,26 @@ def command(context: click.Context, days: float) -> None:
         print_renderable(frame_table(pd.DataFrame(rows), title="Alerts"))
     else:
         click.echo("nothing is broken")
-    for delivery in failed_deliveries(ledger):
+    for delivery in failed_deliveries(ledger, list(receivers(settings.alert_urls))):
         click.secho(
             f"not delivered to {delivery.target} after {delivery.attempts} attempts: {delivery.error}", fg="red"
         )
+
+
+@command.command("close")
+@click.argument("number", type=int)
+@click.option("--reason", required=True, help="Why it is over; kept in the audit.")
+def close(number: int, reason: str) -> None:
+    """Close the open alert NUMBER, which nothing will close by itself."""
+    from pairs_platform.ledger.alerts import close_alert
+    from pairs_platform.ledger.audit import person
+    from pairs_platform.stores import open_ledger
+
+    ledger = open_ledger(load_settings())
+    closed = close_alert(ledger, number, actor=person(), reason=reason, now=utc_now())
+    if closed is None:
+        raise click.ClickException(f"no open alert has number {number}: `pairs-platform alerts` lists them")
+    click.echo(f"closed: {closed.what}")
 
 
 @command.command("test")

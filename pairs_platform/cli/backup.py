@@ -1,5 +1,6 @@
 """`pairs-platform backup`: the whole state of the current profile in one file."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,10 +8,10 @@ import click
 from pydantic import SecretStr
 
 from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError
-from pairs_platform.cli.topology import ENVIRONMENT_FILE, LOOPBACK, production_folder
+from pairs_platform.cli.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
 from pairs_platform.services.backup import State, save
-from pairs_platform.services.postgres import MLFLOW, MLFLOW_DATABASE, EmbeddedPostgres
-from pairs_platform.settings import Settings, load_settings
+from pairs_platform.services.postgres import MLFLOW, MLFLOW_DATABASE
+from pairs_platform.settings import FROM_FILE, Settings, load_settings, variable
 from pairs_platform.stores import object_lake, open_bus
 
 if TYPE_CHECKING:
@@ -27,21 +28,35 @@ def command(target: Path) -> None:
     """
     settings = load_settings()
     environment = production_folder(settings) / ENVIRONMENT_FILE
-    if environment.exists() and settings.dagster_url is None:
+    missing = _not_sourced(environment)
+    if missing:
         raise PermanentSourceError(
-            f"this profile has databases on PostgreSQL: start it with `pairs-platform up`, source {environment}, and "
-            "call `backup` again"
+            f"this profile has stores that the environment does not name ({', '.join(missing)}): start it with "
+            f"`pairs-platform up`, source {environment}, and call `backup` again"
         )
     if not settings.profile_root.is_dir():
         raise PermanentSourceError(f"{settings.profile_root} does not exist: there is nothing to save")
+    databases = databases_of(settings)
+    if settings.mlflow_uri is not None and "mlflow" not in databases:
+        click.echo("without models: the MLflow server is not the platform's own, and is saved where it runs", err=True)
     state = State(
         settings.profile.name,
         settings.profile_root,
-        databases_of(settings),
+        databases,
         _running_bus(settings),
         object_lake(settings),
     )
     save(state, target, click.echo)
+
+
+def _not_sourced(environment: Path) -> list[str]:
+    """The stores in the file of a production that this process's environment does not name."""
+    if not environment.is_file():
+        return []
+    lines = environment.read_text(encoding="utf-8").splitlines()
+    names = [line.removeprefix("export ").partition("=")[0] for line in lines]
+    stores = {variable(one) for one in ("ledger_url", "dagster_url", "mlflow_uri")}
+    return [name for name in names if name in stores and not {name, name + FROM_FILE} & set(os.environ)]
 
 
 def _running_bus(settings: Settings) -> "StreamBus | None":
@@ -64,7 +79,6 @@ def databases_of(settings: Settings) -> dict[str, SecretStr]:
     uri = settings.mlflow_uri.get_secret_value() if settings.mlflow_uri else ""
     if uri.startswith("postgresql"):
         found["mlflow"] = SecretStr(uri)
-    elif uri == f"http://{LOOPBACK}:{settings.services.mlflow_port}":
-        own = EmbeddedPostgres(production_folder(settings).absolute() / "postgres", settings.services.postgres_port)
-        found["mlflow"] = own.url(MLFLOW_DATABASE, MLFLOW)
+    elif uri == own_mlflow_uri(settings) and own_postgres(settings).is_prepared:
+        found["mlflow"] = own_postgres(settings).url(MLFLOW_DATABASE, MLFLOW)
     return found

@@ -5,6 +5,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pairs_platform.lake.atomic import replace_file
 from pairs_platform.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host
 from pairs_platform.settings import FROM_FILE, Settings, variable
 
@@ -52,7 +53,7 @@ def prepare_home(settings: Settings) -> Path:
     if settings.dagster_url is not None:  # dagster.yaml reads the variable, and knows nothing of secrets in files
         os.environ[variable("dagster_url")] = settings.dagster_url.get_secret_value()
         os.environ.pop(variable("dagster_url") + FROM_FILE, None)
-    (home / "dagster.yaml").write_text(text, encoding="utf-8")
+    replace_file(home / "dagster.yaml", text.encode())
     return home
 
 

@@ -3,6 +3,7 @@
 What does not belong here: the ledger's own versions (`ledger.migrations`).
 """
 
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,19 +17,27 @@ from pairs_platform.settings import Settings, load_settings
 
 
 @click.command("migrate")
-def command() -> None:
+@click.option("--mlflow-database", "name", help="Environment variable with the URL of the only database to migrate.")
+def command(name: str | None) -> None:
     """Bring the ledger, MLflow's database and Dagster's storage to this version, and say what changed.
 
     Each start of `up`, `live` and `ui` does the same. Where another user than the platform's owns the ledger's tables,
-    its URL is read from PAIRS_PLATFORM__LEDGER_OWNER_URL.
+    its URL is read from PAIRS_PLATFORM__LEDGER_OWNER_URL. The database of an MLflow server of your own is brought to
+    the installed version of MLflow with --mlflow-database, before that server starts.
     """
     from pairs_platform.cli.instance import open_instance, prepare_home
 
-    settings = load_settings()
-    home = prepare_home(settings)
-    open_instance(home).dispose()
     said: list[str] = []
-    migrate_all(settings, home, said.append)
+    if name is not None:
+        url = os.environ.get(name)
+        if not url:
+            raise click.BadParameter(f"{name} is not set: it holds the URL of MLflow's database", param_hint="name")
+        upgrade_mlflow(SecretStr(url), said.append)
+    else:
+        settings = load_settings()
+        home = prepare_home(settings)
+        open_instance(home).dispose()
+        migrate_all(settings, home, said.append)
     click.echo("\n".join(said) or "every database is at this version already")
 
 
@@ -38,7 +47,7 @@ def migrate_all(settings: Settings, home: Path, tell: Callable[[str], None]) -> 
     Parameters
     ----------
     settings : Settings
-        An MLflow server by URL migrates its own database, and is left alone.
+        The database behind an MLflow server by URL is not known here: `--mlflow-database` migrates it.
     home : Path
         Prepared Dagster home.
     tell : callable

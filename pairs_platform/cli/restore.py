@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
+from pairs_platform.adapters.mlflow_registry import move_artifacts
 from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.cli.backup import databases_of
 from pairs_platform.cli.topology import own_stores
@@ -58,10 +59,14 @@ def command(source: Path) -> None:
         require_empty_lake(lake)
     databases = _named_databases(settings, manifest["postgresql"], source)
     require_empty_databases(databases)
+    if settings.redis_url is not None:
+        open_bus(settings).require_no_keys()
     try:
         restore_files(folder, source, lake)
         with _running_databases(settings, manifest["postgresql"], databases) as (running, targets):
             restore_databases(targets, source)
+            if "mlflow" in targets:
+                move_artifacts(targets["mlflow"], folder / "mlflow")
             ledger = open_ledger(running)
             ledger.give_rights()
             what = AuditEntry(
@@ -75,6 +80,9 @@ def command(source: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         if lake is not None:
             remove_below(lake)
+        if databases:
+            names = ", ".join(sorted(databases))
+            click.echo(f"not restored; the databases named for {names} may hold tables now: empty them", err=True)
         raise
     n_members = len(manifest["members"])
     click.echo(f"restored {n_members} files and databases and {n_keys} keys of Redis to {folder}")

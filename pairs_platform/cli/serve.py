@@ -17,7 +17,8 @@ WAIT_SECONDS = 300.0
 def command(name: str) -> None:
     """Become the production process NAME, as soon as those that it needs are ready.
 
-    The process manager starts all of them at once, restarts what ends, and stops them (deploy/Procfile).
+    The process manager starts all of them at once and stops them; what it does when one ends is its own matter
+    (honcho, which reads deploy/Procfile, ends all of them).
     """
     _, _, _, specs = topology(load_settings(), lambda words: click.echo(words, err=True))
     names = [spec.name for spec in specs]

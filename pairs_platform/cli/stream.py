@@ -93,11 +93,19 @@ def _moment(ns: int) -> str:
 @click.argument("name", type=click.Choice(get_args(SymbolSet)), required=False)
 def symbols(name: SymbolSet | None) -> None:
     """Show which set of symbols is streamed, or switch to another; a running collector follows within seconds."""
-    from pairs_platform.stores import open_bus
+    from pairs_platform.ledger.audit import AuditEntry, person, record
+    from pairs_platform.stores import open_bus, open_ledger
 
-    bus = open_bus(load_settings())
-    if name is not None:
-        bus.set_symbol_set(name)
+    settings = load_settings()
+    bus = open_bus(settings)
+    before = bus.symbol_set()
+    if name is not None and name != before:
+        what = AuditEntry(
+            actor=person(), action="symbols_switched", object="streamed symbols", detail={"changed": [before, name]}
+        )
+        with open_ledger(settings).begin() as connection:
+            record(connection, what)
+            bus.set_symbol_set(name)
     click.echo(f"streamed symbols: {bus.symbol_set()}")
 
 

@@ -49,6 +49,18 @@ def production_folder(settings: Settings) -> Path:
     return settings.profile_root / "production"
 
 
+def own_postgres(settings: Settings) -> EmbeddedPostgres:
+    """The platform's own PostgreSQL, which production starts where a store is not named."""
+    return EmbeddedPostgres(production_folder(settings).absolute() / "postgres", settings.services.postgres_port)
+
+
+def prepare_lock(settings: Settings) -> FileLock:
+    """Is held by the process that makes or migrates what production has of its own."""
+    folder = production_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / "prepare.lock")
+
+
 def live_processes(settings: Settings, home: Path, *, host: str, port: int, fresh: bool) -> list[ProcessSpec]:
     """The processes of `live`: a replay begins when everything else is there."""
     workspace = Path("workspace.yaml")
@@ -79,10 +91,19 @@ def forget_replays(settings: Settings) -> None:
     forget_replay(open_ledger(settings))
 
 
+def own_mlflow_uri(settings: Settings) -> str:
+    """Where processes of this machine find the MLflow server that production starts."""
+    return f"http://{_reached(settings.services.host)}:{settings.services.mlflow_port}"
+
+
+def _reached(host: str) -> str:
+    """The address by which this machine reaches what listens on `host`."""
+    return LOOPBACK if host == "0.0.0.0" else host
+
+
 def _serves(host: str, port: int, path: str) -> bool:
-    shown = "127.0.0.1" if host == "0.0.0.0" else host
     try:
-        with urllib.request.urlopen(f"http://{shown}:{port}{path}", timeout=2) as reply:
+        with urllib.request.urlopen(f"http://{_reached(host)}:{port}{path}", timeout=2) as reply:
             return bool(reply.status == 200)
     except (URLError, OSError):
         return False
@@ -165,7 +186,6 @@ def own_stores(settings: Settings) -> OwnStores:
     PermanentSourceError
         The platform's own PostgreSQL cannot be made.
     """
-    services = settings.services
     missing = {
         "ledger_url": (LEDGER_DATABASE, APPLICATION),
         "dagster_url": (DAGSTER_DATABASE, DAGSTER),
@@ -174,13 +194,14 @@ def own_stores(settings: Settings) -> OwnStores:
     missing = {name: where for name, where in missing.items() if getattr(settings, name) is None}
     if not missing:
         return OwnStores(None, {}, None, settings.ledger_owner_url)
-    server = EmbeddedPostgres(production_folder(settings).absolute() / "postgres", services.postgres_port)
-    server.prepare()
+    server = own_postgres(settings)
+    with prepare_lock(settings):  # the processes of a process manager start at once
+        server.prepare()
     urls = {name: server.url(*where) for name, where in missing.items()}
     mlflow = urls.pop("mlflow_uri", None)
     environment = {variable(name): url.get_secret_value() for name, url in urls.items()}
     if mlflow is not None:
-        environment[variable("mlflow_uri")] = f"http://{LOOPBACK}:{services.mlflow_port}"
+        environment[variable("mlflow_uri")] = own_mlflow_uri(settings)
     owner = server.url(LEDGER_DATABASE, OWNER) if "ledger_url" in missing else settings.ledger_owner_url
     return OwnStores(server, environment, mlflow, owner)
 
@@ -201,7 +222,7 @@ def production_processes(
         Is told what was migrated.
     """
     services = settings.services
-    lock = FileLock(production_folder(settings) / "prepare.lock")
+    lock = prepare_lock(settings)
     specs = []
     if own.postgres is not None:
         postgres = own.postgres

@@ -53,9 +53,10 @@ class AutomationRules(Rules):
 
 @dataclass(frozen=True)
 class Failure:
-    """Failed runs of one session: how many, and when the last one ended (aware)."""
+    """Failed runs of one session: how many, which one was last, and when that ended (aware)."""
 
     runs: int
+    last_run: str
     last_end: datetime
 
 
@@ -71,7 +72,7 @@ class SectorState:
     in_flight : frozenset of date
         Sessions with a run that is queued, starting or running.
     failures : mapping of date to Failure
-        Sessions whose runs failed, and none after them succeeded.
+        Sessions whose runs failed, and none after them succeeded or was cancelled by a person.
     """
 
     sector: str
@@ -91,6 +92,8 @@ class Retry:
     session : date
     attempt : int
         Counts from 1.
+    failed_run : str
+        The run that failed last.
     models_only : bool
         The configuration is stored, and may be in use: it stays as it is.
     """
@@ -98,6 +101,7 @@ class Retry:
     sector: str
     session: date
     attempt: int
+    failed_run: str
     models_only: bool = False
 
 
@@ -149,7 +153,9 @@ def plan_retries(state: SectorState, *, as_of: date, now: datetime, rules: Autom
             continue
         wait = timedelta(minutes=rules.first_retry_minutes * 2 ** (failure.runs - 1))
         if failure.runs <= rules.run_retries and now >= failure.last_end + wait:
-            due.append(Retry(state.sector, session, failure.runs, models_only=session in state.configured))
+            due.append(
+                Retry(state.sector, session, failure.runs, failure.last_run, models_only=session in state.configured)
+            )
     return tuple(due)
 
 

@@ -13,7 +13,6 @@ from pairs_platform.core.automation import (
     READY_BY,
     RUN_AT,
     Failure,
-    Retry,
     SectorState,
     as_of_session,
     due_sessions,
@@ -43,6 +42,9 @@ SECTOR_TAG = "pairs_platform/sector"
 """Runs with the same value wait for each other (`dagster.yaml`): a sector's prices come before its sessions."""
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+RETRY_OF_TAG = "pairs_platform/retry_of"
+"""Id of the failed run in whose place another one is."""
 
 DAILY = {"pairs_platform/stage": "daily"}
 """Tag of the runs that may be long: the queue lets few of them run at a time, and signals pass them."""
@@ -139,18 +141,20 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
     )
     in_flight: set[date] = set()
     failures: dict[date, Failure] = {}
-    succeeded: set[date] = set()
+    settled: set[date] = set()
     for record in records:  # newest first
         session = lake_key(record.dagster_run.tags["dagster/partition"]).session
         if record.dagster_run.status in IN_FLIGHT:
             in_flight.add(session)
-        elif record.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
-            succeeded.add(session)
-        elif record.dagster_run.status is dg.DagsterRunStatus.FAILURE and session not in succeeded:
+        elif record.dagster_run.status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED):
+            settled.add(session)
+        elif record.dagster_run.status is dg.DagsterRunStatus.FAILURE and session not in settled:
             known = failures.get(session)
             ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else now
             failures[session] = Failure(
-                runs=known.runs + 1 if known else 1, last_end=max(known.last_end, ended) if known else ended
+                runs=known.runs + 1 if known else 1,
+                last_run=known.last_run if known else record.dagster_run.run_id,
+                last_end=max(known.last_end, ended) if known else ended,
             )
     return SectorState(
         sector=sector,
@@ -248,28 +252,13 @@ def retry_sensor(
         state = sector_state(context.instance, platform, sector, now=now)
         for retry in plan_retries(state, as_of=as_of_session(now), now=now, rules=rules):
             asked = True
-            _record_retry(platform, retry)
-            suffix = f"|retry {retry.attempt}"
+            suffix = f"|retry of {retry.failed_run}"
             if retry.models_only:
                 name = str(PartitionKey(retry.session, sector))
-                yield models_run(sector, retry.session, f"{name}{suffix}")
+                requests = [models_run(sector, retry.session, f"{name}{suffix}")]
             else:
-                yield from _requests(platform, state, [retry.session], suffix)
+                requests = list(_requests(platform, state, [retry.session], suffix))
+            for request in requests:
+                yield request._replace(tags={**request.tags, RETRY_OF_TAG: retry.failed_run})
     if not asked:
         yield dg.SkipReason("no failed session is due for a new run")
-
-
-def _record_retry(platform: Platform, retry: Retry) -> None:
-    from pairs_platform.ledger.audit import AuditEntry, record
-
-    what = AuditEntry(
-        actor="failed_session_retry",
-        action="run_retried",
-        object=f"{daily_job.name} {PartitionKey(retry.session, retry.sector)}",
-        sector=retry.sector,
-        session=retry.session,
-        reason="its runs failed",
-        detail={"attempt": retry.attempt},
-    )
-    with platform.ledger.begin() as connection:
-        record(connection, what)

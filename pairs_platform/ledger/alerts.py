@@ -5,14 +5,18 @@ What does not belong here: what an alert is and how it is said (`core.alerts`), 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pairs_platform.core.alerts import Alert, AlertRules, OpenAlert, compose, may_send, next_attempt
+from pairs_platform.ledger.audit import AuditEntry, record
 from pairs_platform.ledger.store import Ledger
 from pairs_platform.ledger.tables import ALERT_MESSAGES, ALERTS, OPEN
+
+CLAIM = timedelta(minutes=5)
+"""For so long a message belongs to the process that took it to send it."""
 
 _FIELDS = ("key", "kind", "severity", "what", "remedy", "sector", "session", "path")
 _KEPT = (*_FIELDS, "id", "opened_utc", "seen_utc", "times", "resolved_utc")
@@ -65,6 +69,49 @@ def resolve_alerts(ledger: Ledger, keys: Sequence[str], now: datetime) -> int:
         return int(connection.execute(sa.update(ALERTS).where(chosen).values(resolved_utc=now)).rowcount)
 
 
+def end_earlier(ledger: Ledger, begin: str, sector: str, session: date, now: datetime, *, told: bool) -> int:
+    """Close the open alerts about the same in earlier sessions: a later one says how it is now.
+
+    Parameters
+    ----------
+    begin : str
+        Begin of their keys.
+    sector : str
+    session : date
+        Of the later verdict.
+    told : bool
+        Whether their end is told; not where the later session is no better.
+
+    Returns
+    -------
+    How many there were.
+    """
+    chosen = (
+        ALERTS.c.key.startswith(begin, autoescape=True)
+        & (ALERTS.c.sector == sector)
+        & (ALERTS.c.session < session)
+        & ALERTS.c.resolved_utc.is_(None)
+    )
+    values = {"resolved_utc": now} if told else {"resolved_utc": now, "told_over": True}
+    with ledger.begin() as connection:
+        return int(connection.execute(sa.update(ALERTS).where(chosen).values(values)).rowcount)
+
+
+def close_alert(ledger: Ledger, number: int, *, actor: str, reason: str, now: datetime) -> OpenAlert | None:
+    """Close an open alert by hand, with a row in the audit; the alert, or None where none of that number is open."""
+    with ledger.begin() as connection:
+        found = _read(connection, (ALERTS.c.id == number) & ALERTS.c.resolved_utc.is_(None))
+        if not found:
+            return None
+        connection.execute(sa.update(ALERTS).where(ALERTS.c.id == number).values(resolved_utc=now))
+        what = AuditEntry(
+            actor=actor, action="alert_closed", object=found[0].key, reason=reason, sector=found[0].sector,
+            session=found[0].session,
+        )  # fmt: skip
+        record(connection, what)
+        return found[0]
+
+
 def open_alerts(ledger: Ledger) -> list[OpenAlert]:
     """What is broken, oldest first."""
     return _alerts(ledger, ALERTS.c.resolved_utc.is_(None))
@@ -110,14 +157,23 @@ def make_message(ledger: Ledger, targets: Sequence[str], now: datetime, rules: A
     return True
 
 
-def due_deliveries(ledger: Ledger, now: datetime) -> list[Delivery]:
-    """Messages that are to be tried at `now`, oldest first."""
-    return _deliveries(ledger, ALERT_MESSAGES.c.sent_utc.is_(None) & (ALERT_MESSAGES.c.next_utc <= now))
+def due_deliveries(ledger: Ledger, targets: Sequence[str], now: datetime) -> list[Delivery]:
+    """Messages for these receivers that are to be tried at `now`, oldest first."""
+    return _deliveries(ledger, _unsent(targets) & (ALERT_MESSAGES.c.next_utc <= now))
 
 
-def failed_deliveries(ledger: Ledger) -> list[Delivery]:
-    """Messages that were tried and are not sent, oldest first."""
-    return _deliveries(ledger, ALERT_MESSAGES.c.sent_utc.is_(None) & (ALERT_MESSAGES.c.attempts > 0))
+def claim_delivery(ledger: Ledger, delivery: Delivery, now: datetime) -> bool:
+    """Take a message to send it; False where another process has it. One that dies with it holds it for a while."""
+    mine = (ALERT_MESSAGES.c.id == delivery.id) & ALERT_MESSAGES.c.sent_utc.is_(None)
+    due = mine & (ALERT_MESSAGES.c.next_utc <= now)
+    with ledger.begin() as connection:
+        taken = connection.execute(sa.update(ALERT_MESSAGES).where(due).values(next_utc=now + CLAIM))
+        return int(taken.rowcount) == 1
+
+
+def failed_deliveries(ledger: Ledger, targets: Sequence[str]) -> list[Delivery]:
+    """Messages for these receivers that were tried and are not sent, oldest first."""
+    return _deliveries(ledger, _unsent(targets) & (ALERT_MESSAGES.c.attempts > 0))
 
 
 def note_delivery(ledger: Ledger, delivery: Delivery, error: str, now: datetime, rules: AlertRules) -> None:
@@ -144,6 +200,10 @@ def _read(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
 def _mark(connection: sa.Connection, alerts: Sequence[OpenAlert], values: dict[str, bool]) -> None:
     ids = [one.id for one in alerts]
     connection.execute(sa.update(ALERTS).where(ALERTS.c.id.in_(ids)).values(values))
+
+
+def _unsent(targets: Sequence[str]) -> sa.ColumnElement[bool]:
+    return ALERT_MESSAGES.c.sent_utc.is_(None) & ALERT_MESSAGES.c.target.in_(targets)
 
 
 def _deliveries(ledger: Ledger, condition: sa.ColumnElement[bool]) -> list[Delivery]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pairs_platform.ledger.store import Ledger
 
 Action = Literal[
-    "configuration_changed", "model_alias_changed", "run_retried", "data_deleted", "state_restored",
+    "configuration_changed", "model_alias_changed", "run_retried", "data_deleted", "state_restored", "alert_closed",
+    "symbols_switched",
 ]  # fmt: skip
 
 CONFIGURATION_LOCK = 7_240_312

@@ -93,7 +93,12 @@ class Ledger:
         self.profile = profile
 
     def __repr__(self) -> str:
-        return f"Ledger({self._url.render_as_string(hide_password=True)}, {self.profile})"
+        return f"Ledger({self._shown}, {self.profile})"
+
+    @property
+    def _shown(self) -> str:
+        """The URL without the password, and without the query, where there may be others."""
+        return self._url.set(query={}).render_as_string()
 
     @property
     def exists(self) -> bool:
@@ -119,9 +124,8 @@ class Ledger:
         try:
             yield
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-            where = self._url.render_as_string(hide_password=True)
             raise LedgerUnavailable(
-                f"the ledger {where} does not answer: {getattr(error, 'orig', None) or error}"
+                f"the ledger {self._shown} does not answer: {getattr(error, 'orig', None) or error}"
             ) from error
 
     @contextmanager
@@ -132,7 +136,7 @@ class Ledger:
             if getattr(error.orig, "pgcode", None) != INSUFFICIENT_PRIVILEGE:
                 raise
             raise LedgerMismatch(
-                f"the ledger {self._url.render_as_string(hide_password=True)} does not have the tables of this "
+                f"the ledger {self._shown} does not have the tables of this "
                 "version, and its user may not make them: run `pairs-platform migrate` with the owner's URL in "
                 "PAIRS_PLATFORM__LEDGER_OWNER_URL"
             ) from error
@@ -155,7 +159,7 @@ class Ledger:
                 connection.execute(sa.insert(LEDGER_PROFILE).values(profile=self.profile))
             elif found != self.profile:
                 raise LedgerMismatch(
-                    f"the ledger {self._url.render_as_string(hide_password=True)} belongs to profile {found}, the "
+                    f"the ledger {self._shown} belongs to profile {found}, the "
                     f"settings ask for {self.profile}: give each profile a database of its own"
                 )
         return self._engine
@@ -183,7 +187,7 @@ class Ledger:
             current = self._revision(config.attributes["connection"])
             if current is not None and current not in known:
                 raise LedgerMismatch(
-                    f"the ledger {self._url.render_as_string(hide_password=True)} has schema {current}, which this "
+                    f"the ledger {self._shown} has schema {current}, which this "
                     f"version of the platform does not know (newest {max(known)}): install the newer version again"
                 )
             command.upgrade(config, "head")
@@ -240,8 +244,8 @@ class Ledger:
         if self._url.drivername == "sqlite":
             from filelock import FileLock
 
-            engine = self._engine
-            with FileLock(f"{self._url.database}.lock", timeout=TIMEOUT_SECONDS), engine.begin() as connection:
+            with FileLock(f"{self._url.database}.lock", timeout=TIMEOUT_SECONDS), self._engine.begin() as connection:
+                connection.execute(sa.text("BEGIN IMMEDIATE"))  # by itself the driver commits each change of a table
                 config.attributes["connection"] = connection
                 yield config
             return

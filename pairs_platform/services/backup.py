@@ -297,12 +297,12 @@ def require_empty_databases(databases: Mapping[str, SecretStr]) -> None:
         try:
             tables = sa.inspect(engine).get_table_names()
         except sa.exc.OperationalError as error:
-            where = engine.url.render_as_string(hide_password=True)
+            where = engine.url.set(query={}).render_as_string()
             raise PermanentSourceError(f"database {name} at {where} does not answer: {error.orig}") from None
         finally:
             engine.dispose()
         if tables:
-            where = engine.url.render_as_string(hide_password=True)
+            where = engine.url.set(query={}).render_as_string()
             raise PermanentSourceError(f"database {name} at {where} has tables already: make an empty one")
 
 
@@ -360,17 +360,22 @@ def _run_tool(name: str, url: SecretStr, *words: str) -> None:
         with engine.connect() as connection:
             server = int(connection.scalar(sa.text("SHOW server_version_num"))) // 10_000
     except sa.exc.OperationalError as error:
-        where = given.render_as_string(hide_password=True)
+        where = given.set(query={}).render_as_string()
         raise PermanentSourceError(f"the database {where} does not answer: {error.orig}") from None
     finally:
         engine.dispose()
-    # The password goes by the environment: everybody can read the words of a command.
-    shown = sa.URL.create(
-        "postgresql", given.username, None, given.host, given.port, given.database, given.query
-    ).render_as_string(hide_password=False)
-    environment = {**os.environ, "PGPASSWORD": str(given.password or "")}
-    done = subprocess.run(
-        [_tool(name, server), f"--dbname={shown}", *words], env=environment, capture_output=True, text=True, check=False
-    )
+    # Everybody can read the words of a command: what is in the URL goes by a file and the environment.
+    values = {"host": given.host, "port": given.port, "user": given.username, "dbname": given.database, **given.query}
+    password = given.password or values.pop("password", "")
+    lines = [f"{key}={value}" for key, value in values.items() if value is not None]
+    with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as service:
+        service.write("\n".join(["[database]", *lines, ""]))
+        service.flush()
+        environment = {**os.environ, "PGSERVICEFILE": service.name, "PGPASSWORD": str(password)}
+        done = subprocess.run(
+            [_tool(name, server), "--dbname=service=database", *words],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
     if done.returncode:
-        raise PermanentSourceError(f"{name} of {shown} ended with status {done.returncode}: {done.stderr.strip()}")
+        where = given.set(query={}).render_as_string()
+        raise PermanentSourceError(f"{name} of {where} ended with status {done.returncode}: {done.stderr.strip()}")

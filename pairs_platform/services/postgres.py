@@ -97,6 +97,11 @@ class EmbeddedPostgres:
         (new / "pg_hba.conf").write_text(_HBA, encoding="utf-8")
         new.rename(self._data)
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether there are data and passwords."""
+        return self._data.is_dir() and (self.folder / PASSWORDS_FILE).is_file()
+
     def command(self) -> list[str]:
         """The command that runs the server in the foreground; `prepare` comes first."""
         settings = {

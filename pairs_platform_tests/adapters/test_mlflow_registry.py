@@ -73,7 +73,7 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     with new_database(server) as name:
         url = server.url(name, SUPERUSER).get_secret_value()
-        yield f"MlflowRegistry(SecretStr({url!r}))"
+        yield f"MlflowRegistry(SecretStr({url!r}), folder=Path({str(tmp_path / 'mlflow')!r}))"
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The notification library against local receivers: webhook, Slack, e-mail, SMS gateway."""
 
 import json
+import logging
 
 import pytest
 from apprise.plugins.slack import NotifySlack
@@ -67,6 +68,16 @@ def test_what_a_service_repeats_of_its_url_is_blanked():
         said = send("1 smseagle", SecretStr(f"smseagle://t0ken@127.0.0.1:{web.port}/15551233213"), TITLE, BODY)
     assert "error=500" in said
     assert "15551233213" not in said
+
+
+@pytest.mark.parametrize("repeated", ["TokenInHost", "tokeninhost"])
+def test_a_token_in_the_place_of_the_host_is_blanked_as_it_was_written(repeated, monkeypatch):
+    def refuses(*_: object, **__: object) -> bool:
+        logging.getLogger("apprise").warning("no answer for %s/SecondPart", repeated)
+        return False
+
+    monkeypatch.setattr("apprise.Apprise.notify", refuses)
+    assert send("1 json", SecretStr("json://TokenInHost/SecondPart"), TITLE, BODY) == "no answer for …/…"
 
 
 def test_a_receiver_that_is_not_there_is_told():

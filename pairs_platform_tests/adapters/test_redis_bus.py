@@ -9,7 +9,15 @@ import pytest
 import redis
 
 from pairs_platform.adapters.ports import PermanentSourceError
-from pairs_platform.adapters.redis_bus import ClockUnknown, StreamBus, StreamUnavailable, address, connect, socket_path
+from pairs_platform.adapters.redis_bus import (
+    ClockUnknown,
+    KeysPresent,
+    StreamBus,
+    StreamUnavailable,
+    address,
+    connect,
+    socket_path,
+)
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED, StreamBar
 from pairs_platform.core.streaming.buckets import Announcement, session_buckets
@@ -226,6 +234,17 @@ def test_the_settings_name_the_server_and_the_feed(server, monkeypatch):
     assert bus.feed == "replay"
     assert bus.health()["state"] == "streaming"
     assert open_bus(load_settings(), "live").feed == "live"
+
+
+def test_what_is_there_already_is_refused_and_stays(client):
+    bus = make_bus(client)
+    bus.set_health({"state": "streaming"})
+    rows = bus.dump()
+    with pytest.raises(KeysPresent, match="has keys of this profile already"):
+        bus.load([(key, left, value) for key, left, value in rows])
+    with pytest.raises(redis.ResponseError, match="BUSYKEY"), bus._speaking():
+        client.restore(rows[0][0], 0, rows[0][2])
+    assert bus.health() == {"state": "streaming"}
 
 
 def test_a_long_path_gets_a_short_socket():

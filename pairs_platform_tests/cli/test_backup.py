@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import sqlite3
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,17 +14,22 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from pydantic import SecretStr
 
+from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError
+from pairs_platform.adapters.redis_bus import socket_path
 from pairs_platform.cli import cli
 from pairs_platform.cli.errors import EXPECTED
 from pairs_platform.cli.instance import open_instance, prepare_home
+from pairs_platform.cli.topology import ENVIRONMENT_FILE, production_folder
 from pairs_platform.ledger.audit import entries
 from pairs_platform.ledger.store import Ledger
-from pairs_platform.services.backup import MANIFEST, NOT_SAVED
+from pairs_platform.services.backup import MANIFEST, NOT_SAVED, State, restore_databases, save
 from pairs_platform.services.postgres import APPLICATION, OWNER, SUPERUSER
 from pairs_platform.settings import load_settings, variable
-from pairs_platform.stores import open_bus, open_ledger
+from pairs_platform.stores import open_bus, open_ledger, open_registry
 from pairs_platform.stream.embedded_redis import embedded_redis
+from pairs_platform_tests.adapters.bundles import SECTOR, record
 from pairs_platform_tests.ledger.test_audit import decide
 from pairs_platform_tests.postgres import new_database, running_postgres
 
@@ -96,6 +102,7 @@ def populate(settings) -> None:
 
         assert a_job.execute_in_process(instance=instance).success
     decide(open_ledger(settings))
+    open_registry(settings).log_training(record())
     open_bus(settings, "replay").publish_clock(5, 1.0)
 
 
@@ -109,8 +116,15 @@ def saved(copied, tmp_path) -> Path:
     return target
 
 
+def weights(settings) -> list[bytes]:
+    """Those of the newest model, from where the registry says that its files are."""
+    registry = open_registry(settings)
+    bundle = registry.load(SECTOR, registry.versions(SECTOR)[-1].version)
+    return [array.tobytes() for pair in bundle.pairs for array in vars(pair.weights).values()]
+
+
 def test_everything_is_there_again(copied, saved, monkeypatch, tmp_path):
-    before = files(copied.settings.profile_root)
+    before, model = files(copied.settings.profile_root), weights(copied.settings)
     assert {place.partition("/")[0] for place in before} >= {
         "lake",
         "mlflow",
@@ -126,6 +140,8 @@ def test_everything_is_there_again(copied, saved, monkeypatch, tmp_path):
     after = files(settings.profile_root)
     assert after.pop("ledger.db") != before.pop("ledger.db")  # it has one more row
     assert after == before
+    (copied.settings.profile_root / "mlflow").rename(tmp_path / "gone")
+    assert weights(settings) == model
     restored, *older = entries(open_ledger(settings))
     assert restored.action == "state_restored"
     assert older == entries(copied.ledger)
@@ -181,6 +197,102 @@ class TestSqlite:
         assert (code, "the settings ask for" in said) == (1, True)
 
 
+class TestWhatTheEnvironmentNames:
+    @pytest.fixture
+    def environment(self, copied) -> Path:
+        path = production_folder(copied.settings) / ENVIRONMENT_FILE
+        path.parent.mkdir()
+        names = ("ledger_url", "dagster_url", "mlflow_uri")
+        path.write_text("".join(f"export {variable(name)}=x\n" for name in names) + "export DAGSTER_HOME=/x\n")
+        return path
+
+    def test_a_store_of_production_that_is_not_named_is_not_left_out_in_silence(
+        self, environment, monkeypatch, tmp_path
+    ):
+        monkeypatch.setenv(variable("dagster_url"), "postgresql+psycopg2://u:p@127.0.0.1:1/dagster")
+        code, said = console("backup", str(tmp_path / "state.tar.gz"))
+        assert code == 1
+        assert f"({variable('ledger_url')}, {variable('mlflow_uri')})" in said
+        assert f"source {environment}" in said
+        assert not (tmp_path / "state.tar.gz").exists()
+
+    def test_models_of_a_server_elsewhere_are_said_to_be_left_out(self, copied, monkeypatch, tmp_path):
+        monkeypatch.setenv(variable("mlflow_uri"), f"http://127.0.0.1:{load_settings().services.mlflow_port}")
+        with with_streams(copied.settings.profile_root):
+            code, said = console("backup", str(tmp_path / "state.tar.gz"))
+        assert code == 0, said
+        assert "without models: the MLflow server is not the platform's own" in said
+
+
+class TestRedis:
+    """A server of the user's own, which holds something already or refuses."""
+
+    @pytest.fixture
+    def theirs(self, monkeypatch, saved, tmp_path) -> Iterator[None]:
+        monkeypatch.setenv(variable("state_root"), str(tmp_path / "elsewhere"))
+        with embedded_redis(tmp_path / "theirs"):
+            monkeypatch.setenv(variable("redis_url"), f"unix://{socket_path(tmp_path / 'theirs')}")
+            yield
+
+    def test_one_with_keys_of_the_profile_is_refused_before_anything_is_written(self, theirs, saved, tmp_path):
+        bus = open_bus(load_settings(), "replay")
+        bus.publish_clock(7, 1.0)
+        code, said = console("restore", str(saved))
+        assert code == 1
+        assert "has keys of this profile already" in said
+        assert not (tmp_path / "elsewhere").exists()
+        bus._redis.flushall()
+        assert console("restore", str(saved))[0] == 0
+        assert bus.market_ns() >= 5
+
+    def test_after_a_failure_databases_that_are_filled_are_named(self, postgres, theirs, saved, monkeypatch, tmp_path):
+        monkeypatch.setattr(
+            "pairs_platform.cli.restore._named_databases", lambda *_: {"ledger": SecretStr("sqlite://")}
+        )
+
+        def fails(*_: object) -> int:
+            raise TransientSourceError("Redis does not answer")
+
+        monkeypatch.setattr("pairs_platform.cli.restore.restore_databases", lambda *_: None)
+        monkeypatch.setattr("pairs_platform.cli.restore.restore_streams", fails)
+        done = CliRunner().invoke(cli, ["restore", str(saved)])
+        assert isinstance(done.exception, TransientSourceError)
+        assert "the databases named for ledger may hold tables now: empty them" in done.output
+        assert not (tmp_path / "elsewhere").exists() or not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_nothing_of_a_database_url_is_in_the_words_of_a_command(postgres, monkeypatch, tmp_path):
+    words: list[str] = []
+    real = subprocess.run
+
+    def noted(given: list[str], **more: object) -> subprocess.CompletedProcess:
+        words.extend(given)
+        return real(given, **more)
+
+    monkeypatch.setattr("pairs_platform.services.backup.subprocess.run", noted)
+    with new_database(postgres) as name:
+        url = postgres.url(name, SUPERUSER).get_secret_value()
+        given = SecretStr(f"{url}?sslmode=prefer&sslpassword=hunter2")
+        state = State("p", tmp_path / "p", {"ledger": given}, None)
+        save(state, tmp_path / "state.tar.gz", print)
+        assert any(word.endswith("pg_dump") for word in words)
+        with pytest.raises(PermanentSourceError, match=name) as raised:
+            restore_databases({"ledger": SecretStr(f"{url}?sslpassword=hunter2")}, broken(tmp_path))
+    for secret in ("hunter2", sa.make_url(url).password):
+        assert secret not in " ".join(words)
+        assert secret not in str(raised.value)
+
+
+def broken(folder: Path) -> Path:
+    """A backup whose database cannot be restored."""
+    path = folder / "broken.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        info = tarfile.TarInfo("databases/ledger.dump")
+        info.size = 4
+        archive.addfile(info, io.BytesIO(b"none"))
+    return path
+
+
 def exchange_member(path: Path) -> None:
     """Another content of one file, in a tar that is whole."""
     out = io.BytesIO()
@@ -218,7 +330,9 @@ class TestPostgres:
                 populate(settings)
                 code, said = console("backup", str(target))
             assert code == 0, said
-            before = {name: rows(url) for name, url in urls.items()}
+            before, model = {name: rows(url) for name, url in urls.items()}, weights(settings)
+            old = settings.profile_root / "mlflow"
+        old.rename(tmp_path / "gone")
         assert before["ledger"]["model_decisions"]
         assert before["dagster"]["runs"]
         with self.databases(postgres, monkeypatch) as urls:
@@ -229,8 +343,14 @@ class TestPostgres:
             assert len(after["ledger"]["audit_log"]) == len(before["ledger"]["audit_log"]) + 1
             for name in ("audit_log", "sequences"):
                 after["ledger"].pop(name), before["ledger"].pop(name)
-            assert after == before
             settings = load_settings()
+            new = (settings.profile_root / "mlflow").as_uri()
+            assert new in str(after["mlflow"])
+            places = {
+                name: sorted(row.replace(new, old.as_uri()) for row in found) for name, found in after["mlflow"].items()
+            }
+            assert {**after, "mlflow": places} == before
+            assert weights(settings) == model
             app = Ledger(settings.ledger_url.get_secret_value(), settings.profile.name)
             decide(app)
             with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), app.begin() as connection:
@@ -270,4 +390,11 @@ class TestPostgres:
         with running_postgres(load_settings().profile_root / "production" / "postgres") as own:
             for name, database in (("ledger", "trading_system"), ("dagster", "dagster"), ("mlflow", "mlflow_db")):
                 after = rows(own.url(database, SUPERUSER).get_secret_value())
+                if name == "mlflow":
+                    after = {
+                        table: sorted(
+                            row.replace(str(tmp_path / "elsewhere"), str(tmp_path / "state")) for row in found
+                        )
+                        for table, found in after.items()
+                    }
                 assert {**after, "audit_log": 0, "sequences": 0} == {**before[name], "audit_log": 0, "sequences": 0}

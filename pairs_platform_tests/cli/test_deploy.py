@@ -1,16 +1,32 @@
 """The files of `deploy`: the same topology as `pairs-platform up`, and nothing in them that opens a door."""
 
+import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import yaml
 
 from pairs_platform.cli.instance import prepare_home, production_dagster_yaml
 from pairs_platform.cli.topology import OwnStores, own_stores, production_processes
+from pairs_platform.services.postgres import (
+    APPLICATION,
+    DAGSTER,
+    DATABASES,
+    MLFLOW,
+    OWNER,
+    PASSWORDS_FILE,
+    SUPERUSER,
+    EmbeddedPostgres,
+)
 from pairs_platform.settings import SECRET_FIELDS, Settings, described_fields, load_settings, variable
+from pairs_platform_tests.postgres import free_port
+from pairs_platform_tests.stream.servers import until
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -74,6 +90,78 @@ def test_containers_publish_on_loopback_and_take_secrets_from_files(alpaca):
         for name, value in service.get("environment", {}).items():
             if "PASSWORD" in name or name.removesuffix("_FILE") in {variable(field) for field in SECRET_FIELDS}:
                 assert value.startswith(("/run/secrets/", "http://mlflow"))
+
+
+def test_every_process_of_the_platform_listens_where_the_others_look_for_it():
+    services = compose()["services"]
+    for name in ("code", "webserver", "daemon", "collector"):
+        assert services[name]["entrypoint"] == ["sh", "-c"]
+        assert services[name]["command"] == [
+            f'PAIRS_PLATFORM__SERVICES__HOST="$$(hostname -i)" exec pairs-platform serve {name}'
+        ]
+
+
+def test_only_the_process_that_migrates_sees_the_owner_of_the_ledger():
+    services = compose()["services"]
+    assert [name for name, one in services.items() if "ledger_owner_url" in one.get("secrets", [])] == ["code"]
+
+
+def test_the_user_of_the_image_owns_the_volumes():
+    (made,) = re.findall(r"install --directory --owner pairs --group pairs (.*)", (DEPLOY / "Dockerfile").read_text())
+    places = {
+        volume.partition(":")[2] for name in ("code", "mlflow") for volume in compose()["services"][name]["volumes"]
+    }
+    assert places == set(made.split())
+
+
+def test_the_database_of_mlflow_is_migrated_before_its_server_starts(postgres, monkeypatch, tmp_path):
+    """The very words of the container, with a migration that is noted and a server that is not started."""
+    (words,) = compose()["services"]["mlflow"]["command"]
+    (tmp_path / "mlflow_url").write_text("postgresql://nobody/at/all")
+    words = words.replace("$$", "$").replace("/run/secrets", str(tmp_path))
+    for name in ("pairs-platform", "mlflow"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho "{name} $* with $MLFLOW_BACKEND_STORE_URI"\n')
+        program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(["sh", "-c", words], env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    first, second = done.stdout.splitlines()
+    assert first == "pairs-platform migrate --mlflow-database MLFLOW_BACKEND_STORE_URI with postgresql://nobody/at/all"
+    assert second.startswith("mlflow server --host ")
+
+
+def test_the_databases_of_the_container_are_those_of_the_platforms_own_server(tmp_path):
+    secrets = {name: f"{name}-'s3cret" for name in ("ledger_owner", "ledger", "mlflow", "dagster")}
+    for name, value in secrets.items():
+        (tmp_path / f"{name}_password").write_text(value + "\n")
+    script = (DEPLOY / "postgres-init.sh").read_text().replace("/run/secrets", str(tmp_path))
+    server = EmbeddedPostgres(tmp_path / "server", free_port())
+    server.prepare()
+    process = subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(server.answers)
+        environment = {
+            **os.environ, "PATH": f"{server.tool('psql').parent}:{os.environ['PATH']}", "PGHOST": "127.0.0.1",
+            "PGPORT": str(server.port), "PGDATABASE": "postgres",
+            "PGPASSWORD": json.loads((server.folder / PASSWORDS_FILE).read_text())[SUPERUSER],
+        }  # fmt: skip
+        done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "s3cret" not in done.stdout + done.stderr
+        roles = {"ledger_owner": OWNER, "ledger": APPLICATION, "mlflow": MLFLOW, "dagster": DAGSTER}
+        for database, allowed in DATABASES.items():
+            for secret, role in roles.items():
+                url = sa.URL.create("postgresql+psycopg2", role, secrets[secret], "127.0.0.1", server.port, database)
+                engine = sa.create_engine(url)
+                if role in allowed:
+                    engine.connect().close()
+                else:
+                    with pytest.raises(sa.exc.OperationalError, match="permission denied"):
+                        engine.connect()
+                engine.dispose()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait()
 
 
 def test_the_template_names_settings_alone_and_no_secret():

@@ -6,9 +6,18 @@ from datetime import UTC, date, datetime
 import pytest
 from click.testing import CliRunner
 
+from pairs_platform.adapters.notify import receivers
 from pairs_platform.cli import cli
 from pairs_platform.core.alerts import Alert
-from pairs_platform.ledger.alerts import due_deliveries, make_message, note_delivery, raise_alert, resolve_alerts
+from pairs_platform.ledger.alerts import (
+    due_deliveries,
+    make_message,
+    note_delivery,
+    open_alerts,
+    raise_alert,
+    resolve_alerts,
+)
+from pairs_platform.ledger.audit import entries
 from pairs_platform.settings import load_settings, variable
 from pairs_platform.stores import open_ledger
 from pairs_platform_tests.ledger.test_audit import add, decide
@@ -26,7 +35,7 @@ def console(*words: str, code: int = 0) -> str:
     return done.output
 
 
-def test_what_is_broken_what_is_over_and_what_did_not_go_out(ledger):
+def test_what_is_broken_what_is_over_and_what_did_not_go_out(ledger, monkeypatch):
     assert console("alerts") == "nothing is broken\n"
     now = datetime.now(UTC)
     for key in ("one", "two"):
@@ -36,14 +45,28 @@ def test_what_is_broken_what_is_over_and_what_did_not_go_out(ledger):
         )  # fmt: skip
         raise_alert(ledger, given, now)
     rules = load_settings().alerts
-    make_message(ledger, ["1 json abc"], now, rules)
-    note_delivery(ledger, due_deliveries(ledger, now)[0], "503", now, rules)
+    monkeypatch.setenv(variable("alert_urls"), "json://127.0.0.1:9/T0ken")
+    (receiver,) = receivers(load_settings().alert_urls)
+    make_message(ledger, [receiver], now, rules)
+    note_delivery(ledger, due_deliveries(ledger, [receiver], now)[0], "503", now, rules)
     resolve_alerts(ledger, ["two"], now)
     said = console("alerts")
     assert "what of one" in said
     assert "what of two" in said
     assert said.count("open") == 1
-    assert "not delivered to 1 json abc after 1 attempts: 503" in said
+    assert f"not delivered to {receiver} after 1 attempts: 503" in said
+
+
+def test_an_alert_is_closed_by_hand_and_the_audit_has_it(ledger):
+    given = Alert(key="run|a_job||", kind="run_failed", severity="error", what="a_job: no", remedy="mend it")
+    raise_alert(ledger, given, datetime.now(UTC))
+    (one,) = open_alerts(ledger)
+    assert console("alerts", "close", str(one.id), "--reason", "never again") == "closed: a_job: no\n"
+    assert open_alerts(ledger) == []
+    (entry,) = entries(ledger)
+    assert (entry.action, entry.object, entry.reason) == ("alert_closed", given.key, "never again")
+    assert "no open alert has number" in console("alerts", "close", str(one.id), "--reason", "again", code=1)
+    assert len(entries(ledger)) == 1
 
 
 def test_every_receiver_is_tried(monkeypatch):
@@ -75,6 +98,7 @@ def test_the_audit_is_shown_and_chosen_from(ledger):
 
 def test_databases_are_brought_to_this_version_once(ledger):
     assert console("migrate").startswith("ledger: 0005")
+    assert "NO_SUCH_VARIABLE is not set" in console("migrate", "--mlflow-database", "NO_SUCH_VARIABLE", code=2)
     assert console("migrate") == "every database is at this version already\n"
 
 

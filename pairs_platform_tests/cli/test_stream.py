@@ -13,9 +13,10 @@ from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.buckets import Announcement, session_buckets
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.defs.resources import Platform
+from pairs_platform.ledger.audit import entries
 from pairs_platform.ledger.signals import sessions_with_signals, store_signals
 from pairs_platform.settings import load_settings
-from pairs_platform.stores import open_bus
+from pairs_platform.stores import open_bus, open_ledger
 from pairs_platform.stream.embedded_redis import embedded_redis
 from pairs_platform.stream.supervisor import PROCESSES_FILE
 from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, key
@@ -72,8 +73,11 @@ class TestStatus:
 class TestSymbols:
     def test_shown_and_switched(self, bus, console):
         assert "streamed symbols: universe" in console("stream", "symbols").output
-        assert "streamed symbols: testing" in console("stream", "symbols", "testing").output
+        for _ in range(2):
+            assert "streamed symbols: testing" in console("stream", "symbols", "testing").output
         assert bus.symbol_set() == "testing"
+        (entry,) = entries(open_ledger(load_settings()))
+        assert (entry.action, entry.detail) == ("symbols_switched", {"changed": ["universe", "testing"]})
 
     def test_another_name_is_refused(self, bus, console):
         shown = console("stream", "symbols", "everything")

@@ -83,7 +83,7 @@ def test_retries_wait_twice_as_long_after_every_failure_and_end():
     session, ended = date(2023, 3, 9), new_york(2023, 3, 10, 6, 5)
 
     def due(runs, minutes):
-        failed = state(failures={session: Failure(runs, ended)})
+        failed = state(failures={session: Failure(runs, "last", ended)})
         return plan_retries(failed, as_of=session, now=ended + timedelta(minutes=minutes), rules=RULES)
 
     assert not due(1, 4.9)
@@ -97,7 +97,7 @@ def test_retries_wait_twice_as_long_after_every_failure_and_end():
 
 def test_no_retry_of_what_runs_or_is_long_past():
     session, ended = date(2023, 3, 9), new_york(2023, 3, 10, 6, 5)
-    failures = {session: Failure(1, ended)}
+    failures = {session: Failure(1, "last", ended)}
     later = ended + timedelta(hours=1)
     assert not plan_retries(state(in_flight=[session], failures=failures), as_of=session, now=later, rules=RULES)
     assert not plan_retries(state(failures=failures), as_of=date(2023, 4, 6), now=later, rules=RULES)
@@ -105,7 +105,7 @@ def test_no_retry_of_what_runs_or_is_long_past():
 
 def test_a_stored_configuration_stays_and_only_its_models_are_made_again():
     session, ended = date(2023, 3, 9), new_york(2023, 3, 10, 6, 5)
-    failures = {session: Failure(1, ended)}
+    failures = {session: Failure(1, "last", ended)}
     for configured in ([], [session]):
         (retry,) = plan_retries(
             state(configured, failures=failures), as_of=session, now=ended + timedelta(hours=1), rules=RULES

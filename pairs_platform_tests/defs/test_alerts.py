@@ -6,18 +6,29 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 import pytest
-from dagster_shared.record import copy
 
-from pairs_platform.adapters.redis_bus import StreamBus
+from pairs_platform.adapters.notify import receivers as receivers_of
+from pairs_platform.adapters.redis_bus import StreamBus, connect
 from pairs_platform.build import build_definitions
+from pairs_platform.core.alerts import AlertRules
 from pairs_platform.core.prices.calendar import session_open
 from pairs_platform.core.streaming.rules import StreamRules
-from pairs_platform.defs.alerts.find import NOT_ALERTS, late_sessions, run_key, silent_stream
-from pairs_platform.defs.alerts.sensors import CHECK, alert_delivery, check_alerts, run_failure_alerts
-from pairs_platform.defs.automation import daily_job
+from pairs_platform.defs.alerts.find import NOT_ALERTS, late_sessions, silent_stream, subject_of
+from pairs_platform.defs.alerts.sensors import CHECK, alert_delivery, alert_watch, deliver, run_alerts
+from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job, price_run
 from pairs_platform.defs.resources import Platform
-from pairs_platform.ledger.alerts import failed_deliveries, open_alerts, raise_alert
+from pairs_platform.ledger.alerts import (
+    CLAIM,
+    claim_delivery,
+    due_deliveries,
+    failed_deliveries,
+    make_message,
+    open_alerts,
+    raise_alert,
+)
 from pairs_platform.ledger.audit import entries
+from pairs_platform.ledger.errors import LedgerUnavailable
+from pairs_platform.ledger.tables import ALERTS
 from pairs_platform.settings import load_settings, variable
 from pairs_platform_tests.defs.demo_profile import LOOK_BACK, SECTOR
 from pairs_platform_tests.defs.test_automation import FRIDAY, THURSDAY, at, mark, under_way
@@ -56,7 +67,7 @@ def platform(web, monkeypatch) -> Platform:
 def run(
     instance: dg.DagsterInstance, *, raises: str = "", verdict: bool = True, severity: str = "ERROR", day: date = FRIDAY
 ) -> dg.DagsterRun:
-    """A finished run of an asset with a check, judged by the sensor of its status."""
+    """A finished run of an asset with a check."""
 
     @dg.asset(partitions_def=partitions)
     def an_asset() -> None:
@@ -77,14 +88,26 @@ def run(
     return instance.get_run_by_id(found.run_id)
 
 
-def judge(platform: Platform, instance: dg.DagsterInstance, found: dg.DagsterRun) -> None:
-    kind = dg.DagsterEventType.RUN_SUCCESS if found.is_success else dg.DagsterEventType.RUN_FAILURE
-    (event,) = instance.all_logs(found.run_id, of_type=kind)
-    sensor = check_alerts if found.is_success else run_failure_alerts
-    context = dg.build_run_status_sensor_context(
-        sensor.name, event.dagster_event, instance, found, resources={"platform": platform}
-    )
-    sensor(context if found.is_success else context.for_run_failure())
+def judged(platform: Platform, instance: dg.DagsterInstance, cursor: str | None = "0") -> str:
+    """The cursor behind a tick of the sensor of runs; by default it sees every run."""
+    context = dg.build_sensor_context(instance, cursor=cursor, resources={"platform": platform})
+    run_alerts(context)
+    return context.cursor
+
+
+class Judge:
+    """The sensor of runs with its cursor."""
+
+    def __init__(self) -> None:
+        self.cursor = "0"
+
+    def __call__(self, platform: Platform, instance: dg.DagsterInstance, _: dg.DagsterRun | None = None) -> None:
+        self.cursor = judged(platform, instance, self.cursor)
+
+
+@pytest.fixture
+def judge() -> Judge:
+    return Judge()
 
 
 def delivered(
@@ -102,7 +125,7 @@ def messages(web: WebReceiver) -> list[dict]:
 
 
 class TestRuns:
-    def test_a_failed_run_is_told_with_cause_partition_remedy_and_link(self, platform, instance, web):
+    def test_a_failed_run_is_told_with_cause_partition_remedy_and_link(self, platform, instance, web, judge):
         failed = run(instance, raises="the vendor said no")
         judge(platform, instance, failed)
         delivered(platform, instance)
@@ -113,7 +136,7 @@ class TestRuns:
         assert f"see: http://127.0.0.1:3000/runs/{failed.run_id}" in message["message"]
         assert "do: " in message["message"]
 
-    def test_the_same_failure_again_is_not_told_again_and_success_closes_it(self, platform, instance, web):
+    def test_the_same_failure_again_is_not_told_again_and_success_closes_it(self, platform, instance, web, judge):
         for _ in range(3):
             judge(platform, instance, run(instance, raises="no"))
             delivered(platform, instance)
@@ -127,40 +150,110 @@ class TestRuns:
     def test_a_daily_run_of_what_was_missing_alone_closes_the_failure_of_the_whole(self):
         daily = {"job_name": daily_job.name, "tags": {"dagster/partition": f"{FRIDAY}|{SECTOR}"}}
         models = dg.DagsterRun(asset_selection=frozenset({dg.AssetKey("gru_models")}), **daily)
-        assert run_key(dg.DagsterRun(**daily)) == run_key(models)
-        assert run_key(models) != run_key(dg.DagsterRun(**{**daily, "job_name": "another"}))
+        assert subject_of(dg.DagsterRun(**daily)) == subject_of(models)
+        assert subject_of(models) != subject_of(dg.DagsterRun(**{**daily, "job_name": "another"}))
 
-    def test_two_partitions_are_two_alerts_in_one_message(self, platform, instance, web):
+    def test_runs_of_prices_have_a_subject_for_each_sector_and_stretch(self):
+        requests = [price_run(sector, THURSDAY, FRIDAY) for sector in ("technology", "healthcare")]
+        found = [subject_of(dg.DagsterRun(job_name=daily_job.name, tags=one.tags)) for one in requests]
+        assert [one.place.sector for one in found] == ["technology", "healthcare"]
+        assert found[0].place.session == FRIDAY
+        assert len({one.key for one in found}) == 2
+
+    def test_keys_of_long_selections_fit_the_ledger_and_differ(self):
+        runs = [
+            dg.DagsterRun(job_name="j", asset_selection=frozenset(dg.AssetKey(f"{n}_{'x' * 40}") for n in range(last)))
+            for last in (20, 21)
+        ]
+        keys = {subject_of(one).key for one in runs}
+        assert len(keys) == 2
+        assert max(map(len, keys)) <= ALERTS.c.key.type.length
+
+    def test_nothing_is_lost_while_the_ledger_is_away(self, platform, instance, judge, monkeypatch):
+        failed, fine = run(instance, raises="no"), run(instance, day=THURSDAY, verdict=False)
+
+        def away(*_: object) -> None:
+            raise LedgerUnavailable("the ledger does not answer")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("pairs_platform.ledger.alerts.raise_alert", away)
+            with pytest.raises(LedgerUnavailable):
+                judge(platform, instance)
+            assert judge.cursor == "0"
+        with monkeypatch.context() as patch:
+            patch.setattr("pairs_platform.ledger.alerts.resolve_alerts", lambda *given: away() if given[1] else 0)
+            judge(platform, instance)
+        first, *_ = open_alerts(platform.ledger)
+        assert first.path == f"/runs/{failed.run_id}"
+        judge(platform, instance)
+        assert [one.times for one in open_alerts(platform.ledger) if one.kind == "run_failed"] == [1]
+        assert {one.kind for one in open_alerts(platform.ledger)} == {"run_failed", "check_failed"}
+        assert fine.is_success
+
+    def test_the_first_tick_looks_at_no_old_run_and_the_next_one_at_new_ones(self, platform, instance):
+        run(instance, raises="old")
+        cursor = judged(platform, instance, None)
+        judged(platform, instance, cursor)
+        assert open_alerts(platform.ledger) == []
+        run(instance, raises="new")
+        judged(platform, instance, cursor)
+        assert "new" in open_alerts(platform.ledger)[0].what
+
+    def test_a_later_session_that_succeeds_closes_the_failure_of_an_earlier_one(self, platform, instance, judge):
+        for day in (THURSDAY, FRIDAY):
+            run(instance, raises="no", day=day)
+        judge(platform, instance)
+        assert len(open_alerts(platform.ledger)) == 2
+        run(instance, day=THURSDAY)
+        judge(platform, instance)
+        assert [one.session for one in open_alerts(platform.ledger)] == [FRIDAY]
+        run(instance, raises="no", day=THURSDAY)
+        judge(platform, instance)
+        run(instance, day=FRIDAY)
+        judge(platform, instance)
+        assert open_alerts(platform.ledger) == []
+
+    def test_two_partitions_are_two_alerts_in_one_message(self, platform, instance, web, judge):
         for day in (THURSDAY, FRIDAY):
             judge(platform, instance, run(instance, raises="no", day=day))
         delivered(platform, instance)
         (message,) = messages(web)
         assert message["title"] == "pairs platform: 2 × run failed"
 
-    def test_a_run_that_was_run_again_is_in_the_audit(self, platform, instance):
+    @pytest.mark.parametrize(
+        ("tags", "actor"),
+        [
+            ({RETRY_OF_TAG: "first"}, "failed_session_retry"),
+            ({RETRY_OF_TAG: "first", "user": "a"}, "failed_session_retry"),
+        ],
+    )
+    def test_a_run_that_was_run_again_is_in_the_audit(self, platform, instance, judge, tags, actor):
         again = run(instance)
-        judge(platform, instance, copy(again, parent_run_id="first", root_run_id="first"))
+        instance.add_run_tags(again.run_id, tags)
+        judge(platform, instance)
+        judge(platform, instance)
         (entry,) = entries(platform.ledger)
         assert (entry.action, entry.run_id, entry.reason) == ("run_retried", again.run_id, "run first again")
+        assert entry.actor == actor
 
 
 class TestChecks:
     @pytest.mark.parametrize("severity", ["ERROR", "WARN"])
-    def test_a_failed_check_is_told_whatever_became_of_the_run(self, platform, instance, web, severity):
+    def test_a_failed_check_is_told_whatever_became_of_the_run(self, platform, instance, web, severity, judge):
         judge(platform, instance, run(instance, verdict=False, severity=severity))
         delivered(platform, instance)
         (message,) = messages(web)
         assert "an_asset: a_check: 0.3 is below 0.5" in message["message"]
         assert message["message"].startswith("ERROR" if severity == "ERROR" else "WARNING")
 
-    def test_warnings_are_not_alerts_where_the_setting_says_so(self, platform, instance, web, monkeypatch):
+    def test_warnings_are_not_alerts_where_the_setting_says_so(self, platform, instance, web, monkeypatch, judge):
         monkeypatch.setenv(variable("alerts.warnings"), "false")
         quiet = Platform(load_settings({"frequency": "1h"}), clock=platform.clock)
         judge(quiet, instance, run(instance, verdict=False, severity="WARN"))
         delivered(quiet, instance)
         assert messages(web) == []
 
-    def test_a_check_that_passes_again_closes_its_alert(self, platform, instance):
+    def test_a_check_that_passes_again_closes_its_alert(self, platform, instance, judge):
         judge(platform, instance, run(instance, verdict=False))
         assert [one.kind for one in open_alerts(platform.ledger)] == ["check_failed"]
         judge(platform, instance, run(instance, verdict=True, day=THURSDAY))
@@ -168,13 +261,28 @@ class TestChecks:
         judge(platform, instance, run(instance, verdict=True))
         assert open_alerts(platform.ledger) == []
 
+    @pytest.mark.parametrize("verdict", [True, False])
+    def test_a_later_session_says_how_it_is_now(self, platform, instance, web, judge, verdict):
+        for day, found in ((THURSDAY, False), (FRIDAY, verdict)):
+            run(instance, verdict=found, day=day)
+            judge(platform, instance)
+            delivered(platform, instance)
+        assert [one.session for one in open_alerts(platform.ledger)] == ([] if verdict else [FRIDAY])
+        assert messages(web)[-1]["title"] == "pairs platform: 1 " + ("over" if verdict else "× asset check failed")
+
+    def test_an_earlier_session_says_nothing_about_a_later_one(self, platform, instance, judge):
+        run(instance, verdict=False, day=FRIDAY)
+        run(instance, verdict=True, day=THURSDAY)
+        judge(platform, instance)
+        assert [one.session for one in open_alerts(platform.ledger)] == [FRIDAY]
+
     def test_checks_that_are_no_alerts_exist(self, platform):
         repository = build_definitions(platform.settings, {"platform": platform}).get_repository_def()
         assert set(NOT_ALERTS) <= {one.name for one in repository.asset_graph.asset_check_keys}
 
 
 class TestDelivery:
-    def test_a_failed_delivery_is_seen_tried_again_and_made_once(self, platform, instance, web):
+    def test_a_failed_delivery_is_seen_tried_again_and_made_once(self, platform, instance, web, judge):
         web.statuses = [500, 503]
         judge(platform, instance, run(instance, raises="no"))
         result = delivered(platform, instance)
@@ -182,16 +290,62 @@ class TestDelivery:
         assert not evaluation.passed
         assert "1 messages not delivered" in evaluation.description
         assert "T0ken" not in evaluation.description
-        assert [one.attempts for one in failed_deliveries(platform.ledger)] == [1]
+        assert [
+            one.attempts for one in failed_deliveries(platform.ledger, list(receivers_of(platform.settings.alert_urls)))
+        ] == [1]
         delivered(platform, instance)
         assert web.statuses == [503]  # not due yet
         for _ in range(4):
             platform.clock.now += timedelta(minutes=5)
             delivered(platform, instance)
         assert len(messages(web)) == 1
-        assert failed_deliveries(platform.ledger) == []
+        assert failed_deliveries(platform.ledger, list(receivers_of(platform.settings.alert_urls))) == []
 
-    def test_the_standing_check_says_what_is_broken_and_that_nothing_is(self, platform, instance):
+    def test_a_message_that_another_process_sends_is_left_to_it(self, platform, instance, web, judge):
+        judge(platform, instance, run(instance, raises="no"))
+        receivers = [next(iter(receivers_of(platform.settings.alert_urls)))]
+        make_message(platform.ledger, receivers, platform.clock(), platform.settings.alerts)
+        (message,) = due_deliveries(platform.ledger, receivers, platform.clock())
+        assert claim_delivery(platform.ledger, message, platform.clock())
+        delivered(platform, instance)
+        assert messages(web) == []
+        platform.clock.now += CLAIM
+        delivered(platform, instance)
+        assert len(messages(web)) == 1
+
+    def test_a_slow_receiver_ends_the_tick_and_not_the_next_one(self, platform, instance, web, judge, monkeypatch):
+        for day in (THURSDAY, FRIDAY):
+            judge(platform, instance, run(instance, raises="no", day=day))
+            make_message(
+                platform.ledger, list(receivers_of(platform.settings.alert_urls)), platform.clock(), AlertRules()
+            )
+        monkeypatch.setattr("pairs_platform.defs.alerts.sensors._TICK_SECONDS", -1.0)
+        assert "0 sent" in deliver(platform)
+        monkeypatch.undo()
+        assert "2 sent" in deliver(platform)
+
+    def test_a_message_that_arrives_late_makes_the_standing_check_pass(self, platform, instance, web, judge):
+        web.statuses = [500]
+        judge(platform, instance, run(instance, raises="no"))
+        first = delivered(platform, instance)
+        assert "not delivered" in first.asset_events[0].description
+        platform.clock.now += timedelta(minutes=5)
+        (evaluation,) = delivered(platform, instance, first.cursor).asset_events
+        assert evaluation.description == "1 open"
+
+    def test_a_receiver_that_is_no_longer_named_is_not_waited_for(self, platform, instance, web, judge, monkeypatch):
+        web.statuses = [500]
+        judge(platform, instance, run(instance, raises="no"))
+        delivered(platform, instance)
+        monkeypatch.setenv(variable("alert_urls"), f"json://127.0.0.1:{web.port}/another")
+        renamed = Platform(
+            load_settings({"frequency": "1h", "look_back": {"intraday": LOOK_BACK}}), clock=platform.clock
+        )
+        platform.clock.now += timedelta(minutes=5)
+        (evaluation,) = delivered(renamed, instance).asset_events
+        assert evaluation.description == "1 open"
+
+    def test_the_standing_check_says_what_is_broken_and_that_nothing_is(self, platform, instance, judge):
         judge(platform, instance, run(instance, raises="the vendor said no"))
         first = delivered(platform, instance)
         (evaluation,) = first.asset_events
@@ -256,7 +410,6 @@ class TestStream:
 
     @pytest.fixture
     def bus(self, tmp_path):
-        from pairs_platform.adapters.redis_bus import connect
         from pairs_platform.stream.embedded_redis import embedded_redis
 
         self.ns = int(session_open(FRIDAY).timestamp() * 1e9)
@@ -268,11 +421,31 @@ class TestStream:
     def beat(self, bus: StreamBus) -> None:
         bus.set_health({"heartbeat_wall_ns": str(self.ns), "state": "streaming"})
 
-    def test_without_a_collector_or_before_the_open_it_is_quiet(self, bus):
-        assert silent_stream(bus, 10) == ([], [])
+    def test_before_the_open_it_is_quiet(self, bus):
         self.beat(bus)
         self.ns -= 60 * 10**9
         assert silent_stream(bus, 10) == ([], [])
+
+    def test_a_collector_that_was_never_started_is_missed(self, bus):
+        self.ns += 11 * 60 * 10**9
+        ((alert,), _) = silent_stream(bus, 10)
+        assert "a collector, which has never run on this Redis, has said nothing for 11 minutes" in alert.what
+
+    def test_a_redis_that_is_away_is_a_silence_and_hides_nothing_else(self, platform, instance, tmp_path, monkeypatch):
+        monkeypatch.setenv(variable("source.kind"), "alpaca")
+        monkeypatch.setenv(variable("stream.mode"), "alpaca")
+        opened = session_open(date(2023, 3, 13))
+        clock = Clock()
+        live = Platform(load_settings({"frequency": "1h"}), clock=clock)
+        live.__dict__["bus"] = StreamBus(
+            connect(None, tmp_path / "no-redis"), profile="p", feed="live", rules=StreamRules(),
+            wall=lambda: int(clock().timestamp() * 1e9),
+        )  # fmt: skip
+        for minutes, stream in ((5, []), (11, ["stream_silent"])):
+            clock.now = opened + timedelta(minutes=minutes)
+            words = alert_watch(dg.build_sensor_context(instance, resources={"platform": live})).skip_message
+            assert [one.kind for one in open_alerts(live.ledger)] == ["run_missed", "config_late", *stream]
+        assert "does not answer" in words
 
     def test_no_bar_and_then_no_word(self, bus):
         self.beat(bus)

@@ -17,9 +17,10 @@ from pairs_platform.build import build_definitions
 from pairs_platform.core.automation import as_of_session
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
-from pairs_platform.defs.automation import daily_job
+from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job
 from pairs_platform.defs.resources import Platform
 from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.ledger.audit import entries
 from pairs_platform.settings import load_settings
 from pairs_platform_tests.defs.demo_profile import LOOK_BACK, PRICED, SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.defs.runs import QUIET, materialized
@@ -248,7 +249,7 @@ class TestRetrySensor:
         return instance.get_run_by_id(run.run_id)
 
     def after(self, platform: Platform, instance, minutes: float) -> Platform:
-        ended = max(record.end_time for record in instance.get_run_records())
+        ended = max(record.end_time or 0.0 for record in instance.get_run_records())
         moment = datetime.fromtimestamp(ended, UTC) + timedelta(minutes=minutes)
         return Platform(platform.settings, clock=lambda: moment)
 
@@ -259,14 +260,27 @@ class TestRetrySensor:
         assert "no failed session" in sensed(self.after(platform, instance, 4.9), instance)
         (request,) = sensed(self.after(platform, instance, 5.1), instance)
         assert request.partition_key == failed.tags["dagster/partition"]
-        assert request.run_key == f"{request.partition_key}|retry 1"
+        assert request.run_key == f"{request.partition_key}|retry of {failed.run_id}"
+        assert request.tags[RETRY_OF_TAG] == failed.run_id
         assert request.tags["pairs_platform/sector"] == SECTOR
 
     def test_the_second_waits_twice_as_long_and_has_a_key_of_its_own(self, platform, instance, failed):
-        self.fail(instance, date.fromisoformat(failed.tags["dagster/partition/date"]))
+        second = self.fail(instance, date.fromisoformat(failed.tags["dagster/partition/date"]))
         assert "no failed session" in sensed(self.after(platform, instance, 9.9), instance)
         (request,) = sensed(self.after(platform, instance, 10.1), instance)
-        assert request.run_key.endswith("|retry 2")
+        assert request.run_key.endswith(f"|retry of {second.run_id}")
+
+    def test_a_failure_behind_a_success_has_a_key_of_its_own(self, platform, instance, failed):
+        under_way(instance, failed.tags, "SUCCESS")
+        later = self.fail(instance, date.fromisoformat(failed.tags["dagster/partition/date"]))
+        (request,) = sensed(self.after(platform, instance, 6), instance)
+        assert request.run_key.endswith(f"|retry of {later.run_id}")
+
+    def test_not_after_a_person_cancelled_the_new_run(self, platform, instance, failed):
+        later = self.after(platform, instance, 6)
+        under_way(instance, failed.tags, "CANCELED")
+        assert "no failed session" in sensed(later, instance)
+        assert entries(platform.ledger) == []
 
     def test_it_ends_with_the_last_retry(self, platform, instance, failed):
         for _ in range(platform.settings.automation.run_retries):
@@ -298,7 +312,7 @@ class TestRetrySensor:
         platform.lake.path("price_history", PartitionKey(lost, SECTOR)).unlink()
         prices, again = sensed(self.after(platform, instance, 6), instance)
         assert (prices.tags[START], prices.tags[END]) == (f"{lost}|{SECTOR}", f"{lost}|{SECTOR}")
-        assert prices.run_key.endswith("|retry 1")
+        assert prices.run_key.endswith(f"|retry of {failed.run_id}")
         assert again.partition_key == f"{session}|{SECTOR}"
 
 

@@ -148,7 +148,7 @@ class TestDefinitions:
         running = {s.name: s.default_status.value for s in (*repository.schedule_defs, *repository.sensor_defs)}
         on = (
             "daily_pair_identification", "trading_config_readiness", "failed_session_retry", "weekly_model_baseline",
-            "mlflow_run_closer", "signal_sensor", "stream_health", "run_failure_alerts", "check_alerts", "alert_watch",
+            "mlflow_run_closer", "signal_sensor", "stream_health", "run_alerts", "alert_watch",
             "alert_delivery", "nightly_housekeeping",
         )  # fmt: skip
         assert running == {**dict.fromkeys(on, "RUNNING"), "weekly_network_tuning": "STOPPED"}

@@ -72,7 +72,7 @@ class TestMessages:
         assert not make_message(ledger, TARGETS, later(1), RULES)
         raise_alert(ledger, alert("run 3"), later(1))
         assert not make_message(ledger, TARGETS, later(1), RULES)
-        found = due_deliveries(ledger, NOW)
+        found = due_deliveries(ledger, TARGETS, NOW)
         assert [one.target for one in found] == TARGETS
         assert found[0].body.count("broken") == 10
 
@@ -87,7 +87,7 @@ class TestMessages:
         raise_alert(ledger, alert("short"), later(1))
         resolve_alerts(ledger, ["told", "short"], later(2))
         assert make_message(ledger, TARGETS, later(3), RULES)
-        newest = due_deliveries(ledger, later(3))[-1]
+        newest = due_deliveries(ledger, TARGETS, later(3))[-1]
         assert (newest.title, newest.body) == ("pairs platform: 1 over", "OVER run failed: broken")
         assert not make_message(ledger, TARGETS, later(4), RULES)
 
@@ -95,9 +95,9 @@ class TestMessages:
         for n in range(5):
             raise_alert(ledger, alert(f"run {n}"), later(n))
             make_message(ledger, TARGETS, later(n), RULES)
-        assert len(due_deliveries(ledger, later(5))) == 2 * len(TARGETS)
+        assert len(due_deliveries(ledger, TARGETS, later(5))) == 2 * len(TARGETS)
         assert make_message(ledger, TARGETS, later(61), RULES)
-        assert due_deliveries(ledger, later(61))[-1].title == "pairs platform: 3 × run failed"
+        assert due_deliveries(ledger, TARGETS, later(61))[-1].title == "pairs platform: 3 × run failed"
 
 
 class TestDelivery:
@@ -105,22 +105,22 @@ class TestDelivery:
     def made(self, ledger):
         raise_alert(ledger, alert(), NOW)
         make_message(ledger, TARGETS[:1], NOW, RULES)
-        (delivery,) = due_deliveries(ledger, NOW)
+        (delivery,) = due_deliveries(ledger, TARGETS, NOW)
         return delivery
 
     def test_sent_is_sent(self, ledger, made):
         note_delivery(ledger, made, "", NOW, RULES)
-        assert due_deliveries(ledger, later(100)) == []
-        assert failed_deliveries(ledger) == []
+        assert due_deliveries(ledger, TARGETS, later(100)) == []
+        assert failed_deliveries(ledger, TARGETS) == []
 
     def test_a_failure_is_kept_and_tried_again_after_a_wait_that_doubles(self, ledger, made):
         note_delivery(ledger, made, "503", NOW, RULES)
-        assert due_deliveries(ledger, later(0.4)) == []
-        (again,) = due_deliveries(ledger, later(0.5))
+        assert due_deliveries(ledger, TARGETS, later(0.4)) == []
+        (again,) = due_deliveries(ledger, TARGETS, later(0.5))
         assert (again.attempts, again.error) == (1, "503")
         note_delivery(ledger, again, "504", later(0.5), RULES)
-        assert due_deliveries(ledger, later(1.4)) == []
-        (third,) = due_deliveries(ledger, later(1.5))
-        assert [one.error for one in failed_deliveries(ledger)] == ["504"]
+        assert due_deliveries(ledger, TARGETS, later(1.4)) == []
+        (third,) = due_deliveries(ledger, TARGETS, later(1.5))
+        assert [one.error for one in failed_deliveries(ledger, TARGETS)] == ["504"]
         note_delivery(ledger, third, "", later(1.5), RULES)
-        assert failed_deliveries(ledger) == []
+        assert failed_deliveries(ledger, TARGETS) == []

@@ -59,6 +59,19 @@ class TestSchema:
             assert sa.inspect(connection).get_view_names() == list(VIEWS)
             assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
+    def test_a_migration_that_breaks_off_leaves_the_schema_as_it_was(self, ledger, url, monkeypatch):
+        def fails(*_: object, **__: object) -> None:
+            raise OSError("no space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("alembic.op.create_index", fails)
+            with pytest.raises(OSError, match="no space left"):
+                ledger.upgrade()
+        engine = sa.create_engine(url)
+        assert sa.inspect(engine).get_table_names() == []
+        engine.dispose()
+        assert ledger.upgrade()
+
     def test_a_newer_schema_is_refused(self, ledger, url):
         ledger.upgrade()
         with ledger.begin() as connection:

@@ -3,7 +3,9 @@
 What does not belong here: keeping and sending alerts (`ledger.alerts`).
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -15,7 +17,7 @@ from pairs_platform.core.automation import READY_BY, RUN_AT, SectorState, as_of_
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session, session_open
 from pairs_platform.core.prices.sectors import UnknownSectorError
 from pairs_platform.core.streaming.sessions import is_open, session_at
-from pairs_platform.defs.automation import daily_job, sector_state
+from pairs_platform.defs.automation import RANGE_END, RANGE_START, SECTOR_TAG, daily_job, sector_state
 from pairs_platform.defs.partitions import lake_key
 from pairs_platform.defs.resources import Platform
 from pairs_platform.lake.keys import PartitionKey
@@ -30,58 +32,106 @@ NOT_ALERTS = (CHECK, "ready_by_0800", "found_against_chance", "lift_beside_f1")
 
 PARTITION_TAG = "dagster/partition"
 _LONGEST = 400
+_LONGEST_FAMILY = 150
 
 
-def run_key(run: dg.DagsterRun) -> str:
-    """Key of the alert about a run: another run of the same job and partition is about the same.
+@dataclass(frozen=True)
+class Subject:
+    """What an alert is about.
 
-    The assets of a run belong to the key, but for daily runs: one that failed is run again with what is missing alone.
+    Attributes
+    ----------
+    family : str
+        The job and its assets, or the check.
+    of : str
+        The partition, the stretch of partitions, or the sector; empty where there is none.
     """
-    of = run.tags.get(SIGNALS_TAG) or run.tags.get(PARTITION_TAG, "")
+
+    family: str
+    of: str
+
+    @property
+    def key(self) -> str:
+        """Key of the alert: names that are too long for the ledger are cut, and told apart by a digest."""
+        return f"{_short(self.family)}|{_short(self.of)}"
+
+    @property
+    def earlier(self) -> tuple[str, PartitionKey] | None:
+        """Begin of the keys, and the partition, before which alerts about the same are of earlier sessions."""
+        place = self.place
+        return (f"{_short(self.family)}|", place) if place else None
+
+    @property
+    def place(self) -> PartitionKey | None:
+        """The partition, or the last one of a stretch; None where there is none of a session and a sector."""
+        try:
+            return lake_key(self.of.rpartition(_TO)[2])
+        except (ValueError, UnknownSectorError):
+            return None
+
+
+_TO = "..."
+
+
+def _short(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return text if len(text) <= _LONGEST_FAMILY else f"{text[: _LONGEST_FAMILY - len(digest) - 1]}#{digest}"
+
+
+def subject_of(run: dg.DagsterRun) -> Subject:
+    """What the alert about a run is about: another run of the same job and partition is about the same.
+
+    The assets of a run belong to it, but for daily runs: one that failed is run again with what is missing alone.
+    """
+    stretch = _TO.join(run.tags[name] for name in (RANGE_START, RANGE_END) if name in run.tags)
+    of = run.tags.get(SIGNALS_TAG) or run.tags.get(PARTITION_TAG) or stretch or run.tags.get(SECTOR_TAG, "")
     is_daily = run.job_name == daily_job.name and bool(of)
     assets = () if is_daily else sorted(str(one.to_user_string()) for one in run.asset_selection or ())
-    return f"run|{run.job_name}|{','.join(assets)}|{of}"
+    return Subject(f"run|{run.job_name}|{','.join(assets)}", of)
 
 
 def failed_run(run: dg.DagsterRun, message: str) -> Alert:
     """The alert about a failed run."""
-    key = _partition(run.tags.get(PARTITION_TAG))
+    subject = subject_of(run)
+    key = subject.place
     return Alert(
-        key=run_key(run),
+        key=subject.key,
         kind="run_failed",
         severity="error",
         what=f"{run.job_name}: {message.strip() or 'no message'}"[:_LONGEST],
         remedy="read the first error of the run; `failed_session_retry` runs daily sessions again by itself",
-        sector=key.sector if key else run.tags.get(SIGNALS_TAG),
+        sector=key.sector if key else run.tags.get(SIGNALS_TAG) or run.tags.get(SECTOR_TAG),
         session=key.session if key else None,
         path=f"/runs/{run.run_id}",
     )
 
 
-def judged_checks(instance: dg.DagsterInstance, run: dg.DagsterRun, *, warnings: bool) -> tuple[list[Alert], list[str]]:
-    """Alerts about the failed checks of a run, and the keys of those that passed; the last verdict of each counts.
+def judged_checks(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, *, warnings: bool
+) -> list[tuple[Subject, Alert | None]]:
+    """The checks of a run, each with its alert or None where it passed; the last verdict of each counts.
 
     Parameters
     ----------
     warnings : bool
         Whether a failed check of severity WARN is an alert.
     """
-    failed: dict[str, Alert | None] = {}
+    found_of: dict[Subject, Alert | None] = {}
     events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     for event in events:
         assert event.dagster_event is not None
         found = event.dagster_event.asset_check_evaluation_data
         if found.check_name in NOT_ALERTS:
             continue
-        partition = found.partition or run.tags.get(PARTITION_TAG)
-        key = f"check|{found.asset_key.to_user_string()}|{found.check_name}|{partition or ''}"
+        partition = found.partition or run.tags.get(PARTITION_TAG, "")
+        subject = Subject(f"check|{found.asset_key.to_user_string()}|{found.check_name}", partition)
         is_error = found.severity is dg.AssetCheckSeverity.ERROR
         if found.passed or not (is_error or warnings):
-            failed[key] = None
+            found_of[subject] = None
             continue
-        place = _partition(partition)
-        failed[key] = Alert(
-            key=key,
+        place = subject.place
+        found_of[subject] = Alert(
+            key=subject.key,
             kind="check_failed",
             severity="error" if is_error else "warning",
             what=f"{found.asset_key.to_user_string()}: {found.check_name}: {found.description or 'failed'}"[:_LONGEST],
@@ -90,7 +140,7 @@ def judged_checks(instance: dg.DagsterInstance, run: dg.DagsterRun, *, warnings:
             session=place.session if place else None,
             path=f"/assets/{'/'.join(found.asset_key.path)}?view=checks",
         )
-    return [one for one in failed.values() if one], [key for key, one in failed.items() if one is None]
+    return list(found_of.items())
 
 
 def late_sessions(instance: dg.DagsterInstance, platform: Platform, now: datetime) -> tuple[list[Alert], list[str]]:
@@ -98,14 +148,15 @@ def late_sessions(instance: dg.DagsterInstance, platform: Platform, now: datetim
 
     Returns
     -------
-    The alerts of today's session, and the keys of what is well, alerts of earlier sessions among them.
+    The alerts of today's session, and the keys of what is well: alerts of earlier sessions, and of sectors that are
+    no longer active, among them.
     """
     from pairs_platform.ledger.alerts import open_alerts
 
     states = {one: sector_state(instance, platform, one, now=now) for one in platform.settings.active_sectors}
     alerts = [one for state in states.values() for one in _session_alerts(state, platform, now)]
     watched = alerts + [one for one in open_alerts(platform.ledger) if one.kind in ("run_missed", "config_late")]
-    well = {one.key for one in watched if one.sector in states and _is_well(one, states[one.sector])}
+    well = {one.key for one in watched if one.sector not in states or _is_well(one, states[one.sector])}
     return [one for one in alerts if one.key not in well], sorted(well)
 
 
@@ -141,7 +192,7 @@ def _session_alerts(state: SectorState, platform: Platform, now: datetime) -> It
 
 
 def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[Alert], list[str]]:
-    """Alerts about a collector that is gone, or that gets no bar, while the market is open.
+    """Alerts about a Redis that does not answer, or a collector that is gone or gets no bar, in an open session.
 
     Parameters
     ----------
@@ -152,21 +203,23 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
 
     Returns
     -------
-    The alert, or its key where bars come; neither while the market is closed, when nothing can be said.
+    The alert, or its key where bars come; neither while nothing can be said, as when the market is closed.
     """
-    facts, now_ns = bus.health(), bus.market_ns()
+    from pairs_platform.adapters.redis_bus import StreamUnavailable
+
+    now_ns = bus.market_ns()
     session = session_at(now_ns)
-    if not facts or session is None or not is_open(now_ns):
+    if session is None or not is_open(now_ns):
         return [], []
     key = f"silent|{bus.feed}"
     opened_ns = int(session_open(session).timestamp() * 1e9)
-    gone_min = (now_ns - max(int(facts.get("heartbeat_wall_ns", 0)), opened_ns)) / 6e10
-    silent_min = (now_ns - max(*bus.last_bars().values(), opened_ns, 0)) / 6e10
-    if gone_min > silent_after_minutes:
-        what = f"the collector has said nothing for {gone_min:.0f} minutes of an open session"
-    elif silent_min > silent_after_minutes:
-        what = f"no bar for {silent_min:.0f} minutes of an open session; the collector is {facts.get('state')}"
-    else:
+    try:
+        what = _silence(bus.health(), bus.last_bars(), opened_ns, now_ns, silent_after_minutes)
+    except StreamUnavailable as error:
+        if now_ns - opened_ns <= silent_after_minutes * 6e10:
+            return [], []
+        what = str(error)
+    if not what:
         return [], [key]
     alert = Alert(
         key=key,
@@ -180,10 +233,15 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
     return [alert], []
 
 
-def _partition(name: str | None) -> PartitionKey | None:
-    if not name:
-        return None
-    try:
-        return lake_key(name)
-    except (ValueError, UnknownSectorError):
-        return None
+def _silence(
+    facts: Mapping[str, str], last_bars: Mapping[str, int], opened_ns: int, now_ns: int, silent_after_minutes: float
+) -> str:
+    """How long which part of the stream has been silent; empty where it is not."""
+    gone_min = (now_ns - max(int(facts.get("heartbeat_wall_ns", 0)), opened_ns)) / 6e10
+    silent_min = (now_ns - max(*last_bars.values(), opened_ns, 0)) / 6e10
+    if gone_min > silent_after_minutes:
+        who = "the collector" if facts else "a collector, which has never run on this Redis,"
+        return f"{who} has said nothing for {gone_min:.0f} minutes of an open session"
+    if silent_min > silent_after_minutes:
+        return f"no bar for {silent_min:.0f} minutes of an open session; the collector is {facts.get('state')}"
+    return ""

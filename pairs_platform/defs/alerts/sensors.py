@@ -4,6 +4,7 @@ What does not belong here: what is an alert (`find`), how it is said (`core.aler
 """
 
 import json
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,52 +12,54 @@ import dagster as dg
 
 from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.core.alerts import TITLES, Alert
-from pairs_platform.defs.alerts.find import (
-    CHECK,
-    failed_run,
-    judged_checks,
-    late_sessions,
-    run_key,
-    silent_stream,
-)
+from pairs_platform.defs.alerts.find import CHECK, failed_run, judged_checks, late_sessions, silent_stream, subject_of
+from pairs_platform.defs.automation import RETRY_OF_TAG
 from pairs_platform.defs.metadata import rows_table
 from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
+from pairs_platform.ledger.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
-    from dagster_shared.error import SerializableErrorInfo
+    from dagster._core.event_api import RunStatusChangeEventType
     from pydantic import SecretStr
 
     from pairs_platform.core.alerts import OpenAlert
 
+_ENDS: tuple["RunStatusChangeEventType", ...] = (
+    dg.DagsterEventType.RUN_SUCCESS,
+    dg.DagsterEventType.RUN_FAILURE,
+    dg.DagsterEventType.RUN_CANCELED,
+)
+_RUNS_A_TICK = 25
+_TICK_SECONDS = 30.0
+"""After so long a tick begins no further delivery: Dagster gives a tick up after 60 s."""
 
-@dg.run_failure_sensor(
-    name="run_failure_alerts",
-    monitor_all_code_locations=True,
+
+@dg.sensor(
+    name="run_alerts",
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Raises an alert for a failed run and for each of its failed checks.",
+    description="Raises an alert for each failed run and each failed check, wherever the run was started, and closes "
+    "those that are well again. Goes on behind a run only once what it says of it is stored.",
 )
-def run_failure_alerts(context: dg.RunFailureSensorContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Raise; deliver nothing."""
-    message = context.failure_event.message or ""
-    data = context.failure_event.event_specific_data
-    cause = getattr(getattr(data, "first_step_failure_event", None), "event_specific_data", None)
-    error = getattr(cause, "error", None)
-    _judge(context, platform, [failed_run(context.dagster_run, _first_cause(error) or message)], [])
-
-
-@dg.run_status_sensor(
-    name="check_alerts",
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitor_all_code_locations=True,
-    minimum_interval_seconds=15,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Raises an alert for each failed check of a finished run, and closes those that are well again.",
-)
-def check_alerts(context: dg.RunStatusSensorContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Raise and close; deliver nothing."""
-    _judge(context, platform, [], [run_key(context.dagster_run)])
+def run_alerts(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SkipReason:
+    """Raise and close; request nothing."""
+    if context.cursor is None:
+        context.update_cursor(str(max((one.storage_id for one in _ended(context.instance)), default=0)))
+        return dg.SkipReason("runs that end from now on are looked at")
+    judged = 0
+    for record in _ended(context.instance, after=int(context.cursor)):
+        run = context.instance.get_run_by_id(record.event_log_entry.run_id)
+        try:
+            if run is not None:
+                _judge(context.instance, platform, run, record.event_log_entry.get_dagster_event())
+        except LedgerUnavailable as error:
+            if not judged:
+                raise
+            return dg.SkipReason(f"{judged} runs are looked at, the others are next: {error}")
+        context.update_cursor(str(record.storage_id))
+        judged += 1
+    return dg.SkipReason(f"{judged} runs are looked at")
 
 
 @dg.sensor(
@@ -68,12 +71,12 @@ def check_alerts(context: dg.RunStatusSensorContext, platform: dg.ResourceParam[
 )
 def alert_watch(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SkipReason:
     """Raise and close; request nothing."""
-    now = platform.clock()
-    alerts, well = late_sessions(context.instance, platform, now)
+    alerts, well = late_sessions(context.instance, platform, platform.clock())
+    _keep(platform, alerts, well)
     if platform.settings.stream.feed == "live":
         silent, heard = silent_stream(platform.bus, platform.settings.alerts.silent_after_minutes)
-        alerts, well = [*alerts, *silent], [*well, *heard]
-    _keep(platform, alerts, well)
+        _keep(platform, silent, heard)
+        alerts = [*alerts, *silent]
     return dg.SkipReason("; ".join(alert.what for alert in alerts) or "everything that is due is there")
 
 
@@ -89,13 +92,13 @@ def alert_delivery(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.SensorResult | dg.SkipReason:
     """Send; the check's verdict is stored when what is broken has changed."""
-    from pairs_platform.ledger.alerts import make_message, open_alerts
+    from pairs_platform.ledger.alerts import failed_deliveries, make_message, open_alerts
 
     receivers = _receivers(platform)
     make_message(platform.ledger, list(receivers), platform.clock(), platform.settings.alerts)
     said = deliver(platform)
-    broken = open_alerts(platform.ledger)
-    state = json.dumps(sorted(one.key for one in broken))
+    broken, stuck = open_alerts(platform.ledger), failed_deliveries(platform.ledger, list(receivers))
+    state = json.dumps([sorted(one.key for one in broken), [(one.id, one.error) for one in stuck]])
     if state == context.cursor:
         return dg.SkipReason(said)
     return dg.SensorResult(asset_events=[_verdict(platform)], cursor=state, skip_reason=said)
@@ -114,20 +117,20 @@ def what_is_broken_now(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckRes
 
 
 def deliver(platform: Platform) -> str:
-    """Try what is due to be sent; how that went, in words."""
+    """Try what is due to be sent, each message by one process at a time; how that went, in words."""
     from pairs_platform.adapters.notify import send
-    from pairs_platform.ledger.alerts import due_deliveries, note_delivery
+    from pairs_platform.ledger.alerts import claim_delivery, due_deliveries, note_delivery
 
     receivers = _receivers(platform)
     sent, failed = 0, []
-    for delivery in due_deliveries(platform.ledger, platform.clock()):
-        url = receivers.get(delivery.target)
+    until = time.monotonic() + _TICK_SECONDS
+    for delivery in due_deliveries(platform.ledger, list(receivers), platform.clock()):
+        if time.monotonic() > until:
+            break
+        if not claim_delivery(platform.ledger, delivery, platform.clock()):
+            continue
         try:
-            error = (
-                send(delivery.target, url, delivery.title, delivery.body)
-                if url is not None
-                else "the receiver is no longer configured"
-            )
+            error = send(delivery.target, receivers[delivery.target], delivery.title, delivery.body)
         except PermanentSourceError as mistake:
             error = str(mistake)
         note_delivery(platform.ledger, delivery, error, platform.clock(), platform.settings.alerts)
@@ -147,7 +150,8 @@ def _receivers(platform: Platform) -> "dict[str, SecretStr]":
 def _verdict(platform: Platform) -> dg.AssetCheckEvaluation:
     from pairs_platform.ledger.alerts import failed_deliveries, open_alerts
 
-    broken, stuck = open_alerts(platform.ledger), failed_deliveries(platform.ledger)
+    broken = open_alerts(platform.ledger)
+    stuck = failed_deliveries(platform.ledger, list(_receivers(platform)))
     is_error = any(one.severity == "error" for one in broken)
     parts = [f"{len(broken)} open"] if broken else []
     parts += [f"{len(stuck)} messages not delivered: {stuck[-1].error}"] if stuck else []
@@ -178,11 +182,30 @@ def _table(broken: "Sequence[OpenAlert]", platform: Platform) -> dg.MarkdownMeta
     return rows_table(("severity", "kind", "partition", "what", "remedy", "open for", "seen"), rows)
 
 
-def _judge(context: dg.RunStatusSensorContext, platform: Platform, alerts: list[Alert], well: list[str]) -> None:
-    run = context.dagster_run
-    failed, passed = judged_checks(context.instance, run, warnings=platform.settings.alerts.warnings)
-    _keep(platform, [*alerts, *failed], [*well, *passed])
-    if run.parent_run_id is not None:
+def _ended(instance: dg.DagsterInstance, after: int | None = None) -> list[dg.EventLogRecord]:
+    """The oldest events of runs that ended behind a place in the event log, or the newest ones of all."""
+    found: list[dg.EventLogRecord] = []
+    for kind in _ENDS:
+        chosen = dg.RunStatusChangeRecordsFilter(kind, after_storage_id=after)
+        found += instance.fetch_run_status_changes(chosen, limit=_RUNS_A_TICK, ascending=after is not None).records
+    return sorted(found, key=lambda one: one.storage_id)[:_RUNS_A_TICK] if after is not None else found
+
+
+def _judge(instance: dg.DagsterInstance, platform: Platform, run: dg.DagsterRun, event: dg.DagsterEvent) -> None:
+    from pairs_platform.ledger.alerts import end_earlier
+
+    judged = judged_checks(instance, run, warnings=platform.settings.alerts.warnings)
+    checks = [subject for subject, _ in judged]
+    if run.status is dg.DagsterRunStatus.FAILURE:
+        judged.append((subject_of(run), failed_run(run, _cause(event))))
+    elif run.status is dg.DagsterRunStatus.SUCCESS:
+        judged.append((subject_of(run), None))
+    _keep(platform, [alert for _, alert in judged if alert], [subject.key for subject, alert in judged if not alert])
+    for subject, alert in judged:
+        if subject.earlier is not None and (alert is None or subject in checks):
+            begin, place = subject.earlier
+            end_earlier(platform.ledger, begin, place.sector, place.session, platform.clock(), told=alert is None)
+    if run.parent_run_id or RETRY_OF_TAG in run.tags:
         _record_retry(platform, run)
 
 
@@ -198,12 +221,13 @@ def _record_retry(platform: Platform, run: dg.DagsterRun) -> None:
     """Write into the audit that a run was run again, by a person in the UI or by Dagster."""
     from pairs_platform.ledger.audit import AuditEntry, record
 
-    actor = run.tags.get("user") or ("dagster" if "dagster/retry_number" in run.tags else "the UI")
+    by_platform = {"dagster/retry_number": "dagster", RETRY_OF_TAG: "failed_session_retry"}
+    actor = next((who for tag, who in by_platform.items() if tag in run.tags), run.tags.get("user") or "the UI")
     what = AuditEntry(
         actor=actor,
         action="run_retried",
         object=f"{run.job_name} {run.tags.get('dagster/partition', '')}".strip(),
-        reason=f"run {run.parent_run_id} again",
+        reason=f"run {run.parent_run_id or run.tags[RETRY_OF_TAG]} again",
         detail={"status": run.status.value},
         run_id=run.run_id,
     )
@@ -211,7 +235,10 @@ def _record_retry(platform: Platform, run: dg.DagsterRun) -> None:
         record(connection, what)
 
 
-def _first_cause(error: "SerializableErrorInfo | None") -> str:
+def _cause(event: dg.DagsterEvent) -> str:
+    """What the first failed step said at last, or the run itself."""
+    step = getattr(event.event_specific_data, "first_step_failure_event", None)
+    error = getattr(step.event_specific_data, "error", None) if step else None
     while error is not None and error.cause is not None:
         error = error.cause
-    return error.message.strip() if error is not None else ""
+    return error.message.strip() if error is not None else event.message or ""

@@ -1,0 +1,78 @@
+"""The processes of deploy/Procfile under a real process manager, from nothing, on an address that is not loopback."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pairs_platform.cli.topology import production_folder
+from pairs_platform.settings import load_settings, variable
+from pairs_platform.stores import open_bus
+from pairs_platform_tests.postgres import free_port
+from pairs_platform_tests.stream.servers import until
+
+PROCFILE = Path(__file__).parents[2] / "deploy" / "Procfile"
+SECONDS = 240.0
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def own_address() -> str:
+    """An address of this machine; loopback where it has no other."""
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return "127.0.0.1"
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch) -> Iterator[subprocess.Popen]:
+    folder = tmp_path / "an installation"
+    folder.mkdir()
+    (folder / ".venv").symlink_to(sys.prefix)
+    monkeypatch.setenv(variable("services.host"), own_address())
+    for name in ("ui_port", "mlflow_port", "code_port", "postgres_port"):
+        monkeypatch.setenv(variable(f"services.{name}"), str(free_port()))
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("honcho")), "-f", str(PROCFILE), "-d", str(folder), "start"],
+            env=os.environ.copy(), stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    yield process
+    children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    for one in alive:
+        one.kill()
+    assert alive == []
+
+
+def test_all_of_them_start_at_once_and_become_healthy(manager, tmp_path):
+    settings = load_settings()
+    services = settings.services
+
+    def healthy() -> bool:
+        assert manager.poll() is None, (tmp_path / "log").read_text()
+        return answers(f"http://{services.host}:{services.ui_port}/server_info")
+
+    until(healthy, SECONDS)
+    assert answers(f"http://{services.host}:{services.mlflow_port}/health")
+    until(lambda: open_bus(settings).health(), SECONDS)
+    assert manager.poll() is None
+    assert [path.name for path in (production_folder(settings) / "postgres").iterdir() if "new" in path.name] == []
