@@ -84,8 +84,8 @@ def check_equal(window: PriceWindow, blocks: Blocks) -> None:
     np.testing.assert_array_equal(here.t_stat, there.t_stat)
 
 
-def _load() -> None:
-    """Load the kernels of the fits in a worker."""
+def load_kernels() -> None:
+    """Load the kernels in a process."""
     for work, _ in stages(window_of(universe(12, 300)), None).values():
         work()
 
@@ -129,7 +129,7 @@ def main() -> None:
                 window = window_of(universe(n_symbols, BARS))
                 report(n_symbols, "local", window, None, client)
                 check_equal(window, blocks)  # also loads the kernels in both workers
-                blocks.run(_load, (), [()] * 16)
+                blocks.run(load_kernels, (), [()] * 16)
                 report(n_symbols, "Dask", window, blocks, client)
     for n_symbols in sizes:
         window = window_of(universe(n_symbols, TABLE_BARS))
