@@ -1,6 +1,6 @@
-"""Blocks of pairs in the threads of one process, and in processes: what `executor.kind: local` is, against what it could be.
+"""Blocks of pairs in the threads of one process, which is `executor.kind: local`, against processes.
 
-The threads are `kind: local`. The processes are a `concurrent.futures.ProcessPoolExecutor` with as many workers, warm, their
+The processes are a `concurrent.futures.ProcessPoolExecutor` with as many workers as there are threads, warm, their
 kernels loaded, with the same blocks that Dask gets. Results must be equal bit for bit; both run in turn.
 
 Run: ``python -m benchmarks.local_executor``, or ``--quick`` for fewer pairs.
@@ -57,9 +57,7 @@ def main() -> None:
     print("| stage | pairs | threads s | processes s | processes ÷ threads |")
     print("| --- | --- | --- | --- | --- |")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        blocks = Blocks(
-            executor=pool, share=lambda value: value, check=lambda: None, pairs=PAIR_BLOCK, fits=FIT_BLOCK
-        )
+        blocks = Blocks(executor=pool, share=lambda value: value, check=lambda: None, pairs=PAIR_BLOCK, fits=FIT_BLOCK)
         blocks.run(load_kernels, (), [()] * 8 * workers)
         for name, work, n_pairs in (("Engle–Granger", tests, n_tests), ("GARCH, both fits", fits, n_fits)):
             seconds: dict[str, list[float]] = {"threads": [], "processes": []}

@@ -252,6 +252,12 @@ class Settings(BaseSettings):
         return {} if self.lake_options is None else dict(json.loads(self.lake_options.get_secret_value()))
 
     @property
+    def alert_rules(self) -> AlertRules:
+        """The rules of alerts, with the address of the UI."""
+        url = self.alerts.ui_url or f"http://{self.services.host}:{self.services.ui_port}"
+        return self.alerts.model_copy(update={"ui_url": url})
+
+    @property
     def look_back_sessions(self) -> int:
         """Sessions in a window at the configured frequency."""
         return self.look_back.daily if self.frequency is Frequency.ONE_DAY else self.look_back.intraday

@@ -28,7 +28,7 @@ class AlertRules(Rules):
 
     warnings: bool = rule(True, unit="true or false", description="Whether failed checks of severity WARN are alerts.")
     ui_url: str = rule(
-        "http://127.0.0.1:3000", unit="URL", description="Address of the Dagster UI in the links of messages."
+        "", unit="URL", description="Address of the Dagster UI in the links of messages; empty: that of `services`."
     )
     messages_per_hour: int = rule(
         12, unit="messages", ge=1, le=1000, description="More wait, and go out together when an hour has passed."

@@ -140,8 +140,12 @@ def test_everything_is_there_again(copied, saved, monkeypatch, tmp_path):
     after = files(settings.profile_root)
     assert after.pop("ledger.db") != before.pop("ledger.db")  # it has one more row
     assert after == before
-    (copied.settings.profile_root / "mlflow").rename(tmp_path / "gone")
     assert weights(settings) == model
+    with closing(sqlite3.connect(settings.profile_root / "mlflow" / "mlflow.db")) as connection:
+        places = connection.execute("SELECT artifact_location FROM experiments WHERE name LIKE 'pairs_trading/%'")
+        assert {place.rpartition("/artifacts/")[0] for (place,) in places} == {
+            (settings.profile_root / "mlflow").as_uri()
+        }
     restored, *older = entries(open_ledger(settings))
     assert restored.action == "state_restored"
     assert older == entries(copied.ledger)

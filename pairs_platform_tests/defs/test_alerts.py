@@ -62,6 +62,7 @@ def web() -> Iterator[WebReceiver]:
 @pytest.fixture
 def platform(web, monkeypatch) -> Platform:
     monkeypatch.setenv(variable("alert_urls"), f"json://127.0.0.1:{web.port}/T0ken-In-Path")
+    monkeypatch.setenv(variable("services.ui_port"), "3210")
     return Platform(load_settings({"frequency": "1h", "look_back": {"intraday": LOOK_BACK}}), clock=Clock())
 
 
@@ -134,7 +135,7 @@ class TestRuns:
         assert message["title"] == "pairs platform: 1 × run failed"
         assert "the vendor said no" in message["message"]
         assert f"{FRIDAY}|{SECTOR}" in message["message"]
-        assert f"see: http://127.0.0.1:3000/runs/{failed.run_id}" in message["message"]
+        assert f"see: http://127.0.0.1:3210/runs/{failed.run_id}" in message["message"]
         assert "do: " in message["message"]
 
     def test_the_same_failure_again_is_not_told_again_and_success_closes_it(self, platform, instance, web, judge):

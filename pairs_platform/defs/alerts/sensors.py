@@ -95,7 +95,7 @@ def alert_delivery(
     from pairs_platform.ledger.alerts import failed_deliveries, make_message, open_alerts
 
     receivers = _receivers(platform)
-    make_message(platform.ledger, list(receivers), platform.clock(), platform.settings.alerts)
+    make_message(platform.ledger, list(receivers), platform.clock(), platform.settings.alert_rules)
     said = deliver(platform)
     broken, stuck = open_alerts(platform.ledger), failed_deliveries(platform.ledger, list(receivers))
     state = json.dumps([sorted(one.key for one in broken), [(one.id, one.error) for one in stuck]])
