@@ -368,10 +368,10 @@ def _run_tool(name: str, url: SecretStr, *words: str) -> None:
     values = {"host": given.host, "port": given.port, "user": given.username, "dbname": given.database, **given.query}
     password = given.password or values.pop("password", "")
     lines = [f"{key}={value}" for key, value in values.items() if value is not None]
-    with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as service:
-        service.write("\n".join(["[database]", *lines, ""]))
-        service.flush()
-        environment = {**os.environ, "PGSERVICEFILE": service.name, "PGPASSWORD": str(password)}
+    with tempfile.TemporaryDirectory() as scratch:
+        service = Path(scratch) / "service.conf"
+        service.write_text("\n".join(["[database]", *lines, ""]), encoding="utf-8")
+        environment = {**os.environ, "PGSERVICEFILE": str(service), "PGPASSWORD": str(password)}
         done = subprocess.run(
             [_tool(name, server), "--dbname=service=database", *words],
             env=environment, capture_output=True, text=True, check=False,
