@@ -1,4 +1,4 @@
-"""A run on a real Celery worker, launched by the daemon of an instance with the launcher of deploy/dagster.celery.yaml."""
+"""A run on a real Celery worker, launched by a daemon whose launcher is that of deploy/dagster.celery.yaml."""
 
 import os
 import signal
