@@ -86,7 +86,7 @@ def true_model(datasets: list[PairDataset], plan: SplitPlan, half_lives: dict[st
         logit_gains.append(base - log_loss(chosen.probability(one.excess[rows]), one.label[rows]))
         sessions.append(sessions_of_starts(one.ts_utc[rows]))
     session = np.concatenate(sessions)
-    found = [session_interval(np.concatenate(values), session, 0.95) for values in (gains, logit_gains)]
+    found = [session_interval(np.concatenate(values), session) for values in (gains, logit_gains)]
     return "; ".join(
         f"{name} {one.mean:+.5f} ({one.low:+.5f} to {one.high:+.5f})"
         for name, one in zip(("true model: skill", "simple forecast: skill"), found, strict=True)

@@ -13,6 +13,8 @@ from pairs_platform.core.gru.baseline import log_loss
 from pairs_platform.core.gru.rules import EvaluationRules
 
 CALIBRATION_BINS = 10
+CONFIDENCE = 0.95
+"""Level of every interval."""
 
 METRICS = (
     "base_rate", "f1", "f1_always", "accuracy", "accuracy_always", "mcc", "roc_auc", "pr_auc", "log_loss",
@@ -127,11 +129,11 @@ def block_bootstrap(values: np.ndarray, *, block: int, rules: EvaluationRules, s
     if rest:
         last = rng.integers(0, n - block + 1, rules.n_bootstrap)
         drawn += sums[last + rest] - sums[last]
-    return _interval(mean, drawn / n, rules)
+    return _interval(mean, drawn / n)
 
 
-def _interval(mean: float, drawn: np.ndarray, rules: EvaluationRules) -> Interval:
-    tail = (1.0 - rules.confidence) / 2.0
+def _interval(mean: float, drawn: np.ndarray) -> Interval:
+    tail = (1.0 - CONFIDENCE) / 2.0
     low, high = np.quantile(drawn, [tail, 1.0 - tail])
     centred = drawn - drawn.mean()
     p = (1.0 + float((centred >= mean).sum())) / (1.0 + len(drawn))
@@ -156,7 +158,6 @@ def evaluate_pair(
     positive, predicted = label == 1.0, forecasts.probability >= threshold
     rate = float(label.mean())
     both = bool(positive.any() and not positive.all())
-    skill, lift = (block_bootstrap(values, block=block, rules=rules, seed=seed) for values in forecasts.gains())
     return {
         "base_rate": rate,
         "f1": float(f1_score(positive, predicted, zero_division=0.0)),
@@ -171,6 +172,22 @@ def evaluate_pair(
         "log_loss_baseline": float(log_loss(forecasts.baseline_probability, label).mean()),
         "brier": float(((probability - label) ** 2).mean()),
         "calibration_error": calibration_error(probability, label),
+    } | gain_intervals([forecasts], block=block, rules=rules, seed=seed)
+
+
+def gain_intervals(
+    forecasts: Sequence[TestForecasts], *, block: int, rules: EvaluationRules, seed: int
+) -> dict[str, float | None]:
+    """Skill and lift of a pair with their intervals and p-values: of one model, or of several seeds' mean losses.
+
+    Parameters
+    ----------
+    forecasts : sequence of TestForecasts
+        Of the same rows, one for each seed.
+    """
+    gains = (np.mean(parts, axis=0) for parts in zip(*(one.gains() for one in forecasts), strict=True))
+    skill, lift = (block_bootstrap(values, block=block, rules=rules, seed=seed) for values in gains)
+    return {
         "skill": skill.mean,
         "skill_low": skill.low,
         "skill_high": skill.high,
@@ -201,7 +218,7 @@ class Pooled:
     log_loss_baseline: float
 
 
-def pool(forecasts: Sequence[TestForecasts], *, rules: EvaluationRules) -> Pooled | None:
+def pool(forecasts: Sequence[TestForecasts]) -> Pooled | None:
     """Pooled skill and lift; None without forecasts.
 
     Pairs share legs, so they are never taken as independent: a session, with the labels of all its pairs, is the unit.
@@ -219,7 +236,7 @@ def pool(forecasts: Sequence[TestForecasts], *, rules: EvaluationRules) -> Poole
     gains = [np.concatenate(parts) for parts in zip(*(one.gains() for one in forecasts), strict=True)]
     own = np.concatenate([log_loss(one.probability, one.label) for one in forecasts])
     baseline = np.concatenate([log_loss(one.baseline_probability, one.label) for one in forecasts])
-    skill, lift = (session_interval(values, session, rules.confidence) for values in gains)
+    skill, lift = (session_interval(values, session) for values in gains)
     return Pooled(
         n_pairs=len(forecasts),
         n_labels=len(own),
@@ -237,7 +254,7 @@ def pool(forecasts: Sequence[TestForecasts], *, rules: EvaluationRules) -> Poole
     )
 
 
-def session_interval(values: np.ndarray, session: np.ndarray, confidence: float) -> Interval:
+def session_interval(values: np.ndarray, session: np.ndarray) -> Interval:
     """Mean of `values` (n,) with an interval that is clustered by session (n,).
 
     References
@@ -254,5 +271,5 @@ def session_interval(values: np.ndarray, session: np.ndarray, confidence: float)
     error = float(np.sqrt(m / (m - 1.0) * (deviations**2).sum()) / len(values))
     if error == 0.0:
         return Interval(mean, mean, mean, 1.0 if mean <= 0 else 0.0)
-    width = float(stats.t.ppf(0.5 + confidence / 2.0, m - 1)) * error
+    width = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, m - 1)) * error
     return Interval(mean, mean - width, mean + width, float(stats.t.sf(mean / error, m - 1)))

@@ -90,8 +90,9 @@ class TrainingRules(Rules):
         unit="sessions",
         ge=2,
         le=250,
-        description="Trainings over which the lift of the pairs outside `selected` is averaged; when it is not above "
-        "zero, training them has no return and the strategy moves from all to selected.",
+        description="Full baselines, half of them to name the pairs outside `selected` and half, tested on later "
+        "sessions, to average their lift; when it is not above zero, training them has no return and the strategy "
+        "moves from all to selected.",
     )
     chunk_pairs: int = rule(
         64, unit="pairs", ge=1, le=100_000, description="Pairs that train together on a CPU; a kill loses one chunk."
@@ -107,7 +108,6 @@ class EvaluationRules(Rules):
     """How a model is judged on its test part."""
 
     n_bootstrap: int = rule(1000, unit="draws", ge=200, le=100_000, description="Draws of every bootstrap interval.")
-    confidence: float = rule(0.95, unit="1", gt=0.5, lt=1, description="Level of the intervals.")
 
 
 class PromotionRules(Rules):

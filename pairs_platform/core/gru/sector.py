@@ -15,7 +15,15 @@ from scipy import stats
 from pairs_platform.core.blocks import Blocks
 from pairs_platform.core.gru.baseline import Baseline
 from pairs_platform.core.gru.bundle import PairModel
-from pairs_platform.core.gru.evaluation import METRICS, Pooled, TestForecasts, choose_threshold, evaluate_pair, pool
+from pairs_platform.core.gru.evaluation import (
+    METRICS,
+    Pooled,
+    TestForecasts,
+    choose_threshold,
+    evaluate_pair,
+    gain_intervals,
+    pool,
+)
 from pairs_platform.core.gru.features import PairDataset, pair_datasets, usable_rows
 from pairs_platform.core.gru.inference import GruWeights, predict
 from pairs_platform.core.gru.rules import GruRules
@@ -84,8 +92,9 @@ def train_sector(
 
     Notes
     -----
-    With `rules.training.n_seeds` above 1 each pair is trained that often; metrics are means over the seeds,
-    `lift_seed_sd` is the standard deviation of the lift between them, and the bundle holds the first seed's models.
+    With `rules.training.n_seeds` above 1 each pair is trained that often; metrics are means over the seeds, intervals
+    and p-values of skill and lift are those of the seeds' mean losses, `lift_seed_sd` is the standard deviation of the
+    lift between them; the bundle and the pooled figures are of the first seed's models.
     """
     from pairs_platform.core.gru.training import train_pairs
 
@@ -130,7 +139,10 @@ def train_sector(
         baseline, weights = usable[0]
         metrics, threshold, test = judged[0]
         if len(judged) > 1:
-            metrics = _mean_of([one[0] for one in judged])
+            metrics = _mean_of([one[0] for one in judged]) | gain_intervals(
+                [one[2] for one in judged], block=_block(dataset, rules), rules=rules.evaluation,
+                seed=rules.training.seed,
+            )  # fmt: skip
         forecasts.append(test)
         frames.append(_frame(dataset, plan, test, rules))
         models.append(PairModel.of(dataset, baseline, weights, threshold, metrics))
@@ -157,7 +169,7 @@ def train_sector(
         forecasts=pd.concat(frames, ignore_index=True) if frames else empty,
         curves=pd.DataFrame(curves, columns=["pair", "epoch", "train_loss", "validation_loss"]),
         models=tuple(models),
-        pooled=pool(forecasts, rules=rules.evaluation),
+        pooled=pool(forecasts),
         seconds=seconds,
     )
 
@@ -207,11 +219,15 @@ def _judge(
     metrics = evaluate_pair(
         forecasts,
         threshold=threshold,
-        block=max(length, 2 * dataset.horizon_bars),
+        block=_block(dataset, rules),
         rules=rules.evaluation,
         seed=rules.training.seed,
     )
     return metrics, threshold, forecasts
+
+
+def _block(dataset: PairDataset, rules: GruRules) -> int:
+    return max(rules.network.sequence_length, 2 * dataset.horizon_bars)
 
 
 def sessions_of_starts(ts_utc: np.ndarray) -> np.ndarray:

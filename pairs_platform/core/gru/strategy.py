@@ -10,7 +10,7 @@ from datetime import date
 import pandas as pd
 
 from pairs_platform.core.gru.rules import GruRules, Strategy, TrainingRules
-from pairs_platform.core.prices.calendar import sessions_between
+from pairs_platform.core.prices.calendar import session_offset, sessions_between
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +57,17 @@ class TrainingHistory:
             lifts=self.lifts[self.lifts["session"] < session],
         )
 
+    def judged_before(self, session: date) -> "TrainingHistory":
+        """All trainings, with the lifts alone whose test parts ended before `session`."""
+        return TrainingHistory(trainings=self.trainings, lifts=self.lifts[self.lifts["session"] < session])
+
 
 def choose_pairs(
     candidates: Sequence[str],
     history: TrainingHistory,
     *,
     session: date,
+    test_begins: date,
     rules: GruRules,
     full_baseline: bool = False,
 ) -> TrainingPlan:
@@ -73,7 +78,10 @@ def choose_pairs(
     candidates : sequence of str
         Every pair with data.
     history : TrainingHistory
-        Only trainings before `session` count.
+        Only trainings before `session` count, and only lifts that were judged before `test_begins`: a pair that was
+        chosen for its gains on sessions on which it is judged again would make the judgement too good.
+    test_begins : date
+        First session of the test part on which this training is judged.
     full_baseline : bool
         Train every candidate, whatever the strategy.
 
@@ -84,12 +92,12 @@ def choose_pairs(
     `baseline_every_sessions` sessions did. `selected` keeps pairs whose mean past lift is above zero and pairs that
     were never judged; `top_n` keeps the best by mean past lift, those never judged first.
     """
-    training, past = rules.training, history.before(session)
+    training, past = rules.training, history.before(session).judged_before(test_begins)
     everything = tuple(candidates)
     baselines = past.trainings.loc[past.trainings["full_baseline"].astype(bool), "session"]
     age = None if baselines.empty else len(sessions_between(baselines.iloc[-1], session)) - 1
     strategy, reason = training.strategy, f"gru.training.strategy is {training.strategy}"
-    fired = training_triggers(past, registry_bytes=0, rules=rules)
+    fired = training_triggers(past, _n_sessions(test_begins, session), registry_bytes=0, rules=rules)
     if strategy == "all" and fired:
         strategy, reason = "selected", "; ".join(fired.values())
     due = None
@@ -113,16 +121,25 @@ def choose_pairs(
     return TrainingPlan(pairs=chosen, strategy=strategy, reason=reason, full_baseline=len(chosen) == len(everything))
 
 
-def training_triggers(history: TrainingHistory, *, registry_bytes: int, rules: GruRules) -> dict[str, str]:
+def _n_sessions(first: date, last: date) -> int:
+    return len(sessions_between(first, last))
+
+
+def training_triggers(
+    history: TrainingHistory, test_sessions: int, *, registry_bytes: int, rules: GruRules
+) -> dict[str, str]:
     """What about the trainings so far asks for attention, in words, by name; empty when nothing does.
 
     * ``training_time``: the newest full baseline took longer than `max_training_minutes`;
-    * ``diminishing_returns``: over the last `diminishing_sessions` full baselines, the mean lift of the pairs that
-      `selected` would leave out is not above zero; with fewer full baselines it does not fire;
+    * ``diminishing_returns``: over the newest half of `diminishing_sessions` full baselines, the mean lift of the
+      pairs is not above zero that the other half, judged on sessions before all of theirs, would leave out; with fewer
+      full baselines it does not fire;
     * ``registry_size``: the registry holds more than `max_registry_gb`.
 
     Parameters
     ----------
+    test_sessions : int
+        Sessions that a test part touches.
     registry_bytes : int
         What the registry holds now.
     """
@@ -134,10 +151,10 @@ def training_triggers(history: TrainingHistory, *, registry_bytes: int, rules: G
             f"training every pair took {float(full['seconds'].iloc[-1]) / 60.0:.0f} minutes, at most "
             f"{training.max_training_minutes:g} are wanted"
         )
-    left_out = _lift_left_out(full, history.lifts, training)
+    left_out = _lift_left_out(full, history.lifts, test_sessions, training)
     if left_out is not None and left_out <= 0.0:
         fired["diminishing_returns"] = (
-            f"over {training.diminishing_sessions} full baselines the pairs without a positive mean lift had "
+            f"in {training.diminishing_sessions} full baselines the pairs without a positive mean lift had later "
             f"{left_out:+.5f} nats: training them has no return"
         )
     if registry_bytes > rules.max_registry_gb * 1e9:
@@ -147,15 +164,18 @@ def training_triggers(history: TrainingHistory, *, registry_bytes: int, rules: G
     return fired
 
 
-def _lift_left_out(full: pd.DataFrame, lifts: pd.DataFrame, rules: TrainingRules) -> float | None:
-    """Mean lift, over the newer half of the baselines, of the pairs that the older half would have left out.
+def _lift_left_out(full: pd.DataFrame, lifts: pd.DataFrame, test_sessions: int, rules: TrainingRules) -> float | None:
+    """Mean lift, over the newest baselines, of the pairs that as many older ones would have left out.
 
     Chosen and judged on different sessions: a mean that was chosen for being negative would be negative by itself.
     """
-    sessions = list(dict.fromkeys(full["session"]))[-rules.diminishing_sessions :]
-    if len(sessions) < rules.diminishing_sessions:
+    judged = set(lifts["session"])
+    sessions = [one for one in dict.fromkeys(full["session"]) if one in judged]
+    half = rules.diminishing_sessions // 2
+    newest = sessions[-half:]
+    before = [one for one in sessions if one <= session_offset(newest[0], -test_sessions)] if newest else []
+    if len(before) < half or len(newest) < half:
         return None
-    half = len(sessions) // 2
-    older = lifts[lifts["session"].isin(sessions[:half])].groupby("pair")["lift"].mean()
-    newer = lifts[lifts["session"].isin(sessions[half:]) & lifts["pair"].isin(older[older <= 0.0].index)]
+    older = lifts[lifts["session"].isin(before[-half:])].groupby("pair")["lift"].mean()
+    newer = lifts[lifts["session"].isin(newest) & lifts["pair"].isin(older[older <= 0.0].index)]
     return None if newer.empty else float(newer["lift"].mean())

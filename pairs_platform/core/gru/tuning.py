@@ -1,4 +1,4 @@
-"""The search for network settings: trials of one study for each sector, judged on validation data alone.
+"""The search for network settings: trials of one study for each sector and session, judged on validation data alone.
 
 What does not belong here: where the study is stored, and when a search is run.
 """
@@ -29,7 +29,7 @@ class TuningResult:
     validation_loss, default_loss : float
         Mean over pairs of the best trial, and of the configured settings [nats].
     n_trials : int
-        Trials of the study, earlier searches included.
+        Trials of the study, earlier searches on the same window included.
     trials : DataFrame
         number, value and settings of the finished trials, best first.
     """
@@ -57,12 +57,14 @@ def tune(
     rules: GruRules,
     storage: str,
     study: str,
+    known: Sequence[Mapping[str, Any]] = (),
     tell: Callable[[str], None],
 ) -> TuningResult:
     """Add `rules.tuning.n_trials` trials to a study; one that was interrupted goes on where it stopped.
 
-    The sequence length is not searched: it decides the split, and losses on different splits do not compare. The first
-    trial of a study has the configured settings, so the best is never worse than they are on validation.
+    A study belongs to one window, and the sequence length, which decides the split, is not searched: losses on
+    different data do not compare. The first trial of a study has the configured settings, so the best is never worse
+    than they are on validation.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ def tune(
         With status "ok"; `rules.tuning.n_pairs` of them, evenly spread, judge each trial.
     storage, study : str
         Optuna's storage URL and the name of the study.
+    known : sequence of mapping
+        Settings that did well on earlier windows; the trials after the first one try them.
 
     Raises
     ------
@@ -106,7 +110,8 @@ def tune(
         sampler=optuna.samplers.TPESampler(seed=rules.training.seed),
     )
     if not found.trials:
-        found.enqueue_trial(configured)
+        for settings in (configured, *known):
+            found.enqueue_trial(dict(settings))
 
     def report(running: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         tell(f"trial {trial.number}: {trial.value:.5f} nats; best {running.best_value:.5f} {running.best_params}")

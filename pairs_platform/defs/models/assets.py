@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from pairs_platform.defs.metadata import picture, table
+from pairs_platform.defs.metadata import table
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import lake_keys, session_by_sector
 from pairs_platform.defs.prices.assets import price_history
@@ -214,8 +214,4 @@ def gru_tuning(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
     """
     from pairs_platform.defs.models.work import tune_partition
 
-    def tune(key: PartitionKey) -> dict[str, Any]:
-        facts, drawn = tune_partition(context, platform, key)
-        return {**facts, **({"history": picture(drawn, "trials")} if drawn else {})}
-
-    for_each_partition(context, tune)
+    for_each_partition(context, lambda key: tune_partition(context, platform, key))

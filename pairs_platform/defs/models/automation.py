@@ -29,7 +29,7 @@ baseline_job = dg.define_asset_job(
 tuning_job = dg.define_asset_job(
     "network_tuning",
     selection=_tuning,
-    description="Adds trials to the sector's study of network settings, on validation data alone.",
+    description="Searches network settings on the sector's window, on validation data alone.",
     tags=DAILY,
 )
 
@@ -69,7 +69,7 @@ def baseline_schedule(platform: dg.ResourceParam[Platform]) -> Iterator[dg.RunRe
     cron_schedule="0 12 * * 6",
     execution_timezone=MARKET_TIMEZONE,
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Saturday 12:00 New York, off until switched on: more trials for the study of every active sector.",
+    description="Saturday 12:00 New York, off until switched on: a search of network settings for every active sector.",
 )
 def tuning_schedule(platform: dg.ResourceParam[Platform]) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Request a tuning of every active sector."""

@@ -112,7 +112,7 @@ def train_partition(
         datasets_of,
     )
     from pairs_platform.core.gru.report import sector_report
-    from pairs_platform.core.gru.sector import ROW_COLUMNS, pooled_figures, train_sector
+    from pairs_platform.core.gru.sector import ROW_COLUMNS, pooled_figures, sessions_of_starts, train_sector
     from pairs_platform.core.gru.strategy import choose_pairs, training_triggers
     from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
     from pairs_platform.core.selection.contracts import PAIR_SCORES
@@ -123,9 +123,12 @@ def train_partition(
     features, scaling, fits = (lake.read(one, key) for one in (PAIR_FEATURES, FEATURE_SCALING, FEATURE_FITS))
     datasets, plan = datasets_of(features, scaling, fits)
     history = training_history(platform, key.sector)
+    test_begins = key.session
+    if plan is not None:
+        test_begins = sessions_of_starts(datasets[0].ts_utc[plan.test])[0].astype(object)
     chosen = choose_pairs(
-        [one.pair for one in datasets if one.status == "ok"], history, session=key.session, rules=rules,
-        full_baseline=bool(choice.get("full_baseline")),
+        [one.pair for one in datasets if one.status == "ok"], history, session=key.session, test_begins=test_begins,
+        rules=rules, full_baseline=bool(choice.get("full_baseline")),
     )  # fmt: skip
     context.log.info(f"{key}: {len(chosen.pairs)} of {len(datasets)} pairs are trained ({chosen.reason})")
     files = ChunkFiles(
@@ -227,7 +230,9 @@ def train_partition(
         "n_pairs": n_trained,
         "seconds": training.seconds,
         "registry_bytes": registry_bytes,
-        "triggers": training_triggers(seen, registry_bytes=registry_bytes, rules=rules),
+        "triggers": training_triggers(
+            seen, len(sessions_between(test_begins, key.session)), registry_bytes=registry_bytes, rules=rules
+        ),
         "trained_utc": platform.clock().isoformat(),
         **{name: value for name, value in pooled.items() if name not in ("n_pairs", "n_labels", "n_sessions")},
     }
@@ -467,10 +472,8 @@ def model_to_use(platform: Platform, key: PartitionKey) -> "tuple[ModelSection |
     return section, f"champion, {age} sessions old: {decision.reason}"
 
 
-def tune_partition(
-    context: dg.AssetExecutionContext, platform: Platform, key: PartitionKey
-) -> tuple[dict[str, Any], bytes | None]:
-    """Add trials to the sector's study and store its best settings."""
+def tune_partition(context: dg.AssetExecutionContext, platform: Platform, key: PartitionKey) -> dict[str, Any]:
+    """Add trials to the study of the session's window and store its best settings."""
     from pairs_platform.core.gru.contracts import FEATURE_FITS, FEATURE_SCALING, PAIR_FEATURES, datasets_of
     from pairs_platform.core.gru.tuning import tune
 
@@ -479,10 +482,12 @@ def tune_partition(
     datasets, plan = datasets_of(features, scaling, fits)
     folder = platform.settings.profile_root / "tuning"
     folder.mkdir(parents=True, exist_ok=True)
+    earlier = [day for day in tuned_sessions(platform, key.sector) if day < key.session]
+    known = [platform.lake.read_document(TUNING, PartitionKey(earlier[-1], key.sector))["best"]] if earlier else []
     result = tune(
         [one for one in datasets if one.status == "ok"], plan, rules=platform.settings.gru,
-        storage=f"sqlite:///{(folder / 'optuna.db').as_posix()}", study=f"gru_{key.sector}",
-        tell=context.log.info,
+        storage=f"sqlite:///{(folder / 'optuna.db').as_posix()}", study=f"gru_{key.sector}_{key.session}",
+        known=known, tell=context.log.info,
     )  # fmt: skip
     lake.write_document(TUNING, key, result.document())
-    return {**result.document(), "trials_table": table(result.trials)}, None
+    return {**result.document(), "trials_table": table(result.trials)}

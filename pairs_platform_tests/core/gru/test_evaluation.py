@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from arch.bootstrap import MovingBlockBootstrap
@@ -9,6 +11,7 @@ from pairs_platform.core.gru.evaluation import (
     calibration_error,
     choose_threshold,
     evaluate_pair,
+    gain_intervals,
     pool,
     session_interval,
 )
@@ -53,6 +56,22 @@ class TestMetrics:
         assert found["lift"] == pytest.approx(found["log_loss_baseline"] - own)
         assert found["skill_low"] < found["skill"] < found["skill_high"]
         assert found["brier"] == pytest.approx(np.mean((given.probability - given.label) ** 2))
+
+    def test_several_seeds_are_judged_by_their_mean_loss(self):
+        """Seeds that err in different places are sure together where none of them is alone."""
+        given = forecasts(edge=0.0)
+        noise = 0.3 * np.random.default_rng(3).standard_normal(900)
+        seeds = [
+            replace(given, probability=np.clip(0.56 + sign * noise, 0.05, 0.95), base_probability=np.full(900, 0.4))
+            for sign in (1.0, -1.0)
+        ]
+        alone = [gain_intervals([one], block=10, rules=RULES, seed=1) for one in seeds]
+        both = gain_intervals(seeds, block=10, rules=RULES, seed=1)
+        mean = np.mean([one.gains()[0] for one in seeds], axis=0)
+        expected = block_bootstrap(mean, block=10, rules=RULES, seed=1)
+        assert (both["skill"], both["skill_low"], both["skill_p"]) == (expected.mean, expected.low, expected.p)
+        assert both["skill"] == pytest.approx(np.mean([one["skill"] for one in alone]))
+        assert both["skill_high"] - both["skill_low"] < min(one["skill_high"] - one["skill_low"] for one in alone)
 
     def test_a_forecast_that_is_its_baseline_has_no_lift_at_all(self):
         found = evaluated(forecasts(edge=0.0))
@@ -100,8 +119,8 @@ class TestBlockBootstrap:
 
 class TestPooling:
     def test_copies_of_a_pair_do_not_narrow_the_interval(self):
-        one = pool([forecasts(edge=0.1)], rules=RULES)
-        ten = pool([forecasts(edge=0.1)] * 10, rules=RULES)
+        one = pool([forecasts(edge=0.1)])
+        ten = pool([forecasts(edge=0.1)] * 10)
         assert ten.n_labels == 10 * one.n_labels
         assert (ten.skill_low, ten.skill_high) == pytest.approx((one.skill_low, one.skill_high))
 
@@ -111,13 +130,13 @@ class TestPooling:
         hits = 0
         for _ in range(400):
             values = rng.standard_normal(900) + np.repeat(rng.standard_normal(12), 75)
-            found = session_interval(values, session, 0.95)
+            found = session_interval(values, session)
             hits += found.low <= 0 <= found.high
         assert 0.92 <= hits / 400 <= 0.98
 
     def test_one_session_says_nothing(self):
-        found = session_interval(np.array([1.0, 2.0]), np.array([0, 0]), 0.95)
+        found = session_interval(np.array([1.0, 2.0]), np.array([0, 0]))
         assert (found.low, found.high) == (-np.inf, np.inf)
 
     def test_nothing_to_pool(self):
-        assert pool([], rules=RULES) is None
+        assert pool([]) is None
