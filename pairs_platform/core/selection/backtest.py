@@ -186,7 +186,7 @@ def backtest(
     reference_variance : float
         h̄ of `stop_band`.
     half_life_bars : float
-        Half-life for the time stop.
+        Half-life for the time stop; infinite where there is none.
     first_bar : int
         First bar traded; earlier ones only show how old a leg's newest bar is.
     may_enter : ndarray of bool, shape (T,), optional
@@ -195,20 +195,20 @@ def backtest(
     Raises
     ------
     ValueError
-        For a variance of another length, or a σ, h̄ or half-life that is not positive and finite.
+        For a variance of another length, a σ or h̄ that is not positive and finite, or a half-life that is not positive.
 
     References
     ----------
     Gatev, Goetzmann & Rouwenhorst (2006) for the band rule; the dynamic stop scales the band with GARCH variance.
     """
-    for name, value in (
-        ("sigma", parameters.sigma),
-        ("reference_variance", reference_variance),
-        ("half_life_bars", half_life_bars),
+    for name, value, top in (
+        ("sigma", parameters.sigma, "finite"),
+        ("reference_variance", reference_variance, "finite"),
+        ("half_life_bars", half_life_bars, "infinite at most"),
     ):
-        if not (np.isfinite(value) and value > 0):
+        if not (value > 0 and (np.isfinite(value) or top != "finite")):
             raise ValueError(
-                f"backtest of {parameters.y} on {parameters.x}: {name} is {value}, must be positive and finite"
+                f"backtest of {parameters.y} on {parameters.x}: {name} is {value}, must be positive and {top}"
             )
     if len(variance) != window.n_bars + 1:
         raise ValueError(

@@ -76,7 +76,7 @@ def _pair_signals(
         assert pair.spread is not None
         assert pair.garch is not None
         parameters, reference = pair.spread.parameters(), pair.garch.reference_variance
-        half_life = pair.garch.half_life_bars or 1e9
+        half_life = np.inf if pair.garch.half_life_bars is None else pair.garch.half_life_bars
         variance[first + 1 :] = _config_variance(pair, window, first)
     report = backtest(
         window, parameters, variance=variance, reference_variance=reference, half_life_bars=half_life,

@@ -22,10 +22,6 @@ from pairs_platform.core.streaming.buckets import Bucket
 
 SignalAction = Literal["enter_long", "enter_short", "exit", "stop", "hold", "skip"]
 
-SPLIT_TOLERANCE = 0.05
-"""A first bar whose price differs from the close before by a common split ratio, within this much in log terms, is
-taken for a split that nobody reported."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Signal:
@@ -305,7 +301,7 @@ class _Session:
         first = seen.argmax(axis=0)
         opening = np.take_along_axis(self.matrix.log_close, first[None, :], axis=0)[0]
         move = np.abs(opening - self.plan.last_log_close)
-        near = (np.abs(move[:, None] - np.log(COMMON_SPLIT_RATIOS)) < SPLIT_TOLERANCE).any(axis=1)
+        near = (np.abs(move[:, None] - np.log(COMMON_SPLIT_RATIOS)) < self.plan.split_tolerance).any(axis=1)
         return np.where(near & seen.any(axis=0), first, self.n_buckets)
 
     def _refusal(self, t: int, k: int, age: int) -> str:

@@ -16,7 +16,7 @@ from pairs_platform.core.gru.inference import WEIGHT_NAMES
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.selection.rules import TradingRules
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Version of the file; another one is made anew."""
 
 
@@ -137,6 +137,9 @@ class SignalPlan:
     frequency : Frequency
     trading : TradingRules
     max_fill_bars : int
+    split_tolerance : float
+        How near, in log terms, the first price's move from the close before may be to a common split ratio before it
+        is taken for a split that nobody reported.
     pairs : tuple of PlannedPair, length k
     traded : SpreadArrays
         The spread of every pair: the champion's where it is asked, else the configuration's; NaN where there is none.
@@ -157,6 +160,7 @@ class SignalPlan:
     frequency: Frequency
     trading: TradingRules
     max_fill_bars: int
+    split_tolerance: float
     pairs: tuple[PlannedPair, ...]
     traded: SpreadArrays
     champion: ModelArrays | None
@@ -186,6 +190,7 @@ def plan_to_bytes(plan: SignalPlan) -> bytes:
         "frequency": plan.frequency.value,
         "trading": plan.trading.model_dump(mode="json"),
         "max_fill_bars": plan.max_fill_bars,
+        "split_tolerance": plan.split_tolerance,
         "pairs": [asdict(pair) for pair in plan.pairs],
         "symbols": plan.symbols,
         "traded": _put_spreads(arrays, "traded", plan.traded),
@@ -227,6 +232,7 @@ def _plan_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> SignalPlan
         source_label=facts["source_label"],
         config_hash=facts["config_hash"],
         max_fill_bars=facts["max_fill_bars"],
+        split_tolerance=facts["split_tolerance"],
         last_observed=arrays["last_observed"],
         bars_since=arrays["bars_since"],
         last_log_close=arrays["last_log_close"],

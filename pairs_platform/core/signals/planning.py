@@ -33,6 +33,7 @@ def plan_session(
     challenger: tuple[int, SectorBundle] | None,
     champion_reason: str,
     max_fill_bars: int,
+    split_tolerance: float,
 ) -> SignalPlan:
     """The plan of ``config.valid_for``.
 
@@ -75,6 +76,7 @@ def plan_session(
         frequency=config.frequency,
         trading=config.trading,
         max_fill_bars=max_fill_bars,
+        split_tolerance=split_tolerance,
         pairs=tuple(
             PlannedPair(
                 pair=pair.pair,
@@ -95,7 +97,7 @@ def plan_session(
     )
 
 
-def empty_plan(config: TradingConfig, *, max_fill_bars: int) -> SignalPlan:
+def empty_plan(config: TradingConfig, *, max_fill_bars: int, split_tolerance: float) -> SignalPlan:
     """The plan of a configuration without a pair, which is a normal outcome."""
     return SignalPlan(
         sector=config.sector,
@@ -106,6 +108,7 @@ def empty_plan(config: TradingConfig, *, max_fill_bars: int) -> SignalPlan:
         frequency=config.frequency,
         trading=config.trading,
         max_fill_bars=max_fill_bars,
+        split_tolerance=split_tolerance,
         pairs=(),
         traded=_spread_arrays([], _bars_of_day(config, [])),
         champion=None,

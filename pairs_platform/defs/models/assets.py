@@ -14,7 +14,7 @@ from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import lake_keys, session_by_sector
 from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.resources import Platform
-from pairs_platform.defs.screening.assets import correlation_matrix
+from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
 from pairs_platform.defs.selection.assets import pair_scores
 from pairs_platform.defs.volatility.assets import garch_fits
 from pairs_platform.lake.keys import PartitionKey
@@ -34,7 +34,7 @@ class TrainingChoice(dg.Config):
 
 
 @dg.asset(
-    deps=[price_history, garch_fits],
+    deps=[price_history, correlation_matrix, cointegrated_pairs],
     partitions_def=session_by_sector,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="models",
@@ -208,7 +208,7 @@ def champion_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     pool="training",
 )
 def gru_tuning(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """More trials for the sector's study of network settings, on validation data alone.
+    """A search of network settings on the sector's window, on validation data alone.
 
     The best settings are a document; trainings of this and later sessions use the newest one.
     """

@@ -184,8 +184,8 @@ def session_plan(platform: Platform, key: PartitionKey) -> SignalPlan:
     before = PartitionKey(session_offset(key.session, -1), key.sector)
     document = platform.documents.read_document(TRADING_CONFIG, before)
     choice = model_choice(platform, key.sector, before.session)
-    fill = platform.settings.window.max_fill_bars
-    words = f"{PLAN_VERSION}|{document['content_hash']}|{choice}|{fill}"
+    fill, tolerance = platform.settings.window.max_fill_bars, platform.settings.validation.split_tolerance
+    words = f"{PLAN_VERSION}|{document['content_hash']}|{choice}|{fill}|{tolerance}"
     name = f"{before.session}-{hashlib.sha256(words.encode()).hexdigest()[:16]}.safetensors"
     path = platform.settings.profile_root / "signals" / key.sector / name
     try:
@@ -211,8 +211,9 @@ def _make_plan(
     from pairs_platform.defs.windows import load_window
 
     config = TradingConfig.model_validate(document)
+    fill, tolerance = platform.settings.window.max_fill_bars, platform.settings.validation.split_tolerance
     if not config.pairs:
-        return empty_plan(config, max_fill_bars=platform.settings.window.max_fill_bars), True
+        return empty_plan(config, max_fill_bars=fill, split_tolerance=tolerance), True
     reason, keep = choice.reason, True
 
     def bundle(version: int | None) -> "tuple[int, SectorBundle] | None":
@@ -226,7 +227,7 @@ def _make_plan(
     legs = sorted({leg for pair in config.pairs for leg in (pair.symbol_1, pair.symbol_2)})
     plan = plan_session(
         config, load_window(platform, before, legs), champion=champion, challenger=challenger,
-        champion_reason=reason, max_fill_bars=platform.settings.window.max_fill_bars,
+        champion_reason=reason, max_fill_bars=fill, split_tolerance=tolerance,
     )  # fmt: skip
     return plan, keep
 

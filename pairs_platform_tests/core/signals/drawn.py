@@ -53,7 +53,8 @@ def drawn_plan(
     return SignalPlan(
         sector="technology", source_label="drawn", session=SESSION, config_session=session_offset(SESSION, -1),
         config_hash="hash", frequency=Frequency.FIVE_MINUTES, trading=TradingRules(), max_fill_bars=3,
-        pairs=tuple(chosen), traded=replace(plain, **spreads), champion=None, challenger=None, symbols=symbols,
+        split_tolerance=0.05, pairs=tuple(chosen), traded=replace(plain, **spreads), champion=None, challenger=None,
+        symbols=symbols,
         last_observed=np.full(len(symbols), bars_since == 0), bars_since=np.full(len(symbols), bars_since),
         last_log_close=np.full(len(symbols), math.log(PRICE)),
     )  # fmt: skip

@@ -64,6 +64,7 @@ class Market:
             challenger=(4, self.challenger) if challenger else None,
             champion_reason="" if champion else "no model has been promoted",
             max_fill_bars=3,
+            split_tolerance=0.05,
         )
 
     def bars(self) -> FoldedBars:

@@ -196,6 +196,13 @@ class TestRefusals:
         found = [one[0] for one in decided(plan, matrix_of(plan, halved, 4))]
         assert [one.reason for one in found] == ["gap: a leg has no price"] + ["split_like_jump: Y0"] * 3
 
+    @pytest.mark.parametrize(("tolerance", "reason"), [(0.05, "split_like_jump: Y0"), (0.01, "")])
+    def test_how_near_to_the_ratio_of_a_split_is_a_setting(self, tolerance, reason):
+        plan = dataclasses.replace(drawn_plan(), split_tolerance=tolerance)
+        near = PRICE / 2 * math.exp(0.02)
+        bars = [bar._replace(close=near) if bar.symbol == "Y0" else bar for bar in drawn_bars([0.0])]
+        assert decided(plan, matrix_of(plan, bars, 1))[0][0].reason == reason
+
     def test_a_large_move_that_is_no_ratio_of_a_split_is_none(self):
         bars = [bar._replace(close=PRICE * 0.8) if bar.symbol == "Y0" else bar for bar in drawn_bars([0.0])]
         plan = drawn_plan()

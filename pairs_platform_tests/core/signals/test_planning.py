@@ -21,7 +21,7 @@ def planned(simulated: Market, *, champion=None, challenger=None, window=None, c
     return plan_session(
         config or simulated.config, simulated.before if window is None else window,
         champion=(3, champion or simulated.champion), challenger=(4, challenger or simulated.challenger),
-        champion_reason="", max_fill_bars=3,
+        champion_reason="", max_fill_bars=3, split_tolerance=0.05,
     )  # fmt: skip
 
 
@@ -111,7 +111,13 @@ class TestSpreads:
         unfitted = simulated.config.pairs[-1].model_copy(update={"spread": None, "garch": None})
         config = simulated.config.model_copy(update={"pairs": (*simulated.config.pairs[:-1], unfitted)})
         plan = plan_session(
-            config, simulated.before, champion=None, challenger=None, champion_reason="none", max_fill_bars=3
+            config,
+            simulated.before,
+            champion=None,
+            challenger=None,
+            champion_reason="none",
+            max_fill_bars=3,
+            split_tolerance=0.05,
         )
         assert [pair.reason for pair in plan.pairs] == ["", "", "", "not_fitted"]
         assert np.isnan(plan.traded.sigma[-1])
@@ -122,7 +128,13 @@ class TestSpreads:
         unfitted = simulated.config.pairs[-1].model_copy(update={"spread": None, "garch": None})
         config = simulated.config.model_copy(update={"pairs": (unfitted,)})
         plan = plan_session(
-            config, simulated.before, champion=None, challenger=None, champion_reason="none", max_fill_bars=3
+            config,
+            simulated.before,
+            champion=None,
+            challenger=None,
+            champion_reason="none",
+            max_fill_bars=3,
+            split_tolerance=0.05,
         )
         found = run(plan, session_matrix(plan, simulated.bars(), grid()))
         assert {one.reason for signals in found for one in signals} == {"not_fitted"}
@@ -155,7 +167,7 @@ class TestRefused:
 class TestEmpty:
     def test_a_configuration_without_a_pair_gives_a_plan_without_signals(self, simulated):
         config = simulated.config.model_copy(update={"pairs": ()})
-        plan = plan_from_bytes(plan_to_bytes(empty_plan(config, max_fill_bars=3)))
+        plan = plan_from_bytes(plan_to_bytes(empty_plan(config, max_fill_bars=3, split_tolerance=0.05)))
         assert (plan.pairs, plan.symbols, plan.champion) == ((), (), None)
         assert plan.session == simulated.session
         assert run(plan, session_matrix(plan, simulated.bars(), grid()[:2])) == [[], []]
