@@ -25,8 +25,9 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.alpaca_rules import AlpacaRules
 from pairs_platform.adapters.ports import BarsReply, Listing, PermanentSourceError, empty_bars
-from pairs_platform.adapters.retry import Pacer, RetryPolicy, utc_now
+from pairs_platform.adapters.retry import Pacer, RetryPolicy
 from pairs_platform.adapters.vendor_rows import Action, actions_frame, bars_reply, join_bars, tidy_bars
+from pairs_platform.core.automation import utc_now
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, session_close, session_open, sessions_between
 

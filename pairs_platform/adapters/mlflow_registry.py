@@ -259,7 +259,6 @@ class MlflowRegistry:
             version=int(found.version),
             session=date.fromisoformat(found.tags["session"]),
             run_id=str(found.run_id),
-            created_utc=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
             tags=dict(found.tags),
             aliases=tuple(sorted(name for name, number in aliases.items() if int(number) == int(found.version))),
         )

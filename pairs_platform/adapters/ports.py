@@ -163,7 +163,6 @@ class ModelVersion:
         Last session of the window that it was trained on.
     run_id : str
         Run of the training.
-    created_utc : datetime
     tags : mapping of str to str
     aliases : tuple of str
     """
@@ -173,7 +172,6 @@ class ModelVersion:
     version: int
     session: date
     run_id: str
-    created_utc: datetime
     tags: Mapping[str, str]
     aliases: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
@@ -159,8 +159,3 @@ class Pacer:
                     self.sleep(free_at - now)
                     now = free_at
             self._sent.append(now)
-
-
-def utc_now() -> datetime:
-    """The time, aware; the default clock of the adapters."""
-    return datetime.now(UTC)

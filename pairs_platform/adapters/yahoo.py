@@ -21,9 +21,10 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from pairs_platform.adapters.ports import BarsReply, Listing, PermanentSourceError, TransientSourceError
-from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, utc_now, wait_asked_for_s
+from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
 from pairs_platform.adapters.vendor_rows import PRICES, Action, actions_frame, bars_reply, join_bars, tidy_bars
 from pairs_platform.adapters.yahoo_rules import YahooRules
+from pairs_platform.core.automation import utc_now
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, sessions_between
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RANKING_SHOWN = 15
 
 
-def print_day(platform: "Platform", sector: str, session: date, *, rows: int = RANKING_SHOWN) -> None:
+def print_day(platform: "Platform", sector: str, session: date) -> None:
     """Print funnel, ranking and selection of one session of one sector from the lake."""
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
@@ -28,7 +28,7 @@ def print_day(platform: "Platform", sector: str, session: date, *, rows: int = R
     rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
     facts = platform.lake.metadata(COMPOSITE_RANKINGS, key)
     funnel = funnel_frame(facts["funnel"], platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"])
-    ranking = ranking_frame(rankings.head(rows), platform.settings.selection.sessions_averaged)
+    ranking = ranking_frame(rankings.head(RANKING_SHOWN), platform.settings.selection.sessions_averaged)
     place = f"{sector} · {session} · {facts['source']}"
     print_renderable(
         frame_table(funnel, title=f"Selection funnel · {place}"),

@@ -198,23 +198,21 @@ def check_found_against_chance(found: int, *, chance_mean: float, p_at_least_fou
 
 
 def differing_columns(
-    stored: Mapping[str, object], recomputed: Mapping[str, object], *, relative: float = 0.0, absolute: float = 0.0
+    stored: Mapping[str, object], recomputed: Mapping[str, object], *, relative: float = 0.0
 ) -> tuple[str, ...]:
     """Names of the columns in which two rows differ, a column that only one of them has included.
 
-    Numbers are equal within `absolute` + `relative`·|stored|; null equals null; lists are compared value by value.
+    Numbers are equal within `relative`·|stored|; null equals null; lists are compared value by value.
     """
     names = list(dict.fromkeys([*stored, *recomputed]))
     return tuple(
         name
         for name in names
-        if name not in stored
-        or name not in recomputed
-        or not _equal(stored[name], recomputed[name], relative, absolute)
+        if name not in stored or name not in recomputed or not _equal(stored[name], recomputed[name], relative)
     )
 
 
-def _equal(a: object, b: object, relative: float, absolute: float) -> bool:
+def _equal(a: object, b: object, relative: float) -> bool:
     import pandas as pd
 
     if isinstance(a, list | tuple | np.ndarray) or isinstance(b, list | tuple | np.ndarray):
@@ -222,13 +220,13 @@ def _equal(a: object, b: object, relative: float, absolute: float) -> bool:
             b
         ):
             return False
-        return all(_equal(one, other, relative, absolute) for one, other in zip(a, b, strict=True))
+        return all(_equal(one, other, relative) for one, other in zip(a, b, strict=True))
     if bool(pd.isna(a)) or bool(pd.isna(b)):  # type: ignore[call-overload]
         return bool(pd.isna(a)) and bool(pd.isna(b))  # type: ignore[call-overload]
     if isinstance(a, bool | np.bool_ | str) or isinstance(b, bool | np.bool_ | str):
         return a == b
     if isinstance(a, int | float | np.number) and isinstance(b, int | float | np.number):
-        return abs(float(a) - float(b)) <= absolute + relative * abs(float(a))
+        return abs(float(a) - float(b)) <= relative * abs(float(a))
     return a == b
 
 

@@ -5,7 +5,6 @@ What does not belong here: computing what they show (`core`) or drawing (`plots`
 
 import base64
 from collections.abc import Iterable, Sequence
-from datetime import datetime, time
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -14,21 +13,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def table(frame: "pd.DataFrame", *, rows: int = 25, digits: int = 4) -> dg.MarkdownMetadataValue:
-    """The first rows of a frame as a Markdown table, floats rounded to `digits` significant digits."""
-    return rows_table(list(frame.columns), frame.itertuples(index=False, name=None), rows=rows, digits=digits)
+def table(frame: "pd.DataFrame", *, rows: int = 25) -> dg.MarkdownMetadataValue:
+    """The first rows of a frame as a Markdown table, floats rounded to four significant digits."""
+    return rows_table(list(frame.columns), frame.itertuples(index=False, name=None), rows=rows)
 
 
 def rows_table(
-    names: Sequence[object], rows_of: Iterable[Sequence[object]], *, rows: int = 25, digits: int = 4
+    names: Sequence[object], rows_of: Iterable[Sequence[object]], *, rows: int = 25
 ) -> dg.MarkdownMetadataValue:
     """The same of plain rows."""
+    from pairs_platform.core.cells import cell
+
     every = list(rows_of)
     if not every:
         return dg.MetadataValue.md("*none*")
     head = "| " + " | ".join(str(name).replace("_", " ") for name in names) + " |"
     rule = "|" + " --- |" * len(names)
-    lines = ["| " + " | ".join(_cell(value, digits) for value in row) + " |" for row in every[:rows]]
+    lines = ["| " + " | ".join(cell(value).replace("|", "\\|") for value in row) + " |" for row in every[:rows]]
     more = [f"\n*{len(every) - rows} more rows*"] if len(every) > rows else []
     return dg.MetadataValue.md("\n".join([head, rule, *lines, *more]))
 
@@ -41,14 +42,3 @@ def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
 def drawing(svg: str, title: str) -> dg.MarkdownMetadataValue:
     """An SVG drawing that travels inside the event."""
     return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
-
-
-def _cell(value: object, digits: int) -> str:
-    missing = value is None or type(value).__name__ in ("NaTType", "NAType")
-    if missing or (isinstance(value, float) and value != value):
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.{digits}g}"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d" if value.time() == time() else "%Y-%m-%d %H:%M")
-    return str(value).replace("|", "\\|")

@@ -19,13 +19,8 @@ def _frame(ledger: Ledger, chosen: sa.Select) -> pd.DataFrame:
         return pd.DataFrame(result.all(), columns=list(result.keys()))
 
 
-def best_performing_pairs(ledger: Ledger, sector: str, *, rows: int = 10, min_trainings: int = 1) -> pd.DataFrame:
+def best_performing_pairs(ledger: Ledger, sector: str, *, rows: int = 10) -> pd.DataFrame:
     """The pairs with the highest mean lift over the last 30 sessions of their newest trend.
-
-    Parameters
-    ----------
-    min_trainings : int
-        Pairs with fewer trainings in these 30 sessions are left out.
 
     Returns
     -------
@@ -42,7 +37,7 @@ def best_performing_pairs(ledger: Ledger, sector: str, *, rows: int = 10, min_tr
     chosen = (
         sa.select(table)
         .join(newest, (newest.c.pair == table.c.pair) & (newest.c.session == table.c.session))
-        .where((table.c.sector == sector) & (table.c.n_30 >= min_trainings) & table.c.lift_30.is_not(None))
+        .where((table.c.sector == sector) & table.c.lift_30.is_not(None))
         .order_by(table.c.lift_30.desc(), table.c.pair)
         .limit(rows)
     )

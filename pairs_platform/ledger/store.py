@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -391,12 +391,10 @@ class Ledger:
         with self.begin() as connection:
             return _frame(connection, chosen)
 
-    def performance(self, sector: str, *, since: date | None = None) -> "pd.DataFrame":
-        """Every row of `model_performance` of a sector, by session and pair; from session `since` on."""
+    def performance(self, sector: str) -> "pd.DataFrame":
+        """Every row of `model_performance` of a sector, by session and pair."""
         table = MODEL_PERFORMANCE
         chosen = sa.select(table).where(table.c.sector == sector).order_by(table.c.session, table.c.pair)
-        if since is not None:
-            chosen = chosen.where(table.c.session >= since)
         with self.begin() as connection:
             return _frame(connection, chosen)
 
@@ -406,11 +404,6 @@ class Ledger:
         chosen = sa.select(table.c.pair).where((table.c.run_id == run_id) & (table.c.status == "ok"))
         with self.begin() as connection:
             return tuple(sorted(connection.scalars(chosen)))
-
-
-def utc_now() -> datetime:
-    """The present moment, aware, in UTC."""
-    return datetime.now(UTC)
 
 
 def _checked_url(setting: str, given: str) -> sa.URL:

@@ -270,7 +270,7 @@ class Playlist:
         return start_ns, ends[: self.rules.buckets][-1] if ends else closed
 
 
-def open_playlist(settings: Settings, *, today: date | None = None) -> Playlist:
+def open_playlist(settings: Settings) -> Playlist:
     """What the settings say is played.
 
     Raises
@@ -296,8 +296,8 @@ def open_playlist(settings: Settings, *, today: date | None = None) -> Playlist:
         raise PermanentSourceError("no sector of the universe is active, so the lake has nothing to play")
     else:
         source = LakeBars(open_lake(settings), settings.active_sectors)
-    day = today or datetime.now(ZoneInfo(MARKET_TIMEZONE)).date()
-    return Playlist(source, rules, length=length, bucket=settings.frequency, today=day)
+    today = datetime.now(ZoneInfo(MARKET_TIMEZONE)).date()
+    return Playlist(source, rules, length=length, bucket=settings.frequency, today=today)
 
 
 def _open_files(settings: Settings, length: Frequency) -> FileBars:

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from pairs_platform.adapters.redis_bus import ClockUnknown, StreamUnavailable
 from pairs_platform.build import build_definitions
 from pairs_platform.cli import models
+from pairs_platform.core.automation import utc_now
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
@@ -40,7 +41,7 @@ from pairs_platform.defs.signals.work import (
 )
 from pairs_platform.lake.errors import PartitionMissing
 from pairs_platform.ledger.signals import Provenance, SignalKey, forget_replay, moment, signals_at, store_signals
-from pairs_platform.ledger.store import Decision, utc_now
+from pairs_platform.ledger.store import Decision
 from pairs_platform.ledger.tables import SIGNALS
 from pairs_platform.settings import load_settings, variable
 from pairs_platform.stream.embedded_redis import embedded_redis

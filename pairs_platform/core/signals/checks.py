@@ -117,7 +117,7 @@ def check_signals_match(differences: pd.DataFrame, n_signals: int) -> Verdict:
     )
 
 
-def _first(names: pd.Series, stamps: pd.Series, shown: int = 3) -> str:
-    """The first few rows in words."""
-    told = [f"{name} {stamp:%Y-%m-%d %H:%M} UTC" for name, stamp in zip(names[:shown], stamps[:shown], strict=True)]
+def _first(names: pd.Series, stamps: pd.Series) -> str:
+    """The first three rows in words."""
+    told = [f"{name} {stamp:%Y-%m-%d %H:%M} UTC" for name, stamp in zip(names[:3], stamps[:3], strict=True)]
     return f"first: {', '.join(told)}"
