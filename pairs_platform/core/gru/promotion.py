@@ -40,14 +40,14 @@ class Candidate:
     version : int
     session : date
         Last session of its window.
-    skill, skill_low : float or None
-        Pooled skill on its own test part, and the lower end of its interval.
+    skill, skill_p : float or None
+        Pooled skill on its own test part, and the one-sided p of "it is not above zero".
     """
 
     version: int
     session: date
     skill: float | None
-    skill_low: float | None
+    skill_p: float | None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,6 +62,10 @@ class PromotionState:
     champion, challenger : Candidate or None
     champion_looks : int
         How many challengers the champion has been compared with.
+    left : date or None
+        Session at which the last champion left and none followed; None while there has never been one.
+    test_sessions : int
+        Sessions of a test part.
     shadow : DataFrame
         session (date), alias, version, pair, n_labels, loss, base_loss, baseline_loss: sums of losses over the labels
         of one session, on sessions behind the model's window.
@@ -72,6 +76,8 @@ class PromotionState:
     champion: Candidate | None
     challenger: Candidate | None
     champion_looks: int
+    left: date | None
+    test_sessions: int
     shadow: pd.DataFrame
 
 
@@ -177,7 +183,9 @@ def decide(state: PromotionState, rules: PromotionRules) -> list[Change]:
       of this champion: the levels of all looks sum to α. Otherwise it takes over only when the champion will be too old
       before the next challenger is ready, and its own skill in shadow is above zero. Otherwise it is retired.
     * A champion that is older than `max_age_sessions` without a successor expires.
-    * Without a champion the newest version whose pooled test skill has an interval above zero becomes champion.
+    * Without a champion the newest version becomes champion when its pooled test skill is significantly above zero. It
+      is tried only where its test part does not overlap with that of the version tried before, at level α / (k (k + 1))
+      for the k-th one since the last champion left: the levels of all of them sum to α.
     * With a champion and no challenger the newest later version becomes challenger; newer ones wait.
     """
     changes: list[Change] = []
@@ -202,7 +210,9 @@ def decide(state: PromotionState, rules: PromotionRules) -> list[Change]:
         )
         champion = None
     if champion is None:
-        first = _first(state, rules, barred={one.version_before for one in changes if one.action == "demote"})
+        left = state.session if state.champion is not None else state.left
+        barred = {one.version_before for one in changes if one.action == "demote"}
+        first = _first(state, left, rules, barred=barred)
         if first is not None:
             changes.append(first)
             champion = next(one for one in state.candidates if one.version == first.version_after)
@@ -303,9 +313,34 @@ def _challenger_leaves(challenger: Candidate, reason: str, figures: Mapping[str,
     )
 
 
-def _first(state: PromotionState, rules: PromotionRules, barred: set[int | None]) -> Change | None:
+def first_tries(sessions: Sequence[date], left: date | None, test_sessions: int) -> list[date]:
+    """Sessions whose versions are tried as first champions.
+
+    The newest one when the last champion left, then each that is a whole test part behind the one before.
+
+    Parameters
+    ----------
+    sessions : sequence of date
+        With a version.
+    left, test_sessions
+        As in `PromotionState`.
+    """
+    found: list[date] = []
+    begin = max((day for day in sessions if left is not None and day <= left), default=date.min)
+    for day in sorted(set(sessions)):
+        if day >= begin and (not found or len(sessions_between(found[-1], day)) > test_sessions):
+            found.append(day)
+    return found
+
+
+def _first(state: PromotionState, left: date | None, rules: PromotionRules, barred: set[int | None]) -> Change | None:
     newest = max(state.candidates, key=lambda one: (one.session, one.version), default=None)
-    if newest is None or newest.version in barred or newest.skill_low is None or newest.skill_low <= 0.0:
+    if newest is None or newest.version in barred or newest.skill is None or newest.skill_p is None:
+        return None
+    tries = first_tries([one.session for one in state.candidates], left, state.test_sessions)
+    look = len(tries)
+    level = rules.significance / (look * (look + 1))
+    if newest.session != tries[-1] or newest.skill_p >= level:
         return None
     if age_sessions(newest, state.session) > rules.max_age_sessions:
         return None
@@ -314,9 +349,9 @@ def _first(state: PromotionState, rules: PromotionRules, barred: set[int | None]
         alias="champion",
         version_before=None,
         version_after=newest.version,
-        reason=f"there is no champion, and its pooled skill on test is {newest.skill:+.5f} nats, at least "
-        f"{newest.skill_low:+.5f}",
-        figures={"skill": newest.skill, "skill_low": newest.skill_low},
+        reason=f"there is no champion, and its pooled skill on test is {newest.skill:+.5f} nats; one-sided p "
+        f"{newest.skill_p:.4f} is below {level:.4f}, the level of try {look}",
+        figures={"skill": newest.skill, "skill_p": newest.skill_p, "try": look},
     )
 
 

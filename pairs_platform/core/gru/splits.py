@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairs_platform.core.gru.rules import GruRules
+from pairs_platform.core.gru.rules import GruRules, SplitRules
 
 PARTS = ("train", "validation", "test", "purge")
 FEATURE_LOOK_BACK_BARS = 20
@@ -62,6 +62,11 @@ def split_plan(n_bars: int, *, rules: GruRules, horizon_bars: int) -> SplitPlan:
     seen = split.train_fraction + split.validation_fraction
     first, second = math.floor(split.train_fraction * n_bars), math.floor(seen * n_bars + 1e-9)
     return _plan(n_bars, first, second, purge_bars(rules, horizon_bars))
+
+
+def n_test_sessions(look_back: int, split: SplitRules) -> int:
+    """Sessions that the test part of a window of `look_back` sessions touches."""
+    return math.ceil((1.0 - split.train_fraction - split.validation_fraction) * look_back - 1e-9)
 
 
 def _plan(n_bars: int, first: int, second: int, purge: int) -> SplitPlan:

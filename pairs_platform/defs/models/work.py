@@ -364,6 +364,7 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
     """Decide on champion and challenger as of one session, and carry it out."""
     from pairs_platform.core.gru.contracts import SHADOW_LOSSES
     from pairs_platform.core.gru.promotion import PromotionState, decide
+    from pairs_platform.core.gru.splits import n_test_sessions
     from pairs_platform.ledger.store import Decision
 
     ledger, rules = platform.ledger, platform.settings.gru.promotion
@@ -396,6 +397,8 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
             champion=champion,
             challenger=challenger,
             champion_looks=looks,
+            left=since[-1].session if since and since[-1].version_after is None else None,
+            test_sessions=n_test_sessions(platform.settings.look_back_sessions, platform.settings.gru.split),
             shadow=shadow,
         ),
         rules,
@@ -434,7 +437,7 @@ def model_candidates(platform: Platform, key: PartitionKey) -> "list[Candidate]"
         return None if value is None or not np.isfinite(float(value)) else float(value)
 
     return [
-        Candidate(int(row["model_version"]), row["session"], number(row["skill"]), number(row["skill_low"]))
+        Candidate(int(row["model_version"]), row["session"], number(row["skill"]), number(row["skill_p"]))
         for row in known.to_dict("records")
     ]
 

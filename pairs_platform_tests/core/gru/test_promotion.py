@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.core.gru.promotion import Candidate, PromotionState, compare, decide
+from pairs_platform.core.gru.promotion import Candidate, PromotionState, compare, decide, first_tries
 from pairs_platform.core.gru.rules import PromotionRules
 from pairs_platform.core.prices.calendar import session_offset
 
@@ -12,9 +12,11 @@ START = date(2023, 1, 3)
 RULES = PromotionRules(challenger_sessions=20, max_age_sessions=60)
 
 
-def candidate(version: int, offset: int, skill_low: float | None = 0.001) -> Candidate:
-    skill = None if skill_low is None else skill_low + 0.001
-    return Candidate(version, session_offset(START, offset), skill, skill_low)
+N_TEST = 12
+
+
+def candidate(version: int, offset: int, skill_p: float | None = 0.001) -> Candidate:
+    return Candidate(version, session_offset(START, offset), None if skill_p is None else 0.002, skill_p)
 
 
 def losses(version: int, skills: dict[int, float], *, lift: dict[int, float] | None = None, pairs=("A_B", "A_C")):
@@ -34,10 +36,21 @@ def losses(version: int, skills: dict[int, float], *, lift: dict[int, float] | N
 NO_SHADOW = losses(1, {0: 0.0}).iloc[:0]
 
 
-def actions(candidates, champion=None, challenger=None, *, at: int, shadow=NO_SHADOW, looks: int = 0, rules=RULES):
+def actions(
+    candidates,
+    champion=None,
+    challenger=None,
+    *,
+    at: int,
+    shadow=NO_SHADOW,
+    looks: int = 0,
+    left: int | None = None,
+    rules=RULES,
+):
     state = PromotionState(
         session=session_offset(START, at), candidates=candidates, champion=champion, challenger=challenger,
-        champion_looks=looks, shadow=shadow,
+        champion_looks=looks, shadow=shadow, left=None if left is None else session_offset(START, left),
+        test_sessions=N_TEST,
     )  # fmt: skip
     return [(one.action, one.alias, one.version_after) for one in decide(state, rules)]
 
@@ -48,9 +61,34 @@ V1, V2, V3 = candidate(1, 0), candidate(2, 1), candidate(3, 25)
 class TestFirst:
     def test_needs_skill_above_zero_on_test(self):
         assert actions([V1], at=0) == [("promote_first", "champion", 1)]
-        assert actions([candidate(1, 0, -0.0001)], at=0) == []
+        assert actions([candidate(1, 0, 0.0251)], at=0) == []
         assert actions([candidate(1, 0, None)], at=0) == []
         assert actions([], at=0) == []
+
+    def test_a_version_is_tried_once_its_test_part_is_behind_the_last_one_tried_and_at_a_smaller_level(self):
+        missed = [candidate(n + 1, n, 0.5) for n in range(N_TEST)]
+        assert actions([*missed[:-1], candidate(99, N_TEST - 1, 0.001)], at=N_TEST - 1) == []
+        assert actions([*missed, candidate(99, N_TEST, 0.0084)], at=N_TEST) == []
+        assert actions([*missed, candidate(99, N_TEST, 0.0083)], at=N_TEST) == [("promote_first", "champion", 99)]
+
+    def test_the_tries_begin_anew_when_a_champion_has_left(self):
+        sessions = [session_offset(START, n) for n in range(40)]
+        tries = first_tries(sessions, None, N_TEST)
+        assert tries == [sessions[0], sessions[12], sessions[24], sessions[36]]
+        assert first_tries(sessions, sessions[30], N_TEST) == [sessions[30]]
+        assert first_tries(sessions[:26], sessions[30], N_TEST) == [sessions[25]]
+        many = [candidate(n + 1, n, 0.02) for n in range(30)]
+        assert actions(many, at=29, left=29) == [("promote_first", "champion", 30)]
+        assert actions(many, at=29, left=28) == []
+
+    def test_without_skill_few_histories_ever_have_a_champion(self):
+        """A version a session for 120 sessions, each with a p of its own: as many chances as there could be."""
+        rng = np.random.default_rng(1)
+        found = 0
+        for _ in range(200):
+            versions = [candidate(n + 1, n, float(rng.random())) for n in range(120)]
+            found += any(actions(versions[: n + 1], at=n) for n in range(0, 120, N_TEST))
+        assert found / 200 < 0.09
 
     def test_a_version_that_is_too_old_is_not_promoted(self):
         assert actions([V1], at=61) == []
