@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
@@ -42,7 +42,7 @@ from pairs_platform.core.screening.rules import CointegrationRules, CorrelationR
 from pairs_platform.core.selection.rules import CostRules, ScoreRules, SelectionRules, TradingRules
 from pairs_platform.core.services import ServiceRules
 from pairs_platform.core.signals.rules import SignalRules
-from pairs_platform.core.streaming.rules import StreamRules
+from pairs_platform.core.streaming.rules import StreamRules, Symbol
 from pairs_platform.core.volatility.rules import GarchRules
 from pairs_platform.lake.profile import Profile
 
@@ -52,8 +52,6 @@ UNIVERSE_FILE = "universe.yaml"
 _PREFIX = "PAIRS_PLATFORM__"
 _ALPACA = {"alpaca_key_id": "APCA_API_KEY_ID", "alpaca_secret_key": "APCA_API_SECRET_KEY"}
 FROM_FILE = "_FILE"
-
-Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.\-]{0,9}$")]
 
 
 class SettingsError(ValueError):

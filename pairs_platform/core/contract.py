@@ -95,6 +95,11 @@ class Contract:
         return frame
 
 
+def reason_where_not_ok(frame: "pd.DataFrame") -> "pd.Series":
+    """Whether each row has a reason exactly where its status is not "ok"."""
+    return frame["reason"].isna() == (frame["status"] == "ok")
+
+
 def _in_words(column: str | None, check: str, cases: "pd.DataFrame") -> str:
     import pandas as pd
 

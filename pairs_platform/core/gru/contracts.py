@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from pairs_platform.core.contract import Contract
+from pairs_platform.core.contract import Contract, reason_where_not_ok
 from pairs_platform.core.gru.evaluation import METRICS
 from pairs_platform.core.gru.features import PairDataset, without_data
 from pairs_platform.core.gru.inputs import FEATURES, Scaling
@@ -38,10 +38,6 @@ def _text(values: Sequence[str] | None = None, *, nullable: bool = False) -> pa.
     return pa.Column(str, [pa.Check.isin(values)] if values else [], nullable=nullable)
 
 
-def _reason_where_not_ok(frame: pd.DataFrame) -> pd.Series:
-    return frame["reason"].isna() == (frame["status"] == "ok")
-
-
 def _known_where_ok(*names: str) -> pa.Check:
     def holds(frame: pd.DataFrame) -> pd.Series:
         known = frame[list(names)].notna()
@@ -50,7 +46,7 @@ def _known_where_ok(*names: str) -> pa.Check:
     return pa.Check(holds, error=f"{', '.join(names)} exactly where the status is ok", ignore_na=False)
 
 
-_REASON = pa.Check(_reason_where_not_ok, error="a reason exactly where the status is not ok", ignore_na=False)
+_REASON = pa.Check(reason_where_not_ok, error="a reason exactly where the status is not ok", ignore_na=False)
 _PROBABILITY = pa.Check.in_range(0.0, 1.0)
 
 PAIR_FEATURES = Contract(

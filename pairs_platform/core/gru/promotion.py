@@ -14,9 +14,8 @@ import pandas as pd
 from scipy import stats
 
 from pairs_platform.core.gru.rules import PromotionRules
+from pairs_platform.core.gru.trends import LONG_SESSIONS, SHORT_SESSIONS
 from pairs_platform.core.prices.calendar import sessions_between
-
-SHORT_SESSIONS, LONG_SESSIONS = 7, 30
 
 Action = Literal[
     "promote_first",

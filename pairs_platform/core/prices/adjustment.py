@@ -137,7 +137,7 @@ def adjustments(
         return applied, unadjusted
     for symbol, of_symbol in chosen.groupby("symbol", sort=True):
         mine = bars.loc[bars["symbol"].to_numpy() == symbol, ["ts_utc", "close"]]
-        ts_ns = _ns(mine["ts_utc"])
+        ts_ns = stamps_ns(mine["ts_utc"])
         order = np.argsort(ts_ns, kind="stable")
         ts_ns, close = ts_ns[order], mine["close"].to_numpy()[order]
         for ex_date, same_day in of_symbol.groupby("ex_date", sort=True):
@@ -162,7 +162,7 @@ def adjustments(
 
 def scale_bars(bars: pd.DataFrame, applied: Sequence[AppliedAction]) -> pd.DataFrame:
     """Bars, sorted by symbol and time, multiplied by the factors of `applied`; a new frame."""
-    ts_ns = _ns(bars["ts_utc"])
+    ts_ns = stamps_ns(bars["ts_utc"])
     symbols = bars["symbol"].to_numpy()
     price_factor, volume_factor = np.ones(len(bars)), np.ones(len(bars))
     for action in applied:
@@ -180,7 +180,7 @@ def sorted_bars(bars: pd.DataFrame) -> pd.DataFrame:
     """`bars` with BAR_COLUMNS in order, sorted by symbol and time, index from 0; a new frame."""
     result = bars[list(BAR_COLUMNS)]
     codes, _ = pd.factorize(result["symbol"], sort=True)
-    ts_ns = _ns(result["ts_utc"])
+    ts_ns = stamps_ns(result["ts_utc"])
     step = np.diff(codes)
     if bool(np.all((step > 0) | ((step == 0) & (np.diff(ts_ns) >= 0)))):
         return result.reset_index(drop=True)
@@ -212,7 +212,8 @@ def stale_sessions(
     return tuple(sorted(found))
 
 
-def _ns(stamps: pd.Series) -> np.ndarray:
+def stamps_ns(stamps: pd.Series) -> np.ndarray:
+    """Stamps as nanoseconds since 1970-01-01 UTC."""
     return pd.DatetimeIndex(stamps).as_unit("ns").asi8
 
 

@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.prices.adjustment import sorted_bars
+from pairs_platform.core.prices.adjustment import sorted_bars, stamps_ns
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import (
     MARKET_TIMEZONE,
@@ -88,9 +88,9 @@ class ValidatedBars:
         where there is none or its time is unknown: no row is lost.
         """
         opens = pd.DatetimeIndex([session_open(session) for session in self.sessions]).as_unit("ns").asi8
-        of_accepted = np.searchsorted(opens, _ns(self.accepted["ts_utc"]), side="right") - 1
+        of_accepted = np.searchsorted(opens, stamps_ns(self.accepted["ts_utc"]), side="right") - 1
         given = self.quarantined["ts_utc"]
-        of_quarantined = np.maximum(np.searchsorted(opens, _ns(given), side="right") - 1, 0)
+        of_quarantined = np.maximum(np.searchsorted(opens, stamps_ns(given), side="right") - 1, 0)
         of_quarantined[given.isna().to_numpy()] = 0
         flagged = self.flags["session"].to_numpy()
         result = {}
@@ -287,7 +287,7 @@ def _place_reasons(
     """Rows of another symbol or session, outside trading hours, or between two bar starts."""
     stray = given["symbol"].notna().to_numpy() & ~given["symbol"].isin(symbols).to_numpy()
     known = given["ts_utc"].notna().to_numpy()
-    ts_ns = _ns(given["ts_utc"])
+    ts_ns = stamps_ns(given["ts_utc"])
     position = np.where(known, session_positions(ts_ns), -1)
     inside = position >= 0
     local = given["ts_utc"].dt.tz_convert(MARKET_TIMEZONE).dt.tz_localize(None)
@@ -347,7 +347,3 @@ def _quarantined(given: pd.DataFrame, wrong: np.ndarray, reasons: _Reasons) -> p
             texts[i].append(reason)
     rows = given[wrong].assign(reason=["; ".join(text) for text in texts])
     return rows.sort_values(["symbol", "ts_utc"], kind="stable", na_position="first").reset_index(drop=True)
-
-
-def _ns(stamps: pd.Series) -> np.ndarray:
-    return pd.DatetimeIndex(stamps).as_unit("ns").asi8

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from pairs_platform.core.contract import Contract
+from pairs_platform.core.contract import Contract, reason_where_not_ok
 from pairs_platform.core.screening.cointegration import STATUSES
 from pairs_platform.core.screening.spread import HALF_LIFE_STATUSES
 
@@ -43,10 +43,6 @@ def _figures_where_tested(frame: pd.DataFrame) -> pd.Series:
     tested = frame["status"].isin(["ok", "beta_not_positive", "beta_out_of_range"])
     figures = frame[["y", "x", "alpha", "beta", "mu", "sigma", "t_stat", "lag", "p_value", "p_cal", "q_value"]]
     return figures.notna().all(axis=1).where(tested, figures.isna().all(axis=1))
-
-
-def _reason_where_not_ok(frame: pd.DataFrame) -> pd.Series:
-    return frame["reason"].isna() == (frame["status"] == "ok")
 
 
 def _half_life_where_ok(frame: pd.DataFrame) -> pd.Series:
@@ -120,7 +116,7 @@ COINTEGRATED_PAIRS = Contract(
         checks=[
             _NAMED,
             pa.Check(_figures_where_tested, error="figures are there where, and only where, the pair was tested"),
-            pa.Check(_reason_where_not_ok, error="a reason is there where, and only where, the status is not ok"),
+            pa.Check(reason_where_not_ok, error="a reason is there where, and only where, the status is not ok"),
             pa.Check(_half_life_where_ok, error="a half-life is there where, and only where, its status is ok"),
         ],
         strict=True,

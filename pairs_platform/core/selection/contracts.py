@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from pairs_platform.core.contract import Contract
+from pairs_platform.core.contract import Contract, reason_where_not_ok
 from pairs_platform.core.selection.ranking import GATES, RANKING_COLUMNS
 from pairs_platform.core.selection.rules import COMPONENTS
 from pairs_platform.core.selection.scores import SCORE_COLUMNS, SCORE_STATUSES, TRADING_STATUSES
@@ -63,10 +63,6 @@ def _components() -> dict[str, pa.Column]:
 def _score_where_ok(frame: pd.DataFrame) -> pd.Series:
     there = frame[["score", *COMPONENTS]].notna()
     return there.all(axis=1).where(frame["status"] == "ok", ~there.any(axis=1))
-
-
-def _reason_where_not_ok(frame: pd.DataFrame) -> pd.Series:
-    return frame["reason"].isna() == (frame["status"] == "ok")
 
 
 def _selected_passes(frame: pd.DataFrame) -> pd.Series:
@@ -138,7 +134,7 @@ PAIR_SCORES = Contract(
         [
             _NAMED,
             pa.Check(_score_where_ok, error="score and components are there where, and only where, the status is ok"),
-            pa.Check(_reason_where_not_ok, error="a reason is there where, and only where, the status is not ok"),
+            pa.Check(reason_where_not_ok, error="a reason is there where, and only where, the status is not ok"),
         ],
     ),
 )
