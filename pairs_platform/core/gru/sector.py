@@ -6,6 +6,7 @@ What does not belong here: one pair's features, training and metrics (their own 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,15 @@ def _judge(
 
 def _block(dataset: PairDataset, rules: GruRules) -> int:
     return max(rules.network.sequence_length, 2 * dataset.horizon_bars)
+
+
+def first_test_session(datasets: Sequence[PairDataset], plan: SplitPlan | None) -> date | None:
+    """Session in which the test part begins; None where no pair has data."""
+    ready = next((one for one in datasets if one.status == "ok"), None)
+    if ready is None or plan is None:
+        return None
+    first: date = sessions_of_starts(ready.ts_utc[plan.test])[0].astype(object)
+    return first
 
 
 def sessions_of_starts(ts_utc: np.ndarray) -> np.ndarray:

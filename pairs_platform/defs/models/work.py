@@ -112,7 +112,7 @@ def train_partition(
         datasets_of,
     )
     from pairs_platform.core.gru.report import sector_report
-    from pairs_platform.core.gru.sector import ROW_COLUMNS, pooled_figures, sessions_of_starts, train_sector
+    from pairs_platform.core.gru.sector import ROW_COLUMNS, first_test_session, pooled_figures, train_sector
     from pairs_platform.core.gru.strategy import choose_pairs, training_triggers
     from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
     from pairs_platform.core.selection.contracts import PAIR_SCORES
@@ -123,9 +123,7 @@ def train_partition(
     features, scaling, fits = (lake.read(one, key) for one in (PAIR_FEATURES, FEATURE_SCALING, FEATURE_FITS))
     datasets, plan = datasets_of(features, scaling, fits)
     history = training_history(platform, key.sector)
-    test_begins = key.session
-    if plan is not None:
-        test_begins = sessions_of_starts(datasets[0].ts_utc[plan.test])[0].astype(object)
+    test_begins = first_test_session(datasets, plan) or key.session
     chosen = choose_pairs(
         [one.pair for one in datasets if one.status == "ok"], history, session=key.session, test_begins=test_begins,
         rules=rules, full_baseline=bool(choice.get("full_baseline")),

@@ -2,11 +2,13 @@
 
 import pytest
 
+from pairs_platform.core.gru.features import without_data
 from pairs_platform.core.gru.rules import EvaluationRules, GruRules, NetworkRules
-from pairs_platform.core.gru.sector import SectorTraining, train_sector, walk_forward_figures
+from pairs_platform.core.gru.sector import SectorTraining, first_test_session, train_sector, walk_forward_figures
+from pairs_platform.core.gru.splits import n_test_sessions
 from pairs_platform.core.selection.rules import CostRules, TradingRules
 from pairs_platform.core.volatility.rules import GarchRules
-from pairs_platform_tests.core.gru.samples import pairs_of, walk_window
+from pairs_platform_tests.core.gru.samples import pairs_of, prepared, walk_window
 from pairs_platform_tests.core.selection.simulated_pairs import garch_variance, planted_pairs, window_of_legs
 
 RULES = GruRules(network=NetworkRules(hidden_1=16, hidden_2=8, max_epochs=8, patience=4))
@@ -60,6 +62,16 @@ def test_several_seeds_give_means_and_their_spread():
     assert both["log_loss"].to_numpy() == pytest.approx(mean.to_numpy())
     assert both["lift_seed_sd"].notna().all()
     assert by_seed[0]["lift_seed_sd"].isna().all()
+
+
+def test_the_test_part_begins_where_the_plan_says_whichever_pair_has_no_data():
+    window = window_of_legs(planted_pairs(2, 4680, 5, garch_variance, half_lives=(5.0, 10.0)))
+    datasets, plan, _ = prepared(window, rules=RULES)
+    missing = without_data("A_B", "insufficient_data", "too short")
+    expected = window.session[plan.test.start].astype(object)
+    assert first_test_session([missing, *datasets], plan) == expected
+    assert first_test_session([missing], None) is None
+    assert len(set(window.session[plan.test])) == n_test_sessions(len(set(window.session)), RULES.split)
 
 
 def test_walk_forward_folds_are_judged_behind_what_they_have_seen():
