@@ -252,7 +252,9 @@ class Settings(BaseSettings):
     @property
     def alert_rules(self) -> AlertRules:
         """The rules of alerts, with the address of the UI."""
-        url = self.alerts.ui_url or f"http://{self.services.host}:{self.services.ui_port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.services.host, self.services.host)
+        host = f"[{host}]" if ":" in host.strip("[]") and not host.startswith("[") else host
+        url = self.alerts.ui_url or f"http://{host}:{self.services.ui_port}"
         return self.alerts.model_copy(update={"ui_url": url})
 
     @property

@@ -29,6 +29,8 @@ def command(target: Path) -> None:
     settings = load_settings()
     environment = production_folder(settings) / ENVIRONMENT_FILE
     missing = _not_sourced(environment)
+    if not environment.is_file() and own_postgres(settings).is_prepared and settings.dagster_url is None:
+        missing = [variable("dagster_url")]
     if missing:
         raise PermanentSourceError(
             f"this profile has stores that the environment does not name ({', '.join(missing)}): start it with "

@@ -32,7 +32,10 @@ def command(name: str | None) -> None:
         url = os.environ.get(name)
         if not url:
             raise click.BadParameter(f"{name} is not set: it holds the URL of MLflow's database", param_hint="name")
-        upgrade_mlflow(SecretStr(url), said.append)
+        try:
+            upgrade_mlflow(SecretStr(url), said.append)
+        except (sa.exc.ArgumentError, sa.exc.OperationalError) as error:
+            raise PermanentSourceError(f"the database that {name} names: {getattr(error, 'orig', error)}") from None
     else:
         settings = load_settings()
         home = prepare_home(settings)

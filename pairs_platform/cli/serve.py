@@ -1,11 +1,14 @@
 """`pairs-platform serve`: one production process in the foreground, for a process manager."""
 
 import os
+import signal
+import subprocess
 import sys
 import time
 
 import click
 
+from pairs_platform.cli.topology import write_environment
 from pairs_platform.cli.up import topology
 from pairs_platform.settings import load_settings
 
@@ -20,7 +23,8 @@ def command(name: str) -> None:
     The process manager starts all of them at once and stops them; what it does when one ends is its own matter
     (honcho, which reads deploy/Procfile, ends all of them).
     """
-    _, _, _, specs = topology(load_settings(), lambda words: click.echo(words, err=True))
+    settings, home, own, specs = topology(load_settings(), lambda words: click.echo(words, err=True))
+    write_environment(settings, home, own)
     names = [spec.name for spec in specs]
     if name not in names:
         raise click.ClickException(f"no process is named {name!r} with these settings; valid: {', '.join(names)}")
@@ -33,4 +37,11 @@ def command(name: str) -> None:
     chosen = specs[names.index(name)]
     chosen.prepare()
     sys.stdout.flush()
-    os.execvpe(chosen.command[0], list(chosen.command), {**os.environ, **chosen.environment})
+    environment = {**os.environ, **chosen.environment}
+    if chosen.stop_signal == signal.SIGTERM:
+        os.execvpe(chosen.command[0], list(chosen.command), environment)
+    # A process manager stops with SIGTERM, on which this one would wait for its clients.
+    process = subprocess.Popen(list(chosen.command), env=environment)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: process.send_signal(chosen.stop_signal))
+    sys.exit(process.wait())

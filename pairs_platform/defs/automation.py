@@ -142,8 +142,10 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
     in_flight: set[date] = set()
     failures: dict[date, Failure] = {}
     settled: set[date] = set()
+    asked: set[date] = set()
     for record in records:  # newest first
         session = lake_key(record.dagster_run.tags["dagster/partition"]).session
+        asked.add(session)
         if record.dagster_run.status in IN_FLIGHT:
             in_flight.add(session)
         elif record.dagster_run.status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED):
@@ -161,6 +163,7 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
         priced=frozenset(_usable_prices(platform, sector)),
         configured=frozenset(platform.lake.sessions(TRADING_CONFIG, sector)),
         in_flight=frozenset(in_flight),
+        asked=frozenset(asked),
         failures=failures,
     )
 

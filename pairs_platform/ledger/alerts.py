@@ -105,7 +105,7 @@ def close_alert(ledger: Ledger, number: int, *, actor: str, reason: str, now: da
             return None
         connection.execute(sa.update(ALERTS).where(ALERTS.c.id == number).values(resolved_utc=now))
         what = AuditEntry(
-            actor=actor, action="alert_closed", object=found[0].key, reason=reason, sector=found[0].sector,
+            actor=actor, action="alert_closed", object=found[0].key[:200], reason=reason, sector=found[0].sector,
             session=found[0].session,
         )  # fmt: skip
         record(connection, what)

@@ -76,6 +76,14 @@ def record(connection: sa.Connection, entry: AuditEntry) -> None:
     )
 
 
+def record_once(ledger: "Ledger", entry: AuditEntry) -> None:
+    """Add a row about a run, unless one of the same action is there."""
+    known = sa.select(AUDIT_LOG.c.id).where((AUDIT_LOG.c.action == entry.action) & (AUDIT_LOG.c.run_id == entry.run_id))
+    with ledger.begin() as connection:
+        if connection.execute(known.limit(1)).first() is None:
+            record(connection, entry)
+
+
 def record_configuration(ledger: "Ledger", values: Mapping[str, Any], *, actor: str) -> bool:
     """Record the configuration in force where it is not the one recorded last.
 

@@ -21,7 +21,7 @@ from pairs_platform.adapters.redis_bus import socket_path
 from pairs_platform.cli import cli
 from pairs_platform.cli.errors import EXPECTED
 from pairs_platform.cli.instance import open_instance, prepare_home
-from pairs_platform.cli.topology import ENVIRONMENT_FILE, production_folder
+from pairs_platform.cli.topology import ENVIRONMENT_FILE, own_postgres, production_folder
 from pairs_platform.ledger.audit import entries
 from pairs_platform.ledger.store import Ledger
 from pairs_platform.services.backup import MANIFEST, NOT_SAVED, State, restore_databases, save
@@ -219,6 +219,11 @@ class TestWhatTheEnvironmentNames:
         assert f"({variable('ledger_url')}, {variable('mlflow_uri')})" in said
         assert f"source {environment}" in said
         assert not (tmp_path / "state.tar.gz").exists()
+
+    def test_databases_that_only_a_process_manager_started_are_not_left_out(self, copied, tmp_path):
+        own_postgres(copied.settings).prepare()
+        code, said = console("backup", str(tmp_path / "state.tar.gz"))
+        assert (code, variable("dagster_url") in said) == (1, True)
 
     def test_models_of_a_server_elsewhere_are_said_to_be_left_out(self, copied, monkeypatch, tmp_path):
         monkeypatch.setenv(variable("mlflow_uri"), f"http://127.0.0.1:{load_settings().services.mlflow_port}")

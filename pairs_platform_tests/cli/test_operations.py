@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from pairs_platform.adapters.notify import receivers
+from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.cli import cli
 from pairs_platform.core.alerts import Alert
 from pairs_platform.ledger.alerts import (
@@ -96,9 +97,14 @@ def test_the_audit_is_shown_and_chosen_from(ledger):
     assert console("audit", "--since", "2999-01-01") == "nothing is recorded\n"
 
 
-def test_databases_are_brought_to_this_version_once(ledger):
+def test_databases_are_brought_to_this_version_once(ledger, monkeypatch):
     assert console("migrate").startswith("ledger: 0005")
     assert "NO_SUCH_VARIABLE is not set" in console("migrate", "--mlflow-database", "NO_SUCH_VARIABLE", code=2)
+    for url in ("postgresql+psycopg2://me:hunter2@127.0.0.1:1/x?sslpassword=hunter2", "postgresql//me:hunter2"):
+        monkeypatch.setenv("MLFLOW_URL", url)
+        with pytest.raises(PermanentSourceError, match="the database that MLFLOW_URL names") as raised:
+            console("migrate", "--mlflow-database", "MLFLOW_URL")
+        assert "hunter2" not in str(raised.value)
     assert console("migrate") == "every database is at this version already\n"
 
 

@@ -6,14 +6,23 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 
 from pairs_platform.adapters.notify import receivers as receivers_of
 from pairs_platform.adapters.redis_bus import StreamBus, connect
 from pairs_platform.build import build_definitions
 from pairs_platform.core.alerts import AlertRules
 from pairs_platform.core.prices.calendar import session_open
+from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.rules import StreamRules
-from pairs_platform.defs.alerts.find import NOT_ALERTS, late_sessions, silent_stream, subject_of
+from pairs_platform.defs.alerts.find import (
+    NOT_ALERTS,
+    failed_run,
+    judged_checks,
+    late_sessions,
+    silent_stream,
+    subject_of,
+)
 from pairs_platform.defs.alerts.sensors import CHECK, alert_delivery, alert_watch, deliver, run_alerts
 from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job, price_run
 from pairs_platform.defs.resources import Platform
@@ -41,6 +50,9 @@ partitions = dg.MultiPartitionsDefinition(
         "sector": dg.StaticPartitionsDefinition([SECTOR]),
     }
 )
+
+
+START = "0|0.0"
 
 
 class Clock:
@@ -90,18 +102,24 @@ def run(
     return instance.get_run_by_id(found.run_id)
 
 
-def judged(platform: Platform, instance: dg.DagsterInstance, cursor: str | None = "0") -> str:
+def judged(platform: Platform, instance: dg.DagsterInstance, cursor: str | None = START) -> str:
     """The cursor behind a tick of the sensor of runs; by default it sees every run."""
     context = dg.build_sensor_context(instance, cursor=cursor, resources={"platform": platform})
     run_alerts(context)
     return context.cursor
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch) -> None:
+    """Events are taken as soon as they are there."""
+    monkeypatch.setattr("pairs_platform.defs.alerts.sensors._SETTLED_SECONDS", -60.0)
+
+
 class Judge:
     """The sensor of runs with its cursor."""
 
     def __init__(self) -> None:
-        self.cursor = "0"
+        self.cursor = START
 
     def __call__(self, platform: Platform, instance: dg.DagsterInstance, _: dg.DagsterRun | None = None) -> None:
         self.cursor = judged(platform, instance, self.cursor)
@@ -163,8 +181,13 @@ class TestRuns:
         assert len({one.key for one in found}) == 2
 
     def test_keys_of_long_selections_fit_the_ledger_and_differ(self):
+        tags = {"dagster/partition": "p" * 200}
         runs = [
-            dg.DagsterRun(job_name="j", asset_selection=frozenset(dg.AssetKey(f"{n}_{'x' * 40}") for n in range(last)))
+            dg.DagsterRun(
+                job_name="j",
+                tags=tags,
+                asset_selection=frozenset(dg.AssetKey(f"{n}_{'x' * 40}") for n in range(last)),
+            )
             for last in (20, 21)
         ]
         keys = {subject_of(one).key for one in runs}
@@ -181,7 +204,7 @@ class TestRuns:
             patch.setattr("pairs_platform.ledger.alerts.raise_alert", away)
             with pytest.raises(LedgerUnavailable):
                 judge(platform, instance)
-            assert judge.cursor == "0"
+            assert judge.cursor == START
         with monkeypatch.context() as patch:
             patch.setattr(
                 "pairs_platform.ledger.alerts.raise_alert",
@@ -194,6 +217,75 @@ class TestRuns:
         assert [one.times for one in open_alerts(platform.ledger) if one.kind == "run_failed"] == [1]
         assert {one.kind for one in open_alerts(platform.ledger)} == {"run_failed", "check_failed"}
         assert fine.is_success
+
+    def test_the_event_counts_and_not_the_status_that_follows_it(self, platform, instance, judge, monkeypatch):
+        found = create_run_for_test(instance, "a_job", status=dg.DagsterRunStatus.STARTED)
+        storage = type(instance.run_storage)
+        real = storage.handle_run_event
+
+        def between(*given: object, **more: object) -> None:
+            judge(platform, instance)
+            assert instance.get_run_by_id(found.run_id).status is dg.DagsterRunStatus.STARTED
+            real(*given, **more)
+
+        monkeypatch.setattr(storage, "handle_run_event", between)
+        instance.report_run_failed(found, "boom")
+        assert [one.kind for one in open_alerts(platform.ledger)] == ["run_failed"]
+
+    def test_a_young_event_waits_for_those_before_it(self, platform, instance, judge, monkeypatch):
+        run(instance, raises="no")
+        monkeypatch.setattr("pairs_platform.defs.alerts.sensors._SETTLED_SECONDS", 3600.0)
+        judge(platform, instance)
+        assert (judge.cursor, open_alerts(platform.ledger)) == (START, [])
+
+    def test_numbers_of_deleted_events_may_be_given_again(self, platform, instance, judge):
+        for _ in range(3):
+            run(instance, raises="old")
+        judge(platform, instance)
+        for old in instance.get_runs():
+            instance.delete_run(old.run_id)
+        run(instance, raises="new", day=THURSDAY)
+        judge(platform, instance)
+        assert "new" in open_alerts(platform.ledger)[-1].what
+
+    @pytest.mark.parametrize("message", ["a \x00 byte", "a half \udcff"])
+    def test_a_text_that_no_database_takes_hides_nothing(self, platform, instance, judge, message):
+        assert failed_run(dg.DagsterRun(job_name="j"), message).what.startswith("j: a ")
+        raise_alert(platform.ledger, failed_run(dg.DagsterRun(job_name="j"), message), platform.clock())
+        assert len(open_alerts(platform.ledger)) == 1
+
+    def test_a_run_that_cannot_be_judged_is_an_alert_and_the_others_go_on(self, platform, instance, judge, monkeypatch):
+        first, _ = run(instance), run(instance, raises="the one behind it", day=THURSDAY)
+        real = judged_checks
+
+        def fails(found: dg.DagsterInstance, one: dg.DagsterRun, *, warnings: bool) -> list:
+            if one.run_id == first.run_id:
+                raise KeyError("of another version")
+            return real(found, one, warnings=warnings)
+
+        monkeypatch.setattr("pairs_platform.defs.alerts.sensors.judged_checks", fails)
+        judge(platform, instance)
+        told = [one.what for one in open_alerts(platform.ledger)]
+        assert "its end could not be judged, KeyError" in told[0]
+        assert "the one behind it" in told[1]
+
+    def test_a_run_of_prices_alone_does_not_close_the_failure_of_a_session(self):
+        prices = subject_of(dg.DagsterRun(job_name=daily_job.name, tags=price_run(SECTOR, FRIDAY, FRIDAY).tags))
+        session = subject_of(dg.DagsterRun(job_name=daily_job.name, tags={"dagster/partition": f"{FRIDAY}|{SECTOR}"}))
+        assert prices.family == session.family
+        assert (prices.earlier, session.earlier[1].session) == (None, FRIDAY)
+
+    def test_a_run_that_a_person_made_again_is_the_persons(self, platform, instance, judge):
+        first = run(instance)
+        tags = {RETRY_OF_TAG: "before", "user": "ann"}
+        again = create_run_for_test(
+            instance, "a_job", tags=tags, parent_run_id=first.run_id, root_run_id=first.run_id,
+            status=dg.DagsterRunStatus.STARTED,
+        )  # fmt: skip
+        instance.report_run_failed(again)
+        judge(platform, instance)
+        (entry,) = entries(platform.ledger)
+        assert (entry.actor, entry.reason) == ("ann", f"run {first.run_id} again")
 
     def test_the_first_tick_looks_at_no_old_run_and_the_next_one_at_new_ones(self, platform, instance):
         run(instance, raises="old")
@@ -235,8 +327,8 @@ class TestRuns:
     def test_a_run_that_was_run_again_is_in_the_audit(self, platform, instance, judge, tags, actor):
         again = run(instance)
         instance.add_run_tags(again.run_id, tags)
-        judge(platform, instance)
-        judge(platform, instance)
+        for _ in range(2):  # the second time as after a tick whose place was not stored
+            judged(platform, instance)
         (entry,) = entries(platform.ledger)
         assert (entry.action, entry.run_id, entry.reason) == ("run_retried", again.run_id, "run first again")
         assert entry.actor == actor
@@ -379,7 +471,7 @@ class TestWhatIsDue:
         assert self.judged(platform, instance, at(FRIDAY, 7, 59)) == [self.MISSED]
         assert self.judged(platform, instance, at(FRIDAY, 8, 0)) == [self.LATE, self.MISSED]
 
-    @pytest.mark.parametrize("status", ["QUEUED", "STARTED", "FAILURE"])
+    @pytest.mark.parametrize("status", ["QUEUED", "STARTED", "FAILURE", "CANCELED"])
     def test_a_run_that_takes_long_or_failed_is_not_missed_but_may_be_late(self, platform, instance, status):
         tags = {"dagster/partition": f"{THURSDAY}|{SECTOR}", "dagster/partition/sector": SECTOR}
         under_way(instance, tags, status)
@@ -460,7 +552,7 @@ class TestStream:
     def test_no_bar_and_then_no_word(self, bus):
         self.beat(bus)
         self.ns += 9 * 60 * 10**9
-        assert silent_stream(bus, 10) == ([], ["silent|live"])
+        assert silent_stream(bus, 10) == ([], [])  # it is too early for both
         self.ns += 2 * 60 * 10**9
         self.beat(bus)
         ((alert,), heard) = silent_stream(bus, 10)
@@ -468,6 +560,18 @@ class TestStream:
         assert "no bar for 11 minutes of an open session; the collector is streaming" in alert.what
         self.ns += 30 * 60 * 10**9
         assert "the collector has said nothing for 30 minutes" in silent_stream(bus, 10)[0][0].what
+
+    def test_bars_of_the_session_end_a_silence_and_not_the_open_of_the_next_one(self, bus):
+        self.beat(bus)
+        self.ns += 60 * 60 * 10**9
+        assert silent_stream(bus, 10)[0]
+        friday = self.ns
+        self.ns = int(session_open(date(2023, 3, 13)).timestamp() * 1e9) + 60 * 10**9
+        assert silent_stream(bus, 10) == ([], [])
+        self.ns = friday
+        bus.add_bars([StreamBar("AAPL", friday - 60 * 10**9, 1.0, 1.0, 1.0, 1.0, 1)])
+        self.beat(bus)
+        assert silent_stream(bus, 10) == ([], ["silent|live"])
 
     def test_the_close_does_not_end_a_silence(self, bus):
         self.beat(bus)

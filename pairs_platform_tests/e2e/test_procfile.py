@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pairs_platform.cli.topology import production_folder
+from pairs_platform.cli.topology import ENVIRONMENT_FILE, production_folder
 from pairs_platform.settings import load_settings, variable
 from pairs_platform.stores import open_bus
 from pairs_platform_tests.postgres import free_port
@@ -57,6 +57,8 @@ def manager(tmp_path, monkeypatch) -> Iterator[subprocess.Popen]:
     children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.send_signal(signal.SIGINT)
     process.wait(60)
+    assert "database system was not properly shut down" not in (tmp_path / "log").read_text()
+    assert not (production_folder(load_settings()) / "postgres" / "data" / "postmaster.pid").exists()
     _, alive = psutil.wait_procs(children, timeout=30)
     for one in alive:
         one.kill()
@@ -75,4 +77,5 @@ def test_all_of_them_start_at_once_and_become_healthy(manager, tmp_path):
     assert answers(f"http://{services.host}:{services.mlflow_port}/health")
     until(lambda: open_bus(settings).health(), SECONDS)
     assert manager.poll() is None
+    assert variable("ledger_url") in (production_folder(settings) / ENVIRONMENT_FILE).read_text()
     assert [path.name for path in (production_folder(settings) / "postgres").iterdir() if "new" in path.name] == []

@@ -15,7 +15,7 @@ import dagster as dg
 from pairs_platform.core.alerts import Alert
 from pairs_platform.core.automation import READY_BY, RUN_AT, SectorState, as_of_session
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session, session_open
-from pairs_platform.core.prices.sectors import UnknownSectorError
+from pairs_platform.core.prices.sectors import SECTORS, UnknownSectorError
 from pairs_platform.core.streaming.sessions import is_open, session_at
 from pairs_platform.defs.automation import RANGE_END, RANGE_START, SECTOR_TAG, daily_job, sector_state
 from pairs_platform.defs.partitions import lake_key
@@ -32,7 +32,8 @@ NOT_ALERTS = (CHECK, "ready_by_0800", "found_against_chance", "lift_beside_f1")
 
 PARTITION_TAG = "dagster/partition"
 _LONGEST = 400
-_LONGEST_FAMILY = 150
+_LONGEST_PART = 149
+"""Of the two parts of a key, which has room for 300 characters."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,12 @@ class Subject:
 
     @property
     def earlier(self) -> tuple[str, PartitionKey] | None:
-        """Begin of the keys, and the partition, before which alerts about the same are of earlier sessions."""
+        """Begin of the keys, and the partition, before which alerts about the same are of earlier sessions.
+
+        None for a stretch, which is about prices alone and says nothing about what rests on them.
+        """
         place = self.place
-        return (f"{_short(self.family)}|", place) if place else None
+        return (f"{_short(self.family)}|", place) if place and _TO not in self.of else None
 
     @property
     def place(self) -> PartitionKey | None:
@@ -71,11 +75,17 @@ class Subject:
 
 
 _TO = "..."
+_SECTOR_TAGS = (SIGNALS_TAG, SECTOR_TAG)
 
 
 def _short(text: str) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return text if len(text) <= _LONGEST_FAMILY else f"{text[: _LONGEST_FAMILY - len(digest) - 1]}#{digest}"
+    return text if len(text) <= _LONGEST_PART else f"{text[: _LONGEST_PART - len(digest) - 1]}#{digest}"
+
+
+def _what(text: str) -> str:
+    """A text that every database takes."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")[:_LONGEST]
 
 
 def subject_of(run: dg.DagsterRun) -> Subject:
@@ -98,9 +108,11 @@ def failed_run(run: dg.DagsterRun, message: str) -> Alert:
         key=subject.key,
         kind="run_failed",
         severity="error",
-        what=f"{run.job_name}: {message.strip() or 'no message'}"[:_LONGEST],
+        what=_what(f"{run.job_name}: {message.strip() or 'no message'}"),
         remedy="read the first error of the run; `failed_session_retry` runs daily sessions again by itself",
-        sector=key.sector if key else run.tags.get(SIGNALS_TAG) or run.tags.get(SECTOR_TAG),
+        sector=key.sector
+        if key
+        else next((run.tags[tag] for tag in _SECTOR_TAGS if run.tags.get(tag) in SECTORS), None),
         session=key.session if key else None,
         path=f"/runs/{run.run_id}",
     )
@@ -134,7 +146,7 @@ def judged_checks(
             key=subject.key,
             kind="check_failed",
             severity="error" if is_error else "warning",
-            what=f"{found.asset_key.to_user_string()}: {found.check_name}: {found.description or 'failed'}"[:_LONGEST],
+            what=_what(f"{found.asset_key.to_user_string()}: {found.check_name}: {found.description or 'failed'}"),
             remedy="the check's page names the figures and the rule; run the partition again once the cause is mended",
             sector=place.sector if place else None,
             session=place.session if place else None,
@@ -165,7 +177,7 @@ def _is_well(alert: Alert, state: SectorState) -> bool:
     assert alert.session is not None
     if max(state.configured, default=date.min) >= alert.session:
         return True
-    return alert.kind == "run_missed" and (alert.session in state.in_flight or alert.session in state.failures)
+    return alert.kind == "run_missed" and alert.session in state.asked
 
 
 def _session_alerts(state: SectorState, platform: Platform, now: datetime) -> Iterator[Alert]:
@@ -203,7 +215,8 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
 
     Returns
     -------
-    The alert, or its key where bars come; neither while nothing can be said, as when the market is closed.
+    The alert, or its key where bars come; neither while nothing can be said, as when the market is closed, or when
+    it has just opened and nothing came yet.
     """
     from pairs_platform.adapters.redis_bus import StreamUnavailable
 
@@ -214,13 +227,15 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
     key = f"silent|{bus.feed}"
     opened_ns = int(session_open(session).timestamp() * 1e9)
     try:
-        what = _silence(bus.health(), bus.last_bars(), opened_ns, now_ns, silent_after_minutes)
+        bars = bus.last_bars()
+        what = _silence(bus.health(), bars, opened_ns, now_ns, silent_after_minutes)
+        heard = max(bars.values(), default=0) >= opened_ns
     except StreamUnavailable as error:
         if now_ns - opened_ns <= silent_after_minutes * 6e10:
             return [], []
-        what = str(error)
+        what, heard = str(error), False
     if not what:
-        return [], [key]
+        return [], [key] if heard else []
     alert = Alert(
         key=key,
         kind="stream_silent",

@@ -6,7 +6,7 @@ What does not belong here: what is an alert (`find`), how it is said (`core.aler
 import json
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import dagster as dg
 
@@ -30,9 +30,19 @@ _ENDS: tuple["RunStatusChangeEventType", ...] = (
     dg.DagsterEventType.RUN_FAILURE,
     dg.DagsterEventType.RUN_CANCELED,
 )
+
+
+class _Behind(TypedDict, total=False):
+    after_storage_id: int
+    after_timestamp: float
+
+
 _RUNS_A_TICK = 25
+_SETTLED_SECONDS = 2.0
+"""A younger event waits: others with a smaller number may not be stored yet."""
+
 _TICK_SECONDS = 30.0
-"""After so long a tick begins no further delivery: Dagster gives a tick up after 60 s."""
+"""After so long a tick begins nothing more: Dagster gives it up after 60 s."""
 
 
 @dg.sensor(
@@ -44,20 +54,25 @@ _TICK_SECONDS = 30.0
 )
 def run_alerts(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SkipReason:
     """Raise and close; request nothing."""
+    newest = max(_ended(context.instance), key=lambda one: one.storage_id, default=None)
     if context.cursor is None:
-        context.update_cursor(str(max((one.storage_id for one in _ended(context.instance)), default=0)))
+        context.update_cursor(_place(newest.storage_id, newest.timestamp) if newest else _place(0, 0.0))
         return dg.SkipReason("runs that end from now on are looked at")
-    judged = 0
-    for record in _ended(context.instance, after=int(context.cursor)):
-        run = context.instance.get_run_by_id(record.event_log_entry.run_id)
+    number, at = context.cursor.split("|")
+    # SQLite gives the numbers of deleted events to new ones.
+    is_reused = newest is not None and newest.storage_id < int(number)
+    behind = _Behind(after_timestamp=float(at)) if is_reused else _Behind(after_storage_id=int(number))
+    judged, until = 0, time.monotonic() + _TICK_SECONDS
+    for record in _ended(context.instance, behind):
+        if record.timestamp > time.time() - _SETTLED_SECONDS or time.monotonic() > until:
+            break
         try:
-            if run is not None:
-                _judge(context.instance, platform, run, record.event_log_entry.get_dagster_event())
+            _judge(context, platform, record)
         except LedgerUnavailable as error:
             if not judged:
                 raise
             return dg.SkipReason(f"{judged} runs are looked at, the others are next: {error}")
-        context.update_cursor(str(record.storage_id))
+        context.update_cursor(_place(record.storage_id, record.timestamp))
         judged += 1
     return dg.SkipReason(f"{judged} runs are looked at")
 
@@ -182,23 +197,42 @@ def _table(broken: "Sequence[OpenAlert]", platform: Platform) -> dg.MarkdownMeta
     return rows_table(("severity", "kind", "partition", "what", "remedy", "open for", "seen"), rows)
 
 
-def _ended(instance: dg.DagsterInstance, after: int | None = None) -> list[dg.EventLogRecord]:
+def _place(storage_id: int, timestamp: float) -> str:
+    return f"{storage_id}|{timestamp!r}"
+
+
+def _ended(instance: dg.DagsterInstance, behind: _Behind | None = None) -> list[dg.EventLogRecord]:
     """The oldest events of runs that ended behind a place in the event log, or the newest ones of all."""
     found: list[dg.EventLogRecord] = []
     for kind in _ENDS:
-        chosen = dg.RunStatusChangeRecordsFilter(kind, after_storage_id=after)
-        found += instance.fetch_run_status_changes(chosen, limit=_RUNS_A_TICK, ascending=after is not None).records
-    return sorted(found, key=lambda one: one.storage_id)[:_RUNS_A_TICK] if after is not None else found
+        chosen = dg.RunStatusChangeRecordsFilter(kind, **(behind or {}))
+        found += instance.fetch_run_status_changes(chosen, limit=_RUNS_A_TICK, ascending=behind is not None).records
+    return sorted(found, key=lambda one: one.storage_id)[: None if behind is None else _RUNS_A_TICK]
 
 
-def _judge(instance: dg.DagsterInstance, platform: Platform, run: dg.DagsterRun, event: dg.DagsterEvent) -> None:
+def _judge(context: dg.SensorEvaluationContext, platform: Platform, record: dg.EventLogRecord) -> None:
+    """Raise and close what one run says; what cannot be read of it is an alert itself, and hides no other run."""
+    run = context.instance.get_run_by_id(record.event_log_entry.run_id)
+    if run is None:
+        return
+    try:
+        _judge_run(context.instance, platform, run, record.event_log_entry.get_dagster_event())
+    except LedgerUnavailable:
+        raise
+    except Exception as error:
+        context.log.exception(f"run {run.run_id} could not be judged")
+        _keep(platform, [failed_run(run, f"its end could not be judged, {type(error).__name__}: see {run.run_id}")], [])
+
+
+def _judge_run(instance: dg.DagsterInstance, platform: Platform, run: dg.DagsterRun, event: dg.DagsterEvent) -> None:
     from pairs_platform.ledger.alerts import end_earlier
 
     judged = judged_checks(instance, run, warnings=platform.settings.alerts.warnings)
     checks = [subject for subject, _ in judged]
-    if run.status is dg.DagsterRunStatus.FAILURE:
+    # The event is stored before the status of the run.
+    if event.event_type is dg.DagsterEventType.RUN_FAILURE:
         judged.append((subject_of(run), failed_run(run, _cause(event))))
-    elif run.status is dg.DagsterRunStatus.SUCCESS:
+    elif event.event_type is dg.DagsterEventType.RUN_SUCCESS:
         judged.append((subject_of(run), None))
     _keep(platform, [alert for _, alert in judged if alert], [subject.key for subject, alert in judged if not alert])
     for subject, alert in judged:
@@ -206,7 +240,7 @@ def _judge(instance: dg.DagsterInstance, platform: Platform, run: dg.DagsterRun,
             begin, place = subject.earlier
             end_earlier(platform.ledger, begin, place.sector, place.session, platform.clock(), told=alert is None)
     if run.parent_run_id or RETRY_OF_TAG in run.tags:
-        _record_retry(platform, run)
+        _record_retry(platform, run, event)
 
 
 def _keep(platform: Platform, alerts: Sequence[Alert], well: Sequence[str]) -> None:
@@ -217,22 +251,24 @@ def _keep(platform: Platform, alerts: Sequence[Alert], well: Sequence[str]) -> N
     resolve_alerts(platform.ledger, well, platform.clock())
 
 
-def _record_retry(platform: Platform, run: dg.DagsterRun) -> None:
-    """Write into the audit that a run was run again, by a person in the UI or by Dagster."""
-    from pairs_platform.ledger.audit import AuditEntry, record
+def _record_retry(platform: Platform, run: dg.DagsterRun, event: dg.DagsterEvent) -> None:
+    """Write once into the audit that a run was run again, by the platform, by Dagster or by a person in the UI."""
+    from pairs_platform.ledger.audit import AuditEntry, record_once
 
-    by_platform = {"dagster/retry_number": "dagster", RETRY_OF_TAG: "failed_session_retry"}
-    actor = next((who for tag, who in by_platform.items() if tag in run.tags), run.tags.get("user") or "the UI")
+    # A run that is made again from the UI has the tags of the first one.
+    if run.parent_run_id:
+        actor = "dagster" if "dagster/retry_number" in run.tags else run.tags.get("user") or "the UI"
+    else:
+        actor = "failed_session_retry"
     what = AuditEntry(
         actor=actor,
         action="run_retried",
-        object=f"{run.job_name} {run.tags.get('dagster/partition', '')}".strip(),
+        object=f"{run.job_name} {run.tags.get('dagster/partition', '')}".strip()[:200],
         reason=f"run {run.parent_run_id or run.tags[RETRY_OF_TAG]} again",
-        detail={"status": run.status.value},
+        detail={"ended": event.event_type.value},
         run_id=run.run_id,
     )
-    with platform.ledger.begin() as connection:
-        record(connection, what)
+    record_once(platform.ledger, what)
 
 
 def _cause(event: dg.DagsterEvent) -> str:
