@@ -22,7 +22,7 @@ URLS_VARIABLE = "PAIRS_PLATFORM__ALERT_URLS"
 
 
 def receivers(urls: SecretStr | None) -> dict[str, SecretStr]:
-    """URLs by a name that can be shown: its number, its kind, and a digest by which another URL is another receiver.
+    """URLs by a name that can be shown: its kind, and a digest by which another URL is another receiver.
 
     Parameters
     ----------
@@ -30,10 +30,7 @@ def receivers(urls: SecretStr | None) -> dict[str, SecretStr]:
         Separated by blanks or line ends.
     """
     given = urls.get_secret_value().split() if urls else []
-    return {
-        f"{n} {urlsplit(url).scheme} {hashlib.sha256(url.encode()).hexdigest()[:8]}": SecretStr(url)
-        for n, url in enumerate(given, start=1)
-    }
+    return {f"{urlsplit(url).scheme} {hashlib.sha256(url.encode()).hexdigest()[:8]}": SecretStr(url) for url in given}
 
 
 def send(name: str, url: SecretStr, title: str, body: str) -> str:

@@ -203,7 +203,7 @@ ALERT_MESSAGES = sa.Table(
     "alert_messages",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    _name("target", 80, comment="receiver: number, kind and digest of its URL"),
+    _name("target", 80, comment="receiver: kind and digest of its URL"),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("made_utc", Moment, nullable=False),

@@ -94,6 +94,7 @@ def test_a_url_of_no_service_is_refused_without_showing_it():
 
 def test_receivers_are_named_without_their_tokens():
     found = receivers(SecretStr("json://a.example/T0ken\n slack://T0kenA/T0kenB/T0kenC"))
-    assert [name[:7] for name in found] == ["1 json ", "2 slack"]
+    assert [name.split()[0] for name in found] == ["json", "slack"]
+    assert list(receivers(SecretStr("json://a.example/T0ken"))) == list(found)[:1]
     assert not any("T0ken" in name for name in found)
     assert receivers(None) == {}

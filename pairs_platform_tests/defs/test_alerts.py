@@ -11,7 +11,7 @@ from dagster._core.test_utils import create_run_for_test
 from pairs_platform.adapters.notify import receivers as receivers_of
 from pairs_platform.adapters.redis_bus import StreamBus, connect
 from pairs_platform.build import build_definitions
-from pairs_platform.core.alerts import AlertRules
+from pairs_platform.core.alerts import Alert, AlertRules
 from pairs_platform.core.prices.calendar import session_open
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.rules import StreamRules
@@ -79,7 +79,13 @@ def platform(web, monkeypatch) -> Platform:
 
 
 def run(
-    instance: dg.DagsterInstance, *, raises: str = "", verdict: bool = True, severity: str = "ERROR", day: date = FRIDAY
+    instance: dg.DagsterInstance,
+    *,
+    raises: str = "",
+    verdict: bool = True,
+    severity: str = "ERROR",
+    day: date = FRIDAY,
+    beside: str = "",
 ) -> dg.DagsterRun:
     """A finished run of an asset with a check."""
 
@@ -94,9 +100,14 @@ def run(
             passed=verdict, severity=dg.AssetCheckSeverity[severity], description="0.3 is below 0.5"
         )
 
-    job = dg.Definitions([an_asset], asset_checks=[a_check], jobs=[dg.define_asset_job("a_job", "*")]).resolve_job_def(
-        "a_job"
-    )
+    @dg.asset(partitions_def=partitions)
+    def another_asset() -> None:
+        if beside:
+            raise ValueError(beside)
+
+    job = dg.Definitions(
+        [an_asset, another_asset], asset_checks=[a_check], jobs=[dg.define_asset_job("a_job", "*")]
+    ).resolve_job_def("a_job")
     key = dg.MultiPartitionKey({"date": str(day), "sector": SECTOR})
     found = job.execute_in_process(instance=instance, partition_key=key, raise_on_error=False)
     return instance.get_run_by_id(found.run_id)
@@ -343,6 +354,30 @@ class TestChecks:
         assert "an_asset: a_check: 0.3 is below 0.5" in message["message"]
         assert message["message"].startswith("ERROR" if severity == "ERROR" else "WARNING")
 
+    def test_a_failed_check_of_a_failed_run_is_told_beside_it(self, platform, instance, judge):
+        found = run(instance, verdict=False, beside="another failed")
+        assert not found.is_success
+        judge(platform, instance)
+        assert {one.kind for one in open_alerts(platform.ledger)} == {"check_failed", "run_failed"}
+
+    def test_checks_of_stretches_are_told_apart_by_sector(self, platform, instance, judge):
+        @dg.asset
+        def prices() -> None: ...
+
+        @dg.asset_check(asset=prices)
+        def complete() -> dg.AssetCheckResult:
+            return dg.AssetCheckResult(passed=False)
+
+        jobs = [dg.define_asset_job("prices_job", "*")]
+        job = dg.Definitions([prices], asset_checks=[complete], jobs=jobs).resolve_job_def("prices_job")
+        for sector in ("technology", "healthcare"):
+            tags = price_run(sector, THURSDAY, FRIDAY).tags
+            assert job.execute_in_process(instance=instance, tags=dict(tags), raise_on_error=False).success
+        judge(platform, instance)
+        assert [(one.sector, one.session) for one in open_alerts(platform.ledger)] == [
+            ("technology", FRIDAY), ("healthcare", FRIDAY),
+        ]  # fmt: skip
+
     def test_warnings_are_not_alerts_where_the_setting_says_so(self, platform, instance, web, monkeypatch, judge):
         monkeypatch.setenv(variable("alerts.warnings"), "false")
         quiet = Platform(load_settings({"frequency": "1h"}), clock=platform.clock)
@@ -496,6 +531,14 @@ class TestWhatIsDue:
         tags = {"dagster/partition": f"{THURSDAY}|{SECTOR}", "dagster/partition/sector": SECTOR}
         under_way(instance, tags, "STARTED")
         assert late_sessions(instance, platform, at(date(2023, 3, 12), 12)) == ([], [self.MISSED])
+
+    def test_what_a_sector_missed_is_over_once_it_is_no_longer_active(self, platform, instance):
+        gone = Alert(
+            key=f"missed|healthcare|{THURSDAY}", kind="run_missed", severity="error", what="no run", remedy="look",
+            sector="healthcare", session=THURSDAY,
+        )  # fmt: skip
+        raise_alert(platform.ledger, gone, platform.clock())
+        assert late_sessions(instance, platform, at(date(2023, 3, 12), 12)) == ([], [gone.key])
 
     @pytest.mark.parametrize("day", [date(2023, 3, 11), date(2023, 4, 7), date(2023, 11, 23), date(2023, 9, 4)])
     def test_week_ends_and_holidays_are_quiet(self, platform, instance, day):

@@ -8,6 +8,7 @@ import pytest
 from pairs_platform.core.alerts import Alert, AlertRules
 from pairs_platform.ledger.alerts import (
     due_deliveries,
+    end_earlier,
     failed_deliveries,
     make_message,
     note_delivery,
@@ -62,6 +63,19 @@ class TestOpen:
         for thread in threads:
             thread.join()
         assert [one.times for one in open_alerts(ledger)] == [4]
+
+
+class TestLaterSessions:
+    def test_only_the_same_of_earlier_sessions_of_the_sector_ends(self, ledger):
+        thursday, friday = date(2026, 2, 26), date(2026, 2, 27)
+        for family in ("check|a|one", "check|a|other"):
+            for sector in ("technology", "healthcare"):
+                for day in (thursday, friday):
+                    raise_alert(ledger, alert(f"{family}|{day}|{sector}", session=day, sector=sector), NOW)
+        assert end_earlier(ledger, "check|a|one|", "technology", friday, later(1), told=True) == 1
+        ended = {one.key for one in recent_alerts(ledger, NOW) if one.resolved_utc}
+        assert ended == {f"check|a|one|{thursday}|technology"}
+        assert end_earlier(ledger, "check|a|one|", "technology", friday, later(2), told=True) == 0
 
 
 class TestMessages:

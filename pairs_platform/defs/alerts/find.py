@@ -135,8 +135,8 @@ def judged_checks(
         found = event.dagster_event.asset_check_evaluation_data
         if found.check_name in NOT_ALERTS:
             continue
-        partition = found.partition or run.tags.get(PARTITION_TAG, "")
-        subject = Subject(f"check|{found.asset_key.to_user_string()}|{found.check_name}", partition)
+        of = found.partition or subject_of(run).of
+        subject = Subject(f"check|{found.asset_key.to_user_string()}|{found.check_name}", of)
         is_error = found.severity is dg.AssetCheckSeverity.ERROR
         if found.passed or not (is_error or warnings):
             found_of[subject] = None

@@ -42,7 +42,7 @@ def upgrade() -> None:
     op.create_table(
         "alert_messages",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("target", sa.String(80), nullable=False, comment="receiver: number, kind and digest of its URL"),
+        sa.Column("target", sa.String(80), nullable=False, comment="receiver: kind and digest of its URL"),
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("made_utc", Moment, nullable=False),
