@@ -195,8 +195,7 @@ def own_stores(settings: Settings) -> OwnStores:
     if not missing:
         return OwnStores(None, {}, None, settings.ledger_owner_url)
     server = own_postgres(settings)
-    with prepare_lock(settings):  # the processes of a process manager start at once
-        server.prepare()
+    server.prepare()
     urls = {name: server.url(*where) for name, where in missing.items()}
     mlflow = urls.pop("mlflow_uri", None)
     environment = {variable(name): url.get_secret_value() for name, url in urls.items()}

@@ -18,6 +18,7 @@ from pairs_platform.cli.topology import (
     command_of,
     live_folder,
     own_stores,
+    prepare_lock,
     production_processes,
     write_environment,
 )
@@ -48,14 +49,15 @@ def command(foreground: bool) -> None:
 
 def topology(settings: Settings, tell: Callable[[str], None]) -> tuple[Settings, Path, OwnStores, list[ProcessSpec]]:
     """The production processes; this process and its children have the variables by which they find each other."""
-    own = own_stores(settings)
-    os.environ.update(own.environment)
-    os.environ.pop(variable("ledger_owner_url"), None)
-    os.environ.pop(variable("ledger_owner_url") + FROM_FILE, None)
-    settings = load_settings()
-    home = prepare_home(settings)
-    os.environ["DAGSTER_HOME"] = str(home)
-    return settings, home, own, production_processes(settings, home, own, tell)
+    with prepare_lock(settings):  # the processes of a process manager start at once
+        own = own_stores(settings)
+        os.environ.update(own.environment)
+        os.environ.pop(variable("ledger_owner_url"), None)
+        os.environ.pop(variable("ledger_owner_url") + FROM_FILE, None)
+        settings = load_settings()
+        home = prepare_home(settings)
+        os.environ["DAGSTER_HOME"] = str(home)
+        return settings, home, own, production_processes(settings, home, own, tell)
 
 
 def state_of(settings: Settings) -> dict[str, object]:
