@@ -40,7 +40,7 @@ from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.rules import Rules, rule
 from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules, PlaceboRules
 from pairs_platform.core.selection.rules import CostRules, ScoreRules, SelectionRules, TradingRules
-from pairs_platform.core.services import ServiceRules
+from pairs_platform.core.services import ServiceRules, reached
 from pairs_platform.core.signals.rules import SignalRules
 from pairs_platform.core.streaming.rules import StreamRules, Symbol
 from pairs_platform.core.volatility.rules import GarchRules
@@ -252,9 +252,7 @@ class Settings(BaseSettings):
     @property
     def alert_rules(self) -> AlertRules:
         """The rules of alerts, with the address of the UI."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.services.host, self.services.host)
-        host = f"[{host}]" if ":" in host.strip("[]") and not host.startswith("[") else host
-        url = self.alerts.ui_url or f"http://{host}:{self.services.ui_port}"
+        url = self.alerts.ui_url or f"http://{reached(self.services.host)}:{self.services.ui_port}"
         return self.alerts.model_copy(update={"ui_url": url})
 
     @property

@@ -1,6 +1,5 @@
 """`pairs-platform backup`: the whole state of the current profile in one file."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceE
 from pairs_platform.cli.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
 from pairs_platform.services.backup import State, save
 from pairs_platform.services.postgres import MLFLOW, MLFLOW_DATABASE
-from pairs_platform.settings import FROM_FILE, Settings, load_settings, variable
+from pairs_platform.settings import Settings, load_settings, variable
 from pairs_platform.stores import object_lake, open_bus
 
 if TYPE_CHECKING:
@@ -28,9 +27,7 @@ def command(target: Path) -> None:
     """
     settings = load_settings()
     environment = production_folder(settings) / ENVIRONMENT_FILE
-    missing = _not_sourced(environment)
-    if not environment.is_file() and own_postgres(settings).is_prepared and settings.dagster_url is None:
-        missing = [variable("dagster_url")]
+    missing = _not_sourced(settings, environment)
     if missing:
         raise PermanentSourceError(
             f"this profile has stores that the environment does not name ({', '.join(missing)}): start it with "
@@ -51,14 +48,17 @@ def command(target: Path) -> None:
     save(state, target, click.echo)
 
 
-def _not_sourced(environment: Path) -> list[str]:
-    """The stores in the file of a production that this process's environment does not name."""
-    if not environment.is_file():
-        return []
-    lines = environment.read_text(encoding="utf-8").splitlines()
-    names = [line.removeprefix("export ").partition("=")[0] for line in lines]
-    stores = {variable(one) for one in ("ledger_url", "dagster_url", "mlflow_uri")}
-    return [name for name in names if name in stores and not {name, name + FROM_FILE} & set(os.environ)]
+def _not_sourced(settings: Settings, environment: Path) -> list[str]:
+    """The variables of a production's stores that the settings do not name."""
+    stores: tuple[str, ...] = ()
+    if environment.is_file():
+        given = environment.read_text(encoding="utf-8")
+        stores = tuple(
+            one for one in ("ledger_url", "dagster_url", "mlflow_uri") if f"export {variable(one)}=" in given
+        )
+    elif own_postgres(settings).is_prepared:
+        stores = ("dagster_url",)
+    return [variable(one) for one in stores if getattr(settings, one) is None]
 
 
 def _running_bus(settings: Settings) -> "StreamBus | None":

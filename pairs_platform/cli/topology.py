@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.cli.instance import open_instance
 from pairs_platform.cli.migrate import migrate_all, upgrade_mlflow
+from pairs_platform.core.services import reached
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.services.postgres import (
     APPLICATION,
@@ -93,17 +94,12 @@ def forget_replays(settings: Settings) -> None:
 
 def own_mlflow_uri(settings: Settings) -> str:
     """Where processes of this machine find the MLflow server that production starts."""
-    return f"http://{_reached(settings.services.host)}:{settings.services.mlflow_port}"
-
-
-def _reached(host: str) -> str:
-    """The address by which this machine reaches what listens on `host`."""
-    return LOOPBACK if host == "0.0.0.0" else host
+    return f"http://{reached(settings.services.host)}:{settings.services.mlflow_port}"
 
 
 def _serves(host: str, port: int, path: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{_reached(host)}:{port}{path}", timeout=2) as reply:
+        with urllib.request.urlopen(f"http://{reached(host)}:{port}{path}", timeout=2) as reply:
             return bool(reply.status == 200)
     except (URLError, OSError):
         return False

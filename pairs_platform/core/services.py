@@ -24,3 +24,9 @@ class ServiceRules(Rules):
     postgres_port: int = rule(
         5432, unit="port", ge=1, le=65535, description="Port of the platform's own PostgreSQL, on loopback alone."
     )
+
+
+def reached(host: str) -> str:
+    """The address, as it stands in a URL, by which this machine reaches what listens on `host`."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host).strip("[]")
+    return f"[{address}]" if ":" in address else address

@@ -297,13 +297,13 @@ def require_empty_databases(databases: Mapping[str, SecretStr]) -> None:
         try:
             tables = sa.inspect(engine).get_table_names()
         except sa.exc.OperationalError as error:
-            where = engine.url.set(query={}).render_as_string()
-            raise PermanentSourceError(f"database {name} at {where} does not answer: {error.orig}") from None
+            raise PermanentSourceError(
+                f"database {name} at {_shown(engine.url)} does not answer: {error.orig}"
+            ) from None
         finally:
             engine.dispose()
         if tables:
-            where = engine.url.set(query={}).render_as_string()
-            raise PermanentSourceError(f"database {name} at {where} has tables already: make an empty one")
+            raise PermanentSourceError(f"database {name} at {_shown(engine.url)} has tables already: make an empty one")
 
 
 def restore_databases(databases: Mapping[str, SecretStr], source: Path) -> None:
@@ -353,6 +353,11 @@ def _tool_of_wheel(name: str) -> str | None:
     return str(EmbeddedPostgres(Path(tempfile.gettempdir()), 1).tool(name))
 
 
+def _shown(url: sa.URL) -> str:
+    """A URL without its password, and without its query, where there may be others."""
+    return url.set(query={}).render_as_string()
+
+
 def _run_tool(name: str, url: SecretStr, *words: str) -> None:
     given = sa.make_url(url.get_secret_value())
     engine = sa.create_engine(given)
@@ -360,8 +365,7 @@ def _run_tool(name: str, url: SecretStr, *words: str) -> None:
         with engine.connect() as connection:
             server = int(connection.scalar(sa.text("SHOW server_version_num"))) // 10_000
     except sa.exc.OperationalError as error:
-        where = given.set(query={}).render_as_string()
-        raise PermanentSourceError(f"the database {where} does not answer: {error.orig}") from None
+        raise PermanentSourceError(f"the database {_shown(given)} does not answer: {error.orig}") from None
     finally:
         engine.dispose()
     # Everybody can read the words of a command: what is in the URL goes by a file and the environment.
@@ -377,5 +381,6 @@ def _run_tool(name: str, url: SecretStr, *words: str) -> None:
             env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
     if done.returncode:
-        where = given.set(query={}).render_as_string()
-        raise PermanentSourceError(f"{name} of {where} ended with status {done.returncode}: {done.stderr.strip()}")
+        raise PermanentSourceError(
+            f"{name} of {_shown(given)} ended with status {done.returncode}: {done.stderr.strip()}"
+        )

@@ -97,7 +97,7 @@ def choose_pairs(
     baselines = past.trainings.loc[past.trainings["full_baseline"].astype(bool), "session"]
     age = None if baselines.empty else len(sessions_between(baselines.iloc[-1], session)) - 1
     strategy, reason = training.strategy, f"gru.training.strategy is {training.strategy}"
-    fired = training_triggers(past, _n_sessions(test_begins, session), registry_bytes=0, rules=rules)
+    fired = training_triggers(past, len(sessions_between(test_begins, session)), registry_bytes=0, rules=rules)
     if strategy == "all" and fired:
         strategy, reason = "selected", "; ".join(fired.values())
     due = None
@@ -119,10 +119,6 @@ def choose_pairs(
     else:
         chosen = tuple(pair for pair in everything if float(mean.get(pair, float("inf"))) > 0.0)
     return TrainingPlan(pairs=chosen, strategy=strategy, reason=reason, full_baseline=len(chosen) == len(everything))
-
-
-def _n_sessions(first: date, last: date) -> int:
-    return len(sessions_between(first, last))
 
 
 def training_triggers(

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from pairs_platform.core.prices.calendar import session_offset
+from pairs_platform.core.selection.trading_config import ConfiguredPair
 from pairs_platform.core.signals import plan as plans
 from pairs_platform.core.signals.engine import session_matrix
-from pairs_platform.core.signals.plan import PlanError, plan_from_bytes, plan_to_bytes
+from pairs_platform.core.signals.plan import PlanError, SignalPlan, plan_from_bytes, plan_to_bytes
 from pairs_platform.core.signals.planning import empty_plan, plan_session
 from pairs_platform_tests.core.signals.live import BARS, UNTRADED, Market, grid, run, until
 
@@ -22,6 +23,16 @@ def planned(simulated: Market, *, champion=None, challenger=None, window=None, c
         config or simulated.config, simulated.before if window is None else window,
         champion=(3, champion or simulated.champion), challenger=(4, challenger or simulated.challenger),
         champion_reason="", max_fill_bars=3, split_tolerance=0.05,
+    )  # fmt: skip
+
+
+def with_an_unfitted_pair(simulated: Market, *others: ConfiguredPair) -> SignalPlan:
+    """The plan, without models, of some pairs and one that was not fitted."""
+    unfitted = simulated.config.pairs[-1].model_copy(update={"spread": None, "garch": None})
+    config = simulated.config.model_copy(update={"pairs": (*others, unfitted)})
+    return plan_session(
+        config, simulated.before, champion=None, challenger=None, champion_reason="none", max_fill_bars=3,
+        split_tolerance=0.05,
     )  # fmt: skip
 
 
@@ -108,34 +119,14 @@ class TestSpreads:
         assert found[2][UNTRADED].action != "skip"
 
     def test_a_pair_that_was_not_fitted(self, simulated):
-        unfitted = simulated.config.pairs[-1].model_copy(update={"spread": None, "garch": None})
-        config = simulated.config.model_copy(update={"pairs": (*simulated.config.pairs[:-1], unfitted)})
-        plan = plan_session(
-            config,
-            simulated.before,
-            champion=None,
-            challenger=None,
-            champion_reason="none",
-            max_fill_bars=3,
-            split_tolerance=0.05,
-        )
+        plan = with_an_unfitted_pair(simulated, *simulated.config.pairs[:-1])
         assert [pair.reason for pair in plan.pairs] == ["", "", "", "not_fitted"]
         assert np.isnan(plan.traded.sigma[-1])
         found = run(plan, session_matrix(plan, simulated.bars(), grid()[:2]))
         assert [(one.action, one.reason) for one in (signals[-1] for signals in found)] == [("skip", "not_fitted")] * 2
 
     def test_no_pair_was_fitted(self, simulated):
-        unfitted = simulated.config.pairs[-1].model_copy(update={"spread": None, "garch": None})
-        config = simulated.config.model_copy(update={"pairs": (unfitted,)})
-        plan = plan_session(
-            config,
-            simulated.before,
-            champion=None,
-            challenger=None,
-            champion_reason="none",
-            max_fill_bars=3,
-            split_tolerance=0.05,
-        )
+        plan = with_an_unfitted_pair(simulated)
         found = run(plan, session_matrix(plan, simulated.bars(), grid()))
         assert {one.reason for signals in found for one in signals} == {"not_fitted"}
 
