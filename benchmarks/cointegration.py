@@ -54,7 +54,7 @@ def run_case(n_symbols: int, n_bars: int, repeats: int, output: Path) -> None:
     """Time both directions of all pairs, and the whole screen; figures to stdout, results to `output`."""
     from pairs_platform.core.screening.cointegration import screen_pairs
     from pairs_platform.core.screening.engle_granger import run_tests
-    from pairs_platform.core.screening.rules import CointegrationRules
+    from pairs_platform.core.screening.settings import CointegrationRules
     from pairs_platform.core.screening.spread import pair_rows
 
     first, second = pair_rows(n_symbols)

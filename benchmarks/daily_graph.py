@@ -73,11 +73,11 @@ def timed(command: list[str], environment: dict[str, str]) -> float:
 
 
 def store_prices() -> None:
+    from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.prices.calendar import sessions_ending
-    from pairs_platform.defs.prices.ingest import fetch_batch, publish
-    from pairs_platform.defs.resources import Platform
-    from pairs_platform.lake.keys import PartitionKey
-    from pairs_platform.settings import load_settings
+    from pairs_platform.platform import Platform
+    from pairs_platform.settings.model import load_settings
+    from pairs_platform.workflows.ingest import fetch_batch, publish
 
     platform = Platform(load_settings())
     sessions = sessions_ending(SESSION, platform.settings.look_back_sessions)
@@ -90,8 +90,8 @@ def store_prices() -> None:
 
 
 def prepare_home(folder: Path) -> Path:
-    from pairs_platform.cli.instance import open_instance, prepare_home
-    from pairs_platform.settings import load_settings
+    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+    from pairs_platform.settings.model import load_settings
 
     home = prepare_home(load_settings())
     open_instance(home).dispose()
@@ -114,11 +114,11 @@ def reference(ours: float) -> None:
     from arch import arch_model
     from statsmodels.tsa.stattools import coint
 
+    from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
-    from pairs_platform.defs.resources import Platform
-    from pairs_platform.defs.windows import load_window
-    from pairs_platform.lake.keys import PartitionKey
-    from pairs_platform.settings import load_settings
+    from pairs_platform.platform import Platform
+    from pairs_platform.settings.model import load_settings
+    from pairs_platform.workflows.windows import load_window
 
     platform, key = Platform(load_settings()), PartitionKey(SESSION, "technology")
     window = load_window(platform, key)

@@ -26,7 +26,7 @@ import pandas as pd
 
 from pairs_platform.adapters.simulated.market import FIRST_SESSION, SimulatedMarket
 from pairs_platform.adapters.simulated.paths import PlantedPair
-from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
+from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
 from pairs_platform.core.prices.calendar import session_offset, sessions_ending
 from pairs_platform.core.prices.validation import validate_bars
 from pairs_platform.core.prices.window_builder import build_window
@@ -36,7 +36,7 @@ from pairs_platform.core.screening.placebo import placebo_counts
 from pairs_platform.core.selection.ranking import rank_pairs
 from pairs_platform.core.selection.scores import score_pairs
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
-from pairs_platform.settings import Settings, load_settings
+from pairs_platform.settings.model import Settings, load_settings
 
 SECTOR = "technology"
 FIRST_SEED = 1001

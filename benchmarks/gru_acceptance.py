@@ -19,22 +19,22 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from pairs_platform.core.gru.baseline import choose_baseline, log_loss
-from pairs_platform.core.gru.evaluation import session_interval
-from pairs_platform.core.gru.features import PairDataset, pair_datasets, usable_rows
-from pairs_platform.core.gru.rules import GruRules
-from pairs_platform.core.gru.sector import SectorTraining, sessions_of_starts, train_sector
-from pairs_platform.core.gru.splits import SplitPlan
+from pairs_platform.core.models.baseline import choose_baseline, log_loss
+from pairs_platform.core.models.evaluation import session_interval
+from pairs_platform.core.models.features import PairDataset, pair_datasets, usable_rows
+from pairs_platform.core.models.sector_training import SectorTraining, sessions_of_starts, train_sector
+from pairs_platform.core.models.settings import GruRules
+from pairs_platform.core.models.splits import SplitPlan
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between, sessions_ending
-from pairs_platform.core.prices.rules import WindowRules
+from pairs_platform.core.prices.settings import WindowRules
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.core.screening.correlation import pair_correlations
-from pairs_platform.core.screening.rules import CorrelationRules
-from pairs_platform.core.selection.rules import CostRules, TradingRules
-from pairs_platform.core.volatility.rules import GarchRules
-from pairs_platform_tests.core.selection.simulated_pairs import (
+from pairs_platform.core.screening.settings import CorrelationRules
+from pairs_platform.core.selection.settings import CostRules, TradingRules
+from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     grid_of,
     planted_pairs,

@@ -17,15 +17,15 @@ import numpy as np
 import psutil
 import torch
 
-from pairs_platform.core.gru.baseline import log_loss
-from pairs_platform.core.gru.features import PairDataset, pair_datasets, usable_rows
-from pairs_platform.core.gru.inference import predict
-from pairs_platform.core.gru.rules import GruRules, NetworkRules
-from pairs_platform.core.gru.splits import SplitPlan
-from pairs_platform.core.gru.training import choose_device, train_pairs
-from pairs_platform.core.selection.rules import CostRules, TradingRules
-from pairs_platform.core.volatility.rules import GarchRules
-from pairs_platform_tests.core.selection.simulated_pairs import (
+from pairs_platform.core.models.baseline import log_loss
+from pairs_platform.core.models.features import PairDataset, pair_datasets, usable_rows
+from pairs_platform.core.models.gru.inference import predict
+from pairs_platform.core.models.gru.training import choose_device, train_pairs
+from pairs_platform.core.models.settings import GruRules, NetworkRules
+from pairs_platform.core.models.splits import SplitPlan
+from pairs_platform.core.selection.settings import CostRules, TradingRules
+from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     planted_pairs,
     screened_pairs,

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.prices.sectors import SECTORS
-from pairs_platform.lake.keys import PartitionKey, keys_of
 from pairs_platform.lake.sql import query
 from pairs_platform.lake.store import Lake
 

@@ -26,13 +26,13 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 
-from pairs_platform.cli.instance import prepare_home
-from pairs_platform.cli.topology import ENVIRONMENT_FILE, command_of, live_folder, production_folder
 from pairs_platform.cli.up import state_of
-from pairs_platform.ledger.signals import SignalKey, forget_replay, moment, sessions_with_signals, stored_buckets
-from pairs_platform.settings import load_settings, variable
-from pairs_platform.stores import open_bus, open_ledger
-from pairs_platform.stream.supervisor import PROCESSES_FILE
+from pairs_platform.database.signals import SignalKey, forget_replay, moment, sessions_with_signals, stored_buckets
+from pairs_platform.platform import open_bus, open_ledger
+from pairs_platform.processes.runtime.dagster_home import prepare_home
+from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
+from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, command_of, live_folder, production_folder
+from pairs_platform.settings.model import load_settings, variable
 
 MEDIAN_SECONDS, P95_SECONDS = 3.0, 5.0
 POLL_SECONDS = 0.02

@@ -18,7 +18,7 @@ import pandas as pd
 
 from benchmarks.cointegration import universe, window_of
 from benchmarks.scaling import BARS, load_kernels
-from pairs_platform.core.blocks import Blocks
+from pairs_platform.core.parallel import Blocks
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.spread import pair_rows

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pairs_platform.adapters.mlflow_registry import MlflowRegistry
-from pairs_platform.core.gru.bundle import WEIGHTS_FILE, bundle_files
-from pairs_platform.core.gru.network import initial_parameters, weights_of
-from pairs_platform.core.gru.rules import NetworkRules
-from pairs_platform.core.gru.sector import ROW_COLUMNS
-from pairs_platform_tests.adapters.bundles import SECTOR, bundle, record
+from pairs_platform.adapters.mlflow.registry import MlflowRegistry
+from pairs_platform.core.models.bundle import WEIGHTS_FILE, bundle_files
+from pairs_platform.core.models.gru.network import initial_parameters, weights_of
+from pairs_platform.core.models.sector_training import ROW_COLUMNS
+from pairs_platform.core.models.settings import NetworkRules
+from pairs_platform_tests.support.bundles import SECTOR, bundle, record
 
 PAIRS = 253
 EPOCHS = 16

@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.cointegration import universe, window_of
-from pairs_platform.adapters.executor import open_blocks
-from pairs_platform.adapters.executor_rules import ExecutorRules
-from pairs_platform.core.blocks import Blocks
+from pairs_platform.adapters.dask.executor import open_blocks
+from pairs_platform.adapters.dask.settings import ExecutorRules
+from pairs_platform.core.parallel import Blocks
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
 from pairs_platform.core.screening.correlation import pair_correlations, pairwise_correlation
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.screening.rules import CorrelationRules
+from pairs_platform.core.screening.settings import CorrelationRules
 from pairs_platform.core.screening.spread import pair_rows
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 

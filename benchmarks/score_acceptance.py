@@ -23,16 +23,16 @@ import pandas as pd
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
-from pairs_platform.core.prices.rules import WindowRules
+from pairs_platform.core.prices.settings import WindowRules
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.screening.rules import CorrelationRules
+from pairs_platform.core.screening.settings import CorrelationRules
 from pairs_platform.core.screening.spread import pair_rows
-from pairs_platform.core.selection.rules import COMPONENTS
-from pairs_platform_tests.core.selection.simulated_pairs import (
+from pairs_platform.core.selection.settings import COMPONENTS
+from pairs_platform_tests.support.simulated_pairs import (
     BARS_OF_DAY,
     Shocks,
     constant_variance,

@@ -17,8 +17,8 @@ import numpy as np
 from pairs_platform.core.signals.batch import batch_signals
 from pairs_platform.core.signals.checks import compare_signals
 from pairs_platform.core.signals.engine import session_matrix
-from pairs_platform.core.signals.plan import plan_from_bytes, plan_to_bytes
-from pairs_platform_tests.core.signals import live
+from pairs_platform.core.signals.session_state import plan_from_bytes, plan_to_bytes
+from pairs_platform_tests.support import live_session as live
 
 LIMIT_MS = 100.0
 

@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from pairs_platform.cli.topology import command_of
-from pairs_platform.settings import variable
+from pairs_platform.processes.runtime.topology import command_of
+from pairs_platform.settings.model import variable
 
 LIMIT_SECONDS, STARTS = 90.0, 3
 

@@ -28,7 +28,7 @@ from pairs_platform.defs.signals import checks as live_checks
 from pairs_platform.defs.signals import sensors as live_sensors
 from pairs_platform.defs.volatility import assets as volatility
 from pairs_platform.defs.volatility import checks as volatility_checks
-from pairs_platform.settings import Settings
+from pairs_platform.settings.model import Settings
 
 
 def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

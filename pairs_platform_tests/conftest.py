@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pairs_platform.services.postgres import EmbeddedPostgres
-from pairs_platform_tests.object_storage import ObjectStorage, new_bucket, running_s3
-from pairs_platform_tests.postgres import running_postgres
+from pairs_platform.processes.runtime.postgres_server import EmbeddedPostgres
+from pairs_platform_tests.support.object_storage import ObjectStorage, new_bucket, running_s3
+from pairs_platform_tests.support.postgres import running_postgres
 
 DATA_VARIABLE = "PAIRS_PLATFORM_TEST_DATA"
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import tenacity
 
-from pairs_platform.adapters.ports import TransientSourceError
+from pairs_platform.ports.market_data import TransientSourceError
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from pairs_platform.adapters.ports import BarsReply, Unavailable, empty_actions, empty_bars
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency
 from pairs_platform.core.prices.calendar import session_close, session_of, session_open, sessions_between
+from pairs_platform.ports.market_data import BarsReply, Unavailable, empty_actions, empty_bars
 
 PRICES = ("open", "high", "low", "close")
 

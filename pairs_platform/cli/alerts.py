@@ -5,10 +5,10 @@ from datetime import timedelta
 import click
 import pandas as pd
 
-from pairs_platform.adapters.ports import PermanentSourceError
-from pairs_platform.core.alerts import TITLES
-from pairs_platform.core.automation import utc_now
-from pairs_platform.settings import load_settings, variable
+from pairs_platform.core.operations.alerts import TITLES
+from pairs_platform.core.operations.scheduling import utc_now
+from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.settings.model import load_settings, variable
 
 
 @click.group("alerts", invoke_without_command=True)
@@ -18,10 +18,10 @@ def command(context: click.Context, days: float) -> None:
     """Show what is broken now, what was closed lately, and messages that did not go out."""
     if context.invoked_subcommand is not None:
         return
-    from pairs_platform.adapters.notify import receivers
+    from pairs_platform.adapters.notify.apprise_notifier import receivers
     from pairs_platform.cli.show import frame_table, print_renderable
-    from pairs_platform.ledger.alerts import failed_deliveries, recent_alerts
-    from pairs_platform.stores import open_ledger
+    from pairs_platform.database.alerts import failed_deliveries, recent_alerts
+    from pairs_platform.platform import open_ledger
 
     settings = load_settings()
     ledger = open_ledger(settings)
@@ -54,9 +54,9 @@ def command(context: click.Context, days: float) -> None:
 @click.option("--reason", required=True, help="Why it is over; kept in the audit.")
 def close(number: int, reason: str) -> None:
     """Close the open alert NUMBER, which nothing will close by itself."""
-    from pairs_platform.ledger.alerts import close_alert
-    from pairs_platform.ledger.audit import person
-    from pairs_platform.stores import open_ledger
+    from pairs_platform.database.alerts import close_alert
+    from pairs_platform.database.audit import person
+    from pairs_platform.platform import open_ledger
 
     ledger = open_ledger(load_settings())
     closed = close_alert(ledger, number, actor=person(), reason=reason, now=utc_now())
@@ -68,7 +68,7 @@ def close(number: int, reason: str) -> None:
 @command.command("test")
 def test() -> None:
     """Send a message to every receiver now; exit code 1 when one did not take it."""
-    from pairs_platform.adapters.notify import receivers, send
+    from pairs_platform.adapters.notify.apprise_notifier import receivers, send
 
     found = receivers(load_settings().alert_urls)
     if not found:

@@ -7,9 +7,9 @@ from typing import get_args
 import click
 import pandas as pd
 
-from pairs_platform.ledger.audit import Action, entries
-from pairs_platform.settings import load_settings
-from pairs_platform.stores import open_ledger
+from pairs_platform.database.audit import Action, entries
+from pairs_platform.platform import open_ledger
+from pairs_platform.settings.model import load_settings
 
 
 @click.command("audit")

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import SecretStr
 
-from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError
-from pairs_platform.cli.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
-from pairs_platform.services.backup import State, save
-from pairs_platform.services.postgres import MLFLOW, MLFLOW_DATABASE
-from pairs_platform.settings import Settings, load_settings, variable
-from pairs_platform.stores import object_lake, open_bus
+from pairs_platform.platform import object_lake, open_bus
+from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.processes.runtime.backup import State, save
+from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATABASE
+from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
+from pairs_platform.settings.model import Settings, load_settings, variable
 
 if TYPE_CHECKING:
-    from pairs_platform.adapters.redis_bus import StreamBus
+    from pairs_platform.adapters.redis.bus import StreamBus
 
 
 @click.command("backup")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pairs_platform.settings import (
+from pairs_platform.settings.model import (
     CONFIG_VARIABLE,
     PLATFORM_FILE,
     UNIVERSE_FILE,

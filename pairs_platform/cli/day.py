@@ -1,6 +1,6 @@
 """The result of one sector-day in a terminal: funnel, ranking, what was selected or why nothing was; and its models.
 
-What does not belong here: the frames and sentences (`defs.reports.day`).
+What does not belong here: the frames and sentences (`views.reports.day`).
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ import click
 from pairs_platform.cli.show import frame_table, print_renderable
 
 if TYPE_CHECKING:
-    from pairs_platform.defs.resources import Platform
+    from pairs_platform.platform import Platform
 
 RANKING_SHOWN = 15
 
 
 def print_day(platform: "Platform", sector: str, session: date) -> None:
     """Print funnel, ranking and selection of one session of one sector from the lake."""
+    from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.defs.reports.day import CHANCE, best_backtest, funnel_frame, ranking_frame, selection
-    from pairs_platform.lake.keys import PartitionKey
+    from pairs_platform.views.reports.day import CHANCE, best_backtest, funnel_frame, ranking_frame, selection
 
     key = PartitionKey(session, sector)
     rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
@@ -43,8 +43,8 @@ def print_day(platform: "Platform", sector: str, session: date) -> None:
 
 def print_models(platform: "Platform", sector: str, sessions: Sequence[date]) -> None:
     """Print what the trainings of some sessions gave, and which model signals may ask."""
-    from pairs_platform.defs.reports.day import MODELS_NOTE, MODELS_UNIT, configured_model, models_frame
-    from pairs_platform.lake.keys import PartitionKey
+    from pairs_platform.core.partition_key import PartitionKey
+    from pairs_platform.views.reports.day import MODELS_NOTE, MODELS_UNIT, configured_model, models_frame
 
     frame = models_frame(platform, sector, sessions)
     print_renderable(frame_table(frame, title=f"Models · {sector} · {MODELS_UNIT}"), f"{MODELS_NOTE}\n")

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import click
 
 from pairs_platform.cli.profile_options import chosen_settings, profile_options
-from pairs_platform.settings import Settings
+from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
     import dagster as dg
 
-    from pairs_platform.defs.resources import Platform
+    from pairs_platform.platform import Platform
 
 SESSIONS = 3
 
@@ -34,7 +34,7 @@ def command(
     The same jobs as the 06:00 schedule and the signal sensor run, in this process; the Dagster UI shows their runs.
     """
     from pairs_platform.cli.day import print_day, print_models
-    from pairs_platform.defs.resources import Platform
+    from pairs_platform.platform import Platform
 
     settings = chosen_settings(source, data, frequency)
     platform = Platform(settings)
@@ -104,9 +104,9 @@ def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from pairs_platform.build import build_definitions
-    from pairs_platform.cli.instance import open_instance, prepare_home
     from pairs_platform.core.prices.calendar import session_offset
     from pairs_platform.defs.automation import daily_job, price_run, session_run
+    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 
     job = build_definitions(settings).resolve_job_def(daily_job.name)
     first = session_offset(sessions[0], 1 - settings.look_back_sessions)
@@ -136,8 +136,8 @@ def _replay(settings: Settings, sector: str, session: date) -> None:
     """The first hour of the session as signals of the configuration that was made at the close before it."""
     from pairs_platform.build import build_definitions
     from pairs_platform.cli.demo_live import print_signals, replay_part, why_no_replay
-    from pairs_platform.cli.instance import open_instance, prepare_home
     from pairs_platform.defs.signals.sensors import signal_job
+    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 
     reason = why_no_replay(settings)
     if reason:
@@ -159,7 +159,7 @@ def _execute(
     show: Callable[[str, int, int], None],
 ) -> list[str]:
     """Execute one request; the failures of its steps and blocking checks in words, none on success."""
-    from pairs_platform.run_tags import PROCESS_TAG, this_process
+    from pairs_platform.core.operations.run_tags import PROCESS_TAG, this_process
 
     run_id = str(uuid.uuid4())
     job = job.get_subset(asset_selection=set(request.asset_selection)) if request.asset_selection else job

@@ -15,14 +15,14 @@ import click
 import pandas as pd
 
 from pairs_platform.cli.profile_options import set_option
-from pairs_platform.cli.topology import command_of, forget_replays, live_folder
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.settings import Settings, load_settings
+from pairs_platform.processes.runtime.topology import command_of, forget_replays, live_folder
+from pairs_platform.settings.model import Settings, load_settings
 
 if TYPE_CHECKING:
     import dagster as dg
 
-    from pairs_platform.adapters.redis_bus import StreamBus
+    from pairs_platform.adapters.redis.bus import StreamBus
 
 BUCKETS = 12
 """Buckets that are replayed; of hourly bars the whole session, which has fewer."""
@@ -43,11 +43,11 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
     click.ClickException
         When a process ended, a run failed, or the buckets did not come.
     """
-    from pairs_platform.core.signals.decide import decide
+    from pairs_platform.core.signals.requests import decide
     from pairs_platform.core.streaming.buckets import session_buckets
+    from pairs_platform.database.signals import SignalKey, signal_frame
     from pairs_platform.defs.signals.sensors import request_signals
-    from pairs_platform.ledger.signals import SignalKey, signal_frame
-    from pairs_platform.stores import open_bus, open_ledger
+    from pairs_platform.platform import open_bus, open_ledger
 
     hourly = settings.frequency is Frequency.ONE_HOUR
     buckets = len(session_buckets(session, settings.frequency)) if hourly else BUCKETS
@@ -105,7 +105,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _redis(settings: Settings) -> Iterator[None]:
-    from pairs_platform.stream.embedded_redis import embedded_redis
+    from pairs_platform.processes.runtime.redis_server import embedded_redis
 
     with embedded_redis(settings.profile_root / "redis") if settings.redis_url is None else nullcontext():
         yield

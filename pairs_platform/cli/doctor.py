@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from pairs_platform.cli.errors import EXPECTED
-from pairs_platform.settings import Settings, load_settings
+from pairs_platform.settings.model import Settings, load_settings
 
 NEEDED_BYTES = 2 * 1024**3
 
@@ -92,7 +92,7 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 
 
 def _profile(settings: Settings) -> Iterator[Finding]:
-    from pairs_platform.stores import open_lake
+    from pairs_platform.platform import open_lake
 
     lake = open_lake(settings)
     counts = [f"{sector} {len(lake.sessions('trading_config', sector))}" for sector in settings.active_sectors]
@@ -100,7 +100,7 @@ def _profile(settings: Settings) -> Iterator[Finding]:
 
 
 def _source(settings: Settings) -> Iterator[Finding]:
-    from pairs_platform.defs.resources import Platform
+    from pairs_platform.platform import Platform
 
     platform = Platform(settings)
     available = platform.market_data.sessions_available()

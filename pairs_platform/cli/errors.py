@@ -1,18 +1,18 @@
 """The errors that a command shows as a message instead of a traceback."""
 
-from pairs_platform.adapters.ports import (
+from pairs_platform.core.contract import ContractViolation
+from pairs_platform.core.prices.calendar import CalendarError
+from pairs_platform.core.prices.sectors import UnknownSectorError
+from pairs_platform.database.errors import LedgerMismatch, LedgerUnavailable
+from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
+from pairs_platform.lake.profile import ProfileMismatch
+from pairs_platform.ports.market_data import (
     NoSuchModelError,
     PermanentSourceError,
     RegistryUnavailable,
     TransientSourceError,
 )
-from pairs_platform.core.contract import ContractViolation
-from pairs_platform.core.prices.calendar import CalendarError
-from pairs_platform.core.prices.sectors import UnknownSectorError
-from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
-from pairs_platform.lake.profile import ProfileMismatch
-from pairs_platform.ledger.errors import LedgerMismatch, LedgerUnavailable
-from pairs_platform.settings import NoSuchSectorError, SettingsError
+from pairs_platform.settings.model import NoSuchSectorError, SettingsError
 
 EXPECTED = (
     SettingsError,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
-from pairs_platform.settings import load_settings
+from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.settings.model import load_settings
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 KINDS = {".csv": "csv", ".xlsx": "xlsx", ".parquet": "parquet"}
@@ -32,9 +32,9 @@ def command(
 
     TABLE is rankings, configurations, performance, model_rankings, trends or signals. An existing file is replaced.
     """
-    from pairs_platform.defs.reports.files import write_export
-    from pairs_platform.defs.reports.tables import exported
-    from pairs_platform.defs.resources import Platform
+    from pairs_platform.platform import Platform
+    from pairs_platform.views.reports.files import write_export
+    from pairs_platform.views.reports.tables import exported
 
     kind = KINDS.get(target.suffix.lower())
     if kind is None:

@@ -4,13 +4,13 @@ import signal
 
 import click
 
-from pairs_platform.cli.instance import open_instance, prepare_home
 from pairs_platform.cli.migrate import migrate_all
 from pairs_platform.cli.profile_options import chosen_settings, profile_options, set_option
-from pairs_platform.cli.topology import live_folder, live_processes
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.settings import Settings
-from pairs_platform.stream.supervisor import Supervisor
+from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.supervisor import Supervisor
+from pairs_platform.processes.runtime.topology import live_folder, live_processes
+from pairs_platform.settings.model import Settings
 
 
 @click.command("live")

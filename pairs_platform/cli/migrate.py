@@ -12,8 +12,8 @@ import click
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from pairs_platform.adapters.ports import PermanentSourceError
-from pairs_platform.settings import Settings, load_settings
+from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.settings.model import Settings, load_settings
 
 
 @click.command("migrate")
@@ -25,7 +25,7 @@ def command(name: str | None) -> None:
     its URL is read from PAIRS_PLATFORM__LEDGER_OWNER_URL. The database of an MLflow server of your own is brought to
     the installed version of MLflow with --mlflow-database, before that server starts.
     """
-    from pairs_platform.cli.instance import open_instance, prepare_home
+    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 
     said: list[str] = []
     if name is not None:
@@ -61,7 +61,7 @@ def migrate_all(settings: Settings, home: Path, tell: Callable[[str], None]) -> 
     LedgerMismatch, PermanentSourceError
         A database is newer than this version.
     """
-    from pairs_platform.stores import open_ledger
+    from pairs_platform.platform import open_ledger
 
     ledger = open_ledger(settings)
     if ledger.upgrade():

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
-from pairs_platform.settings import load_settings
+from pairs_platform.settings.model import load_settings
 
 if TYPE_CHECKING:
-    from pairs_platform.adapters.ports import ModelVersion
-    from pairs_platform.defs.resources import Platform
+    from pairs_platform.platform import Platform
+    from pairs_platform.ports.market_data import ModelVersion
 
 _sector = click.option("--sector", help="Sector slug; the first active one if not given.")
 
@@ -22,7 +22,7 @@ def command() -> None:
 
 
 def _open(sector: str | None) -> "tuple[Platform, str]":
-    from pairs_platform.defs.resources import Platform
+    from pairs_platform.platform import Platform
 
     platform = Platform(load_settings())
     chosen = sector or next(iter(platform.settings.active_sectors), None)
@@ -104,7 +104,7 @@ def show(version: int, sector: str | None) -> None:
 
 def _change(platform: "Platform", sector: str, version: int, action: str, reason: str, figures: dict[str, Any]) -> None:
     """Let the champion alias name a version, with its row in the audit: both or neither."""
-    from pairs_platform.ledger.store import Decision
+    from pairs_platform.database.store import Decision
 
     ledger, registry = platform.ledger, platform.registry
     before = registry.alias(sector, "champion")
@@ -150,9 +150,9 @@ def rollback(sector: str | None, reason: str) -> None:
 @_sector
 def compare(first: int, second: int, sector: str | None) -> None:
     """Is the second version better than the first, on the sessions that neither had seen when it predicted them?"""
-    from pairs_platform.core.gru.contracts import SHADOW_LOSSES
-    from pairs_platform.core.gru.promotion import compare as compare_losses
-    from pairs_platform.lake.keys import keys_of
+    from pairs_platform.core.models.contracts import SHADOW_LOSSES
+    from pairs_platform.core.models.promotion import compare as compare_losses
+    from pairs_platform.core.partition_key import keys_of
 
     platform, sector = _open(sector)
     for version in (first, second):

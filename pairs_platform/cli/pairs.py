@@ -25,12 +25,12 @@ def command(
     """Show funnel and ranking of a session, then every pair with the gate where it stopped."""
     from pairs_platform.cli.day import print_day
     from pairs_platform.cli.show import frame_table, print_renderable
-    from pairs_platform.core.cells import cell
+    from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.prices.sectors import SECTORS
     from pairs_platform.core.screening.spread import pair_name
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.defs.resources import Platform
-    from pairs_platform.lake.keys import PartitionKey
+    from pairs_platform.platform import Platform
+    from pairs_platform.views.drawing.cells import cell
 
     if pair is not None and len(pair.replace("-", "_").split("_")) != 2:
         raise click.UsageError(f"--pair {pair}: write two symbols as in PDFS_ROG")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.settings import Settings, load_settings, variable
+from pairs_platform.settings.model import Settings, load_settings, variable
 
 
 def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,7 +49,7 @@ def chosen_settings(source: str | None, data: str | None, frequency: str | None)
 
 
 def _adopt_files(settings: Settings, *, keep_frequency: bool) -> None:
-    from pairs_platform.adapters.files import FileMarketData
+    from pairs_platform.adapters.files.history import FileMarketData
 
     assert settings.source.files is not None
     source = FileMarketData(settings.source.files, frequency=settings.frequency)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.settings import load_settings
+from pairs_platform.settings.model import load_settings
 
 
 @click.command("report")
@@ -20,8 +20,8 @@ def command(session: datetime | None, sector: str | None, target: Path | None) -
 
     An existing file is replaced. The same state gives the same bytes.
     """
-    from pairs_platform.defs.reports.session import report_of, reported_keys, require_form, write_report
-    from pairs_platform.defs.resources import Platform
+    from pairs_platform.platform import Platform
+    from pairs_platform.views.reports.session import report_of, reported_keys, require_form, write_report
 
     if target is not None:
         require_form(target)

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
-from pairs_platform.adapters.mlflow_registry import move_artifacts
-from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.adapters.mlflow.registry import move_artifacts
 from pairs_platform.cli.backup import databases_of
-from pairs_platform.cli.topology import own_stores
+from pairs_platform.database.audit import AuditEntry, person, record
 from pairs_platform.lake.files import remove_below
-from pairs_platform.ledger.audit import AuditEntry, person, record
-from pairs_platform.services.backup import (
+from pairs_platform.platform import object_lake, open_bus, open_ledger
+from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.processes.runtime.backup import (
     read_manifest,
     require_empty,
     require_empty_databases,
@@ -23,7 +23,7 @@ from pairs_platform.services.backup import (
     restore_files,
     restore_streams,
 )
-from pairs_platform.services.postgres import (
+from pairs_platform.processes.runtime.postgres_server import (
     APPLICATION,
     DAGSTER,
     DAGSTER_DATABASE,
@@ -32,9 +32,9 @@ from pairs_platform.services.postgres import (
     MLFLOW_DATABASE,
     OWNER,
 )
-from pairs_platform.settings import Settings, load_settings
-from pairs_platform.stores import object_lake, open_bus, open_ledger
-from pairs_platform.stream.embedded_redis import embedded_redis
+from pairs_platform.processes.runtime.redis_server import embedded_redis
+from pairs_platform.processes.runtime.topology import own_stores
+from pairs_platform.settings.model import Settings, load_settings
 
 
 @click.command("restore")

@@ -8,9 +8,9 @@ import time
 
 import click
 
-from pairs_platform.cli.topology import write_environment
 from pairs_platform.cli.up import topology
-from pairs_platform.settings import load_settings
+from pairs_platform.processes.runtime.topology import write_environment
+from pairs_platform.settings.model import load_settings
 
 WAIT_SECONDS = 300.0
 

@@ -5,7 +5,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from pairs_platform.core.cells import cell
+from pairs_platform.views.drawing.cells import cell
 
 NARROW = 16
 """Columns whose values are all shorter are neither wrapped nor cut; their titles may be wrapped."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
-from pairs_platform.settings import load_settings
+from pairs_platform.settings.model import load_settings
 
 if TYPE_CHECKING:
-    from pairs_platform.ledger.signals import SignalKey
+    from pairs_platform.database.signals import SignalKey
 
 COLUMNS = (
     "pair", "role", "action", "z", "volatility", "probability_champion", "probability_challenger", "confidence", "size",
@@ -31,8 +31,8 @@ POLL_SECONDS = 1.0
 @click.option("--follow", is_flag=True, help="Go on with every bucket that is stored, until Ctrl-C.")
 def command(sector: str | None, session: datetime | None, feed: str | None, pair: str | None, follow: bool) -> None:
     """Show the signals of the newest bucket: action, z, probabilities, size, and why a pair is skipped."""
-    from pairs_platform.ledger.signals import SignalKey, sessions_with_signals, signal_frame
-    from pairs_platform.stores import open_ledger
+    from pairs_platform.database.signals import SignalKey, sessions_with_signals, signal_frame
+    from pairs_platform.platform import open_ledger
 
     settings = load_settings()
     ledger = open_ledger(settings)

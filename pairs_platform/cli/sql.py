@@ -23,11 +23,11 @@ def command(
     import duckdb
 
     from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.database.arrow import arrow_schemas, arrow_tables
+    from pairs_platform.database.tables import VIEWS
     from pairs_platform.lake.sql import SqlRefused, TablesBeside, query
     from pairs_platform.lake.tables import TABLES
-    from pairs_platform.ledger.arrow import arrow_schemas, arrow_tables
-    from pairs_platform.ledger.tables import VIEWS
-    from pairs_platform.stores import open_lake, open_ledger
+    from pairs_platform.platform import open_lake, open_ledger
 
     settings = chosen_settings(source, data, frequency)
     ledger = TablesBeside(arrow_schemas(), VIEWS, partial(arrow_tables, open_ledger(settings)))

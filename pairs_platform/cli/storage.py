@@ -3,17 +3,17 @@
 import click
 import pandas as pd
 
-from pairs_platform.settings import load_settings
+from pairs_platform.settings.model import load_settings
 
 
 @click.command("storage")
 def command() -> None:
     """Measure every part of the state, forecast when the disk is full, and count what retention would remove."""
-    from pairs_platform.cli.instance import open_instance, prepare_home
     from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.database.audit import person
     from pairs_platform.defs.housekeeping.work import measure, purge
-    from pairs_platform.defs.resources import Platform
-    from pairs_platform.ledger.audit import person
+    from pairs_platform.platform import Platform
+    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 
     settings = load_settings()
     platform = Platform(settings)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, get_args
 import click
 import pandas as pd
 
-from pairs_platform.core.streaming.rules import SymbolSet
-from pairs_platform.settings import load_settings
+from pairs_platform.core.streaming.settings import SymbolSet
+from pairs_platform.settings.model import load_settings
 
 if TYPE_CHECKING:
-    from pairs_platform.adapters.redis_bus import StreamBus
+    from pairs_platform.adapters.redis.bus import StreamBus
 
 
 @click.group("stream")
@@ -22,7 +22,7 @@ def command() -> None:
 @command.command("collect")
 def collect() -> None:
     """Run the collector in the foreground: from Alpaca or the replay server into Redis."""
-    from pairs_platform.stream.collector import run_collector
+    from pairs_platform.processes.collector.collector import run_collector
 
     _log()
     run_collector(load_settings())
@@ -31,7 +31,7 @@ def collect() -> None:
 @command.command("replay")
 def replay() -> None:
     """Run the replay server in the foreground: stored bars over Alpaca's protocol."""
-    from pairs_platform.stream.replay import run_replay
+    from pairs_platform.processes.replay.server import run_replay
 
     _log()
     run_replay(load_settings())
@@ -47,9 +47,9 @@ def _log() -> None:
 def status() -> None:
     """How the collector is, the newest bar of each symbol, the newest buckets, and the processes of `live`."""
     from pairs_platform.cli.show import frame_table, print_renderable
-    from pairs_platform.cli.topology import live_folder
-    from pairs_platform.stores import open_bus
-    from pairs_platform.stream.supervisor import running_processes
+    from pairs_platform.platform import open_bus
+    from pairs_platform.processes.runtime.supervisor import running_processes
+    from pairs_platform.processes.runtime.topology import live_folder
 
     settings = load_settings()
     bus = open_bus(settings)
@@ -93,8 +93,8 @@ def _moment(ns: int) -> str:
 @click.argument("name", type=click.Choice(get_args(SymbolSet)), required=False)
 def symbols(name: SymbolSet | None) -> None:
     """Show which set of symbols is streamed, or switch to another; a running collector follows within seconds."""
-    from pairs_platform.ledger.audit import AuditEntry, person, record
-    from pairs_platform.stores import open_bus, open_ledger
+    from pairs_platform.database.audit import AuditEntry, person, record
+    from pairs_platform.platform import open_bus, open_ledger
 
     settings = load_settings()
     bus = open_bus(settings)
@@ -116,11 +116,10 @@ def save(session: datetime | None, sector: str | None) -> None:
     """Store the streamed bars of a session as a partition of `streamed_bars`."""
     import dagster as dg
 
-    from pairs_platform.cli.instance import open_instance, prepare_home
-    from pairs_platform.defs.resources import Platform
+    from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.defs.signals.assets import streamed_bars
-    from pairs_platform.lake.keys import PartitionKey
-    from pairs_platform.stores import open_bus
+    from pairs_platform.platform import Platform, open_bus
+    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 
     settings = load_settings()
     day = session.date() if session else _session_of_market(open_bus(settings))
@@ -141,7 +140,7 @@ def save(session: datetime | None, sector: str | None) -> None:
 
 
 def _session_of_market(bus: "StreamBus") -> date:
-    from pairs_platform.adapters.redis_bus import ClockUnknown
+    from pairs_platform.adapters.redis.bus import ClockUnknown
     from pairs_platform.core.streaming.sessions import newest_session
 
     try:
@@ -156,7 +155,7 @@ def _session_of_market(bus: "StreamBus") -> date:
 @command.command("reset")
 def reset() -> None:
     """Forget every replay: its bars in Redis and its signals in the ledger. Live ones stay."""
-    from pairs_platform.cli.topology import forget_replays
+    from pairs_platform.processes.runtime.topology import forget_replays
 
     forget_replays(load_settings())
     click.echo("replays are forgotten")

@@ -5,7 +5,7 @@ import pandas as pd
 
 from pairs_platform.cli.profile_options import chosen_settings, profile_options
 from pairs_platform.cli.show import frame_table, print_renderable
-from pairs_platform.settings import Settings, load_settings
+from pairs_platform.settings.model import Settings, load_settings
 
 
 @click.group("symbols")
@@ -33,7 +33,7 @@ def list_symbols(source: str | None, data: str | None, frequency: str | None, se
 def status(source: str | None, data: str | None, frequency: str | None, sector: str | None) -> None:
     """Show of each symbol which range is stored, with which gaps, quarantined rows and flags."""
     from pairs_platform.lake.inventory import symbol_inventory
-    from pairs_platform.stores import open_lake
+    from pairs_platform.platform import open_lake
 
     settings = chosen_settings(source, data, frequency)
     universe = _universe(settings)
@@ -49,7 +49,7 @@ def status(source: str | None, data: str | None, frequency: str | None, sector: 
 @click.option("--sector", required=True, help="Slug of the sector.")
 def add(symbols: tuple[str, ...], sector: str) -> None:
     """Add SYMBOLS to a sector in your universe.yaml; the sector is made, inactive, when it is new."""
-    from pairs_platform.settings import edit_universe
+    from pairs_platform.settings.model import edit_universe
 
     settings = load_settings()
     names = {symbol.upper() for symbol in symbols}
@@ -63,7 +63,7 @@ def add(symbols: tuple[str, ...], sector: str) -> None:
 @click.option("--sector", required=True, help="Slug of the sector.")
 def remove(symbols: tuple[str, ...], sector: str) -> None:
     """Remove SYMBOLS from a sector in your universe.yaml; stored prices stay."""
-    from pairs_platform.settings import edit_universe
+    from pairs_platform.settings.model import edit_universe
 
     names = {symbol.upper() for symbol in symbols}
     before = {listing.symbol for listing in load_settings().listings(sector)}
@@ -79,7 +79,7 @@ def remove(symbols: tuple[str, ...], sector: str) -> None:
 def _universe(settings: Settings) -> dict[str, list[str]]:
     if settings.universe_origin == "config":
         return {slug: [listing.symbol for listing in settings.listings(slug)] for slug in sorted(settings.universe)}
-    from pairs_platform.defs.resources import Platform
+    from pairs_platform.platform import Platform
 
     found: dict[str, list[str]] = {}
     for listing in Platform(settings).market_data.universe() or ():

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import psutil
 
-from pairs_platform.cli.instance import open_instance, prepare_home
 from pairs_platform.cli.migrate import migrate_all
 from pairs_platform.cli.profile_options import chosen_settings, profile_options
-from pairs_platform.cli.topology import script
+from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.topology import script
 
 SECONDS_TO_STOP = 30
 

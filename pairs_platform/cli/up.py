@@ -11,9 +11,12 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.adapters.ports import PermanentSourceError
-from pairs_platform.cli.instance import prepare_home
-from pairs_platform.cli.topology import (
+from pairs_platform.core.operations.run_tags import is_alive_here, this_process
+from pairs_platform.lake.atomic import replace_file
+from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.processes.runtime.dagster_home import prepare_home
+from pairs_platform.processes.runtime.supervisor import ProcessSpec, Supervisor
+from pairs_platform.processes.runtime.topology import (
     OwnStores,
     command_of,
     live_folder,
@@ -22,10 +25,7 @@ from pairs_platform.cli.topology import (
     production_processes,
     write_environment,
 )
-from pairs_platform.lake.atomic import replace_file
-from pairs_platform.run_tags import is_alive_here, this_process
-from pairs_platform.settings import FROM_FILE, Settings, load_settings, variable
-from pairs_platform.stream.supervisor import ProcessSpec, Supervisor
+from pairs_platform.settings.model import FROM_FILE, Settings, load_settings, variable
 
 STATE_FILE, LOG_FILE = "up.json", "up.log"
 START_SECONDS = 600.0

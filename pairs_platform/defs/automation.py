@@ -1,6 +1,6 @@
-"""Jobs, the daily schedule, the retry sensor and the readiness check: thin shells around `core.automation`.
+"""Jobs, the daily schedule, the retry sensor and the readiness check: thin shells around `core.operations.scheduling`.
 
-What does not belong here: deciding what is due (`core.automation`).
+What does not belong here: deciding what is due (`core.operations.scheduling`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from pairs_platform.core.automation import (
+from pairs_platform.core.operations.scheduling import (
     READY_BY,
     RUN_AT,
     Failure,
@@ -19,6 +19,7 @@ from pairs_platform.core.automation import (
     missing_prices,
     plan_retries,
 )
+from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
 from pairs_platform.defs.models.assets import (
@@ -30,11 +31,10 @@ from pairs_platform.defs.models.assets import (
     shadow_losses,
 )
 from pairs_platform.defs.partitions import lake_key
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.defs.signals.assets import GROUP as LIVE_GROUP
 from pairs_platform.defs.signals.checks import matches_batch, matches_price_history
-from pairs_platform.lake.keys import PartitionKey, keys_of
+from pairs_platform.platform import Platform
 
 PRICE_HISTORY, TRADING_CONFIG = "price_history", "trading_config"
 
@@ -171,7 +171,7 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
 def _usable_prices(platform: Platform, sector: str) -> set[date]:
     """Sessions whose prices are stored and not stale; only the newest look-backs are looked at for staleness."""
     from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
-    from pairs_platform.defs.windows import stale_prices
+    from pairs_platform.workflows.windows import stale_prices
 
     lake, basis = platform.lake, platform.settings.price_basis
     stored = lake.sessions(PRICE_HISTORY, sector)

@@ -1,6 +1,6 @@
 """What the checks of all stages share: how a verdict of `core` becomes a check result.
 
-What does not belong here: any check (`defs/<stage>/checks.py`) and any predicate (`core.checks`).
+What does not belong here: any check (`defs/<stage>/checks.py`) and any predicate (`core.check_result`).
 """
 
 import zlib
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from pairs_platform.core.checks import Verdict
+from pairs_platform.core.check_result import Verdict
 from pairs_platform.core.contract import Contract
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.partitions import lake_keys
-from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,7 +22,7 @@ def rows_table(
     names: Sequence[object], rows_of: Iterable[Sequence[object]], *, rows: int = 25
 ) -> dg.MarkdownMetadataValue:
     """The same of plain rows."""
-    from pairs_platform.core.cells import cell
+    from pairs_platform.views.drawing.cells import cell
 
     every = list(rows_of)
     if not every:

@@ -9,9 +9,9 @@ from typing import Any
 
 import dagster as dg
 
-from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.partitions import lake_keys
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.ports.market_data import PermanentSourceError
 
 DETERMINISTIC = (ValueError, LookupError, PermanentSourceError)
 """Failures that running the same code again would only repeat: no retry."""

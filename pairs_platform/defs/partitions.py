@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, MARKET_TIMEZONE, closed_weekdays
 from pairs_platform.core.prices.sectors import SECTORS
-from pairs_platform.lake.keys import PartitionKey
 
 
 def _midnights(days: Iterable[date]) -> list[datetime]:

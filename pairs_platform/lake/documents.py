@@ -8,9 +8,9 @@ import re
 from datetime import date
 from typing import Any
 
+from pairs_platform.core.partition_key import SLUG, PartitionKey
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable
 from pairs_platform.lake.files import LakePath, names_in, read_file
-from pairs_platform.lake.keys import SLUG, PartitionKey
 
 _FILE = re.compile(r"(?P<session>\d{4}-\d{2}-\d{2})(?P<suffix>\.parquet|\.json)")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pairs_platform.lake.keys import PartitionKey, materialize_command
+from pairs_platform.core.partition_key import PartitionKey, materialize_command
 
 if TYPE_CHECKING:
     from pairs_platform.core.contract import Contract

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from pairs_platform.core.partition_key import keys_of
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_between
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
-from pairs_platform.lake.keys import keys_of
 from pairs_platform.lake.store import Lake
 
 INVENTORY_COLUMNS = (

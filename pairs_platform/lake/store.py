@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairs_platform.core.contract import Contract
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.lake.atomic import while_locked
 from pairs_platform.lake.documents import Documents
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.lake.files import LakePath, is_stored, read_file, replace, sizes_below
-from pairs_platform.lake.keys import PartitionKey
 
 _METADATA_KEY = b"pairs_platform"
 _READ_THREADS = 4

@@ -3,7 +3,7 @@
 What does not belong here: the contracts (`core/<stage>/contracts.py`).
 """
 
-from pairs_platform.core.gru.contracts import (
+from pairs_platform.core.models.contracts import (
     FEATURE_FITS,
     FEATURE_SCALING,
     GRU_FORECASTS,

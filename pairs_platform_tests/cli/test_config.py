@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from pairs_platform.settings import CONFIG_VARIABLE, PLATFORM_FILE, UNIVERSE_FILE, shipped_text
+from pairs_platform.settings.model import CONFIG_VARIABLE, PLATFORM_FILE, UNIVERSE_FILE, shipped_text
 
 
 def test_show_prints_yaml_that_is_in_force(console, monkeypatch):

@@ -12,9 +12,8 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from pairs_platform.cli.instance import prepare_home, production_dagster_yaml
-from pairs_platform.cli.topology import OwnStores, own_stores, production_processes
-from pairs_platform.services.postgres import (
+from pairs_platform.processes.runtime.dagster_home import prepare_home, production_dagster_yaml
+from pairs_platform.processes.runtime.postgres_server import (
     APPLICATION,
     DAGSTER,
     DATABASES,
@@ -24,9 +23,10 @@ from pairs_platform.services.postgres import (
     SUPERUSER,
     EmbeddedPostgres,
 )
-from pairs_platform.settings import SECRET_FIELDS, Settings, described_fields, load_settings, variable
-from pairs_platform_tests.postgres import free_port
-from pairs_platform_tests.stream.servers import until
+from pairs_platform.processes.runtime.topology import OwnStores, own_stores, production_processes
+from pairs_platform.settings.model import SECRET_FIELDS, Settings, described_fields, load_settings, variable
+from pairs_platform_tests.support.postgres import free_port
+from pairs_platform_tests.support.stream_servers import until
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from pairs_platform.adapters.ports import PermanentSourceError
 from pairs_platform.cli import cli
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS, key
-from pairs_platform_tests.defs.runs import execute
+from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
+from pairs_platform_tests.support.runs import execute
 
 
 def console(*words: str) -> str:

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.defs.resources import Platform
-from pairs_platform.ledger.store import Decision
-from pairs_platform.settings import load_settings
-from pairs_platform_tests.adapters.bundles import SECTOR, SESSION, record
-from pairs_platform_tests.ledger.decisions import store_decisions
+from pairs_platform.database.store import Decision
+from pairs_platform.platform import Platform
+from pairs_platform.settings.model import load_settings
+from pairs_platform_tests.support.bundles import SECTOR, SESSION, record
+from pairs_platform_tests.support.decisions import store_decisions
 
 
 @pytest.fixture
@@ -82,9 +82,9 @@ def test_a_sector_without_models(console):
 
 
 def test_a_promotion_whose_alias_fails_leaves_no_row(platform, monkeypatch):
-    from pairs_platform.adapters.mlflow_registry import MlflowRegistry
-    from pairs_platform.adapters.ports import RegistryUnavailable
+    from pairs_platform.adapters.mlflow.registry import MlflowRegistry
     from pairs_platform.cli.models import _change
+    from pairs_platform.ports.market_data import RegistryUnavailable
 
     def away(*_: object) -> None:
         raise RegistryUnavailable("the registry does not answer")

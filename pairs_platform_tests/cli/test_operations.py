@@ -6,11 +6,10 @@ from datetime import UTC, date, datetime
 import pytest
 from click.testing import CliRunner
 
-from pairs_platform.adapters.notify import receivers
-from pairs_platform.adapters.ports import PermanentSourceError
+from pairs_platform.adapters.notify.apprise_notifier import receivers
 from pairs_platform.cli import cli
-from pairs_platform.core.alerts import Alert
-from pairs_platform.ledger.alerts import (
+from pairs_platform.core.operations.alerts import Alert
+from pairs_platform.database.alerts import (
     due_deliveries,
     make_message,
     note_delivery,
@@ -18,11 +17,12 @@ from pairs_platform.ledger.alerts import (
     raise_alert,
     resolve_alerts,
 )
-from pairs_platform.ledger.audit import entries
-from pairs_platform.settings import load_settings, variable
-from pairs_platform.stores import open_ledger
-from pairs_platform_tests.ledger.test_audit import add, decide
-from pairs_platform_tests.receivers import web_receiver
+from pairs_platform.database.audit import entries
+from pairs_platform.platform import open_ledger
+from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.settings.model import load_settings, variable
+from pairs_platform_tests.database.test_audit import add, decide
+from pairs_platform_tests.support.receivers import web_receiver
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ def test_databases_are_brought_to_this_version_once(ledger, monkeypatch):
 def test_a_newer_database_is_refused_with_both_versions(what, monkeypatch):
     import sqlalchemy as sa
 
-    from pairs_platform.adapters.ports import PermanentSourceError
-    from pairs_platform.stores import open_registry
+    from pairs_platform.platform import open_registry
+    from pairs_platform.ports.market_data import PermanentSourceError
 
     settings = load_settings()
     console("migrate")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pairs_platform.settings import variable
-from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS
+from pairs_platform.settings.model import variable
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS
 
 
 @pytest.fixture(autouse=True)

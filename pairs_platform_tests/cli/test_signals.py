@@ -9,11 +9,11 @@ from datetime import date
 
 import pytest
 
-from pairs_platform.defs.resources import Platform
-from pairs_platform.ledger.signals import store_signals
-from pairs_platform.settings import load_settings
-from pairs_platform_tests.ledger.test_signals import GIVEN, LIVE, REPLAY, SKIPPED, signal
-from pairs_platform_tests.stream.servers import until
+from pairs_platform.database.signals import store_signals
+from pairs_platform.platform import Platform
+from pairs_platform.settings.model import load_settings
+from pairs_platform_tests.database.test_signals import GIVEN, LIVE, REPLAY, SKIPPED, signal
+from pairs_platform_tests.support.stream_servers import until
 
 WATCHED = signal("A_A", role="watched", action="hold", size=0.0)
 

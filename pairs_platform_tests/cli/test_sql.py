@@ -1,11 +1,11 @@
 """`pairs-platform sql` over the lake and the ledger of a profile of the test's own."""
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
-from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.keys import PartitionKey
-from pairs_platform.settings import load_settings
-from pairs_platform_tests.core.prices.samples import FULL, make_bars
-from pairs_platform_tests.ledger.test_store import performance, training
+from pairs_platform.platform import Platform
+from pairs_platform.settings.model import load_settings
+from pairs_platform_tests.database.test_store import performance, training
+from pairs_platform_tests.support.price_samples import FULL, make_bars
 
 BEST = "select pair, rank_by_lift from current_best_models order by rank_by_lift"
 

@@ -6,21 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from pairs_platform.adapters.redis_bus import StreamBus
-from pairs_platform.cli.topology import live_folder
+from pairs_platform.adapters.redis.bus import StreamBus
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.buckets import Announcement, session_buckets
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
-from pairs_platform.defs.resources import Platform
-from pairs_platform.ledger.audit import entries
-from pairs_platform.ledger.signals import sessions_with_signals, store_signals
-from pairs_platform.settings import load_settings
-from pairs_platform.stores import open_bus, open_ledger
-from pairs_platform.stream.embedded_redis import embedded_redis
-from pairs_platform.stream.supervisor import PROCESSES_FILE
-from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, key
-from pairs_platform_tests.ledger.test_signals import GIVEN, LIVE, REPLAY, signal
+from pairs_platform.database.audit import entries
+from pairs_platform.database.signals import sessions_with_signals, store_signals
+from pairs_platform.platform import Platform, open_bus, open_ledger
+from pairs_platform.processes.runtime.redis_server import embedded_redis
+from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
+from pairs_platform.processes.runtime.topology import live_folder
+from pairs_platform.settings.model import load_settings
+from pairs_platform_tests.database.test_signals import GIVEN, LIVE, REPLAY, signal
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 
 GRID = session_buckets(SESSION, Frequency.FIVE_MINUTES)
 

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pairs_platform.settings import CONFIG_VARIABLE, UNIVERSE_FILE, load_settings, shipped_text
+from pairs_platform.settings.model import CONFIG_VARIABLE, UNIVERSE_FILE, load_settings, shipped_text
 
 
 @pytest.fixture
@@ -81,8 +81,8 @@ def test_without_a_copy_nothing_is_edited(console):
 
 def test_symbols_and_sectors_of_a_file(console, tmp_path):
     from pairs_platform.core.prices.calendar import sessions_ending
-    from pairs_platform_tests.defs.demo_profile import SESSION
-    from pairs_platform_tests.defs.fake_market import hourly_bars, walk
+    from pairs_platform_tests.support.demo_profile import SESSION
+    from pairs_platform_tests.support.fake_market import hourly_bars, walk
 
     bars = hourly_bars(sessions_ending(SESSION, 2), {"AAA": walk(14, 1), "BBB": walk(14, 2), "CCC": walk(14, 3)})
     bars["sector"] = bars["symbol"].map({"AAA": "Energy", "BBB": "Information Technology", "CCC": "Energy"})

@@ -5,7 +5,7 @@ import pytest
 
 from pairs_platform.core.contract import Contract, ContractViolation
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
-from pairs_platform_tests.core.prices.samples import FULL, make_actions, make_bars
+from pairs_platform_tests.support.price_samples import FULL, make_actions, make_bars
 
 BARS = make_bars([FULL])
 

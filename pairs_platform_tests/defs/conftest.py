@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from pairs_platform.services.postgres import SUPERUSER
-from pairs_platform_tests.defs.demo_profile import copied, demo, stored
-from pairs_platform_tests.postgres import new_database
+from pairs_platform.processes.runtime.postgres_server import SUPERUSER
+from pairs_platform_tests.support.demo_profile import copied, demo, stored
+from pairs_platform_tests.support.postgres import new_database
 
 __all__ = ["copied", "demo", "stored"]
 

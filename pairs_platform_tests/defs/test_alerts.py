@@ -8,13 +8,26 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from pairs_platform.adapters.notify import receivers as receivers_of
-from pairs_platform.adapters.redis_bus import StreamBus, connect
+from pairs_platform.adapters.notify.apprise_notifier import receivers as receivers_of
+from pairs_platform.adapters.redis.bus import StreamBus, connect
 from pairs_platform.build import build_definitions
-from pairs_platform.core.alerts import Alert, AlertRules
+from pairs_platform.core.operations.alerts import Alert, AlertRules
 from pairs_platform.core.prices.calendar import session_open
 from pairs_platform.core.streaming.bars import StreamBar
-from pairs_platform.core.streaming.rules import StreamRules
+from pairs_platform.core.streaming.settings import StreamRules
+from pairs_platform.database.alerts import (
+    CLAIM,
+    Delivery,
+    claim_delivery,
+    due_deliveries,
+    failed_deliveries,
+    make_message,
+    open_alerts,
+    raise_alert,
+)
+from pairs_platform.database.audit import entries
+from pairs_platform.database.errors import LedgerUnavailable
+from pairs_platform.database.tables import ALERTS
 from pairs_platform.defs.alerts.find import (
     NOT_ALERTS,
     failed_run,
@@ -25,24 +38,11 @@ from pairs_platform.defs.alerts.find import (
 )
 from pairs_platform.defs.alerts.sensors import CHECK, alert_delivery, alert_watch, deliver, run_alerts
 from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job, price_run
-from pairs_platform.defs.resources import Platform
-from pairs_platform.ledger.alerts import (
-    CLAIM,
-    Delivery,
-    claim_delivery,
-    due_deliveries,
-    failed_deliveries,
-    make_message,
-    open_alerts,
-    raise_alert,
-)
-from pairs_platform.ledger.audit import entries
-from pairs_platform.ledger.errors import LedgerUnavailable
-from pairs_platform.ledger.tables import ALERTS
-from pairs_platform.settings import load_settings, variable
-from pairs_platform_tests.defs.demo_profile import LOOK_BACK, SECTOR
+from pairs_platform.platform import Platform
+from pairs_platform.settings.model import load_settings, variable
 from pairs_platform_tests.defs.test_automation import FRIDAY, THURSDAY, at, mark, under_way
-from pairs_platform_tests.receivers import WebReceiver, web_receiver
+from pairs_platform_tests.support.demo_profile import LOOK_BACK, SECTOR
+from pairs_platform_tests.support.receivers import WebReceiver, web_receiver
 
 partitions = dg.MultiPartitionsDefinition(
     {
@@ -212,13 +212,13 @@ class TestRuns:
             raise LedgerUnavailable("the ledger does not answer")
 
         with monkeypatch.context() as patch:
-            patch.setattr("pairs_platform.ledger.alerts.raise_alert", away)
+            patch.setattr("pairs_platform.database.alerts.raise_alert", away)
             with pytest.raises(LedgerUnavailable):
                 judge(platform, instance)
             assert judge.cursor == START
         with monkeypatch.context() as patch:
             patch.setattr(
-                "pairs_platform.ledger.alerts.raise_alert",
+                "pairs_platform.database.alerts.raise_alert",
                 lambda *given: away() if given[1].kind == "check_failed" else raise_alert(*given),
             )
             judge(platform, instance)
@@ -442,7 +442,7 @@ class TestDelivery:
             return found
 
         with monkeypatch.context() as patch:
-            patch.setattr("pairs_platform.ledger.alerts.due_deliveries", taken_meanwhile)
+            patch.setattr("pairs_platform.database.alerts.due_deliveries", taken_meanwhile)
             delivered(platform, instance)
         delivered(platform, instance)
         assert messages(web) == []
@@ -555,7 +555,7 @@ class TestStream:
 
     @pytest.fixture
     def bus(self, tmp_path):
-        from pairs_platform.stream.embedded_redis import embedded_redis
+        from pairs_platform.processes.runtime.redis_server import embedded_redis
 
         self.ns = int(session_open(FRIDAY).timestamp() * 1e9)
         with embedded_redis(tmp_path / "redis"):

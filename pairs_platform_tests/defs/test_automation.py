@@ -12,18 +12,18 @@ from dagster._core.test_utils import create_run_for_test
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from pairs_platform.adapters.ports import empty_actions
 from pairs_platform.build import build_definitions
-from pairs_platform.core.automation import as_of_session
+from pairs_platform.core.operations.scheduling import as_of_session
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
+from pairs_platform.database.audit import entries
 from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job
-from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.keys import PartitionKey
-from pairs_platform.ledger.audit import entries
-from pairs_platform.settings import load_settings
-from pairs_platform_tests.defs.demo_profile import LOOK_BACK, PRICED, SECTOR, SESSION, SESSIONS, key
-from pairs_platform_tests.defs.runs import QUIET, materialized
+from pairs_platform.platform import Platform
+from pairs_platform.ports.market_data import empty_actions
+from pairs_platform.settings.model import load_settings
+from pairs_platform_tests.support.demo_profile import LOOK_BACK, PRICED, SECTOR, SESSION, SESSIONS, key
+from pairs_platform_tests.support.runs import QUIET, materialized
 
 NEW_YORK = ZoneInfo("America/New_York")
 THURSDAY, FRIDAY = date(2023, 3, 9), date(2023, 3, 10)

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.adapters.ports import PermanentSourceError, TransientSourceError
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
 from pairs_platform.core.volatility.contracts import GARCH_FITS
-from pairs_platform.defs.resources import Platform
-from pairs_platform.settings import Settings, load_settings
-from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, key
-from pairs_platform_tests.defs.fake_market import FakeMarket, hourly_bars, walk
-from pairs_platform_tests.defs.runs import ALL, execute, failure, materialized
+from pairs_platform.platform import Platform
+from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.settings.model import Settings, load_settings
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
+from pairs_platform_tests.support.fake_market import FakeMarket, hourly_bars, walk
+from pairs_platform_tests.support.runs import ALL, execute, failure, materialized
 
 LOOK_BACK = 20
 SESSIONS = sessions_ending(SESSION, LOOK_BACK)

@@ -14,16 +14,16 @@ import pandas as pd
 import pytest
 
 from pairs_platform.core.contract import Contract
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.defs.automation import readiness_job
-from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.keys import PartitionKey
 from pairs_platform.lake.store import Lake
-from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS, key
-from pairs_platform_tests.defs.runs import check, execute, failure, materialized, rewrite_metadata, tamper
+from pairs_platform.platform import Platform
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
+from pairs_platform_tests.support.runs import check, execute, failure, materialized, rewrite_metadata, tamper
 
 NEW_YORK = ZoneInfo("America/New_York")
 

@@ -8,16 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from pairs_platform.cli.instance import open_instance, prepare_home
-from pairs_platform.core.housekeeping import growth
+from pairs_platform.core.operations.retention import growth
 from pairs_platform.core.prices.calendar import sessions_ending
+from pairs_platform.database.audit import entries
+from pairs_platform.database.sizes import sizes_by_session, store_sizes
 from pairs_platform.defs.housekeeping.work import measure, purge
-from pairs_platform.defs.resources import Platform
-from pairs_platform.ledger.audit import entries
-from pairs_platform.ledger.sizes import sizes_by_session, store_sizes
-from pairs_platform.services.postgres import SUPERUSER, EmbeddedPostgres
-from pairs_platform.settings import load_settings, variable
-from pairs_platform_tests.postgres import new_database
+from pairs_platform.platform import Platform
+from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.postgres_server import SUPERUSER, EmbeddedPostgres
+from pairs_platform.settings.model import load_settings, variable
+from pairs_platform_tests.support.postgres import new_database
 
 DAYS = sessions_ending(date(2026, 3, 6), 30)
 

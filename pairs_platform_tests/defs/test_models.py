@@ -2,18 +2,18 @@
 
 import dagster as dg
 
-from pairs_platform.adapters.ports import RegistryUnavailable
-from pairs_platform.core.automation import utc_now
-from pairs_platform.core.gru.contracts import GRU_MODELS, SHADOW_LOSSES
+from pairs_platform.core.models.contracts import GRU_MODELS, SHADOW_LOSSES
+from pairs_platform.core.operations.scheduling import utc_now
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
+from pairs_platform.database.store import Decision
 from pairs_platform.defs.models.assets import gru_models
 from pairs_platform.defs.models.automation import close_abandoned_runs
 from pairs_platform.defs.models.work import decide_partition, model_to_use
-from pairs_platform.defs.resources import Platform
-from pairs_platform.ledger.store import Decision
-from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS, key
-from pairs_platform_tests.defs.runs import ALL, execute, failure
-from pairs_platform_tests.ledger.decisions import store_decisions
+from pairs_platform.platform import Platform
+from pairs_platform.ports.market_data import RegistryUnavailable
+from pairs_platform_tests.support.decisions import store_decisions
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
+from pairs_platform_tests.support.runs import ALL, execute, failure
 
 
 def promote(platform: Platform, version: int, session) -> None:

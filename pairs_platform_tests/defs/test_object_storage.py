@@ -4,20 +4,19 @@ import pytest
 from click.testing import CliRunner
 
 from pairs_platform.cli import cli
-from pairs_platform.core.gru.contracts import PAIR_FEATURES
+from pairs_platform.core.models.contracts import PAIR_FEATURES
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.defs.housekeeping.work import measure, on_disk
-from pairs_platform.defs.resources import Platform
 from pairs_platform.lake.documents import Documents
 from pairs_platform.lake.files import read_file, remove_below, replace, sizes_below
 from pairs_platform.lake.profile import MANIFEST
-from pairs_platform.settings import SettingsError, load_settings, variable
-from pairs_platform.stores import open_documents
-from pairs_platform_tests.cli.test_backup import console, with_streams
-from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, key
-from pairs_platform_tests.defs.runs import execute
+from pairs_platform.platform import Platform, open_documents
+from pairs_platform.settings.model import SettingsError, load_settings, variable
+from pairs_platform_tests.processes.runtime.test_backup import console, with_streams
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
+from pairs_platform_tests.support.runs import execute
 
 AGAIN = (CORRELATION_MATRIX, COINTEGRATED_PAIRS, GARCH_FITS, PAIR_SCORES, COMPOSITE_RANKINGS, TRADING_CONFIG)
 

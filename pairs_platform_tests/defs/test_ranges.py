@@ -16,11 +16,11 @@ from dagster._daemon.backfill import execute_backfill_iteration
 
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
-from pairs_platform.defs.resources import Platform
 from pairs_platform.lake.tables import TABLES
-from pairs_platform_tests.defs.demo_profile import PRICED, SECTOR, SESSION, SESSIONS, DemoRun, key
-from pairs_platform_tests.defs.fake_market import FakeMarket
-from pairs_platform_tests.defs.runs import ALL, execute, failure, materialized
+from pairs_platform.platform import Platform
+from pairs_platform_tests.support.demo_profile import PRICED, SECTOR, SESSION, SESSIONS, DemoRun, key
+from pairs_platform_tests.support.fake_market import FakeMarket
+from pairs_platform_tests.support.runs import ALL, execute, failure, materialized
 
 RANGE = (SESSIONS[1], SESSION)
 OF_THE_RUN = ("model_run_id", "run_name")
@@ -129,7 +129,7 @@ class TestBackfills:
         location = tmp_path / "location.py"
         location.write_text(
             "from pairs_platform.build import build_definitions\n"
-            "from pairs_platform.settings import load_settings\n"
+            "from pairs_platform.settings.model import load_settings\n"
             "defs = build_definitions(load_settings())\n"
         )
         home = tmp_path / "home"

@@ -18,10 +18,10 @@ import pytest
 import redis
 import sqlalchemy as sa
 
-from pairs_platform.adapters.redis_bus import ClockUnknown, StreamUnavailable
+from pairs_platform.adapters.redis.bus import ClockUnknown, StreamUnavailable
 from pairs_platform.build import build_definitions
 from pairs_platform.cli import models
-from pairs_platform.core.automation import utc_now
+from pairs_platform.core.operations.scheduling import utc_now
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
@@ -29,8 +29,10 @@ from pairs_platform.core.selection.trading_config import TradingConfig
 from pairs_platform.core.streaming.bars import UPDATED, StreamBar
 from pairs_platform.core.streaming.buckets import Announcement, session_buckets
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
+from pairs_platform.database.signals import Provenance, SignalKey, forget_replay, moment, signals_at, store_signals
+from pairs_platform.database.store import Decision
+from pairs_platform.database.tables import SIGNALS
 from pairs_platform.defs.outcomes import without_useless_retries
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.signals import assets, checks, sensors
 from pairs_platform.defs.signals.work import (
     NothingStreamedError,
@@ -40,15 +42,13 @@ from pairs_platform.defs.signals.work import (
     stored_signals,
 )
 from pairs_platform.lake.errors import PartitionMissing
-from pairs_platform.ledger.signals import Provenance, SignalKey, forget_replay, moment, signals_at, store_signals
-from pairs_platform.ledger.store import Decision
-from pairs_platform.ledger.tables import SIGNALS
-from pairs_platform.settings import load_settings, variable
-from pairs_platform.stream.embedded_redis import embedded_redis
-from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION, SESSIONS, SYMBOLS, key
-from pairs_platform_tests.defs.runs import QUIET, check, failure
+from pairs_platform.platform import Platform
+from pairs_platform.processes.runtime.redis_server import embedded_redis
+from pairs_platform.settings.model import load_settings, variable
 from pairs_platform_tests.defs.test_models import AwayRegistry, promote
-from pairs_platform_tests.ledger.decisions import store_decisions
+from pairs_platform_tests.support.decisions import store_decisions
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, SYMBOLS, key
+from pairs_platform_tests.support.runs import QUIET, check, failure
 
 CONFIGURED = SESSIONS[1]
 GRID = session_buckets(SESSION, Frequency.ONE_HOUR)
@@ -643,10 +643,10 @@ def test_a_run_behind_a_bucket_loads_nothing_that_trains_or_analyses(live):
     code = f"""
 import sys
 from datetime import date
-from pairs_platform.defs.resources import Platform
+from pairs_platform.platform import Platform
 from pairs_platform.defs.signals.work import signal_partition
-from pairs_platform.lake.keys import PartitionKey
-from pairs_platform.settings import load_settings
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.settings.model import load_settings
 key = PartitionKey(date({SESSION:%Y, %-m, %-d}), "{SECTOR}")
 outcome = signal_partition(Platform(load_settings()), key, run_id="own")
 heavy = ("torch", "mlflow", "sklearn", "statsmodels", "arch", "numba", "scipy", "pandas", "pyarrow", "alembic")

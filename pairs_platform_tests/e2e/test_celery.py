@@ -11,11 +11,11 @@ import dagster as dg
 import pytest
 import yaml
 
-from pairs_platform.adapters.redis_bus import socket_path
-from pairs_platform.cli.instance import open_instance, prepare_home
-from pairs_platform.settings import load_settings
-from pairs_platform.stream.embedded_redis import embedded_redis
-from pairs_platform_tests.stream.servers import until
+from pairs_platform.adapters.redis.bus import socket_path
+from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.redis_server import embedded_redis
+from pairs_platform.settings.model import load_settings
+from pairs_platform_tests.support.stream_servers import until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SCRIPTS = Path(sys.executable).parent

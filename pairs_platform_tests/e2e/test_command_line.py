@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 import yaml
 
-from pairs_platform.cli.instance import render_dagster_yaml
-from pairs_platform.defs.resources import Platform
-from pairs_platform.settings import load_settings
-from pairs_platform_tests.defs.demo_profile import SECTOR, SESSIONS, DemoRun, key, run
+from pairs_platform.platform import Platform
+from pairs_platform.processes.runtime.dagster_home import render_dagster_yaml
+from pairs_platform.settings.model import load_settings
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSIONS, DemoRun, key, run
 
 ROOT = Path(__file__).resolve().parents[2]
 BEHIND = "correlation_matrix,cointegrated_pairs,garch_fits,pair_scores,composite_rankings,trading_config"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pairs_platform_tests.defs.demo_profile import (
+from pairs_platform_tests.support.demo_profile import (
     SECTOR,
     SESSION,
     SESSIONS,
@@ -14,7 +14,7 @@ from pairs_platform_tests.defs.demo_profile import (
     run,
     write_config,
 )
-from pairs_platform_tests.defs.fake_market import hourly_bars, walk
+from pairs_platform_tests.support.fake_market import hourly_bars, walk
 
 FUNNEL = (
     "symbols in the window", "pairs", "correlated", "cointegrated", "wide enough for the costs", "fitted",

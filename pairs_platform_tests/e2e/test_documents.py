@@ -22,22 +22,22 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pairs_platform.adapters.file_rules import FileSourceRules
+from pairs_platform.adapters.files.settings import FileSourceRules
 from pairs_platform.build import build_definitions
 from pairs_platform.cli import cli
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.screening.placebo import PlaceboResult
-from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
+from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
 from pairs_platform.core.selection.ranking import monitor_scores, rank_pairs, selection_funnel
-from pairs_platform.core.selection.rules import ScoreRules, SelectionRules
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.core.selection.settings import ScoreRules, SelectionRules
 from pairs_platform.lake.profile import Profile, claim_profile
 from pairs_platform.lake.store import Lake
-from pairs_platform.settings import Settings, described_fields, load_settings
-from pairs_platform_tests.core.selection.tables import correlations_of, history_of, scores_of, screen_of
+from pairs_platform.settings.model import Settings, described_fields, load_settings
+from pairs_platform_tests.support.selection_tables import correlations_of, history_of, scores_of, screen_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -55,8 +55,8 @@ RUN_ELSEWHERE = {
     "pairs-platform up": "pairs_platform_tests/e2e/test_up.py::test_every_process_is_healthy_and_everything_answers",
     "pairs-platform alerts test": "pairs_platform_tests/cli/test_operations.py::test_every_receiver_is_tried",
     "pairs-platform audit": "pairs_platform_tests/cli/test_operations.py::test_the_audit_is_shown_and_chosen_from",
-    "pairs-platform backup": "pairs_platform_tests/cli/test_backup.py::test_everything_is_there_again",
-    "pairs-platform restore": "pairs_platform_tests/cli/test_backup.py::test_everything_is_there_again",
+    "pairs-platform backup": "pairs_platform_tests/processes/runtime/test_backup.py::test_everything_is_there_again",
+    "pairs-platform restore": "pairs_platform_tests/processes/runtime/test_backup.py::test_everything_is_there_again",
     "pairs-platform demo": "pairs_platform_tests/e2e/test_demo.py::test_demo_from_prices_to_configuration",
     "pairs-platform live": "pairs_platform_tests/e2e/test_live.py::test_ctrl_c_ends_every_process_and_frees_the_ports",
     "pairs-platform models": "pairs_platform_tests/cli/test_models.py::test_list_and_show",

@@ -8,13 +8,13 @@ import dagster as dg
 import pytest
 
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
-from pairs_platform_tests.e2e.live_processes import (
+from pairs_platform_tests.support.live_processes import (
     Live,
     make_profile,
     running_live,
     through_the_waiting_process,
 )
-from pairs_platform_tests.stream.servers import until
+from pairs_platform_tests.support.stream_servers import until
 
 BUCKETS = 7
 """Of a session of hourly bars; the first two have ended before the replay begins."""

@@ -7,10 +7,10 @@ import dagster as dg
 
 from pairs_platform.build import build_definitions
 from pairs_platform.defs.signals import assets
-from pairs_platform_tests.defs.demo_profile import key
-from pairs_platform_tests.defs.runs import QUIET
-from pairs_platform_tests.e2e.live_processes import make_profile, running_live
-from pairs_platform_tests.stream.servers import until
+from pairs_platform_tests.support.demo_profile import key
+from pairs_platform_tests.support.live_processes import make_profile, running_live
+from pairs_platform_tests.support.runs import QUIET
+from pairs_platform_tests.support.stream_servers import until
 
 BUCKETS = 7
 

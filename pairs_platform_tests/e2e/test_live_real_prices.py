@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pairs_platform.cli.topology import command_of
 from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.database.signals import forget_replay
 from pairs_platform.defs.signals.work import signal_partition
-from pairs_platform.ledger.signals import forget_replay
-from pairs_platform.stream.embedded_redis import embedded_redis
-from pairs_platform_tests.e2e.live_processes import Profile, configured_profile
-from pairs_platform_tests.stream.servers import until
+from pairs_platform.processes.runtime.redis_server import embedded_redis
+from pairs_platform.processes.runtime.topology import command_of
+from pairs_platform_tests.support.live_processes import Profile, configured_profile
+from pairs_platform_tests.support.stream_servers import until
 
 LOOK_BACK = 20
 SYMBOLS = 8

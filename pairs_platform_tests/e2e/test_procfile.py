@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pairs_platform.cli.topology import ENVIRONMENT_FILE, production_folder
-from pairs_platform.settings import load_settings, variable
-from pairs_platform.stores import open_bus
-from pairs_platform_tests.postgres import free_port
-from pairs_platform_tests.stream.servers import until
+from pairs_platform.platform import open_bus
+from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, production_folder
+from pairs_platform.settings.model import load_settings, variable
+from pairs_platform_tests.support.postgres import free_port
+from pairs_platform_tests.support.stream_servers import until
 
 PROCFILE = Path(__file__).parents[2] / "deploy" / "Procfile"
 SECONDS = 240.0

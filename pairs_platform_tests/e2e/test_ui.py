@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pairs_platform_tests.postgres import free_port
-from pairs_platform_tests.stream.servers import until
+from pairs_platform_tests.support.postgres import free_port
+from pairs_platform_tests.support.stream_servers import until
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERY = "{ assetNodes { assetKey { path } groupName } }"

@@ -15,16 +15,16 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from pairs_platform.cli.topology import live_folder, production_folder
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.services.postgres import DATABASES, PASSWORDS_FILE
-from pairs_platform.settings import Settings, variable
-from pairs_platform.stream.supervisor import running_processes
-from pairs_platform_tests.defs.demo_profile import SECTOR, SESSION
-from pairs_platform_tests.e2e.live_processes import Profile, make_profile, profile_of
-from pairs_platform_tests.postgres import free_port
-from pairs_platform_tests.receivers import WebReceiver, web_receiver
-from pairs_platform_tests.stream.servers import until
+from pairs_platform.processes.runtime.postgres_server import DATABASES, PASSWORDS_FILE
+from pairs_platform.processes.runtime.supervisor import running_processes
+from pairs_platform.processes.runtime.topology import live_folder, production_folder
+from pairs_platform.settings.model import Settings, variable
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSION
+from pairs_platform_tests.support.live_processes import Profile, make_profile, profile_of
+from pairs_platform_tests.support.postgres import free_port
+from pairs_platform_tests.support.receivers import WebReceiver, web_receiver
+from pairs_platform_tests.support.stream_servers import until
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pairs_platform.adapters.redis_bus import StreamUnavailable, connect, socket_path
-from pairs_platform.cli.instance import open_instance, prepare_home
-from pairs_platform.ledger.audit import entries
-from pairs_platform.ledger.errors import LedgerUnavailable
-from pairs_platform.services.postgres import SUPERUSER, EmbeddedPostgres
-from pairs_platform.settings import load_settings, variable
-from pairs_platform.stores import open_bus, open_ledger, open_registry
-from pairs_platform.stream.embedded_redis import embedded_redis
-from pairs_platform_tests.postgres import new_database
-from pairs_platform_tests.tls import Authority, behind_tls, make_authority
+from pairs_platform.adapters.redis.bus import StreamUnavailable, connect, socket_path
+from pairs_platform.database.audit import entries
+from pairs_platform.database.errors import LedgerUnavailable
+from pairs_platform.platform import open_bus, open_ledger, open_registry
+from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.postgres_server import SUPERUSER, EmbeddedPostgres
+from pairs_platform.processes.runtime.redis_server import embedded_redis
+from pairs_platform.settings.model import load_settings, variable
+from pairs_platform_tests.support.postgres import new_database
+from pairs_platform_tests.support.tls import Authority, behind_tls, make_authority
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,13 @@
 import pandas as pd
 import pytest
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.lake.inventory import INVENTORY_COLUMNS, symbol_inventory
-from pairs_platform.lake.keys import PartitionKey
 from pairs_platform.lake.store import Lake
-from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, make_bars
+from pairs_platform_tests.support.price_samples import EARLY_CLOSE, make_bars
 
 SECTOR = "technology"
 SESSIONS = sessions_ending(EARLY_CLOSE, 4)

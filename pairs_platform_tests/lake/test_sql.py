@@ -5,11 +5,11 @@ import pyarrow
 import pytest
 
 from pairs_platform.core.contract import Contract
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
-from pairs_platform.lake.keys import PartitionKey
 from pairs_platform.lake.sql import SqlRefused, TablesBeside, query, sql_connection
 from pairs_platform.lake.store import Lake
-from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, make_bars
+from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars
 
 CONTRACTS = (PRICE_HISTORY, PRICE_QUARANTINE, PRICE_FLAGS)
 

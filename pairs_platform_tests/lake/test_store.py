@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairs_platform.core.contract import Contract, ContractViolation
+from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.lake.files import LakePath, names_in, read_file
-from pairs_platform.lake.keys import PartitionKey, keys_of
 from pairs_platform.lake.store import Lake, contract_version
-from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, make_bars
+from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars
 
 KEY = PartitionKey(FULL, "technology")
 BARS = make_bars([FULL])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pairs_platform_tests.defs.demo_profile import demo
+from pairs_platform_tests.support.demo_profile import demo
 
 __all__ = ["demo"]
 

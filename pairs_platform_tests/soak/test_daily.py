@@ -28,30 +28,30 @@ import pytest
 import sqlalchemy as sa
 from dagster_graphql import DagsterGraphQLClient
 
-from pairs_platform.adapters.ports import Listing
 from pairs_platform.adapters.simulated.market import SimulatedMarket
-from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
-from pairs_platform.cli.topology import live_folder
+from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
 from pairs_platform.cli.up import topology
-from pairs_platform.core.automation import as_of_session
+from pairs_platform.core.operations.scheduling import as_of_session
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.core.selection.trading_config import TradingConfig
+from pairs_platform.database.audit import entries
+from pairs_platform.database.tables import MODEL_DECISIONS, MODEL_PERFORMANCE, MODEL_RANKINGS, MODEL_TRAINING
 from pairs_platform.defs.automation import IN_FLIGHT, RETRY_OF_TAG, daily_job, price_run, session_run
 from pairs_platform.defs.partitions import session_by_sector
-from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.keys import PartitionKey
 from pairs_platform.lake.tables import TABLES
-from pairs_platform.ledger.audit import entries
-from pairs_platform.ledger.tables import MODEL_DECISIONS, MODEL_PERFORMANCE, MODEL_RANKINGS, MODEL_TRAINING
-from pairs_platform.settings import CONFIG_VARIABLE, load_settings, variable
-from pairs_platform.stream.supervisor import Supervisor, running_processes
-from pairs_platform_tests.adapters.servers import AlpacaServer, Answer, Asked, running
-from pairs_platform_tests.defs.demo_profile import write_config
-from pairs_platform_tests.defs.runs import ALL
-from pairs_platform_tests.e2e.live_processes import QUIET_ENVIRONMENT
-from pairs_platform_tests.postgres import free_port
-from pairs_platform_tests.stream.servers import until
+from pairs_platform.platform import Platform
+from pairs_platform.ports.market_data import Listing
+from pairs_platform.processes.runtime.supervisor import Supervisor, running_processes
+from pairs_platform.processes.runtime.topology import live_folder
+from pairs_platform.settings.model import CONFIG_VARIABLE, load_settings, variable
+from pairs_platform_tests.support.demo_profile import write_config
+from pairs_platform_tests.support.live_processes import QUIET_ENVIRONMENT
+from pairs_platform_tests.support.postgres import free_port
+from pairs_platform_tests.support.runs import ALL
+from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.vendor_servers import AlpacaServer, Answer, Asked, running
 
 pytestmark = pytest.mark.timeout(5400)
 

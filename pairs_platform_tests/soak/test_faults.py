@@ -11,18 +11,18 @@ import dagster as dg
 import psutil
 import pytest
 
-from pairs_platform.cli.instance import open_instance, prepare_home
-from pairs_platform.cli.topology import forget_replays, live_folder, live_processes
 from pairs_platform.core.streaming.buckets import session_buckets
-from pairs_platform.ledger.signals import moment
-from pairs_platform.stores import open_bus
-from pairs_platform.stream.embedded_redis import embedded_redis
-from pairs_platform.stream.replay import ReplayServer, listen
-from pairs_platform.stream.replay_source import open_playlist
-from pairs_platform.stream.replay_wire import BARS, UPDATED_BARS, Batch
-from pairs_platform.stream.supervisor import Supervisor
-from pairs_platform_tests.e2e.live_processes import Profile, kill_a_run, make_profile, running_live
-from pairs_platform_tests.stream.servers import until
+from pairs_platform.database.signals import moment
+from pairs_platform.platform import open_bus
+from pairs_platform.processes.replay.playlist import open_playlist
+from pairs_platform.processes.replay.server import ReplayServer, listen
+from pairs_platform.processes.replay.wire import BARS, UPDATED_BARS, Batch
+from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.redis_server import embedded_redis
+from pairs_platform.processes.runtime.supervisor import Supervisor
+from pairs_platform.processes.runtime.topology import forget_replays, live_folder, live_processes
+from pairs_platform_tests.support.live_processes import Profile, kill_a_run, make_profile, running_live
+from pairs_platform_tests.support.stream_servers import until
 
 pytestmark = pytest.mark.timeout(900)
 

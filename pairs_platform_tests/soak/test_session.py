@@ -13,9 +13,9 @@ import pytest
 
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.streaming.buckets import session_buckets
-from pairs_platform.ledger.signals import moment
-from pairs_platform_tests.defs.demo_profile import SYMBOLS
-from pairs_platform_tests.e2e.live_processes import Live, Profile, configured_profile, kill_a_run, running_live
+from pairs_platform.database.signals import moment
+from pairs_platform_tests.support.demo_profile import SYMBOLS
+from pairs_platform_tests.support.live_processes import Live, Profile, configured_profile, kill_a_run, running_live
 
 pytestmark = pytest.mark.timeout(1500)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairs_platform.adapters.simulated.paths import stream
-from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
+from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
 
 ANNOUNCED_SESSIONS = 10
 """Sessions between the close after which an action is known and its ex-date."""

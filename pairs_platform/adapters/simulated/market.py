@@ -11,14 +11,6 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from pairs_platform.adapters.ports import (
-    BarsReply,
-    Listing,
-    PermanentSourceError,
-    Unavailable,
-    empty_actions,
-    empty_bars,
-)
 from pairs_platform.adapters.simulated.actions import SimulatedAction, corporate_actions
 from pairs_platform.adapters.simulated.paths import (
     PlantedPair,
@@ -28,10 +20,18 @@ from pairs_platform.adapters.simulated.paths import (
     simulate_sector,
     stream,
 )
-from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
+from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, BarGrid, bar_grid, session_close, sessions_between
 from pairs_platform.core.prices.sectors import sector_slug
+from pairs_platform.ports.market_data import (
+    BarsReply,
+    Listing,
+    PermanentSourceError,
+    Unavailable,
+    empty_actions,
+    empty_bars,
+)
 
 FIRST_SESSION = date(2021, 1, 4)
 """Every path starts here; fixed, because each bar depends on all bars before it."""

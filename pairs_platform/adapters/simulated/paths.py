@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from pairs_platform.adapters.simulated.rules import SimulatedMarketRules
+from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import BarGrid
 from pairs_platform.core.screening.spread import pair_name

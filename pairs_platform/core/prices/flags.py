@@ -15,7 +15,7 @@ from pairs_platform.core.prices.adjustment import DIVIDEND, SPLIT
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_positions, session_table
 from pairs_platform.core.prices.contracts import PRICE_FLAGS
-from pairs_platform.core.prices.rules import COMMON_SPLIT_RATIOS
+from pairs_platform.core.prices.settings import COMMON_SPLIT_RATIOS
 
 _FETCH_AGAIN = "materialize price_history of this session again"
 _FETCH_LOOK_BACK = "materialize price_history again over the whole look-back"

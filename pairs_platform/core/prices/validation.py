@@ -30,7 +30,7 @@ from pairs_platform.core.prices.flags import (
     stale_flags,
     zero_volume_flags,
 )
-from pairs_platform.core.prices.rules import ValidationRules
+from pairs_platform.core.prices.settings import ValidationRules
 
 _PRICES = ("open", "high", "low", "close")
 _NUMBERS = (*_PRICES, "volume")

@@ -12,7 +12,7 @@ import pandas as pd
 from pairs_platform.core.prices.adjustment import UnadjustedDividend, adjustments, scale_bars, sorted_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import BarGrid, bar_grid, session_close
-from pairs_platform.core.prices.rules import WindowRules
+from pairs_platform.core.prices.settings import WindowRules
 from pairs_platform.core.prices.window import ExcludedSymbol, PriceWindow
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.blocks import Blocks, slices
+from pairs_platform.core.parallel import Blocks, slices
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
@@ -23,7 +23,7 @@ from pairs_platform.core.screening.engle_granger import (
     mackinnon_p,
     run_tests,
 )
-from pairs_platform.core.screening.rules import CointegrationRules
+from pairs_platform.core.screening.settings import CointegrationRules
 from pairs_platform.core.screening.spread import half_life_bars, pair_rows, pair_table
 
 __all__ = ["CointegrationRules", "EngleGranger", "engle_granger", "mackinnon_p", "pair_status", "screen_pairs"]

@@ -6,10 +6,10 @@ What does not belong here: tests of cointegration (`cointegration`), and choosin
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.blocks import Blocks, slices
+from pairs_platform.core.parallel import Blocks, slices
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
-from pairs_platform.core.screening.rules import CorrelationRules
+from pairs_platform.core.screening.settings import CorrelationRules
 from pairs_platform.core.screening.spread import pair_rows, pair_table
 
 

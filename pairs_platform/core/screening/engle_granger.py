@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from scipy.special import ndtr
 
-from pairs_platform.core.blocks import Blocks, slices
+from pairs_platform.core.parallel import Blocks, slices
 from pairs_platform.core.screening import kernels
 
 TEST_STATUSES = {

@@ -10,14 +10,14 @@ from functools import partial
 
 import numpy as np
 
-from pairs_platform.core.blocks import Blocks, slices
+from pairs_platform.core.parallel import Blocks, slices
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.cointegration import pair_status
 from pairs_platform.core.screening.correlation import log_returns, pairwise_correlation
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules, PlaceboRules
+from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules, PlaceboRules
 from pairs_platform.core.screening.spread import pair_rows
 
 

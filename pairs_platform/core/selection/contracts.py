@@ -9,8 +9,8 @@ import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract, reason_where_not_ok
 from pairs_platform.core.selection.ranking import GATES, RANKING_COLUMNS
-from pairs_platform.core.selection.rules import COMPONENTS
 from pairs_platform.core.selection.scores import SCORE_COLUMNS, SCORE_STATUSES, TRADING_STATUSES
+from pairs_platform.core.selection.settings import COMPONENTS
 from pairs_platform.core.selection.trading_config import TABLE_COLUMNS
 
 _UNIT = pa.Check.in_range(0.0, 1.0)

@@ -13,9 +13,9 @@ import pandas as pd
 
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.window import ExcludedSymbol
-from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
-from pairs_platform.core.selection.rules import COMPONENTS, ScoreRules, SelectionRules
-from pairs_platform.core.selection.sharpe import SharpeMoments, deflated_sharpe_ratio
+from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
+from pairs_platform.core.selection.settings import COMPONENTS, ScoreRules, SelectionRules
+from pairs_platform.core.trading.sharpe import SharpeMoments, deflated_sharpe_ratio
 
 GATES = ("correlation", "cointegration", "amplitude", "fit", "score", "ranking")
 """In the order in which a pair meets them."""

@@ -10,13 +10,13 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.gru.bundle import PairModel, SectorBundle
-from pairs_platform.core.gru.features import OutOfReach, continue_spread, later_bars
-from pairs_platform.core.gru.inference import predict
+from pairs_platform.core.models.bundle import PairModel, SectorBundle
+from pairs_platform.core.models.features import OutOfReach, continue_spread, later_bars
+from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.backtest import backtest
-from pairs_platform.core.selection.rules import CostRules
+from pairs_platform.core.selection.settings import CostRules
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
+from pairs_platform.core.trading.backtest import backtest
 from pairs_platform.core.volatility.garch import GarchFit, shocks
 from pairs_platform.core.volatility.likelihood import variance_path
 from pairs_platform.core.volatility.parameters import leg_shocks_excluded

@@ -6,9 +6,9 @@ What does not belong here: reading what they compare.
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.checks import Verdict
-from pairs_platform.core.selection.trading_rule import Action
+from pairs_platform.core.check_result import Verdict
 from pairs_platform.core.signals.engine import FILLED_ACTIONS
+from pairs_platform.core.trading.rule import Action
 
 PRICE_TOLERANCE = 1e-6
 """Relative difference of two prices that counts as none."""

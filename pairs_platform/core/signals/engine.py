@@ -1,7 +1,7 @@
 """The signals of a session from its plan and the bars so far: every pair at once, bucket by bucket.
 
 Nothing of bucket t depends on a bar that starts at or after its end. Where a pair stands follows from its stored
-signals alone. What does not belong here: the rule (`core.selection.trading_rule`), plans (`plan`, `planning`), storing.
+signals alone. What does not belong here: the rule (`core.trading.rule`), plans (`plan`, `planning`), storing.
 """
 
 import math
@@ -11,14 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from pairs_platform.core.gru.baseline import excess_of
-from pairs_platform.core.gru.inference import logits_stacked
-from pairs_platform.core.gru.inputs import CLIP, feature_matrix
-from pairs_platform.core.prices.rules import COMMON_SPLIT_RATIOS
-from pairs_platform.core.selection.trading_rule import Action, TradeState, after_fill, at_close, stop_band
-from pairs_platform.core.signals.plan import ModelArrays, SignalPlan, SpreadArrays
+from pairs_platform.core.models.baseline import excess_of
+from pairs_platform.core.models.gru.inference import logits_stacked
+from pairs_platform.core.models.inputs import CLIP, feature_matrix
+from pairs_platform.core.prices.settings import COMMON_SPLIT_RATIOS
+from pairs_platform.core.signals.session_state import ModelArrays, SignalPlan, SpreadArrays
 from pairs_platform.core.streaming.bars import FoldedBars
 from pairs_platform.core.streaming.buckets import Bucket
+from pairs_platform.core.trading.rule import Action, TradeState, after_fill, at_close, stop_band
 
 SignalAction = Literal["enter_long", "enter_short", "exit", "stop", "hold", "skip"]
 

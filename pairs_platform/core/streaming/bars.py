@@ -1,6 +1,6 @@
 """A streamed bar, and how its revisions fold into one.
 
-What does not belong here: Redis (`adapters.redis_bus`), and when a bucket is complete (`buckets`).
+What does not belong here: Redis (`adapters.redis.bus`), and when a bucket is complete (`buckets`).
 """
 
 from collections.abc import Iterable

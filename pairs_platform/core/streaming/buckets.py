@@ -1,6 +1,6 @@
 """Buckets of bars: their grid, and how they are announced.
 
-What does not belong here: the bars themselves (`bars`), Redis (`adapters.redis_bus`), and signals (`core.signals`).
+What does not belong here: the bars themselves (`bars`), Redis (`adapters.redis.bus`), and signals (`core.signals`).
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract
-from pairs_platform.core.volatility.rules import FitStatus, HalfLifeStatus
+from pairs_platform.core.volatility.settings import FitStatus, HalfLifeStatus
 
 PARAMETER_SETS = ("evaluation", "production")
 FIT_STATUSES = get_args(FitStatus)

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 from pairs_platform.core.volatility.diurnal import count_sessions
 from pairs_platform.core.volatility.garch import GarchFit, conditional_variance, fit_ar_garch, shocks
 from pairs_platform.core.volatility.likelihood import variance_path
-from pairs_platform.core.volatility.rules import GarchRules
+from pairs_platform.core.volatility.settings import GarchRules
 
 SkillStatus = Literal["ok", "short_sample", "not_fitted", "same_forecasts"]
 

@@ -18,7 +18,7 @@ from pairs_platform.core.volatility import likelihood as kernel
 from pairs_platform.core.volatility.diagnostics import residual_diagnostics
 from pairs_platform.core.volatility.diurnal import ar1_residuals, count_sessions, diurnal_factors
 from pairs_platform.core.volatility.likelihood import SeriesFit
-from pairs_platform.core.volatility.rules import FitStatus, GarchRules, HalfLifeStatus
+from pairs_platform.core.volatility.settings import FitStatus, GarchRules, HalfLifeStatus
 
 __all__ = [
     "GarchFit",

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.blocks import Blocks, slices
+from pairs_platform.core.parallel import Blocks, slices
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.kernels import TESTED
@@ -20,7 +20,7 @@ from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.core.volatility.diurnal import count_sessions
 from pairs_platform.core.volatility.forecast import evaluation_bars
 from pairs_platform.core.volatility.garch import GarchFit, fit_many
-from pairs_platform.core.volatility.rules import FitStatus, GarchRules
+from pairs_platform.core.volatility.settings import FitStatus, GarchRules
 
 _FIT_COLUMNS = [field.name for field in fields(GarchFit)]
 _SPREAD_COLUMNS = ["alpha", "beta", "mu", "sigma"]

@@ -1,6 +1,6 @@
 """What is broken, as alerts: from a finished run and its checks, and from what should be there and is not.
 
-What does not belong here: keeping and sending alerts (`ledger.alerts`).
+What does not belong here: keeping and sending alerts (`database.alerts`).
 """
 
 import hashlib
@@ -12,19 +12,19 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from pairs_platform.core.alerts import Alert
-from pairs_platform.core.automation import READY_BY, RUN_AT, SectorState, as_of_session
+from pairs_platform.core.operations.alerts import Alert
+from pairs_platform.core.operations.run_tags import SIGNALS_TAG
+from pairs_platform.core.operations.scheduling import READY_BY, RUN_AT, SectorState, as_of_session
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session, session_open
 from pairs_platform.core.prices.sectors import SECTORS, UnknownSectorError
 from pairs_platform.core.streaming.sessions import is_open, session_at
 from pairs_platform.defs.automation import RANGE_END, RANGE_START, SECTOR_TAG, daily_job, sector_state
 from pairs_platform.defs.partitions import lake_key
-from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.keys import PartitionKey
-from pairs_platform.run_tags import SIGNALS_TAG
+from pairs_platform.platform import Platform
 
 if TYPE_CHECKING:
-    from pairs_platform.adapters.redis_bus import StreamBus
+    from pairs_platform.adapters.redis.bus import StreamBus
 
 CHECK = "what_is_broken_now"
 NOT_ALERTS = (CHECK, "ready_by_0800", "found_against_chance", "lift_beside_f1")
@@ -163,7 +163,7 @@ def late_sessions(instance: dg.DagsterInstance, platform: Platform, now: datetim
     The alerts of today's session, and the keys of what is well: alerts of earlier sessions, and of sectors that are
     no longer active, among them.
     """
-    from pairs_platform.ledger.alerts import open_alerts
+    from pairs_platform.database.alerts import open_alerts
 
     states = {one: sector_state(instance, platform, one, now=now) for one in platform.settings.active_sectors}
     alerts = [one for state in states.values() for one in _session_alerts(state, platform, now)]
@@ -218,7 +218,7 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
     The alert, or its key where bars come; neither while nothing can be said, as when the market is closed, or when
     it has just opened and nothing came yet.
     """
-    from pairs_platform.adapters.redis_bus import StreamUnavailable
+    from pairs_platform.adapters.redis.bus import StreamUnavailable
 
     now_ns = bus.market_ns()
     session = session_at(now_ns)

@@ -1,6 +1,7 @@
 """The sensors of alerts, and the check that says what is broken now.
 
-What does not belong here: what is an alert (`find`), how it is said (`core.alerts`), when it is sent (`ledger.alerts`).
+What does not belong here: what is an alert (`find`), how it is said (`core.operations.alerts`), when it is sent
+(`database.alerts`).
 """
 
 import json
@@ -10,20 +11,20 @@ from typing import TYPE_CHECKING, TypedDict
 
 import dagster as dg
 
-from pairs_platform.adapters.ports import PermanentSourceError
-from pairs_platform.core.alerts import TITLES, Alert
+from pairs_platform.core.operations.alerts import TITLES, Alert
+from pairs_platform.database.errors import LedgerUnavailable
 from pairs_platform.defs.alerts.find import CHECK, failed_run, judged_checks, late_sessions, silent_stream, subject_of
 from pairs_platform.defs.automation import RETRY_OF_TAG
 from pairs_platform.defs.metadata import rows_table
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
-from pairs_platform.ledger.errors import LedgerUnavailable
+from pairs_platform.platform import Platform
+from pairs_platform.ports.market_data import PermanentSourceError
 
 if TYPE_CHECKING:
     from dagster._core.event_api import RunStatusChangeEventType
     from pydantic import SecretStr
 
-    from pairs_platform.core.alerts import OpenAlert
+    from pairs_platform.core.operations.alerts import OpenAlert
 
 _ENDS: tuple["RunStatusChangeEventType", ...] = (
     dg.DagsterEventType.RUN_SUCCESS,
@@ -107,7 +108,7 @@ def alert_delivery(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.SensorResult | dg.SkipReason:
     """Send; the check's verdict is stored when what is broken has changed."""
-    from pairs_platform.ledger.alerts import failed_deliveries, make_message, open_alerts
+    from pairs_platform.database.alerts import failed_deliveries, make_message, open_alerts
 
     receivers = _receivers(platform)
     make_message(platform.ledger, list(receivers), platform.clock(), platform.settings.alert_rules)
@@ -133,8 +134,8 @@ def what_is_broken_now(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckRes
 
 def deliver(platform: Platform) -> str:
     """Try what is due to be sent, each message by one process at a time; how that went, in words."""
-    from pairs_platform.adapters.notify import send
-    from pairs_platform.ledger.alerts import claim_delivery, due_deliveries, note_delivery
+    from pairs_platform.adapters.notify.apprise_notifier import send
+    from pairs_platform.database.alerts import claim_delivery, due_deliveries, note_delivery
 
     receivers = _receivers(platform)
     sent, failed = 0, []
@@ -157,13 +158,13 @@ def deliver(platform: Platform) -> str:
 
 
 def _receivers(platform: Platform) -> "dict[str, SecretStr]":
-    from pairs_platform.adapters.notify import receivers
+    from pairs_platform.adapters.notify.apprise_notifier import receivers
 
     return receivers(platform.settings.alert_urls)
 
 
 def _verdict(platform: Platform) -> dg.AssetCheckEvaluation:
-    from pairs_platform.ledger.alerts import failed_deliveries, open_alerts
+    from pairs_platform.database.alerts import failed_deliveries, open_alerts
 
     broken = open_alerts(platform.ledger)
     stuck = failed_deliveries(platform.ledger, list(_receivers(platform)))
@@ -225,7 +226,7 @@ def _judge(context: dg.SensorEvaluationContext, platform: Platform, record: dg.E
 
 
 def _judge_run(instance: dg.DagsterInstance, platform: Platform, run: dg.DagsterRun, event: dg.DagsterEvent) -> None:
-    from pairs_platform.ledger.alerts import end_earlier
+    from pairs_platform.database.alerts import end_earlier
 
     judged = judged_checks(instance, run, warnings=platform.settings.alerts.warnings)
     checks = [subject for subject, _ in judged]
@@ -244,7 +245,7 @@ def _judge_run(instance: dg.DagsterInstance, platform: Platform, run: dg.Dagster
 
 
 def _keep(platform: Platform, alerts: Sequence[Alert], well: Sequence[str]) -> None:
-    from pairs_platform.ledger.alerts import raise_alert, resolve_alerts
+    from pairs_platform.database.alerts import raise_alert, resolve_alerts
 
     for alert in alerts:
         raise_alert(platform.ledger, alert, platform.clock())
@@ -253,7 +254,7 @@ def _keep(platform: Platform, alerts: Sequence[Alert], well: Sequence[str]) -> N
 
 def _record_retry(platform: Platform, run: dg.DagsterRun, event: dg.DagsterEvent) -> None:
     """Write once into the audit that a run was run again, by the platform, by Dagster or by a person in the UI."""
-    from pairs_platform.ledger.audit import AuditEntry, record_once
+    from pairs_platform.database.audit import AuditEntry, record_once
 
     # A run that is made again from the UI has the tags of the first one.
     if run.parent_run_id:

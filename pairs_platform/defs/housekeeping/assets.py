@@ -6,7 +6,7 @@ import dagster as dg
 
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
 from pairs_platform.defs.metadata import rows_table
-from pairs_platform.defs.resources import Platform
+from pairs_platform.platform import Platform
 
 GROUP = "housekeeping"
 

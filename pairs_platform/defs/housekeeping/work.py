@@ -1,6 +1,6 @@
 """Measuring the state, and removing what old runs leave behind.
 
-What does not belong here: for how long things are kept (`core.housekeeping`). Models are never removed.
+What does not belong here: for how long things are kept (`core.operations.retention`). Models are never removed.
 """
 
 import shutil
@@ -15,13 +15,13 @@ from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, PIPELINE_EVEN
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
-from pairs_platform.adapters.redis_bus import StreamUnavailable
-from pairs_platform.core.automation import as_of_session
-from pairs_platform.core.housekeeping import Growth, HousekeepingRules, growth
-from pairs_platform.defs.resources import Platform
+from pairs_platform.adapters.redis.bus import StreamUnavailable
+from pairs_platform.core.operations.retention import Growth, HousekeepingRules, growth
+from pairs_platform.core.operations.scheduling import as_of_session
+from pairs_platform.database.audit import AuditEntry, record
+from pairs_platform.database.sizes import database_sizes, sizes_by_session, store_sizes
 from pairs_platform.lake.files import sizes_below
-from pairs_platform.ledger.audit import AuditEntry, record
-from pairs_platform.ledger.sizes import database_sizes, sizes_by_session, store_sizes
+from pairs_platform.platform import Platform
 
 REDIS_MEMORY = "redis memory"
 OBJECTS = "objects"

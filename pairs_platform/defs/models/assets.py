@@ -9,15 +9,15 @@ from typing import Any
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.metadata import table
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import lake_keys, session_by_sector
 from pairs_platform.defs.prices.assets import price_history
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
 from pairs_platform.defs.selection.assets import pair_scores
 from pairs_platform.defs.volatility.assets import garch_fits
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 AFTER_TRADING = {"dagster/priority": "-1"}
 """Steps with a lower priority than those that lead to the trading configuration."""
@@ -49,15 +49,15 @@ def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     Beside it `feature_fits`, the parameters of that spread, and `feature_scaling`: scaling constants of the training
     part, and why a pair has no features.
     """
-    from pairs_platform.core.gru.contracts import (
+    from pairs_platform.core.models.contracts import (
         FEATURE_FITS,
         FEATURE_SCALING,
         PAIR_FEATURES,
         feature_frame,
         scaling_frame,
     )
-    from pairs_platform.core.gru.features import pair_datasets
-    from pairs_platform.defs.windows import load_window, past_correlation_gate, window_metadata
+    from pairs_platform.core.models.features import pair_datasets
+    from pairs_platform.workflows.windows import load_window, past_correlation_gate, window_metadata
 
     settings, lake = platform.settings, platform.lake
 
@@ -160,7 +160,7 @@ def model_ledger(
 )
 def shadow_losses(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Losses of champion and challenger, as they stood before the session, on a session that they have never seen."""
-    from pairs_platform.core.gru.contracts import SHADOW_LOSSES
+    from pairs_platform.core.models.contracts import SHADOW_LOSSES
     from pairs_platform.defs.models.work import shadow_partition
 
     def judge(key: PartitionKey) -> dict[str, Any]:

@@ -1,18 +1,18 @@
 """Jobs and schedules of the models, and the sensor that ends what killed trainings left open.
 
 What does not belong here: the daily job, which trains as well (`defs.automation`), and deciding who is trained
-(`core.gru.strategy`).
+(`core.models.pair_choice`).
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
 from pairs_platform.defs.automation import DAILY, IN_FLIGHT, SECTOR_TAG, TRADING_CONFIG
 from pairs_platform.defs.models.assets import gru_tuning
-from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 WALK_FORWARD_FOLDS = 3
 """Folds of the weekly report."""

@@ -4,18 +4,18 @@ import json
 
 import dagster as dg
 
-from pairs_platform.core.checks import Verdict
+from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import check_contract, check_partitions, sampled
 from pairs_platform.defs.models.assets import champion_model, gru_models, pair_features, shadow_losses
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 
 @dg.asset_check(asset=pair_features, name="schema_and_uniqueness", blocking=True)
 def feature_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Types, one row for each pair and bar, labels that are 0, 1 or missing."""
-    from pairs_platform.core.gru.contracts import PAIR_FEATURES
+    from pairs_platform.core.models.contracts import PAIR_FEATURES
 
     return check_contract(context, platform, PAIR_FEATURES)
 
@@ -25,11 +25,11 @@ def feature_no_look_ahead(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """A sampled row, made again from bars up to its own alone, is the stored one to the last bit."""
-    from pairs_platform.core.checks import check_no_lookahead
-    from pairs_platform.core.gru.contracts import FEATURE_FITS, PAIR_FEATURES
-    from pairs_platform.core.gru.features import row_features
-    from pairs_platform.core.gru.inputs import FEATURES
-    from pairs_platform.defs.windows import load_truncated_window
+    from pairs_platform.core.check_result import check_no_lookahead
+    from pairs_platform.core.models.contracts import FEATURE_FITS, PAIR_FEATURES
+    from pairs_platform.core.models.features import row_features
+    from pairs_platform.core.models.inputs import FEATURES
+    from pairs_platform.workflows.windows import load_truncated_window
 
     def judge(key: PartitionKey) -> Verdict:
         features = platform.lake.read(PAIR_FEATURES, key)
@@ -50,9 +50,9 @@ def feature_no_look_ahead(
 @dg.asset_check(asset=pair_features, name="feature_drift")
 def feature_drift(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """The features of the test part are distributed as in training."""
-    from pairs_platform.core.gru.checks import check_feature_drift
-    from pairs_platform.core.gru.contracts import PAIR_FEATURES
-    from pairs_platform.core.gru.inputs import FEATURES
+    from pairs_platform.core.models.checks import check_feature_drift
+    from pairs_platform.core.models.contracts import PAIR_FEATURES
+    from pairs_platform.core.models.inputs import FEATURES
 
     def judge(key: PartitionKey) -> Verdict:
         rows = platform.lake.read(PAIR_FEATURES, key, ["pair", "part", *FEATURES])
@@ -67,7 +67,7 @@ def feature_drift(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
 @dg.asset_check(asset=gru_models, name="schema_and_uniqueness", blocking=True)
 def model_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """One row for each candidate, with metrics exactly where it was judged and a reason everywhere else."""
-    from pairs_platform.core.gru.contracts import GRU_MODELS
+    from pairs_platform.core.models.contracts import GRU_MODELS
 
     return check_contract(context, platform, GRU_MODELS)
 
@@ -75,8 +75,8 @@ def model_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourcePa
 @dg.asset_check(asset=gru_models, name="pairs_trained")
 def pairs_trained(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Few of the pairs that were given to training failed."""
-    from pairs_platform.core.gru.checks import check_trained
-    from pairs_platform.core.gru.contracts import GRU_MODELS
+    from pairs_platform.core.models.checks import check_trained
+    from pairs_platform.core.models.contracts import GRU_MODELS
 
     def judge(key: PartitionKey) -> Verdict:
         rows = platform.lake.read(GRU_MODELS, key, ["pair", "status", "reason"])
@@ -88,8 +88,8 @@ def pairs_trained(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
 @dg.asset_check(asset=gru_models, name="lift_beside_f1")
 def lift_beside_f1(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """The models beat the simple forecasts; F1 is told beside what "always reverts" gets."""
-    from pairs_platform.core.gru.checks import check_lift
-    from pairs_platform.core.gru.contracts import GRU_MODELS
+    from pairs_platform.core.models.checks import check_lift
+    from pairs_platform.core.models.contracts import GRU_MODELS
 
     def judge(key: PartitionKey) -> Verdict:
         pooled = platform.lake.metadata(GRU_MODELS, key)["report"]["pooled"]
@@ -101,8 +101,8 @@ def lift_beside_f1(context: dg.AssetCheckExecutionContext, platform: dg.Resource
 @dg.asset_check(asset=gru_models, name="calibration")
 def calibration(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Forecast probabilities come true."""
-    from pairs_platform.core.gru.checks import check_calibration
-    from pairs_platform.core.gru.contracts import GRU_MODELS
+    from pairs_platform.core.models.checks import check_calibration
+    from pairs_platform.core.models.contracts import GRU_MODELS
 
     def judge(key: PartitionKey) -> Verdict:
         rows = platform.lake.read(GRU_MODELS, key, ["pair", "status", "calibration_error"])
@@ -116,8 +116,8 @@ def training_monitor(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """Training time, size of the registry and the return of training every pair are in order."""
-    from pairs_platform.core.gru.checks import check_triggers
-    from pairs_platform.core.gru.contracts import GRU_MODELS
+    from pairs_platform.core.models.checks import check_triggers
+    from pairs_platform.core.models.contracts import GRU_MODELS
 
     def judge(key: PartitionKey) -> Verdict:
         return check_triggers(platform.lake.metadata(GRU_MODELS, key)["training"]["triggers"])
@@ -128,7 +128,7 @@ def training_monitor(
 @dg.asset_check(asset=shadow_losses, name="schema_and_uniqueness", blocking=True)
 def shadow_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """One row for each alias and pair, with losses exactly where the pair could be predicted."""
-    from pairs_platform.core.gru.contracts import SHADOW_LOSSES
+    from pairs_platform.core.models.contracts import SHADOW_LOSSES
 
     return check_contract(context, platform, SHADOW_LOSSES)
 
@@ -153,7 +153,7 @@ def decisions(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam
 @dg.asset_check(asset=champion_model, name="champion_age")
 def champion_age(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """The champion is young enough to give signals."""
-    from pairs_platform.core.gru.checks import check_staleness
+    from pairs_platform.core.models.checks import check_staleness
     from pairs_platform.defs.models.work import model_candidates
 
     def judge(key: PartitionKey) -> Verdict:
@@ -168,7 +168,7 @@ def champion_age(context: dg.AssetCheckExecutionContext, platform: dg.ResourcePa
 @dg.asset_check(asset=trading_config, name="model_to_use")
 def model_carried(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """The configuration says which model signals use; WARN where the training of the session before is missing."""
-    from pairs_platform.core.gru.contracts import GRU_MODELS
+    from pairs_platform.core.models.contracts import GRU_MODELS
     from pairs_platform.core.prices.calendar import session_offset
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
 

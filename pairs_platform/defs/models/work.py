@@ -16,19 +16,19 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform import __version__
-from pairs_platform.core.gru.rules import GruRules
+from pairs_platform.core.models.settings import GruRules
+from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.calendar import session_offset, sessions_between
-from pairs_platform.defs import plots
 from pairs_platform.defs.metadata import picture, table
-from pairs_platform.defs.resources import Platform
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.lake.files import LakePath, read_file
-from pairs_platform.lake.keys import PartitionKey, keys_of
+from pairs_platform.platform import Platform
+from pairs_platform.views.drawing import plots
 
 if TYPE_CHECKING:
-    from pairs_platform.core.gru.promotion import Candidate
-    from pairs_platform.core.gru.strategy import TrainingHistory
-    from pairs_platform.core.gru.training import Progress, TrainedPair
+    from pairs_platform.core.models.gru.training import Progress, TrainedPair
+    from pairs_platform.core.models.pair_choice import TrainingHistory
+    from pairs_platform.core.models.promotion import Candidate
     from pairs_platform.core.selection.trading_config import ModelSection
 
 TUNING = "gru_tuning"
@@ -63,14 +63,14 @@ class ChunkFiles:
 
     def load(self, pairs: Sequence[str]) -> "list[TrainedPair] | None":
         """The stored outcome of a chunk, None where there is none."""
-        from pairs_platform.core.gru.training import chunk_from_bytes
+        from pairs_platform.core.models.gru.training import chunk_from_bytes
 
         path = self._path(pairs)
         return chunk_from_bytes(path.read_bytes()) if path.is_file() else None
 
     def save(self, pairs: Sequence[str], trained: "Sequence[TrainedPair]") -> None:
         """Store the outcome of a chunk."""
-        from pairs_platform.core.gru.training import chunk_to_bytes
+        from pairs_platform.core.models.gru.training import chunk_to_bytes
 
         replace_file(self._path(pairs), chunk_to_bytes(trained))
 
@@ -86,7 +86,7 @@ class ChunkFiles:
 
 def training_history(platform: Platform, sector: str) -> "TrainingHistory":
     """Past trainings of a sector and the lifts of their pairs, from the ledger."""
-    from pairs_platform.core.gru.strategy import TrainingHistory
+    from pairs_platform.core.models.pair_choice import TrainingHistory
 
     trainings = platform.ledger.trainings(sector)
     performance = platform.ledger.performance(sector)
@@ -101,9 +101,8 @@ def train_partition(
     context: dg.AssetExecutionContext, platform: Platform, key: PartitionKey, choice: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Train, judge, track and store one sector-day; the metadata of its page."""
-    from pairs_platform.adapters.ports import TrainingRecord
-    from pairs_platform.core.gru.bundle import SectorBundle
-    from pairs_platform.core.gru.contracts import (
+    from pairs_platform.core.models.bundle import SectorBundle
+    from pairs_platform.core.models.contracts import (
         FEATURE_FITS,
         FEATURE_SCALING,
         GRU_FORECASTS,
@@ -111,12 +110,13 @@ def train_partition(
         PAIR_FEATURES,
         datasets_of,
     )
-    from pairs_platform.core.gru.report import sector_report
-    from pairs_platform.core.gru.sector import ROW_COLUMNS, first_test_session, pooled_figures, train_sector
-    from pairs_platform.core.gru.strategy import choose_pairs, training_triggers
+    from pairs_platform.core.models.pair_choice import choose_pairs, training_triggers
+    from pairs_platform.core.models.report import sector_report
+    from pairs_platform.core.models.sector_training import ROW_COLUMNS, first_test_session, pooled_figures, train_sector
     from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
     from pairs_platform.core.selection.contracts import PAIR_SCORES
     from pairs_platform.core.volatility.contracts import GARCH_FITS
+    from pairs_platform.ports.market_data import TrainingRecord
 
     lake = platform.lake
     rules = rules_of_run(platform, key, choice)
@@ -282,8 +282,8 @@ def _walk_forward(
     platform: Platform, key: PartitionKey, rules: GruRules, choice: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Pooled figures of models trained on the first part of the window and judged on the stretch behind it."""
-    from pairs_platform.core.gru.sector import walk_forward_figures
-    from pairs_platform.defs.windows import load_window, past_correlation_gate
+    from pairs_platform.core.models.sector_training import walk_forward_figures
+    from pairs_platform.workflows.windows import load_window, past_correlation_gate
 
     settings = platform.settings
     return walk_forward_figures(
@@ -296,8 +296,8 @@ def record_partition(platform: Platform, key: PartitionKey) -> dict[str, dict[st
     """Bring one stored training into the ledger; the metadata of the three tables."""
     from datetime import datetime
 
-    from pairs_platform.core.gru.contracts import GRU_MODELS
-    from pairs_platform.ledger.queries import best_performing_pairs, recent_pair_performance
+    from pairs_platform.core.models.contracts import GRU_MODELS
+    from pairs_platform.database.queries import best_performing_pairs, recent_pair_performance
 
     rows, facts = platform.lake.read(GRU_MODELS, key), platform.lake.metadata(GRU_MODELS, key)
     record = facts["training"]
@@ -337,9 +337,9 @@ def record_partition(platform: Platform, key: PartitionKey) -> dict[str, dict[st
 
 def shadow_partition(platform: Platform, key: PartitionKey) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Losses of the models that were champion and challenger before the session, and which they were."""
-    from pairs_platform.core.gru.contracts import SHADOW_LOSSES
-    from pairs_platform.core.gru.shadow import shadow_losses
-    from pairs_platform.defs.windows import load_window
+    from pairs_platform.core.models.contracts import SHADOW_LOSSES
+    from pairs_platform.core.models.shadow import shadow_losses
+    from pairs_platform.workflows.windows import load_window
 
     before = session_offset(key.session, -1)
     frames, facts = [], {}
@@ -360,10 +360,10 @@ def shadow_partition(platform: Platform, key: PartitionKey) -> tuple[pd.DataFram
 
 def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> dict[str, Any]:
     """Decide on champion and challenger as of one session, and carry it out."""
-    from pairs_platform.core.gru.contracts import SHADOW_LOSSES
-    from pairs_platform.core.gru.promotion import PromotionState, decide
-    from pairs_platform.core.gru.splits import n_test_sessions
-    from pairs_platform.ledger.store import Decision
+    from pairs_platform.core.models.contracts import SHADOW_LOSSES
+    from pairs_platform.core.models.promotion import PromotionState, decide
+    from pairs_platform.core.models.splits import n_test_sessions
+    from pairs_platform.database.store import Decision
 
     ledger, rules = platform.ledger, platform.settings.gru.promotion
     past = ledger.decisions(key.sector)
@@ -426,7 +426,7 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
 
 def model_candidates(platform: Platform, key: PartitionKey) -> "list[Candidate]":
     """Every registered version whose training ended at the session or before, with its pooled test skill."""
-    from pairs_platform.core.gru.promotion import Candidate
+    from pairs_platform.core.models.promotion import Candidate
 
     trainings = platform.ledger.trainings(key.sector)
     known = trainings[trainings["model_version"].notna() & (trainings["session"] <= key.session)]
@@ -447,10 +447,10 @@ def _named(candidates: "Sequence[Candidate]", decision: Any) -> "Candidate | Non
 
 def model_to_use(platform: Platform, key: PartitionKey) -> "tuple[ModelSection | None, str]":
     """The champion that signals of the next session use, as of the session, and why that one or none."""
-    from pairs_platform.adapters.mlflow_registry import model_name
-    from pairs_platform.core.gru.promotion import age_sessions
+    from pairs_platform.adapters.mlflow.registry import model_name
+    from pairs_platform.core.models.promotion import age_sessions
     from pairs_platform.core.selection.trading_config import ModelSection
-    from pairs_platform.ledger.errors import LedgerUnavailable
+    from pairs_platform.database.errors import LedgerUnavailable
 
     rules = platform.settings.gru.promotion
     try:
@@ -475,8 +475,8 @@ def model_to_use(platform: Platform, key: PartitionKey) -> "tuple[ModelSection |
 
 def tune_partition(context: dg.AssetExecutionContext, platform: Platform, key: PartitionKey) -> dict[str, Any]:
     """Add trials to the study of the session's window and store its best settings."""
-    from pairs_platform.core.gru.contracts import FEATURE_FITS, FEATURE_SCALING, PAIR_FEATURES, datasets_of
-    from pairs_platform.core.gru.tuning import tune
+    from pairs_platform.core.models.contracts import FEATURE_FITS, FEATURE_SCALING, PAIR_FEATURES, datasets_of
+    from pairs_platform.core.models.gru.tuning import tune
 
     lake = platform.lake
     features, scaling, fits = (lake.read(one, key) for one in (PAIR_FEATURES, FEATURE_SCALING, FEATURE_FITS))

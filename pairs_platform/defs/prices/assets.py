@@ -4,7 +4,7 @@ import dagster as dg
 
 from pairs_platform.defs.outcomes import for_each_partition, without_useless_retries
 from pairs_platform.defs.partitions import by_sector, session_by_sector
-from pairs_platform.defs.resources import Platform
+from pairs_platform.platform import Platform
 
 
 @dg.asset(
@@ -24,7 +24,7 @@ def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     reason; suspicious ones stay and are listed in `price_flags` with a remedy. In the UI, backfill this asset alone and
     the assets behind it afterwards: chosen together, every session whose look-back it touches would be run as well.
     """
-    from pairs_platform.defs.prices.ingest import fetch_batch, publish
+    from pairs_platform.workflows.ingest import fetch_batch, publish
 
     with without_useless_retries():
         batches = {sector: fetch_batch(platform, sector, days) for sector, days in by_sector(context.partition_keys)}

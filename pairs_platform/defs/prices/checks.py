@@ -4,11 +4,11 @@ from collections import Counter
 
 import dagster as dg
 
-from pairs_platform.core.checks import Verdict
+from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import check_contract, check_partitions
 from pairs_platform.defs.prices.assets import price_history
-from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 
 @dg.asset_check(asset=price_history, name="schema_and_uniqueness", blocking=True)
@@ -24,7 +24,7 @@ def session_coverage(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """Every symbol of the sector has enough of the session's bars; a missing one is named."""
-    from pairs_platform.core.checks import check_session_coverage
+    from pairs_platform.core.check_result import check_session_coverage
     from pairs_platform.core.prices.calendar import bar_grid
     from pairs_platform.core.prices.contracts import PRICE_HISTORY
 
@@ -47,7 +47,7 @@ def quarantine_and_flags(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """No row was quarantined, and nothing that was accepted needs a look."""
-    from pairs_platform.core.checks import check_price_quality
+    from pairs_platform.core.check_result import check_price_quality
     from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_QUARANTINE
 
     def judge(key: PartitionKey) -> Verdict:

@@ -4,14 +4,14 @@ from typing import Any
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.metadata import rows_table
 from pairs_platform.defs.models.assets import model_ledger
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import composite_rankings, trading_config
 from pairs_platform.defs.volatility.assets import garch_fits
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 
 @dg.asset(
@@ -30,8 +30,8 @@ def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     those of the session itself: run the partition again after its close to have all of them.
     """
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.defs.reports.files import write_export
-    from pairs_platform.defs.reports.tables import EXPORTS, exported
+    from pairs_platform.views.reports.files import write_export
+    from pairs_platform.views.reports.tables import EXPORTS, exported
 
     root = platform.settings.profile_root / "exports"
 
@@ -69,7 +69,7 @@ def session_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     session itself: run the partition again after its close to have all of them.
     """
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.defs.reports.session import report_of, write_report
+    from pairs_platform.views.reports.session import report_of, write_report
 
     root = platform.settings.profile_root
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey, materialize_command
 from pairs_platform.defs.metadata import picture, table
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.prices.assets import price_history
-from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.keys import PartitionKey, materialize_command
+from pairs_platform.platform import Platform
 
 
 @dg.asset(
@@ -26,8 +26,8 @@ def correlation_matrix(context: dg.AssetExecutionContext, platform: dg.ResourceP
     """Correlation of log prices and of log returns for every pair of the sector over the look-back."""
     from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
     from pairs_platform.core.screening.correlation import pair_correlations
-    from pairs_platform.defs.plots import correlation_heat_map
-    from pairs_platform.defs.windows import load_window, window_metadata
+    from pairs_platform.views.drawing.plots import correlation_heat_map
+    from pairs_platform.workflows.windows import load_window, window_metadata
 
     rules = platform.settings.correlation
 
@@ -70,7 +70,7 @@ def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceP
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
     from pairs_platform.core.screening.placebo import placebo_counts
     from pairs_platform.core.screening.spread import pair_table
-    from pairs_platform.defs.windows import load_window, window_metadata
+    from pairs_platform.workflows.windows import load_window, window_metadata
 
     settings = platform.settings
 

@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from pairs_platform.core.checks import Verdict
+from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, row_values, sampled
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 
 @dg.asset_check(asset=correlation_matrix, name="schema_and_uniqueness", blocking=True)
@@ -34,10 +34,10 @@ def cointegration_no_look_ahead(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """A sampled pair, tested again on prices cut off at the session's close, gives the stored row."""
-    from pairs_platform.core.checks import check_no_lookahead
+    from pairs_platform.core.check_result import check_no_lookahead
     from pairs_platform.core.screening.cointegration import screen_pairs
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
-    from pairs_platform.defs.windows import load_truncated_window
+    from pairs_platform.workflows.windows import load_truncated_window
 
     settings = platform.settings
     of_all_pairs = ["q_value", "wild_bootstrap_p"]
@@ -64,7 +64,7 @@ def found_against_chance(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """More pairs pass the gates than on prices with the same correlations and no long-run ties."""
-    from pairs_platform.core.checks import check_found_against_chance
+    from pairs_platform.core.check_result import check_found_against_chance
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 
     def judge(key: PartitionKey) -> Verdict:

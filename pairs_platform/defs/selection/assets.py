@@ -5,15 +5,15 @@ from typing import Any
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.calendar import session_offset, sessions_between
 from pairs_platform.defs.metadata import picture, table
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.prices.assets import price_history
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
 from pairs_platform.defs.volatility.assets import garch_fits
-from pairs_platform.lake.keys import PartitionKey, keys_of
+from pairs_platform.platform import Platform
 
 
 @dg.asset(
@@ -32,11 +32,11 @@ def pair_scores(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pl
     Volatility and trading are measured on the last part of the window with `evaluation` parameters, net of costs.
     """
     from pairs_platform.core.selection.contracts import PAIR_SCORES
-    from pairs_platform.core.selection.rules import COMPONENTS
     from pairs_platform.core.selection.scores import score_pairs
+    from pairs_platform.core.selection.settings import COMPONENTS
     from pairs_platform.core.volatility.contracts import GARCH_FITS
-    from pairs_platform.defs.plots import score_components
-    from pairs_platform.defs.windows import load_window, window_metadata
+    from pairs_platform.views.drawing.plots import score_components
+    from pairs_platform.workflows.windows import load_window, window_metadata
 
     settings = platform.settings
 
@@ -136,8 +136,8 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, TRADING_CONFIG
     from pairs_platform.core.selection.trading_config import build_trading_config
     from pairs_platform.core.volatility.contracts import GARCH_FITS
+    from pairs_platform.database.audit import record_configuration
     from pairs_platform.defs.models.work import model_to_use
-    from pairs_platform.ledger.audit import record_configuration
 
     settings, lake = platform.settings, platform.lake
     record_configuration(platform.ledger, settings.public_values(), actor=f"run {context.run.run_id}")

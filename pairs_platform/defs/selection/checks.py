@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from pairs_platform.core.checks import Verdict
+from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, row_values, sampled
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import composite_rankings, pair_scores, trading_config
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 
 @dg.asset_check(asset=pair_scores, name="schema_and_uniqueness", blocking=True)
@@ -24,11 +24,11 @@ def score_no_look_ahead(
     """A sampled score, computed again on prices cut off at the session's close, gives the stored row."""
     import pandas as pd
 
-    from pairs_platform.core.checks import check_no_lookahead
+    from pairs_platform.core.check_result import check_no_lookahead
     from pairs_platform.core.selection.contracts import PAIR_SCORES
     from pairs_platform.core.selection.scores import score_pairs
     from pairs_platform.core.volatility.parameters import fit_parameter_sets
-    from pairs_platform.defs.windows import load_truncated_window
+    from pairs_platform.workflows.windows import load_truncated_window
 
     settings = platform.settings
 
@@ -60,7 +60,7 @@ def ranking_schema(context: dg.AssetCheckExecutionContext, platform: dg.Resource
 @dg.asset_check(asset=trading_config, name="schema_and_uniqueness", blocking=True)
 def config_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """The table satisfies its contract, and the JSON document beside it reads back with the same content hash."""
-    from pairs_platform.core.checks import check_document
+    from pairs_platform.core.check_result import check_document
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
 
     def judge(key: PartitionKey) -> Verdict:
@@ -73,7 +73,7 @@ def config_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
 @dg.asset_check(asset=trading_config, name="pair_churn")
 def pair_churn(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """The selected pairs are mostly those of the session before."""
-    from pairs_platform.core.checks import check_pair_churn
+    from pairs_platform.core.check_result import check_pair_churn
     from pairs_platform.core.prices.calendar import session_offset
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
 

@@ -5,8 +5,8 @@ from typing import Any
 import dagster as dg
 
 from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, look_back_mapping
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.selection.assets import trading_config
+from pairs_platform.platform import Platform
 
 GROUP = "live"
 
@@ -28,10 +28,10 @@ def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
 
     Beside `price_history`, which comes from the vendor alone and is what everything is computed from.
     """
+    from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.defs.metadata import table
     from pairs_platform.defs.outcomes import for_each_partition
     from pairs_platform.defs.signals.work import save_stream
-    from pairs_platform.lake.keys import PartitionKey
 
     def save(key: PartitionKey) -> dict[str, Any]:
         frame, facts = save_stream(platform, key)
@@ -66,10 +66,10 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     A run computes every complete bucket that has no signals yet; what is stored is never changed. Read by
     `pairs-platform signals`.
     """
-    from pairs_platform.adapters.redis_bus import StreamUnavailable
+    from pairs_platform.adapters.redis.bus import StreamUnavailable
+    from pairs_platform.database.errors import LedgerUnavailable
     from pairs_platform.defs.outcomes import without_useless_retries
     from pairs_platform.defs.signals.work import signal_partition
-    from pairs_platform.ledger.errors import LedgerUnavailable
 
     for key in lake_keys(context.partition_keys):
         with without_useless_retries():
@@ -77,6 +77,6 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
                 outcome = signal_partition(platform, key, run_id=context.run.run_id)
             except (StreamUnavailable, LedgerUnavailable) as error:
                 raise dg.RetryRequested(max_retries=PATIENT_RETRIES, seconds_to_wait=PATIENT_SECONDS) from error
-        from pairs_platform.defs.signals.page import signal_page
+        from pairs_platform.views.drawing.signal_strip import signal_page
 
         context.add_asset_metadata(signal_page(platform, outcome), partition_key=str(key))

@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-from pairs_platform.core.checks import Verdict
+from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import check_contract, check_partitions
 from pairs_platform.defs.prices.assets import price_history
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.signals.assets import signals, streamed_bars
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 
 @dg.asset_check(asset=streamed_bars, name="schema_and_uniqueness", blocking=True)

@@ -1,6 +1,6 @@
 """The sensor that waits for complete buckets, and the one that reports the collector's health.
 
-What does not belong here: deciding what is due (`core.signals.decide`).
+What does not belong here: deciding what is due (`core.signals.requests`).
 """
 
 import json
@@ -8,13 +8,13 @@ import time
 
 import dagster as dg
 
-from pairs_platform.core.signals.decide import StreamRequest, decide
+from pairs_platform.core.operations.run_tags import SIGNALS_TAG
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.signals.requests import StreamRequest, decide
 from pairs_platform.core.streaming.sessions import is_open
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.signals.assets import signals, streamed_bars
 from pairs_platform.defs.signals.checks import decided_after_data, in_time, matches_price_history
-from pairs_platform.lake.keys import PartitionKey
-from pairs_platform.run_tags import SIGNALS_TAG
+from pairs_platform.platform import Platform
 
 MAX_SECONDS = 300
 """A run of signals that takes longer is ended: its bucket is long over, and the next run fills it."""
@@ -91,7 +91,7 @@ def _request(one: StreamRequest, job: str, priority: int, tags: dict[str, str]) 
 
 def _no_stream(platform: Platform) -> str:
     """Why there is nothing to wait for: nobody has started a stream; empty otherwise."""
-    from pairs_platform.adapters.redis_bus import socket_path
+    from pairs_platform.adapters.redis.bus import socket_path
 
     if platform.settings.redis_url is not None or socket_path(platform.settings.profile_root / "redis").exists():
         return ""
@@ -109,7 +109,7 @@ def health_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.SensorResult | dg.SkipReason:
     """Observe; request nothing."""
-    from pairs_platform.adapters.redis_bus import ClockUnknown
+    from pairs_platform.adapters.redis.bus import ClockUnknown
 
     idle = _no_stream(platform)
     if idle:

@@ -11,15 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset, sessions_between
-from pairs_platform.core.selection.rules import BASIS_POINT
+from pairs_platform.core.selection.settings import BASIS_POINT
 from pairs_platform.core.signals.engine import Signal, session_matrix, session_signals
-from pairs_platform.core.signals.plan import PLAN_VERSION, PlanError, SignalPlan, plan_from_bytes, plan_to_bytes
+from pairs_platform.core.signals.session_state import (
+    PLAN_VERSION,
+    PlanError,
+    SignalPlan,
+    plan_from_bytes,
+    plan_to_bytes,
+)
 from pairs_platform.core.streaming.buckets import session_buckets
-from pairs_platform.defs.resources import Platform
-from pairs_platform.lake.atomic import replace_file
-from pairs_platform.lake.keys import PartitionKey
-from pairs_platform.ledger.signals import (
+from pairs_platform.database.signals import (
     Provenance,
     SignalKey,
     last_signals,
@@ -30,11 +34,13 @@ from pairs_platform.ledger.signals import (
     store_signals,
     stored_buckets,
 )
+from pairs_platform.lake.atomic import replace_file
+from pairs_platform.platform import Platform
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pairs_platform.core.gru.bundle import SectorBundle
+    from pairs_platform.core.models.bundle import SectorBundle
 
 TRADING_CONFIG = "trading_config"
 
@@ -205,10 +211,10 @@ def _make_plan(
     platform: Platform, before: PartitionKey, document: Mapping[str, Any], choice: ModelChoice
 ) -> tuple[SignalPlan, bool]:
     """The plan, and whether it may be kept: not when the registry could not be asked."""
-    from pairs_platform.adapters.ports import NoSuchModelError, RegistryUnavailable
     from pairs_platform.core.selection.trading_config import TradingConfig
-    from pairs_platform.core.signals.planning import empty_plan, plan_session
-    from pairs_platform.defs.windows import load_window
+    from pairs_platform.core.signals.session_setup import empty_plan, plan_session
+    from pairs_platform.ports.market_data import NoSuchModelError, RegistryUnavailable
+    from pairs_platform.workflows.windows import load_window
 
     config = TradingConfig.model_validate(document)
     fill, tolerance = platform.settings.window.max_fill_bars, platform.settings.validation.split_tolerance
@@ -307,7 +313,7 @@ def signal_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataF
     from pairs_platform.core.selection.trading_config import TradingConfig
     from pairs_platform.core.signals.batch import batch_signals
     from pairs_platform.core.signals.checks import compare_signals
-    from pairs_platform.defs.windows import load_window
+    from pairs_platform.workflows.windows import load_window
 
     stored = stored_signals(platform, key)
     if stored.empty:

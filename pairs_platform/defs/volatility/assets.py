@@ -4,13 +4,13 @@ from typing import Any
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.metadata import picture, table
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.prices.assets import price_history
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 
 @dg.asset(
@@ -31,8 +31,8 @@ def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
     """
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.core.volatility.parameters import fit_parameter_sets
-    from pairs_platform.defs.pages import fit_pictures
-    from pairs_platform.defs.windows import load_window, past_correlation_gate, window_metadata
+    from pairs_platform.views.drawing.fits import fit_pictures
+    from pairs_platform.workflows.windows import load_window, past_correlation_gate, window_metadata
 
     def fit(key: PartitionKey) -> dict[str, Any]:
         window = load_window(platform, key)

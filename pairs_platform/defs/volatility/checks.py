@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from pairs_platform.core.checks import Verdict
+from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import check_contract, check_partitions, row_values, sampled
-from pairs_platform.defs.resources import Platform
 from pairs_platform.defs.volatility.assets import garch_fits
-from pairs_platform.lake.keys import PartitionKey
+from pairs_platform.platform import Platform
 
 
 @dg.asset_check(asset=garch_fits, name="schema_and_uniqueness", blocking=True)
@@ -24,10 +24,10 @@ def garch_no_look_ahead(
     """A sampled fit, made again on prices cut off at the session's close, gives the stored row."""
     import pandas as pd
 
-    from pairs_platform.core.checks import check_no_lookahead
+    from pairs_platform.core.check_result import check_no_lookahead
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.core.volatility.parameters import fit_parameter_sets, parameter_values
-    from pairs_platform.defs.windows import load_truncated_window
+    from pairs_platform.workflows.windows import load_truncated_window
 
     def judge(key: PartitionKey) -> Verdict:
         fits = platform.lake.read(GARCH_FITS, key)
@@ -48,7 +48,7 @@ def convergence_rate(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """Enough fits converged."""
-    from pairs_platform.core.checks import check_convergence
+    from pairs_platform.core.check_result import check_convergence
     from pairs_platform.core.volatility.contracts import GARCH_FITS
 
     def judge(key: PartitionKey) -> Verdict:

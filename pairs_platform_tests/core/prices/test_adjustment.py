@@ -12,7 +12,7 @@ from pairs_platform.core.prices.adjustment import (
 )
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_close, session_open, sessions_ending
-from pairs_platform_tests.core.prices.samples import adjust_bars, make_actions, make_bars
+from pairs_platform_tests.support.price_samples import adjust_bars, make_actions, make_bars
 
 SESSIONS = sessions_ending(date(2024, 7, 5), 5)
 EX = SESSIONS[2]

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, session_of, sessions_between
-from pairs_platform.core.prices.rules import ValidationRules
+from pairs_platform.core.prices.settings import ValidationRules
 from pairs_platform.core.prices.validation import validate_bars
-from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, make_bars, needs_real_data, real_bars
+from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars, needs_real_data, real_bars
 
 MINUTE, FIVE, HOUR, DAY = Frequency
 SESSIONS = [date(2024, 3, 8), date(2024, 3, 11), EARLY_CLOSE]

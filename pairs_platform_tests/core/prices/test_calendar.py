@@ -24,7 +24,7 @@ from pairs_platform.core.prices.calendar import (
     sessions_between,
     sessions_ending,
 )
-from pairs_platform_tests.core.prices.samples import EARLY_CLOSE, FULL, GOOD_FRIDAY, HOLIDAY
+from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, GOOD_FRIDAY, HOLIDAY
 
 
 def test_holidays_and_weekends_are_no_sessions():

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CalendarError, session_of, session_open, sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
-from pairs_platform.core.prices.rules import ValidationRules
+from pairs_platform.core.prices.settings import ValidationRules
 from pairs_platform.core.prices.validation import BarsFormatError, ValidatedBars, validate_bars
-from pairs_platform_tests.core.prices.samples import (
+from pairs_platform_tests.support.price_samples import (
     EARLY_CLOSE,
     FULL,
     GOOD_FRIDAY,

@@ -19,10 +19,10 @@ from pairs_platform.core.prices.calendar import (
     sessions_between,
     sessions_ending,
 )
-from pairs_platform.core.prices.rules import WindowRules
+from pairs_platform.core.prices.settings import WindowRules
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
-from pairs_platform_tests.core.prices.samples import (
+from pairs_platform_tests.support.price_samples import (
     EARLY_CLOSE,
     FULL,
     HOLIDAY,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
-from pairs_platform_tests.core.screening.windows import make_window, planted_pair
+from pairs_platform_tests.support.windows import make_window, planted_pair
 
 
 def test_size_holds_where_volatility_changes():

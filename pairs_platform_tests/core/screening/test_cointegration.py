@@ -22,9 +22,9 @@ from pairs_platform.core.screening.cointegration import (
 )
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.screening.correlation import pair_correlations
-from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
+from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
 from pairs_platform.core.screening.spread import estimate_spread
-from pairs_platform_tests.core.screening.windows import (
+from pairs_platform_tests.support.windows import (
     make_window,
     needs_real_data,
     planted_pair,

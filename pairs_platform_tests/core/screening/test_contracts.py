@@ -7,8 +7,8 @@ from pairs_platform.core.contract import ContractViolation
 from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.screening.correlation import pair_correlations
-from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
-from pairs_platform_tests.core.screening.windows import make_window, random_walks
+from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
+from pairs_platform_tests.support.windows import make_window, random_walks
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 
 from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
 from pairs_platform.core.screening.correlation import pair_correlations, pairwise_correlation
-from pairs_platform.core.screening.rules import CorrelationRules
+from pairs_platform.core.screening.settings import CorrelationRules
 from pairs_platform.core.screening.spread import pair_rows
-from pairs_platform_tests.core.screening.windows import make_window, planted_pair, random_walks
+from pairs_platform_tests.support.windows import make_window, planted_pair, random_walks
 
 
 def test_both_bases_equal_numpy():

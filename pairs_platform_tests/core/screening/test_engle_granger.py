@@ -15,7 +15,7 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.engle_granger import engle_granger, mackinnon_p, run_tests
 from pairs_platform.core.screening.spread import pair_rows
-from pairs_platform_tests.core.screening.windows import needs_real_data, planted_pair, random_walks, real_window
+from pairs_platform_tests.support.windows import needs_real_data, planted_pair, random_walks, real_window
 
 
 def assert_equals_statsmodels(log_close: np.ndarray, pairs: np.ndarray) -> None:

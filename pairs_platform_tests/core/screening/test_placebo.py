@@ -7,8 +7,8 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.placebo import draw_sessions, placebo_counts
-from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules, PlaceboRules
-from pairs_platform_tests.core.screening.windows import make_window, planted_pair, random_walks
+from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules, PlaceboRules
+from pairs_platform_tests.support.windows import make_window, planted_pair, random_walks
 
 CORRELATION, COINTEGRATION, PLACEBO = CorrelationRules(), CointegrationRules(), PlaceboRules()
 

@@ -13,7 +13,7 @@ from pairs_platform.core.screening.spread import (
     pair_rows,
     pair_table,
 )
-from pairs_platform_tests.core.screening.windows import planted_pair
+from pairs_platform_tests.support.windows import planted_pair
 
 
 def test_a_pair_has_one_name():

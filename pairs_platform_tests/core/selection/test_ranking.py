@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from pairs_platform.core.prices.calendar import session_offset, sessions_ending
 from pairs_platform.core.prices.window import ExcludedSymbol
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
-from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
+from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES
 from pairs_platform.core.selection.ranking import monitor_scores, rank_pairs, ranking_scores, selection_funnel
-from pairs_platform.core.selection.rules import ScoreRules, SelectionRules
+from pairs_platform.core.selection.settings import ScoreRules, SelectionRules
 from pairs_platform.core.volatility.contracts import GARCH_FITS
-from pairs_platform_tests.core.selection.tables import (
+from pairs_platform_tests.support.selection_tables import (
     correlations_of,
     fits_of,
     history_of,

@@ -7,11 +7,11 @@ import pytest
 
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import engle_granger
-from pairs_platform.core.selection.backtest import backtest
 from pairs_platform.core.selection.contracts import PAIR_SCORES
-from pairs_platform.core.selection.rules import COMPONENTS, CostRules, ScoreRules, TradingRules
 from pairs_platform.core.selection.scores import score_pairs
-from pairs_platform.core.selection.sharpe import probabilistic_sharpe_ratio, sharpe_moments
+from pairs_platform.core.selection.settings import COMPONENTS, CostRules, ScoreRules, TradingRules
+from pairs_platform.core.trading.backtest import backtest
+from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharpe_moments
 from pairs_platform.core.volatility.forecast import volatility_skill
 from pairs_platform.core.volatility.garch import GarchRules, conditional_variance
 from pairs_platform.core.volatility.parameters import (
@@ -20,7 +20,7 @@ from pairs_platform.core.volatility.parameters import (
     leg_shocks_excluded,
     spread_parameters,
 )
-from pairs_platform_tests.core.selection.simulated_pairs import (
+from pairs_platform_tests.support.simulated_pairs import (
     constant_variance,
     garch_variance,
     planted_pairs,

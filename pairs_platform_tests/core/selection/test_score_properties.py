@@ -2,7 +2,7 @@
 
 import pytest
 
-from pairs_platform_tests.core.selection.simulated_pairs import (
+from pairs_platform_tests.support.simulated_pairs import (
     constant_variance,
     garch_variance,
     planted_pairs,

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
 
-from pairs_platform.core.selection.rules import COMPONENTS, ScoreRules
 from pairs_platform.core.selection.scores import (
     composite_score,
     diagnostics_component,
@@ -16,6 +15,7 @@ from pairs_platform.core.selection.scores import (
     trading_component,
     volatility_component,
 )
+from pairs_platform.core.selection.settings import COMPONENTS, ScoreRules
 from pairs_platform.core.volatility.forecast import VolatilitySkill
 
 RULES = ScoreRules()

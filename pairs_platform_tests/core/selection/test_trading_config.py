@@ -6,12 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
-from pairs_platform.core.screening.rules import CointegrationRules, CorrelationRules
+from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.core.selection.ranking import rank_pairs
-from pairs_platform.core.selection.rules import CostRules, ScoreRules, SelectionRules, TradingRules
+from pairs_platform.core.selection.settings import CostRules, ScoreRules, SelectionRules, TradingRules
 from pairs_platform.core.selection.trading_config import ModelSection, TradingConfig, build_trading_config
-from pairs_platform_tests.core.selection.tables import correlations_of, fits_of, history_of, scores_of, screen_of
+from pairs_platform_tests.support.selection_tables import correlations_of, fits_of, history_of, scores_of, screen_of
 
 FRIDAY, MONDAY = date(2023, 3, 10), date(2023, 3, 13)
 SCORES = {"A_B": 0.9, "A_C": 0.6, "A_D": 0.5, "B_C": 0.4, "PDFS_ROG": 0.3}

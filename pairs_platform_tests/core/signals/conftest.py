@@ -2,7 +2,7 @@
 
 import pytest
 
-from pairs_platform_tests.core.signals.live import Market, market
+from pairs_platform_tests.support.live_session import Market, market
 
 
 @pytest.fixture(scope="session")

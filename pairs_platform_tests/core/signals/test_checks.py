@@ -3,7 +3,6 @@
 import pandas as pd
 import pytest
 
-from pairs_platform.core.selection.trading_rule import Action
 from pairs_platform.core.signals.checks import (
     check_bars_match,
     check_decided_after_data,
@@ -12,6 +11,7 @@ from pairs_platform.core.signals.checks import (
     compare_bars,
     compare_signals,
 )
+from pairs_platform.core.trading.rule import Action
 
 OPEN = pd.Timestamp("2023-03-08 14:30", tz="UTC")
 LENGTH = pd.Timedelta("5min")

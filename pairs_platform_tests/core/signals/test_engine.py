@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairs_platform.core.signals.engine import Signal, session_matrix
-from pairs_platform.core.signals.plan import PlannedPair, SignalPlan
+from pairs_platform.core.signals.session_state import PlannedPair, SignalPlan
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED
-from pairs_platform_tests.core.signals.drawn import (
+from pairs_platform_tests.support.drawn_signals import (
     GONE,
     GRID,
     PRICE,
@@ -25,8 +25,8 @@ from pairs_platform_tests.core.signals.drawn import (
     matrix_of,
     play,
 )
-from pairs_platform_tests.core.signals.live import Market, bucket_by_bucket, run
-from pairs_platform_tests.core.signals.live import grid as market_grid
+from pairs_platform_tests.support.live_session import Market, bucket_by_bucket, run
+from pairs_platform_tests.support.live_session import grid as market_grid
 
 LAST = len(GRID)
 

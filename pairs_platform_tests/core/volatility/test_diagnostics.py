@@ -7,7 +7,7 @@ from statsmodels.stats.diagnostic import acorr_ljungbox, het_arch
 
 from pairs_platform.core.volatility.diagnostics import arch_lm_p, li_mak_p, ljung_box_p, residual_diagnostics
 from pairs_platform.core.volatility.garch import GarchRules, fit_many
-from pairs_platform_tests.core.volatility.simulation import simulate
+from pairs_platform_tests.support.garch_simulation import simulate
 
 
 @pytest.mark.parametrize("n", [60, 251, 4679])

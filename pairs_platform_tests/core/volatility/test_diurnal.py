@@ -3,7 +3,7 @@ import pytest
 
 from pairs_platform.core.volatility.diurnal import ar1_residuals, count_sessions, diurnal_factors
 from pairs_platform.core.volatility.garch import fit_many
-from pairs_platform_tests.core.volatility.simulation import day, simulate, u_shape
+from pairs_platform_tests.support.garch_simulation import day, simulate, u_shape
 
 
 def _factors(residuals: np.ndarray, bar_of_day: np.ndarray, bars: int, min_sessions: int = 20) -> np.ndarray:

@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from pairs_platform.core.volatility.forecast import VolatilitySkill, diebold_mariano, evaluation_bars, volatility_skill
 from pairs_platform.core.volatility.garch import GarchRules, fit_ar_garch
-from pairs_platform_tests.core.volatility.simulation import day, simulate, u_shape
+from pairs_platform_tests.support.garch_simulation import day, simulate, u_shape
 
 
 def _daily_skill(spread: np.ndarray, **options: object) -> VolatilitySkill:

@@ -21,7 +21,7 @@ from pairs_platform.core.volatility.garch import (
     shocks,
     standardised_residuals,
 )
-from pairs_platform_tests.core.volatility.simulation import day, simulate, u_shape
+from pairs_platform_tests.support.garch_simulation import day, simulate, u_shape
 
 
 def _daily(n_bars: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pairs_platform.core.volatility import likelihood as kernel
-from pairs_platform_tests.core.volatility.simulation import simulate
+from pairs_platform_tests.support.garch_simulation import simulate
 
 
 def _problem(n_bars: int, seed: int = 1, *, diurnal: bool = True, **parameters: float) -> tuple[np.ndarray, ...]:

@@ -22,7 +22,7 @@ from pairs_platform.core.volatility.parameters import (
     leg_shocks_excluded,
     spread_parameters,
 )
-from pairs_platform_tests.core.volatility.simulation import simulate, u_shape
+from pairs_platform_tests.support.garch_simulation import simulate, u_shape
 
 SYMBOLS = ("AA", "BB", "CC", "DD", "EE")
 PAIRS = pd.DataFrame(

@@ -1,0 +1,1 @@
+"""Alpaca: history and stream."""

@@ -1,0 +1,93 @@
+"""The HTTP session beneath Alpaca's client library: timeout, pace, retry of single pages, errors in our words.
+
+A module of its own because it needs the HTTP library when it is imported; the definitions load without it. What does
+not belong here: what is asked and what the answers mean (`alpaca`), how often to ask again (`retry`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import requests
+from pydantic import SecretStr
+
+from pairs_platform.adapters.alpaca.history import KEY_VARIABLES, SymbolRefusedError
+from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
+from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+
+
+class AlpacaHttp(requests.Session):
+    """The HTTP session beneath the client library: timeout, pace, retry, and errors in the platform's words."""
+
+    def __init__(
+        self,
+        *,
+        policy: RetryPolicy,
+        pacer: Pacer,
+        timeout_s: float,
+        secrets: Sequence[SecretStr],
+        now: Callable[[], datetime],
+    ) -> None:
+        super().__init__()
+        self._policy, self._pacer, self._timeout_s, self._secrets, self._now = policy, pacer, timeout_s, secrets, now
+
+    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        """One page, asked again while that may help."""
+        return self._policy.call(lambda: self._once(method, url, *args, **kwargs))
+
+    def _once(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:
+        self._pacer.wait()
+        try:
+            reply = super().request(method, url, *args, **{**kwargs, "timeout": self._timeout_s})
+        except (
+            requests.ConnectionError,
+            requests.Timeout,
+            requests.exceptions.ChunkedEncodingError,
+            requests.exceptions.ContentDecodingError,
+        ) as error:
+            raise TransientSourceError(f"no complete answer from Alpaca ({type(error).__name__})") from error
+        if reply.status_code != 200:
+            raise self._refusal(reply)
+        _require_page(reply, kwargs.get("params") or {})
+        return reply
+
+    def _refusal(self, reply: requests.Response) -> Exception:
+        status, said = reply.status_code, self._words_of(reply)
+        if status == 429:
+            return AskedToWaitError(f"Alpaca's rate limit is reached (429: {said})", self._asked_wait_s(reply))
+        if status == 408 or status >= 500:
+            return AskedToWaitError(f"Alpaca fails at the moment ({status}: {said})", self._asked_wait_s(reply))
+        if status in (401, 403):
+            return PermanentSourceError(
+                f"Alpaca refuses access ({status}: {said}): check the variables {' and '.join(KEY_VARIABLES)}, and "
+                "whether the account may read this feed (setting source.alpaca.feed; iex needs no subscription)"
+            )
+        if status in (400, 422) and "symbol" in said.lower():
+            return SymbolRefusedError(f"refused by Alpaca ({status}: {said})")
+        return PermanentSourceError(f"Alpaca refuses the request ({status}: {said})")
+
+    def _asked_wait_s(self, reply: requests.Response) -> float | None:
+        return wait_asked_for_s(reply.headers, self._now())
+
+    def _words_of(self, reply: requests.Response) -> str:
+        """What the server says, shortened, without the keys should it repeat them."""
+        try:
+            said = str(reply.json()["message"])
+        except (ValueError, TypeError, KeyError):
+            said = reply.text
+        for secret in self._secrets:
+            said = said.replace(secret.get_secret_value(), "***")
+        return " ".join(said.split())[:200] or "no reason given"
+
+
+def _require_page(reply: requests.Response, params: Mapping[str, Any]) -> None:
+    """Raise `TransientSourceError` unless the reply is a whole page, and not the one whose successor we asked for."""
+    try:
+        page = reply.json()
+    except ValueError as error:
+        raise TransientSourceError("Alpaca's answer is not JSON") from error
+    if not isinstance(page, dict) or not isinstance(page.get("bars", page.get("corporate_actions")), dict):
+        raise TransientSourceError("Alpaca's answer holds neither bars nor corporate actions")
+    token = page.get("next_page_token")
+    if token is not None and token == params.get("page_token"):
+        raise TransientSourceError("Alpaca's page names itself as the next one")

@@ -1,0 +1,44 @@
+"""Settings of the engine that works on blocks of pairs; light enough to be read while definitions load.
+
+What does not belong here: the engine (`executor`).
+"""
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from pairs_platform.core.settings import Rules, rule
+
+
+class ExecutorRules(Rules):
+    """Where the blocks of one partition are worked on."""
+
+    kind: Literal["local", "dask"] = rule(
+        "local",
+        unit="name",
+        description="local: threads of the run's own process. dask: the workers of the scheduler at `scheduler`.",
+    )
+    scheduler: str | None = rule(
+        None,
+        unit="address",
+        pattern=r"^(tcp|tls)://[^\s/]+:\d+$",
+        description="Address of the Dask scheduler, tcp://host:port or tls://host:port.",
+    )
+    connect_seconds: float = rule(
+        15.0, unit="s", gt=0.0, le=600.0, description="Time for the scheduler to answer and to have a worker."
+    )
+    no_workers_seconds: float = rule(
+        60.0, unit="s", gt=0.0, le=3600.0, description="Time without any worker after which the work under way fails."
+    )
+    pair_block: int = rule(
+        8192, unit="pairs", ge=1, le=1_000_000, description="Pairs in a block of correlation, tests and placebos."
+    )
+    fit_block: int = rule(
+        64, unit="pairs", ge=1, le=100_000, description="Pairs in a block of GARCH fits and of bootstraps."
+    )
+
+    @model_validator(mode="after")
+    def _scheduler_is_named(self) -> Self:
+        if self.kind == "dask" and self.scheduler is None:
+            raise ValueError("kind is dask, and executor.scheduler names no address; set it to tcp://host:port")
+        return self

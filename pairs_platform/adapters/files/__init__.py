@@ -1,0 +1,1 @@
+"""Price files of the user."""

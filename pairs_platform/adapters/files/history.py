@@ -1,0 +1,279 @@
+"""Parquet and CSV files as a source of prices: one file, several, a folder or a glob pattern.
+
+What does not belong here: reading a single file (`file_tables`), judging prices (`core.prices.validation`).
+"""
+
+import glob
+from collections.abc import Sequence
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from pairs_platform.adapters.files.settings import FileSourceRules
+from pairs_platform.adapters.files.tables import (
+    CSV_SUFFIXES,
+    PARQUET_SUFFIXES,
+    PriceFile,
+    column_names,
+    has_suffix,
+    match_columns,
+    read_csv_text,
+    read_timestamps,
+)
+from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, sessions_between
+from pairs_platform.core.prices.sectors import UnknownSectorError, sector_slug
+from pairs_platform.ports.market_data import (
+    BarsReply,
+    Listing,
+    PermanentSourceError,
+    Unavailable,
+    empty_actions,
+    empty_bars,
+)
+
+_ACTION_SPELLINGS = {
+    "symbol": ("symbol", "ticker"),
+    "ex_date": ("ex_date", "date"),
+    "kind": ("kind", "type", "action"),
+    "value": ("value", "amount", "ratio"),
+}
+_KNOWN_SPELLINGS = {"known_ts_utc": ("known_ts_utc", "known", "announced")}
+
+
+class FileMarketData:
+    """Source of prices from files, brought to one frequency.
+
+    Nothing is read before it is asked for; inventories of the files are kept for the life of the object. Files must
+    agree in frequency; bars finer than `frequency` are aggregated.
+
+    Parameters
+    ----------
+    rules : FileSourceRules
+    frequency : Frequency
+        Frequency of the bars that `fetch_bars` returns.
+    """
+
+    def __init__(self, rules: FileSourceRules, *, frequency: Frequency) -> None:
+        self._rules = rules
+        self._frequency = frequency
+
+    @property
+    def label(self) -> str:
+        """The names of the files or folders, without where they are."""
+        names = [Path(path).name or path for path in self._rules.paths]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"files: {', '.join(names[:3])}{more}"
+
+    @property
+    def basis(self) -> PriceBasis:
+        """As the settings state it."""
+        return self._rules.basis
+
+    @property
+    def frequency(self) -> Frequency:
+        """Frequency of the bars."""
+        return self._frequency
+
+    def universe(self) -> tuple[Listing, ...] | None:
+        """Symbols and sectors from the files' sector column, sorted by sector and symbol; None when no file has one.
+
+        Raises
+        ------
+        PermanentSourceError
+            When a label is unknown, or a symbol has no sector or several.
+        """
+        found = self._symbols
+        if found["sector"].isna().all():
+            return None
+        listings = set()
+        for symbol, label in found["sector"].items():
+            if not isinstance(label, str) or not label.strip():
+                raise PermanentSourceError(f"{self.label}: {symbol} has no sector where others have one; fill it in")
+            try:
+                listings.add(Listing(str(symbol), sector_slug(label)))
+            except UnknownSectorError as error:
+                raise PermanentSourceError(f"{self.label}: {symbol}: {error}") from error
+        symbols = [listing.symbol for listing in listings]
+        if len(set(symbols)) < len(symbols):
+            twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
+            raise PermanentSourceError(f"{self.label}: {', '.join(twice)} in different sectors in different files")
+        return tuple(sorted(listings, key=lambda listing: (listing.sector, listing.symbol)))
+
+    def sessions_available(self) -> tuple[date, date]:
+        """First and last session of any symbol in the files."""
+        return self._symbols["first_session"].min().date(), self._symbols["last_session"].max().date()
+
+    def fetch_bars(self, symbols: Sequence[str], first: date, last: date) -> BarsReply:
+        """Bars of `symbols` from session `first` to `last`; see `MarketData.fetch_bars`.
+
+        Raises
+        ------
+        PermanentSourceError
+            When a path, file, column or time stamp cannot be used, or the files' bars are coarser than `frequency`.
+        """
+        stored = self.stored_frequency
+        if stored.minutes > self._frequency.minutes:
+            raise PermanentSourceError(
+                f"{self.label}: the bars are {stored} long and {self._frequency} is set; "
+                f"set the frequency to {stored} or give files with finer bars"
+            )
+        wanted = set(symbols)
+        frames = [file.read(wanted, first, last) for file in self._files if wanted & set(file.inventory.symbols.index)]
+        bars = pd.concat([frame for frame in frames if not frame.empty] or [empty_bars()], ignore_index=True)
+        bars = bars.sort_values(["symbol", "ts_utc"], kind="stable", ignore_index=True)
+        if stored is not self._frequency and not bars.empty:
+            bars = _aggregated(bars, first, last, source=stored, target=self._frequency)
+        if ((bars["volume"] % 1 == 0) & (bars["volume"].abs() < 2**53)).all():
+            bars["volume"] = bars["volume"].astype("int64")
+        absent = sorted(wanted - set(bars["symbol"].unique()))
+        unavailable = tuple(Unavailable(symbol, self._why_not(symbol, first, last)) for symbol in absent)
+        return BarsReply(bars[list(BAR_COLUMNS)], unavailable)
+
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+        """Corporate actions of the actions file, if there is one; see `MarketData.fetch_actions`.
+
+        An action without a moment at which it became known counts as known from New York's midnight before its ex-date.
+
+        Raises
+        ------
+        PermanentSourceError
+            When the file cannot be used or holds a wrong kind or value.
+        """
+        every = self._actions
+        inside = every["ex_date"].between(pd.Timestamp(first), pd.Timestamp(last)) & every["symbol"].isin(set(symbols))
+        return every[inside].sort_values(["symbol", "ex_date", "kind"], ignore_index=True)
+
+    @cached_property
+    def _files(self) -> tuple[PriceFile, ...]:
+        actions = Path(self._rules.actions_path).expanduser().resolve() if self._rules.actions_path else None
+        paths: dict[Path, None] = {}
+        for given in self._rules.paths:
+            paths.update(dict.fromkeys(path for path in _expand(given) if path.resolve() != actions))
+        if not paths:
+            raise PermanentSourceError(f"{', '.join(self._rules.paths)}: only the actions file is there, and no prices")
+        return tuple(PriceFile(path, self._rules.timezone) for path in paths)
+
+    @cached_property
+    def stored_frequency(self) -> Frequency:
+        """Frequency of the bars in the files.
+
+        Raises
+        ------
+        PermanentSourceError
+            When the files disagree.
+        """
+        by_frequency: dict[Frequency, list[str]] = {}
+        for file in self._files:
+            by_frequency.setdefault(file.inventory.frequency, []).append(file.path.name)
+        if len(by_frequency) > 1:
+            listed = "; ".join(
+                f"{frequency}: {', '.join(names[:3])}" for frequency, names in sorted(by_frequency.items())
+            )
+            raise PermanentSourceError(
+                f"the files hold bars of different lengths ({listed}); give the paths of one length"
+            )
+        return next(iter(by_frequency))
+
+    @cached_property
+    def _symbols(self) -> pd.DataFrame:
+        """Inventories of all files, one row per file and symbol."""
+        return pd.concat([file.inventory.symbols for file in self._files])
+
+    @cached_property
+    def _actions(self) -> pd.DataFrame:
+        if self._rules.actions_path is None:
+            return empty_actions()
+        return _read_actions(Path(self._rules.actions_path).expanduser())
+
+    def _why_not(self, symbol: str, first: date, last: date) -> str:
+        known = self._symbols
+        if symbol not in known.index:
+            names = known.index.unique()
+            respelled = next((name for name in names if _plain(name) == _plain(symbol)), None)
+            hint = f"; they have {respelled}, which may be the same share" if respelled else ""
+            return f"{symbol} is not among the {len(names)} symbols of the files{hint}"
+        rows = known.loc[[symbol]]
+        have = f"{rows['first_session'].min():%Y-%m-%d} to {rows['last_session'].max():%Y-%m-%d}"
+        return f"no bar of {symbol} in the sessions from {first} to {last}; the files have it from {have}"
+
+
+def _aggregated(bars: pd.DataFrame, first: date, last: date, *, source: Frequency, target: Frequency) -> pd.DataFrame:
+    """Sound bars aggregated to `target`; unsound ones behind them as they are, so that validation finds them."""
+    from pairs_platform.core.prices.aggregation import aggregate_bars
+    from pairs_platform.core.prices.settings import ValidationRules
+    from pairs_platform.core.prices.validation import validate_bars
+
+    checked = validate_bars(
+        bars,
+        symbols=list(bars["symbol"].unique()),
+        sessions=sessions_between(first, last),
+        frequency=source,
+        rules=ValidationRules(),
+    )
+    parts = [aggregate_bars(checked.accepted, source=source, target=target), checked.quarantined[list(BAR_COLUMNS)]]
+    return pd.concat([part for part in parts if not part.empty], ignore_index=True)
+
+
+def _plain(symbol: str) -> str:
+    return "".join(character for character in symbol.casefold() if character.isalnum())
+
+
+def _expand(given: str) -> list[Path]:
+    """Files behind a path as the user typed it: a file, a folder's price files, or a pattern's matches."""
+    path = Path(given).expanduser()
+    suffixes = PARQUET_SUFFIXES + CSV_SUFFIXES
+    if path.is_dir():
+        found = sorted(entry for entry in path.iterdir() if entry.is_file() and has_suffix(entry, suffixes))
+        if not found:
+            raise PermanentSourceError(f"{path} holds no file that ends with {', '.join(suffixes)}")
+        return found
+    if path.exists():
+        if not has_suffix(path, suffixes):
+            raise PermanentSourceError(
+                f"{path} is neither Parquet nor CSV by its name; it must end with {', '.join(suffixes)}"
+            )
+        return [path]
+    found = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if has_suffix(Path(match), suffixes))
+    if not found:
+        raise PermanentSourceError(
+            f"{path} does not exist; give a Parquet or CSV file, a folder of them, or a glob pattern"
+        )
+    return found
+
+
+def _read_actions(path: Path) -> pd.DataFrame:
+    [path] = _expand(str(path))
+    columns = match_columns(column_names(path), path, _ACTION_SPELLINGS, _KNOWN_SPELLINGS)
+    if has_suffix(path, PARQUET_SUFFIXES):
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(path, columns=list(columns.values()), partitioning=None)
+    else:
+        table = read_csv_text(path).select(list(columns.values()))
+    table = table.rename_columns(list(columns))
+    if table.num_rows == 0:
+        return empty_actions()
+    frame = pd.DataFrame({"symbol": table["symbol"].to_pandas().astype("object")})
+    ex_date = read_timestamps(table["ex_date"], path, columns["ex_date"])
+    if ex_date.dt.tz is not None:
+        ex_date = ex_date.dt.tz_convert(MARKET_TIMEZONE).dt.tz_localize(None)
+    frame["ex_date"] = ex_date.dt.normalize()
+    frame["kind"] = table["kind"].to_pandas().astype("object").str.strip().str.casefold().str.removesuffix("s")
+    frame["value"] = pd.to_numeric(table["value"].to_pandas(), errors="coerce").astype("float64")
+    frame["known_ts_utc"] = frame["ex_date"].dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC")
+    if "known_ts_utc" in columns:
+        known = read_timestamps(table["known_ts_utc"], path, columns["known_ts_utc"])
+        frame["known_ts_utc"] = (
+            known.dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC") if known.dt.tz is None else known
+        )
+    wrong = frame[~frame["kind"].isin(["split", "dividend"]) | ~(frame["value"] > 0)]
+    if not wrong.empty:
+        row = wrong.iloc[0]
+        raise PermanentSourceError(
+            f"{path}: {row['symbol']} {row['ex_date']:%Y-%m-%d}: kind {row['kind']!r}, value {row['value']}; kind must "
+            "be split (value: new shares per old share) or dividend (value: dollars per share), and value positive"
+        )
+    return frame[list(ACTION_COLUMNS)]

@@ -1,0 +1,48 @@
+"""Settings of price files; light enough to be read while definitions load.
+
+What does not belong here: the frequency of the bars, which every source shares.
+"""
+
+import zoneinfo
+from pathlib import Path
+
+from pydantic import field_validator
+
+from pairs_platform.core.prices.bars import PriceBasis
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+from pairs_platform.core.settings import Rules, rule
+
+
+class FileSourceRules(Rules):
+    """Where the price files are and what they do not say themselves."""
+
+    paths: tuple[str, ...] = rule(
+        ..., unit="paths", description="Parquet or CSV files, folders, or glob patterns; one or several.", min_length=1
+    )
+    basis: PriceBasis = rule(
+        PriceBasis.SPLIT_ADJUSTED,
+        unit="name",
+        description="What the prices already include: raw (nothing), split_adjusted, fully_adjusted (dividends too).",
+    )
+    timezone: str | None = rule(
+        None,
+        unit="IANA zone",
+        description="Zone of intraday time stamps that have none, such as America/New_York or UTC.",
+    )
+    actions_path: str | None = rule(
+        None,
+        unit="path",
+        description="Parquet or CSV file of splits and dividends: symbol, ex_date, kind, value, perhaps known_ts_utc.",
+    )
+
+    @field_validator("paths", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (str(value),) if isinstance(value, str | Path) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str | None) -> str | None:
+        if value is not None and value not in zoneinfo.available_timezones():
+            raise ValueError(f"{value!r} is no IANA time zone; use a name such as {MARKET_TIMEZONE} or UTC")
+        return value

@@ -1,0 +1,92 @@
+"""Sending messages to the receivers that URLs name: Slack, e-mail, SMS gateways, webhooks and others, by Apprise.
+
+What does not belong here: which messages there are, and when a failed one is tried again (`database.alerts`).
+
+References
+----------
+URLs of every service: https://github.com/caronc/apprise/wiki
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pydantic import SecretStr
+
+from pairs_platform.ports.market_data import PermanentSourceError
+
+URLS_VARIABLE = "PAIRS_PLATFORM__ALERT_URLS"
+
+
+def receivers(urls: SecretStr | None) -> dict[str, SecretStr]:
+    """URLs by a name that can be shown: its kind, and a digest by which another URL is another receiver.
+
+    Parameters
+    ----------
+    urls : SecretStr or None
+        Separated by blanks or line ends.
+    """
+    given = urls.get_secret_value().split() if urls else []
+    return {f"{urlsplit(url).scheme} {hashlib.sha256(url.encode()).hexdigest()[:8]}": SecretStr(url) for url in given}
+
+
+def send(name: str, url: SecretStr, title: str, body: str) -> str:
+    """Send one message to one receiver.
+
+    Returns
+    -------
+    Why it was not sent, without the URL; empty where it was.
+
+    Raises
+    ------
+    PermanentSourceError
+        The URL is none that Apprise understands.
+    """
+    import apprise
+
+    service = apprise.Apprise()
+    if not service.add(url.get_secret_value()):
+        raise PermanentSourceError(
+            f"receiver {name}: no URL that Apprise understands; see {URLS_VARIABLE} and docs/alerts.md"
+        )
+    with _said() as words:
+        sent = service.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT)
+    if sent:
+        return ""
+    said = "; ".join(words) or "it gave no reason"
+    for secret in _secret_parts(url.get_secret_value()):
+        said = re.sub(re.escape(secret), "…", said, flags=re.IGNORECASE)
+    return said
+
+
+def _secret_parts(url: str) -> list[str]:
+    """Everything in a URL that may be a token, longest first."""
+    parts = urlsplit(url)
+    values = [value for _, value in parse_qsl(parts.query)]
+    found = {url, parts.username or "", parts.password or "", *parts.path.split("/"), *values}
+    if not parts.hostname or "." not in parts.hostname:  # of Slack, Discord and others a token stands there
+        found.add(parts.hostname or "")
+    return sorted((one for one in {*found, *map(unquote, found)} if len(one) > 3), key=len, reverse=True)
+
+
+@contextmanager
+def _said() -> Iterator[list[str]]:
+    """What Apprise logs as warnings meanwhile: its only word on why something was not sent."""
+    words: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            words.append(record.getMessage())
+
+    logger, listener = logging.getLogger("apprise"), Listener(logging.WARNING)
+    before = logger.propagate
+    logger.addHandler(listener)
+    logger.propagate = False
+    try:
+        yield words
+    finally:
+        logger.removeHandler(listener)
+        logger.propagate = before

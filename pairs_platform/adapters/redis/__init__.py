@@ -1,0 +1,1 @@
+"""Redis: streams of bars, their clock and their health."""

@@ -1,0 +1,217 @@
+"""Daily and hourly bars from Yahoo Finance, through yfinance.
+
+Of yfinance only the transport is used (browser-like session, cookies, crumb). Its `Ticker.history` hides the HTTP
+status, keeps failed replies in a cache for the life of the process and calls a failing server "possibly delisted": a
+retry would get the same failure again, and a bad hour at Yahoo would look like missing symbols.
+
+What does not belong here: when to ask again (`retry`), aggregation and validation (`core.prices`).
+
+References
+----------
+yfinance: https://ranaroussi.github.io/yfinance
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
+from pairs_platform.adapters.vendor_rows import PRICES, Action, actions_frame, bars_reply, join_bars, tidy_bars
+from pairs_platform.adapters.yahoo.settings import YahooRules
+from pairs_platform.core.operations.scheduling import utc_now
+from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, sessions_between
+from pairs_platform.ports.market_data import BarsReply, Listing, PermanentSourceError, TransientSourceError
+
+HOURLY_DAYS = 730
+"""Yahoo keeps hourly bars for this many days."""
+
+_INTERVALS = {Frequency.ONE_HOUR: "1h", Frequency.ONE_DAY: "1d"}
+
+
+class _NoDataError(Exception):
+    """Yahoo has nothing for this one symbol, and says why."""
+
+
+class YahooMarketData:
+    """`MarketData` from Yahoo Finance, one request per symbol.
+
+    Prices are adjusted for splits up to today, not for dividends; dividends are actions, and so are splits, which tell
+    when the past has to be fetched again. A row outside the regular session or without any price is dropped. A symbol
+    that Yahoo does not know, or that is not quoted in US dollars, is unavailable; one that keeps failing fails the
+    whole request, because a symbol that could not be asked for is not one without data.
+
+    Parameters
+    ----------
+    frequency : Frequency
+        ``1h`` or ``1d``.
+    session : curl_cffi.requests.Session or None
+        Instead of yfinance's own, for a proxy.
+    sleep, now : callable
+        Takes seconds; returns the aware time.
+
+    Raises
+    ------
+    PermanentSourceError
+        When Yahoo does not have the frequency.
+    """
+
+    basis = PriceBasis.SPLIT_ADJUSTED
+    label = "Yahoo Finance"
+
+    def __init__(
+        self,
+        *,
+        frequency: Frequency,
+        rules: YahooRules | None = None,
+        session: Any = None,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        if frequency not in _INTERVALS:
+            raise PermanentSourceError(
+                f"Yahoo has no {frequency} bars of a useful history: set the bar frequency to "
+                f"{' or '.join(_INTERVALS)}, or take another source"
+            )
+        self.frequency = frequency
+        self.rules = rules or YahooRules()
+        self._session, self._now = session, now
+        self._policy = RetryPolicy(self.rules.max_attempts, self.rules.first_wait_s, self.rules.longest_wait_s, sleep)
+        self._pacer = Pacer(self.rules.requests_per_minute, sleep=sleep)
+
+    def fetch_bars(self, symbols: Sequence[str], first: date, last: date) -> BarsReply:
+        """Bars of `symbols`, as `MarketData.fetch_bars` says."""
+        self._require_in_reach(first)
+        wanted, sessions = list(dict.fromkeys(symbols)), sessions_between(first, last)
+        reasons: dict[str, str] = {}
+        parts = []
+        for symbol in wanted if sessions else ():
+            try:
+                chart = self._chart(symbol, first, last, _INTERVALS[self.frequency])
+            except _NoDataError as error:
+                reasons[symbol] = str(error)
+            else:
+                parts.append(tidy_bars(_rows_of(chart, symbol), sessions, self.frequency))
+        bars = join_bars(parts)
+        return bars_reply(bars, wanted, reasons, f"no bars from {first} to {last} at Yahoo")
+
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+        """Splits and cash dividends of `symbols`, as `MarketData.fetch_actions` says.
+
+        A dividend's amount is adjusted for later splits, as the prices are.
+        """
+        found: list[Action] = []
+        for symbol in dict.fromkeys(symbols):
+            try:
+                found += _actions_of(self._chart(symbol, first, last, "1d"), symbol)
+            except _NoDataError:
+                continue  # `fetch_bars` is the one to say so
+        return actions_frame(found, first, last)
+
+    def universe(self) -> tuple[Listing, ...] | None:
+        """None: the sectors are not part of the replies."""
+        return None
+
+    def sessions_available(self) -> tuple[date, date] | None:
+        """None: it depends on the symbol."""
+        return None
+
+    def _require_in_reach(self, first: date) -> None:
+        earliest = self._now().astimezone(ZoneInfo(MARKET_TIMEZONE)).date() - timedelta(days=HOURLY_DAYS - 1)
+        if self.frequency is Frequency.ONE_HOUR and first < earliest:
+            raise PermanentSourceError(
+                f"Yahoo keeps hourly bars for {HOURLY_DAYS} days: {first} is too early, {earliest} is the earliest; "
+                "choose a later start or the frequency 1d"
+            )
+
+    def _chart(self, symbol: str, first: date, last: date, interval: str) -> Mapping[str, Any]:
+        params = {
+            "period1": _midnight_s(first),
+            "period2": _midnight_s(last + timedelta(days=1)),
+            "interval": interval,
+            "includePrePost": "false",
+            "events": "div,splits",
+        }
+        return self._policy.call(lambda: self._ask(symbol, params))
+
+    def _ask(self, symbol: str, params: dict[str, Any]) -> Mapping[str, Any]:
+        """One request: the chart of `symbol`, or why there is none."""
+        from yfinance.const import _BASE_URL_
+        from yfinance.data import YfData
+        from yfinance.exceptions import YFRateLimitError
+
+        self._pacer.wait()
+        url = f"{_BASE_URL_}/v8/finance/chart/{quote(yahoo_symbol(symbol), safe='')}"
+        try:
+            reply = YfData(session=self._session).get(url, params=params, timeout=self.rules.timeout_s)
+        except YFRateLimitError as error:
+            raise TransientSourceError("Yahoo's rate limit is reached (429)") from error
+        except OSError as error:  # the base of both HTTP libraries' errors
+            raise TransientSourceError(f"no complete answer from Yahoo ({type(error).__name__})") from error
+        if reply.status_code >= 500 or reply.status_code in (401, 403, 408, 429):
+            raise AskedToWaitError(
+                f"Yahoo refuses or fails at the moment ({reply.status_code}) for {symbol}; if it stays so, Yahoo may "
+                "have blocked this machine's address for a while",
+                wait_asked_for_s(reply.headers, self._now()),
+            )
+        return _chart_of(reply)
+
+
+def yahoo_symbol(symbol: str) -> str:
+    """Yahoo's spelling of a US symbol: share classes with a dash (``BRK-B``) where the platform has a dot."""
+    return symbol.replace(".", "-")
+
+
+def _chart_of(reply: Any) -> Mapping[str, Any]:
+    try:
+        chart = reply.json()["chart"]
+        error, results = chart["error"], chart["result"]
+    except (ValueError, KeyError, TypeError) as broken:
+        raise TransientSourceError(f"Yahoo's answer ({reply.status_code}) is not a chart") from broken
+    if error:
+        raise _NoDataError(f"Yahoo: {error.get('description') or error.get('code')}")
+    if not results or not results[0].get("timestamp"):
+        raise _NoDataError("Yahoo's answer holds no bars")
+    currency = results[0]["meta"].get("currency")
+    if currency != "USD":
+        raise _NoDataError(f"quoted in {currency} at Yahoo, not in US dollars")
+    return results[0]
+
+
+def _rows_of(chart: Mapping[str, Any], symbol: str) -> pd.DataFrame:
+    try:
+        quotes = chart["indicators"]["quote"][0]
+        rows = pd.DataFrame({"ts_utc": chart["timestamp"], **{name: quotes[name] for name in (*PRICES, "volume")}})
+    except (KeyError, IndexError, ValueError) as error:
+        raise PermanentSourceError(f"Yahoo's chart of {symbol} is not as expected: {error!r}") from error
+    rows = rows.assign(symbol=symbol, ts_utc=pd.to_datetime(rows["ts_utc"], unit="s", utc=True))
+    return rows.loc[rows[list(PRICES)].notna().any(axis=1), list(BAR_COLUMNS)]
+
+
+def _actions_of(chart: Mapping[str, Any], symbol: str) -> list[Action]:
+    events = chart.get("events") or {}
+    try:
+        dividends = [
+            Action(symbol, _new_york_date(item["date"]), "dividend", float(item["amount"]))
+            for item in events.get("dividends", {}).values()
+        ]
+        splits = [
+            Action(symbol, _new_york_date(item["date"]), "split", float(item["numerator"]) / float(item["denominator"]))
+            for item in events.get("splits", {}).values()
+        ]
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise PermanentSourceError(f"Yahoo's events of {symbol} are not as expected: {error!r}") from error
+    return dividends + splits
+
+
+def _new_york_date(epoch_s: int) -> date:
+    return datetime.fromtimestamp(epoch_s, ZoneInfo(MARKET_TIMEZONE)).date()
+
+
+def _midnight_s(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(MARKET_TIMEZONE)).timestamp())

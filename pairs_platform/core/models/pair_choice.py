@@ -1,0 +1,177 @@
+"""Which pairs are trained, and what about trainings asks for attention.
+
+What does not belong here: training itself, and reading past trainings from the ledger.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from pairs_platform.core.models.settings import GruRules, Strategy, TrainingRules
+from pairs_platform.core.prices.calendar import session_offset, sessions_between
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """The pairs of one training.
+
+    Attributes
+    ----------
+    pairs : tuple of str
+        In the order of the candidates.
+    strategy : str
+        The one that was used.
+    reason : str
+        Why that one, in words.
+    full_baseline : bool
+        Whether every candidate is trained.
+    """
+
+    pairs: tuple[str, ...]
+    strategy: Strategy
+    reason: str
+    full_baseline: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainingHistory:
+    """What earlier trainings of a sector did.
+
+    Attributes
+    ----------
+    trainings : DataFrame
+        session (date), full_baseline, seconds; oldest first.
+    lifts : DataFrame
+        session (date), pair, lift of every judged pair.
+    """
+
+    trainings: pd.DataFrame
+    lifts: pd.DataFrame
+
+    def before(self, session: date) -> "TrainingHistory":
+        """The part that was known when `session` was trained."""
+        return TrainingHistory(
+            trainings=self.trainings[self.trainings["session"] < session],
+            lifts=self.lifts[self.lifts["session"] < session],
+        )
+
+    def judged_before(self, session: date) -> "TrainingHistory":
+        """All trainings, with the lifts alone whose test parts ended before `session`."""
+        return TrainingHistory(trainings=self.trainings, lifts=self.lifts[self.lifts["session"] < session])
+
+
+def choose_pairs(
+    candidates: Sequence[str],
+    history: TrainingHistory,
+    *,
+    session: date,
+    test_begins: date,
+    rules: GruRules,
+    full_baseline: bool = False,
+) -> TrainingPlan:
+    """The pairs to train on a session.
+
+    Parameters
+    ----------
+    candidates : sequence of str
+        Every pair with data.
+    history : TrainingHistory
+        Only trainings before `session` count, and only lifts that were judged before `test_begins`: a pair that was
+        chosen for its gains on sessions on which it is judged again would make the judgement too good.
+    test_begins : date
+        First session of the test part on which this training is judged.
+    full_baseline : bool
+        Train every candidate, whatever the strategy.
+
+    Notes
+    -----
+    The strategy `all` moves to `selected` while a trigger of the past trainings fires (`training_triggers`: their
+    time, or diminishing returns). Every strategy trains all candidates again when no training of the last
+    `baseline_every_sessions` sessions did. `selected` keeps pairs whose mean past lift is above zero and pairs that
+    were never judged; `top_n` keeps the best by mean past lift, those never judged first.
+    """
+    training, past = rules.training, history.before(session).judged_before(test_begins)
+    everything = tuple(candidates)
+    baselines = past.trainings.loc[past.trainings["full_baseline"].astype(bool), "session"]
+    age = None if baselines.empty else len(sessions_between(baselines.iloc[-1], session)) - 1
+    strategy, reason = training.strategy, f"gru.training.strategy is {training.strategy}"
+    fired = training_triggers(past, len(sessions_between(test_begins, session)), registry_bytes=0, rules=rules)
+    if strategy == "all" and fired:
+        strategy, reason = "selected", "; ".join(fired.values())
+    due = None
+    if full_baseline:
+        due = "a full baseline was asked for"
+    elif age is None:
+        due = "no full baseline has been trained yet"
+    elif strategy != "all" and age >= training.baseline_every_sessions:
+        due = f"the last full baseline is {age} sessions old"
+    if due:
+        return TrainingPlan(pairs=everything, strategy="all", reason=due, full_baseline=True)
+    mean = past.lifts.groupby("pair")["lift"].mean()
+    if strategy == "all":
+        chosen = everything
+    elif strategy == "top_n":
+        ordered = sorted(everything, key=lambda pair: (-float(mean.get(pair, float("inf"))), pair))
+        kept = set(ordered[: training.top_n])
+        chosen = tuple(pair for pair in everything if pair in kept)
+    else:
+        chosen = tuple(pair for pair in everything if float(mean.get(pair, float("inf"))) > 0.0)
+    return TrainingPlan(pairs=chosen, strategy=strategy, reason=reason, full_baseline=len(chosen) == len(everything))
+
+
+def training_triggers(
+    history: TrainingHistory, test_sessions: int, *, registry_bytes: int, rules: GruRules
+) -> dict[str, str]:
+    """What about the trainings so far asks for attention, in words, by name; empty when nothing does.
+
+    * ``training_time``: the newest full baseline took longer than `max_training_minutes`;
+    * ``diminishing_returns``: over the newest half of `diminishing_sessions` full baselines, the mean lift of the
+      pairs is not above zero that the other half, judged on sessions before all of theirs, would leave out; with fewer
+      full baselines it does not fire;
+    * ``registry_size``: the registry holds more than `max_registry_gb`.
+
+    Parameters
+    ----------
+    test_sessions : int
+        Sessions that a test part touches.
+    registry_bytes : int
+        What the registry holds now.
+    """
+    fired: dict[str, str] = {}
+    training = rules.training
+    full = history.trainings[history.trainings["full_baseline"].astype(bool)]
+    if len(full) and float(full["seconds"].iloc[-1]) > 60.0 * training.max_training_minutes:
+        fired["training_time"] = (
+            f"training every pair took {float(full['seconds'].iloc[-1]) / 60.0:.0f} minutes, at most "
+            f"{training.max_training_minutes:g} are wanted"
+        )
+    left_out = _lift_left_out(full, history.lifts, test_sessions, training)
+    if left_out is not None and left_out <= 0.0:
+        fired["diminishing_returns"] = (
+            f"in {training.diminishing_sessions} full baselines the pairs without a positive mean lift had later "
+            f"{left_out:+.5f} nats: training them has no return"
+        )
+    if registry_bytes > rules.max_registry_gb * 1e9:
+        fired["registry_size"] = (
+            f"the registry holds {registry_bytes / 1e9:.1f} GB, more than max_registry_gb {rules.max_registry_gb:g}"
+        )
+    return fired
+
+
+def _lift_left_out(full: pd.DataFrame, lifts: pd.DataFrame, test_sessions: int, rules: TrainingRules) -> float | None:
+    """Mean lift, over the newest baselines, of the pairs that as many older ones would have left out.
+
+    Chosen and judged on different sessions: a mean that was chosen for being negative would be negative by itself.
+    """
+    judged = set(lifts["session"])
+    sessions = [one for one in dict.fromkeys(full["session"]) if one in judged]
+    half = rules.diminishing_sessions // 2
+    newest = sessions[-half:]
+    before = [one for one in sessions if one <= session_offset(newest[0], -test_sessions)] if newest else []
+    if len(before) < half or len(newest) < half:
+        return None
+    older = lifts[lifts["session"].isin(before[-half:])].groupby("pair")["lift"].mean()
+    newer = lifts[lifts["session"].isin(newest) & lifts["pair"].isin(older[older <= 0.0].index)]
+    return None if newer.empty else float(newer["lift"].mean())

@@ -1,0 +1,332 @@
+"""The models of a sector-day as a whole: train the chosen pairs, judge them on their test parts, put them in a bundle.
+
+What does not belong here: one pair's features, training and metrics (their own modules), and storing anything.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pairs_platform.core.models.baseline import Baseline
+from pairs_platform.core.models.bundle import PairModel
+from pairs_platform.core.models.evaluation import (
+    METRICS,
+    Pooled,
+    TestForecasts,
+    choose_threshold,
+    evaluate_pair,
+    gain_intervals,
+    pool,
+)
+from pairs_platform.core.models.features import PairDataset, pair_datasets, usable_rows
+from pairs_platform.core.models.gru.inference import GruWeights, predict
+from pairs_platform.core.models.settings import GruRules
+from pairs_platform.core.models.splits import SplitPlan, split_plan, walk_forward
+from pairs_platform.core.parallel import Blocks
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+from pairs_platform.core.prices.window import PriceWindow
+from pairs_platform.core.selection.settings import CostRules, TradingRules
+from pairs_platform.core.volatility.settings import GarchRules
+
+FORECAST_COLUMNS = ("pair", "ts_utc", "label", "probability", "base_probability", "baseline_probability")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SectorTraining:
+    """Outcome of one sector-day.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        One row for each candidate: pair, status, reason, counts, epochs, `METRICS`, skill_q.
+    forecasts : DataFrame
+        `FORECAST_COLUMNS` on the test parts.
+    curves : DataFrame
+        pair, epoch, train_loss, validation_loss [nats].
+    models : tuple of PairModel
+        The pairs with status "ok".
+    pooled : Pooled or None
+        None where no pair could be judged.
+    seconds : float
+        Wall time of the training.
+    """
+
+    rows: pd.DataFrame
+    forecasts: pd.DataFrame
+    curves: pd.DataFrame
+    models: tuple[PairModel, ...]
+    pooled: Pooled | None
+    seconds: float
+
+
+def train_sector(
+    datasets: Sequence[PairDataset],
+    chosen: Sequence[str],
+    plan: SplitPlan | None,
+    *,
+    rules: GruRules,
+    listener: Any = None,
+    checkpoint: Any = None,
+    blocks: Blocks | None = None,
+) -> SectorTraining:
+    """Train the chosen pairs and judge each on its test part.
+
+    Parameters
+    ----------
+    datasets : sequence of PairDataset
+        Every candidate; those without data, and those not chosen, keep a row with their status.
+    chosen : sequence of str
+        Pairs that the strategy trains.
+    plan : SplitPlan or None
+        None where no candidate has data.
+    listener : training.Listener, optional
+    checkpoint : training.Checkpoint, optional
+        Serves the first seed; further seeds are for the report alone.
+    blocks : Blocks, optional
+        Who does the work; the threads of this process if not given.
+
+    Notes
+    -----
+    With `rules.training.n_seeds` above 1 each pair is trained that often; metrics are means over the seeds, intervals
+    and p-values of skill and lift are those of the seeds' mean losses, `lift_seed_sd` is the standard deviation of the
+    lift between them; the bundle and the pooled figures are of the first seed's models.
+    """
+    from pairs_platform.core.models.gru.training import train_pairs
+
+    started = time.monotonic()
+    wanted = set(chosen)
+    ready = [one for one in datasets if one.status == "ok" and one.pair in wanted]
+    if plan is None:
+        if ready:
+            raise ValueError(f"{ready[0].pair} has data, and there is no plan that splits it")
+        plan = split_plan(0, rules=rules, horizon_bars=1)
+    by_seed = [
+        train_pairs(
+            ready, plan, rules=rules, seed=rules.training.seed + extra, listener=listener,
+            checkpoint=None if extra else checkpoint, blocks=blocks,
+        )
+        for extra in range(rules.training.n_seeds if ready else 0)
+    ]  # fmt: skip
+    seconds = time.monotonic() - started
+    rows: list[dict[str, Any]] = []
+    forecasts: list[TestForecasts] = []
+    frames, curves, models = [], [], []
+    position = {one.pair: i for i, one in enumerate(ready)}
+    for dataset in datasets:
+        head = {"pair": dataset.pair, "status": dataset.status, "reason": dataset.reason or None}
+        if dataset.pair not in position:
+            if dataset.status == "ok":
+                head |= {"status": "not_chosen", "reason": "left out by the strategy"}
+            rows.append(head)
+            continue
+        outcomes = [trained[position[dataset.pair]] for trained in by_seed]
+        first = outcomes[0]
+        curves += [
+            {"pair": dataset.pair, "epoch": epoch, "train_loss": train, "validation_loss": validation}
+            for epoch, (train, validation) in enumerate(first.curve, 1)
+        ]
+        usable = [(one.baseline, one.weights) for one in outcomes if one.baseline and one.weights]
+        if len(usable) < len(outcomes):
+            reason = next(one.reason for one in outcomes if one.reason)
+            rows.append({**head, "status": "failed", "reason": reason})
+            continue
+        judged = [_judge(dataset, plan, baseline, weights, rules) for baseline, weights in usable]
+        baseline, weights = usable[0]
+        metrics, threshold, test = judged[0]
+        if len(judged) > 1:
+            metrics = _mean_of([one[0] for one in judged]) | gain_intervals(
+                [one[2] for one in judged], block=_block(dataset, rules), rules=rules.evaluation,
+                seed=rules.training.seed,
+            )  # fmt: skip
+        forecasts.append(test)
+        frames.append(_frame(dataset, plan, test, rules))
+        models.append(PairModel.of(dataset, baseline, weights, threshold, metrics))
+        rows.append(
+            head
+            | counts(dataset, plan, rules)
+            | metrics
+            | {
+                "best_epoch": first.best_epoch,
+                "epochs": first.epochs,
+                "threshold": threshold,
+                "baseline": baseline.kind,
+            }
+        )
+    table = pd.DataFrame(rows, columns=list(ROW_COLUMNS)).astype(ROW_COLUMNS)
+    p = table["skill_p"].to_numpy(dtype=float)
+    tested = np.isfinite(p)
+    if tested.any():
+        table.loc[tested, "skill_q"] = stats.false_discovery_control(p[tested])
+    empty = pd.DataFrame(columns=list(FORECAST_COLUMNS))
+    table["skill_q"] = table["skill_q"].astype("float64")
+    return SectorTraining(
+        rows=table,
+        forecasts=pd.concat(frames, ignore_index=True) if frames else empty,
+        curves=pd.DataFrame(curves, columns=["pair", "epoch", "train_loss", "validation_loss"]),
+        models=tuple(models),
+        pooled=pool(forecasts),
+        seconds=seconds,
+    )
+
+
+ROW_COLUMNS = {
+    **dict.fromkeys(("pair", "status", "reason"), "object"),
+    **dict.fromkeys(("n_train", "n_validation", "n_test", "n_overnight"), "Int64"),
+    **dict.fromkeys(METRICS, "float64"),
+    "skill_q": "float64",
+    "lift_seed_sd": "float64",
+    "threshold": "float64",
+    "baseline": "object",
+    **dict.fromkeys(("best_epoch", "epochs"), "Int64"),
+}
+"""Columns of `SectorTraining.rows` and their types."""
+
+
+def counts(dataset: PairDataset, plan: SplitPlan, rules: GruRules) -> dict[str, int]:
+    """Usable labels of each part, and how many of the test part's reach into another session."""
+    usable = usable_rows(dataset.features, dataset.label, rules.network.sequence_length)
+    found = {f"n_{name}": int(usable[getattr(plan, name)].sum()) for name in ("train", "validation", "test")}
+    return found | {"n_overnight": int((usable & dataset.overnight)[plan.test].sum())}
+
+
+def _judge(
+    dataset: PairDataset, plan: SplitPlan, baseline: Baseline, weights: GruWeights, rules: GruRules
+) -> tuple[dict[str, float | None], float, TestForecasts]:
+    """Metrics of the test part, the threshold chosen on validation, and the forecasts that were judged."""
+    assert dataset.scaling is not None
+    length = rules.network.sequence_length
+    usable = usable_rows(dataset.features, dataset.label, length)
+    rows = np.arange(len(usable))
+    held = usable & (rows >= plan.validation.start) & (rows < plan.validation.stop)
+    test = usable & (rows >= plan.test.start) & (rows < plan.test.stop)
+    start = max(0, plan.validation.start - length + 1)
+    probability = np.full(len(usable), np.nan)
+    probability[start:] = predict(weights, baseline, dataset.scaling, dataset.features[start:], length)
+    threshold = choose_threshold(probability[held], dataset.label[held])
+    forecasts = TestForecasts(
+        pair=dataset.pair,
+        session=sessions_of_starts(dataset.ts_utc[test]),
+        label=dataset.label[test],
+        probability=probability[test],
+        base_probability=np.full(int(test.sum()), baseline.base_rate),
+        baseline_probability=baseline.probability(dataset.excess[test]),
+    )
+    metrics = evaluate_pair(
+        forecasts,
+        threshold=threshold,
+        block=_block(dataset, rules),
+        rules=rules.evaluation,
+        seed=rules.training.seed,
+    )
+    return metrics, threshold, forecasts
+
+
+def _block(dataset: PairDataset, rules: GruRules) -> int:
+    return max(rules.network.sequence_length, 2 * dataset.horizon_bars)
+
+
+def first_test_session(datasets: Sequence[PairDataset], plan: SplitPlan | None) -> date | None:
+    """Session in which the test part begins; None where no pair has data."""
+    ready = next((one for one in datasets if one.status == "ok"), None)
+    if ready is None or plan is None:
+        return None
+    first: date = sessions_of_starts(ready.ts_utc[plan.test])[0].astype(object)
+    return first
+
+
+def sessions_of_starts(ts_utc: np.ndarray) -> np.ndarray:
+    """Session date (datetime64[D]) of each bar start: its date in New York."""
+    local = pd.DatetimeIndex(ts_utc, tz="UTC").tz_convert(MARKET_TIMEZONE).tz_localize(None)
+    return local.to_numpy().astype("datetime64[D]")
+
+
+def _mean_of(metrics: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Mean of each metric over seeds, None where a seed has none, and how far the lift varies."""
+    columns = {name: [one[name] for one in metrics] for name in metrics[0]}
+    means = {
+        name: None if any(value is None for value in values) else float(np.mean([float(v or 0.0) for v in values]))
+        for name, values in columns.items()
+    }
+    return means | {"lift_seed_sd": float(np.std([float(one["lift"] or 0.0) for one in metrics], ddof=1))}
+
+
+def _frame(dataset: PairDataset, plan: SplitPlan, test: TestForecasts, rules: GruRules) -> pd.DataFrame:
+    usable = usable_rows(dataset.features, dataset.label, rules.network.sequence_length)
+    rows = np.arange(len(usable))
+    chosen = usable & (rows >= plan.test.start) & (rows < plan.test.stop)
+    return pd.DataFrame(
+        {
+            "pair": dataset.pair,
+            "ts_utc": pd.DatetimeIndex(dataset.ts_utc[chosen], tz="UTC"),
+            "label": test.label,
+            "probability": test.probability,
+            "base_probability": test.base_probability,
+            "baseline_probability": test.baseline_probability,
+        }
+    )
+
+
+def pooled_figures(pooled: Pooled | None) -> dict[str, float | None]:
+    """The pooled figures by name; without a judged pair only the counts, which are zero."""
+    if pooled is None:
+        return {"n_pairs": 0, "n_labels": 0, "n_sessions": 0}
+    return {name: None if not np.isfinite(value) else value for name, value in asdict(pooled).items()}
+
+
+def walk_forward_figures(
+    window: PriceWindow,
+    pairs: pd.DataFrame,
+    n_folds: int,
+    *,
+    rules: GruRules,
+    garch: GarchRules,
+    trading: TradingRules,
+    costs: CostRules,
+) -> list[dict[str, Any]]:
+    """Pooled figures of models that are trained on the bars before each of several stretches and judged on it.
+
+    Everything is estimated anew for each fold, spreads and GARCH parameters included, on bars before the stretch alone.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        pair, y, x: candidates of the whole window. Which pairs are candidates has therefore seen the stretches; what
+        is predicted about them has not.
+
+    Returns
+    -------
+    list of dict
+        fold, bars seen, bars judged, and the pooled figures.
+    """
+    found = []
+    for number, fold in enumerate(walk_forward(window.n_bars, n_folds), 1):
+        part = truncated(window, fold.n_bars)
+        seen = fold.n_seen / fold.n_bars
+        share = rules.split.train_fraction / (rules.split.train_fraction + rules.split.validation_fraction)
+        split = rules.split.model_copy(
+            update={"train_fraction": share * seen, "validation_fraction": (1.0 - share) * seen, "min_test_labels": 5}
+        )
+        own = rules.model_copy(update={"split": split, "training": rules.training.model_copy(update={"n_seeds": 1})})
+        datasets, plan, _ = pair_datasets(part, pairs, rules=own, garch=garch, trading=trading, costs=costs)
+        training = train_sector(datasets, [one.pair for one in datasets], plan, rules=own)
+        found.append(
+            {"fold": number, "bars_seen": fold.n_seen, "bars_judged": fold.n_bars - fold.n_seen}
+            | pooled_figures(training.pooled)
+        )
+    return found
+
+
+def truncated(window: PriceWindow, n_bars: int) -> PriceWindow:
+    """The first `n_bars` bars of a window."""
+    rows = slice(0, n_bars)
+    cut = {name: getattr(window, name)[rows] for name in _BY_BAR}
+    return replace(window, **cut)
+
+
+_BY_BAR = ("ts_utc", "session", "bar_of_day", "log_close", "log_open", "observed", "ex_action")

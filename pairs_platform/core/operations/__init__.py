@@ -1,0 +1,1 @@
+"""Rules of running the platform: what is due, retried, told, kept."""

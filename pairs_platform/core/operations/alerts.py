@@ -1,0 +1,149 @@
+"""Alerts as values: what is broken, how it is said, and how many messages may go out.
+
+What does not belong here: finding out what is broken (`defs.alerts`), keeping it (`database.alerts`), and sending
+(`adapters.notify.apprise_notifier`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from pairs_platform.core.settings import Rules, rule
+
+Kind = Literal["run_failed", "check_failed", "run_missed", "config_late", "stream_silent"]
+Severity = Literal["error", "warning"]
+
+TITLES: dict[str, str] = {
+    "run_failed": "run failed",
+    "check_failed": "asset check failed",
+    "run_missed": "daily run missed",
+    "config_late": "trading configuration not ready",
+    "stream_silent": "stream silent",
+}
+
+
+class AlertRules(Rules):
+    """What is an alert, and how it goes out."""
+
+    warnings: bool = rule(True, unit="true or false", description="Whether failed checks of severity WARN are alerts.")
+    ui_url: str = rule(
+        "", unit="URL", description="Address of the Dagster UI in the links of messages; empty: that of `services`."
+    )
+    messages_per_hour: int = rule(
+        12, unit="messages", ge=1, le=1000, description="More wait, and go out together when an hour has passed."
+    )
+    lines_per_message: int = rule(20, unit="alerts", ge=1, le=200, description="More are counted, not listed.")
+    missed_after_minutes: float = rule(
+        30.0, unit="minutes", ge=1, le=600, description="After 06:00 New York without a run, it is missed."
+    )
+    silent_after_minutes: float = rule(
+        10.0, unit="minutes", ge=1, le=120, description="Of an open session without a streamed bar."
+    )
+    first_retry_seconds: float = rule(
+        30.0, unit="seconds", ge=1, le=3600, description="Before a failed delivery is tried again; doubles each time."
+    )
+    longest_retry_seconds: float = rule(3600.0, unit="seconds", ge=1, le=86_400, description="Bound of that wait.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """Something that is broken.
+
+    Attributes
+    ----------
+    key : str
+        The same for the same problem: while it is open it is one alert, however often it is seen.
+    kind : Kind
+    severity : Severity
+    what : str
+        What failed, for a person.
+    remedy : str
+        What to do.
+    sector : str or None
+    session : date or None
+    path : str
+        Of the page in the UI, from its address on; empty where there is none.
+    """
+
+    key: str
+    kind: Kind
+    severity: Severity
+    what: str
+    remedy: str
+    sector: str | None = None
+    session: date | None = None
+    path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenAlert(Alert):
+    """An alert as it is kept.
+
+    Attributes
+    ----------
+    id : int
+    opened_utc, seen_utc : datetime
+        First and last seen.
+    times : int
+        How often it was seen.
+    resolved_utc : datetime or None
+    """
+
+    id: int
+    opened_utc: datetime
+    seen_utc: datetime
+    times: int = 1
+    resolved_utc: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message: plain text."""
+
+    title: str
+    body: str
+
+
+def compose(opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], rules: AlertRules) -> Message:
+    """One message about alerts that are new and alerts that are over, errors first, then by kind, session and key.
+
+    Parameters
+    ----------
+    opened, resolved : sequence of OpenAlert
+        Not both empty.
+    rules : AlertRules
+    """
+    ordered = sorted(opened, key=lambda one: (one.severity != "error", one.kind, str(one.session), one.key))
+    shown = ordered[: rules.lines_per_message]
+    lines = []
+    for one in shown:
+        where = f" · {one.session}|{one.sector}" if one.session else (f" · {one.sector}" if one.sector else "")
+        lines.append(f"{one.severity.upper()} {TITLES[one.kind]}{where}: {one.what}")
+        lines.append(f"  do: {one.remedy}")
+        if one.path:
+            lines.append(f"  see: {rules.ui_url.rstrip('/')}{one.path}")
+    if len(ordered) > len(shown):
+        lines.append(f"and {len(ordered) - len(shown)} more: pairs-platform alerts")
+    over = sorted(resolved, key=lambda one: one.key)
+    lines += [f"OVER {TITLES[one.kind]}: {one.what}" for one in over[: rules.lines_per_message]]
+    if len(over) > rules.lines_per_message:
+        lines.append(f"and {len(over) - rules.lines_per_message} more are over")
+    parts = []
+    if opened:
+        kinds = sorted({TITLES[one.kind] for one in opened})
+        parts.append(f"{len(opened)} × {kinds[0]}" if len(kinds) == 1 else f"{len(opened)} alerts")
+    if resolved:
+        parts.append(f"{len(resolved)} over")
+    return Message("pairs platform: " + ", ".join(parts), "\n".join(lines))
+
+
+def may_send(sent: Sequence[datetime], now: datetime, rules: AlertRules) -> bool:
+    """Whether one more message may be made at `now`, after those of the last hour."""
+    return sum(moment > now - timedelta(hours=1) for moment in sent) < rules.messages_per_hour
+
+
+def next_attempt(now: datetime, attempts: int, rules: AlertRules) -> datetime:
+    """When a delivery that has failed `attempts` times, at least once, is tried again."""
+    wait = min(rules.first_retry_seconds * 2.0 ** min(attempts - 1, 40), rules.longest_retry_seconds)
+    return now + timedelta(seconds=wait)

@@ -1,0 +1,42 @@
+"""Tags of runs that several rooms agree on: which process executes a run, and which runs are signals.
+
+What does not belong here: what becomes of the runs of dead processes (`processes.runtime.dagster_home`,
+`defs.launcher.run_launcher`).
+"""
+
+import os
+import socket
+
+import psutil
+
+PROCESS_TAG = "pairs_platform/process"
+"""Tag of the runs whose process the platform started itself, so that a dead one is recognised."""
+
+SIGNALS_TAG = "pairs_platform/signals"
+"""Tag of the runs of signals, with the sector: those of one sector wait for each other (`dagster.yaml`)."""
+
+
+def tag_of(pid: int) -> str:
+    """Value of `PROCESS_TAG`: host, process id and when the process started."""
+    return f"{socket.gethostname()}/{pid}/{psutil.Process(pid).create_time():.0f}"
+
+
+def this_process() -> str:
+    """`tag_of` this process."""
+    return tag_of(os.getpid())
+
+
+def is_of_this_host(value: str) -> bool:
+    """Whether a tag names a process of this host."""
+    return value.partition("/")[0] == socket.gethostname()
+
+
+def is_alive_here(value: str) -> bool:
+    """Whether a tag names a living process of this host."""
+    if not is_of_this_host(value):
+        return False
+    _, number, created = value.split("/")
+    try:
+        return f"{psutil.Process(int(number)).create_time():.0f}" == created
+    except psutil.NoSuchProcess:
+        return False

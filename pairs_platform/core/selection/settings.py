@@ -1,0 +1,151 @@
+"""Settings of the selection stage; light enough to be read while definitions load.
+
+What does not belong here: the code that obeys them.
+"""
+
+from pydantic import field_validator, model_validator
+
+from pairs_platform.core.screening.spread import pair_name
+from pairs_platform.core.settings import Rules, rule
+
+BASIS_POINT = 1e-4
+
+COMPONENTS = ("fit", "volatility", "trading", "diagnostics")
+"""Components of the composite score."""
+
+
+class CostRules(Rules):
+    """What trading costs: per leg and fill, and per night on the short leg."""
+
+    commission_bps: float = rule(0.5, unit="basis points", description="Commission per leg and fill.", ge=0, le=100)
+    half_spread_bps: float = rule(
+        1.0, unit="basis points", description="Half the quoted bid-ask spread, paid per leg and fill.", ge=0, le=500
+    )
+    slippage_bps: float = rule(
+        0.5, unit="basis points", description="Further adverse price move per leg and fill.", ge=0, le=500
+    )
+    borrow_bps_per_year: float = rule(
+        50.0,
+        unit="basis points per 365 days",
+        description="Fee for borrowing the short leg, charged by calendar night on its value.",
+        ge=0,
+        le=20_000,
+    )
+
+    @property
+    def fill_bps(self) -> float:
+        """Cost of one fill of one leg in basis points of the value traded."""
+        return self.commission_bps + self.half_spread_bps + self.slippage_bps
+
+    @property
+    def round_trip_bps(self) -> float:
+        """Cost of entering and leaving both legs, in basis points of the gross value at entry (prices unchanged)."""
+        return 2.0 * self.fill_bps
+
+
+class TradingRules(Rules):
+    """When a pair is entered and left."""
+
+    entry_z: float = rule(2.0, unit="standard deviations", description="Enter at this |z| or beyond.", gt=0, le=10)
+    exit_z: float = rule(0.5, unit="standard deviations", description="Exit at this |z| or nearer.", ge=0, le=5)
+    stop_multiple: float = rule(
+        4.0, unit="bands", description="Stop beyond this many GARCH-scaled bands from the mean.", gt=0, le=50
+    )
+    max_half_lives: float = rule(
+        3.0, unit="half-lives", description="Close a position that is this old (time stop).", gt=0, le=100
+    )
+    max_stale_bars: int = rule(
+        2, unit="bars", description="No decision when a leg's newest bar is older than this.", ge=0, le=100
+    )
+
+    @model_validator(mode="after")
+    def _exit_inside_entry(self) -> "TradingRules":
+        if self.exit_z >= self.entry_z:
+            raise ValueError(
+                f"exit_z {self.exit_z} must be below entry_z {self.entry_z}, or a position is left at once"
+            )
+        return self
+
+
+class ScoreRules(Rules):
+    """Weights and constants of the composite score."""
+
+    weight_fit: float = rule(0.4, unit="1", description="Weight of the fit component.", ge=0, le=1)
+    weight_volatility: float = rule(0.3, unit="1", description="Weight of the volatility component.", ge=0, le=1)
+    weight_trading: float = rule(0.2, unit="1", description="Weight of the trading component.", ge=0, le=1)
+    weight_diagnostics: float = rule(0.1, unit="1", description="Weight of the diagnostics component.", ge=0, le=1)
+    fit_offset: float = rule(
+        10.0,
+        unit="evidence",
+        description="Evidence below zero at which the fit component starts to rise.",
+        ge=0,
+        le=100,
+    )
+    fit_scale: float = rule(
+        40.0, unit="evidence", description="Evidence over which the fit component rises by 1 − 1/e.", gt=0, le=1000
+    )
+    few_entries: int = rule(3, unit="entries", description="A backtest with fewer entries is capped.", ge=1, le=100)
+    capped_trading: float = rule(
+        0.5, unit="1", description="Largest trading component of a capped backtest.", ge=0, le=1
+    )
+    training_p: float = rule(
+        0.10,
+        unit="1",
+        description="The backtest is capped unless the calibrated cointegration p on the training part is below this.",
+        gt=0,
+        le=1,
+    )
+    diagnostics_level: float = rule(
+        0.05, unit="1", description="A diagnostic test is passed when its p is above this.", gt=0, lt=1
+    )
+
+    @model_validator(mode="after")
+    def _weights_sum_to_one(self) -> "ScoreRules":
+        total = sum(self.weights.values())
+        if abs(total - 1.0) > 1e-9:
+            given = ", ".join(f"weight_{name} {weight:g}" for name, weight in self.weights.items())
+            raise ValueError(
+                f"the weights must sum to 1, but {given} sum to {total:g}: change them by {1 - total:+g} in all"
+            )
+        return self
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each component, in the order of `COMPONENTS`."""
+        return {name: getattr(self, f"weight_{name}") for name in COMPONENTS}
+
+
+class SelectionRules(Rules):
+    """Which scored pairs are traded, and which are watched."""
+
+    gate: float = rule(
+        0.7, unit="1", description="Score of today and ranking score that a selected pair must exceed.", ge=0, lt=1
+    )
+    sessions_averaged: int = rule(
+        3, unit="scored sessions", description="Newest scores that the ranking score averages.", ge=1, le=60
+    )
+    look_back_sessions: int = rule(
+        10, unit="sessions", description="How far back, today included, a score may count.", ge=1, le=250
+    )
+    provisional_size: float = rule(
+        0.5, unit="1", description="Size of a selected pair with fewer scored sessions than are averaged.", gt=0, le=1
+    )
+    watchlist_size: int = rule(
+        10, unit="pairs", description="Best pairs that were not selected and are followed with size 0.", ge=0, le=1000
+    )
+    pinned_pairs: tuple[str, ...] = rule(
+        ("PDFS_ROG",),
+        unit="pairs",
+        description="Pairs that are always shown with the gate where they stopped, as SYMBOL_SYMBOL.",
+    )
+
+    @field_validator("pinned_pairs")
+    @classmethod
+    def _in_alphabetical_order(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
+        names = []
+        for pair in pairs:
+            legs = pair.split("_")
+            if len(legs) != 2 or not all(legs) or legs[0] == legs[1]:
+                raise ValueError(f"{pair!r} is not a pair: write two different symbols as in PDFS_ROG")
+            names.append(pair_name(*legs))
+        return tuple(dict.fromkeys(names))

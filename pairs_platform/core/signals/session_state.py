@@ -1,0 +1,288 @@
+"""All that the signals of one sector and session rest on, as plain arrays: chosen in the morning, read every 5 minutes.
+
+A plan is made from the trading configuration, the models and the price history once (`planning`); the run behind a
+bucket reads it as one file and needs neither pandas nor a model registry. What does not belong here: making it, and
+using it (`engine`).
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from pairs_platform.core.models.gru.inference import WEIGHT_NAMES
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.selection.settings import TradingRules
+
+PLAN_VERSION = 2
+"""Version of the file; another one is made anew."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SpreadArrays:
+    """k spreads with their AR(1)-GARCH(1,1) and its state at the close of the session before; arrays (k,) if not said.
+
+    Attributes
+    ----------
+    y, x : tuple of str
+        Legs; s = ln y − alpha − beta·ln x.
+    alpha, beta, mu, sigma : ndarray
+        As `SpreadParameters`.
+    c, phi, omega, alpha1, beta1 : ndarray
+        As `GarchFit`.
+    diurnal : ndarray, shape (k, B)
+        Factor d of each bar of a full session.
+    reference_variance : ndarray
+        h̄ of the stop band.
+    max_hold : ndarray
+        Age of the time stop in bars; infinite where there is no half-life.
+    last_spread, variance : ndarray
+        s at the last bar (NaN inside a gap) and h of the next bar.
+    """
+
+    y: tuple[str, ...]
+    x: tuple[str, ...]
+    alpha: np.ndarray
+    beta: np.ndarray
+    mu: np.ndarray
+    sigma: np.ndarray
+    c: np.ndarray
+    phi: np.ndarray
+    omega: np.ndarray
+    alpha1: np.ndarray
+    beta1: np.ndarray
+    diurnal: np.ndarray
+    reference_variance: np.ndarray
+    max_hold: np.ndarray
+    last_spread: np.ndarray
+    variance: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ModelArrays:
+    """m pairs of one registered version, ready to be asked about later bars.
+
+    Attributes
+    ----------
+    version : int
+    pair : ndarray of int, shape (m,)
+        Position of each in `SignalPlan.pairs`.
+    spreads : SpreadArrays
+        The model's own, m of them.
+    tail_spread : ndarray, shape (lead, m)
+        s of the last bars before the session.
+    tail_next_variance, tail_residual : ndarray, shape (lead, m)
+        As `features.ContinuedSpread`.
+    tail_bar_of_day, tail_following : ndarray of int, shape (lead,)
+        Position in its session of each of these bars, and of the bar after it.
+    centre, scale : ndarray, shape (m, 13)
+    intercept, slope, threshold : ndarray, shape (m,)
+    weights : dict of ndarray of float64
+        As `inference.stacked`; single precision in the file, as they were trained.
+    sequence_length, bars_per_session : int
+    """
+
+    version: int
+    pair: np.ndarray
+    spreads: SpreadArrays
+    tail_spread: np.ndarray
+    tail_next_variance: np.ndarray
+    tail_residual: np.ndarray
+    tail_bar_of_day: np.ndarray
+    tail_following: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+    intercept: np.ndarray
+    slope: np.ndarray
+    threshold: np.ndarray
+    weights: dict[str, np.ndarray]
+    sequence_length: int
+    bars_per_session: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedPair:
+    """One pair of the configuration.
+
+    Attributes
+    ----------
+    pair, role : str
+    size : float
+        Share of a full position; 0 is followed, not traded.
+    reason : str
+        Why it gives no signal at all; empty where it does.
+    model_reason : str
+        Why the champion is not asked about it; empty where it is.
+    """
+
+    pair: str
+    role: str
+    size: float
+    reason: str = ""
+    model_reason: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SignalPlan:
+    """A sector's session, before its first bar.
+
+    Attributes
+    ----------
+    sector, source_label : str
+    session, config_session : date
+        The session that is traded, and the one whose close it was configured at.
+    config_hash : str
+    frequency : Frequency
+    trading : TradingRules
+    max_fill_bars : int
+    split_tolerance : float
+        How near, in log terms, the first price's move from the close before may be to a common split ratio before it
+        is taken for a split that nobody reported.
+    pairs : tuple of PlannedPair, length k
+    traded : SpreadArrays
+        The spread of every pair: the champion's where it is asked, else the configuration's; NaN where there is none.
+    champion, challenger : ModelArrays or None
+    symbols : tuple of str, length n, sorted
+    last_observed : ndarray of bool, shape (n,)
+        Whether the last bar before the session arrived.
+    bars_since : ndarray of int, shape (n,)
+        Bars from a symbol's newest bar to the last one before the session.
+    last_log_close : ndarray, shape (n,)
+    """
+
+    sector: str
+    source_label: str
+    session: date
+    config_session: date
+    config_hash: str
+    frequency: Frequency
+    trading: TradingRules
+    max_fill_bars: int
+    split_tolerance: float
+    pairs: tuple[PlannedPair, ...]
+    traded: SpreadArrays
+    champion: ModelArrays | None
+    challenger: ModelArrays | None
+    symbols: tuple[str, ...]
+    last_observed: np.ndarray
+    bars_since: np.ndarray
+    last_log_close: np.ndarray
+
+
+class PlanError(ValueError):
+    """A file that is no plan of this version."""
+
+
+def plan_to_bytes(plan: SignalPlan) -> bytes:
+    """A plan as one safetensors file; `plan_from_bytes` gives it back and executes nothing."""
+    from safetensors.numpy import save
+
+    arrays: dict[str, np.ndarray] = {}
+    facts: dict[str, Any] = {
+        "plan_version": PLAN_VERSION,
+        "sector": plan.sector,
+        "source_label": plan.source_label,
+        "session": plan.session.isoformat(),
+        "config_session": plan.config_session.isoformat(),
+        "config_hash": plan.config_hash,
+        "frequency": plan.frequency.value,
+        "trading": plan.trading.model_dump(mode="json"),
+        "max_fill_bars": plan.max_fill_bars,
+        "split_tolerance": plan.split_tolerance,
+        "pairs": [asdict(pair) for pair in plan.pairs],
+        "symbols": plan.symbols,
+        "traded": _put_spreads(arrays, "traded", plan.traded),
+    }
+    for name in ("last_observed", "bars_since", "last_log_close"):
+        arrays[name] = getattr(plan, name)
+    for alias in ("champion", "challenger"):
+        model: ModelArrays | None = getattr(plan, alias)
+        facts[alias] = None if model is None else _put_model(arrays, alias, model)
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return save(contiguous, metadata={"plan": json.dumps(facts)})
+
+
+def plan_from_bytes(content: bytes) -> SignalPlan:
+    """The plan whose `plan_to_bytes` this is.
+
+    Raises
+    ------
+    PlanError
+        For anything else, and for a plan of another version.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        facts = json.loads(header["__metadata__"]["plan"])
+        if facts["plan_version"] != PLAN_VERSION:
+            raise PlanError(f"it has version {facts['plan_version']}, {PLAN_VERSION} is needed")
+        return _plan_of(arrays, facts)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise PlanError(f"the file is no plan of signals: {error}") from error
+
+
+def _plan_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> SignalPlan:
+    return SignalPlan(
+        sector=facts["sector"],
+        source_label=facts["source_label"],
+        config_hash=facts["config_hash"],
+        max_fill_bars=facts["max_fill_bars"],
+        split_tolerance=facts["split_tolerance"],
+        last_observed=arrays["last_observed"],
+        bars_since=arrays["bars_since"],
+        last_log_close=arrays["last_log_close"],
+        session=date.fromisoformat(facts["session"]),
+        config_session=date.fromisoformat(facts["config_session"]),
+        frequency=Frequency(facts["frequency"]),
+        trading=TradingRules.model_validate(facts["trading"]),
+        pairs=tuple(PlannedPair(**pair) for pair in facts["pairs"]),
+        symbols=tuple(facts["symbols"]),
+        traded=_get_spreads(arrays, "traded", facts["traded"]),
+        champion=_get_model(arrays, "champion", facts["champion"]),
+        challenger=_get_model(arrays, "challenger", facts["challenger"]),
+    )
+
+
+_SPREAD_ARRAYS = tuple(field.name for field in fields(SpreadArrays) if field.name not in ("y", "x"))
+_MODEL_NUMBERS = ("version", "sequence_length", "bars_per_session")
+_MODEL_ARRAYS = tuple(
+    field.name for field in fields(ModelArrays) if field.name not in ("spreads", "weights", *_MODEL_NUMBERS)
+)
+
+
+def _put_spreads(arrays: dict[str, np.ndarray], where: str, spreads: SpreadArrays) -> dict[str, Any]:
+    arrays |= {f"{where}/{name}": getattr(spreads, name) for name in _SPREAD_ARRAYS}
+    return {"y": spreads.y, "x": spreads.x}
+
+
+def _get_spreads(arrays: dict[str, np.ndarray], where: str, facts: dict[str, Any]) -> SpreadArrays:
+    return SpreadArrays(
+        y=tuple(facts["y"]), x=tuple(facts["x"]), **{name: arrays[f"{where}/{name}"] for name in _SPREAD_ARRAYS}
+    )
+
+
+def _put_model(arrays: dict[str, np.ndarray], where: str, model: ModelArrays) -> dict[str, Any]:
+    arrays |= {f"{where}/{name}": getattr(model, name) for name in _MODEL_ARRAYS}
+    arrays |= {f"{where}/weights/{name}": model.weights[name].astype(np.float32) for name in WEIGHT_NAMES}
+    return {
+        **{name: getattr(model, name) for name in _MODEL_NUMBERS},
+        "spreads": _put_spreads(arrays, f"{where}/spreads", model.spreads),
+    }
+
+
+def _get_model(arrays: dict[str, np.ndarray], where: str, facts: dict[str, Any] | None) -> ModelArrays | None:
+    if facts is None:
+        return None
+    numbers: dict[str, Any] = {name: facts[name] for name in _MODEL_NUMBERS}
+    held: dict[str, Any] = {name: arrays[f"{where}/{name}"] for name in _MODEL_ARRAYS}
+    return ModelArrays(
+        **numbers,
+        **held,
+        spreads=_get_spreads(arrays, f"{where}/spreads", facts["spreads"]),
+        weights={name: arrays[f"{where}/weights/{name}"].astype(np.float64) for name in WEIGHT_NAMES},
+    )

@@ -1,0 +1,1 @@
+"""Costs, the trading rule, the backtest, the Sharpe ratio."""

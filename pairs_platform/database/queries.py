@@ -1,0 +1,73 @@
+"""Questions that people ask of the ledger, answered as frames.
+
+What does not belong here: writing, and tables that nobody asks about.
+"""
+
+from datetime import date
+
+import pandas as pd
+import sqlalchemy as sa
+
+from pairs_platform.core.prices.calendar import session_offset
+from pairs_platform.database.store import Ledger
+from pairs_platform.database.tables import MODEL_PERFORMANCE, MODEL_TRENDS
+
+
+def _frame(ledger: Ledger, chosen: sa.Select) -> pd.DataFrame:
+    with ledger.begin() as connection:
+        result = connection.execute(chosen)
+        return pd.DataFrame(result.all(), columns=list(result.keys()))
+
+
+def best_performing_pairs(ledger: Ledger, sector: str, *, rows: int = 10) -> pd.DataFrame:
+    """The pairs with the highest mean lift over the last 30 sessions of their newest trend.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `model_trends`, best first; one row for each pair.
+    """
+    table = MODEL_TRENDS
+    newest = (
+        sa.select(table.c.pair, sa.func.max(table.c.session).label("session"))
+        .where(table.c.sector == sector)
+        .group_by(table.c.pair)
+        .subquery()
+    )
+    chosen = (
+        sa.select(table)
+        .join(newest, (newest.c.pair == table.c.pair) & (newest.c.session == table.c.session))
+        .where((table.c.sector == sector) & table.c.lift_30.is_not(None))
+        .order_by(table.c.lift_30.desc(), table.c.pair)
+        .limit(rows)
+    )
+    return _frame(ledger, chosen)
+
+
+def pair_performance_trends(ledger: Ledger, sector: str, pair: str) -> pd.DataFrame:
+    """Every trend of one pair, columns of `model_trends`, oldest first."""
+    table = MODEL_TRENDS
+    return _frame(
+        ledger,
+        sa.select(table).where((table.c.sector == sector) & (table.c.pair == pair)).order_by(table.c.session),
+    )
+
+
+def recent_pair_performance(
+    ledger: Ledger, sector: str, *, as_of: date, sessions: int = 7, pair: str | None = None
+) -> pd.DataFrame:
+    """Performance of the trainings of the last `sessions` exchange sessions up to `as_of`, newest first.
+
+    Parameters
+    ----------
+    pair : str, optional
+        Only this pair.
+    """
+    table = MODEL_PERFORMANCE
+    first = session_offset(as_of, 1 - sessions)
+    chosen = sa.select(table).where(
+        (table.c.sector == sector) & (table.c.session >= first) & (table.c.session <= as_of)
+    )
+    if pair is not None:
+        chosen = chosen.where(table.c.pair == pair)
+    return _frame(ledger, chosen.order_by(table.c.session.desc(), table.c.pair))

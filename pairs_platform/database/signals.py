@@ -1,0 +1,159 @@
+"""Signals in the ledger: a bucket of a sector is stored as a whole, once.
+
+What does not belong here: what a signal is (`core.signals.engine`), and the table (`tables`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from pairs_platform.core.signals.engine import Signal
+from pairs_platform.database.audit import AuditEntry, person, record
+from pairs_platform.database.store import Ledger
+from pairs_platform.database.tables import SIGNALS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PLAIN = (
+    "pair", "role", "action", "reason", "y", "x", "champion_version", "challenger_version", "position", "bars_held",
+    "blocked", "late",
+)  # fmt: skip
+_NUMBERS = (
+    "beta", "spread", "z", "band", "volatility", "probability_champion", "probability_challenger", "confidence", "size",
+)  # fmt: skip
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalKey:
+    """Whose signals: feed, sector and session."""
+
+    feed: str
+    sector: str
+    session: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What the signals of one bucket rest on, and when they were decided; moments are aware."""
+
+    config_session: date
+    config_hash: str
+    decided_market_utc: datetime
+    decided_utc: datetime
+    run_id: str
+
+
+def store_signals(ledger: Ledger, key: SignalKey, signals: Sequence[Signal], provenance: Provenance) -> bool:
+    """Store the signals of one bucket in one transaction; False, and nothing is changed, where it has signals.
+
+    Raises
+    ------
+    LedgerUnavailable
+    """
+    rows = [{**vars(key), **vars(provenance), **_values(signal)} for signal in signals]
+    try:
+        with ledger.begin() as connection:
+            connection.execute(sa.insert(SIGNALS), rows)
+    except sa.exc.IntegrityError:
+        if rows[0]["bucket_utc"] in stored_buckets(ledger, key):
+            return False
+        raise
+    return True
+
+
+def stored_buckets(ledger: Ledger, key: SignalKey) -> set[datetime]:
+    """Starts of the buckets that have signals, aware."""
+    chosen = sa.select(SIGNALS.c.bucket_utc).where(_of(key)).distinct()
+    with ledger.begin() as connection:
+        return set(connection.scalars(chosen))
+
+
+def signals_at(ledger: Ledger, key: SignalKey, bucket_utc: datetime) -> dict[str, Signal]:
+    """The signals of one bucket by pair."""
+    chosen = sa.select(SIGNALS).where(_of(key) & (SIGNALS.c.bucket_utc == bucket_utc))
+    with ledger.begin() as connection:
+        return {row["pair"]: _signal(row) for row in connection.execute(chosen).mappings()}
+
+
+def last_signals(ledger: Ledger, key: SignalKey) -> dict[str, Signal]:
+    """The signals of the newest bucket of a session by pair; empty where it has none."""
+    buckets = stored_buckets(ledger, key)
+    return signals_at(ledger, key, max(buckets)) if buckets else {}
+
+
+def signal_rows(ledger: Ledger, key: SignalKey, *, after: datetime | None = None) -> list[dict[str, Any]]:
+    """Signals of a session by bucket and pair, columns of the table; of the buckets after `after`."""
+    chosen = sa.select(SIGNALS).where(_of(key)).order_by(SIGNALS.c.bucket_utc, SIGNALS.c.pair)
+    if after is not None:
+        chosen = chosen.where(SIGNALS.c.bucket_utc > after)
+    with ledger.begin() as connection:
+        return [dict(row) for row in connection.execute(chosen).mappings()]
+
+
+def signal_frame(ledger: Ledger, key: SignalKey, *, after: datetime | None = None) -> "pd.DataFrame":
+    """`signal_rows` as a frame."""
+    import pandas as pd
+
+    return pd.DataFrame(signal_rows(ledger, key, after=after), columns=[column.name for column in SIGNALS.columns])
+
+
+def sessions_with_signals(ledger: Ledger, feed: str, sector: str) -> list[date]:
+    """Sessions of a sector that have signals of a feed, ascending."""
+    chosen = (
+        sa.select(SIGNALS.c.session)
+        .where((SIGNALS.c.feed == feed) & (SIGNALS.c.sector == sector))
+        .distinct()
+        .order_by(SIGNALS.c.session)
+    )
+    with ledger.begin() as connection:
+        return list(connection.scalars(chosen))
+
+
+def forget_replay(ledger: Ledger) -> int:
+    """Delete every signal of the feed `replay`, so that sessions can be played anew; how many there were."""
+    with ledger.begin() as connection:
+        n = int(connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.feed == "replay")).rowcount)
+        if n:
+            reason = "a replay starts from the beginning"
+            what = AuditEntry(actor=person(), action="data_deleted", object="signals of the feed replay", reason=reason,
+                              detail={"rows": n})  # fmt: skip
+            record(connection, what)
+    return n
+
+
+def moment(ns: int) -> datetime:
+    """Nanoseconds since 1970-01-01 UTC as a moment, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=ns // 1000)
+
+
+def _of(key: SignalKey) -> sa.ColumnElement[bool]:
+    return (SIGNALS.c.feed == key.feed) & (SIGNALS.c.sector == key.sector) & (SIGNALS.c.session == key.session)
+
+
+def _values(signal: Signal) -> dict[str, Any]:
+    return {
+        **{name: getattr(signal, name) for name in _PLAIN},
+        **{name: None if math.isnan(getattr(signal, name)) else getattr(signal, name) for name in _NUMBERS},
+        "bucket_utc": moment(signal.start_ns),
+        "data_utc": moment(signal.data_ns) if signal.data_ns else None,
+    }
+
+
+def _signal(row: Mapping[Any, Any]) -> Signal:
+    values: dict[str, Any] = {name: row[name] for name in _PLAIN}
+    values |= {name: math.nan if row[name] is None else row[name] for name in _NUMBERS}
+    return Signal(
+        **values,
+        start_ns=_ns(row["bucket_utc"]),
+        data_ns=_ns(row["data_utc"]) if row["data_utc"] else 0,
+    )
+
+
+def _ns(when: datetime) -> int:
+    return (when - _EPOCH) // timedelta(microseconds=1) * 1000

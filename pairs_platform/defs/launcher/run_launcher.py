@@ -1,0 +1,123 @@
+"""The run launcher: runs of signals go to a process that has been started, and has imported everything, beforehand.
+
+A run is a fresh process, and importing Dagster and the definitions takes most of the time from a complete bucket to its
+signals. So one process is kept that waits for a run id; it executes that one run and ends, and the next one is started.
+Every other run is launched as Dagster does. Started by `dagster.yaml`. What does not belong here: what a run does.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+import dagster as dg
+import psutil
+from dagster._config import UserConfigSchema
+from dagster._core.launcher import DefaultRunLauncher, LaunchRunContext
+from dagster._grpc.types import ExecuteRunArgs
+from dagster._serdes import ConfigurableClassData, serialize_value
+
+from pairs_platform.core.operations.run_tags import PROCESS_TAG, SIGNALS_TAG, is_alive_here, tag_of
+
+COMMAND = (sys.executable, "-m", "pairs_platform.defs.launcher.warm_worker")
+"""Starts the process that waits."""
+
+LONGEST_WAIT_SECONDS = 900.0
+"""A process that has waited longer, as over night, may know settings and code that have changed since; it is let go."""
+
+
+class ReadyRunLauncher(DefaultRunLauncher):
+    """`DefaultRunLauncher`, and a process in waiting for runs that carry `SIGNALS_TAG`.
+
+    The first such run is launched as any other, and starts the waiting process; so does a run that comes before the
+    next one is there. Only the process that launches runs (the daemon) keeps one.
+    """
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(inst_data)
+        self._lock = threading.Lock()
+        self._waiting: subprocess.Popen[str] | None = None
+        self._waiting_since = 0.0
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """No configuration."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
+        """As `dagster.yaml` asks for it."""
+        return cls(inst_data)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Hand the run to the waiting process, or launch it as usual."""
+        run = context.dagster_run
+        if SIGNALS_TAG not in run.tags:
+            super().launch_run(context)
+            return
+        if PROCESS_TAG in run.tags:  # a run that is run again has the tags of the first one, whose process is gone
+            self._instance.add_run_tags(run.run_id, {PROCESS_TAG: ""})
+        worker = self._take()
+        if worker is None:
+            super().launch_run(context)
+        else:
+            self._hand_over(worker, run)
+        self._start_next()
+
+    def terminate(self, run_id: str) -> bool:
+        """Interrupt a run, in whichever way it was launched."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or not is_alive_here(run.tags.get(PROCESS_TAG, "")):
+            return bool(super().terminate(run_id))
+        self._instance.report_run_canceling(run)
+        psutil.Process(int(run.tags[PROCESS_TAG].split("/")[1])).terminate()
+        return True
+
+    def dispose(self) -> None:
+        """Let the waiting process end."""
+        worker = self._take()
+        if worker is not None:
+            self._close(worker)
+        super().dispose()
+
+    def _take(self) -> "subprocess.Popen[str] | None":
+        with self._lock:
+            worker, self._waiting = self._waiting, None
+        if worker is None:
+            return None
+        if worker.poll() is not None or time.monotonic() - self._waiting_since > LONGEST_WAIT_SECONDS:
+            self._close(worker)
+            return None
+        return worker
+
+    def _start_next(self) -> None:
+        with self._lock:
+            if self._waiting is None:
+                self._waiting_since = time.monotonic()
+                self._waiting = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, text=True)
+
+    def _hand_over(self, worker: "subprocess.Popen[str]", run: dg.DagsterRun) -> None:
+        self._instance.add_run_tags(run.run_id, {PROCESS_TAG: tag_of(worker.pid)})
+        arguments = ExecuteRunArgs(run.job_code_origin, run.run_id, self._instance.get_ref())  # type: ignore[arg-type]
+        assert worker.stdin is not None
+        worker.stdin.write(json.dumps(serialize_value(arguments)) + "\n")
+        worker.stdin.flush()
+        threading.Thread(target=self._watch, args=(worker, run.run_id), daemon=True).start()
+
+    def _watch(self, worker: "subprocess.Popen[str]", run_id: str) -> None:
+        """Report a run whose process ended before it did."""
+        code = worker.wait()
+        self._close(worker)
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            self._instance.report_run_failed(run, message=f"the process of this run ended with status {code}")
+
+    @staticmethod
+    def _close(worker: "subprocess.Popen[str]") -> None:
+        """Close the pipe of a process, which lets one that waits end."""
+        if worker.stdin is not None:
+            worker.stdin.close()
+        worker.wait()

@@ -1,0 +1,30 @@
+"""The warm worker: imports what a run of signals needs, then reads one run and executes it.
+
+What does not belong here: anything that is decided before the run is known. It ends when its input does.
+"""
+
+import json
+import sys
+
+
+def main() -> int:
+    """Wait for one line of JSON, the arguments of ``dagster api execute_run``; the run's exit code."""
+    import redis  # noqa: F401 - imported now, so that the run need not
+    from dagster._cli.api import execute_run_command
+
+    import pairs_platform.defs.signals.work  # noqa: F401
+    from pairs_platform.definitions import defs
+
+    defs.get_repository_def()
+    line = sys.stdin.readline()
+    if not line.strip():
+        return 0
+    try:
+        execute_run_command.main(args=[json.loads(line)], standalone_mode=False)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

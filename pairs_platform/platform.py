@@ -1,0 +1,206 @@
+"""Opens what the settings name: lake, ledger, model registry, source of prices, Redis. Nothing is opened by importing.
+
+What does not belong here: how each of them speaks (`adapters`, `lake`, `ledger`).
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pairs_platform.core.operations.scheduling import utc_now
+from pairs_platform.lake.profile import claim_profile
+from pairs_platform.ports.market_data import Listing, MarketData
+from pairs_platform.settings.model import NoSuchSectorError, Settings
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+    from pairs_platform.adapters.redis.bus import StreamBus
+    from pairs_platform.core.parallel import Blocks
+    from pairs_platform.core.streaming.settings import Feed
+    from pairs_platform.database.store import Ledger
+    from pairs_platform.lake.documents import Documents
+    from pairs_platform.lake.files import LakePath
+    from pairs_platform.lake.store import Lake
+    from pairs_platform.ports.market_data import ModelRegistry
+
+
+def open_lake(settings: Settings) -> "Lake":
+    """Open the profile's Parquet store; refuses a folder that belongs to another profile."""
+    from pairs_platform.lake.store import Lake
+
+    return Lake(lake_root(settings))
+
+
+def open_documents(settings: Settings) -> "Documents":
+    """Open the documents of the profile's Parquet store for reading, without a Parquet library."""
+    from pairs_platform.lake.documents import Documents
+
+    return Documents(lake_root(settings))
+
+
+def lake_root(settings: Settings) -> "LakePath":
+    """The folder of the profile's lake, on its disk or on object storage; refuses one of another profile."""
+    folder = claim_profile(settings.profile_root, settings.profile)
+    lake = object_lake(settings)
+    return folder / "lake" if lake is None else claim_profile(lake, settings.profile)
+
+
+def object_lake(settings: Settings) -> "UPath | None":
+    """Where the profile's lake is on object storage, asked nothing yet; None where it is on the disk."""
+    if settings.lake_url is None:
+        return None
+    from pairs_platform.lake.files import object_folder
+
+    return object_folder(settings.lake_url, settings.lake_arguments) / settings.profile.name
+
+
+def open_registry(settings: Settings) -> "ModelRegistry":
+    """Open the configured MLflow registry; by default a database and artifacts in the profile's folder."""
+    from pairs_platform.adapters.mlflow.registry import MlflowRegistry
+
+    folder = claim_profile(settings.profile_root, settings.profile) / "mlflow"
+    if settings.mlflow_uri is None:
+        return MlflowRegistry.embedded(folder)
+    is_server = settings.mlflow_uri.get_secret_value().startswith(("http://", "https://"))
+    return MlflowRegistry(settings.mlflow_uri, folder=None if is_server else folder)
+
+
+def open_ledger(settings: Settings) -> "Ledger":
+    """Open the configured ledger; by default a SQLite file in the profile's folder."""
+    from pairs_platform.database.store import Ledger
+
+    folder = claim_profile(settings.profile_root, settings.profile)
+    url = settings.ledger_url.get_secret_value() if settings.ledger_url else f"sqlite:///{folder / 'ledger.db'}"
+    owner = settings.ledger_owner_url.get_secret_value() if settings.ledger_owner_url else None
+    return Ledger(url, settings.profile.name, owner_url=owner)
+
+
+def open_bus(settings: Settings, feed: "Feed | None" = None) -> "StreamBus":
+    """Open the streams of a feed (the configured mode's if not given) in the configured Redis; starts no server.
+
+    Raises
+    ------
+    PermanentSourceError
+        The URL is none, or there is none on a system without Unix sockets.
+    """
+    from pairs_platform.adapters.redis.bus import StreamBus, connect
+
+    url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    client = connect(url, settings.profile_root / "redis")
+    return StreamBus(client, profile=settings.profile.name, feed=feed or settings.stream.feed, rules=settings.stream)
+
+
+def open_blocks(settings: Settings) -> "AbstractContextManager[Blocks | None]":
+    """The configured engine for blocks of pairs, connected while the context is open; None for this process."""
+    from pairs_platform.adapters.dask import executor
+
+    return executor.open_blocks(settings.executor)
+
+
+def open_source(settings: Settings) -> MarketData:
+    """Open the configured source of price history; imports only the adapter that is used."""
+    rules, frequency = settings.source, settings.frequency
+    if rules.kind == "simulated":
+        from pairs_platform.adapters.simulated.market import SimulatedMarket
+
+        universe = [listing for sector in settings.universe for listing in settings.listings(sector)]
+        return SimulatedMarket(universe, frequency=frequency, rules=rules.simulated)
+    if rules.kind == "files" and rules.files is not None:
+        from pairs_platform.adapters.files.history import FileMarketData
+
+        return FileMarketData(rules.files, frequency=frequency)
+    if rules.kind == "yahoo":
+        from pairs_platform.adapters.yahoo.history import YahooMarketData
+
+        return YahooMarketData(frequency=frequency, rules=rules.yahoo)
+    from pairs_platform.adapters.alpaca.history import AlpacaMarketData
+
+    return AlpacaMarketData(
+        key_id=settings.alpaca_key_id,
+        secret_key=settings.alpaca_secret_key,
+        frequency=frequency,
+        rules=rules.alpaca,
+    )
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The profile that a run works on; opens nothing before it is used.
+
+    Attributes
+    ----------
+    settings : Settings
+        The resolved settings.
+    source : MarketData or None
+        A source to use instead of the configured one.
+    models : ModelRegistry or None
+        A registry to use instead of the configured one.
+    clock : callable
+        The present moment, aware.
+    """
+
+    settings: Settings
+    source: MarketData | None = field(default=None)
+    models: "ModelRegistry | None" = field(default=None)
+    clock: Callable[[], datetime] = field(default=utc_now)
+
+    @cached_property
+    def lake(self) -> "Lake":
+        """The profile's Parquet store; refuses a folder that belongs to another profile."""
+        return open_lake(self.settings)
+
+    @cached_property
+    def documents(self) -> "Documents":
+        """The documents of `lake`, to be read by processes that read nothing else of it."""
+        return open_documents(self.settings)
+
+    @cached_property
+    def market_data(self) -> MarketData:
+        """The source of price history."""
+        return self.source or open_source(self.settings)
+
+    @cached_property
+    def registry(self) -> "ModelRegistry":
+        """Where models are tracked and registered."""
+        return self.models or open_registry(self.settings)
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        """The SQL store of performance, rankings, trends and decisions; migrated and claimed by its first use."""
+        return open_ledger(self.settings)
+
+    @cached_property
+    def bus(self) -> "StreamBus":
+        """The streams of the configured mode's feed."""
+        return open_bus(self.settings)
+
+    def blocks(self) -> "AbstractContextManager[Blocks | None]":
+        """Where blocks of pairs are worked on, while the context is open; None for the threads of this process."""
+        return open_blocks(self.settings)
+
+    def listings(self, sector: str) -> tuple[Listing, ...]:
+        """Symbols of a sector, from the configuration or from the source itself, as `universe_origin` says.
+
+        Raises
+        ------
+        NoSuchSectorError
+            When the universe has no symbol of the sector; names the sectors that it has.
+        """
+        if self.settings.universe_origin == "config":
+            found, known = self.settings.listings(sector), sorted(self.settings.universe)
+            remedy = "add it to your universe.yaml"
+        else:
+            universe = self.market_data.universe()
+            if universe is None:
+                raise NoSuchSectorError(
+                    f"{self.market_data.label} names no sectors: set universe_origin to config and use universe.yaml"
+                )
+            found = tuple(listing for listing in universe if listing.sector == sector)
+            known, remedy = sorted({listing.sector for listing in universe}), "choose one of these"
+        if not found:
+            raise NoSuchSectorError(f"the universe has no sector {sector!r}; it has {', '.join(known)}: {remedy}")
+        return found

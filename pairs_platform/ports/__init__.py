@@ -1,0 +1,1 @@
+"""What the platform asks of outside systems, and the words in which they answer."""

@@ -1,0 +1,1 @@
+"""From the vendor's stream to Redis."""

@@ -1,0 +1,347 @@
+"""The collector: keeps one connection to the stream of bars, and the threads that record and back-fill them.
+
+One implementation for Alpaca and for the replay server, which speaks Alpaca's protocol.
+
+What does not belong here: the protocol (`alpaca_stream`), writing (`recorder`), fetching (`backfill`).
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+from pydantic import SecretStr
+
+from pairs_platform.adapters.alpaca.history import AlpacaMarketData
+from pairs_platform.adapters.alpaca.stream import BarStream, ConnectionLost, ConnectionRefused
+from pairs_platform.adapters.redis.bus import StreamUnavailable
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
+from pairs_platform.core.streaming.clock import MarketClock
+from pairs_platform.core.streaming.sessions import is_open
+from pairs_platform.core.streaming.settings import SymbolSet
+from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
+from pairs_platform.platform import open_bus, open_lake
+from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.processes.collector.backfill import Backfill, Gap, action_rows
+from pairs_platform.processes.collector.health import Health
+from pairs_platform.processes.collector.recorder import Recorder
+from pairs_platform.processes.collector.symbols import streamed_symbols
+from pairs_platform.settings.model import Settings, SettingsError, load_settings
+
+log = logging.getLogger(__name__)
+
+Keys = tuple[SecretStr | None, SecretStr | None]
+
+REFUSED_SECONDS = 20.0
+"""Shortest wait after wrong keys or a limit: three attempts a minute."""
+
+_REPLAY_KEYS: Keys = (SecretStr("replay"), SecretStr("replay"))
+_SECOND = 10**9
+_WATCH_SECONDS = 0.5
+_CONFIGURATION_SECONDS = 60.0
+_LATE_SECONDS = 65.0
+"""After a live connection: by then the historical API has the minute in which it was made."""
+
+_BACKFILL_ATTEMPTS = 2
+_END_SECONDS, _STOP_SECONDS = 5.0, 10.0
+
+
+class _Silence(ConnectionLost):
+    """Bars were due and none came."""
+
+
+def run_collector(settings: Settings) -> None:
+    """Collect until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    PermanentSourceError
+        Alpaca's keys are missing, `stream.bar` is not what it streams, or the address of Redis is none.
+    """
+    asyncio.run(Collector(settings).run())
+
+
+def environment_keys() -> Keys:
+    """Alpaca's keys as the environment has them now."""
+    settings = load_settings()
+    return settings.alpaca_key_id, settings.alpaca_secret_key
+
+
+class Collector:
+    """Everything that one collector process does.
+
+    Parameters
+    ----------
+    settings : Settings
+    stream_url, history_url : str or None
+        Addresses instead of the replay server's or Alpaca's own.
+    keys : callable
+        Alpaca's keys, asked for at each attempt, so that new ones need no restart.
+    clock : MarketClock or None
+        Of a live feed; the wall clock's if not given.
+    refused_seconds : float
+        Shortest wait after wrong keys or a limit.
+
+    Raises
+    ------
+    PermanentSourceError
+        As `run_collector`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        stream_url: str | None = None,
+        history_url: str | None = None,
+        keys: Callable[[], Keys] = environment_keys,
+        clock: MarketClock | None = None,
+        refused_seconds: float = REFUSED_SECONDS,
+    ) -> None:
+        rules, feed = settings.stream, settings.source.alpaca.feed
+        self._settings, self._rules, self._refused_seconds = settings, rules, refused_seconds
+        self._is_replay = rules.mode == "replay"
+        address = f"{rules.replay.host}:{rules.replay.port}"
+        self._stream_url = stream_url or (f"ws://{address}/v2/{feed}" if self._is_replay else None)
+        self._history_url = history_url or (f"http://{address}" if self._is_replay else None)
+        self._keys = (lambda: _REPLAY_KEYS) if self._is_replay else keys
+        self._streamed = rules.bar_frequency(settings.frequency)
+        if not self._is_replay and self._streamed is not Frequency.ONE_MINUTE:
+            raise PermanentSourceError(f"Alpaca streams bars of 1min, not of {self._streamed.value}: unset stream.bar")
+        self._bar_ns = self._streamed.minutes * 60 * _SECOND
+        self._history()  # missing keys are an error now, not at the first gap
+        self._bus = open_bus(settings)
+        self._health, gap = Health(bar=self._streamed.value), Gap()
+        self._gap = gap
+        self._recorder = Recorder(
+            self._bus,
+            frequency=settings.frequency,
+            streamed=self._streamed,
+            gap=gap,
+            health=self._health,
+            clock=clock or MarketClock(),
+            choose=self._choose,
+        )
+        self._backfill = Backfill(
+            self._bus,
+            gap=gap,
+            health=self._health,
+            receiver=self._recorder,
+            source=self._history,
+            actions=self._actions,
+        )
+        self._chosen: tuple[SymbolSet, date | None, float, tuple[str, ...]] | None = None
+        self._data_market_ns: int | None = None
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+
+    async def run(self) -> None:
+        """Collect until a signal or `stop`; what was received by then is written."""
+        self._ending = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        writer = threading.Thread(target=self._guarded, args=(self._recorder.run,), name="recorder")
+        filler = threading.Thread(target=self._guarded, args=(self._backfill.run,), name="backfill", daemon=True)
+        with _signals(self.stop):
+            writer.start()
+            filler.start()
+            try:
+                await self._keep_connected()
+            finally:
+                self._stopping.set()
+                await asyncio.to_thread(writer.join, _STOP_SECONDS)
+        if self._failure is not None:
+            raise self._failure
+        self._health.state, self._health.detail = "disconnected", "stopped"
+        with contextlib.suppress(StreamUnavailable):
+            self._bus.set_health(self._health.facts(time.time_ns()))
+        self._bus.close()
+
+    def stop(self) -> None:
+        """End `run`; from any thread."""
+        self._loop.call_soon_threadsafe(self._ending.set)
+
+    def _guarded(self, work: Callable[[threading.Event], None]) -> None:
+        """A thread that fails ends the process, so that its supervisor sees it."""
+        try:
+            work(self._stopping)
+        except BaseException as error:
+            self._failure = error
+            self.stop()
+            raise
+
+    async def _keep_connected(self) -> None:
+        failures = 0
+        while not self._ending.is_set():
+            began, bars = time.monotonic(), self._health.bars
+            try:
+                await self._until_told(self._connection())
+            except ConnectionLost as error:
+                held_s = time.monotonic() - began
+                is_good = self._health.bars > bars or held_s > self._rules.max_backoff_seconds
+                failures = 1 if is_good else failures + 1
+                wait_s = self._wait_s(error, failures)
+                log.warning("%s; next attempt in %.1f s", error, wait_s)
+                await self._until_told(asyncio.sleep(wait_s))
+
+    def _wait_s(self, error: ConnectionLost, failures: int) -> float:
+        """Note why there is no connection; seconds to wait: exponential, jittered, longer where the server refused."""
+        longest = self._rules.max_backoff_seconds
+        wait_s = min(longest, 2.0 ** min(failures - 1, 12)) * random.uniform(0.5, 1.0)
+        state = "disconnected"
+        if isinstance(error, ConnectionRefused):
+            state = error.state
+            wait_s = max(self._refused_seconds, longest) * random.uniform(1.0, 1.5)
+        elif isinstance(error, _Silence):
+            state = "silent"
+        self._health.state, self._health.detail = state, str(error)  # type: ignore[assignment]
+        return wait_s
+
+    async def _until_told(self, work: Any) -> None:
+        """Do `work` until it ends or the collector is told to."""
+        task, told = asyncio.ensure_future(work), asyncio.ensure_future(self._ending.wait())
+        try:
+            await asyncio.wait((task, told), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+            await _end(task, patience_s=_END_SECONDS)
+        if not task.cancelled():
+            task.result()
+
+    async def _connection(self) -> None:
+        """One connection, from its making until it is lost."""
+        while not self._recorder.symbols:
+            self._health.detail = "there are no symbols to stream, or Redis does not answer"
+            await asyncio.sleep(_WATCH_SECONDS)
+        self._health.state, self._health.detail = "connecting", ""
+        try:
+            key_id, secret_key = self._keys()
+        except SettingsError as error:  # a file of keys that is just being replaced
+            raise ConnectionRefused("auth_failed", str(error)) from error
+        if not (key_id and secret_key):
+            raise ConnectionRefused("auth_failed", "the keys are gone from the environment")
+        stream = BarStream(
+            key_id.get_secret_value(),
+            secret_key.get_secret_value(),
+            feed=self._settings.source.alpaca.feed,
+            url=self._stream_url,
+            receive=self._recorder.receive,
+        )
+        symbols = self._recorder.symbols
+        reading: asyncio.Task[None] | None = None
+        try:
+            await stream.open(symbols)
+            self._note_connected()
+            reading = asyncio.ensure_future(stream.read())
+            while not reading.done():
+                before = self._recorder.received_at
+                await asyncio.wait((reading,), timeout=_WATCH_SECONDS)
+                is_quiet = self._recorder.received_at == before
+                self._recorder.quiet_looks = self._recorder.quiet_looks + 1 if is_quiet else 0
+                if self._recorder.symbols != symbols:
+                    symbols = self._recorder.symbols
+                    await stream.resubscribe(symbols)
+                self._require_data()
+            reading.result()
+            raise ConnectionLost("the server ended the connection")
+        finally:
+            if reading is not None:
+                await _end(reading, patience_s=_WATCH_SECONDS)
+            await stream.shut()
+
+    def _note_connected(self) -> None:
+        health, market_ns = self._health, self._recorder.market_ns
+        if health.connected_wall_ns:
+            health.reconnects += 1
+        health.connected_wall_ns = time.time_ns()
+        health.state, health.detail = "streaming", ""
+        self._data_market_ns, self._recorder.received_at = market_ns, time.monotonic()
+        self._recorder.quiet_looks = 0
+        # Of the newest bars some may have come and others not.
+        since_ns = health.newest_bar_ns - 2 * self._bar_ns if health.newest_bar_ns else None
+        self._gap.widen(since_ns)
+        if not self._is_replay:
+            self._loop.call_later(_LATE_SECONDS, self._gap.widen, since_ns)
+
+    def _require_data(self) -> None:
+        """Raise `_Silence` where a bar was due by the market clock, and the socket has been silent for too long."""
+        silent_s, market_ns = time.monotonic() - self._recorder.received_at, self._recorder.market_ns
+        if market_ns is None or not is_open(market_ns):
+            self._data_market_ns = None
+            return
+        if silent_s < 2 * _WATCH_SECONDS or self._data_market_ns is None or market_ns < self._data_market_ns:
+            self._data_market_ns = market_ns
+        is_due = market_ns - self._data_market_ns > self._bar_ns
+        if silent_s > self._rules.data_timeout_seconds and is_due:
+            raise _Silence(f"no bar for {silent_s:.0f} s while the market trades")
+
+    def _history(self) -> AlpacaMarketData:
+        key_id, secret_key = self._keys()
+        rules = self._settings.source.alpaca.model_copy(update={"max_attempts": _BACKFILL_ATTEMPTS})
+        return AlpacaMarketData(
+            key_id=key_id, secret_key=secret_key, frequency=self._streamed, rules=rules, base_url=self._history_url
+        )
+
+    def _actions(self, session: date, symbols: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Corporate actions that fall ex in a session: from Alpaca, or for a replay from the lake."""
+        if not self._is_replay:
+            return action_rows(self._history().fetch_actions(symbols, session, session))
+        lake, found = open_lake(self._settings), []
+        for sector in self._settings.active_sectors:
+            key = PartitionKey(session, sector)
+            if lake.exists(CORPORATE_ACTIONS.table, key):
+                with _as_source():
+                    found += action_rows(lake.read(CORPORATE_ACTIONS, key))
+        return [action for action in found if action["symbol"] in symbols]
+
+    def _choose(self, session: date | None) -> tuple[str, ...]:
+        """The symbols of the set that is streamed now; configurations are read again every minute."""
+        name, now = self._bus.symbol_set(), time.monotonic()
+        if self._chosen is None or self._chosen[:2] != (name, session) or now >= self._chosen[2]:
+            symbols: tuple[str, ...] = self._chosen[3] if self._chosen else ()
+            try:
+                with _as_source():
+                    symbols = streamed_symbols(self._settings, name, session)
+            except (TransientSourceError, PermanentSourceError) as error:
+                log.warning("the symbols of the set %s are not known: %s", name, error)
+            self._chosen = (name, session, now + _CONFIGURATION_SECONDS, symbols)
+        return self._chosen[3]
+
+
+async def _end(task: "asyncio.Future[Any]", *, patience_s: float) -> None:
+    """Cancel a task until it has ended: `asyncio.wait_for` of Python 3.11 may swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=patience_s)
+    if not task.cancelled():
+        task.exception()  # read, so that nothing complains that nobody did
+
+
+@contextlib.contextmanager
+def _as_source() -> Iterator[None]:
+    """A partition that cannot be read is an error of the source of symbols and actions: told, and tried again."""
+    try:
+        yield
+    except (PartitionMissing, PartitionUnreadable, VersionMismatch) as error:
+        raise PermanentSourceError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Let SIGTERM and SIGINT call `stop`; in a thread other than the main one they stay as they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)

@@ -1,0 +1,295 @@
+"""Writes received bars to Redis, announces complete buckets and reports health; lives in one thread.
+
+Every step may meet a Redis that is away: what was received stays in a bounded buffer, the state is read anew from Redis
+afterwards, and what was lost is fetched again.
+
+What does not belong here: the connection (`alpaca_stream`), fetching (`backfill`), and Redis's keys
+(`adapters.redis.bus`).
+"""
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import date
+from itertools import takewhile
+
+from pairs_platform.adapters.redis.bus import ClockUnknown, StreamBus, StreamUnavailable
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.streaming.bars import BACKFILLED, DAY_NS, FIRST, StreamBar
+from pairs_platform.core.streaming.buckets import Announcement
+from pairs_platform.core.streaming.builder import BucketBuilder
+from pairs_platform.core.streaming.clock import MarketClock
+from pairs_platform.core.streaming.sessions import new_york_day, session_at
+from pairs_platform.processes.collector.backfill import Gap
+from pairs_platform.processes.collector.health import Health
+from pairs_platform.processes.collector.incoming import Message, judge_messages
+
+log = logging.getLogger(__name__)
+
+BUFFER_BARS = 200_000
+"""Received bars that wait for Redis at most."""
+
+JUDGED_BARS = 10_000
+"""Received bars that are judged at once at most; the fixed cost of a batch is that of a thousand bars."""
+
+HOLD_SECONDS = 15.0
+"""Longest time that buckets wait for a back-fill."""
+
+_SECOND = 10**9
+_BEAT_SECONDS = 1.0
+_QUIET_LOOKS, _QUIET_SECONDS = 3, 15.0
+_LONGEST_AWAY_SECONDS = 5.0
+
+
+class Recorder:
+    """What happens to bars between the connection and Redis.
+
+    Parameters
+    ----------
+    bus : StreamBus
+    frequency, streamed : Frequency
+        Of buckets, and of bars.
+    gap : Gap
+        Told of bars that may be missing.
+    health : Health
+    clock : MarketClock
+        Of a live feed.
+    choose : callable
+        Takes the session by the market clock, or None; returns the symbols that are to be streamed. Called every
+        second.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+        Symbols that are streamed.
+    market_ns : int or None
+        Market time at the last step; None where it is unknown.
+    received_at : float
+        When the newest message came, on the monotonic clock.
+    quiet_looks : int
+        How often in a row the connection had nothing for its reader; set by the connection's loop, because time alone
+        would take a starved reader for a quiet server.
+    """
+
+    def __init__(
+        self,
+        bus: StreamBus,
+        *,
+        frequency: Frequency,
+        streamed: Frequency,
+        gap: Gap,
+        health: Health,
+        clock: MarketClock,
+        choose: Callable[[date | None], tuple[str, ...]],
+    ) -> None:
+        rules = bus.rules
+        self.symbols: tuple[str, ...] = ()
+        self.market_ns: int | None = None
+        self.received_at, self.quiet_looks = time.monotonic(), 0
+        self._bus, self._gap, self._health, self._clock, self._choose = bus, gap, health, clock, choose
+        self._streamed, self._bar_ns = streamed, streamed.minutes * 60 * _SECOND
+        self._builder = BucketBuilder(
+            frequency, streamed, grace_seconds=rules.grace_seconds, silent_buckets=rules.silent_buckets
+        )
+        self._received: deque[Message] = deque()
+        self._fetched: deque[list[StreamBar]] = deque()
+        self._unwritten: list[StreamBar] = []
+        self._refused: list[dict[str, str]] = []
+        self._newest_end_ns = 0
+        self._generation: int | None = None
+        self._is_restored = False
+        self._failures = 0
+        self._beat_at = 0.0
+
+    async def receive(self, message: Message) -> None:
+        """Take a message of the stream; waits while Redis is slow, and drops it where Redis is away for long."""
+        self.received_at = time.monotonic()
+        while len(self._received) >= BUFFER_BARS:
+            if self._failures:
+                self._health.dropped += 1
+                return
+            await asyncio.sleep(0.01)
+        self._received.append(message)
+
+    def add_fetched(self, bars: list[StreamBar]) -> None:
+        """Take bars that were fetched after a gap."""
+        self._fetched.append(bars)
+
+    def run(self, stopping: threading.Event) -> None:
+        """Step until `stopping` is set, then write what is left if Redis is there."""
+        while not stopping.wait(self._pause()):
+            self.step()
+        self.step()
+
+    def step(self) -> None:
+        """Write, announce and report once; an absent Redis is noted and never raised."""
+        try:
+            if self._failures:
+                self._bus.generation()
+                self._is_restored = False
+            self._follow_replay()
+            self.market_ns = self._read_market()
+            is_filling = self._gap.is_open(HOLD_SECONDS)
+            if time.monotonic() >= self._beat_at:
+                self._watch_symbols()
+            if not self._is_restored:
+                self._turn_to_session()  # before anything is written: what Redis lost shows in what it holds
+            self._write()
+            self._turn_to_session()
+            # Before the write: what was fetched is written. After it: a session that was just turned to opens a gap.
+            if self._is_restored and not (is_filling or self._gap.is_open(HOLD_SECONDS)):
+                self._announce(self._believed_ns())
+            if time.monotonic() >= self._beat_at:
+                self._beat()
+        except StreamUnavailable as error:
+            self._be_away(error)
+        else:
+            self._failures = 0
+
+    def _pause(self) -> float:
+        if not self._failures:
+            return self._bus.rules.flush_seconds
+        return min(_LONGEST_AWAY_SECONDS, 0.1 * 2.0 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)
+
+    def _be_away(self, error: StreamUnavailable) -> None:
+        if not self._failures:
+            log.warning("%s; %d bars are kept in memory meanwhile", error, len(self._received))
+            self._health.redis_outages += 1
+        self._failures += 1
+
+    def _follow_replay(self) -> None:
+        """A replay that was reset begins anew: what is in the buffer belongs to its past."""
+        if self._bus.feed != "replay":
+            return
+        generation = self._bus.generation()
+        if self._generation is not None and generation != self._generation:
+            log.info("the replay was reset (generation %d)", generation)
+            self._received.clear()
+            self._fetched.clear()
+            self._unwritten.clear()
+            self._newest_end_ns = self._health.newest_bar_ns = 0
+            self._gap.widen(None)
+            self._is_restored = False
+        self._generation = generation
+
+    def _read_market(self) -> int | None:
+        if self._bus.feed == "live":
+            return self._clock.now_ns()
+        try:
+            return self._bus.market_ns()
+        except ClockUnknown:
+            return None
+
+    def _watch_symbols(self) -> None:
+        wanted = self._choose(None if self.market_ns is None else session_at(self.market_ns))
+        if wanted == self.symbols:
+            return
+        if set(wanted) - set(self.symbols):
+            self._gap.widen(None)
+        self.symbols, self._health.symbols = wanted, len(wanted)
+        self._builder.watch(wanted)
+
+    def _write(self) -> None:
+        """Write everything that waits, in batches; what was not written is tried again by the next step."""
+        self._write_batch()
+        while self._fetched:
+            self._unwritten = self._fetched.popleft()
+            self._write_batch()
+        for _ in range(1 + len(self._received) // JUDGED_BARS):
+            messages = [self._received.popleft() for _ in range(min(JUDGED_BARS, len(self._received)))]
+            if not messages:
+                return
+            judged = judge_messages(messages, symbols=self.symbols, frequency=self._streamed)
+            self._unwritten, self._refused = judged.bars, judged.refused
+            self._write_batch()
+
+    def _write_batch(self) -> None:
+        health, limit = self._health, self._bus.rules.flush_bars
+        while self._unwritten:
+            bars = _of_one_day(self._unwritten[:limit])
+            self._bus.add_bars(bars)
+            del self._unwritten[: len(bars)]
+            for bar in bars:
+                self._builder.add(bar.symbol, bar.ts_ns)
+            health.bars += len(bars)
+            streamed = [bar.ts_ns for bar in bars if bar.revision == FIRST]
+            if streamed:
+                self._note_newest(max(streamed))
+                self._turn_to_session()  # now: what follows may belong to the next one
+            else:
+                health.gaps_filled += sum(bar.revision == BACKFILLED for bar in bars)
+        if self._refused:
+            self._bus.add_quarantined(self._refused, new_york_day(self.market_ns or time.time_ns()))
+            health.quarantined += len(self._refused)
+            self._refused = []
+
+    def _note_newest(self, start_ns: int) -> None:
+        end_ns = start_ns + self._bar_ns
+        self._newest_end_ns = end_ns  # of the last batch: a replay that begins again goes back
+        self._health.newest_bar_ns = max(self._health.newest_bar_ns, start_ns)
+        if not self._failures:
+            self._clock.confirm(end_ns)
+        if self.market_ns is not None:
+            self._health.lag_seconds = (self.market_ns - end_ns) / _SECOND
+
+    def _believed_ns(self) -> int | None:
+        """Market time up to which every bar has come: a fast replay's clock runs ahead of the bars in the socket."""
+        silent_s = time.monotonic() - self.received_at
+        if self.market_ns is None or self._bus.feed == "live":
+            return self.market_ns
+        if self.quiet_looks >= _QUIET_LOOKS or silent_s >= _QUIET_SECONDS:
+            return self.market_ns
+        return min(self.market_ns, self._newest_end_ns)
+
+    def _turn_to_session(self) -> None:
+        believed = self._believed_ns()
+        session = None if believed is None else session_at(believed)
+        if session is None or (self._is_restored and session == self._builder.session):
+            return
+        if self._is_restored:
+            self._announce(believed)
+        self._builder.begin(session, [entry.bucket.start_ns for entry in self._bus.announced(session)])
+        newest: dict[str, int] = {}
+        for symbol, ts_ns in self._bus.places(session):
+            self._builder.add(symbol, ts_ns)
+            newest[symbol] = max(ts_ns, newest.get(symbol, 0))
+        self._builder.watch(self.symbols)
+        is_known = bool(self.symbols) and set(self.symbols) <= set(newest)
+        self._gap.widen(min(newest[symbol] for symbol in self.symbols) if is_known else None)
+        self._is_restored = True
+
+    def _announce(self, believed_ns: int | None) -> None:
+        for found in self._builder.complete(believed_ns):
+            try:
+                self._bus.announce(
+                    Announcement(
+                        found.bucket,
+                        found.reason,
+                        found.symbols_in,
+                        found.symbols_expected,
+                        self.market_ns or found.bucket.end_ns,
+                        time.time_ns(),
+                    )
+                )
+            except StreamUnavailable:
+                self._is_restored = False
+                raise
+            self._health.buckets += 1
+
+    def _beat(self) -> None:
+        if self._bus.feed == "live":
+            self._health.clock_offset_seconds = self._clock.offset_seconds()
+        self._bus.set_health(self._health.facts(time.time_ns()))
+        self._beat_at = time.monotonic() + _BEAT_SECONDS
+
+
+def _of_one_day(bars: list[StreamBar]) -> list[StreamBar]:
+    """The first bars up to the next day."""
+    day = bars[0].ts_ns // DAY_NS
+    if bars[-1].ts_ns // DAY_NS == day:
+        return bars
+    return list(takewhile(lambda bar: bar.ts_ns // DAY_NS == day, bars))

@@ -1,0 +1,53 @@
+"""Which symbols a set stands for.
+
+What does not belong here: which set is streamed (`adapters.redis.bus`), and validation of symbols.
+"""
+
+from datetime import date
+
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.streaming.settings import SymbolSet
+from pairs_platform.platform import open_lake, open_source
+from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.settings.model import Settings
+
+
+def streamed_symbols(settings: Settings, name: SymbolSet, session: date | None) -> tuple[str, ...]:
+    """Symbols of a set, sorted.
+
+    Parameters
+    ----------
+    settings : Settings
+    name : "universe", "pairs" or "testing"
+        Symbols of the active sectors; legs of the newest configurations; the configured short list.
+    session : date or None
+        Session in which the configurations are used; None for the newest ones.
+
+    Raises
+    ------
+    PermanentSourceError
+        The universe is the source's own, and the source knows none.
+    """
+    if name == "testing":
+        return tuple(sorted(settings.stream.testing))
+    if name == "pairs":
+        return _legs(settings, session)
+    if settings.universe_origin == "config":
+        found = {listing.symbol for sector in settings.active_sectors for listing in settings.listings(sector)}
+        return tuple(sorted(found))
+    source = open_source(settings)
+    known = source.universe()
+    if known is None:
+        raise PermanentSourceError(f"{source.label} names no sectors: set universe_origin to config")
+    return tuple(sorted(listing.symbol for listing in known if listing.sector in settings.active_sectors))
+
+
+def _legs(settings: Settings, session: date | None) -> tuple[str, ...]:
+    lake = open_lake(settings)
+    found: set[str] = set()
+    for sector in settings.active_sectors:
+        stored = [day for day in lake.sessions("trading_config", sector) if session is None or day < session]
+        if stored:
+            document = lake.read_document("trading_config", PartitionKey(stored[-1], sector))
+            found.update(leg for pair in document["pairs"] for leg in (pair["symbol_1"], pair["symbol_2"]))
+    return tuple(sorted(found))

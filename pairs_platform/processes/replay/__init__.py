@@ -1,0 +1,1 @@
+"""A server that plays stored sessions in the protocol of Alpaca."""

@@ -1,0 +1,365 @@
+"""What the replay server plays: sessions of the lake or of files, moved in time and completed by a proxy where asked.
+
+What does not belong here: when a bar is sent and to whom (`replay`), and how it is written (`replay_wire`).
+"""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Protocol
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from pairs_platform.core.partition_key import PartitionKey, materialize_command
+from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
+from pairs_platform.core.prices.calendar import (
+    MARKET_TIMEZONE,
+    is_session,
+    last_session_before,
+    require_session,
+    session_close,
+    session_offset,
+    session_open,
+    sessions_between,
+)
+from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
+from pairs_platform.core.prices.settings import ValidationRules
+from pairs_platform.core.prices.validation import validate_bars
+from pairs_platform.core.streaming.bars import PROXY
+from pairs_platform.core.streaming.buckets import moment_ns, session_buckets
+from pairs_platform.core.streaming.settings import ReplayRules
+from pairs_platform.lake.store import Lake
+from pairs_platform.platform import open_lake
+from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.settings.model import Settings
+
+if TYPE_CHECKING:
+    from pairs_platform.adapters.files.history import FileMarketData
+
+log = logging.getLogger(__name__)
+
+SECOND_NS = 10**9
+_KEPT_SESSIONS = 4
+
+
+class BarSource(Protocol):
+    """Where played sessions are stored; `label` names it for a person."""
+
+    label: str
+
+    def sessions(self) -> Sequence[date]:
+        """The sessions that can be played, ascending."""
+        ...
+
+    def bars(self, session: date) -> pd.DataFrame:
+        """Sound bars of a session with BAR_COLUMNS; perhaps none."""
+        ...
+
+    def actions(self, session: date) -> pd.DataFrame:
+        """Corporate actions that fall ex in a session, with ACTION_COLUMNS."""
+        ...
+
+    def absent(self, sessions: Sequence[date]) -> PermanentSourceError:
+        """The error for sessions that are not there, with what is."""
+        ...
+
+
+class LakeBars:
+    """Sessions of `price_history`, of every sector that is stored."""
+
+    def __init__(self, lake: Lake, sectors: Sequence[str]) -> None:
+        self.label = f"the lake ({', '.join(sectors)})"
+        self._lake, self._sectors = lake, tuple(sectors)
+
+    def sessions(self) -> Sequence[date]:
+        """Sessions that are stored for a sector at least."""
+        table = PRICE_HISTORY.table
+        return sorted({session for sector in self._sectors for session in self._lake.sessions(table, sector)})
+
+    def bars(self, session: date) -> pd.DataFrame:
+        """See `BarSource`."""
+        return self._lake.read_many(PRICE_HISTORY, self._keys(PRICE_HISTORY.table, session))
+
+    def actions(self, session: date) -> pd.DataFrame:
+        """See `BarSource`."""
+        return self._lake.read_many(CORPORATE_ACTIONS, self._keys(CORPORATE_ACTIONS.table, session))
+
+    def absent(self, sessions: Sequence[date]) -> PermanentSourceError:
+        """See `BarSource`; names the newest stored session and the command that stores one."""
+        stored = self.sessions()
+        newest = f"the newest stored one is {stored[-1]}" if stored else "it holds none"
+        command = materialize_command("price_history", PartitionKey(sessions[0], self._sectors[0]))
+        return PermanentSourceError(
+            f"{self.label} does not hold {_listed(sessions)}; {newest}. Store it with\n  {command}\nor choose another "
+            "session with stream.replay.first"
+        )
+
+    def _keys(self, table: str, session: date) -> list[PartitionKey]:
+        keys = [PartitionKey(session, sector) for sector in self._sectors]
+        return [key for key in keys if self._lake.exists(table, key)]
+
+
+class FileBars:
+    """Sessions of price files; rows that validation refuses are not played."""
+
+    def __init__(self, files: "FileMarketData", symbols: Sequence[str], validation: ValidationRules) -> None:
+        self.label = files.label
+        self._files, self._symbols, self._validation = files, tuple(symbols), validation
+
+    def sessions(self) -> Sequence[date]:
+        """Every session from the first to the last of the files."""
+        return sessions_between(*self._files.sessions_available())
+
+    def bars(self, session: date) -> pd.DataFrame:
+        """See `BarSource`."""
+        found = self._files.fetch_bars(self._symbols, session, session).bars
+        checked = validate_bars(
+            found,
+            symbols=self._symbols,
+            sessions=[session],
+            frequency=self._files.frequency,
+            rules=self._validation,
+            basis=self._files.basis,
+        )
+        if len(checked.quarantined):
+            log.warning("%s, %s: %d unsound rows are not played", self.label, session, len(checked.quarantined))
+        return checked.accepted
+
+    def actions(self, session: date) -> pd.DataFrame:
+        """See `BarSource`."""
+        return self._files.fetch_actions(self._symbols, session, session)
+
+    def absent(self, sessions: Sequence[date]) -> PermanentSourceError:
+        """See `BarSource`; names the sessions that the files have."""
+        first, last = self._files.sessions_available()
+        return PermanentSourceError(
+            f"{self.label} do not hold {_listed(sessions)}; they have sessions from {first} to {last}: choose one of "
+            "them with stream.replay.first"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PlayedSession:
+    """One session as it is played; times in nanoseconds since 1970-01-01 UTC.
+
+    Attributes
+    ----------
+    session, origin : date
+        As stamped, and as stored.
+    open_ns, close_ns : int
+        Of `session`.
+    start_ns, stop_ns : int
+        Part that is streamed: bars that start at `start_ns` or later and end at `stop_ns` or earlier.
+    bars : DataFrame with BAR_COLUMNS, sorted by symbol and time
+        With the stamps of `session`, a proxy's rows under the names that they stand in for.
+    end_ns : ndarray of int64, shape (n,)
+        End of each bar.
+    proxies : mapping of symbol to source
+        Of symbols that have the bars of another one: `PROXY` and that symbol.
+    """
+
+    session: date
+    origin: date
+    open_ns: int
+    close_ns: int
+    start_ns: int
+    stop_ns: int
+    bars: pd.DataFrame
+    end_ns: np.ndarray
+    proxies: Mapping[str, str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is played to the close."""
+        return self.stop_ns == self.close_ns
+
+    def with_sources(self, bars: pd.DataFrame) -> pd.DataFrame:
+        """Bars of the session with a column `source`: `PROXY` and a symbol for a proxy's, otherwise empty."""
+        return bars.assign(source=[self.proxies.get(symbol, "") for symbol in bars["symbol"]])
+
+    def ticks(self) -> Iterator[tuple[int, list[int]]]:
+        """Positions of the streamed bars by the moment at which they end, oldest first."""
+        starts = pd.DatetimeIndex(self.bars["ts_utc"]).as_unit("ns").asi8
+        streamed = np.flatnonzero((starts >= self.start_ns) & (self.end_ns <= self.stop_ns))
+        ordered = streamed[np.argsort(self.end_ns[streamed], kind="stable")]
+        moments, first = np.unique(self.end_ns[ordered], return_index=True)
+        for moment, rows in zip(moments.tolist(), np.split(ordered, first[1:]), strict=False):
+            yield moment, rows.tolist()
+
+
+class Playlist:
+    """The sessions that are played, in order; loaded when they are needed, a few are kept.
+
+    Parameters
+    ----------
+    source : BarSource
+    rules : ReplayRules
+    length : Frequency
+        Of the bars.
+    bucket : Frequency
+        Of the profile; `rules.buckets` counts these.
+    today : date
+        In New York. With the stamps "present" the last session lands on it, or on the next session where it is none,
+        and those before it on the sessions before.
+
+    Raises
+    ------
+    PermanentSourceError
+        The source lacks a session, or `rules.start` lies outside it; the message names what there is.
+    CalendarError
+        `rules.first` is no session.
+    """
+
+    def __init__(
+        self, source: BarSource, rules: ReplayRules, *, length: Frequency, bucket: Frequency, today: date
+    ) -> None:
+        self.label, self.length, self.rules = source.label, length, rules
+        self._source, self._bucket = source, bucket
+        self.origins = _chosen_sessions(source, rules, today)
+        self.sessions = self.origins if rules.stamps == "original" else _ending_at(today, len(self.origins))
+        self._loaded: OrderedDict[int, PlayedSession | None] = OrderedDict()
+        self._lock = threading.Lock()
+        if self.load(0) is None:
+            raise PermanentSourceError(f"{self.label}: no bar in the session {self.origins[0]}; choose another one")
+
+    def load(self, position: int) -> PlayedSession | None:
+        """The session at a position; None when it has no bar. Safe in several threads."""
+        with self._lock:
+            if position not in self._loaded:
+                self._loaded[position] = self._read(position)
+            self._loaded.move_to_end(position)
+            while len(self._loaded) > _KEPT_SESSIONS:
+                self._loaded.popitem(last=False)
+            return self._loaded[position]
+
+    def actions(self, position: int) -> pd.DataFrame:
+        """Corporate actions that fall ex in the session at a position, with ACTION_COLUMNS and their stored ex-date."""
+        origin = self.origins[position]
+        found = self._source.actions(origin)
+        return found[found["ex_date"] == pd.Timestamp(origin)]
+
+    def _read(self, position: int) -> PlayedSession | None:
+        origin, session = self.origins[position], self.sessions[position]
+        bars = self._source.bars(origin)
+        if bars.empty:
+            log.warning("%s: no bar in the session %s; it is left out", self.label, origin)
+            return None
+        bars, proxies = _with_proxies(bars, self.rules)
+        opened, closed = moment_ns(session_open(session)), moment_ns(session_close(session))
+        starts = pd.DatetimeIndex(bars["ts_utc"]).as_unit("ns").asi8
+        shift = opened - moment_ns(session_open(origin))
+        ends = np.minimum(starts + self.length.minutes * 60 * SECOND_NS, moment_ns(session_close(origin))) + shift
+        moved = bars.assign(ts_utc=pd.DatetimeIndex(starts + shift, tz="UTC"))
+        inside = (starts + shift >= opened) & (ends <= closed)
+        start_ns, stop_ns = self._part(session, opened, closed)
+        return PlayedSession(
+            session, origin, opened, closed, start_ns, stop_ns, moved[inside].reset_index(drop=True), ends[inside],
+            proxies,
+        )  # fmt: skip
+
+    def _part(self, session: date, opened: int, closed: int) -> tuple[int, int]:
+        start_ns = opened if not self.rules.start else _time_of_day(session, self.rules.start, opened, closed)
+        if not self.rules.buckets:
+            return start_ns, closed
+        ends = [bucket.end_ns for bucket in session_buckets(session, self._bucket) if bucket.start_ns >= start_ns]
+        return start_ns, ends[: self.rules.buckets][-1] if ends else closed
+
+
+def open_playlist(settings: Settings) -> Playlist:
+    """What the settings say is played.
+
+    Raises
+    ------
+    PermanentSourceError
+        As `Playlist`; also when a file cannot be read or bars of the configured length are not stored.
+    """
+    rules = settings.stream.replay
+    length = settings.stream.bar_frequency(settings.frequency)
+    if length.minutes > settings.frequency.minutes:
+        raise PermanentSourceError(
+            f"stream.bar is {length} and the frequency {settings.frequency}: a streamed bar must not be longer"
+        )
+    source: BarSource
+    if rules.files:
+        source = _open_files(settings, length)
+    elif length is not settings.frequency:
+        raise PermanentSourceError(
+            f"stream.bar is {length}, and the lake holds bars of {settings.frequency}: play files that have them "
+            "(stream.replay.files), or leave stream.bar out"
+        )
+    elif not settings.active_sectors:
+        raise PermanentSourceError("no sector of the universe is active, so the lake has nothing to play")
+    else:
+        source = LakeBars(open_lake(settings), settings.active_sectors)
+    today = datetime.now(ZoneInfo(MARKET_TIMEZONE)).date()
+    return Playlist(source, rules, length=length, bucket=settings.frequency, today=today)
+
+
+def _open_files(settings: Settings, length: Frequency) -> FileBars:
+    from pairs_platform.adapters.files.history import FileMarketData
+    from pairs_platform.adapters.files.settings import FileSourceRules
+
+    paths = settings.stream.replay.files
+    stated = settings.source.files
+    rules = stated.model_copy(update={"paths": paths}) if stated else FileSourceRules(paths=paths)
+    files = FileMarketData(rules, frequency=length)
+    listed = files.universe() if settings.universe_origin == "source" else None
+    if listed is None:
+        listed = tuple(listing for sector in settings.active_sectors for listing in settings.listings(sector))
+    replay = settings.stream.replay
+    symbols = {listing.symbol for listing in listed}.union(settings.stream.testing, replay.proxied, [replay.proxy])
+    return FileBars(files, sorted(symbols), settings.validation)
+
+
+def _chosen_sessions(source: BarSource, rules: ReplayRules, today: date) -> tuple[date, ...]:
+    stored = source.sessions()
+    newest = stored[-1] if stored else last_session_before(today)
+    first = newest if rules.first is None else require_session(rules.first)
+    last = first if rules.mode == "single_pass" or rules.last is None else rules.last
+    chosen, held = sessions_between(first, last), set(stored)
+    missing = [session for session in chosen if session not in held]
+    if missing:
+        raise source.absent(missing)
+    return tuple(chosen)
+
+
+def _ending_at(today: date, count: int) -> tuple[date, ...]:
+    target = today if is_session(today) else sessions_between(today, today + timedelta(days=10))[0]
+    return tuple(sessions_between(session_offset(target, 1 - count), target))
+
+
+def _with_proxies(bars: pd.DataFrame, rules: ReplayRules) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The bars, and the proxy's again for every proxied symbol that has none; which symbols these are."""
+    present = set(bars["symbol"].unique())
+    lacking = sorted(set(rules.proxied) - present)
+    if lacking and rules.proxy not in present:
+        log.warning("the proxy %s has no bars: %s have none either", rules.proxy, ", ".join(lacking))
+        lacking = []
+    stand_in = bars[bars["symbol"] == rules.proxy]
+    parts = [bars[list(BAR_COLUMNS)], *(stand_in.assign(symbol=symbol)[list(BAR_COLUMNS)] for symbol in lacking)]
+    complete = pd.concat(parts, ignore_index=True).sort_values(["symbol", "ts_utc"], ignore_index=True)
+    return complete, dict.fromkeys(lacking, PROXY + rules.proxy)
+
+
+def _time_of_day(session: date, text: str, opened: int, closed: int) -> int:
+    try:
+        moment = datetime.combine(session, time.fromisoformat(text), ZoneInfo(MARKET_TIMEZONE))
+    except ValueError:
+        raise PermanentSourceError(f"stream.replay.start is {text!r}, which is no time of day") from None
+    if not opened <= moment_ns(moment) < closed:
+        raise PermanentSourceError(
+            f"stream.replay.start is {text}, outside the session {session}: it runs from "
+            f"{session_open(session).astimezone(ZoneInfo(MARKET_TIMEZONE)):%H:%M} to "
+            f"{session_close(session).astimezone(ZoneInfo(MARKET_TIMEZONE)):%H:%M} in New York"
+        )
+    return moment_ns(moment)
+
+
+def _listed(sessions: Sequence[date]) -> str:
+    more = f" and {len(sessions) - 3} more" if len(sessions) > 3 else ""
+    return f"{', '.join(map(str, sessions[:3]))}{more}"

@@ -1,0 +1,1 @@
+"""Servers, their topology and supervision, migrations, backup."""

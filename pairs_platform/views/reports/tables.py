@@ -1,0 +1,61 @@
+"""The tables that people take elsewhere, as frames.
+
+What does not belong here: files (`files`).
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pairs_platform.core.prices.sectors import SECTORS
+from pairs_platform.ports.market_data import PermanentSourceError
+
+if TYPE_CHECKING:
+    from pairs_platform.platform import Platform
+
+EXPORTS: Mapping[str, tuple[str, str]] = {
+    "rankings": ("composite_rankings", "session, sector, rank NULLS LAST, pair"),
+    "configurations": ("trading_config", "session, sector, pair"),
+    "performance": ("model_performance", "session, sector, pair"),
+    "model_rankings": ("model_rankings", "session, sector, pair"),
+    "trends": ("model_trends", "session, sector, pair"),
+    "signals": ("signals", "session, sector, bucket_utc, pair"),
+}
+"""What can be exported: table of the lake or the ledger, and its order."""
+
+
+def exported(platform: "Platform", name: str, sector: str | None, first: date, last: date) -> pd.DataFrame:
+    """Rows of an export, every column of its table.
+
+    Parameters
+    ----------
+    platform : Platform
+    name : str
+        One of `EXPORTS`.
+    sector : str or None
+        All of them if not given.
+    first, last : date
+        Sessions, both included.
+
+    Raises
+    ------
+    PermanentSourceError
+        The name or the sector is unknown.
+    """
+    from pairs_platform.database.arrow import arrow_schemas, arrow_tables
+    from pairs_platform.database.tables import VIEWS
+    from pairs_platform.lake.sql import TablesBeside, query
+    from pairs_platform.lake.tables import TABLES
+
+    if name not in EXPORTS:
+        raise PermanentSourceError(f"{name!r} is no export; valid: {', '.join(EXPORTS)}")
+    if sector is not None and sector not in SECTORS:
+        raise PermanentSourceError(f"{sector!r} is no sector; valid: {', '.join(SECTORS)}")
+    table, order = EXPORTS[name]
+    where = f"session BETWEEN DATE '{first:%Y-%m-%d}' AND DATE '{last:%Y-%m-%d}'"
+    where += f" AND sector = '{sector}'" if sector else ""
+    beside = TablesBeside(arrow_schemas(), VIEWS, partial(arrow_tables, platform.ledger))
+    return query(platform.lake, TABLES, f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", beside)

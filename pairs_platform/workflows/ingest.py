@@ -1,0 +1,139 @@
+"""From the source to the lake: fetch a stretch of sessions once, validate it, publish each session.
+
+What does not belong here: the rules of validation (`core.prices.validation`) and what a source is (`adapters`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.prices.calendar import session_offset
+from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
+from pairs_platform.core.prices.validation import ValidatedBars, validate_bars
+from pairs_platform.defs.metadata import table
+from pairs_platform.platform import Platform
+
+
+class NoBarsError(ValueError):
+    """A session for which the source gave no usable bar."""
+
+
+class BeforeBackfillStartError(ValueError):
+    """Sessions that the configuration keeps out of backfills."""
+
+
+@dataclass(frozen=True, eq=False)
+class PriceBatch:
+    """A validated stretch of sessions of one sector, not yet stored.
+
+    Attributes
+    ----------
+    by_session : mapping of date to ValidatedBars
+        Accepted, quarantined and flagged rows of each session.
+    unavailable : mapping of str to str
+        Symbols that the source has no bars of, and why.
+    actions : DataFrame with ACTION_COLUMNS
+    provenance : mapping
+        Source, price basis, frequency and time of the fetch, stored with every partition.
+    """
+
+    by_session: Mapping[date, ValidatedBars]
+    unavailable: Mapping[str, str]
+    actions: pd.DataFrame
+    provenance: Mapping[str, str]
+
+
+def fetch_batch(platform: Platform, sector: str, sessions: Sequence[date]) -> PriceBatch:
+    """Fetch and validate `sessions` (in order) of every symbol of the sector with as few calls as the source allows.
+
+    Raises
+    ------
+    BeforeBackfillStartError
+        When the stretch begins before the configured `backfill_start`; nothing is fetched.
+    """
+    if sessions[0] < platform.settings.backfill_start:
+        raise BeforeBackfillStartError(
+            f"{sessions[0]} is before backfill_start {platform.settings.backfill_start}: choose later sessions, or set "
+            "an earlier backfill_start in platform.yaml"
+        )
+    source, symbols = platform.market_data, [listing.symbol for listing in platform.listings(sector)]
+    reply = source.fetch_bars(symbols, sessions[0], sessions[-1])
+    actions = source.fetch_actions(symbols, sessions[0], sessions[-1])
+    validated = validate_bars(
+        reply.bars,
+        symbols=symbols,
+        sessions=list(sessions),
+        frequency=source.frequency,
+        rules=platform.settings.validation,
+        previous_close=_previous_close(platform, sector, sessions[0]),
+        actions=actions,
+        basis=source.basis,
+    )
+    provenance = {
+        "source": source.label,
+        "price_basis": source.basis.value,
+        "frequency": source.frequency.value,
+        "fetched_utc": platform.clock().isoformat(timespec="seconds"),
+    }
+    unavailable = {item.symbol: item.reason for item in reply.unavailable}
+    return PriceBatch(validated.by_session(), unavailable, actions, provenance)
+
+
+def _previous_close(platform: Platform, sector: str, first: date) -> dict[str, float]:
+    """Last stored close of each symbol in the session before; empty when that session is not stored."""
+    before = PartitionKey(session_offset(first, -1), sector)
+    if not platform.lake.exists(PRICE_HISTORY.table, before):
+        return {}
+    bars = platform.lake.read(PRICE_HISTORY, before)
+    return {str(symbol): float(close) for symbol, close in bars.groupby("symbol")["close"].last().items()}
+
+
+def publish(platform: Platform, batch: PriceBatch, key: PartitionKey) -> dict[str, Any]:
+    """Store one session of the batch and return the metadata of its materialization.
+
+    Quarantined rows, flags and actions are stored first: a partition of `price_history` never stands without them.
+
+    Raises
+    ------
+    NoBarsError
+        When no row of the session was accepted; nothing of it is stored.
+    """
+    part = batch.by_session[key.session]
+    bars, quarantined, flags = part.accepted, part.quarantined, part.flags
+    before, day = pd.Timestamp(session_offset(key.session, -1)), pd.Timestamp(key.session)
+    ex_date = batch.actions["ex_date"]
+    actions = batch.actions[(ex_date > before) & (ex_date <= day)].reset_index(drop=True)
+    if bars.empty:
+        reasons = quarantined["reason"].value_counts().to_dict()
+        raise NoBarsError(
+            f"{batch.provenance['source']} has no usable bar of {key.sector} on {key.session}"
+            + (f"; quarantined rows by reason: {reasons}" if reasons else "; see `pairs-platform symbols status`")
+        )
+    for contract, frame in (
+        (PRICE_QUARANTINE, quarantined),
+        (PRICE_FLAGS, flags),
+        (CORPORATE_ACTIONS, actions),
+        (PRICE_HISTORY, bars),
+    ):
+        platform.lake.write(contract, key, frame, dict(batch.provenance))
+    return _metadata(batch, part, actions)
+
+
+def _metadata(batch: PriceBatch, part: ValidatedBars, actions: pd.DataFrame) -> dict[str, Any]:
+    return {
+        **batch.provenance,
+        "dagster/row_count": len(part.accepted),
+        "symbols": int(part.accepted["symbol"].nunique()),
+        "symbols_missing": {
+            symbol: batch.unavailable.get(symbol, "no accepted bar in this session") for symbol in part.missing_symbols
+        },
+        "rows_quarantined": len(part.quarantined),
+        "quarantined_rows": table(part.quarantined),
+        "rows_flagged": len(part.flags),
+        "flags": table(part.flags),
+        "corporate_actions": table(actions),
+    }

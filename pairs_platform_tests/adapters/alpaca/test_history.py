@@ -1,0 +1,423 @@
+import logging
+import random
+import traceback
+from datetime import UTC, date, datetime, timedelta
+
+import pandas as pd
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from pairs_platform.adapters.alpaca.history import KEY_VARIABLES, AlpacaMarketData
+from pairs_platform.adapters.alpaca.settings import AlpacaRules
+from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
+from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
+from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, Unavailable
+from pairs_platform_tests.support.vendor_servers import NEW_YORK, NO_ANSWER, AlpacaServer, Answer, alpaca_bar, running
+
+FIRST, LAST = date(2024, 3, 6), date(2024, 3, 12)  # five sessions, across the clock change of 10 March
+EARLY_CLOSE = date(2024, 7, 3)
+SYMBOLS = ("AAPL", "IBM", "MSFT")
+NOW = datetime(2024, 4, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    served = AlpacaServer()
+    for n, symbol in enumerate(SYMBOLS):
+        for day in sessions_between(FIRST, LAST):
+            midnight = datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
+            served.bars.setdefault((symbol, "1Day"), []).append(alpaca_bar(midnight, 100.0 * (n + 1) + day.day))
+        served.bars[symbol, "5Min"] = intraday(FIRST, LAST, 100.0 * (n + 1))
+    with running(served):
+        yield served
+
+
+def intraday(first, last, base):
+    """Five-minute bars of each session, from 08:00 to 18:00 New York."""
+    return [
+        alpaca_bar(
+            datetime(day.year, day.month, day.day, 8, tzinfo=NEW_YORK) + timedelta(minutes=5 * position),
+            base + position / 10,
+            100 + position,
+        )
+        for day in sessions_between(first, last)
+        for position in range(120)
+    ]
+
+
+class Sleeps(list):
+    def __call__(self, seconds):
+        self.append(seconds)
+
+
+def source(server, frequency=Frequency.ONE_DAY, sleep=None, secret=AlpacaServer.SECRET_KEY, **rules):
+    return AlpacaMarketData(
+        key_id=SecretStr(AlpacaServer.KEY_ID),
+        secret_key=SecretStr(secret),
+        frequency=frequency,
+        rules=AlpacaRules(**rules),
+        base_url=server.url,
+        sleep=sleep if sleep is not None else Sleeps(),
+        now=lambda: NOW,
+    )
+
+
+def expected_daily(symbols=SYMBOLS):
+    stamps = bar_grid(sessions_between(FIRST, LAST), Frequency.ONE_DAY).ts_utc
+    return [(symbol, stamp) for symbol in symbols for stamp in stamps]
+
+
+def keys(bars):
+    return list(bars[["symbol", "ts_utc"]].itertuples(index=False, name=None))
+
+
+# What is returned
+
+
+def test_it_says_what_it_is(server):
+    alpaca = source(server, Frequency.FIVE_MINUTES, feed="sip")
+    assert (alpaca.label, alpaca.basis, alpaca.frequency) == (
+        "Alpaca (sip feed)",
+        PriceBasis.RAW,
+        Frequency.FIVE_MINUTES,
+    )
+    assert alpaca.universe() is None
+    assert alpaca.sessions_available() is None
+
+
+def test_daily_bars_start_at_their_sessions_open(server):
+    reply = source(server).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert keys(reply.bars) == expected_daily()
+    assert reply.unavailable == ()
+    assert tuple(reply.bars.columns) == BAR_COLUMNS
+    assert reply.bars.dtypes.astype(str).tolist() == [
+        "object", "datetime64[ns, UTC]", "float64", "float64", "float64", "float64", "int64",
+    ]  # fmt: skip
+    ibm = reply.bars[reply.bars["symbol"] == "IBM"]
+    assert ibm["close"].tolist() == [206.0, 207.0, 208.0, 211.0, 212.0]
+    assert ibm["open"].tolist() == pytest.approx([205.9, 206.9, 207.9, 210.9, 211.9])
+    asked = server.asked[0].query
+    assert (asked["adjustment"], asked["feed"], asked["timeframe"]) == ("raw", "iex", "1Day")
+
+
+def test_intraday_bars_outside_the_regular_session_are_dropped(server):
+    server.bars["AAPL", "5Min"] = intraday(EARLY_CLOSE, EARLY_CLOSE, 100.0)
+    regular = source(server, Frequency.FIVE_MINUTES).fetch_bars(["MSFT"], FIRST, LAST).bars
+    assert list(regular["ts_utc"]) == list(bar_grid(sessions_between(FIRST, LAST), Frequency.FIVE_MINUTES).ts_utc)
+    early = source(server, Frequency.FIVE_MINUTES).fetch_bars(["AAPL"], EARLY_CLOSE, EARLY_CLOSE).bars
+    assert list(early["ts_utc"]) == list(bar_grid([EARLY_CLOSE], Frequency.FIVE_MINUTES).ts_utc)
+    assert len(early) == 42
+
+
+def test_hourly_bars_start_at_half_past_nine_and_hold_no_premarket_trade(server):
+    bars = source(server, Frequency.ONE_HOUR).fetch_bars(["AAPL"], FIRST, LAST).bars
+    assert {asked.query["timeframe"] for asked in server.asked} == {"5Min"}
+    assert list(bars["ts_utc"]) == list(bar_grid(sessions_between(FIRST, LAST), Frequency.ONE_HOUR).ts_utc)
+    first_hour = intraday(FIRST, FIRST, 100.0)[18:30]
+    bar = bars.iloc[0]
+    assert bar["open"] == first_hour[0]["o"]
+    assert bar["close"] == first_hour[-1]["c"]
+    assert bar["low"] == min(row["l"] for row in first_hour)
+    assert bar["volume"] == sum(row["v"] for row in first_hour)
+
+
+def test_a_bar_without_volume_or_with_a_wrong_price_is_left_to_validation(server):
+    server.bars["AAPL", "1Day"][1]["v"] = None
+    server.bars["AAPL", "1Day"][2]["c"] = "n/a"
+    bars = source(server).fetch_bars(["AAPL"], FIRST, LAST).bars
+    assert len(bars) == 5
+    assert bars["volume"].isna().tolist() == [False, True, False, False, False]
+    assert bars["close"].isna().tolist() == [False, False, True, False, False]
+
+
+def test_a_range_without_a_session_has_no_bars_and_asks_nothing(server):
+    reply = source(server).fetch_bars(["AAPL"], date(2024, 3, 9), date(2024, 3, 10))
+    assert reply.bars.empty
+    assert [missing.symbol for missing in reply.unavailable] == ["AAPL"]
+    assert server.asked == []
+
+
+# Chunks and pages
+
+
+def test_requests_are_chunked_by_symbols_and_sessions(server):
+    alpaca = source(server, symbols_per_request=2, sessions_per_request=3)
+    assert keys(alpaca.fetch_bars(SYMBOLS, FIRST, LAST).bars) == expected_daily()
+    assert [asked.query["symbols"] for asked in server.asked] == ["AAPL,IBM", "AAPL,IBM", "MSFT", "MSFT"]
+    assert server.asked[0].query["start"] == "2024-03-06T05:00:00+00:00"
+    assert server.asked[1].query["start"] == "2024-03-11T04:00:00+00:00"
+
+
+def test_all_pages_are_read(server):
+    server.page_size = 4
+    assert keys(source(server).fetch_bars(SYMBOLS, FIRST, LAST).bars) == expected_daily()
+    assert [asked.query.get("page_token") for asked in server.asked] == [None, "4", "8", "12"]
+
+
+def test_bars_repeated_where_pages_meet_count_once(server):
+    server.page_size, server.overlap = 4, 2
+    assert keys(source(server).fetch_bars(SYMBOLS, FIRST, LAST).bars) == expected_daily()
+
+
+def test_shuffled_pages_come_out_in_order(server):
+    server.page_size = 7
+    generator = random.Random(5)
+    server.turn_page = lambda items: generator.sample(items, len(items))
+    assert keys(source(server).fetch_bars(SYMBOLS, FIRST, LAST).bars) == expected_daily()
+
+
+def test_of_two_versions_of_a_bar_the_later_one_stays(server):
+    server.bars["AAPL", "1Day"].append(server.bars["AAPL", "1Day"][-1] | {"c": 99.0})
+    bars = source(server).fetch_bars(["AAPL"], FIRST, LAST).bars
+    assert len(bars) == 5
+    assert bars["close"].iloc[-1] == 99.0
+
+
+def test_a_page_that_names_itself_as_the_next_does_not_loop_for_ever(server):
+    page = server.answer
+    server.answer = lambda asked: Answer(page(asked).body | {"next_page_token": "7"})
+    with pytest.raises(TransientSourceError, match="names itself"):
+        source(server, max_attempts=2).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert len(server.asked) == 3
+
+
+# Failures that pass
+
+FAULTS = {
+    "500": [Answer("down", 500), Answer("down", 500)],
+    "503": [Answer("busy", 503)],
+    "504": [Answer("", 504)],
+    "429": [Answer({"message": "too many requests."}, 429)],
+    "no answer": [NO_ANSWER, NO_ANSWER],
+    "half an answer": [Answer({"bars": {"AAPL": [alpaca_bar(NOW, 1.0)] * 50}}, cut_at=700)],
+    "half a JSON": [Answer('{"bars": {"AAPL": [{"t": "2024-03-')],
+    "an empty answer": [Answer("")],
+    "another JSON": [Answer({"message": "maintenance"})],
+    "no bars at all": [Answer({"bars": None, "next_page_token": None})],
+}
+
+
+@pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failure_on_any_page_costs_that_page_only(server, fault, at):
+    server.page_size = 4
+    server.faults = {at + n: answer for n, answer in enumerate(FAULTS[fault])}
+    sleeps = Sleeps()
+    assert keys(source(server, sleep=sleeps).fetch_bars(SYMBOLS, FIRST, LAST).bars) == expected_daily()
+    assert len(sleeps) == len(FAULTS[fault])
+    tokens = [None, "4", "8", "12"]
+    page = at
+    assert [asked.query.get("page_token") for asked in server.asked] == (
+        tokens[:page] + [tokens[page]] * len(FAULTS[fault]) + tokens[page:]
+    )
+
+
+def test_a_silent_server_is_given_up_after_the_timeout(server):
+    server.faults = {0: Answer({"bars": {}, "next_page_token": None}, delay_s=0.6)}
+    reply = source(server, timeout_s=0.2).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert keys(reply.bars) == expected_daily()
+    assert len(server.asked) == 2
+
+
+def test_patience_is_bounded(server):
+    server.faults = dict.fromkeys(range(99), Answer("down", 500))
+    sleeps = Sleeps()
+    with pytest.raises(TransientSourceError, match="500"):
+        source(server, sleep=sleeps, max_attempts=3).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert len(server.asked) == 3
+    assert len(sleeps) == 2
+    assert 0.5 <= sleeps[0] <= 1.0 <= sleeps[1] <= 2.0
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Retry-After": "21"}, {"x-ratelimit-reset": str(int(NOW.timestamp()) + 21)}], ids=["after", "reset"]
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_wait_that_the_server_asks_for_is_honoured(server, headers, status):
+    server.faults = {0: Answer({"message": "too many requests."}, status, headers)}
+    sleeps = Sleeps()
+    source(server, sleep=sleeps).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert len(sleeps) == 1
+    assert 21.0 <= sleeps[0] <= 22.0
+
+
+def test_more_requests_than_a_minute_allows_are_held_back(server):
+    sleeps = Sleeps()
+    source(server, sleep=sleeps, requests_per_minute=2, symbols_per_request=1).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert len(server.asked) == 3
+    assert len(sleeps) == 1
+    assert 55.0 < sleeps[0] <= 60.0
+
+
+# Failures that do not pass
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_ends_it_at_once_and_names_the_remedy(server, status):
+    server.faults = {0: Answer({"message": "forbidden."}, status)}
+    sleeps = Sleeps()
+    with pytest.raises(PermanentSourceError) as raised:
+        source(server, sleep=sleeps).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert all(name in str(raised.value) for name in (*KEY_VARIABLES, str(status), "forbidden.", "feed"))
+    assert len(server.asked) == 1
+    assert sleeps == []
+
+
+@pytest.mark.parametrize("keys", [(None, None), ("id", None), ("id", ""), ("", "secret")])
+def test_a_missing_key_is_said_before_anything_is_asked(keys):
+    key_id, secret_key = (None if key is None else SecretStr(key) for key in keys)
+    with pytest.raises(PermanentSourceError, match=" and ".join(KEY_VARIABLES)):
+        AlpacaMarketData(key_id=key_id, secret_key=secret_key, frequency=Frequency.ONE_DAY)
+
+
+def test_another_refusal_ends_it_with_the_servers_words(server):
+    server.faults = {0: Answer({"code": 42210000, "message": "end should not be before start"}, 422)}
+    with pytest.raises(PermanentSourceError, match="422: end should not be before start"):
+        source(server).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert len(server.asked) == 1
+
+
+def test_no_secret_is_ever_shown(server, caplog):
+    secret = "wr0ng-s3cr3t"
+    server.faults = {1: Answer("down", 500), 3: Answer(f"header said {secret} and {server.KEY_ID}", 500)}
+    alpaca = source(server, secret=secret)
+    shown = [repr(alpaca), repr(vars(alpaca))]
+    with caplog.at_level(logging.DEBUG):
+        for _ in range(3):  # the server repeats both keys in its refusal
+            with pytest.raises((PermanentSourceError, TransientSourceError)) as raised:
+                alpaca.fetch_bars(SYMBOLS, FIRST, LAST)
+            shown += traceback.format_exception(raised.value)
+    shown.append(caplog.text)
+    assert server.asked[0].headers["apca-api-secret-key"] == secret
+    assert "***" in "".join(shown)
+    assert secret not in "".join(shown)
+    assert server.KEY_ID not in "".join(shown)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_refused_symbol_is_unavailable_and_the_others_go_on(server, status):
+    server.bad_symbols, server.refusal_status = {"B@D"}, status
+    reply = source(server, sessions_per_request=2).fetch_bars(["AAPL", "B@D", "IBM", "MSFT"], FIRST, LAST)
+    assert keys(reply.bars) == expected_daily()
+    assert reply.unavailable == (Unavailable("B@D", f"refused by Alpaca ({status}: invalid symbol: B@D)"),)
+    assert len(server.asked) == 5 + 2  # the first span in halves, the others without the culprit
+
+
+def test_a_symbol_without_bars_is_unavailable_with_the_reason(server):
+    reply = source(server).fetch_bars(["AAPL", "ZZZZ"], FIRST, LAST)
+    assert keys(reply.bars) == expected_daily(["AAPL"])
+    assert reply.unavailable == (Unavailable("ZZZZ", f"no bars from {FIRST} to {LAST} on the iex feed"),)
+
+
+def test_nothing_at_all_is_an_empty_reply_that_names_every_symbol(server):
+    reply = source(server, Frequency.ONE_HOUR).fetch_bars(["YYYY", "ZZZZ", "YYYY"], FIRST, LAST)
+    assert reply.bars.empty
+    assert tuple(reply.bars.columns) == BAR_COLUMNS
+    assert [missing.symbol for missing in reply.unavailable] == ["YYYY", "ZZZZ"]
+
+
+@pytest.mark.parametrize("wrong", [{"feed": "otc"}, {"timeout_s": 0}, {"symbols_per_request": 0}, {"secret": "x"}])
+def test_wrong_rules_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        AlpacaRules(**wrong)
+
+
+# Corporate actions
+
+
+def action(symbol, ex_date, process_date=None, **values):
+    return {"symbol": symbol, "ex_date": ex_date, "process_date": process_date or ex_date, "cusip": "0", **values}
+
+
+def dividend(symbol, ex_date, process_date, rate, **values):
+    return action(symbol, ex_date, process_date, rate=rate, special=False, foreign=False, **values)
+
+
+def fetched_actions(server, first="2024-03-06", last="2024-03-12", symbols=SYMBOLS, **rules):
+    frame = source(server, **rules).fetch_actions(symbols, date.fromisoformat(first), date.fromisoformat(last))
+    assert tuple(frame.columns) == ACTION_COLUMNS
+    assert frame.dtypes.astype(str).tolist() == [
+        "object", "datetime64[ns]", "object", "float64", "datetime64[ns, UTC]",
+    ]  # fmt: skip
+    return list(
+        zip(frame["symbol"], frame["ex_date"].dt.strftime("%Y-%m-%d"), frame["kind"], frame["value"], strict=True)
+    )
+
+
+def test_splits_forward_reverse_and_as_stock_dividend(server):
+    server.actions = {
+        "forward_splits": [action("AAPL", "2024-03-07", new_rate=4, old_rate=1)],
+        "reverse_splits": [action("IBM", "2024-03-08", new_rate=1, old_rate=8)],
+        "stock_dividends": [action("MSFT", "2024-03-11", "2024-04-05", rate=0.05)],
+    }
+    assert fetched_actions(server) == [
+        ("AAPL", "2024-03-07", "split", 4.0),
+        ("IBM", "2024-03-08", "split", 0.125),
+        ("MSFT", "2024-03-11", "split", pytest.approx(1.05)),
+    ]
+
+
+def test_a_dividend_is_found_by_its_ex_date_though_the_service_selects_by_payment(server):
+    server.actions = {
+        "cash_dividends": [
+            dividend("AAPL", "2024-03-07", "2024-05-31", 0.24),
+            dividend("AAPL", "2024-02-09", "2024-03-08", 0.23),
+            dividend("AAPL", "2024-03-15", "2024-03-29", 0.25),
+        ]
+    }
+    assert fetched_actions(server) == [("AAPL", "2024-03-07", "dividend", 0.24)]
+
+
+def test_an_action_is_known_at_the_open_of_its_ex_date(server):
+    server.actions = {"cash_dividends": [dividend("AAPL", "2024-03-11", "2024-03-29", 0.24)]}
+    frame = source(server).fetch_actions(["AAPL"], FIRST, LAST)
+    assert frame["known_ts_utc"].tolist() == [pd.Timestamp(session_open(date(2024, 3, 11)))]
+
+
+def test_an_ex_date_on_a_closed_day_takes_effect_at_the_next_session(server):
+    server.actions = {"forward_splits": [action("AAPL", "2024-03-09", new_rate=2, old_rate=1)]}
+    assert fetched_actions(server) == [("AAPL", "2024-03-11", "split", 2.0)]
+
+
+def test_dividends_of_one_ex_date_add_up_and_a_repeated_one_counts_once(server):
+    regular = dividend("AAPL", "2024-03-07", "2024-03-29", 0.5, id="a")
+    special = dividend("AAPL", "2024-03-07", "2024-03-29", 0.5, id="b")
+    server.actions = {"cash_dividends": [regular, special, regular]}
+    assert fetched_actions(server) == [("AAPL", "2024-03-07", "dividend", 1.0)]
+
+
+def test_actions_beyond_the_first_thousand_are_read(server):
+    server.page_size = 1000
+    server.actions = {
+        "cash_dividends": [dividend("IBM", "2024-01-05", "2024-03-05", 0.1, id=str(n)) for n in range(1000)]
+        + [dividend("AAPL", "2024-03-07", "2024-03-29", 0.24)]
+    }
+    assert fetched_actions(server) == [("AAPL", "2024-03-07", "dividend", 0.24)]
+
+
+def test_actions_survive_failures_and_a_refused_symbol(server):
+    server.bad_symbols = {"B@D"}
+    server.faults = {1: Answer("down", 500)}
+    server.actions = {"forward_splits": [action("AAPL", "2024-03-07", new_rate=4, old_rate=1)]}
+    assert fetched_actions(server, symbols=["AAPL", "B@D"]) == [("AAPL", "2024-03-07", "split", 4.0)]
+
+
+def test_no_actions_is_an_empty_frame(server):
+    assert fetched_actions(server) == []
+
+
+def test_an_action_that_is_not_as_documented_is_refused(server):
+    server.actions = {"forward_splits": [action("AAPL", "2024-03-07", new_rate=4)]}
+    with pytest.raises(PermanentSourceError, match="forward_splits are not as documented"):
+        fetched_actions(server)
+
+
+def test_the_address_of_a_proxy_comes_from_the_rules_and_needs_tls_elsewhere(server):
+    keys = {"key_id": SecretStr(AlpacaServer.KEY_ID), "secret_key": SecretStr(AlpacaServer.SECRET_KEY)}
+    alpaca = AlpacaMarketData(**keys, frequency=Frequency.ONE_DAY, rules=AlpacaRules(base_url=server.url))
+    assert len(alpaca.fetch_bars(["IBM"], FIRST, LAST).bars)
+    assert AlpacaRules(base_url="https://proxy.example").base_url == "https://proxy.example"
+    for refused in ("http://proxy.example", "http://127.0.0.1.example", "ftp://127.0.0.1"):
+        with pytest.raises(ValidationError, match="base_url"):
+            AlpacaRules(base_url=refused)

@@ -1,0 +1,558 @@
+import gzip
+import os
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from pairs_platform.adapters.files.history import FileMarketData
+from pairs_platform.adapters.files.settings import FileSourceRules
+from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
+from pairs_platform.core.prices.calendar import bar_grid, session_of, sessions_between, sessions_ending
+from pairs_platform.core.prices.settings import ValidationRules
+from pairs_platform.core.prices.validation import validate_bars
+from pairs_platform.ports.market_data import Listing, PermanentSourceError
+
+SESSIONS = sessions_between(date(2025, 10, 30), date(2025, 11, 5))
+FIRST, LAST = SESSIONS[0], SESSIONS[-1]
+
+
+def example(frequency: Frequency = Frequency.ONE_DAY, symbols: tuple[str, ...] = ("AAPL", "BRK.B"), sessions=SESSIONS):
+    """Sound bars of a few sessions around a clock change, in the platform's own columns."""
+    stamps = bar_grid(sessions, frequency).ts_utc
+    frames = []
+    for k, symbol in enumerate(symbols):
+        close = 100.0 * (k + 1) + np.arange(len(stamps)) / 4
+        prices = {"open": close - 0.1, "high": close + 0.5, "low": close - 0.5, "close": close}
+        frames.append(
+            pd.DataFrame({"symbol": symbol, "ts_utc": stamps, **prices, "volume": 1_000 + np.arange(len(stamps))})
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def source(*paths: Path | str, frequency: Frequency = Frequency.ONE_DAY, **rules) -> FileMarketData:
+    return FileMarketData(FileSourceRules(paths=tuple(map(str, paths)), **rules), frequency=frequency)
+
+
+def written(folder: Path, frame: pd.DataFrame, name: str = "prices.parquet") -> Path:
+    path = folder / name
+    frame.to_parquet(path, index=False) if name.endswith("parquet") else frame.to_csv(path, index=False)
+    return path
+
+
+def fetched(market: FileMarketData, *symbols: str, first: date = FIRST, last: date = LAST) -> pd.DataFrame:
+    reply = market.fetch_bars(symbols or ("AAPL", "BRK.B"), first, last)
+    assert not reply.unavailable
+    return reply.bars
+
+
+class TestColumns:
+    @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
+    @pytest.mark.parametrize(
+        "names",
+        [
+            {},
+            {
+                "symbol": "Ticker",
+                "ts_utc": "Date",
+                "open": "Open",
+                "high": "High",
+                "low": "Low",
+                "close": "Close",
+                "volume": "Volume",
+            },
+            {"symbol": "SYMBOL", "ts_utc": "Datetime", "open": "OPEN", "volume": "VOL"},
+            {
+                "symbol": " ticker ",
+                "ts_utc": "Bar Start",
+                "open": "o",
+                "high": "h",
+                "low": "l",
+                "close": "c",
+                "volume": "v",
+            },
+            {"ts_utc": "ts"},
+            {"ts_utc": "timestamp"},
+        ],
+    )
+    def test_usual_spellings_are_recognised(self, tmp_path, names, name) -> None:
+        bars = example()
+        path = written(tmp_path, bars.rename(columns=names), name)
+        pd.testing.assert_frame_equal(fetched(source(path)), bars)
+
+    def test_other_columns_are_ignored_and_close_is_not_the_adjusted_one(self, tmp_path) -> None:
+        bars = example()
+        path = written(tmp_path, bars.assign(**{"Adj Close": 1.0, "vwap": 2.0}))
+        assert list(fetched(source(path)).columns) == list(BAR_COLUMNS)
+        assert fetched(source(path))["close"].min() > 50
+
+    @pytest.mark.parametrize("column", ["symbol", "ts_utc", "open", "high", "low", "close", "volume"])
+    @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
+    def test_a_missing_column_is_named_with_what_the_file_has(self, tmp_path, column, name) -> None:
+        path = written(tmp_path, example().drop(columns=column), name)
+        shown = "timestamp" if column == "ts_utc" else column
+        with pytest.raises(
+            PermanentSourceError, match=rf"prices.* no {shown} column; name it .*\(the file has "
+        ) as raised:
+            source(path).fetch_bars(["AAPL"], FIRST, LAST)
+        assert column not in str(raised.value).split("the file has")[1]
+
+    def test_a_date_and_a_time_column_must_be_joined(self, tmp_path) -> None:
+        bars = example(Frequency.ONE_HOUR)
+        split = bars.assign(date=bars["ts_utc"].dt.date, time=bars["ts_utc"].dt.strftime("%H:%M")).drop(
+            columns="ts_utc"
+        )
+        with pytest.raises(PermanentSourceError, match="date and time are two columns; join them"):
+            source(written(tmp_path, split)).universe()
+
+
+class TestTimeStamps:
+    def test_midnight_in_new_york_is_the_session(self, tmp_path) -> None:
+        bars = example()
+        midnight = bars["ts_utc"].dt.tz_convert("America/New_York").dt.normalize()
+        pd.testing.assert_frame_equal(fetched(source(written(tmp_path, bars.assign(ts_utc=midnight)))), bars)
+
+    @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
+    @pytest.mark.parametrize("how", ["naive midnight", "utc midnight", "date", "close", "text"])
+    def test_daily_stamps_of_every_kind_mean_the_session(self, tmp_path, how, name) -> None:
+        bars = example()
+        session = session_of(bars["ts_utc"])
+        stamps = {
+            "naive midnight": session,
+            "utc midnight": session.dt.tz_localize("UTC"),
+            "date": session.dt.date,
+            "close": (session + pd.Timedelta(hours=16)).dt.tz_localize("America/New_York"),
+            "text": session.dt.strftime("%Y-%m-%d"),
+        }[how]
+        pd.testing.assert_frame_equal(fetched(source(written(tmp_path, bars.assign(ts_utc=stamps), name))), bars)
+
+    @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Europe/Berlin"])
+    @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
+    def test_intraday_stamps_with_a_zone_are_instants(self, tmp_path, zone, name) -> None:
+        bars = example(Frequency.ONE_HOUR)
+        path = written(tmp_path, bars.assign(ts_utc=bars["ts_utc"].dt.tz_convert(zone)), name)
+        pd.testing.assert_frame_equal(fetched(source(path, frequency=Frequency.ONE_HOUR)), bars)
+
+    @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
+    def test_naive_intraday_stamps_need_the_setting(self, tmp_path, name) -> None:
+        bars = example(Frequency.FIVE_MINUTES)
+        naive = bars["ts_utc"].dt.tz_convert("America/New_York").dt.tz_localize(None)
+        path = written(tmp_path, bars.assign(ts_utc=naive), name)
+        with pytest.raises(
+            PermanentSourceError, match=r"ts_utc has no time zone \(first: 2025-10-30 09:30:00\).*timezone"
+        ):
+            source(path, frequency=Frequency.FIVE_MINUTES).fetch_bars(["AAPL"], FIRST, LAST)
+        told = source(path, frequency=Frequency.FIVE_MINUTES, timezone="America/New_York")
+        pd.testing.assert_frame_equal(fetched(told), bars)
+
+    def test_a_local_time_that_does_not_exist_is_refused(self, tmp_path) -> None:
+        stamps = pd.date_range("2025-03-09 01:00", periods=4, freq="h")
+        bars = example(Frequency.ONE_HOUR, ("AAPL",)).head(4).assign(ts_utc=stamps)
+        market = source(written(tmp_path, bars), frequency=Frequency.ONE_HOUR, timezone="America/New_York")
+        with pytest.raises(PermanentSourceError, match="02:00:00 is no single moment in America/New_York"):
+            market.fetch_bars(["AAPL"], date(2025, 3, 9), date(2025, 3, 9))
+
+    @pytest.mark.parametrize(
+        ("stamps", "message"),
+        [
+            (["2025-11-03", "soon"], r"'soon' \(row 2\) is no date or time; write ISO 8601"),
+            (["11/03/2025", "11/04/2025"], r"'11/03/2025' \(row 1\) is no date or time"),
+            (["2025-11-03T14:30:00Z", "2025-11-03T14:35:00"], r"'2025-11-03T14:35:00' \(row 2\) has no UTC offset"),
+            (["2025-11-03", ""], r"\(row 2\) is no date or time"),
+        ],
+    )
+    def test_a_stamp_that_cannot_be_read_is_an_error_with_its_row(self, tmp_path, stamps, message) -> None:
+        path = written(tmp_path, example().head(2).assign(ts_utc=stamps), "prices.csv")
+        with pytest.raises(PermanentSourceError, match=message):
+            source(path).fetch_bars(["AAPL"], FIRST, LAST)
+
+    def test_numbers_are_not_guessed_to_be_times(self, tmp_path) -> None:
+        path = written(tmp_path, example().assign(ts_utc=1_762_000_000))
+        with pytest.raises(PermanentSourceError, match="ts_utc holds int64, for example 1762000000"):
+            source(path).sessions_available()
+
+
+class TestFrequency:
+    @pytest.mark.parametrize("frequency", list(Frequency))
+    def test_it_is_told_from_the_steps(self, tmp_path, frequency) -> None:
+        bars = example(frequency)
+        path = written(tmp_path, bars.sample(frac=1.0, random_state=1))
+        pd.testing.assert_frame_equal(fetched(source(path, frequency=frequency)), bars)
+
+    @pytest.mark.parametrize(
+        ("label", "frequency"), [("5Min", "5min"), ("1 Hour", "1h"), ("60m", "1h"), ("Daily", "1d")]
+    )
+    def test_it_is_read_from_a_column(self, tmp_path, label, frequency) -> None:
+        bars = example(Frequency(frequency), sessions=SESSIONS[:1]).groupby("symbol").head(1).reset_index(drop=True)
+        path = written(tmp_path, bars.assign(Interval=label))
+        pd.testing.assert_frame_equal(fetched(source(path, frequency=Frequency(frequency))), bars)
+
+    @pytest.mark.parametrize("target", [Frequency.FIVE_MINUTES, Frequency.ONE_HOUR, Frequency.ONE_DAY])
+    def test_finer_bars_are_aggregated(self, tmp_path, target) -> None:
+        sessions = sessions_between(date(2025, 11, 26), date(2025, 11, 28))
+        fine = example(Frequency.ONE_MINUTE, sessions=sessions)
+        bars = fetched(source(written(tmp_path, fine), frequency=target), first=sessions[0], last=sessions[-1])
+        assert bars["ts_utc"].tolist() == 2 * bar_grid(sessions, target).ts_utc.tolist()
+        assert bars["volume"].sum() == fine["volume"].sum()
+        first = fine.head(target.minutes)
+        got = bars.iloc[0]
+        assert (got["open"], got["close"]) == (first["open"].iloc[0], first["close"].iloc[-1])
+        assert (got["high"], got["low"]) == (first["high"].max(), first["low"].min())
+
+    def test_unsound_rows_are_not_hidden_by_aggregation(self, tmp_path) -> None:
+        fine = example(Frequency.ONE_MINUTE, ("AAPL",), SESSIONS[:1])
+        fine.loc[1, "close"] = np.nan
+        fine.loc[7, "low"] = 0.0
+        early = fine.head(1).assign(ts_utc=fine["ts_utc"][0] - pd.Timedelta(minutes=30))
+        path = written(tmp_path, pd.concat([fine, early, fine.loc[[20]].assign(close=1.0, low=0.5)]))
+        bars = fetched(source(path, frequency=Frequency.FIVE_MINUTES), "AAPL", last=FIRST)
+        checked = validate_bars(
+            bars, symbols=["AAPL"], sessions=SESSIONS[:1], frequency=Frequency.FIVE_MINUTES, rules=ValidationRules()
+        )
+        assert len(checked.accepted) == 77
+        assert len(checked.quarantined) == 6
+        reasons = "; ".join(checked.quarantined["reason"])
+        for reason in ("close is not a number", "low is not positive", "outside the regular session", "contradicts"):
+            assert reason in reasons
+
+    def test_coarser_bars_are_refused_with_the_remedy(self, tmp_path) -> None:
+        with pytest.raises(PermanentSourceError, match="bars are 1d long and 5min is set; set the frequency to 1d"):
+            source(written(tmp_path, example()), frequency=Frequency.FIVE_MINUTES).fetch_bars(["AAPL"], FIRST, LAST)
+
+    def test_bars_of_another_length_are_refused(self, tmp_path) -> None:
+        bars = example(Frequency.FIVE_MINUTES, ("AAPL",)).iloc[::3]
+        with pytest.raises(PermanentSourceError, match="mostly 0 days 00:15:00 apart; only bars of 1min, 5min, 1h, 1d"):
+            source(written(tmp_path, bars)).universe()
+
+    def test_one_bar_does_not_tell_its_length(self, tmp_path) -> None:
+        with pytest.raises(PermanentSourceError, match=r"one bar a symbol.*add a column freq"):
+            source(written(tmp_path, example(sessions=SESSIONS[:1]))).universe()
+
+    @pytest.mark.parametrize("labels", [["2h"] * 10, ["1d"] * 5 + ["5min"] * 5])
+    def test_a_frequency_column_must_hold_one_known_value(self, tmp_path, labels) -> None:
+        with pytest.raises(PermanentSourceError, match=r"freq holds .*a file needs one value of 1min, 5min, 1h, 1d"):
+            source(written(tmp_path, example().assign(freq=labels))).universe()
+
+
+class TestPaths:
+    def test_a_folder_a_pattern_and_a_list_read_the_same(self, tmp_path) -> None:
+        bars = example()
+        for symbol, name in (("AAPL", "a.parquet"), ("BRK.B", "b.csv")):
+            written(tmp_path, bars[bars["symbol"] == symbol], name)
+        (tmp_path / "notes.txt").write_text("not prices")
+        for paths in (
+            [tmp_path],
+            [tmp_path / "*"],
+            [tmp_path / "b.csv", tmp_path / "a.parquet"],
+            [tmp_path, tmp_path / "a.parquet"],
+        ):
+            pd.testing.assert_frame_equal(fetched(source(*paths)), bars)
+
+    def test_a_path_with_spaces_brackets_and_umlauts(self, tmp_path) -> None:
+        folder = tmp_path / "meine Kürse [2025]"
+        folder.mkdir()
+        path = written(folder, example(), "end of day.parquet")
+        assert len(fetched(source(path))) == 10
+        assert source(path).label == "files: end of day.parquet"
+
+    def test_zipped_csv_and_other_delimiters(self, tmp_path) -> None:
+        bars = example()
+        with gzip.open(tmp_path / "prices.csv.gz", "wt", encoding="utf-8-sig") as file:
+            bars.to_csv(file, index=False, sep=";")
+        pd.testing.assert_frame_equal(fetched(source(tmp_path / "prices.csv.gz")), bars)
+
+    def test_a_single_path_may_be_given_bare(self) -> None:
+        assert FileSourceRules(paths="x.csv").paths == ("x.csv",)
+        assert FileSourceRules(paths=Path("x.csv")).paths == ("x.csv",)
+
+    @pytest.mark.parametrize(
+        ("name", "content", "message"),
+        [
+            ("none.parquet", None, "does not exist; give a Parquet or CSV file"),
+            ("zero.parquet", b"", "zero.parquet cannot be read as Parquet"),
+            ("text.parquet", b"hello", "text.parquet cannot be read as Parquet"),
+            ("zero.csv", b"", "zero.csv is empty; a CSV file needs"),
+            ("header.csv", b"symbol,date,open,high,low,close,volume\n", "header.csv has no rows"),
+            (
+                "ragged.csv",
+                b"symbol,date,open,high,low,close,volume\nA,2025-11-03,1\n",
+                "ragged.csv cannot be read as CSV",
+            ),
+            ("prices.xlsx", b"PK", "neither Parquet nor CSV by its name"),
+        ],
+    )
+    def test_what_cannot_be_read_is_named(self, tmp_path, name, content, message) -> None:
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(PermanentSourceError, match=message):
+            source(tmp_path / name).fetch_bars(["AAPL"], FIRST, LAST)
+
+    def test_an_empty_parquet_file_and_an_empty_folder(self, tmp_path) -> None:
+        with pytest.raises(PermanentSourceError, match="holds no file that ends with"):
+            source(tmp_path).universe()
+        with pytest.raises(PermanentSourceError, match="has no rows"):
+            source(written(tmp_path, example().head(0))).universe()
+
+    def test_files_of_different_frequencies_do_not_mix(self, tmp_path) -> None:
+        written(tmp_path, example(), "days.parquet")
+        written(tmp_path, example(Frequency.ONE_HOUR), "hours.parquet")
+        with pytest.raises(PermanentSourceError, match=r"different lengths \(1d: days.parquet; 1h: hours.parquet\)"):
+            source(tmp_path).fetch_bars(["AAPL"], FIRST, LAST)
+
+    def test_nothing_is_read_before_it_is_needed(self) -> None:
+        market = source("nowhere.parquet", basis="raw")
+        assert (market.basis, market.frequency) == (PriceBasis.RAW, Frequency.ONE_DAY)
+
+    def test_many_names_make_a_short_label(self) -> None:
+        assert source("a/1.csv", "2.csv", "3.csv", "4.csv", "5.csv").label == "files: 1.csv, 2.csv, 3.csv and 2 more"
+
+
+class TestSelection:
+    def test_only_the_asked_symbols_and_sessions_come(self, tmp_path) -> None:
+        bars = example(Frequency.FIVE_MINUTES)
+        market = source(written(tmp_path, bars), frequency=Frequency.FIVE_MINUTES)
+        some = fetched(market, "BRK.B", first=date(2025, 11, 1), last=date(2025, 11, 3))
+        day = bars["ts_utc"].dt.date == date(2025, 11, 3)
+        pd.testing.assert_frame_equal(some, bars[day & (bars["symbol"] == "BRK.B")].reset_index(drop=True))
+
+    def test_a_bar_after_midnight_utc_belongs_to_the_session_before(self, tmp_path) -> None:
+        bars = example(Frequency.ONE_HOUR, ("AAPL",))
+        evening = bars.head(1).assign(ts_utc=pd.Timestamp("2025-10-31T00:30:00Z"))
+        market = source(written(tmp_path, pd.concat([bars, evening])), frequency=Frequency.ONE_HOUR)
+        assert pd.Timestamp("2025-10-31T00:30:00Z") in fetched(market, "AAPL", last=FIRST)["ts_utc"].tolist()
+
+    @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
+    def test_symbols_keep_their_spelling(self, tmp_path, name) -> None:
+        bars = example(symbols=("BF-B", "BRK.B", "NA", "TRUE"))
+        assert fetched(source(written(tmp_path, bars, name)), "BF-B", "BRK.B", "NA", "TRUE")["symbol"].nunique() == 4
+
+    def test_a_dictionary_encoded_file_is_read(self, tmp_path) -> None:
+        bars = example()
+        path = written(
+            tmp_path, bars.assign(symbol=bars["symbol"].astype("category"), sector=pd.Categorical(["Energy"] * 10))
+        )
+        pd.testing.assert_frame_equal(fetched(source(path)), bars)
+        assert source(path).universe() == (Listing("AAPL", "energy"), Listing("BRK.B", "energy"))
+
+    def test_what_is_not_there_is_unavailable_with_the_reason(self, tmp_path) -> None:
+        market = source(written(tmp_path, example()))
+        reply = market.fetch_bars(["ZZZ", "AAPL", "BRK-B"], FIRST, LAST)
+        assert set(reply.bars["symbol"]) == {"AAPL"}
+        assert [(item.symbol, item.reason) for item in reply.unavailable] == [
+            ("BRK-B", "BRK-B is not among the 2 symbols of the files; they have BRK.B, which may be the same share"),
+            ("ZZZ", "ZZZ is not among the 2 symbols of the files"),
+        ]
+        later = market.fetch_bars(["AAPL"], date(2025, 12, 1), date(2025, 12, 5))
+        assert later.bars.empty
+        assert later.bars.dtypes.to_dict() == reply.bars.dtypes.to_dict()
+        assert (
+            "2025-12-01 to 2025-12-05; the files have it from 2025-10-30 to 2025-11-05" in later.unavailable[0].reason
+        )
+
+    def test_wrong_prices_are_passed_on_as_they_are(self, tmp_path) -> None:
+        bars = example(symbols=("AAPL",)).astype({"close": object, "volume": object})
+        bars.loc[0, "close"] = "n/a"
+        bars.loc[1, "open"] = 0.0
+        bars.loc[2, "high"] = -5.0
+        bars.loc[3, "volume"] = ""
+        path = written(tmp_path, pd.concat([bars, bars.tail(1)]), "prices.csv")
+        got = fetched(source(path), "AAPL")
+        assert len(got) == 6
+        assert np.isnan(got["close"][0])
+        assert got["open"][1] == 0.0
+        assert got["high"][2] == -5.0
+        assert np.isnan(got["volume"][3])
+        assert got.duplicated().tolist() == [False] * 5 + [True]
+
+    def test_a_daily_row_on_a_holiday_is_left_to_validation(self, tmp_path) -> None:
+        bars = example(symbols=("AAPL",))
+        stamps = session_of(bars["ts_utc"]).replace({pd.Timestamp(LAST): pd.Timestamp("2025-11-08")})
+        got = fetched(source(written(tmp_path, bars.assign(ts_utc=stamps))), "AAPL", last=date(2025, 11, 10))
+        checked = validate_bars(
+            got, symbols=["AAPL"], sessions=SESSIONS, frequency=Frequency.ONE_DAY, rules=ValidationRules()
+        )
+        assert checked.quarantined["reason"].tolist() == ["not a session of the exchange"]
+
+    def test_a_row_without_symbol_is_an_error(self, tmp_path) -> None:
+        bars = example()
+        bars.loc[3, "symbol"] = None
+        with pytest.raises(PermanentSourceError, match="row 4 has no symbol"):
+            source(written(tmp_path, bars)).universe()
+
+
+class TestUniverse:
+    def test_it_comes_from_the_sector_column(self, tmp_path) -> None:
+        bars = example(symbols=("AAPL", "JNJ", "MSFT"))
+        labels = bars["symbol"].map({"AAPL": "Information Technology", "MSFT": "technology", "JNJ": "Health Care"})
+        market = source(written(tmp_path, bars.assign(GICS_Sector=labels)))
+        assert market.universe() == (
+            Listing("JNJ", "healthcare"),
+            Listing("AAPL", "technology"),
+            Listing("MSFT", "technology"),
+        )
+        assert market.sessions_available() == (FIRST, LAST)
+
+    def test_without_the_column_there_is_none(self, tmp_path) -> None:
+        assert source(written(tmp_path, example())).universe() is None
+
+    @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
+    @pytest.mark.parametrize(
+        ("labels", "message"),
+        [
+            (["Crypto"] * 10, "AAPL: unknown sector 'Crypto'; valid: communication_services"),
+            (["Energy"] * 5 + [None] * 5, "BRK.B has no sector where others have one"),
+            (
+                ["Energy"] * 4 + ["Materials"] * 6,
+                "AAPL has the sectors 'Energy' and 'Materials'; a symbol needs exactly one",
+            ),
+        ],
+    )
+    def test_labels_that_do_not_tell_the_sector_are_refused(self, tmp_path, labels, message, name) -> None:
+        with pytest.raises(PermanentSourceError, match=message):
+            source(written(tmp_path, example().assign(sector=labels), name)).universe()
+
+    def test_files_that_disagree_are_refused(self, tmp_path) -> None:
+        written(tmp_path, example().assign(sector="Energy"), "1.csv")
+        written(tmp_path, example().assign(sector="Materials"), "2.csv")
+        with pytest.raises(PermanentSourceError, match=r"AAPL, BRK\.B in different sectors in different files"):
+            source(tmp_path).universe()
+
+
+class TestActions:
+    ROWS = (
+        "Ticker,Ex Date,Type,Amount,Announced\nAAPL,2025-11-04,Split,4,2025-10-20T20:00:00Z\n"
+        "BRK.B,2025-11-03,dividends,0.5,2025-10-21T20:00:00Z\n"
+    )
+
+    def test_without_a_file_there_are_none(self, tmp_path) -> None:
+        actions = source(written(tmp_path, example())).fetch_actions(["AAPL"], FIRST, LAST)
+        assert actions.empty
+        assert list(actions.columns) == list(ACTION_COLUMNS)
+
+    def test_they_are_read_and_selected(self, tmp_path) -> None:
+        path = tmp_path / "actions.csv"
+        path.write_text(self.ROWS)
+        written(tmp_path, example())
+        market = source(tmp_path, actions_path=str(path), basis="raw")
+        assert len(fetched(market)) == 10
+        actions = market.fetch_actions(["AAPL", "BRK.B"], FIRST, LAST)
+        assert actions.to_numpy().tolist() == [
+            ["AAPL", pd.Timestamp("2025-11-04"), "split", 4.0, pd.Timestamp("2025-10-20T20:00:00Z")],
+            ["BRK.B", pd.Timestamp("2025-11-03"), "dividend", 0.5, pd.Timestamp("2025-10-21T20:00:00Z")],
+        ]
+        assert len(market.fetch_actions(["BRK.B"], FIRST, LAST)) == 1
+        assert market.fetch_actions(["AAPL"], FIRST, date(2025, 11, 3)).empty
+
+    def test_the_moment_of_knowledge_may_be_missing(self, tmp_path) -> None:
+        frame = pd.DataFrame({"symbol": ["AAPL"], "ex_date": [date(2025, 11, 4)], "kind": ["split"], "value": [4.0]})
+        path = written(tmp_path, frame, "actions.parquet")
+        actions = source(tmp_path, actions_path=str(path)).fetch_actions(["AAPL"], FIRST, LAST)
+        assert actions["known_ts_utc"].tolist() == [pd.Timestamp("2025-11-04T05:00:00Z")]
+        with pytest.raises(PermanentSourceError, match="only the actions file is there"):
+            source(tmp_path, actions_path=str(path)).universe()
+
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
+            ("Split", "spinoff", "AAPL 2025-11-04: kind 'spinoff'.*must be split"),
+            (",4,", ",0,", "value 0.0.*value positive"),
+            (",4,", ",four,", "value nan"),
+            ("Amount", "Cash", "no value column; name it value or amount or ratio"),
+            ("2025-11-04", "November", "Ex Date 'November'"),
+        ],
+    )
+    def test_wrong_ones_are_named(self, tmp_path, old, new, message) -> None:
+        path = tmp_path / "actions.csv"
+        path.write_text(self.ROWS.replace(old, new))
+        with pytest.raises(PermanentSourceError, match=message):
+            source("prices.csv", actions_path=str(path)).fetch_actions(["AAPL"], FIRST, LAST)
+
+    def test_a_missing_file_is_named(self) -> None:
+        with pytest.raises(PermanentSourceError, match=r"actions.csv does not exist"):
+            source("prices.csv", actions_path="nowhere/actions.csv").fetch_actions(["AAPL"], FIRST, LAST)
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("rules", "message"),
+        [
+            ({"paths": ()}, "paths"),
+            (
+                {"paths": "x.csv", "timezone": "New York"},
+                "'New York' is no IANA time zone; use a name such as America/New_York",
+            ),
+            ({"paths": "x.csv", "basis": "adjusted"}, "split_adjusted"),
+        ],
+    )
+    def test_wrong_ones_are_named(self, rules, message) -> None:
+        with pytest.raises(ValidationError, match=message):
+            FileSourceRules(**rules)
+
+
+@pytest.fixture(scope="module")
+def data() -> Path:
+    folder = os.environ.get("PAIRS_PLATFORM_TEST_DATA")
+    if not folder:
+        pytest.skip("PAIRS_PLATFORM_TEST_DATA names no folder of real prices")
+    return Path(folder)
+
+
+def technology(market: FileMarketData) -> list[str]:
+    return [listing.symbol for listing in market.universe() or () if listing.sector == "technology"]
+
+
+class TestRealFiles:
+    def test_daily(self, data) -> None:
+        market = source(data / "real_daily.parquet")
+        symbols = technology(market)
+        assert (len(symbols), len(market.universe())) == (48, 142)
+        assert market.sessions_available() == (date(2019, 3, 11), date(2023, 3, 8))
+        sessions = sessions_ending(date(2023, 3, 8), 252)
+        bars = fetched(market, *symbols, first=sessions[0], last=sessions[-1])
+        grid = bar_grid(sessions, Frequency.ONE_DAY)
+        assert bars["ts_utc"].tolist() == 48 * grid.ts_utc.tolist()
+        pdfs = bars[bars["symbol"] == "PDFS"].iloc[-1]
+        raw = pd.read_parquet(data / "real_daily.parquet", filters=[("symbol", "==", "PDFS")]).iloc[-1]
+        assert (
+            pdfs[["open", "high", "low", "close", "volume"]].tolist()
+            == raw[["open", "high", "low", "close", "volume"]].tolist()
+        )
+
+    def test_five_minutes_across_a_clock_change_and_early_closes(self, data) -> None:
+        market = source(data / "real_intraday_5min.parquet", frequency=Frequency.FIVE_MINUTES)
+        symbols = technology(market)
+        assert len(symbols) == 14
+        sessions = sessions_ending(date(2025, 12, 31), 60)
+        bars = fetched(market, *symbols, first=sessions[0], last=sessions[-1])
+        checked = validate_bars(
+            bars, symbols=symbols, sessions=sessions, frequency=Frequency.FIVE_MINUTES, rules=ValidationRules()
+        )
+        assert checked.accepted["ts_utc"].tolist() == 14 * bar_grid(sessions, Frequency.FIVE_MINUTES).ts_utc.tolist()
+        # The file holds a few prints after the early closes of 2025-11-28 and 2025-12-24.
+        assert checked.quarantined["reason"].tolist() == 22 * ["outside the regular session"]
+        hourly = source(data / "real_intraday_5min.parquet", frequency=Frequency.ONE_HOUR)
+        hours = fetched(hourly, "AAPL", first=sessions[0], last=sessions[-1])
+        assert hours["ts_utc"].tolist() == bar_grid(sessions, Frequency.ONE_HOUR).ts_utc.tolist()
+
+    def test_one_hour(self, data) -> None:
+        market = source(data / "real_intraday_1h.parquet", frequency=Frequency.ONE_HOUR)
+        assert technology(market) == ["AAPL", "AMD", "INTC", "MSFT", "NVDA", "TSM"]
+        assert len(fetched(market, "TSM", first=date(2023, 11, 22), last=date(2023, 11, 24))) == 7 + 3
+
+    def test_one_minute_is_aggregated(self, data) -> None:
+        market = source(data / "real_intraday.parquet", frequency=Frequency.FIVE_MINUTES)
+        first, last = date(2018, 3, 8), date(2018, 3, 13)
+        bars = fetched(market, "AAPL", "BRK.B", first=first, last=last)
+        assert (
+            bars["ts_utc"].tolist()
+            == 2 * bar_grid(sessions_between(first, last), Frequency.FIVE_MINUTES).ts_utc.tolist()
+        )
+        daily = fetched(source(data / "real_intraday.parquet"), "AAPL", "BRK.B", first=first, last=last)
+        assert daily["volume"].sum() == bars["volume"].sum()
+
+    def test_a_folder_of_all_files_says_why_it_cannot_be_one_source(self, data) -> None:
+        with pytest.raises(PermanentSourceError, match="different lengths"):
+            source(data).fetch_bars(["AAPL"], FIRST, LAST)

@@ -1,0 +1,256 @@
+"""The registry over real MLflow stores: SQLite in a folder, PostgreSQL, and a server in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from pydantic import SecretStr
+
+from pairs_platform.adapters.mlflow import registry as mlflow_registry
+from pairs_platform.adapters.mlflow.registry import MlflowRegistry, model_name
+from pairs_platform.core.models.bundle import bundle_files
+from pairs_platform.core.models.gru.inference import predict
+from pairs_platform.ports.market_data import NoSuchModelError, RegistryUnavailable
+from pairs_platform.processes.runtime.postgres_server import SUPERUSER
+from pairs_platform_tests.support.bundles import LENGTH, PAIRS, SECTOR, SESSION, bundle, record
+from pairs_platform_tests.support.postgres import free_port, new_database
+
+SCRIPTS = Path(sys.executable).parent
+
+
+def wait_for(url: str, process: subprocess.Popen) -> None:
+    for _ in range(240):
+        assert process.poll() is None, f"the server ended with {process.returncode}"
+        try:
+            urllib.request.urlopen(url, timeout=2)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.25)
+        else:
+            return
+    raise AssertionError(f"nothing answers at {url}")
+
+
+@pytest.fixture
+def serve() -> Iterator:
+    """Starts a server of MLflow, and ends it with all its workers."""
+    started: list[subprocess.Popen] = []
+
+    def start(arguments: list[str], folder: Path, health: str, **more: str) -> str:
+        port = free_port()
+        process = subprocess.Popen(
+            [str(SCRIPTS / "mlflow"), *arguments, "--host", "127.0.0.1", "--port", str(port)],
+            cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}", **more},
+        )  # fmt: skip
+        started.append(process)
+        wait_for(f"http://127.0.0.1:{port}{health}", process)
+        return f"http://127.0.0.1:{port}"
+
+    yield start
+    for process in started:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def opening(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The expression that opens an empty registry, with its files below `tmp_path`."""
+    if request.param == "sqlite":
+        yield f"MlflowRegistry.embedded(Path({str(tmp_path / 'mlflow')!r}))"
+        return
+    server = request.getfixturevalue("postgres")
+    monkeypatch.chdir(tmp_path)
+    with new_database(server) as name:
+        url = server.url(name, SUPERUSER).get_secret_value()
+        yield f"MlflowRegistry(SecretStr({url!r}), folder=Path({str(tmp_path / 'mlflow')!r}))"
+
+
+@pytest.fixture
+def registry(opening: str) -> MlflowRegistry:
+    return eval(opening)
+
+
+def client_of(registry: MlflowRegistry) -> MlflowClient:
+    return registry._client
+
+
+def runs(registry: MlflowRegistry) -> dict[str, tuple[str, dict]]:
+    client = client_of(registry)
+    experiment = client.get_experiment_by_name(f"pairs_trading/{SECTOR}")
+    found = client.search_runs([experiment.experiment_id])
+    return {run.info.run_name: (run.info.status, run.data.tags) for run in found}
+
+
+def contract(registry: MlflowRegistry) -> None:
+    """What every registry does, whatever stores it."""
+    assert registry.versions(SECTOR) == []
+    assert registry.alias(SECTOR, "champion") is None
+    first = registry.log_training(record())
+    second = registry.log_training(record(date(2023, 3, 9)))
+    assert [one.version for one in registry.versions(SECTOR)] == [1, 2]
+    assert first.version.session == SESSION
+    assert first.version.run_id == first.run_id
+    assert float(first.version.tags["skill_low"]) == 0.001
+    for number in (1, 2, 1):
+        registry.set_alias(SECTOR, "champion", number)
+        assert registry.alias(SECTOR, "champion").version == number
+    assert registry.version(SECTOR, 1).aliases == ("champion",)
+    registry.set_alias(SECTOR, "champion", None)
+    assert registry.alias(SECTOR, "champion") is None
+    assert bundle_files(registry.load(SECTOR, 2)) == bundle_files(bundle(date(2023, 3, 9)))
+    with pytest.raises(NoSuchModelError, match="has no version 7; it has 1, 2"):
+        registry.set_alias(SECTOR, "champion", 7)
+    assert set(second.pair_runs) == set(PAIRS)
+    assert registry.storage_bytes() > 1000
+    assert registry.close_orphans(lambda run: False) == 0
+
+
+class TestBothDatabases:
+    def test_contract(self, registry):
+        contract(registry)
+
+    def test_one_parent_a_child_for_each_pair_and_all_are_ended(self, registry):
+        tracked = registry.log_training(record())
+        found = runs(registry)
+        assert {name: status for name, (status, _) in found.items()} == {
+            f"GRU_Training_{SECTOR}_{SESSION}_20230309T110000Z_v1": "FINISHED",
+            f"GRU_Training_{PAIRS[0]}_20230309T110000Z_v1": "FINISHED",
+            f"GRU_Training_{PAIRS[1]}_20230309T110000Z_v1": "FAILED",
+        }
+        _, tags = found[f"GRU_Training_{PAIRS[1]}_20230309T110000Z_v1"]
+        assert tags["mlflow.parentRunId"] == tracked.run_id
+        assert tags["reason"] == "the loss is not finite"
+        assert tags["dagster_run_id"] == "dagster"
+        names = {one.path for one in client_of(registry).list_artifacts(tracked.run_id, "report")}
+        assert names == {"report/pairs.parquet", "report/curves.parquet", "report/lift.png"}
+        child = client_of(registry).get_run(tracked.pair_runs[PAIRS[0]][0])
+        assert child.data.metrics == {"lift": 0.001}
+
+    def test_a_training_without_a_model_is_tracked_and_registers_nothing(self, registry):
+        assert registry.log_training(record(with_bundle=False)).version is None
+        assert registry.versions(SECTOR) == []
+
+    def test_a_failure_in_the_middle_leaves_no_run_open(self, registry, monkeypatch):
+        def fails(*_: object) -> None:
+            raise OSError("no space left on the device")
+
+        monkeypatch.setattr(mlflow_registry, "bundle_files", fails)
+        with pytest.raises(OSError, match="no space"):
+            registry.log_training(record())
+        statuses = {name: status for name, (status, _) in runs(registry).items()}
+        assert statuses[f"GRU_Training_{SECTOR}_{SESSION}_20230309T110000Z_v1"] == "FAILED"
+        assert "RUNNING" not in statuses.values()
+
+    def test_what_a_killed_process_left_open_is_closed(self, registry, opening, tmp_path):
+        registry.versions(SECTOR)
+        code = (
+            "import os, signal\n"
+            "from pathlib import Path\n"
+            "from pydantic import SecretStr\n"
+            "from pairs_platform.adapters import mlflow_registry\n"
+            "from pairs_platform.adapters.mlflow.registry import MlflowRegistry\n"
+            "from pairs_platform_tests.support.bundles import record\n"
+            "mlflow_registry.bundle_files = lambda bundle: os.kill(os.getpid(), signal.SIGKILL)\n"
+            f"{opening}.log_training(record(owner='dead'))\n"
+        )
+        root = Path(__file__).resolve().parents[3]
+        killed = subprocess.run(
+            [sys.executable, "-c", code],
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(root)},
+            capture_output=True,
+        )
+        assert killed.returncode == -signal.SIGKILL
+        registry.log_training(record())
+        name = f"GRU_Training_{SECTOR}_{SESSION}_20230309T110000Z_v1"
+        assert registry.close_orphans(lambda run: run == "dead") == 0
+        assert registry.close_orphans(lambda run: run != "dead") == 1
+        found = client_of(registry).search_runs(
+            [client_of(registry).get_experiment_by_name(f"pairs_trading/{SECTOR}").experiment_id],
+            filter_string=f"attributes.run_name = '{name}'",
+        )
+        assert sorted(run.info.status for run in found) == ["FINISHED", "KILLED"]
+
+    def test_three_processes_that_come_first_at_once(self, tmp_path):
+        code = (
+            "from pathlib import Path\n"
+            "from pairs_platform.adapters.mlflow.registry import MlflowRegistry\n"
+            f"print(MlflowRegistry.embedded(Path({str(tmp_path / 'mlflow')!r})).versions('technology'))\n"
+        )
+        started = [
+            subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(3)
+        ]
+        assert [(one.communicate(timeout=120)[0].strip(), one.returncode) for one in started] == [("[]", 0)] * 3
+
+    def test_a_damaged_model_is_refused_with_its_version(self, registry, tmp_path):
+        registry.log_training(record())
+        (weights,) = tmp_path.rglob("weights.safetensors")
+        weights.write_bytes(b"\x80\x04")
+        with pytest.raises(NoSuchModelError, match="version 1 cannot be read: the model's files are damaged"):
+            registry.load(SECTOR, 1)
+        weights.unlink()
+        with pytest.raises(NoSuchModelError, match=r"files of .* version 1 are gone"):
+            registry.load(SECTOR, 1)
+
+
+class TestServer:
+    def test_contract_over_a_server(self, serve, postgres, tmp_path):
+        where = ["--artifacts-destination", str(tmp_path / "a"), "--workers", "1"]
+        with new_database(postgres) as name:
+            store = postgres.url(name, SUPERUSER).get_secret_value()
+            url = serve(["server", *where], tmp_path, "/health", MLFLOW_BACKEND_STORE_URI=store)
+            contract(MlflowRegistry(SecretStr(url)))
+
+    def test_a_server_that_is_away(self, monkeypatch):
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        registry = MlflowRegistry(SecretStr(f"http://trader:s3cret@127.0.0.1:{free_port()}"))
+        with pytest.raises(RegistryUnavailable, match="does not answer") as raised:
+            registry.versions(SECTOR)
+        assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("opening", ["sqlite"], indirect=True)
+class TestServing:
+    """`mlflow models serve` without conda."""
+
+    def ask(self, url: str, rows: list[dict]) -> tuple[int, dict]:
+        body = json.dumps({"dataframe_records": rows}).encode()
+        request = urllib.request.Request(f"{url}/invocations", body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                return reply.status, json.load(reply)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def test_a_named_pair_is_answered_and_what_is_wrong_is_told(self, registry, serve, tmp_path):
+        tracked = registry.log_training(record())
+        registry.set_alias(SECTOR, "champion", tracked.version.version)
+        url = serve(
+            ["models", "serve", "-m", f"models:/{model_name(SECTOR)}@champion", "--env-manager", "local"],
+            tmp_path, "/ping", MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}",
+        )  # fmt: skip
+        features = np.random.default_rng(1).standard_normal((LENGTH, 13))
+        status, reply = self.ask(url, [{"pair": PAIRS[1], "features": features.tolist()}])
+        assert status == 200, reply
+        model = bundle().pair(PAIRS[1])
+        expected = predict(model.weights, model.baseline, model.scaling, features.astype(np.float32), LENGTH)[-1]
+        (answer,) = reply["predictions"]
+        assert answer["probability"] == pytest.approx(expected, abs=1e-6)
+        assert answer["reverts"] == (expected >= 0.5)
+        status, reply = self.ask(url, [{"pair": "X_Y", "features": features.tolist()}])
+        assert (status, "does not hold X_Y; it holds AAPL_ADI, PDFS_ROG" in reply["message"]) == (400, True)
+        status, reply = self.ask(url, [{"pair": PAIRS[0], "features": features[:3].tolist()}])
+        assert (status, "shape (3, 13), (5, 13) is needed" in reply["message"]) == (400, True)

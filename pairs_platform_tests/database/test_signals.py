@@ -1,0 +1,162 @@
+"""Signals on a real SQLite file and a real PostgreSQL server."""
+
+import dataclasses
+import math
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from pairs_platform.core.signals.engine import Signal
+from pairs_platform.database.signals import (
+    Provenance,
+    SignalKey,
+    forget_replay,
+    last_signals,
+    moment,
+    sessions_with_signals,
+    signal_frame,
+    signals_at,
+    store_signals,
+    stored_buckets,
+)
+from pairs_platform.database.store import Ledger
+from pairs_platform.database.tables import SIGNALS
+
+SESSION = date(2023, 3, 8)
+OPEN_NS = 1_678_285_800 * 10**9
+LENGTH_NS = 300 * 10**9
+LIVE = SignalKey(feed="live", sector="technology", session=SESSION)
+REPLAY = dataclasses.replace(LIVE, feed="replay")
+DECIDED = datetime(2023, 3, 8, 14, 35, 1, 123456, tzinfo=UTC)
+GIVEN = Provenance(
+    config_session=date(2023, 3, 7), config_hash="f" * 64, decided_market_utc=DECIDED,
+    decided_utc=DECIDED + timedelta(days=900), run_id="run",
+)  # fmt: skip
+
+
+@pytest.fixture
+def ledger(url) -> Ledger:
+    return Ledger(url, "simulated-5min-raw")
+
+
+def signal(pair: str = "A_B", bucket: int = 0, **changes) -> Signal:
+    full = Signal(
+        pair=pair, role="selected", start_ns=OPEN_NS + bucket * LENGTH_NS, action="enter_short", reason="", y="B",
+        x="A", beta=0.1 + 0.2, spread=1 / 3, z=2.0000000000000004, band=5e-324, volatility=1.7976931348623157e308,
+        probability_champion=0.7, probability_challenger=1e-17, champion_version=3, challenger_version=4,
+        confidence=0.4, size=0.25, position=0, bars_held=0, blocked=False, late=False,
+        data_ns=OPEN_NS + bucket * LENGTH_NS,
+    )  # fmt: skip
+    return dataclasses.replace(full, **changes)
+
+
+NOTHING = dict.fromkeys(
+    ("spread", "z", "band", "volatility", "probability_champion", "probability_challenger", "confidence"), math.nan
+)
+SKIPPED = signal(
+    "A_C", action="skip", reason="stale: 3 buckets since both legs had a bar", champion_version=None,
+    challenger_version=None, size=0.0, position=-1, bars_held=7, blocked=True, late=True, data_ns=0, **NOTHING,
+)  # fmt: skip
+
+
+def rows(ledger: Ledger) -> list[dict]:
+    with ledger.begin() as connection:
+        found = connection.execute(sa.select(SIGNALS).order_by(*SIGNALS.primary_key.columns)).mappings()
+        return [dict(row) for row in found]
+
+
+class TestStored:
+    def test_what_is_read_back_is_equal_to_the_last_bit(self, ledger):
+        given = [signal(), SKIPPED]
+        assert store_signals(ledger, LIVE, given, GIVEN) is True
+        found = signals_at(ledger, LIVE, moment(OPEN_NS))
+        assert repr([found["A_B"], found["A_C"]]) == repr(given)
+        (full, skipped) = rows(ledger)
+        assert full["bucket_utc"] == datetime(2023, 3, 8, 14, 30, tzinfo=UTC)
+        assert {name: full[name] for name in vars(GIVEN)} == vars(GIVEN)
+        assert skipped["z"] is None
+        assert skipped["champion_version"] is None
+        assert skipped["data_utc"] is None
+
+    def test_a_bucket_that_is_stored_again_changes_nothing_and_says_so(self, ledger):
+        store_signals(ledger, LIVE, [signal(), SKIPPED], GIVEN)
+        before = rows(ledger)
+        again = [signal(action="hold"), SKIPPED, signal("B_C")]
+        assert store_signals(ledger, LIVE, again, dataclasses.replace(GIVEN, run_id="another")) is False
+        assert rows(ledger) == before
+
+    @pytest.mark.parametrize("broken", [{"position": 2}, {"action": "wait"}, {"y": None}])
+    def test_half_a_bucket_is_never_stored(self, ledger, broken):
+        store_signals(ledger, LIVE, [signal()], GIVEN)
+        with pytest.raises(sa.exc.IntegrityError):
+            store_signals(ledger, LIVE, [signal(bucket=1), signal("A_C", 1, **broken)], GIVEN)
+        assert stored_buckets(ledger, LIVE) == {moment(OPEN_NS)}
+        assert len(rows(ledger)) == 1
+
+
+class TestKeys:
+    def test_two_feeds_two_sectors_and_two_sessions_stand_side_by_side(self, ledger):
+        energy = dataclasses.replace(LIVE, sector="energy")
+        next_day = dataclasses.replace(LIVE, session=date(2023, 3, 9))
+        for k, key in enumerate((LIVE, REPLAY, energy, next_day)):
+            assert store_signals(ledger, key, [signal(beta=float(k))], GIVEN)
+        for k, key in enumerate((LIVE, REPLAY, energy, next_day)):
+            assert signals_at(ledger, key, moment(OPEN_NS))["A_B"].beta == k
+            assert signal_frame(ledger, key)["beta"].tolist() == [k]
+        assert sessions_with_signals(ledger, "live", "technology") == [SESSION, date(2023, 3, 9)]
+        assert sessions_with_signals(ledger, "replay", "energy") == []
+
+    def test_to_forget_replays_leaves_live_ones(self, ledger):
+        for key in (LIVE, REPLAY):
+            store_signals(ledger, key, [signal(), SKIPPED], GIVEN)
+        assert forget_replay(ledger) == 2
+        assert stored_buckets(ledger, REPLAY) == set()
+        assert len(signals_at(ledger, LIVE, moment(OPEN_NS))) == 2
+        assert store_signals(ledger, REPLAY, [signal()], GIVEN), "it can be played again"
+
+
+class TestRead:
+    def test_the_newest_bucket_and_the_buckets_after_one(self, ledger):
+        assert last_signals(ledger, LIVE) == {}
+        for bucket in (1, 0, 2):
+            store_signals(ledger, LIVE, [signal(bucket=bucket), signal("A_C", bucket)], GIVEN)
+        assert {one.start_ns for one in last_signals(ledger, LIVE).values()} == {OPEN_NS + 2 * LENGTH_NS}
+        frame = signal_frame(ledger, LIVE)
+        assert frame["pair"].tolist() == ["A_B", "A_C"] * 3
+        assert frame["bucket_utc"].is_monotonic_increasing
+        assert len(signal_frame(ledger, LIVE, after=moment(OPEN_NS + LENGTH_NS))) == 2
+
+    def test_nothing_is_a_frame_with_columns(self, ledger):
+        assert signal_frame(ledger, LIVE).columns.tolist() == [column.name for column in SIGNALS.columns]
+
+
+class TestSchema:
+    def test_down_to_the_models_and_up_again(self, ledger):
+        store_signals(ledger, LIVE, [signal()], GIVEN)
+        ledger.downgrade("0001")
+        assert ledger.revision() == "0001"
+        ledger.upgrade()
+        assert rows(ledger) == []
+        assert store_signals(ledger, LIVE, [signal()], GIVEN)
+
+    def test_a_ledger_from_before_signals_is_brought_up_by_its_first_use(self, ledger, url):
+        ledger.upgrade()
+        ledger.downgrade("0001")
+        assert store_signals(Ledger(url, "simulated-5min-raw"), LIVE, [signal()], GIVEN)
+
+    def test_one_that_is_the_newest_is_opened_without_the_tool_that_migrates(self, ledger, url):
+        store_signals(ledger, LIVE, [signal()], GIVEN)
+        code = f"""
+import sys
+from datetime import date
+from pairs_platform.database.signals import SignalKey, last_signals
+from pairs_platform.database.store import Ledger
+key = SignalKey(feed="live", sector="technology", session=date(2023, 3, 8))
+found = last_signals(Ledger({url!r}, "simulated-5min-raw"), key)
+print(len(found), sorted({{"alembic", "pandas"}} & set(sys.modules)))
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        assert (done.stdout.strip(), done.stderr) == ("1 []", "")
