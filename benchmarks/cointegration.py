@@ -54,7 +54,7 @@ def run_case(n_symbols: int, n_bars: int, repeats: int, output: Path) -> None:
     """Time both directions of all pairs, and the whole screen; figures to stdout, results to `output`."""
     from pairs_platform.core.screening.cointegration import screen_pairs
     from pairs_platform.core.screening.engle_granger import run_tests
-    from pairs_platform.core.screening.settings import CointegrationRules
+    from pairs_platform.core.screening.settings import CointegrationSettings
     from pairs_platform.core.screening.spread import pair_rows
 
     first, second = pair_rows(n_symbols)
@@ -72,7 +72,12 @@ def run_case(n_symbols: int, n_bars: int, repeats: int, output: Path) -> None:
     window = window_of(prices)
     nobody = np.zeros(len(first), dtype=bool)
     screen = partial(
-        screen_pairs, rules=CointegrationRules(), entry_z=2.0, exit_z=0.5, round_trip_cost_bps=8.0, correlated=nobody
+        screen_pairs,
+        settings=CointegrationSettings(),
+        entry_z=2.0,
+        exit_z=0.5,
+        round_trip_cost_bps=8.0,
+        correlated=nobody,
     )
     screen(window_of(universe(3, 300)), correlated=nobody[:3])
     start = time.perf_counter()

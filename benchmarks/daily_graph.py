@@ -80,7 +80,7 @@ def store_prices() -> None:
     from pairs_platform.workflows.ingest import fetch_batch, publish
 
     platform = Platform(load_settings())
-    sessions = sessions_ending(SESSION, platform.settings.look_back_sessions)
+    sessions = sessions_ending(SESSION, platform.settings.lookback_sessions)
     started = time.perf_counter()
     batch = fetch_batch(platform, "technology", sessions)
     for session in sessions:

@@ -26,7 +26,7 @@ import pandas as pd
 
 from pairs_platform.adapters.simulated.market import FIRST_SESSION, SimulatedMarket
 from pairs_platform.adapters.simulated.paths import PlantedPair
-from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
+from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.core.prices.calendar import session_offset, sessions_ending
 from pairs_platform.core.prices.validation import validate_bars
 from pairs_platform.core.prices.window_builder import build_window
@@ -52,7 +52,7 @@ class Group:
     """Markets of one kind: a name and what differs from the shipped simulated market."""
 
     name: str
-    rules: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 GROUPS = (
@@ -91,12 +91,12 @@ class SectorDay:
         return self.pairs["pair"].isin([planted.pair for planted in self.planted])
 
 
-def simulated_market(settings: Settings, seed: int, **rules: Any) -> SimulatedMarket:
+def simulated_market(settings: Settings, seed: int, **market: Any) -> SimulatedMarket:
     """Technology of the shipped universe in the market of `seed`."""
     return SimulatedMarket(
         settings.listings(SECTOR),
         frequency=settings.frequency,
-        rules=SimulatedMarketRules(seed=seed, **rules),
+        settings=SimulatedMarketSettings(seed=seed, **market),
         clock=lambda: datetime(2024, 1, 1, tzinfo=UTC),
     )
 
@@ -110,14 +110,14 @@ def identify(market: SimulatedMarket, session: date, settings: Settings, *, plac
     """Send one sector-day through the stages as the assets do, with as many scored sessions as are averaged."""
     symbols = [listing.symbol for listing in market.universe()]
     averaged = settings.selection.sessions_averaged
-    sessions = sessions_ending(session, settings.look_back_sessions + averaged - 1)
+    sessions = sessions_ending(session, settings.lookback_sessions + averaged - 1)
     actions = market.fetch_actions(symbols, sessions[0], sessions[-1])
     bars = validate_bars(
         market.fetch_bars(symbols, sessions[0], sessions[-1]).bars,
         symbols=symbols,
         sessions=sessions,
         frequency=market.frequency,
-        rules=settings.validation,
+        settings=settings.validation,
         actions=actions,
         basis=market.basis,
     ).accepted
@@ -126,17 +126,17 @@ def identify(market: SimulatedMarket, session: date, settings: Settings, *, plac
         window = build_window(
             bars,
             actions,
-            sessions=sessions_ending(day, settings.look_back_sessions),
+            sessions=sessions_ending(day, settings.lookback_sessions),
             frequency=market.frequency,
             basis=market.basis,
-            rules=settings.window,
+            settings=settings.window,
             symbols=symbols,
         )
         correlations = pair_correlations(window, settings.correlation)
         correlated = correlations["passes_correlation"].to_numpy()
         screened = screen_pairs(
             window,
-            rules=settings.cointegration,
+            settings=settings.cointegration,
             entry_z=settings.trading.entry_z,
             exit_z=settings.trading.exit_z,
             round_trip_cost_bps=settings.costs.round_trip_bps,
@@ -145,7 +145,7 @@ def identify(market: SimulatedMarket, session: date, settings: Settings, *, plac
         candidates = screened[correlated & screened["y"].notna()].reset_index(drop=True)
         scores = score_pairs(
             window,
-            fit_parameter_sets(window, candidates, rules=settings.garch),
+            fit_parameter_sets(window, candidates, settings=settings.garch),
             session=day,
             scoring=settings.scores,
             trading=settings.trading,
@@ -206,7 +206,7 @@ def recovery(day: SectorDay) -> pd.DataFrame:
 def run_market(group: Group, seed: int, n_sessions: int) -> tuple[list[dict[str, float]], pd.DataFrame]:
     """All sector-days of one market: their counts, and the recovery of their planted pairs."""
     settings = load_settings()
-    market = simulated_market(settings, seed, **group.rules)
+    market = simulated_market(settings, seed, **group.settings)
     days = [identify(market, as_of_session(number), settings) for number in range(n_sessions)]
     return [counts(day) | {"seed": seed} for day in days], pd.concat([recovery(day) for day in days])
 

@@ -23,17 +23,17 @@ from pairs_platform.core.models.baseline import choose_baseline, log_loss
 from pairs_platform.core.models.evaluation import session_interval
 from pairs_platform.core.models.features import PairDataset, pair_datasets, usable_rows
 from pairs_platform.core.models.sector_training import SectorTraining, sessions_of_starts, train_sector
-from pairs_platform.core.models.settings import GruRules
+from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.models.splits import SplitPlan
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between, sessions_ending
-from pairs_platform.core.prices.settings import WindowRules
+from pairs_platform.core.prices.settings import WindowSettings
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.core.screening.correlation import pair_correlations
-from pairs_platform.core.screening.settings import CorrelationRules
-from pairs_platform.core.selection.settings import CostRules, TradingRules
-from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform.core.screening.settings import CorrelationSettings
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
+from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     grid_of,
@@ -48,11 +48,11 @@ PAIRS_OF_A_UNIVERSE = 3
 HALF_LIVES = (5.0, 20.0)
 
 
-def trained(window: PriceWindow, pairs: pd.DataFrame, rules: GruRules) -> tuple[SectorTraining, list, SplitPlan]:
+def trained(window: PriceWindow, pairs: pd.DataFrame, settings: GruSettings) -> tuple[SectorTraining, list, SplitPlan]:
     datasets, plan, _ = pair_datasets(
-        window, pairs, rules=rules, garch=GarchRules(), trading=TradingRules(), costs=CostRules()
+        window, pairs, settings=settings, garch=GarchSettings(), trading=TradingSettings(), costs=CostSettings()
     )
-    return train_sector(datasets, [one.pair for one in datasets], plan, rules=rules), datasets, plan
+    return train_sector(datasets, [one.pair for one in datasets], plan, settings=settings), datasets, plan
 
 
 def tell(name: str, training: SectorTraining) -> None:
@@ -72,12 +72,14 @@ def tell(name: str, training: SectorTraining) -> None:
     )
 
 
-def true_model(datasets: list[PairDataset], plan: SplitPlan, half_lives: dict[str, float], rules: GruRules) -> str:
+def true_model(
+    datasets: list[PairDataset], plan: SplitPlan, half_lives: dict[str, float], settings: GruSettings
+) -> str:
     """Skill of P = Φ((1 − φ)|s − μ|/σ) with the true φ, and the AR(1)-logit's, on the same test rows."""
     gains, logit_gains, sessions = [], [], []
     parts = plan.parts()
     for one in datasets:
-        usable = usable_rows(one.features, one.label, rules.network.sequence_length)
+        usable = usable_rows(one.features, one.label, settings.network.sequence_length)
         rows = usable & (parts == "test")
         chosen = choose_baseline(one.excess, one.label, usable & (parts == "train"), usable & (parts == "validation"))
         base = log_loss(np.full(rows.sum(), chosen.base_rate), one.label[rows])
@@ -93,16 +95,16 @@ def true_model(datasets: list[PairDataset], plan: SplitPlan, half_lives: dict[st
     )
 
 
-def planted(n_pairs: int, rules: GruRules) -> bool:
+def planted(n_pairs: int, settings: GruSettings) -> bool:
     window = window_of_legs(planted_pairs(n_pairs, BARS, 31, garch_variance, half_lives=HALF_LIVES))
     # The same draws as `planted_pairs` makes: the shocks of the legs first.
     rng = np.random.default_rng(31)
     garch_variance(rng, grid_of(BARS)[2], n_pairs)
     drawn = np.exp(rng.uniform(*np.log(HALF_LIVES), n_pairs))
     half_lives = {f"S{2 * j:05d}_S{2 * j + 1:05d}": float(value) for j, value in enumerate(drawn)}
-    training, datasets, plan = trained(window, screened_pairs(window), rules)
+    training, datasets, plan = trained(window, screened_pairs(window), settings)
     tell("planted pairs", training)
-    print(f"  {true_model(datasets, plan, half_lives, rules)}")
+    print(f"  {true_model(datasets, plan, half_lives, settings)}")
     pooled = training.pooled
     assert pooled is not None
     worse = pooled.log_loss - pooled.log_loss_baseline
@@ -110,18 +112,18 @@ def planted(n_pairs: int, rules: GruRules) -> bool:
     return pooled.skill_low > 0 and worse <= 0.001
 
 
-def walks(n_universes: int, rules: GruRules) -> bool:
+def walks(n_universes: int, settings: GruSettings) -> bool:
     above, total = 0, 0
     for universe in range(n_universes):
         window = window_of_legs(random_walks(PAIRS_OF_A_UNIVERSE, BARS, 500 + universe, garch_variance))
-        rows = trained(window, screened_pairs(window), rules)[0].rows
+        rows = trained(window, screened_pairs(window), settings)[0].rows
         above, total = above + int((rows["skill_low"] > 0).sum()), total + len(rows)
     error = np.sqrt(max(above, 1) * (total - above)) / total**1.5
     print(f"random walks: {above} of {total} intervals above zero, {above / total:.1%} ± {error:.1%}", flush=True)
     return above < 0.10 * total
 
 
-def real(rules: GruRules) -> None:
+def real(settings: GruSettings) -> None:
     folder = Path(os.environ["PAIRS_PLATFORM_TEST_DATA"])
     for file, frequency, n_sessions, lasts in (
         ("real_intraday_5min.parquet", Frequency.FIVE_MINUTES, 60, (date(2025, 9, 30), date(2025, 12, 31))),
@@ -135,12 +137,12 @@ def real(rules: GruRules) -> None:
             window = build_window(
                 bars, pd.DataFrame(columns=list(ACTION_COLUMNS)),
                 sessions=sessions_between(sessions[0], last), frequency=frequency, basis=PriceBasis.SPLIT_ADJUSTED,
-                rules=WindowRules(min_session_coverage=0.4), symbols=sorted(bars["symbol"].unique()),
+                settings=WindowSettings(min_session_coverage=0.4), symbols=sorted(bars["symbol"].unique()),
             )  # fmt: skip
-            gates = pair_correlations(window, rules=CorrelationRules())
+            gates = pair_correlations(window, settings=CorrelationSettings())
             chosen = gates.loc[gates["passes_correlation"], ["pair", "symbol_1", "symbol_2"]]
             pairs = chosen.rename(columns={"symbol_1": "y", "symbol_2": "x"})
-            tell(f"{file}, {n_sessions} sessions to {last}", trained(window, pairs, rules)[0])
+            tell(f"{file}, {n_sessions} sessions to {last}", trained(window, pairs, settings)[0])
 
 
 def main() -> int:
@@ -148,10 +150,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--real", action="store_true")
     given = parser.parse_args()
-    rules = GruRules()
-    met = [planted(16 if given.quick else 60, rules), walks(6 if given.quick else 20, rules)]
+    settings = GruSettings()
+    met = [planted(16 if given.quick else 60, settings), walks(6 if given.quick else 20, settings)]
     if given.real:
-        real(rules)
+        real(settings)
     print("every requirement is met" if all(met) else "a requirement is missed")
     return 0 if all(met) else 1
 

@@ -21,10 +21,10 @@ from pairs_platform.core.models.baseline import log_loss
 from pairs_platform.core.models.features import PairDataset, pair_datasets, usable_rows
 from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.core.models.gru.training import choose_device, train_pairs
-from pairs_platform.core.models.settings import GruRules, NetworkRules
+from pairs_platform.core.models.settings import GruSettings, NetworkSettings
 from pairs_platform.core.models.splits import SplitPlan
-from pairs_platform.core.selection.settings import CostRules, TradingRules
-from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
+from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     planted_pairs,
@@ -39,12 +39,12 @@ BATCH = 32
 class Plain(torch.nn.Module):
     """The same network as anybody would write it."""
 
-    def __init__(self, rules: NetworkRules) -> None:
+    def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
-        self.first = torch.nn.GRU(13, rules.hidden_1, batch_first=True)
-        self.second = torch.nn.GRU(rules.hidden_1, rules.hidden_2, batch_first=True)
-        self.dropout = torch.nn.Dropout(rules.dropout)
-        self.out = torch.nn.Linear(rules.hidden_2, 1)
+        self.first = torch.nn.GRU(13, settings.hidden_1, batch_first=True)
+        self.second = torch.nn.GRU(settings.hidden_1, settings.hidden_2, batch_first=True)
+        self.dropout = torch.nn.Dropout(settings.dropout)
+        self.out = torch.nn.Linear(settings.hidden_2, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x, _ = self.first(x)
@@ -52,10 +52,10 @@ class Plain(torch.nn.Module):
         return self.out(self.dropout(x[:, -1])).squeeze(1)
 
 
-def train_plain(dataset: PairDataset, plan: SplitPlan, rules: NetworkRules) -> tuple[float, int]:
+def train_plain(dataset: PairDataset, plan: SplitPlan, settings: NetworkSettings) -> tuple[float, int]:
     """Test log-loss and number of epochs of one pair by the plain loop."""
     torch.manual_seed(7)
-    length = rules.sequence_length
+    length = settings.sequence_length
     scaled = dataset.scaled()
     usable = usable_rows(scaled, dataset.label, length)
     parts = plan.parts()
@@ -66,10 +66,10 @@ def train_plain(dataset: PairDataset, plan: SplitPlan, rules: NetworkRules) -> t
         return torch.from_numpy(windows), torch.from_numpy(dataset.label[rows].astype(np.float32))
 
     (x, y), (x_held, y_held), (x_test, y_test) = part("train"), part("validation"), part("test")
-    model, loss_of = Plain(rules), torch.nn.BCEWithLogitsLoss()
-    optimiser = torch.optim.Adam(model.parameters(), lr=rules.learning_rate)
+    model, loss_of = Plain(settings), torch.nn.BCEWithLogitsLoss()
+    optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     best, best_epoch, kept, epoch = np.inf, 0, model.state_dict(), 0
-    for epoch in range(1, rules.max_epochs + 1):
+    for epoch in range(1, settings.max_epochs + 1):
         model.train()
         for rows in torch.randperm(len(y)).split(BATCH):
             optimiser.zero_grad()
@@ -81,7 +81,7 @@ def train_plain(dataset: PairDataset, plan: SplitPlan, rules: NetworkRules) -> t
         if held < best:
             best, best_epoch = held, epoch
             kept = {name: value.clone() for name, value in model.state_dict().items()}
-        elif epoch - best_epoch >= rules.patience:
+        elif epoch - best_epoch >= settings.patience:
             break
     model.load_state_dict(kept)
     model.eval()
@@ -100,17 +100,22 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     n_pairs, n_plain = (128, 8) if quick else (253, 20)
-    rules = GruRules()
+    settings = GruSettings()
     window = window_of_legs(planted_pairs(n_pairs, BARS, 21, garch_variance, half_lives=(5.0, 40.0)))
     datasets, plan, _ = pair_datasets(
-        window, screened_pairs(window), rules=rules, garch=GarchRules(), trading=TradingRules(), costs=CostRules()
+        window,
+        screened_pairs(window),
+        settings=settings,
+        garch=GarchSettings(),
+        trading=TradingSettings(),
+        costs=CostSettings(),
     )
     datasets = [one for one in datasets if one.status == "ok"]
-    device = choose_device(rules.training.device)
+    device = choose_device(settings.training.device)
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     print(f"{len(datasets)} pairs of {BARS} bars on {name}", flush=True)
     started = time.perf_counter()
-    trained = train_pairs(datasets, plan, rules=rules, seed=rules.training.seed)
+    trained = train_pairs(datasets, plan, settings=settings, seed=settings.training.seed)
     ours = time.perf_counter() - started
     memory = psutil.Process().memory_info().rss / 2**30
     epochs = sum(one.epochs for one in trained)
@@ -121,9 +126,9 @@ def main() -> int:
     losses, seconds = [], []
     for k in chosen:
         started = time.perf_counter()
-        plain, plain_epochs = train_plain(datasets[k], plan, rules.network)
+        plain, plain_epochs = train_plain(datasets[k], plan, settings.network)
         seconds.append(time.perf_counter() - started)
-        losses.append((test_loss(datasets[k], plan, trained[k], rules.network.sequence_length), plain))
+        losses.append((test_loss(datasets[k], plan, trained[k], settings.network.sequence_length), plain))
         print(f"  loop, {datasets[k].pair}: {seconds[-1]:.1f} s, {plain_epochs} epochs", flush=True)
     torch.set_num_threads(threads)
     every = float(np.mean(seconds)) * len(datasets)

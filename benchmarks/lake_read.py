@@ -1,4 +1,4 @@
-"""Read time of a look-back from the lake: alone in it, and among five years of eleven sectors.
+"""Read time of a lookback from the lake: alone in it, and among five years of eleven sectors.
 
 `python benchmarks/lake_read.py [--quick]`. The reference, pandas.read_parquet on the same list of files, runs in turn
 with ours; results are compared on every run. Required: 60 sessions × 23 symbols × 78 bars in 0.2 s, in both lakes.
@@ -46,7 +46,7 @@ def make_session(session: date, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def fill(lake: Lake, sessions: list[date], years_sessions: list[date]) -> None:
-    """Store the look-back, and copies of its first file as the rest of the history."""
+    """Store the lookback, and copies of its first file as the rest of the history."""
     rng = np.random.default_rng(1)
     for session in sessions:
         lake.write(PRICE_HISTORY, PartitionKey(session, SECTOR), make_session(session, rng), {"source": "benchmark"})

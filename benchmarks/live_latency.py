@@ -1,11 +1,11 @@
-"""From the last bar of a bucket in Redis to its signals in the ledger, through the processes of `pairs-platform live`.
+"""From the last bar of a bucket in Redis to its signals in the database, through the processes of `live`.
 
     python -m benchmarks.live_latency                 # 60 buckets, 23 symbols: about ten minutes
     python -m benchmarks.live_latency --buckets 12    # about three minutes
     python -m benchmarks.live_latency --production    # the same through `pairs-platform up`, on PostgreSQL
 
 Uses the state of the demo (`make demo` first) in the configured state folder. Starts `pairs-platform live` as a person
-does, lets it replay the newest session with one bucket every `--spacing` seconds, and looks at Redis, the ledger and
+does, lets it replay the newest session with one bucket every `--spacing` seconds, and looks at Redis, the database and
 Dagster's instance from outside. The wall clock of one machine stamps everything. Exit code 1 when the median is above
 3 s or the 95th percentile above 5 s.
 """
@@ -28,7 +28,7 @@ import numpy as np
 
 from pairs_platform.cli.up import state_of
 from pairs_platform.database.signals import SignalKey, forget_replay, moment, sessions_with_signals, stored_buckets
-from pairs_platform.platform import open_bus, open_ledger
+from pairs_platform.platform import open_bus, open_database
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, command_of, live_folder, production_folder
@@ -53,7 +53,7 @@ def main() -> int:
     words = ["live", "--speed", f"{speed:g}", "--buckets", str(given.buckets), "--port", str(given.port)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     since = time.time()
-    forget_replay(open_ledger(settings))
+    forget_replay(open_database(settings))
     live = subprocess.Popen(command_of(*words), env=environment, start_new_session=True)
     try:
         stored = watch(settings, live, given.buckets, given.buckets * given.spacing + 180)
@@ -101,14 +101,14 @@ def _production(given: argparse.Namespace) -> int:
 
 
 def watch(settings, live: subprocess.Popen, buckets: int, seconds: float) -> dict:
-    """When the signals of each bucket were first seen in the ledger, seconds since 1970, by the start of the bucket."""
-    ledger, sector, until = open_ledger(settings), settings.active_sectors[0], time.time() + seconds
+    """When the signals of each bucket were first in the database, seconds since 1970, by the start of the bucket."""
+    database, sector, until = open_database(settings), settings.active_sectors[0], time.time() + seconds
     seen: dict = {}
     while len(seen) < buckets and time.time() < until:
         if live.poll() is not None:
             raise SystemExit("`pairs-platform live` ended early")
-        for session in sessions_with_signals(ledger, "replay", sector)[-1:]:
-            for bucket in stored_buckets(ledger, SignalKey(feed="replay", sector=sector, session=session)):
+        for session in sessions_with_signals(database, "replay", sector)[-1:]:
+            for bucket in stored_buckets(database, SignalKey(feed="replay", sector=sector, session=session)):
                 seen.setdefault((session, bucket), time.time())
         time.sleep(POLL_SECONDS)
     return seen

@@ -21,7 +21,7 @@ from pairs_platform.adapters.mlflow.registry import MlflowRegistry
 from pairs_platform.core.models.bundle import WEIGHTS_FILE, bundle_files
 from pairs_platform.core.models.gru.network import initial_parameters, weights_of
 from pairs_platform.core.models.sector_training import ROW_COLUMNS
-from pairs_platform.core.models.settings import NetworkRules
+from pairs_platform.core.models.settings import NetworkSettings
 from pairs_platform_tests.support.bundles import SECTOR, bundle, record
 
 PAIRS = 253
@@ -31,7 +31,7 @@ EPOCHS = 16
 def main() -> int:
     rng = np.random.default_rng(1)
     names = [f"AA{k:03d}_BB{k:03d}" for k in range(PAIRS)]
-    weights = weights_of(initial_parameters(1, NetworkRules(), torch.Generator().manual_seed(1)), 0)
+    weights = weights_of(initial_parameters(1, NetworkSettings(), torch.Generator().manual_seed(1)), 0)
     models = bundle()
     one = replace(models.pairs[0], weights=weights, fit=replace(models.pairs[0].fit, diurnal=tuple(rng.random(78))))
     models = replace(models, sequence_length=10, pairs=tuple(replace(one, pair=name) for name in names))

@@ -17,13 +17,13 @@ import pandas as pd
 
 from benchmarks.cointegration import universe, window_of
 from pairs_platform.adapters.dask.executor import open_blocks
-from pairs_platform.adapters.dask.settings import ExecutorRules
+from pairs_platform.adapters.dask.settings import ExecutorSettings
 from pairs_platform.core.parallel import Blocks
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
 from pairs_platform.core.screening.correlation import pair_correlations, pairwise_correlation
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.screening.settings import CorrelationRules
+from pairs_platform.core.screening.settings import CorrelationSettings
 from pairs_platform.core.screening.spread import pair_rows
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 
@@ -120,8 +120,8 @@ def main() -> None:
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     with LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
-        rules = ExecutorRules(kind="dask", scheduler=cluster.scheduler_address, pair_block=2048, fit_block=16)
-        with Client(cluster) as client, open_blocks(rules) as blocks:
+        settings = ExecutorSettings(kind="dask", scheduler=cluster.scheduler_address, pair_block=2048, fit_block=16)
+        with Client(cluster) as client, open_blocks(settings) as blocks:
             if blocks is None:
                 raise RuntimeError("kind dask opened no engine")
             check_equal(small, blocks)
@@ -134,7 +134,7 @@ def main() -> None:
     for n_symbols in sizes:
         window = window_of(universe(n_symbols, TABLE_BARS))
         before = peak_mib()
-        wall, cpu = timed(lambda window=window: pair_correlations(window, CorrelationRules()))
+        wall, cpu = timed(lambda window=window: pair_correlations(window, CorrelationSettings()))
         print(
             f"correlation table of all pairs of {n_symbols:,} symbols, {TABLE_BARS} bars, measured: {wall:.1f} s wall, "
             f"{cpu:.1f} s CPU, peak {peak_mib():.0f} MiB ({before:.0f} before)",

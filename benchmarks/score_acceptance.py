@@ -23,13 +23,13 @@ import pandas as pd
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
-from pairs_platform.core.prices.settings import WindowRules
+from pairs_platform.core.prices.settings import WindowSettings
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.screening.settings import CorrelationRules
+from pairs_platform.core.screening.settings import CorrelationSettings
 from pairs_platform.core.screening.spread import pair_rows
 from pairs_platform.core.selection.settings import COMPONENTS
 from pairs_platform_tests.support.simulated_pairs import (
@@ -184,14 +184,14 @@ def real_window(bars: pd.DataFrame, sector: str, last: date, count: int, frequen
         sessions=sessions,
         frequency=frequency,
         basis=PriceBasis.FULLY_ADJUSTED,
-        rules=WindowRules(),
+        settings=WindowSettings(),
         symbols=sorted(part["symbol"].unique()),
     )
 
 
 def real_candidates(window: PriceWindow, *, min_correlation: float, max_p: float) -> pd.DataFrame:
     """Pairs past both gates, with the better direction."""
-    correlations = pair_correlations(window, CorrelationRules())
+    correlations = pair_correlations(window, CorrelationSettings())
     first, second = pair_rows(len(window.symbols))
     tests = run_tests(np.ascontiguousarray(window.log_close.T), first, second)
     better = tests.better

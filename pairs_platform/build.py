@@ -14,7 +14,7 @@ from pairs_platform.defs.housekeeping import assets as housekeeping
 from pairs_platform.defs.models import assets as models
 from pairs_platform.defs.models import automation as model_automation
 from pairs_platform.defs.models import checks as model_checks
-from pairs_platform.defs.partitions import look_back_mapping
+from pairs_platform.defs.partitions import lookback_mapping
 from pairs_platform.defs.prices import assets as prices
 from pairs_platform.defs.prices import checks as price_checks
 from pairs_platform.defs.reports import assets as reports
@@ -37,13 +37,13 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
     Parameters
     ----------
     settings : Settings
-        Decide the state folder, the look-back in the lineage, the active sectors.
+        Decide the state folder, the lookback in the lineage, the active sectors.
     resource_overrides : mapping of str to resource, optional
         Resources that replace the ones made from the settings, by key.
     """
     return dg.Definitions(
         assets=dg.map_asset_specs(
-            lambda spec: _with_look_backs(spec, settings),
+            lambda spec: _with_lookbacks(spec, settings),
             [
                 prices.price_history,
                 screening.correlation_matrix,
@@ -54,7 +54,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
                 selection.trading_config,
                 models.pair_features,
                 models.gru_models,
-                models.model_ledger,
+                models.model_tables,
                 models.shadow_losses,
                 models.champion_model,
                 models.gru_tuning,
@@ -109,18 +109,18 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
     )
 
 
-def _with_look_backs(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
+def _with_lookbacks(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     """Say in the lineage how many sessions of prices and of scores an asset reads."""
     if spec.group_name == live.GROUP:
         return spec
     sessions = {
-        dg.AssetKey("price_history"): settings.look_back_sessions,
-        dg.AssetKey("pair_scores"): settings.selection.look_back_sessions
+        dg.AssetKey("price_history"): settings.lookback_sessions,
+        dg.AssetKey("pair_scores"): settings.selection.lookback_sessions
         if spec.key.path == ["composite_rankings"]
         else 1,
     }
     deps = [
-        dg.AssetDep(dep.asset_key, partition_mapping=look_back_mapping(1 - sessions[dep.asset_key]))
+        dg.AssetDep(dep.asset_key, partition_mapping=lookback_mapping(1 - sessions[dep.asset_key]))
         if sessions.get(dep.asset_key, 1) > 1
         else dep
         for dep in spec.deps

@@ -1,6 +1,6 @@
-"""Opens what the settings name: lake, ledger, model registry, source of prices, Redis. Nothing is opened by importing.
+"""Opens what the settings name: lake, database, registry, source of prices, Redis. Nothing is opened by importing.
 
-What does not belong here: how each of them speaks (`adapters`, `lake`, `ledger`).
+What does not belong here: how each of them speaks (`adapters`, `lake`, `database`).
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pairs_platform.adapters.redis.bus import StreamBus
     from pairs_platform.core.parallel import Blocks
     from pairs_platform.core.streaming.settings import Feed
-    from pairs_platform.database.store import Ledger
+    from pairs_platform.database.store import Database
     from pairs_platform.lake.documents import Documents
     from pairs_platform.lake.files import LakePath
     from pairs_platform.lake.store import Lake
@@ -69,14 +69,14 @@ def open_registry(settings: Settings) -> "ModelRegistry":
     return MlflowRegistry(settings.mlflow_uri, folder=None if is_server else folder)
 
 
-def open_ledger(settings: Settings) -> "Ledger":
-    """Open the configured ledger; by default a SQLite file in the profile's folder."""
-    from pairs_platform.database.store import Ledger
+def open_database(settings: Settings) -> "Database":
+    """Open the configured database; by default a SQLite file in the profile's folder."""
+    from pairs_platform.database.store import Database
 
     folder = claim_profile(settings.profile_root, settings.profile)
-    url = settings.ledger_url.get_secret_value() if settings.ledger_url else f"sqlite:///{folder / 'ledger.db'}"
-    owner = settings.ledger_owner_url.get_secret_value() if settings.ledger_owner_url else None
-    return Ledger(url, settings.profile.name, owner_url=owner)
+    url = settings.database_url.get_secret_value() if settings.database_url else f"sqlite:///{folder / 'database.db'}"
+    owner = settings.database_owner_url.get_secret_value() if settings.database_owner_url else None
+    return Database(url, settings.profile.name, owner_url=owner)
 
 
 def open_bus(settings: Settings, feed: "Feed | None" = None) -> "StreamBus":
@@ -91,7 +91,7 @@ def open_bus(settings: Settings, feed: "Feed | None" = None) -> "StreamBus":
 
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
     client = connect(url, settings.profile_root / "redis")
-    return StreamBus(client, profile=settings.profile.name, feed=feed or settings.stream.feed, rules=settings.stream)
+    return StreamBus(client, profile=settings.profile.name, feed=feed or settings.stream.feed, settings=settings.stream)
 
 
 def open_blocks(settings: Settings) -> "AbstractContextManager[Blocks | None]":
@@ -103,27 +103,27 @@ def open_blocks(settings: Settings) -> "AbstractContextManager[Blocks | None]":
 
 def open_source(settings: Settings) -> MarketData:
     """Open the configured source of price history; imports only the adapter that is used."""
-    rules, frequency = settings.source, settings.frequency
-    if rules.kind == "simulated":
+    source, frequency = settings.source, settings.frequency
+    if source.kind == "simulated":
         from pairs_platform.adapters.simulated.market import SimulatedMarket
 
         universe = [listing for sector in settings.universe for listing in settings.listings(sector)]
-        return SimulatedMarket(universe, frequency=frequency, rules=rules.simulated)
-    if rules.kind == "files" and rules.files is not None:
+        return SimulatedMarket(universe, frequency=frequency, settings=source.simulated)
+    if source.kind == "files" and source.files is not None:
         from pairs_platform.adapters.files.history import FileMarketData
 
-        return FileMarketData(rules.files, frequency=frequency)
-    if rules.kind == "yahoo":
+        return FileMarketData(source.files, frequency=frequency)
+    if source.kind == "yahoo":
         from pairs_platform.adapters.yahoo.history import YahooMarketData
 
-        return YahooMarketData(frequency=frequency, rules=rules.yahoo)
+        return YahooMarketData(frequency=frequency, settings=source.yahoo)
     from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 
     return AlpacaMarketData(
         key_id=settings.alpaca_key_id,
         secret_key=settings.alpaca_secret_key,
         frequency=frequency,
-        rules=rules.alpaca,
+        settings=source.alpaca,
     )
 
 
@@ -169,9 +169,9 @@ class Platform:
         return self.models or open_registry(self.settings)
 
     @cached_property
-    def ledger(self) -> "Ledger":
+    def database(self) -> "Database":
         """The SQL store of performance, rankings, trends and decisions; migrated and claimed by its first use."""
-        return open_ledger(self.settings)
+        return open_database(self.settings)
 
     @cached_property
     def bus(self) -> "StreamBus":

@@ -21,11 +21,11 @@ def command(context: click.Context, days: float) -> None:
     from pairs_platform.adapters.notify.apprise_notifier import receivers
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.database.alerts import failed_deliveries, recent_alerts
-    from pairs_platform.platform import open_ledger
+    from pairs_platform.platform import open_database
 
     settings = load_settings()
-    ledger = open_ledger(settings)
-    found = recent_alerts(ledger, utc_now() - timedelta(days=days))
+    database = open_database(settings)
+    found = recent_alerts(database, utc_now() - timedelta(days=days))
     rows = [
         {
             "number": one.id,
@@ -43,7 +43,7 @@ def command(context: click.Context, days: float) -> None:
         print_renderable(frame_table(pd.DataFrame(rows), title="Alerts"))
     else:
         click.echo("nothing is broken")
-    for delivery in failed_deliveries(ledger, list(receivers(settings.alert_urls))):
+    for delivery in failed_deliveries(database, list(receivers(settings.alert_urls))):
         click.secho(
             f"not delivered to {delivery.target} after {delivery.attempts} attempts: {delivery.error}", fg="red"
         )
@@ -56,10 +56,10 @@ def close(number: int, reason: str) -> None:
     """Close the open alert NUMBER, which nothing will close by itself."""
     from pairs_platform.database.alerts import close_alert
     from pairs_platform.database.audit import person
-    from pairs_platform.platform import open_ledger
+    from pairs_platform.platform import open_database
 
-    ledger = open_ledger(load_settings())
-    closed = close_alert(ledger, number, actor=person(), reason=reason, now=utc_now())
+    database = open_database(load_settings())
+    closed = close_alert(database, number, actor=person(), reason=reason, now=utc_now())
     if closed is None:
         raise click.ClickException(f"no open alert has number {number}: `pairs-platform alerts` lists them")
     click.echo(f"closed: {closed.what}")

@@ -8,7 +8,7 @@ import click
 import pandas as pd
 
 from pairs_platform.database.audit import Action, entries
-from pairs_platform.platform import open_ledger
+from pairs_platform.platform import open_database
 from pairs_platform.settings.model import load_settings
 
 
@@ -19,9 +19,9 @@ from pairs_platform.settings.model import load_settings
 @click.option("--json", "as_json", is_flag=True, help="A JSON object in each line, with every detail.")
 def command(since: datetime | None, actions: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Show the audit log, newest first; its rows are only ever added."""
-    ledger = open_ledger(load_settings())
+    database = open_database(load_settings())
     moment = since.replace(tzinfo=UTC) if since else None
-    found = entries(ledger, actions=actions, since=moment, limit=limit)
+    found = entries(database, actions=actions, since=moment, limit=limit)
     if as_json:
         for one in found:
             click.echo(json.dumps(vars(one), default=str))

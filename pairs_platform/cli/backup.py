@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command("backup")
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 def command(target: Path) -> None:
-    """Write lake, ledger, models, Dagster's history and streamed bars to TARGET, for `pairs-platform restore`.
+    """Write lake, database, models, Dagster's history and streamed bars to TARGET, for `pairs-platform restore`.
 
     Nothing has to stop for it; what runs meanwhile write may be in one store and not in another, so a quiet time is
     the better one. Configuration and secrets are not in it.
@@ -54,7 +54,7 @@ def _not_sourced(settings: Settings, environment: Path) -> list[str]:
     if environment.is_file():
         given = environment.read_text(encoding="utf-8")
         stores = tuple(
-            one for one in ("ledger_url", "dagster_url", "mlflow_uri") if f"export {variable(one)}=" in given
+            one for one in ("database_url", "dagster_url", "mlflow_uri") if f"export {variable(one)}=" in given
         )
     elif own_postgres(settings).is_prepared:
         stores = ("dagster_url",)
@@ -76,7 +76,7 @@ def _running_bus(settings: Settings) -> "StreamBus | None":
 
 def databases_of(settings: Settings) -> dict[str, SecretStr]:
     """The PostgreSQL databases of the settings by name; MLflow's where it is the platform's own or given by URL."""
-    given = {"ledger": settings.ledger_url, "dagster": settings.dagster_url}
+    given = {"database": settings.database_url, "dagster": settings.dagster_url}
     found = {name: url for name, url in given.items() if url and url.get_secret_value().startswith("postgresql")}
     uri = settings.mlflow_uri.get_secret_value() if settings.mlflow_uri else ""
     if uri.startswith("postgresql"):

@@ -44,7 +44,7 @@ def command(
         f"source     {platform.market_data.label}\nprofile    {settings.profile.name} in {settings.profile_root}\n"
         f"sector     {sector} ({len(platform.listings(sector))} symbols)\n"
         f"sessions   {', '.join(str(day) for day in sessions)}, "
-        f"look-back {settings.look_back_sessions} sessions of {settings.frequency.value} bars\n"
+        f"lookback {settings.lookback_sessions} sessions of {settings.frequency.value} bars\n"
         f"training   every correlated pair, up to {settings.gru.network.max_epochs} epochs: nothing is reduced\n"
     )
     _run(settings, sector, sessions)
@@ -85,14 +85,14 @@ def _sessions(platform: "Platform", sector: str, last: date | None) -> list[date
     last = require_session(last) if last else newest
     if last > newest:
         raise click.ClickException(f"session {last} is not complete or not in the source; the newest is {newest}")
-    needed = platform.settings.look_back_sessions + SESSIONS - 1
+    needed = platform.settings.lookback_sessions + SESSIONS - 1
     if available:
         stored = sessions_between(available[0], last)
         if len(stored) < needed:
             raise click.ClickException(
                 f"{platform.market_data.label} has {len(stored)} sessions up to {last}; {SESSIONS} sessions with a "
-                f"look-back of {platform.settings.look_back_sessions} need {needed}: choose a later --session, or a "
-                "smaller look_back in the configuration"
+                f"lookback of {platform.settings.lookback_sessions} need {needed}: choose a later --session, or a "
+                "smaller lookback in the configuration"
             )
     session_offset(last, 1 - needed)
     return sessions_ending(last, SESSIONS)
@@ -109,7 +109,7 @@ def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
     from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 
     job = build_definitions(settings).resolve_job_def(daily_job.name)
-    first = session_offset(sessions[0], 1 - settings.look_back_sessions)
+    first = session_offset(sessions[0], 1 - settings.lookback_sessions)
     requests = [(f"prices {first} to {sessions[-1]}", price_run(sector, first, sessions[-1]))]
     requests += [(f"session {day}", session_run(sector, day)) for day in sessions]
     columns = (

@@ -47,7 +47,7 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
     from pairs_platform.core.streaming.buckets import session_buckets
     from pairs_platform.database.signals import SignalKey, signal_frame
     from pairs_platform.defs.signals.sensors import request_signals
-    from pairs_platform.platform import open_bus, open_ledger
+    from pairs_platform.platform import open_bus, open_database
 
     hourly = settings.frequency is Frequency.ONE_HOUR
     buckets = len(session_buckets(session, settings.frequency)) if hourly else BUCKETS
@@ -78,7 +78,7 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
                     failures = execute(request_signals(one))
                     if failures:
                         raise click.ClickException("a run of signals failed\n" + "\n".join(failures))
-        return signal_frame(open_ledger(settings), SignalKey(feed="replay", sector=sector, session=session))
+        return signal_frame(open_database(settings), SignalKey(feed="replay", sector=sector, session=session))
 
 
 def why_no_replay(settings: Settings) -> str:

@@ -3,7 +3,7 @@
 from pairs_platform.core.contract import ContractViolation
 from pairs_platform.core.prices.calendar import CalendarError
 from pairs_platform.core.prices.sectors import UnknownSectorError
-from pairs_platform.database.errors import LedgerMismatch, LedgerUnavailable
+from pairs_platform.database.errors import DatabaseMismatch, DatabaseUnavailable
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.lake.profile import ProfileMismatch
 from pairs_platform.ports.market_data import (
@@ -28,6 +28,6 @@ EXPECTED = (
     TransientSourceError,
     RegistryUnavailable,
     NoSuchModelError,
-    LedgerUnavailable,
-    LedgerMismatch,
+    DatabaseUnavailable,
+    DatabaseMismatch,
 )

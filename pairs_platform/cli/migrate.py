@@ -1,6 +1,6 @@
 """`pairs-platform migrate`: bring every database to this version; one that is newer is refused.
 
-What does not belong here: the ledger's own versions (`ledger.migrations`).
+What does not belong here: the database's own versions (`database.migrations`).
 """
 
 import os
@@ -19,11 +19,11 @@ from pairs_platform.settings.model import Settings, load_settings
 @click.command("migrate")
 @click.option("--mlflow-database", "name", help="Environment variable with the URL of the only database to migrate.")
 def command(name: str | None) -> None:
-    """Bring the ledger, MLflow's database and Dagster's storage to this version, and say what changed.
+    """Bring the database, MLflow's database and Dagster's storage to this version, and say what changed.
 
-    Each start of `up`, `live` and `ui` does the same. Where another user than the platform's owns the ledger's tables,
-    its URL is read from PAIRS_PLATFORM__LEDGER_OWNER_URL. The database of an MLflow server of your own is brought to
-    the installed version of MLflow with --mlflow-database, before that server starts.
+    Each start of `up`, `live` and `ui` does the same. Where another user than the platform's owns the database's
+    tables, its URL is read from PAIRS_PLATFORM__DATABASE_OWNER_URL. The database of an MLflow server of your own is
+    brought to the installed version of MLflow with --mlflow-database, before that server starts.
     """
     from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 
@@ -58,19 +58,19 @@ def migrate_all(settings: Settings, home: Path, tell: Callable[[str], None]) -> 
 
     Raises
     ------
-    LedgerMismatch, PermanentSourceError
+    DatabaseMismatch, PermanentSourceError
         A database is newer than this version.
     """
-    from pairs_platform.platform import open_ledger
+    from pairs_platform.platform import open_database
 
-    ledger = open_ledger(settings)
-    if ledger.upgrade():
-        tell(f"ledger: {ledger.revision()}")
+    database = open_database(settings)
+    if database.upgrade():
+        tell(f"database: {database.revision()}")
     uri = settings.mlflow_uri.get_secret_value() if settings.mlflow_uri else None
     if uri is None:
-        database = (settings.profile_root / "mlflow" / "mlflow.db").absolute()
-        if database.is_file():
-            upgrade_mlflow(SecretStr(f"sqlite:///{database.as_posix()}"), tell)
+        mlflow_file = (settings.profile_root / "mlflow" / "mlflow.db").absolute()
+        if mlflow_file.is_file():
+            upgrade_mlflow(SecretStr(f"sqlite:///{mlflow_file.as_posix()}"), tell)
     elif not uri.startswith(("http://", "https://")):
         upgrade_mlflow(SecretStr(uri), tell)
     _migrate_dagster(home, tell)

@@ -42,7 +42,7 @@ def _newest_session(platform: "Platform", sector: str) -> date:
     from pairs_platform.defs.automation import TRADING_CONFIG
 
     known = platform.lake.sessions(TRADING_CONFIG, sector)
-    known += [one.session for one in platform.ledger.decisions(sector)]
+    known += [one.session for one in platform.database.decisions(sector)]
     if not known:
         raise click.ClickException(f"{sector} has no session yet: run the daily job first")
     return max(known)
@@ -106,15 +106,15 @@ def _change(platform: "Platform", sector: str, version: int, action: str, reason
     """Let the champion alias name a version, with its row in the audit: both or neither."""
     from pairs_platform.database.store import Decision
 
-    ledger, registry = platform.ledger, platform.registry
+    database, registry = platform.database, platform.registry
     before = registry.alias(sector, "champion")
     decision = Decision(
         sector=sector, session=_newest_session(platform, sector), action=action, alias="champion",
         version_before=before.version if before else None, version_after=version, reason=reason, figures=figures,
         actor=getpass.getuser(), decided_utc=platform.clock(),
     )  # fmt: skip
-    with ledger.begin() as connection:
-        ledger.add_decisions(connection, [decision])
+    with database.begin() as connection:
+        database.add_decisions(connection, [decision])
         registry.set_alias(sector, "champion", version)
     click.echo(f"champion of {sector}: version {version} (before: {before.version if before else 'none'})")
 
@@ -136,7 +136,7 @@ def promote(version: int, sector: str | None, reason: str) -> None:
 def rollback(sector: str | None, reason: str) -> None:
     """Make the champion before this one champion again."""
     platform, sector = _open(sector)
-    past = [one for one in platform.ledger.decisions(sector) if one.alias == "champion" and one.version_after]
+    past = [one for one in platform.database.decisions(sector) if one.alias == "champion" and one.version_after]
     now = platform.registry.alias(sector, "champion")
     before = [one.version_after for one in past if now is None or one.version_after != now.version]
     if not before or before[-1] is None:

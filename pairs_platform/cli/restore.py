@@ -12,7 +12,7 @@ from pairs_platform.adapters.mlflow.registry import move_artifacts
 from pairs_platform.cli.backup import databases_of
 from pairs_platform.database.audit import AuditEntry, person, record
 from pairs_platform.lake.files import remove_below
-from pairs_platform.platform import object_lake, open_bus, open_ledger
+from pairs_platform.platform import object_lake, open_bus, open_database
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.backup import (
     read_manifest,
@@ -67,12 +67,12 @@ def command(source: Path) -> None:
             restore_databases(targets, source)
             if "mlflow" in targets:
                 move_artifacts(targets["mlflow"], folder / "mlflow")
-            ledger = open_ledger(running)
-            ledger.give_rights()
+            database = open_database(running)
+            database.give_rights()
             what = AuditEntry(
                 actor=person(), action="state_restored", object=str(source), detail={"saved": manifest["saved_utc"]}
             )
-            with ledger.begin() as connection:
+            with database.begin() as connection:
                 record(connection, what)
         with embedded_redis(folder / "redis") if settings.redis_url is None else nullcontext():
             n_keys = restore_streams(open_bus(settings), source)
@@ -89,15 +89,15 @@ def command(source: Path) -> None:
 
 
 def _named_databases(settings: Settings, saved: Sequence[str], source: Path) -> dict[str, SecretStr]:
-    """The databases that the environment names, with the ledger's owner; empty where it names none."""
+    """The databases that the environment names, with the database's owner; empty where it names none."""
     named = databases_of(settings)
     if named and set(named) != set(saved):
         raise PermanentSourceError(
             f"{source} has on PostgreSQL: {', '.join(saved) or 'nothing'}; the environment names databases for: "
             f"{', '.join(sorted(named))}. Name the same ones, or none to restore into the platform's own"
         )
-    if "ledger" in named and settings.ledger_owner_url is not None:
-        named["ledger"] = settings.ledger_owner_url
+    if "database" in named and settings.database_owner_url is not None:
+        named["database"] = settings.database_owner_url
     return named
 
 
@@ -114,12 +114,12 @@ def _running_databases(
     with server.running():
         owner = server.url(LEDGER_DATABASE, OWNER)
         own = {
-            "ledger": owner,
+            "database": owner,
             "dagster": server.url(DAGSTER_DATABASE, DAGSTER),
             "mlflow": server.url(MLFLOW_DATABASE, MLFLOW),
         }
         app = server.url(LEDGER_DATABASE, APPLICATION)
         yield (
-            settings.model_copy(update={"ledger_url": app, "ledger_owner_url": owner}),
+            settings.model_copy(update={"database_url": app, "database_owner_url": owner}),
             {name: own[name] for name in saved},
         )

@@ -32,23 +32,23 @@ POLL_SECONDS = 1.0
 def command(sector: str | None, session: datetime | None, feed: str | None, pair: str | None, follow: bool) -> None:
     """Show the signals of the newest bucket: action, z, probabilities, size, and why a pair is skipped."""
     from pairs_platform.database.signals import SignalKey, sessions_with_signals, signal_frame
-    from pairs_platform.platform import open_ledger
+    from pairs_platform.platform import open_database
 
     settings = load_settings()
-    ledger = open_ledger(settings)
+    database = open_database(settings)
     chosen = sector or next(iter(settings.active_sectors), None)
     if chosen is None:
         raise click.ClickException("no sector is active: give --sector")
     wanted = feed or settings.stream.feed
     newest: pd.Timestamp | None = None
     while True:
-        known = sessions_with_signals(ledger, wanted, chosen)
+        known = sessions_with_signals(database, wanted, chosen)
         day = session.date() if session else (known[-1] if known else None)
         if day is None and not follow:
             raise click.ClickException(f"{chosen} has no signals on the feed {wanted} yet: start `pairs-platform live`")
         if day is not None:
             key = SignalKey(feed=wanted, sector=chosen, session=day)
-            frame = signal_frame(ledger, key, after=newest.to_pydatetime() if newest is not None else None)
+            frame = signal_frame(database, key, after=newest.to_pydatetime() if newest is not None else None)
             if len(frame):
                 newest = pd.Timestamp(frame["bucket_utc"].max())
                 _show(frame, key, pair)

@@ -1,4 +1,4 @@
-"""`pairs-platform sql`: DuckDB over the lake and the ledger."""
+"""`pairs-platform sql`: DuckDB over the lake and the database."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ from pairs_platform.cli.profile_options import chosen_settings, profile_options
 def command(
     source: str | None, data: str | None, frequency: str | None, statement: str, as_csv: bool, rows: int
 ) -> None:
-    """Run STATEMENT over the lake and the ledger of the current profile; `show tables` lists what there is.
+    """Run STATEMENT over the lake and the database of the current profile; `show tables` lists what there is.
 
     Every table of the lake has columns `sector` and `session`. Example:
     pairs-platform sql "select session, count(*) from cointegrated_pairs group by 1 order by 1"
@@ -27,12 +27,12 @@ def command(
     from pairs_platform.database.tables import VIEWS
     from pairs_platform.lake.sql import SqlRefused, TablesBeside, query
     from pairs_platform.lake.tables import TABLES
-    from pairs_platform.platform import open_lake, open_ledger
+    from pairs_platform.platform import open_database, open_lake
 
     settings = chosen_settings(source, data, frequency)
-    ledger = TablesBeside(arrow_schemas(), VIEWS, partial(arrow_tables, open_ledger(settings)))
+    database = TablesBeside(arrow_schemas(), VIEWS, partial(arrow_tables, open_database(settings)))
     try:
-        frame = query(open_lake(settings), TABLES, statement, ledger)
+        frame = query(open_lake(settings), TABLES, statement, database)
     except (duckdb.Error, SqlRefused) as error:
         raise click.ClickException(str(error)) from None
     if as_csv:

@@ -94,7 +94,7 @@ def _moment(ns: int) -> str:
 def symbols(name: SymbolSet | None) -> None:
     """Show which set of symbols is streamed, or switch to another; a running collector follows within seconds."""
     from pairs_platform.database.audit import AuditEntry, person, record
-    from pairs_platform.platform import open_bus, open_ledger
+    from pairs_platform.platform import open_bus, open_database
 
     settings = load_settings()
     bus = open_bus(settings)
@@ -103,7 +103,7 @@ def symbols(name: SymbolSet | None) -> None:
         what = AuditEntry(
             actor=person(), action="symbols_switched", object="streamed symbols", detail={"changed": [before, name]}
         )
-        with open_ledger(settings).begin() as connection:
+        with open_database(settings).begin() as connection:
             record(connection, what)
             bus.set_symbol_set(name)
     click.echo(f"streamed symbols: {bus.symbol_set()}")
@@ -154,7 +154,7 @@ def _session_of_market(bus: "StreamBus") -> date:
 
 @command.command("reset")
 def reset() -> None:
-    """Forget every replay: its bars in Redis and its signals in the ledger. Live ones stay."""
+    """Forget every replay: its bars in Redis and its signals in the database. Live ones stay."""
     from pairs_platform.processes.runtime.topology import forget_replays
 
     forget_replays(load_settings())

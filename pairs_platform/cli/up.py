@@ -38,7 +38,7 @@ def command(foreground: bool) -> None:
     """Start the production processes and return when all of them are healthy; `down` stops them.
 
     PostgreSQL, Redis and the MLflow server are started too, each unless the environment names one
-    (PAIRS_PLATFORM__LEDGER_URL, __DAGSTER_URL, __MLFLOW_URI, __REDIS_URL).
+    (PAIRS_PLATFORM__DATABASE_URL, __DAGSTER_URL, __MLFLOW_URI, __REDIS_URL).
     """
     settings = load_settings()
     if foreground:
@@ -52,8 +52,8 @@ def topology(settings: Settings, tell: Callable[[str], None]) -> tuple[Settings,
     with prepare_lock(settings):  # the processes of a process manager start at once
         own = own_stores(settings)
         os.environ.update(own.environment)
-        os.environ.pop(variable("ledger_owner_url"), None)
-        os.environ.pop(variable("ledger_owner_url") + FROM_FILE, None)
+        os.environ.pop(variable("database_owner_url"), None)
+        os.environ.pop(variable("database_owner_url") + FROM_FILE, None)
         settings = load_settings()
         home = prepare_home(settings)
         os.environ["DAGSTER_HOME"] = str(home)

@@ -9,50 +9,50 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class CheckRules(Rules):
+class CheckSettings(SettingsGroup):
     """From when on a check that carries economics warns."""
 
-    max_pair_churn: float = rule(
+    max_pair_churn: float = setting(
         0.5, unit="1", ge=0, le=1, description="Largest share of pairs selected on only one of two following sessions."
     )
-    min_convergence_rate: float = rule(
+    min_convergence_rate: float = setting(
         0.9, unit="1", ge=0, le=1, description="Smallest share of GARCH fits that must converge."
     )
-    max_chance_p: float = rule(
+    max_chance_p: float = setting(
         0.05,
         unit="1",
         gt=0,
         le=1,
         description="Largest share of placebo draws with at least as many pairs as were found.",
     )
-    min_trained_share: float = rule(
+    min_trained_share: float = setting(
         0.95, unit="1", ge=0, le=1, description="Smallest share of the pairs given to training that must be trained."
     )
-    max_calibration_error: float = rule(
+    max_calibration_error: float = setting(
         0.08, unit="1", gt=0, le=1, description="Largest mean calibration error of the models of a sector."
     )
-    max_late_share: float = rule(
+    max_late_share: float = setting(
         0.1, unit="1", ge=0, le=1, description="Largest share of a session's buckets whose signals were decided late."
     )
-    max_skipped_share: float = rule(
+    max_skipped_share: float = setting(
         0.1, unit="1", ge=0, le=1, description="Largest share of signals of selected pairs that were skipped."
     )
-    max_stream_difference: float = rule(
+    max_stream_difference: float = setting(
         0.01, unit="1", ge=0, le=1, description="Largest share of a session's bars in which stream and history differ."
     )
-    max_feature_drift: float = rule(
+    max_feature_drift: float = setting(
         0.25, unit="1", gt=0, le=10, description="Largest population stability index of a feature since training."
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class CheckResult:
     """Outcome of one predicate.
 
     Attributes
@@ -71,7 +71,7 @@ class Verdict:
 
 def check_session_coverage(
     bars_found: Mapping[str, int], *, symbols: Sequence[str], bars_expected: int, min_coverage: float
-) -> Verdict:
+) -> CheckResult:
     """Whether every symbol has at least `min_coverage` of a session's bars.
 
     Parameters
@@ -96,14 +96,14 @@ def check_session_coverage(
         words += f"; without any bar, and left out: {', '.join(missing)}; see `pairs-platform symbols status`"
     if partial:
         words += f"; thin: {', '.join(partial)} bars"
-    return Verdict(
+    return CheckResult(
         passed=not thin,
         summary=words,
         figures={"coverage": coverage, "symbols_missing": len(missing), "symbols_thin": len(partial)},
     )
 
 
-def check_price_quality(quarantined: "pd.DataFrame", flags: "pd.DataFrame") -> Verdict:
+def check_price_quality(quarantined: "pd.DataFrame", flags: "pd.DataFrame") -> CheckResult:
     """Whether a session's rows were all accepted without a flag; counts by reason and kind, first remedy.
 
     Parameters
@@ -115,14 +115,14 @@ def check_price_quality(quarantined: "pd.DataFrame", flags: "pd.DataFrame") -> V
     kinds = ", ".join(f"{kind} {count}" for kind, count in flags["kind"].value_counts().items())
     words = f"{len(quarantined)} rows quarantined" + (f" ({reasons})" if reasons else "")
     words += f", {len(flags)} flags" + (f" ({kinds}); first remedy: {flags['remedy'].iloc[0]}" if kinds else "")
-    return Verdict(
+    return CheckResult(
         passed=quarantined.empty and flags.empty,
         summary=words,
         figures={"rows_quarantined": len(quarantined), "flags": len(flags)},
     )
 
 
-def check_document(document: Mapping[str, object], table: "pd.DataFrame") -> Verdict:
+def check_document(document: Mapping[str, object], table: "pd.DataFrame") -> CheckResult:
     """Whether the JSON document of a trading configuration is whole and lists the same pairs as its table."""
     from pydantic import ValidationError
 
@@ -131,36 +131,36 @@ def check_document(document: Mapping[str, object], table: "pd.DataFrame") -> Ver
     try:
         config = TradingConfig.model_validate(document)
     except ValidationError as error:
-        return Verdict(passed=False, summary=f"the document cannot be read back: {error}", figures={})
+        return CheckResult(passed=False, summary=f"the document cannot be read back: {error}", figures={})
     same = [pair.pair for pair in config.pairs] == table["pair"].tolist()
-    return Verdict(
+    return CheckResult(
         passed=same,
         summary=f"{len(table)} pairs in document and table" if same else "document and table list different pairs",
         figures={"pairs": len(table), "content_hash": config.content_hash},
     )
 
 
-def check_pair_churn(today: Iterable[str], previous: Iterable[str] | None, *, max_churn: float) -> Verdict:
+def check_pair_churn(today: Iterable[str], previous: Iterable[str] | None, *, max_churn: float) -> CheckResult:
     """How far today's selected pairs differ from the previous session's; `previous` is None where there is none.
 
     Churn is the share of pairs in either set that are not in both (Jaccard distance); two empty sets have churn 0.
     """
     if previous is None:
-        return Verdict(passed=True, summary="no previous session to compare with", figures={})
+        return CheckResult(passed=True, summary="no previous session to compare with", figures={})
     now, before = set(today), set(previous)
     either = now | before
     churn = len(now ^ before) / len(either) if either else 0.0
     entered, left = sorted(now - before), sorted(before - now)
     words = f"{len(now & before)} stayed, {len(entered)} entered, {len(left)} left (churn {churn:.0%})"
     passed = churn <= max_churn
-    return Verdict(
+    return CheckResult(
         passed=passed,
         summary=words if passed else f"{words}, above {max_churn:.0%}: look for a data change before trading",
         figures={"churn": churn, "entered": ", ".join(entered), "left": ", ".join(left)},
     )
 
 
-def check_convergence(statuses: Iterable[str], *, min_rate: float) -> Verdict:
+def check_convergence(statuses: Iterable[str], *, min_rate: float) -> CheckResult:
     """Whether enough fits have status "ok"; no fits at all pass."""
     import pandas as pd
 
@@ -169,14 +169,14 @@ def check_convergence(statuses: Iterable[str], *, min_rate: float) -> Verdict:
     rate = float(counts.get("ok", 0)) / total if total else 1.0
     others = ", ".join(f"{n} {name}" for name, n in counts.items() if name != "ok")
     passed = rate >= min_rate
-    return Verdict(
+    return CheckResult(
         passed=passed,
         summary=f"{rate:.1%} of {total} fits converged" + (f"; {others}" if others else ""),
         figures={"convergence_rate": rate, "n_fits": total},
     )
 
 
-def check_found_against_chance(found: int, *, chance_mean: float, p_at_least_found: float, max_p: float) -> Verdict:
+def check_found_against_chance(found: int, *, chance_mean: float, p_at_least_found: float, max_p: float) -> CheckResult:
     """Whether more pairs were found than the joint placebo finds by chance.
 
     Parameters
@@ -190,7 +190,7 @@ def check_found_against_chance(found: int, *, chance_mean: float, p_at_least_fou
     """
     passed = found > chance_mean and p_at_least_found <= max_p
     words = f"{found} pairs found, {chance_mean:.1f} expected by chance (P(chance ≥ found) = {p_at_least_found:.2f})"
-    return Verdict(
+    return CheckResult(
         passed=passed,
         summary=words if passed else f"{words}: the pairs found are no evidence of lasting relations",
         figures={"found": found, "chance_mean": chance_mean, "p_at_least_found": p_at_least_found},
@@ -232,7 +232,7 @@ def _equal(a: object, b: object, relative: float) -> bool:
 
 def check_no_lookahead(
     stored: Mapping[str, object], recomputed: Mapping[str, object] | None, *, row: str, relative: float = 0.0
-) -> Verdict:
+) -> CheckResult:
     """Whether a stored row equals the row recomputed from data truncated at its time.
 
     Parameters
@@ -245,7 +245,7 @@ def check_no_lookahead(
         Name of the row for the summary, for example a pair.
     """
     if recomputed is None:
-        return Verdict(
+        return CheckResult(
             passed=False, summary=f"{row} cannot be recomputed from data up to its own time", figures={"row": row}
         )
     differing = differing_columns(stored, recomputed, relative=relative)
@@ -256,4 +256,4 @@ def check_no_lookahead(
             f"{row} differs from its recomputation in {', '.join(differing)}: {first} is {stored.get(first)!r}, "
             f"recomputed {recomputed.get(first)!r}; a later value leaked into it, or the stored data were replaced"
         )
-    return Verdict(passed=not differing, summary=words, figures={"row": row, "n_differing": len(differing)})
+    return CheckResult(passed=not differing, summary=words, figures={"row": row, "n_differing": len(differing)})

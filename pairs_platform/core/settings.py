@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Rules(BaseModel):
+class SettingsGroup(BaseModel):
     """A frozen group of settings; unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def rule(default: Any, *, unit: str, description: str, **bounds: Any) -> Any:
+def setting(default: Any, *, unit: str, description: str, **bounds: Any) -> Any:
     """Declare one setting with its default, its unit, what it means and what is valid.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Alerts and messages in the ledger: raised once, told once, sent until it succeeds.
+"""Alerts and messages in the database: raised once, told once, sent until it succeeds.
 
 What does not belong here: what an alert is and how it is said (`core.operations.alerts`), and sending
 (`adapters.notify.apprise_notifier`).
@@ -11,9 +11,9 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pairs_platform.core.operations.alerts import Alert, AlertRules, OpenAlert, compose, may_send, next_attempt
+from pairs_platform.core.operations.alerts import Alert, AlertSettings, OpenAlert, compose, may_send, next_attempt
 from pairs_platform.database.audit import AuditEntry, record
-from pairs_platform.database.store import Ledger
+from pairs_platform.database.store import Database
 from pairs_platform.database.tables import ALERT_MESSAGES, ALERTS, OPEN
 
 CLAIM = timedelta(minutes=5)
@@ -51,26 +51,26 @@ class Delivery:
     error: str
 
 
-def raise_alert(ledger: Ledger, alert: Alert, now: datetime) -> None:
+def raise_alert(database: Database, alert: Alert, now: datetime) -> None:
     """Open an alert, or note that one which is open was seen again."""
     values = {name: getattr(alert, name) for name in _FIELDS}
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         statement = insert(ALERTS).values(**values, opened_utc=now, seen_utc=now, times=1, told=False, told_over=False)
         again = {"seen_utc": now, "times": ALERTS.c.times + 1, "what": alert.what, "path": alert.path}
         connection.execute(statement.on_conflict_do_update(index_elements=["key"], index_where=OPEN, set_=again))
 
 
-def resolve_alerts(ledger: Ledger, keys: Sequence[str], now: datetime) -> int:
+def resolve_alerts(database: Database, keys: Sequence[str], now: datetime) -> int:
     """Close the open alerts among `keys`; how many there were."""
     if not keys:
         return 0
     chosen = ALERTS.c.key.in_(keys) & ALERTS.c.resolved_utc.is_(None)
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         return int(connection.execute(sa.update(ALERTS).where(chosen).values(resolved_utc=now)).rowcount)
 
 
-def end_earlier(ledger: Ledger, begin: str, sector: str, session: date, now: datetime, *, told: bool) -> int:
+def end_earlier(database: Database, begin: str, sector: str, session: date, now: datetime, *, told: bool) -> int:
     """Close the open alerts about the same in earlier sessions: a later one says how it is now.
 
     Parameters
@@ -94,13 +94,13 @@ def end_earlier(ledger: Ledger, begin: str, sector: str, session: date, now: dat
         & ALERTS.c.resolved_utc.is_(None)
     )
     values = {"resolved_utc": now} if told else {"resolved_utc": now, "told_over": True}
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         return int(connection.execute(sa.update(ALERTS).where(chosen).values(values)).rowcount)
 
 
-def close_alert(ledger: Ledger, number: int, *, actor: str, reason: str, now: datetime) -> OpenAlert | None:
+def close_alert(database: Database, number: int, *, actor: str, reason: str, now: datetime) -> OpenAlert | None:
     """Close an open alert by hand, with a row in the audit; the alert, or None where none of that number is open."""
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         found = _read(connection, (ALERTS.c.id == number) & ALERTS.c.resolved_utc.is_(None))
         if not found:
             return None
@@ -113,18 +113,18 @@ def close_alert(ledger: Ledger, number: int, *, actor: str, reason: str, now: da
         return found[0]
 
 
-def open_alerts(ledger: Ledger) -> list[OpenAlert]:
+def open_alerts(database: Database) -> list[OpenAlert]:
     """What is broken, oldest first."""
-    return _alerts(ledger, ALERTS.c.resolved_utc.is_(None))
+    return _alerts(database, ALERTS.c.resolved_utc.is_(None))
 
 
-def recent_alerts(ledger: Ledger, since: datetime) -> list[OpenAlert]:
+def recent_alerts(database: Database, since: datetime) -> list[OpenAlert]:
     """What is open, and what was opened or closed since a moment, oldest first."""
     closed = ALERTS.c.resolved_utc
-    return _alerts(ledger, closed.is_(None) | (closed >= since) | (ALERTS.c.opened_utc >= since))
+    return _alerts(database, closed.is_(None) | (closed >= since) | (ALERTS.c.opened_utc >= since))
 
 
-def make_message(ledger: Ledger, targets: Sequence[str], now: datetime, rules: AlertRules) -> bool:
+def make_message(database: Database, targets: Sequence[str], now: datetime, settings: AlertSettings) -> bool:
     """Put what is not told yet into one message for every receiver, unless the last hour had enough messages.
 
     An alert that was closed before anybody heard of it is not told.
@@ -140,11 +140,11 @@ def make_message(ledger: Ledger, targets: Sequence[str], now: datetime, rules: A
     made = sa.select(ALERT_MESSAGES.c.made_utc).where(
         (ALERT_MESSAGES.c.target == targets[0]) & (ALERT_MESSAGES.c.made_utc > now - timedelta(hours=1))
     )
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         new, closed = (_read(connection, condition) for condition in (not_told, over))
-        if (not new and not closed) or not may_send(list(connection.scalars(made)), now, rules):
+        if (not new and not closed) or not may_send(list(connection.scalars(made)), now, settings):
             return False
-        message = compose(new, closed, rules)
+        message = compose(new, closed, settings)
         rows = [
             {
                 "target": target, "title": message.title, "body": message.body, "made_utc": now, "sent_utc": None,
@@ -158,38 +158,38 @@ def make_message(ledger: Ledger, targets: Sequence[str], now: datetime, rules: A
     return True
 
 
-def due_deliveries(ledger: Ledger, targets: Sequence[str], now: datetime) -> list[Delivery]:
+def due_deliveries(database: Database, targets: Sequence[str], now: datetime) -> list[Delivery]:
     """Messages for these receivers that are to be tried at `now`, oldest first."""
-    return _deliveries(ledger, _unsent(targets) & (ALERT_MESSAGES.c.next_utc <= now))
+    return _deliveries(database, _unsent(targets) & (ALERT_MESSAGES.c.next_utc <= now))
 
 
-def claim_delivery(ledger: Ledger, delivery: Delivery, now: datetime) -> bool:
+def claim_delivery(database: Database, delivery: Delivery, now: datetime) -> bool:
     """Take a message to send it; False where another process has it. One that dies with it holds it for a while."""
     mine = (ALERT_MESSAGES.c.id == delivery.id) & ALERT_MESSAGES.c.sent_utc.is_(None)
     due = mine & (ALERT_MESSAGES.c.next_utc <= now)
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         taken = connection.execute(sa.update(ALERT_MESSAGES).where(due).values(next_utc=now + CLAIM))
         return int(taken.rowcount) == 1
 
 
-def failed_deliveries(ledger: Ledger, targets: Sequence[str]) -> list[Delivery]:
+def failed_deliveries(database: Database, targets: Sequence[str]) -> list[Delivery]:
     """Messages for these receivers that were tried and are not sent, oldest first."""
-    return _deliveries(ledger, _unsent(targets) & (ALERT_MESSAGES.c.attempts > 0))
+    return _deliveries(database, _unsent(targets) & (ALERT_MESSAGES.c.attempts > 0))
 
 
-def note_delivery(ledger: Ledger, delivery: Delivery, error: str, now: datetime, rules: AlertRules) -> None:
+def note_delivery(database: Database, delivery: Delivery, error: str, now: datetime, settings: AlertSettings) -> None:
     """Note that a message was sent, or why it was not and when it is tried again."""
     if error:
         attempts = delivery.attempts + 1
-        values = {"attempts": attempts, "error": error, "next_utc": next_attempt(now, attempts, rules)}
+        values = {"attempts": attempts, "error": error, "next_utc": next_attempt(now, attempts, settings)}
     else:
         values = {"sent_utc": now, "error": ""}
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         connection.execute(sa.update(ALERT_MESSAGES).where(ALERT_MESSAGES.c.id == delivery.id).values(values))
 
 
-def _alerts(ledger: Ledger, condition: sa.ColumnElement[bool]) -> list[OpenAlert]:
-    with ledger.begin() as connection:
+def _alerts(database: Database, condition: sa.ColumnElement[bool]) -> list[OpenAlert]:
+    with database.begin() as connection:
         return _read(connection, condition)
 
 
@@ -207,8 +207,8 @@ def _unsent(targets: Sequence[str]) -> sa.ColumnElement[bool]:
     return ALERT_MESSAGES.c.sent_utc.is_(None) & ALERT_MESSAGES.c.target.in_(targets)
 
 
-def _deliveries(ledger: Ledger, condition: sa.ColumnElement[bool]) -> list[Delivery]:
+def _deliveries(database: Database, condition: sa.ColumnElement[bool]) -> list[Delivery]:
     names = ("id", "target", "title", "body", "made_utc", "attempts", "sent_utc", "error")
     chosen = sa.select(*(ALERT_MESSAGES.c[name] for name in names)).where(condition).order_by(ALERT_MESSAGES.c.id)
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         return [Delivery(**row) for row in connection.execute(chosen).mappings()]

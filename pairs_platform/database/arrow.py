@@ -1,4 +1,4 @@
-"""The ledger's tables as Arrow, whole, for people who look around with SQL.
+"""The database's tables as Arrow, whole, for people who look around with SQL.
 
 What does not belong here: questions with an answer of their own (`queries`), and the SQL (`lake.sql`).
 """
@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pairs_platform.database.store import Ledger
+from pairs_platform.database.store import Database
 from pairs_platform.database.tables import METADATA, Moment
 
 ROWS_AT_ONCE = 50_000
@@ -34,18 +34,18 @@ def arrow_schemas() -> dict[str, pa.Schema]:
     }
 
 
-def arrow_tables(ledger: Ledger, names: Collection[str]) -> dict[str, pa.Table]:
-    """The rows of the tables `names`, read in one transaction; without rows where nobody made the ledger yet.
+def arrow_tables(database: Database, names: Collection[str]) -> dict[str, pa.Table]:
+    """The rows of the tables `names`, read in one transaction; without rows where nobody made the database yet.
 
     Raises
     ------
-    LedgerUnavailable, LedgerMismatch
-        As `Ledger.begin`.
+    DatabaseUnavailable, DatabaseMismatch
+        As `Database.begin`.
     """
     schemas = arrow_schemas()
-    if not names or not ledger.exists:
+    if not names or not database.exists:
         return {name: schemas[name].empty_table() for name in names}
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         return {name: _read(connection, METADATA.tables[name], schemas[name]) for name in names}
 
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from pairs_platform.database.tables import AUDIT_LOG
 
 if TYPE_CHECKING:
-    from pairs_platform.database.store import Ledger
+    from pairs_platform.database.store import Database
 
 Action = Literal[
     "configuration_changed", "model_alias_changed", "run_retried", "data_deleted", "state_restored", "alert_closed",
@@ -76,15 +76,15 @@ def record(connection: sa.Connection, entry: AuditEntry) -> None:
     )
 
 
-def record_once(ledger: "Ledger", entry: AuditEntry) -> None:
+def record_once(database: "Database", entry: AuditEntry) -> None:
     """Add a row about a run, unless one of the same action is there."""
     known = sa.select(AUDIT_LOG.c.id).where((AUDIT_LOG.c.action == entry.action) & (AUDIT_LOG.c.run_id == entry.run_id))
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         if connection.execute(known.limit(1)).first() is None:
             record(connection, entry)
 
 
-def record_configuration(ledger: "Ledger", values: Mapping[str, Any], *, actor: str) -> bool:
+def record_configuration(database: "Database", values: Mapping[str, Any], *, actor: str) -> bool:
     """Record the configuration in force where it is not the one recorded last.
 
     Parameters
@@ -100,7 +100,7 @@ def record_configuration(ledger: "Ledger", values: Mapping[str, Any], *, actor: 
     text = json.dumps(dict(values), sort_keys=True, default=str)
     after, digest = json.loads(text), hashlib.sha256(text.encode()).hexdigest()[:16]
     chosen = sa.select(AUDIT_LOG).where(AUDIT_LOG.c.action == "configuration_changed").order_by(AUDIT_LOG.c.id.desc())
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": CONFIGURATION_LOCK})
         else:
@@ -126,7 +126,7 @@ def record_configuration(ledger: "Ledger", values: Mapping[str, Any], *, actor: 
 
 
 def entries(
-    ledger: "Ledger", *, actions: Sequence[str] = (), since: datetime | None = None, limit: int | None = None
+    database: "Database", *, actions: Sequence[str] = (), since: datetime | None = None, limit: int | None = None
 ) -> list[AuditEntry]:
     """Rows of the audit, newest first."""
     chosen = sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.id.desc())
@@ -134,7 +134,7 @@ def entries(
         chosen = chosen.where(AUDIT_LOG.c.action.in_(actions))
     if since is not None:
         chosen = chosen.where(AUDIT_LOG.c.at_utc >= since)
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         rows = connection.execute(chosen.limit(limit)).mappings().all()
     return [
         AuditEntry(**{**{name: row[name] for name in row if name != "id"}, "detail": json.loads(row["detail"])})

@@ -1,4 +1,4 @@
-"""Questions that people ask of the ledger, answered as frames.
+"""Questions that people ask of the database, answered as frames.
 
 What does not belong here: writing, and tables that nobody asks about.
 """
@@ -9,17 +9,17 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.database.store import Ledger
+from pairs_platform.database.store import Database
 from pairs_platform.database.tables import MODEL_PERFORMANCE, MODEL_TRENDS
 
 
-def _frame(ledger: Ledger, chosen: sa.Select) -> pd.DataFrame:
-    with ledger.begin() as connection:
+def _frame(database: Database, chosen: sa.Select) -> pd.DataFrame:
+    with database.begin() as connection:
         result = connection.execute(chosen)
         return pd.DataFrame(result.all(), columns=list(result.keys()))
 
 
-def best_performing_pairs(ledger: Ledger, sector: str, *, rows: int = 10) -> pd.DataFrame:
+def best_performing_pairs(database: Database, sector: str, *, rows: int = 10) -> pd.DataFrame:
     """The pairs with the highest mean lift over the last 30 sessions of their newest trend.
 
     Returns
@@ -41,20 +41,20 @@ def best_performing_pairs(ledger: Ledger, sector: str, *, rows: int = 10) -> pd.
         .order_by(table.c.lift_30.desc(), table.c.pair)
         .limit(rows)
     )
-    return _frame(ledger, chosen)
+    return _frame(database, chosen)
 
 
-def pair_performance_trends(ledger: Ledger, sector: str, pair: str) -> pd.DataFrame:
+def pair_performance_trends(database: Database, sector: str, pair: str) -> pd.DataFrame:
     """Every trend of one pair, columns of `model_trends`, oldest first."""
     table = MODEL_TRENDS
     return _frame(
-        ledger,
+        database,
         sa.select(table).where((table.c.sector == sector) & (table.c.pair == pair)).order_by(table.c.session),
     )
 
 
 def recent_pair_performance(
-    ledger: Ledger, sector: str, *, as_of: date, sessions: int = 7, pair: str | None = None
+    database: Database, sector: str, *, as_of: date, sessions: int = 7, pair: str | None = None
 ) -> pd.DataFrame:
     """Performance of the trainings of the last `sessions` exchange sessions up to `as_of`, newest first.
 
@@ -70,4 +70,4 @@ def recent_pair_performance(
     )
     if pair is not None:
         chosen = chosen.where(table.c.pair == pair)
-    return _frame(ledger, chosen.order_by(table.c.session.desc(), table.c.pair))
+    return _frame(database, chosen.order_by(table.c.session.desc(), table.c.pair))

@@ -1,4 +1,4 @@
-"""Signals in the ledger: a bucket of a sector is stored as a whole, once.
+"""Signals in the database: a bucket of a sector is stored as a whole, once.
 
 What does not belong here: what a signal is (`core.signals.engine`), and the table (`tables`).
 """
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pairs_platform.core.signals.engine import Signal
 from pairs_platform.database.audit import AuditEntry, person, record
-from pairs_platform.database.store import Ledger
+from pairs_platform.database.store import Database
 from pairs_platform.database.tables import SIGNALS
 
 if TYPE_CHECKING:
@@ -49,61 +49,61 @@ class Provenance:
     run_id: str
 
 
-def store_signals(ledger: Ledger, key: SignalKey, signals: Sequence[Signal], provenance: Provenance) -> bool:
+def store_signals(database: Database, key: SignalKey, signals: Sequence[Signal], provenance: Provenance) -> bool:
     """Store the signals of one bucket in one transaction; False, and nothing is changed, where it has signals.
 
     Raises
     ------
-    LedgerUnavailable
+    DatabaseUnavailable
     """
     rows = [{**vars(key), **vars(provenance), **_values(signal)} for signal in signals]
     try:
-        with ledger.begin() as connection:
+        with database.begin() as connection:
             connection.execute(sa.insert(SIGNALS), rows)
     except sa.exc.IntegrityError:
-        if rows[0]["bucket_utc"] in stored_buckets(ledger, key):
+        if rows[0]["bucket_utc"] in stored_buckets(database, key):
             return False
         raise
     return True
 
 
-def stored_buckets(ledger: Ledger, key: SignalKey) -> set[datetime]:
+def stored_buckets(database: Database, key: SignalKey) -> set[datetime]:
     """Starts of the buckets that have signals, aware."""
     chosen = sa.select(SIGNALS.c.bucket_utc).where(_of(key)).distinct()
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         return set(connection.scalars(chosen))
 
 
-def signals_at(ledger: Ledger, key: SignalKey, bucket_utc: datetime) -> dict[str, Signal]:
+def signals_at(database: Database, key: SignalKey, bucket_utc: datetime) -> dict[str, Signal]:
     """The signals of one bucket by pair."""
     chosen = sa.select(SIGNALS).where(_of(key) & (SIGNALS.c.bucket_utc == bucket_utc))
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         return {row["pair"]: _signal(row) for row in connection.execute(chosen).mappings()}
 
 
-def last_signals(ledger: Ledger, key: SignalKey) -> dict[str, Signal]:
+def last_signals(database: Database, key: SignalKey) -> dict[str, Signal]:
     """The signals of the newest bucket of a session by pair; empty where it has none."""
-    buckets = stored_buckets(ledger, key)
-    return signals_at(ledger, key, max(buckets)) if buckets else {}
+    buckets = stored_buckets(database, key)
+    return signals_at(database, key, max(buckets)) if buckets else {}
 
 
-def signal_rows(ledger: Ledger, key: SignalKey, *, after: datetime | None = None) -> list[dict[str, Any]]:
+def signal_rows(database: Database, key: SignalKey, *, after: datetime | None = None) -> list[dict[str, Any]]:
     """Signals of a session by bucket and pair, columns of the table; of the buckets after `after`."""
     chosen = sa.select(SIGNALS).where(_of(key)).order_by(SIGNALS.c.bucket_utc, SIGNALS.c.pair)
     if after is not None:
         chosen = chosen.where(SIGNALS.c.bucket_utc > after)
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         return [dict(row) for row in connection.execute(chosen).mappings()]
 
 
-def signal_frame(ledger: Ledger, key: SignalKey, *, after: datetime | None = None) -> "pd.DataFrame":
+def signal_frame(database: Database, key: SignalKey, *, after: datetime | None = None) -> "pd.DataFrame":
     """`signal_rows` as a frame."""
     import pandas as pd
 
-    return pd.DataFrame(signal_rows(ledger, key, after=after), columns=[column.name for column in SIGNALS.columns])
+    return pd.DataFrame(signal_rows(database, key, after=after), columns=[column.name for column in SIGNALS.columns])
 
 
-def sessions_with_signals(ledger: Ledger, feed: str, sector: str) -> list[date]:
+def sessions_with_signals(database: Database, feed: str, sector: str) -> list[date]:
     """Sessions of a sector that have signals of a feed, ascending."""
     chosen = (
         sa.select(SIGNALS.c.session)
@@ -111,13 +111,13 @@ def sessions_with_signals(ledger: Ledger, feed: str, sector: str) -> list[date]:
         .distinct()
         .order_by(SIGNALS.c.session)
     )
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         return list(connection.scalars(chosen))
 
 
-def forget_replay(ledger: Ledger) -> int:
+def forget_replay(database: Database) -> int:
     """Delete every signal of the feed `replay`, so that sessions can be played anew; how many there were."""
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         n = int(connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.feed == "replay")).rowcount)
         if n:
             reason = "a replay starts from the beginning"

@@ -8,32 +8,32 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from pairs_platform.database.store import Ledger
+from pairs_platform.database.store import Database
 from pairs_platform.database.tables import STORAGE_SIZES
 
 
-def store_sizes(ledger: Ledger, session: date, sizes: Mapping[str, int], now: datetime) -> None:
+def store_sizes(database: Database, session: date, sizes: Mapping[str, int], now: datetime) -> None:
     """Keep the sizes of a session in place of those measured earlier for it; bytes by part."""
     rows = [{"session": session, "part": part, "bytes": size, "measured_utc": now} for part, size in sizes.items()]
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         connection.execute(sa.delete(STORAGE_SIZES).where(STORAGE_SIZES.c.session == session))
         if rows:
             connection.execute(sa.insert(STORAGE_SIZES), rows)
 
 
-def sizes_by_session(ledger: Ledger) -> dict[date, dict[str, int]]:
+def sizes_by_session(database: Database) -> dict[date, dict[str, int]]:
     """Bytes by part of every measured session, in order."""
     chosen = sa.select(STORAGE_SIZES).order_by(STORAGE_SIZES.c.session, STORAGE_SIZES.c.part)
     found: dict[date, dict[str, int]] = {}
-    with ledger.begin() as connection:
+    with database.begin() as connection:
         for row in connection.execute(chosen).mappings():
             found.setdefault(row["session"], {})[row["part"]] = row["bytes"]
     return found
 
 
-def database_sizes(ledger: Ledger) -> dict[str, int]:
-    """Bytes by table, indexes included, where the ledger is on PostgreSQL; empty on SQLite, which is one file."""
-    with ledger.begin() as connection:
+def database_sizes(database: Database) -> dict[str, int]:
+    """Bytes by table, indexes included, where the database is on PostgreSQL; empty on SQLite, which is one file."""
+    with database.begin() as connection:
         if connection.dialect.name != "postgresql":
             return {}
         asked = (

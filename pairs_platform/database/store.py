@@ -1,4 +1,4 @@
-"""The ledger: one database, SQLite or PostgreSQL, that keeps what models did and what was decided about them.
+"""The database: one database, SQLite or PostgreSQL, that keeps what models did and what was decided about them.
 
 What does not belong here: the tables (`tables`), questions that people ask (`queries`), and MLflow's own database.
 """
@@ -17,10 +17,10 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from pairs_platform.database.audit import AuditEntry, record
-from pairs_platform.database.errors import LedgerMismatch, LedgerUnavailable
+from pairs_platform.database.errors import DatabaseMismatch, DatabaseUnavailable
 from pairs_platform.database.tables import (
     APPEND_ONLY,
-    LEDGER_PROFILE,
+    DATABASE_PROFILE,
     MODEL_DECISIONS,
     MODEL_PERFORMANCE,
     MODEL_RANKINGS,
@@ -73,8 +73,8 @@ class Decision:
     decided_utc: datetime
 
 
-class Ledger:
-    """The ledger of one profile; connects, migrates and claims the database with its first use.
+class Database:
+    """The database of one profile; connects, migrates and claims the database with its first use.
 
     Parameters
     ----------
@@ -88,12 +88,12 @@ class Ledger:
     """
 
     def __init__(self, url: str, profile: str, *, owner_url: str | None = None) -> None:
-        self._url = _checked_url("ledger_url", url)
-        self._owner_url = None if owner_url is None else _checked_url("ledger_owner_url", owner_url)
+        self._url = _checked_url("database_url", url)
+        self._owner_url = None if owner_url is None else _checked_url("database_owner_url", owner_url)
         self.profile = profile
 
     def __repr__(self) -> str:
-        return f"Ledger({self._shown}, {self.profile})"
+        return f"Database({self._shown}, {self.profile})"
 
     @property
     def _shown(self) -> str:
@@ -111,9 +111,9 @@ class Ledger:
 
         Raises
         ------
-        LedgerUnavailable
+        DatabaseUnavailable
             The database cannot be reached.
-        LedgerMismatch
+        DatabaseMismatch
             It belongs to another profile or a newer platform.
         """
         with self._reachable(), self._ready.begin() as connection:
@@ -124,8 +124,8 @@ class Ledger:
         try:
             yield
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-            raise LedgerUnavailable(
-                f"the ledger {self._shown} does not answer: {getattr(error, 'orig', None) or error}"
+            raise DatabaseUnavailable(
+                f"the database {self._shown} does not answer: {getattr(error, 'orig', None) or error}"
             ) from error
 
     @contextmanager
@@ -135,10 +135,10 @@ class Ledger:
         except exc.ProgrammingError as error:
             if getattr(error.orig, "pgcode", None) != INSUFFICIENT_PRIVILEGE:
                 raise
-            raise LedgerMismatch(
-                f"the ledger {self._shown} does not have the tables of this "
+            raise DatabaseMismatch(
+                f"the database {self._shown} does not have the tables of this "
                 "version, and its user may not make them: run `pairs-platform migrate` with the owner's URL in "
-                "PAIRS_PLATFORM__LEDGER_OWNER_URL"
+                "PAIRS_PLATFORM__DATABASE_OWNER_URL"
             ) from error
 
     @cached_property
@@ -154,12 +154,12 @@ class Ledger:
     def _ready(self) -> sa.Engine:
         self.upgrade()
         with self._engine.begin() as connection:
-            found = connection.scalar(sa.select(LEDGER_PROFILE.c.profile))
+            found = connection.scalar(sa.select(DATABASE_PROFILE.c.profile))
             if found is None:
-                connection.execute(sa.insert(LEDGER_PROFILE).values(profile=self.profile))
+                connection.execute(sa.insert(DATABASE_PROFILE).values(profile=self.profile))
             elif found != self.profile:
-                raise LedgerMismatch(
-                    f"the ledger {self._shown} belongs to profile {found}, the "
+                raise DatabaseMismatch(
+                    f"the database {self._shown} belongs to profile {found}, the "
                     f"settings ask for {self.profile}: give each profile a database of its own"
                 )
         return self._engine
@@ -173,7 +173,7 @@ class Ledger:
 
         Raises
         ------
-        LedgerMismatch
+        DatabaseMismatch
             The schema is newer than this version of the platform.
         """
         with self._reachable(), self._permitted(), self._engine.begin() as connection:
@@ -186,8 +186,8 @@ class Ledger:
             known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
             current = self._revision(config.attributes["connection"])
             if current is not None and current not in known:
-                raise LedgerMismatch(
-                    f"the ledger {self._shown} has schema {current}, which this "
+                raise DatabaseMismatch(
+                    f"the database {self._shown} has schema {current}, which this "
                     f"version of the platform does not know (newest {max(known)}): install the newer version again"
                 )
             command.upgrade(config, "head")
@@ -375,7 +375,7 @@ class Ledger:
         return known[-1] if known else None
 
     def trained_session(self, sector: str, version: int) -> date | None:
-        """Last session of the window that a version was trained on; None for one that the ledger does not know."""
+        """Last session of the window that a version was trained on; None for one that the database does not know."""
         table = MODEL_TRAINING
         chosen = sa.select(sa.func.max(table.c.session)).where(
             (table.c.sector == sector) & (table.c.model_version == version)
@@ -410,11 +410,11 @@ def _checked_url(setting: str, given: str) -> sa.URL:
     try:
         url = sa.make_url(given)
     except exc.ArgumentError:
-        raise LedgerMismatch(
+        raise DatabaseMismatch(
             f"{setting} is no database URL: write sqlite:///PATH or postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
         ) from None
     if url.drivername not in ("sqlite", "postgresql+psycopg2"):
-        raise LedgerMismatch(f"{setting} has driver {url.drivername}; use sqlite or postgresql+psycopg2")
+        raise DatabaseMismatch(f"{setting} has driver {url.drivername}; use sqlite or postgresql+psycopg2")
     return url
 
 

@@ -1,4 +1,4 @@
-"""Tables and views of the ledger, as SQLAlchemy Core has them; the migrations make exactly these.
+"""Tables and views of the database, as SQLAlchemy Core has them; the migrations make exactly these.
 
 What does not belong here: statements (`store`, `queries`).
 """
@@ -61,7 +61,7 @@ def _name(name: str, length: int = 80, **given: Any) -> sa.Column[Any]:
     return sa.Column(name, sa.String(length), **{"nullable": False, **given})
 
 
-LEDGER_PROFILE = sa.Table("ledger_profile", METADATA, _name("profile", primary_key=True))
+DATABASE_PROFILE = sa.Table("ledger_profile", METADATA, _name("profile", primary_key=True))
 """One row: the profile whose figures these are."""
 
 MODEL_TRAINING = sa.Table(

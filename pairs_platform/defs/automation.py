@@ -26,7 +26,7 @@ from pairs_platform.defs.models.assets import (
     champion_model,
     gru_models,
     gru_tuning,
-    model_ledger,
+    model_tables,
     pair_features,
     shadow_losses,
 )
@@ -49,7 +49,7 @@ RETRY_OF_TAG = "pairs_platform/retry_of"
 DAILY = {"pairs_platform/stage": "daily"}
 """Tag of the runs that may be long: the queue lets few of them run at a time, and signals pass them."""
 
-MODELS = (pair_features, gru_models, model_ledger, shadow_losses, champion_model)
+MODELS = (pair_features, gru_models, model_tables, shadow_losses, champion_model)
 """What the daily job makes behind the trading configuration."""
 
 IN_FLIGHT = [
@@ -169,7 +169,7 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
 
 
 def _usable_prices(platform: Platform, sector: str) -> set[date]:
-    """Sessions whose prices are stored and not stale; only the newest look-backs are looked at for staleness."""
+    """Sessions whose prices are stored and not stale; only the newest lookbacks are looked at for staleness."""
     from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
     from pairs_platform.workflows.windows import stale_prices
 
@@ -177,13 +177,13 @@ def _usable_prices(platform: Platform, sector: str) -> set[date]:
     stored = lake.sessions(PRICE_HISTORY, sector)
     if basis is PriceBasis.RAW:
         return set(stored)
-    recent = keys_of(stored[-2 * platform.settings.look_back_sessions :], sector)
+    recent = keys_of(stored[-2 * platform.settings.lookback_sessions :], sector)
     return set(stored) - set(stale_prices(lake, recent, lake.read_many(CORPORATE_ACTIONS, recent), basis))
 
 
 def _requests(platform: Platform, state: SectorState, sessions: Sequence[date], suffix: str) -> Iterator[dg.RunRequest]:
     """Prices of the missing stretch first, then each session; the queue keeps the order within a sector."""
-    missing = missing_prices(state, sessions, look_back=platform.settings.look_back_sessions)
+    missing = missing_prices(state, sessions, lookback=platform.settings.lookback_sessions)
     if missing:
         first, last = missing
         yield price_run(state.sector, first, last, f"prices|{first}|{last}|{state.sector}{suffix}")
@@ -214,7 +214,7 @@ def daily_schedule(
     for sector in platform.settings.active_sectors:
         state = sector_state(context.instance, platform, sector, now=now)
         for request in _requests(
-            platform, state, due_sessions(state, as_of=as_of, rules=platform.settings.automation), ""
+            platform, state, due_sessions(state, as_of=as_of, settings=platform.settings.automation), ""
         ):
             asked = True
             yield request
@@ -249,11 +249,11 @@ def retry_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Request the retries that are due."""
-    now, rules = platform.clock(), platform.settings.automation
+    now, settings = platform.clock(), platform.settings.automation
     asked = False
     for sector in platform.settings.active_sectors:
         state = sector_state(context.instance, platform, sector, now=now)
-        for retry in plan_retries(state, as_of=as_of_session(now), now=now, rules=rules):
+        for retry in plan_retries(state, as_of=as_of_session(now), now=now, settings=settings):
             asked = True
             suffix = f"|retry of {retry.failed_run}"
             if retry.models_only:

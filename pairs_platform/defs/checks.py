@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.contract import Contract
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.partitions import lake_keys
@@ -24,7 +24,7 @@ round in another order."""
 
 
 def check_partitions(
-    context: dg.AssetCheckExecutionContext, predicate: Callable[[PartitionKey], Verdict], *, warn: bool = False
+    context: dg.AssetCheckExecutionContext, predicate: Callable[[PartitionKey], CheckResult], *, warn: bool = False
 ) -> dg.AssetCheckResult:
     """Judge every partition of the run: the result passes when each one does, and names those that do not.
 
@@ -53,16 +53,16 @@ def check_contract(
     context: dg.AssetCheckExecutionContext,
     platform: Platform,
     contract: Contract,
-    also: Callable[[PartitionKey], Verdict] | None = None,
+    also: Callable[[PartitionKey], CheckResult] | None = None,
 ) -> dg.AssetCheckResult:
     """Hold the stored partitions against their contract, then against `also`."""
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         frame = platform.lake.read(contract, key)
         found = contract.violations(frame)
         if found or also is None:
             words = "; ".join(found[:5]) if found else f"{len(frame)} rows satisfy {contract.table} v{contract.version}"
-            return Verdict(passed=not found, summary=words, figures={"rows": len(frame), "violations": len(found)})
+            return CheckResult(passed=not found, summary=words, figures={"rows": len(frame), "violations": len(found)})
         return also(key)
 
     return check_partitions(context, judge)

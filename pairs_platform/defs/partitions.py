@@ -47,7 +47,7 @@ live_session_by_sector = dg.MultiPartitionsDefinition(
 )
 
 
-def look_back_mapping(first_offset: int, last_offset: int = 0) -> dg.MultiPartitionMapping:
+def lookback_mapping(first_offset: int, last_offset: int = 0) -> dg.MultiPartitionMapping:
     """Map a session to the sessions from `first_offset` to `last_offset` before it (both ≤ 0), same sector."""
     return dg.MultiPartitionMapping(
         {

@@ -50,7 +50,7 @@ class MlflowResource(SecretResource):
 
 
 class PostgresResource(SecretResource):
-    """The ledger's database."""
+    """The database of performance, rankings, signals, alerts and audit."""
 
     url: str = Field("", description="postgresql+psycopg2://…; empty: SQLite in the profile's folder.")
     url_file: str = Field("", description="File that holds the URL instead.")
@@ -72,7 +72,7 @@ def resources(settings: Settings) -> dict[str, Any]:
     )
     redis = RedisResource(keep_days=settings.stream.keep_days, **_given("url", "redis_url"))
     mlflow = MlflowResource(**_given("uri", "mlflow_uri"))
-    postgres = PostgresResource(**_given("url", "ledger_url"))
+    postgres = PostgresResource(**_given("url", "database_url"))
 
     class PlatformResource(dg.ConfigurableResource[Platform]):
         """The profile that a run works on, with the stores and the vendor that the four resources name."""
@@ -88,7 +88,7 @@ def resources(settings: Settings) -> dict[str, Any]:
                 "alpaca_secret_key": self.alpaca.secret("secret_key"),
                 "redis_url": self.redis.secret("url"),
                 "mlflow_uri": self.mlflow.secret("uri"),
-                "ledger_url": self.postgres.secret("url"),
+                "database_url": self.postgres.secret("url"),
             }
             return Platform(settings.model_copy(update={name: value for name, value in found.items() if value}))
 

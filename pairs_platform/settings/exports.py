@@ -5,14 +5,14 @@ What does not belong here: writing files (`views.reports.files`), and what is in
 
 from typing import Literal
 
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 Format = Literal["csv", "xlsx", "parquet"]
 
 
-class ExportRules(Rules):
+class ExportSettings(SettingsGroup):
     """What the asset `exports` writes."""
 
-    formats: tuple[Format, ...] = rule(
+    formats: tuple[Format, ...] = setting(
         ("csv", "xlsx", "parquet"), unit="names", min_length=1, description="A file of each table in each of these."
     )

@@ -21,30 +21,30 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
 
-from pairs_platform.adapters.alpaca.settings import AlpacaRules
-from pairs_platform.adapters.dask.settings import ExecutorRules
-from pairs_platform.adapters.files.settings import FileSourceRules
-from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
-from pairs_platform.adapters.yahoo.settings import YahooRules
-from pairs_platform.core.check_result import CheckRules
-from pairs_platform.core.models.settings import GruRules
-from pairs_platform.core.operations.alerts import AlertRules
-from pairs_platform.core.operations.retention import HousekeepingRules
-from pairs_platform.core.operations.scheduling import AutomationRules
+from pairs_platform.adapters.alpaca.settings import AlpacaSettings
+from pairs_platform.adapters.dask.settings import ExecutorSettings
+from pairs_platform.adapters.files.settings import FileSourceSettings
+from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
+from pairs_platform.adapters.yahoo.settings import YahooSettings
+from pairs_platform.core.check_result import CheckSettings
+from pairs_platform.core.models.settings import GruSettings
+from pairs_platform.core.operations.alerts import AlertSettings
+from pairs_platform.core.operations.retention import HousekeepingSettings
+from pairs_platform.core.operations.scheduling import AutomationSettings
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
 from pairs_platform.core.prices.sectors import SECTORS
-from pairs_platform.core.prices.settings import ValidationRules, WindowRules
-from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules, PlaceboRules
-from pairs_platform.core.selection.settings import CostRules, ScoreRules, SelectionRules, TradingRules
-from pairs_platform.core.settings import Rules, rule
-from pairs_platform.core.signals.settings import SignalRules
-from pairs_platform.core.streaming.settings import StreamRules, Symbol
-from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform.core.prices.settings import ValidationSettings, WindowSettings
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
+from pairs_platform.core.selection.settings import CostSettings, ScoreSettings, SelectionSettings, TradingSettings
+from pairs_platform.core.settings import SettingsGroup, setting
+from pairs_platform.core.signals.settings import SignalSettings
+from pairs_platform.core.streaming.settings import StreamSettings, Symbol
+from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform.lake.profile import Profile
 from pairs_platform.ports.market_data import Listing
-from pairs_platform.settings.exports import ExportRules
-from pairs_platform.settings.processes import ServiceRules, reached
+from pairs_platform.settings.exports import ExportSettings
+from pairs_platform.settings.processes import ServiceSettings, reached
 
 CONFIG_VARIABLE = "PAIRS_PLATFORM_CONFIG"
 PLATFORM_FILE = "platform.yaml"
@@ -62,18 +62,18 @@ class NoSuchSectorError(ValueError):
     """A sector without symbols in the universe."""
 
 
-class SourceRules(Rules):
+class SourceSettings(SettingsGroup):
     """Where prices come from, and the settings of each source."""
 
-    kind: Literal["simulated", "files", "alpaca", "yahoo"] = rule(
+    kind: Literal["simulated", "files", "alpaca", "yahoo"] = setting(
         "simulated",
         unit="name",
         description="Source of price history; the other blocks of `source` belong to one kind each.",
     )
-    simulated: SimulatedMarketRules = SimulatedMarketRules()
-    files: FileSourceRules | None = None
-    alpaca: AlpacaRules = AlpacaRules()
-    yahoo: YahooRules = YahooRules()
+    simulated: SimulatedMarketSettings = SimulatedMarketSettings()
+    files: FileSourceSettings | None = None
+    alpaca: AlpacaSettings = AlpacaSettings()
+    yahoo: YahooSettings = YahooSettings()
 
     @model_validator(mode="after")
     def _files_are_named(self) -> Self:
@@ -84,18 +84,18 @@ class SourceRules(Rules):
         return self
 
 
-class LookBackRules(Rules):
+class LookBackSettings(SettingsGroup):
     """How many sessions a window holds."""
 
-    intraday: int = rule(60, unit="sessions", ge=20, le=504, description="Sessions in the window at 5min and 1h.")
-    daily: int = rule(252, unit="sessions", ge=100, le=1512, description="Sessions in the window at 1d.")
+    intraday: int = setting(60, unit="sessions", ge=20, le=504, description="Sessions in the window at 5min and 1h.")
+    daily: int = setting(252, unit="sessions", ge=100, le=1512, description="Sessions in the window at 1d.")
 
 
-class SectorUniverse(Rules):
+class SectorUniverse(SettingsGroup):
     """One sector of the universe."""
 
-    active: bool = rule(False, unit="true or false", description="Whether the schedule runs the sector.")
-    symbols: tuple[Symbol, ...] = rule(
+    active: bool = setting(False, unit="true or false", description="Whether the schedule runs the sector.")
+    symbols: tuple[Symbol, ...] = setting(
         ..., unit="symbols", min_length=2, max_length=600, description="Symbols that are screened."
     )
 
@@ -112,95 +112,95 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__")
 
-    state_root: Path = rule(
+    state_root: Path = setting(
         Path(".state"), unit="path", description="Folder for all local state, one folder per profile in it."
     )
-    source: SourceRules
-    frequency: Frequency = rule(..., unit="name", description="Length of a bar: 5min, 1h or 1d.")
-    look_back: LookBackRules
-    backfill_start: date = rule(
+    source: SourceSettings
+    frequency: Frequency = setting(..., unit="name", description="Length of a bar: 5min, 1h or 1d.")
+    lookback: LookBackSettings
+    backfill_start: date = setting(
         ...,
         unit="date",
         ge=CALENDAR_START,
         le=CALENDAR_END,
         description="Prices of earlier sessions are refused, so that no backfill reaches further.",
     )
-    universe_origin: Literal["config", "source"] = rule(
+    universe_origin: Literal["config", "source"] = setting(
         ...,
         unit="name",
         description="Whether symbols come from `universe` or from the source's own list of symbols and sectors.",
     )
-    universe: dict[str, SectorUniverse] = rule(
+    universe: dict[str, SectorUniverse] = setting(
         ..., unit="sectors", min_length=1, description="Sectors by slug and their symbols."
     )
-    validation: ValidationRules
-    window: WindowRules
-    correlation: CorrelationRules
-    cointegration: CointegrationRules
-    placebo: PlaceboRules
-    garch: GarchRules
-    costs: CostRules
-    trading: TradingRules
-    scores: ScoreRules
-    selection: SelectionRules
-    gru: GruRules
-    stream: StreamRules
-    signals: SignalRules
-    checks: CheckRules
-    automation: AutomationRules
-    services: ServiceRules = ServiceRules()
-    alerts: AlertRules = AlertRules()
-    executor: ExecutorRules = ExecutorRules()
-    exports: ExportRules = ExportRules()
-    housekeeping: HousekeepingRules = HousekeepingRules()
-    alpaca_key_id: SecretStr | None = rule(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")
-    alpaca_secret_key: SecretStr | None = rule(
+    validation: ValidationSettings
+    window: WindowSettings
+    correlation: CorrelationSettings
+    cointegration: CointegrationSettings
+    placebo: PlaceboSettings
+    garch: GarchSettings
+    costs: CostSettings
+    trading: TradingSettings
+    scores: ScoreSettings
+    selection: SelectionSettings
+    gru: GruSettings
+    stream: StreamSettings
+    signals: SignalSettings
+    checks: CheckSettings
+    automation: AutomationSettings
+    services: ServiceSettings = ServiceSettings()
+    alerts: AlertSettings = AlertSettings()
+    executor: ExecutorSettings = ExecutorSettings()
+    exports: ExportSettings = ExportSettings()
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
+    alpaca_key_id: SecretStr | None = setting(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")
+    alpaca_secret_key: SecretStr | None = setting(
         None, unit="secret", description="Set by the variable APCA_API_SECRET_KEY."
     )
-    mlflow_uri: SecretStr | None = rule(
+    mlflow_uri: SecretStr | None = setting(
         None,
         unit="URI",
         description="MLflow server or database that tracks and registers models; a database in the state folder if "
         "not given. Set by the variable PAIRS_PLATFORM__MLFLOW_URI, because it may hold a password.",
     )
-    ledger_url: SecretStr | None = rule(
+    database_url: SecretStr | None = setting(
         None,
         unit="URL",
         description="Database of performance, rankings, trends and decisions (postgresql+psycopg2://…); SQLite in the "
-        "state folder if not given. Set by the variable PAIRS_PLATFORM__LEDGER_URL, because it may hold a password.",
+        "state folder if not given. Set by the variable PAIRS_PLATFORM__DATABASE_URL, because it may hold a password.",
     )
-    ledger_owner_url: SecretStr | None = rule(
+    database_owner_url: SecretStr | None = setting(
         None,
         unit="URL",
-        description="The ledger's database for its owner, who alone makes and changes tables; ledger_url does both if "
-        "not given. Set by the variable PAIRS_PLATFORM__LEDGER_OWNER_URL, because it may hold a password.",
+        description="The database for its owner, who alone makes and changes tables; database_url does both if "
+        "not given. Set by the variable PAIRS_PLATFORM__DATABASE_OWNER_URL, because it may hold a password.",
     )
-    dagster_url: SecretStr | None = rule(
+    dagster_url: SecretStr | None = setting(
         None,
         unit="URL",
         description="PostgreSQL database of Dagster's runs, events and schedules (postgresql+psycopg2://…); SQLite in "
         "the state folder if not given. Set by the variable PAIRS_PLATFORM__DAGSTER_URL: it may hold a password.",
     )
-    lake_url: str | None = rule(
+    lake_url: str | None = setting(
         None,
         unit="URL",
         pattern=r"^s3://[A-Za-z0-9._\-]+(/[A-Za-z0-9._\-]+)*$",
         description="Object storage for the lake, s3://bucket/prefix of any service that speaks S3; the state folder "
         "if not given.",
     )
-    lake_options: SecretStr | None = rule(
+    lake_options: SecretStr | None = setting(
         None,
         unit="JSON",
         description="Arguments of s3fs as a JSON object, for example endpoint_url, key and secret; what is not given "
         "comes from where AWS libraries look. Set by the variable PAIRS_PLATFORM__LAKE_OPTIONS: it holds keys.",
     )
-    alert_urls: SecretStr | None = rule(
+    alert_urls: SecretStr | None = setting(
         None,
         unit="URLs",
         description="Receivers of alerts as Apprise writes them, blanks between; without any, alerts are only kept. "
         "Set by the variable PAIRS_PLATFORM__ALERT_URLS, because they hold tokens.",
     )
-    redis_url: SecretStr | None = rule(
+    redis_url: SecretStr | None = setting(
         None,
         unit="URL",
         description="Redis of streamed bars (redis://, rediss://, unix://); the platform's own in the state folder if "
@@ -250,15 +250,15 @@ class Settings(BaseSettings):
         return {} if self.lake_options is None else dict(json.loads(self.lake_options.get_secret_value()))
 
     @property
-    def alert_rules(self) -> AlertRules:
+    def alert_settings(self) -> AlertSettings:
         """The rules of alerts, with the address of the UI."""
         url = self.alerts.ui_url or f"http://{reached(self.services.host)}:{self.services.ui_port}"
         return self.alerts.model_copy(update={"ui_url": url})
 
     @property
-    def look_back_sessions(self) -> int:
+    def lookback_sessions(self) -> int:
         """Sessions in a window at the configured frequency."""
-        return self.look_back.daily if self.frequency is Frequency.ONE_DAY else self.look_back.intraday
+        return self.lookback.daily if self.frequency is Frequency.ONE_DAY else self.lookback.intraday
 
     @property
     def active_sectors(self) -> tuple[str, ...]:
@@ -310,7 +310,7 @@ class Settings(BaseSettings):
             shipped = {
                 slug: sorted(block["symbols"]) for slug, block in shipped_document(UNIVERSE_FILE)["universe"].items()
             }
-            if content == SimulatedMarketRules().model_dump_json() and symbols == shipped:
+            if content == SimulatedMarketSettings().model_dump_json() and symbols == shipped:
                 return kind
             content += json.dumps(symbols, sort_keys=True)
         return f"{kind} {hashlib.sha256(content.encode()).hexdigest()[:8]}"
@@ -508,12 +508,14 @@ def _origin(path: tuple[str, ...], layers: list[tuple[str, dict[str, Any]]]) -> 
     return "no file"
 
 
-def described_fields(model: type[Rules] | type[Settings] = Settings, prefix: str = "") -> list[tuple[str, FieldInfo]]:
+def described_fields(
+    model: type[SettingsGroup] | type[Settings] = Settings, prefix: str = ""
+) -> list[tuple[str, FieldInfo]]:
     """Every leaf setting with its dotted path, in declaration order."""
     found: list[tuple[str, FieldInfo]] = []
     for name, info in model.model_fields.items():
         below = [kind for kind in (info.annotation, *get_args(info.annotation)) if isinstance(kind, type)]
-        group = next((kind for kind in below if issubclass(kind, Rules)), None)
+        group = next((kind for kind in below if issubclass(kind, SettingsGroup)), None)
         if group is not None:
             found += described_fields(group, f"{prefix}{name}.")
         else:

@@ -4,24 +4,24 @@ What does not belong here: the processes (`pairs_platform.processes.runtime.topo
 password (`pairs_platform.settings.model`).
 """
 
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 
-class ServiceRules(Rules):
+class ServiceSettings(SettingsGroup):
     """Where the processes of `pairs-platform up` listen."""
 
-    host: str = rule(
+    host: str = setting(
         "127.0.0.1",
         unit="address",
         description="Address that the UI and MLflow listen on; neither asks for a password.",
     )
-    ui_port: int = rule(3000, unit="port", ge=1, le=65535, description="Port of the Dagster UI.")
-    mlflow_port: int = rule(5000, unit="port", ge=1, le=65535, description="Port of the MLflow server.")
-    mlflow_workers: int = rule(1, unit="processes", ge=1, le=32, description="Processes that answer for MLflow.")
-    code_port: int = rule(
+    ui_port: int = setting(3000, unit="port", ge=1, le=65535, description="Port of the Dagster UI.")
+    mlflow_port: int = setting(5000, unit="port", ge=1, le=65535, description="Port of the MLflow server.")
+    mlflow_workers: int = setting(1, unit="processes", ge=1, le=32, description="Processes that answer for MLflow.")
+    code_port: int = setting(
         4266, unit="port", ge=1, le=65535, description="Port of the code location server, on loopback alone."
     )
-    postgres_port: int = rule(
+    postgres_port: int = setting(
         5432, unit="port", ge=1, le=65535, description="Port of the platform's own PostgreSQL, on loopback alone."
     )
 

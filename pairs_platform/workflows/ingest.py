@@ -68,7 +68,7 @@ def fetch_batch(platform: Platform, sector: str, sessions: Sequence[date]) -> Pr
         symbols=symbols,
         sessions=list(sessions),
         frequency=source.frequency,
-        rules=platform.settings.validation,
+        settings=platform.settings.validation,
         previous_close=_previous_close(platform, sector, sessions[0]),
         actions=actions,
         basis=source.basis,

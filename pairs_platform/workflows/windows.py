@@ -32,7 +32,7 @@ class EmptyWindowError(ValueError):
 
 
 def load_window(platform: Platform, key: PartitionKey, symbols: Sequence[str] | None = None) -> PriceWindow:
-    """Window of the look-back that ends with `key.session`, adjusted as of that session's close.
+    """Window of the lookback that ends with `key.session`, adjusted as of that session's close.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def load_window(platform: Platform, key: PartitionKey, symbols: Sequence[str] | 
     Raises
     ------
     PartitionMissing
-        Names every session of the look-back without prices and the command that fetches them.
+        Names every session of the lookback without prices and the command that fetches them.
     EmptyWindowError
         With the reason why each symbol stayed out.
     """
-    sessions = sessions_ending(key.session, platform.settings.look_back_sessions)
+    sessions = sessions_ending(key.session, platform.settings.lookback_sessions)
     return _window(platform, key, sessions, sessions, symbols)
 
 
@@ -55,7 +55,7 @@ def load_truncated_window(platform: Platform, key: PartitionKey, symbols: Sequen
 
     An asset that let a later value in would differ from what is recomputed on this window.
     """
-    sessions = sessions_ending(key.session, platform.settings.look_back_sessions)
+    sessions = sessions_ending(key.session, platform.settings.lookback_sessions)
     stored = platform.lake.sessions(PRICE_HISTORY.table, key.sector)
     later = [day for day in stored if day > key.session][:LATER_SESSIONS]
     return _window(platform, key, sessions, [*sessions, *later], symbols)
@@ -84,7 +84,7 @@ def _window(
         sessions=sessions,
         frequency=settings.frequency,
         basis=basis,
-        rules=settings.window,
+        settings=settings.window,
         symbols=sorted(symbols or bars["symbol"].unique()),
     )
     if len(window.symbols) < 2:

@@ -25,7 +25,7 @@ def test_show_masks_secrets(console, monkeypatch):
 def test_describe_gives_unit_meaning_and_bounds(console):
     shown = console("config", "show", "--describe")
     assert shown.exit_code == 0
-    line = next(line for line in shown.output.splitlines() if line.startswith("look_back.intraday "))
+    line = next(line for line in shown.output.splitlines() if line.startswith("lookback.intraday "))
     assert "[sessions]" in line
     assert "ge=20" in line.replace("Ge(", "")
     assert "le=504" in line.replace("Le(", "")

@@ -31,7 +31,7 @@ from pairs_platform_tests.support.stream_servers import until
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 URLS = {
-    "ledger_url": "postgresql+psycopg2://a:hunter2@db/trading_system", "redis_url": "redis://:hunter2@cache/0",
+    "database_url": "postgresql+psycopg2://a:hunter2@db/trading_system", "redis_url": "redis://:hunter2@cache/0",
     "dagster_url": "postgresql+psycopg2://d:hunter2@db/dagster", "mlflow_uri": "http://mlflow:5000",
 }  # fmt: skip
 
@@ -101,9 +101,9 @@ def test_every_process_of_the_platform_listens_where_the_others_look_for_it():
         ]
 
 
-def test_only_the_process_that_migrates_sees_the_owner_of_the_ledger():
+def test_only_the_process_that_migrates_sees_the_owner_of_the_database():
     services = compose()["services"]
-    assert [name for name, one in services.items() if "ledger_owner_url" in one.get("secrets", [])] == ["code"]
+    assert [name for name, one in services.items() if "database_owner_url" in one.get("secrets", [])] == ["code"]
 
 
 def test_the_user_of_the_image_owns_the_volumes():
@@ -131,7 +131,7 @@ def test_the_database_of_mlflow_is_migrated_before_its_server_starts(postgres, m
 
 
 def test_the_databases_of_the_container_are_those_of_the_platforms_own_server(tmp_path):
-    secrets = {name: f"{name}-'s3cret" for name in ("ledger_owner", "ledger", "mlflow", "dagster")}
+    secrets = {name: f"{name}-'s3cret" for name in ("ledger_owner", "database", "mlflow", "dagster")}
     for name, value in secrets.items():
         (tmp_path / f"{name}_password").write_text(value + "\n")
     script = (DEPLOY / "postgres-init.sh").read_text().replace("/run/secrets", str(tmp_path))
@@ -148,7 +148,7 @@ def test_the_databases_of_the_container_are_those_of_the_platforms_own_server(tm
         done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "s3cret" not in done.stdout + done.stderr
-        roles = {"ledger_owner": OWNER, "ledger": APPLICATION, "mlflow": MLFLOW, "dagster": DAGSTER}
+        roles = {"ledger_owner": OWNER, "database": APPLICATION, "mlflow": MLFLOW, "dagster": DAGSTER}
         for database, allowed in DATABASES.items():
             for secret, role in roles.items():
                 url = sa.URL.create("postgresql+psycopg2", role, secrets[secret], "127.0.0.1", server.port, database)

@@ -32,7 +32,7 @@ def test_performance_and_signals_of_a_range(stored, tmp_path):
     path = tmp_path / "performance.parquet"
     console("export", "performance", str(path), "--from", str(SESSIONS[0]), "--to", str(SESSIONS[-1]))
     found = pd.read_parquet(path)
-    assert len(found) == len(stored.ledger.performance(SECTOR))
+    assert len(found) == len(stored.database.performance(SECTOR))
     assert console("export", "signals", str(tmp_path / "signals.csv")).startswith(tuple("123456789"))
 
 

@@ -18,7 +18,7 @@ from pairs_platform.database.alerts import (
     resolve_alerts,
 )
 from pairs_platform.database.audit import entries
-from pairs_platform.platform import open_ledger
+from pairs_platform.platform import open_database
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.settings.model import load_settings, variable
 from pairs_platform_tests.database.test_audit import add, decide
@@ -26,8 +26,8 @@ from pairs_platform_tests.support.receivers import web_receiver
 
 
 @pytest.fixture
-def ledger():
-    return open_ledger(load_settings())
+def database():
+    return open_database(load_settings())
 
 
 def console(*words: str, code: int = 0) -> str:
@@ -36,7 +36,7 @@ def console(*words: str, code: int = 0) -> str:
     return done.output
 
 
-def test_what_is_broken_what_is_over_and_what_did_not_go_out(ledger, monkeypatch):
+def test_what_is_broken_what_is_over_and_what_did_not_go_out(database, monkeypatch):
     assert console("alerts") == "nothing is broken\n"
     now = datetime.now(UTC)
     for key in ("one", "two"):
@@ -44,13 +44,13 @@ def test_what_is_broken_what_is_over_and_what_did_not_go_out(ledger, monkeypatch
             key=key, kind="run_failed", severity="error", what=f"what of {key}", remedy="mend it",
             sector="technology", session=date(2026, 2, 27),
         )  # fmt: skip
-        raise_alert(ledger, given, now)
-    rules = load_settings().alerts
+        raise_alert(database, given, now)
+    settings = load_settings().alerts
     monkeypatch.setenv(variable("alert_urls"), "json://127.0.0.1:9/T0ken")
     (receiver,) = receivers(load_settings().alert_urls)
-    make_message(ledger, [receiver], now, rules)
-    note_delivery(ledger, due_deliveries(ledger, [receiver], now)[0], "503", now, rules)
-    resolve_alerts(ledger, ["two"], now)
+    make_message(database, [receiver], now, settings)
+    note_delivery(database, due_deliveries(database, [receiver], now)[0], "503", now, settings)
+    resolve_alerts(database, ["two"], now)
     said = console("alerts")
     assert "what of one" in said
     assert "what of two" in said
@@ -58,16 +58,16 @@ def test_what_is_broken_what_is_over_and_what_did_not_go_out(ledger, monkeypatch
     assert f"not delivered to {receiver} after 1 attempts: 503" in said
 
 
-def test_an_alert_is_closed_by_hand_and_the_audit_has_it(ledger):
+def test_an_alert_is_closed_by_hand_and_the_audit_has_it(database):
     given = Alert(key="run|a_job||", kind="run_failed", severity="error", what="a_job: no", remedy="mend it")
-    raise_alert(ledger, given, datetime.now(UTC))
-    (one,) = open_alerts(ledger)
+    raise_alert(database, given, datetime.now(UTC))
+    (one,) = open_alerts(database)
     assert console("alerts", "close", str(one.id), "--reason", "never again") == "closed: a_job: no\n"
-    assert open_alerts(ledger) == []
-    (entry,) = entries(ledger)
+    assert open_alerts(database) == []
+    (entry,) = entries(database)
     assert (entry.action, entry.object, entry.reason) == ("alert_closed", given.key, "never again")
     assert "no open alert has number" in console("alerts", "close", str(one.id), "--reason", "again", code=1)
-    assert len(entries(ledger)) == 1
+    assert len(entries(database)) == 1
 
 
 def test_every_receiver_is_tried(monkeypatch):
@@ -85,10 +85,10 @@ def test_every_receiver_is_tried(monkeypatch):
     assert "no receiver is configured" in console("alerts", "test", code=1)
 
 
-def test_the_audit_is_shown_and_chosen_from(ledger):
+def test_the_audit_is_shown_and_chosen_from(database):
     assert console("audit") == "nothing is recorded\n"
-    decide(ledger)
-    add(ledger, object="signals of the feed replay", detail={"rows": 3})
+    decide(database)
+    add(database, object="signals of the feed replay", detail={"rows": 3})
     said = console("audit")
     assert "champion of technology" in said
     assert "signals of the feed replay" in said
@@ -97,8 +97,8 @@ def test_the_audit_is_shown_and_chosen_from(ledger):
     assert console("audit", "--since", "2999-01-01") == "nothing is recorded\n"
 
 
-def test_databases_are_brought_to_this_version_once(ledger, monkeypatch):
-    assert console("migrate").startswith("ledger: 0005")
+def test_databases_are_brought_to_this_version_once(database, monkeypatch):
+    assert console("migrate").startswith("database: 0005")
     assert "NO_SUCH_VARIABLE is not set" in console("migrate", "--mlflow-database", "NO_SUCH_VARIABLE", code=2)
     for url in ("postgresql+psycopg2://me:hunter2@127.0.0.1:1/x?sslpassword=hunter2", "postgresql//me:hunter2"):
         monkeypatch.setenv("MLFLOW_URL", url)

@@ -1,4 +1,4 @@
-"""`pairs-platform signals` over a real ledger."""
+"""`pairs-platform signals` over a real database."""
 
 import os
 import signal as os_signal
@@ -19,10 +19,10 @@ WATCHED = signal("A_A", role="watched", action="hold", size=0.0)
 
 
 @pytest.fixture
-def ledger(monkeypatch):
-    """A ledger with two buckets of a replay: 09:30 and 09:35."""
+def database(monkeypatch):
+    """A database with two buckets of a replay: 09:30 and 09:35."""
     monkeypatch.setenv("COLUMNS", "240")
-    found = Platform(load_settings()).ledger
+    found = Platform(load_settings()).database
     for bucket in (0, 1):
         rows = [
             replace(one, start_ns=signal(bucket=bucket).start_ns) for one in (WATCHED, signal(bucket=bucket), SKIPPED)
@@ -37,7 +37,7 @@ def test_without_signals_it_says_how_to_get_some(console):
     assert "technology has no signals on the feed replay yet: start `pairs-platform live`" in shown.output
 
 
-def test_the_newest_bucket_with_selected_pairs_first(ledger, console):
+def test_the_newest_bucket_with_selected_pairs_first(database, console):
     shown = console("signals")
     assert shown.exit_code == 0, shown.output
     assert "technology · bucket 2023-03-08 09:35 New York · replay" in shown.output
@@ -47,7 +47,7 @@ def test_the_newest_bucket_with_selected_pairs_first(ledger, console):
     assert "09:30" not in shown.output
 
 
-def test_one_pair_at_every_bucket(ledger, console):
+def test_one_pair_at_every_bucket(database, console):
     shown = console("signals", "--pair", "A_B")
     assert shown.exit_code == 0
     assert "09:30" in shown.output
@@ -58,20 +58,20 @@ def test_one_pair_at_every_bucket(ledger, console):
     assert "no signal of X_Y; pairs: A_A, A_B, A_C" in unknown.output
 
 
-def test_feeds_sessions_and_sectors_are_kept_apart(ledger, console):
+def test_feeds_sessions_and_sectors_are_kept_apart(database, console):
     assert "no signals on the feed live yet" in console("signals", "--feed", "live").output
     assert "energy has no signals" in console("signals", "--sector", "energy").output
     missing = console("signals", "--session", "2023-03-09")
     assert missing.exit_code == 1
     assert "has no signals on the feed replay in 2023-03-09" in missing.output
     next_day = replace(LIVE, session=date(2023, 3, 9))
-    store_signals(ledger, LIVE, [signal()], GIVEN)
-    store_signals(ledger, next_day, [signal(bucket=288)], GIVEN)
+    store_signals(database, LIVE, [signal()], GIVEN)
+    store_signals(database, next_day, [signal(bucket=288)], GIVEN)
     assert "2023-03-09 09:30 New York · live" in console("signals", "--feed", "live").output
     assert "2023-03-08 09:30" in console("signals", "--feed", "live", "--session", "2023-03-08").output
 
 
-def test_to_follow_shows_every_bucket_as_it_is_stored_until_it_is_interrupted(ledger, tmp_path):
+def test_to_follow_shows_every_bucket_as_it_is_stored_until_it_is_interrupted(database, tmp_path):
     command = [sys.executable, "-c", "from pairs_platform.cli import main; main()", "signals", "--follow"]
     path = tmp_path / "shown"
     with path.open("wb") as out:
@@ -79,7 +79,7 @@ def test_to_follow_shows_every_bucket_as_it_is_stored_until_it_is_interrupted(le
     try:
         until(lambda: "09:35" in path.read_text())
         assert path.read_text().count("New York") == 1
-        store_signals(ledger, REPLAY, [signal(bucket=2)], GIVEN)
+        store_signals(database, REPLAY, [signal(bucket=2)], GIVEN)
         until(lambda: "09:40" in path.read_text())
         assert path.read_text().count("New York") == 2, "a bucket is shown once"
         process.send_signal(os_signal.SIGINT)

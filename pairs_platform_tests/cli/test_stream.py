@@ -13,7 +13,7 @@ from pairs_platform.core.streaming.buckets import Announcement, session_buckets
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.database.audit import entries
 from pairs_platform.database.signals import sessions_with_signals, store_signals
-from pairs_platform.platform import Platform, open_bus, open_ledger
+from pairs_platform.platform import Platform, open_bus, open_database
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
 from pairs_platform.processes.runtime.topology import live_folder
@@ -75,7 +75,7 @@ class TestSymbols:
         for _ in range(2):
             assert "streamed symbols: testing" in console("stream", "symbols", "testing").output
         assert bus.symbol_set() == "testing"
-        (entry,) = entries(open_ledger(load_settings()))
+        (entry,) = entries(open_database(load_settings()))
         assert (entry.action, entry.detail) == ("symbols_switched", {"changed": ["universe", "testing"]})
 
     def test_another_name_is_refused(self, bus, console):
@@ -86,9 +86,9 @@ class TestSymbols:
 
 def test_to_reset_forgets_replays_and_leaves_live_ones(bus, console):
     settings = load_settings()
-    ledger, live = Platform(settings).ledger, open_bus(settings, "live")
+    database, live = Platform(settings).database, open_bus(settings, "live")
     for where in (REPLAY, LIVE):
-        store_signals(ledger, where, [signal()], GIVEN)
+        store_signals(database, where, [signal()], GIVEN)
     for one in (bus, live):
         one.add_bars([bar()])
     shown = console("stream", "reset")
@@ -96,8 +96,8 @@ def test_to_reset_forgets_replays_and_leaves_live_ones(bus, console):
     assert (bus.bars(SESSION), bus.generation()) == ([], 1)
     assert len(live.bars(SESSION)) == 1
     live.close()
-    assert sessions_with_signals(ledger, "replay", "technology") == []
-    assert sessions_with_signals(ledger, "live", "technology") == [SESSION]
+    assert sessions_with_signals(database, "replay", "technology") == []
+    assert sessions_with_signals(database, "live", "technology") == [SESSION]
 
 
 class TestSave:

@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from pairs_platform.core.check_result import CheckRules, check_document, check_price_quality, check_session_coverage
+from pairs_platform.core.check_result import CheckSettings, check_document, check_price_quality, check_session_coverage
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_QUARANTINE
 from pairs_platform_tests.core.selection.test_trading_config import SCORES, config_of
 from pairs_platform_tests.support.selection_tables import fits_of
@@ -99,4 +99,4 @@ class TestDocument:
 
 def test_rules_of_the_checks_have_bounds():
     with pytest.raises(ValueError, match="max_pair_churn"):
-        CheckRules(max_pair_churn=1.5)
+        CheckSettings(max_pair_churn=1.5)

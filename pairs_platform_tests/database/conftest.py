@@ -14,7 +14,7 @@ from pairs_platform_tests.support.postgres import new_database
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of an empty database."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'of a test' / 'ledger.db'}"
+        yield f"sqlite:///{tmp_path / 'of a test' / 'database.db'}"
         return
     server: EmbeddedPostgres = request.getfixturevalue("postgres")
     with new_database(server) as name:

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from pairs_platform.database.arrow import arrow_schemas, arrow_tables
-from pairs_platform.database.errors import LedgerMismatch
-from pairs_platform.database.store import Decision, Ledger
+from pairs_platform.database.errors import DatabaseMismatch
+from pairs_platform.database.store import Database, Decision
 from pairs_platform.database.tables import METADATA, VIEWS
 from pairs_platform_tests.database.test_store import SESSION, TRAINED, performance, training
 from pairs_platform_tests.support.decisions import store_decisions
@@ -15,11 +15,11 @@ from pairs_platform_tests.support.decisions import store_decisions
 PROFILE = "simulated-5min-raw"
 
 
-def filled(url: str) -> Ledger:
-    ledger = Ledger(url, PROFILE)
-    ledger.record_training(training(), performance())
+def filled(url: str) -> Database:
+    database = Database(url, PROFILE)
+    database.record_training(training(), performance())
     store_decisions(
-        ledger,
+        database,
         [
             Decision(
                 sector="technology", session=SESSION, action="wait", reason="too few sessions", actor="a run",
@@ -27,7 +27,7 @@ def filled(url: str) -> Ledger:
             )
         ]
     )  # fmt: skip
-    return ledger
+    return database
 
 
 def test_every_table_has_a_schema_with_its_columns():
@@ -57,23 +57,23 @@ def test_only_the_tables_that_are_asked_for_are_read(url):
     assert list(arrow_tables(filled(url), ["model_trends"])) == ["model_trends"]
 
 
-def test_a_ledger_that_nobody_made_is_empty_and_stays_unmade(tmp_path):
+def test_a_database_that_nobody_made_is_empty_and_stays_unmade(tmp_path):
     path = tmp_path / "ledger.db"
-    tables = arrow_tables(Ledger(f"sqlite:///{path}", PROFILE), ["model_training", "model_trends"])
+    tables = arrow_tables(Database(f"sqlite:///{path}", PROFILE), ["model_training", "model_trends"])
     assert {name: len(table) for name, table in tables.items()} == {"model_training": 0, "model_trends": 0}
     assert not path.exists()
 
 
-def test_a_ledger_of_another_profile_is_refused_and_not_empty(url):
+def test_a_database_of_another_profile_is_refused_and_not_empty(url):
     filled(url)
-    with pytest.raises(LedgerMismatch, match=PROFILE):
-        arrow_tables(Ledger(url, "yahoo-1d-split_adjusted"), ["model_training"])
+    with pytest.raises(DatabaseMismatch, match=PROFILE):
+        arrow_tables(Database(url, "yahoo-1d-split_adjusted"), ["model_training"])
 
 
 def test_duckdb_makes_the_same_views_from_the_tables(url):
-    ledger = filled(url)
-    tables = arrow_tables(ledger, list(METADATA.tables))
-    with duckdb.connect() as connection, ledger.begin() as database:
+    database = filled(url)
+    tables = arrow_tables(database, list(METADATA.tables))
+    with duckdb.connect() as connection, database.begin() as database:
         for name, table in tables.items():
             connection.register(name, table)
         for name, statement in VIEWS.items():

@@ -22,7 +22,7 @@ from pairs_platform.database.signals import (
     store_signals,
     stored_buckets,
 )
-from pairs_platform.database.store import Ledger
+from pairs_platform.database.store import Database
 from pairs_platform.database.tables import SIGNALS
 
 SESSION = date(2023, 3, 8)
@@ -38,8 +38,8 @@ GIVEN = Provenance(
 
 
 @pytest.fixture
-def ledger(url) -> Ledger:
-    return Ledger(url, "simulated-5min-raw")
+def database(url) -> Database:
+    return Database(url, "simulated-5min-raw")
 
 
 def signal(pair: str = "A_B", bucket: int = 0, **changes) -> Signal:
@@ -62,100 +62,100 @@ SKIPPED = signal(
 )  # fmt: skip
 
 
-def rows(ledger: Ledger) -> list[dict]:
-    with ledger.begin() as connection:
+def rows(database: Database) -> list[dict]:
+    with database.begin() as connection:
         found = connection.execute(sa.select(SIGNALS).order_by(*SIGNALS.primary_key.columns)).mappings()
         return [dict(row) for row in found]
 
 
 class TestStored:
-    def test_what_is_read_back_is_equal_to_the_last_bit(self, ledger):
+    def test_what_is_read_back_is_equal_to_the_last_bit(self, database):
         given = [signal(), SKIPPED]
-        assert store_signals(ledger, LIVE, given, GIVEN) is True
-        found = signals_at(ledger, LIVE, moment(OPEN_NS))
+        assert store_signals(database, LIVE, given, GIVEN) is True
+        found = signals_at(database, LIVE, moment(OPEN_NS))
         assert repr([found["A_B"], found["A_C"]]) == repr(given)
-        (full, skipped) = rows(ledger)
+        (full, skipped) = rows(database)
         assert full["bucket_utc"] == datetime(2023, 3, 8, 14, 30, tzinfo=UTC)
         assert {name: full[name] for name in vars(GIVEN)} == vars(GIVEN)
         assert skipped["z"] is None
         assert skipped["champion_version"] is None
         assert skipped["data_utc"] is None
 
-    def test_a_bucket_that_is_stored_again_changes_nothing_and_says_so(self, ledger):
-        store_signals(ledger, LIVE, [signal(), SKIPPED], GIVEN)
-        before = rows(ledger)
+    def test_a_bucket_that_is_stored_again_changes_nothing_and_says_so(self, database):
+        store_signals(database, LIVE, [signal(), SKIPPED], GIVEN)
+        before = rows(database)
         again = [signal(action="hold"), SKIPPED, signal("B_C")]
-        assert store_signals(ledger, LIVE, again, dataclasses.replace(GIVEN, run_id="another")) is False
-        assert rows(ledger) == before
+        assert store_signals(database, LIVE, again, dataclasses.replace(GIVEN, run_id="another")) is False
+        assert rows(database) == before
 
     @pytest.mark.parametrize("broken", [{"position": 2}, {"action": "wait"}, {"y": None}])
-    def test_half_a_bucket_is_never_stored(self, ledger, broken):
-        store_signals(ledger, LIVE, [signal()], GIVEN)
+    def test_half_a_bucket_is_never_stored(self, database, broken):
+        store_signals(database, LIVE, [signal()], GIVEN)
         with pytest.raises(sa.exc.IntegrityError):
-            store_signals(ledger, LIVE, [signal(bucket=1), signal("A_C", 1, **broken)], GIVEN)
-        assert stored_buckets(ledger, LIVE) == {moment(OPEN_NS)}
-        assert len(rows(ledger)) == 1
+            store_signals(database, LIVE, [signal(bucket=1), signal("A_C", 1, **broken)], GIVEN)
+        assert stored_buckets(database, LIVE) == {moment(OPEN_NS)}
+        assert len(rows(database)) == 1
 
 
 class TestKeys:
-    def test_two_feeds_two_sectors_and_two_sessions_stand_side_by_side(self, ledger):
+    def test_two_feeds_two_sectors_and_two_sessions_stand_side_by_side(self, database):
         energy = dataclasses.replace(LIVE, sector="energy")
         next_day = dataclasses.replace(LIVE, session=date(2023, 3, 9))
         for k, key in enumerate((LIVE, REPLAY, energy, next_day)):
-            assert store_signals(ledger, key, [signal(beta=float(k))], GIVEN)
+            assert store_signals(database, key, [signal(beta=float(k))], GIVEN)
         for k, key in enumerate((LIVE, REPLAY, energy, next_day)):
-            assert signals_at(ledger, key, moment(OPEN_NS))["A_B"].beta == k
-            assert signal_frame(ledger, key)["beta"].tolist() == [k]
-        assert sessions_with_signals(ledger, "live", "technology") == [SESSION, date(2023, 3, 9)]
-        assert sessions_with_signals(ledger, "replay", "energy") == []
+            assert signals_at(database, key, moment(OPEN_NS))["A_B"].beta == k
+            assert signal_frame(database, key)["beta"].tolist() == [k]
+        assert sessions_with_signals(database, "live", "technology") == [SESSION, date(2023, 3, 9)]
+        assert sessions_with_signals(database, "replay", "energy") == []
 
-    def test_to_forget_replays_leaves_live_ones(self, ledger):
+    def test_to_forget_replays_leaves_live_ones(self, database):
         for key in (LIVE, REPLAY):
-            store_signals(ledger, key, [signal(), SKIPPED], GIVEN)
-        assert forget_replay(ledger) == 2
-        assert stored_buckets(ledger, REPLAY) == set()
-        assert len(signals_at(ledger, LIVE, moment(OPEN_NS))) == 2
-        assert store_signals(ledger, REPLAY, [signal()], GIVEN), "it can be played again"
+            store_signals(database, key, [signal(), SKIPPED], GIVEN)
+        assert forget_replay(database) == 2
+        assert stored_buckets(database, REPLAY) == set()
+        assert len(signals_at(database, LIVE, moment(OPEN_NS))) == 2
+        assert store_signals(database, REPLAY, [signal()], GIVEN), "it can be played again"
 
 
 class TestRead:
-    def test_the_newest_bucket_and_the_buckets_after_one(self, ledger):
-        assert last_signals(ledger, LIVE) == {}
+    def test_the_newest_bucket_and_the_buckets_after_one(self, database):
+        assert last_signals(database, LIVE) == {}
         for bucket in (1, 0, 2):
-            store_signals(ledger, LIVE, [signal(bucket=bucket), signal("A_C", bucket)], GIVEN)
-        assert {one.start_ns for one in last_signals(ledger, LIVE).values()} == {OPEN_NS + 2 * LENGTH_NS}
-        frame = signal_frame(ledger, LIVE)
+            store_signals(database, LIVE, [signal(bucket=bucket), signal("A_C", bucket)], GIVEN)
+        assert {one.start_ns for one in last_signals(database, LIVE).values()} == {OPEN_NS + 2 * LENGTH_NS}
+        frame = signal_frame(database, LIVE)
         assert frame["pair"].tolist() == ["A_B", "A_C"] * 3
         assert frame["bucket_utc"].is_monotonic_increasing
-        assert len(signal_frame(ledger, LIVE, after=moment(OPEN_NS + LENGTH_NS))) == 2
+        assert len(signal_frame(database, LIVE, after=moment(OPEN_NS + LENGTH_NS))) == 2
 
-    def test_nothing_is_a_frame_with_columns(self, ledger):
-        assert signal_frame(ledger, LIVE).columns.tolist() == [column.name for column in SIGNALS.columns]
+    def test_nothing_is_a_frame_with_columns(self, database):
+        assert signal_frame(database, LIVE).columns.tolist() == [column.name for column in SIGNALS.columns]
 
 
 class TestSchema:
-    def test_down_to_the_models_and_up_again(self, ledger):
-        store_signals(ledger, LIVE, [signal()], GIVEN)
-        ledger.downgrade("0001")
-        assert ledger.revision() == "0001"
-        ledger.upgrade()
-        assert rows(ledger) == []
-        assert store_signals(ledger, LIVE, [signal()], GIVEN)
+    def test_down_to_the_models_and_up_again(self, database):
+        store_signals(database, LIVE, [signal()], GIVEN)
+        database.downgrade("0001")
+        assert database.revision() == "0001"
+        database.upgrade()
+        assert rows(database) == []
+        assert store_signals(database, LIVE, [signal()], GIVEN)
 
-    def test_a_ledger_from_before_signals_is_brought_up_by_its_first_use(self, ledger, url):
-        ledger.upgrade()
-        ledger.downgrade("0001")
-        assert store_signals(Ledger(url, "simulated-5min-raw"), LIVE, [signal()], GIVEN)
+    def test_a_database_from_before_signals_is_brought_up_by_its_first_use(self, database, url):
+        database.upgrade()
+        database.downgrade("0001")
+        assert store_signals(Database(url, "simulated-5min-raw"), LIVE, [signal()], GIVEN)
 
-    def test_one_that_is_the_newest_is_opened_without_the_tool_that_migrates(self, ledger, url):
-        store_signals(ledger, LIVE, [signal()], GIVEN)
+    def test_one_that_is_the_newest_is_opened_without_the_tool_that_migrates(self, database, url):
+        store_signals(database, LIVE, [signal()], GIVEN)
         code = f"""
 import sys
 from datetime import date
 from pairs_platform.database.signals import SignalKey, last_signals
-from pairs_platform.database.store import Ledger
+from pairs_platform.database.store import Database
 key = SignalKey(feed="live", sector="technology", session=date(2023, 3, 8))
-found = last_signals(Ledger({url!r}, "simulated-5min-raw"), key)
+found = last_signals(Database({url!r}, "simulated-5min-raw"), key)
 print(len(found), sorted({{"alembic", "pandas"}} & set(sys.modules)))
 """
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

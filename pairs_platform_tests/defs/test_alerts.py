@@ -1,4 +1,4 @@
-"""From a broken run to a message at the receiver: the real sensors over a real instance, ledger and web receiver."""
+"""From a broken run to a message at the receiver: the real sensors over a real instance, database and web receiver."""
 
 import json
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from dagster._core.test_utils import create_run_for_test
 from pairs_platform.adapters.notify.apprise_notifier import receivers as receivers_of
 from pairs_platform.adapters.redis.bus import StreamBus, connect
 from pairs_platform.build import build_definitions
-from pairs_platform.core.operations.alerts import Alert, AlertRules
+from pairs_platform.core.operations.alerts import Alert, AlertSettings
 from pairs_platform.core.prices.calendar import session_open
 from pairs_platform.core.streaming.bars import StreamBar
-from pairs_platform.core.streaming.settings import StreamRules
+from pairs_platform.core.streaming.settings import StreamSettings
 from pairs_platform.database.alerts import (
     CLAIM,
     Delivery,
@@ -26,7 +26,7 @@ from pairs_platform.database.alerts import (
     raise_alert,
 )
 from pairs_platform.database.audit import entries
-from pairs_platform.database.errors import LedgerUnavailable
+from pairs_platform.database.errors import DatabaseUnavailable
 from pairs_platform.database.tables import ALERTS
 from pairs_platform.defs.alerts.find import (
     NOT_ALERTS,
@@ -41,7 +41,7 @@ from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job, price_run
 from pairs_platform.platform import Platform
 from pairs_platform.settings.model import load_settings, variable
 from pairs_platform_tests.defs.test_automation import FRIDAY, THURSDAY, at, mark, under_way
-from pairs_platform_tests.support.demo_profile import LOOK_BACK, SECTOR
+from pairs_platform_tests.support.demo_profile import LOOKBACK, SECTOR
 from pairs_platform_tests.support.receivers import WebReceiver, web_receiver
 
 partitions = dg.MultiPartitionsDefinition(
@@ -75,7 +75,7 @@ def web() -> Iterator[WebReceiver]:
 def platform(web, monkeypatch) -> Platform:
     monkeypatch.setenv(variable("alert_urls"), f"json://127.0.0.1:{web.port}/T0ken-In-Path")
     monkeypatch.setenv(variable("services.ui_port"), "3210")
-    return Platform(load_settings({"frequency": "1h", "look_back": {"intraday": LOOK_BACK}}), clock=Clock())
+    return Platform(load_settings({"frequency": "1h", "lookback": {"intraday": LOOKBACK}}), clock=Clock())
 
 
 def run(
@@ -172,11 +172,11 @@ class TestRuns:
             judge(platform, instance, run(instance, raises="no"))
             delivered(platform, instance)
         assert len(messages(web)) == 1
-        assert [one.times for one in open_alerts(platform.ledger)] == [3]
+        assert [one.times for one in open_alerts(platform.database)] == [3]
         judge(platform, instance, run(instance))
         delivered(platform, instance)
         assert messages(web)[-1]["title"] == "pairs platform: 1 over"
-        assert open_alerts(platform.ledger) == []
+        assert open_alerts(platform.database) == []
 
     def test_a_daily_run_of_what_was_missing_alone_closes_the_failure_of_the_whole(self):
         daily = {"job_name": daily_job.name, "tags": {"dagster/partition": f"{FRIDAY}|{SECTOR}"}}
@@ -191,7 +191,7 @@ class TestRuns:
         assert found[0].place.session == FRIDAY
         assert len({one.key for one in found}) == 2
 
-    def test_keys_of_long_selections_fit_the_ledger_and_differ(self):
+    def test_keys_of_long_selections_fit_the_database_and_differ(self):
         tags = {"dagster/partition": "p" * 200}
         runs = [
             dg.DagsterRun(
@@ -205,15 +205,15 @@ class TestRuns:
         assert len(keys) == 2
         assert max(map(len, keys)) <= ALERTS.c.key.type.length
 
-    def test_nothing_is_lost_while_the_ledger_is_away(self, platform, instance, judge, monkeypatch):
+    def test_nothing_is_lost_while_the_database_is_away(self, platform, instance, judge, monkeypatch):
         failed, fine = run(instance, raises="no"), run(instance, day=THURSDAY, verdict=False)
 
         def away(*_: object) -> None:
-            raise LedgerUnavailable("the ledger does not answer")
+            raise DatabaseUnavailable("the database does not answer")
 
         with monkeypatch.context() as patch:
             patch.setattr("pairs_platform.database.alerts.raise_alert", away)
-            with pytest.raises(LedgerUnavailable):
+            with pytest.raises(DatabaseUnavailable):
                 judge(platform, instance)
             assert judge.cursor == START
         with monkeypatch.context() as patch:
@@ -222,11 +222,11 @@ class TestRuns:
                 lambda *given: away() if given[1].kind == "check_failed" else raise_alert(*given),
             )
             judge(platform, instance)
-        (first,) = open_alerts(platform.ledger)
+        (first,) = open_alerts(platform.database)
         assert first.path == f"/runs/{failed.run_id}"
         judge(platform, instance)
-        assert [one.times for one in open_alerts(platform.ledger) if one.kind == "run_failed"] == [1]
-        assert {one.kind for one in open_alerts(platform.ledger)} == {"run_failed", "check_failed"}
+        assert [one.times for one in open_alerts(platform.database) if one.kind == "run_failed"] == [1]
+        assert {one.kind for one in open_alerts(platform.database)} == {"run_failed", "check_failed"}
         assert fine.is_success
 
     def test_the_event_counts_and_not_the_status_that_follows_it(self, platform, instance, judge, monkeypatch):
@@ -241,13 +241,13 @@ class TestRuns:
 
         monkeypatch.setattr(storage, "handle_run_event", between)
         instance.report_run_failed(found, "boom")
-        assert [one.kind for one in open_alerts(platform.ledger)] == ["run_failed"]
+        assert [one.kind for one in open_alerts(platform.database)] == ["run_failed"]
 
     def test_a_young_event_waits_for_those_before_it(self, platform, instance, judge, monkeypatch):
         run(instance, raises="no")
         monkeypatch.setattr("pairs_platform.defs.alerts.sensors._SETTLED_SECONDS", 3600.0)
         judge(platform, instance)
-        assert (judge.cursor, open_alerts(platform.ledger)) == (START, [])
+        assert (judge.cursor, open_alerts(platform.database)) == (START, [])
 
     def test_numbers_of_deleted_events_may_be_given_again(self, platform, instance, judge):
         for _ in range(3):
@@ -257,13 +257,13 @@ class TestRuns:
             instance.delete_run(old.run_id)
         run(instance, raises="new", day=THURSDAY)
         judge(platform, instance)
-        assert "new" in open_alerts(platform.ledger)[-1].what
+        assert "new" in open_alerts(platform.database)[-1].what
 
     @pytest.mark.parametrize("message", ["a \x00 byte", "a half \udcff"])
     def test_a_text_that_no_database_takes_hides_nothing(self, platform, instance, judge, message):
         assert failed_run(dg.DagsterRun(job_name="j"), message).what.startswith("j: a ")
-        raise_alert(platform.ledger, failed_run(dg.DagsterRun(job_name="j"), message), platform.clock())
-        assert len(open_alerts(platform.ledger)) == 1
+        raise_alert(platform.database, failed_run(dg.DagsterRun(job_name="j"), message), platform.clock())
+        assert len(open_alerts(platform.database)) == 1
 
     def test_a_run_that_cannot_be_judged_is_an_alert_and_the_others_go_on(self, platform, instance, judge, monkeypatch):
         first, _ = run(instance), run(instance, raises="the one behind it", day=THURSDAY)
@@ -276,7 +276,7 @@ class TestRuns:
 
         monkeypatch.setattr("pairs_platform.defs.alerts.sensors.judged_checks", fails)
         judge(platform, instance)
-        told = [one.what for one in open_alerts(platform.ledger)]
+        told = [one.what for one in open_alerts(platform.database)]
         assert "its end could not be judged, KeyError" in told[0]
         assert "the one behind it" in told[1]
 
@@ -295,31 +295,31 @@ class TestRuns:
         )  # fmt: skip
         instance.report_run_failed(again)
         judge(platform, instance)
-        (entry,) = entries(platform.ledger)
+        (entry,) = entries(platform.database)
         assert (entry.actor, entry.reason) == ("ann", f"run {first.run_id} again")
 
     def test_the_first_tick_looks_at_no_old_run_and_the_next_one_at_new_ones(self, platform, instance):
         run(instance, raises="old")
         cursor = judged(platform, instance, None)
         judged(platform, instance, cursor)
-        assert open_alerts(platform.ledger) == []
+        assert open_alerts(platform.database) == []
         run(instance, raises="new")
         judged(platform, instance, cursor)
-        assert "new" in open_alerts(platform.ledger)[0].what
+        assert "new" in open_alerts(platform.database)[0].what
 
     def test_a_later_session_that_succeeds_closes_the_failure_of_an_earlier_one(self, platform, instance, judge):
         for day in (THURSDAY, FRIDAY):
             run(instance, raises="no", day=day)
         judge(platform, instance)
-        assert len(open_alerts(platform.ledger)) == 2
+        assert len(open_alerts(platform.database)) == 2
         run(instance, day=THURSDAY)
         judge(platform, instance)
-        assert [one.session for one in open_alerts(platform.ledger)] == [FRIDAY]
+        assert [one.session for one in open_alerts(platform.database)] == [FRIDAY]
         run(instance, raises="no", day=THURSDAY)
         judge(platform, instance)
         run(instance, day=FRIDAY)
         judge(platform, instance)
-        assert open_alerts(platform.ledger) == []
+        assert open_alerts(platform.database) == []
 
     def test_two_partitions_are_two_alerts_in_one_message(self, platform, instance, web, judge):
         for day in (THURSDAY, FRIDAY):
@@ -340,7 +340,7 @@ class TestRuns:
         instance.add_run_tags(again.run_id, tags)
         for _ in range(2):  # the second time as after a tick whose place was not stored
             judged(platform, instance)
-        (entry,) = entries(platform.ledger)
+        (entry,) = entries(platform.database)
         assert (entry.action, entry.run_id, entry.reason) == ("run_retried", again.run_id, "run first again")
         assert entry.actor == actor
 
@@ -358,7 +358,7 @@ class TestChecks:
         found = run(instance, verdict=False, beside="another failed")
         assert not found.is_success
         judge(platform, instance)
-        assert {one.kind for one in open_alerts(platform.ledger)} == {"check_failed", "run_failed"}
+        assert {one.kind for one in open_alerts(platform.database)} == {"check_failed", "run_failed"}
 
     def test_checks_of_stretches_are_told_apart_by_sector(self, platform, instance, judge):
         @dg.asset
@@ -374,7 +374,7 @@ class TestChecks:
             tags = price_run(sector, THURSDAY, FRIDAY).tags
             assert job.execute_in_process(instance=instance, tags=dict(tags), raise_on_error=False).success
         judge(platform, instance)
-        assert [(one.sector, one.session) for one in open_alerts(platform.ledger)] == [
+        assert [(one.sector, one.session) for one in open_alerts(platform.database)] == [
             ("technology", FRIDAY), ("healthcare", FRIDAY),
         ]  # fmt: skip
 
@@ -387,11 +387,11 @@ class TestChecks:
 
     def test_a_check_that_passes_again_closes_its_alert(self, platform, instance, judge):
         judge(platform, instance, run(instance, verdict=False))
-        assert [one.kind for one in open_alerts(platform.ledger)] == ["check_failed"]
+        assert [one.kind for one in open_alerts(platform.database)] == ["check_failed"]
         judge(platform, instance, run(instance, verdict=True, day=THURSDAY))
-        assert len(open_alerts(platform.ledger)) == 1
+        assert len(open_alerts(platform.database)) == 1
         judge(platform, instance, run(instance, verdict=True))
-        assert open_alerts(platform.ledger) == []
+        assert open_alerts(platform.database) == []
 
     @pytest.mark.parametrize("verdict", [True, False])
     def test_a_later_session_says_how_it_is_now(self, platform, instance, web, judge, verdict):
@@ -399,14 +399,14 @@ class TestChecks:
             run(instance, verdict=found, day=day)
             judge(platform, instance)
             delivered(platform, instance)
-        assert [one.session for one in open_alerts(platform.ledger)] == ([] if verdict else [FRIDAY])
+        assert [one.session for one in open_alerts(platform.database)] == ([] if verdict else [FRIDAY])
         assert messages(web)[-1]["title"] == "pairs platform: 1 " + ("over" if verdict else "× asset check failed")
 
     def test_an_earlier_session_says_nothing_about_a_later_one(self, platform, instance, judge):
         run(instance, verdict=False, day=FRIDAY)
         run(instance, verdict=True, day=THURSDAY)
         judge(platform, instance)
-        assert [one.session for one in open_alerts(platform.ledger)] == [FRIDAY]
+        assert [one.session for one in open_alerts(platform.database)] == [FRIDAY]
 
     def test_checks_that_are_no_alerts_exist(self, platform):
         repository = build_definitions(platform.settings, {"platform": platform}).get_repository_def()
@@ -423,7 +423,8 @@ class TestDelivery:
         assert "1 messages not delivered" in evaluation.description
         assert "T0ken" not in evaluation.description
         assert [
-            one.attempts for one in failed_deliveries(platform.ledger, list(receivers_of(platform.settings.alert_urls)))
+            one.attempts
+            for one in failed_deliveries(platform.database, list(receivers_of(platform.settings.alert_urls)))
         ] == [1]
         delivered(platform, instance)
         assert web.statuses == [503]  # not due yet
@@ -431,14 +432,14 @@ class TestDelivery:
             platform.clock.now += timedelta(minutes=5)
             delivered(platform, instance)
         assert len(messages(web)) == 1
-        assert failed_deliveries(platform.ledger, list(receivers_of(platform.settings.alert_urls))) == []
+        assert failed_deliveries(platform.database, list(receivers_of(platform.settings.alert_urls))) == []
 
     def test_a_message_that_another_process_sends_is_left_to_it(self, platform, instance, web, judge, monkeypatch):
         judge(platform, instance, run(instance, raises="no"))
 
         def taken_meanwhile(*given: object) -> list[Delivery]:
             found = due_deliveries(*given)
-            assert all(claim_delivery(platform.ledger, one, platform.clock()) for one in found)
+            assert all(claim_delivery(platform.database, one, platform.clock()) for one in found)
             return found
 
         with monkeypatch.context() as patch:
@@ -454,7 +455,7 @@ class TestDelivery:
         for day in (THURSDAY, FRIDAY):
             judge(platform, instance, run(instance, raises="no", day=day))
             make_message(
-                platform.ledger, list(receivers_of(platform.settings.alert_urls)), platform.clock(), AlertRules()
+                platform.database, list(receivers_of(platform.settings.alert_urls)), platform.clock(), AlertSettings()
             )
         monkeypatch.setattr("pairs_platform.defs.alerts.sensors._TICK_SECONDS", -1.0)
         assert "0 sent" in deliver(platform)
@@ -475,9 +476,7 @@ class TestDelivery:
         judge(platform, instance, run(instance, raises="no"))
         delivered(platform, instance)
         monkeypatch.setenv(variable("alert_urls"), f"json://127.0.0.1:{web.port}/another")
-        renamed = Platform(
-            load_settings({"frequency": "1h", "look_back": {"intraday": LOOK_BACK}}), clock=platform.clock
-        )
+        renamed = Platform(load_settings({"frequency": "1h", "lookback": {"intraday": LOOKBACK}}), clock=platform.clock)
         platform.clock.now += timedelta(minutes=5)
         (evaluation,) = delivered(renamed, instance).asset_events
         assert evaluation.description == "1 open"
@@ -519,7 +518,7 @@ class TestWhatIsDue:
     @pytest.mark.parametrize("stored", [THURSDAY, FRIDAY])
     def test_an_alert_of_an_earlier_session_is_over_once_it_or_a_later_one_is_stored(self, platform, instance, stored):
         for alert in late_sessions(instance, platform, at(FRIDAY, 8, 1))[0]:
-            raise_alert(platform.ledger, alert, platform.clock())
+            raise_alert(platform.database, alert, platform.clock())
         sunday = at(date(2023, 3, 12), 12)
         assert late_sessions(instance, platform, sunday) == ([], [])
         mark(platform, "trading_config", [stored])
@@ -527,7 +526,7 @@ class TestWhatIsDue:
 
     def test_a_missed_run_is_over_once_it_is_asked_for_and_the_configuration_still_late(self, platform, instance):
         for alert in late_sessions(instance, platform, at(FRIDAY, 8, 1))[0]:
-            raise_alert(platform.ledger, alert, platform.clock())
+            raise_alert(platform.database, alert, platform.clock())
         tags = {"dagster/partition": f"{THURSDAY}|{SECTOR}", "dagster/partition/sector": SECTOR}
         under_way(instance, tags, "STARTED")
         assert late_sessions(instance, platform, at(date(2023, 3, 12), 12)) == ([], [self.MISSED])
@@ -537,7 +536,7 @@ class TestWhatIsDue:
             key=f"missed|healthcare|{THURSDAY}", kind="run_missed", severity="error", what="no run", remedy="look",
             sector="healthcare", session=THURSDAY,
         )  # fmt: skip
-        raise_alert(platform.ledger, gone, platform.clock())
+        raise_alert(platform.database, gone, platform.clock())
         assert late_sessions(instance, platform, at(date(2023, 3, 12), 12)) == ([], [gone.key])
 
     @pytest.mark.parametrize("day", [date(2023, 3, 11), date(2023, 4, 7), date(2023, 11, 23), date(2023, 9, 4)])
@@ -560,7 +559,7 @@ class TestStream:
         self.ns = int(session_open(FRIDAY).timestamp() * 1e9)
         with embedded_redis(tmp_path / "redis"):
             client = connect(None, tmp_path / "redis")
-            yield StreamBus(client, profile="p", feed="live", rules=StreamRules(), wall=lambda: self.ns)
+            yield StreamBus(client, profile="p", feed="live", settings=StreamSettings(), wall=lambda: self.ns)
             client.close()
 
     def beat(self, bus: StreamBus) -> None:
@@ -583,13 +582,13 @@ class TestStream:
         clock = Clock()
         live = Platform(load_settings({"frequency": "1h"}), clock=clock)
         live.__dict__["bus"] = StreamBus(
-            connect(None, tmp_path / "no-redis"), profile="p", feed="live", rules=StreamRules(),
+            connect(None, tmp_path / "no-redis"), profile="p", feed="live", settings=StreamSettings(),
             wall=lambda: int(clock().timestamp() * 1e9),
         )  # fmt: skip
         for minutes, stream in ((5, []), (11, ["stream_silent"])):
             clock.now = opened + timedelta(minutes=minutes)
             words = alert_watch(dg.build_sensor_context(instance, resources={"platform": live})).skip_message
-            assert [one.kind for one in open_alerts(live.ledger)] == ["run_missed", "config_late", *stream]
+            assert [one.kind for one in open_alerts(live.database)] == ["run_missed", "config_late", *stream]
         assert "does not answer" in words
 
     def test_no_bar_and_then_no_word(self, bus):

@@ -22,7 +22,7 @@ from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job
 from pairs_platform.platform import Platform
 from pairs_platform.ports.market_data import empty_actions
 from pairs_platform.settings.model import load_settings
-from pairs_platform_tests.support.demo_profile import LOOK_BACK, PRICED, SECTOR, SESSION, SESSIONS, key
+from pairs_platform_tests.support.demo_profile import LOOKBACK, PRICED, SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.runs import QUIET, materialized
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -36,7 +36,7 @@ def at(day: date, hour: int = 6, minute: int = 0) -> datetime:
 
 @pytest.fixture
 def platform() -> Platform:
-    return Platform(load_settings({"frequency": "1h", "look_back": {"intraday": LOOK_BACK}}))
+    return Platform(load_settings({"frequency": "1h", "lookback": {"intraday": LOOKBACK}}))
 
 
 def mark(platform: Platform, table: str, sessions: Iterable[date], sector: str = SECTOR) -> None:
@@ -106,7 +106,7 @@ class TestDailySchedule:
         assert session.partition_key == session.run_key == f"{as_of}|{SECTOR}"
         assert session.tags["dagster/partition"] == session.partition_key
         assert session.tags["dagster/partition/sector"] == session.tags["pairs_platform/sector"] == SECTOR
-        needed = sessions_ending(as_of, LOOK_BACK)
+        needed = sessions_ending(as_of, LOOKBACK)
         assert (prices.tags[START], prices.tags[END]) == (f"{needed[0]}|{SECTOR}", f"{needed[-2]}|{SECTOR}")
         assert prices.asset_selection == [dg.AssetKey("price_history")]
         assert prices.partition_key is None
@@ -143,11 +143,11 @@ class TestDailySchedule:
         assert [bool(request.asset_selection) for request in requests] == [True, False, True, False]
 
     def test_prices_are_not_asked_for_when_they_are_there(self, platform, instance):
-        mark(platform, "price_history", sessions_ending(THURSDAY, LOOK_BACK)[:-1])
+        mark(platform, "price_history", sessions_ending(THURSDAY, LOOKBACK)[:-1])
         assert named(tick(platform, instance, FRIDAY)) == [f"{THURSDAY}|{SECTOR}"]
 
     def test_only_the_missing_stretch_is_asked_for(self, platform, instance):
-        needed = sessions_ending(THURSDAY, LOOK_BACK)
+        needed = sessions_ending(THURSDAY, LOOKBACK)
         mark(platform, "price_history", [day for day in needed if day not in (needed[4], needed[9])])
         assert named(tick(platform, instance, FRIDAY)) == [
             f"{needed[4]}|{SECTOR}...{needed[9]}|{SECTOR}",
@@ -191,8 +191,8 @@ class TestDailySchedule:
     def test_prices_that_the_source_has_restated_are_fetched_again(self, instance, monkeypatch):
         """After a split, a source that adjusts its own history has other prices for the sessions before."""
         monkeypatch.setenv("PAIRS_PLATFORM__SOURCE__KIND", "yahoo")
-        platform = Platform(load_settings({"frequency": "1h", "look_back": {"intraday": LOOK_BACK}}))
-        days = sessions_ending(THURSDAY, LOOK_BACK)
+        platform = Platform(load_settings({"frequency": "1h", "lookback": {"intraday": LOOKBACK}}))
+        days = sessions_ending(THURSDAY, LOOKBACK)
         ex_date = days[-2]
         split = pd.DataFrame(
             {
@@ -235,7 +235,7 @@ class TestRetrySensor:
     @pytest.fixture
     def failed(self, platform, instance) -> dg.DagsterRun:
         session = as_of_session(datetime.now(UTC))
-        mark(platform, "price_history", sessions_ending(session, LOOK_BACK)[:-1])
+        mark(platform, "price_history", sessions_ending(session, LOOKBACK)[:-1])
         return self.fail(instance, session)
 
     def fail(self, instance, session: date) -> dg.DagsterRun:
@@ -280,7 +280,7 @@ class TestRetrySensor:
         later = self.after(platform, instance, 6)
         under_way(instance, failed.tags, "CANCELED")
         assert "no failed session" in sensed(later, instance)
-        assert entries(platform.ledger) == []
+        assert entries(platform.database) == []
 
     def test_it_ends_with_the_last_retry(self, platform, instance, failed):
         for _ in range(platform.settings.automation.run_retries):

@@ -20,14 +20,14 @@ from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 from pairs_platform_tests.support.fake_market import FakeMarket, hourly_bars, walk
 from pairs_platform_tests.support.runs import ALL, execute, failure, materialized
 
-LOOK_BACK = 20
-SESSIONS = sessions_ending(SESSION, LOOK_BACK)
-N_BARS = 7 * LOOK_BACK
+LOOKBACK = 20
+SESSIONS = sessions_ending(SESSION, LOOKBACK)
+N_BARS = 7 * LOOKBACK
 
 
 def settings_for(monkeypatch: pytest.MonkeyPatch, symbols: list[str], **more: object) -> Settings:
     monkeypatch.setenv("PAIRS_PLATFORM__FREQUENCY", "1h")
-    monkeypatch.setenv("PAIRS_PLATFORM__LOOK_BACK__INTRADAY", str(LOOK_BACK))
+    monkeypatch.setenv("PAIRS_PLATFORM__LOOKBACK__INTRADAY", str(LOOKBACK))
     return load_settings({"universe": {SECTOR: {"symbols": symbols}}, **more})
 
 

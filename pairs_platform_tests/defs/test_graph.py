@@ -177,15 +177,15 @@ class TestLineage:
         return [str(k) for k in lake_keys(found.partitions_subset.get_partition_keys())]
 
     @pytest.mark.parametrize("child", ["correlation_matrix", "cointegrated_pairs", "garch_fits", "pair_scores"])
-    @pytest.mark.parametrize(("frequency", "look_back"), [("5min", 60), ("1d", 252), ("1h", 33)])
-    def test_windows_reach_back_exactly_the_look_back(self, child, frequency, look_back):
-        settings = load_settings({"frequency": frequency, "look_back": {"intraday": 33 if frequency == "1h" else 60}})
+    @pytest.mark.parametrize(("frequency", "lookback"), [("5min", 60), ("1d", 252), ("1h", 33)])
+    def test_windows_reach_back_exactly_the_lookback(self, child, frequency, lookback):
+        settings = load_settings({"frequency": frequency, "lookback": {"intraday": 33 if frequency == "1h" else 60}})
         assert self.parents(settings, child, "price_history") == [
-            str(key(d)) for d in sessions_ending(SESSION, look_back)
+            str(key(d)) for d in sessions_ending(SESSION, lookback)
         ]
 
     def test_rankings_reach_back_over_scores(self):
-        settings = load_settings({"selection": {"look_back_sessions": 7}})
+        settings = load_settings({"selection": {"lookback_sessions": 7}})
         assert self.parents(settings, "composite_rankings", "pair_scores") == [
             str(key(d)) for d in sessions_ending(SESSION, 7)
         ]

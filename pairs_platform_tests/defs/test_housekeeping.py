@@ -114,11 +114,11 @@ class TestRetention:
             dg.DagsterEventType.ASSET_CHECK_EVALUATION,
             dg.DagsterEventType.RUN_SUCCESS,
         }
-        (entry,) = entries(platform.ledger)
+        (entry,) = entries(platform.database)
         assert (entry.action, entry.detail["events"], entry.detail["runs"]) == ("data_deleted", asked.events, 2)
         again = purge(instance, platform, dry_run=False, actor="a test")
         assert (again.events, again.runs, again.compute_log_bytes) == (0, 0, 0)
-        assert len(entries(platform.ledger)) == 1
+        assert len(entries(platform.database)) == 1
 
     def test_younger_runs_are_left_alone(self, instance, platform):
         run(instance, "a")
@@ -126,7 +126,7 @@ class TestRetention:
         assert vars(purge(instance, young, dry_run=False, actor="a test")) == {
             "events": 0, "runs": 0, "compute_log_bytes": 0,
         }  # fmt: skip
-        assert entries(platform.ledger) == []
+        assert entries(platform.database) == []
 
 
 class TestStorageReport:
@@ -143,9 +143,9 @@ class TestStorageReport:
         assert room.by_part["lake/price_history"] == pytest.approx(1_000_000, rel=0.01)
         assert room.growth.bytes_per_session == pytest.approx(1_000_000, rel=0.1)
         assert room.growth.sessions_left < room.free_bytes / 1_000_000 * 1.1
-        assert len(sizes_by_session(copied.ledger)) == 6
+        assert len(sizes_by_session(copied.database)) == 6
 
     def test_a_session_measured_again_replaces_its_sizes(self, copied):
         for size in (1, 2):
-            store_sizes(copied.ledger, DAYS[0], {"lake": size}, datetime.now(UTC))
-        assert sizes_by_session(copied.ledger)[DAYS[0]] == {"lake": 2}
+            store_sizes(copied.database, DAYS[0], {"lake": size}, datetime.now(UTC))
+        assert sizes_by_session(copied.database)[DAYS[0]] == {"lake": 2}

@@ -19,7 +19,7 @@ from pairs_platform_tests.support.runs import ALL, execute, failure
 def promote(platform: Platform, version: int, session) -> None:
     """What the rules write when they make a version champion."""
     store_decisions(
-        platform.ledger,
+        platform.database,
         [
             Decision(
                 sector=SECTOR, session=session, action="promote_first", alias="champion", version_after=version,
@@ -88,10 +88,10 @@ class TestChampion:
 
     def test_a_session_before_the_last_decision_changes_nothing(self, copied):
         promote(copied, 1, SESSION)
-        before = copied.ledger.decisions(SECTOR)
+        before = copied.database.decisions(SECTOR)
         found = decide_partition(copied, key(SESSIONS[0]), actor="a test")
         assert "changes nothing" in found["decision"]
-        assert copied.ledger.decisions(SECTOR) == before
+        assert copied.database.decisions(SECTOR) == before
 
     def test_a_challenger_is_frozen_beside_a_champion(self, copied):
         promote(copied, 1, SESSIONS[0])

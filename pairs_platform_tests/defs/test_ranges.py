@@ -92,7 +92,7 @@ def test_one_bad_session_of_a_range_keeps_the_others(copied, instance):
     assert set(copied.lake.sessions("price_history", SECTOR)) == set(PRICED) - {bad}
 
 
-def test_a_session_without_its_look_back_names_the_command_and_keeps_the_others(copied, instance):
+def test_a_session_without_its_lookback_names_the_command_and_keeps_the_others(copied, instance):
     copied.lake.path("price_history", key(PRICED[0])).unlink()
     copied.lake.path("correlation_matrix", key()).unlink()
     result = execute(copied, ["correlation_matrix"], sessions=(SESSIONS[0], SESSION), instance=instance)

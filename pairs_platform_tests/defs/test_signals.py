@@ -139,7 +139,7 @@ def live(server: Path, copied: Platform, monkeypatch: pytest.MonkeyPatch) -> Liv
 
 def never_streamed(found: Live) -> Live:
     """The profile without what the demo has replayed."""
-    forget_replay(found.platform.ledger)
+    forget_replay(found.platform.database)
     found.platform.lake.path(STREAMED_BARS.table, key()).unlink(missing_ok=True)
     shutil.rmtree(found.platform.settings.profile_root / "signals", ignore_errors=True)
     return found
@@ -215,7 +215,7 @@ class TestSignals:
             live.stream(k)
             live.again().compute()
             whole[k] = live.rows.tail(N_PAIRS)
-        with live.platform.ledger.begin() as connection:
+        with live.platform.database.begin() as connection:
             connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.bucket_utc >= moment(GRID[6].start_ns)))
         live.again().compute()
         names = ["pair", "action", "position", "bars_held", "blocked", "spread", "z", "probability_champion"]
@@ -224,10 +224,10 @@ class TestSignals:
     def test_a_position_of_the_session_before_goes_on(self, live):
         live.stream(0)
         live.compute()
-        before = signals_at(live.platform.ledger, where(), moment(GRID[0].start_ns))
+        before = signals_at(live.platform.database, where(), moment(GRID[0].start_ns))
         held = [replace(one, position=1, bars_held=3, action="hold", late=False) for one in before.values()]
         gone = replace(held[0], pair="AMAT_TER", y="AMAT", x="TER")
-        with live.platform.ledger.begin() as connection:
+        with live.platform.database.begin() as connection:
             connection.execute(sa.delete(SIGNALS))
         store_yesterday(live.platform, [*held, gone])
         live.compute()
@@ -242,9 +242,9 @@ class TestSignals:
     def test_a_position_outlasts_some_sessions_without_signals(self, live, days_off, position):
         live.stream(0)
         live.compute()
-        before = signals_at(live.platform.ledger, where(), moment(GRID[0].start_ns))
+        before = signals_at(live.platform.database, where(), moment(GRID[0].start_ns))
         held = [replace(one, position=1, action="hold", late=False) for one in before.values()]
-        with live.platform.ledger.begin() as connection:
+        with live.platform.database.begin() as connection:
             connection.execute(sa.delete(SIGNALS))
         store_yesterday(live.platform, held, sessions_ago=days_off)
         live.compute()
@@ -280,7 +280,7 @@ def store_yesterday(platform: Platform, signals, *, sessions_ago: int = 1) -> No
     given = Provenance(
         config_session=SESSIONS[0], config_hash="h", decided_market_utc=now, decided_utc=now, run_id="yesterday"
     )
-    store_signals(platform.ledger, where(day), [replace(one, start_ns=start) for one in signals], given)
+    store_signals(platform.database, where(day), [replace(one, start_ns=start) for one in signals], given)
 
 
 class TestConfiguration:
@@ -294,8 +294,8 @@ class TestConfiguration:
     def test_without_a_pair_what_is_open_is_exited(self, live):
         live.stream(0)
         live.compute()
-        held = replace(signals_at(live.platform.ledger, where(), moment(GRID[0].start_ns))[FIRST_PAIR], position=-1)
-        with live.platform.ledger.begin() as connection:
+        held = replace(signals_at(live.platform.database, where(), moment(GRID[0].start_ns))[FIRST_PAIR], position=-1)
+        with live.platform.database.begin() as connection:
             connection.execute(sa.delete(SIGNALS))
         store_yesterday(live.platform, [held])
         without_pairs(live.platform)
@@ -387,7 +387,7 @@ def challenge(platform: Platform, version: int) -> None:
         sector=SECTOR, session=CONFIGURED, action="challenge", alias="challenger", version_after=version,
         reason="a test", figures={}, actor="a test", decided_utc=utc_now(),
     )  # fmt: skip
-    store_decisions(platform.ledger, [decision])
+    store_decisions(platform.database, [decision])
 
 
 class TestRedisAway:
@@ -522,7 +522,7 @@ class TestChecks:
         found = check(live.platform, name, session=SESSION)
         assert found.passed, found.description
         assert found.metadata["signals"].value >= 3 * len(GRID)
-        with live.platform.ledger.begin() as connection:
+        with live.platform.database.begin() as connection:
             chosen = (SIGNALS.c.pair == FIRST_PAIR) & (SIGNALS.c.bucket_utc == moment(GRID[3].start_ns))
             connection.execute(sa.update(SIGNALS).where(chosen).values(z=SIGNALS.c.z + 1e-6))
         found = check(live.platform, name, session=SESSION)
@@ -533,7 +533,7 @@ class TestChecks:
     def test_without_a_comparable_pair_there_is_nothing_to_compare(self, live):
         live.stream(0)
         live.compute()
-        with live.platform.ledger.begin() as connection:
+        with live.platform.database.begin() as connection:
             connection.execute(sa.update(SIGNALS).values(position=1))
         assert check(live.platform, "signals:matches_batch", session=SESSION).passed
 
@@ -545,7 +545,7 @@ class TestChecks:
         found = live.check("in_time")
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
         assert "40% of 5 buckets late" in found.description
-        with live.platform.ledger.begin() as connection:
+        with live.platform.database.begin() as connection:
             chosen = SIGNALS.c.bucket_utc == moment(GRID[1].start_ns)
             connection.execute(sa.update(SIGNALS).where(chosen).values(data_utc=moment(GRID[1].end_ns)))
         found = live.check("decided_after_data")

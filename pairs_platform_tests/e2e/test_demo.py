@@ -161,7 +161,7 @@ class TestRefusals:
 def test_a_run_that_fails_ends_with_its_reason(console, tmp_path: Path, monkeypatch) -> None:
     """Most bars of the market are lost, so that no symbol enters a window."""
     market = "simulated: {variant: missing_bars, missing_share: 0.6}"
-    platform = f"frequency: 1h\nlook_back: {{intraday: 20}}\nsource: {{{market}}}\n"
+    platform = f"frequency: 1h\nlookback: {{intraday: 20}}\nsource: {{{market}}}\n"
     config = write_config(tmp_path / "config", platform, "universe: {technology: {symbols: [AAPL, ADI, AMD]}}")
     monkeypatch.setenv("PAIRS_PLATFORM_CONFIG", str(config))
     done = console("demo", "--session", str(SESSION))
@@ -173,13 +173,13 @@ def test_a_run_that_fails_ends_with_its_reason(console, tmp_path: Path, monkeypa
 
 def test_real_hourly_prices_as_they_are(real_data: Path, tmp_path: Path) -> None:
     """Columns, sector labels and universe come from the file; zero selected pairs is a good end."""
-    config = write_config(tmp_path / "config", "look_back: {intraday: 40}\n", "{}\n")
+    config = write_config(tmp_path / "config", "lookback: {intraday: 40}\n", "{}\n")
     data = str(real_data / "real_intraday_1h.parquet")
     words = ["pairs-platform", "demo", "--data", data, "--sector", SECTOR, "--session", "2025-07-02"]
     done = run(words, tmp_path, config=config, state=tmp_path / "state")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "technology (6 symbols)" in done.stdout
-    assert "look-back 40 sessions of 1h bars" in done.stdout
+    assert "lookback 40 sessions of 1h bars" in done.stdout
     assert re.search(r"^ *pairs +15 ", done.stdout, flags=re.MULTILINE)
     assert "SIMULATED" not in done.stdout
     assert "Selected: " in done.stdout

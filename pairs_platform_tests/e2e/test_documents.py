@@ -22,7 +22,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pairs_platform.adapters.files.settings import FileSourceRules
+from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.build import build_definitions
 from pairs_platform.cli import cli
 from pairs_platform.core.partition_key import PartitionKey
@@ -30,10 +30,10 @@ from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.screening.placebo import PlaceboResult
-from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
 from pairs_platform.core.selection.ranking import monitor_scores, rank_pairs, selection_funnel
-from pairs_platform.core.selection.settings import ScoreRules, SelectionRules
+from pairs_platform.core.selection.settings import ScoreSettings, SelectionSettings
 from pairs_platform.lake.profile import Profile, claim_profile
 from pairs_platform.lake.store import Lake
 from pairs_platform.settings.model import Settings, described_fields, load_settings
@@ -143,8 +143,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scores = scores_of(SESSION, {"AMAT_KLAC": 0.8, "PDFS_ROG": 0.3})
     rankings = rank_pairs(
         correlations, screened, scores, history_of([(session_offset(SESSION, -1), "AMAT_KLAC", 0.8)]),
-        session=SESSION, correlation=CorrelationRules(), cointegration=CointegrationRules(), scoring=ScoreRules(),
-        selection=SelectionRules(),
+        session=SESSION, correlation=CorrelationSettings(), cointegration=CointegrationSettings(),
+        scoring=ScoreSettings(),
+        selection=SelectionSettings(),
     )  # fmt: skip
     chance = PlaceboResult(
         kind="joint", n_draws=50, counts=(1,) * 50, counts_correlated=(2,) * 50, found=1, mean=1.0, standard_error=0.0,
@@ -294,7 +295,7 @@ def test_long_command_is_run_elsewhere(command: str) -> None:
     assert name in functions, f"{command} is run by {path}::{name}, which does not exist"
 
 
-def test_prices_cover_the_look_back_of_the_session_by_hand() -> None:
+def test_prices_cover_the_lookback_of_the_session_by_hand() -> None:
     readme = [block for block in SHELL if block.document == "README.md"]
     lines = [line for block in readme for line in block.commands if line.startswith("dagster asset materialize")]
     (prices, (first, last)), (behind, (session,)) = (accept_materialize(shlex.split(line)[1:]) for line in lines)
@@ -302,7 +303,7 @@ def test_prices_cover_the_look_back_of_the_session_by_hand() -> None:
     assert set(behind) == {
         "correlation_matrix", "cointegrated_pairs", "garch_fits", "pair_scores", "composite_rankings", "trading_config",
     }  # fmt: skip
-    needed = sessions_ending(session[0], load_settings().look_back_sessions)
+    needed = sessions_ending(session[0], load_settings().lookback_sessions)
     assert set(needed) <= set(sessions_between(first[0], last[0]))
     assert first[1] == last[1] == session[1]
 
@@ -366,7 +367,7 @@ def test_link_resolves(document: str, target: str) -> None:
 
 
 def test_settings_named_in_the_documents_exist() -> None:
-    described = [*described_fields(), *described_fields(FileSourceRules, "source.files.")]
+    described = [*described_fields(), *described_fields(FileSourceSettings, "source.files.")]
     paths = {path for path, _ in described}
     groups = set(Settings.model_fields)
     named = {

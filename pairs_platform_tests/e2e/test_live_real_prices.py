@@ -17,12 +17,12 @@ from pairs_platform.processes.runtime.topology import command_of
 from pairs_platform_tests.support.live_processes import Profile, configured_profile
 from pairs_platform_tests.support.stream_servers import until
 
-LOOK_BACK = 20
+LOOKBACK = 20
 SYMBOLS = 8
 
 PLATFORM = """
 frequency: 5min
-look_back: {{intraday: {look_back}}}
+lookback: {{intraday: {lookback}}}
 correlation: {{gate: 0.3}}
 source: {{kind: files, files: {{paths: ["{file}"]}}}}
 stream: {{bar: {bar}, replay: {{files: ["{file}"], speed: 0}}}}
@@ -33,7 +33,7 @@ def prepared(folder: Path, file: Path, session: date, bar: str) -> Profile:
     """A profile of real prices, daily stages run up to the configuration of the session before; no models."""
     listed = pd.read_parquet(file, columns=["symbol", "sector"]).drop_duplicates()
     symbols = sorted(listed.loc[listed["sector"] == "Information Technology", "symbol"])[:SYMBOLS]
-    text = PLATFORM.format(look_back=LOOK_BACK, file=file.as_posix(), bar=bar)
+    text = PLATFORM.format(lookback=LOOKBACK, file=file.as_posix(), bar=bar)
     universe = f"universe: {{technology: {{active: true, symbols: [{', '.join(symbols)}]}}}}\n"
     return configured_profile(folder, text, universe, session, ("technology",))
 
@@ -78,7 +78,7 @@ def test_a_recorded_session_gives_the_signals_of_the_batch_path(real_data, tmp_p
         bars, announced = bus.bars(session), bus.announced(session)
         assert len({(one.symbol, one.ts_ns) for one in bars}) > 0.95 * SYMBOLS * (390 if bar == "1min" else 78)
         bus.reset()
-        forget_replay(platform.ledger)
+        forget_replay(platform.database)
         for one in announced:
             bus.add_bars([each for each in bars if one.bucket.start_ns <= each.ts_ns < one.bucket.end_ns])
             bus.publish_clock(one.bucket.end_ns, 0.0)

@@ -77,5 +77,5 @@ def test_all_of_them_start_at_once_and_become_healthy(manager, tmp_path):
     assert answers(f"http://{services.host}:{services.mlflow_port}/health")
     until(lambda: open_bus(settings).health(), SECONDS)
     assert manager.poll() is None
-    assert variable("ledger_url") in (production_folder(settings) / ENVIRONMENT_FILE).read_text()
+    assert variable("database_url") in (production_folder(settings) / ENVIRONMENT_FILE).read_text()
     assert [path.name for path in (production_folder(settings) / "postgres").iterdir() if "new" in path.name] == []

@@ -107,7 +107,7 @@ def production(demo, receiver, tmp_path_factory) -> Iterator[Production]:
         up = started.console("up")
         assert up.returncode == 0, up.stdout + up.stderr
         found = sourced(production_folder(started.platform.settings) / "environment")
-        stores = {name: found[variable(name)] for name in ("ledger_url", "dagster_url", "mlflow_uri")}
+        stores = {name: found[variable(name)] for name in ("database_url", "dagster_url", "mlflow_uri")}
         own = {**more, **stores, "stream.replay.port": str(started.replay_port)}
         profile = profile_of(started.folder, demo.config, SESSION, SECTOR, **own)
         with pytest.MonkeyPatch.context() as patched:
@@ -154,7 +154,7 @@ RESOURCE = """{ topLevelResourceDetailsOrError(resourceSelector: {
         ("alpaca", {"feed": "iex", "key_id": "APCA_API_KEY_ID", "secret_key": "APCA_API_SECRET_KEY"}),
         ("redis", {"keep_days": "10"}),
         ("mlflow", {"uri": variable("mlflow_uri")}),
-        ("postgres", {"url": variable("ledger_url")}),
+        ("postgres", {"url": variable("database_url")}),
     ],
 )
 def test_resources_are_shown_with_the_names_of_their_secrets(production, name, expected):
@@ -237,10 +237,10 @@ def test_nobody_enters_without_the_password(production):
 
 def test_the_platform_may_not_change_tables_or_the_audit(production):
     for statement in ("DROP TABLE signals", "DELETE FROM audit_log", "CREATE TABLE mine (x int)"):
-        ledger = production.profile.platform.ledger
+        database = production.profile.platform.database
         with (
             pytest.raises(sa.exc.ProgrammingError, match=r"permission denied|must be owner"),
-            ledger.begin() as connection,
+            database.begin() as connection,
         ):
             connection.execute(sa.text(statement))
 

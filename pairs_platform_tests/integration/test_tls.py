@@ -1,4 +1,4 @@
-"""TLS by setting on loopback: ledger, MLflow, Dagster's storage and Redis verify certificate and host name."""
+"""TLS by setting on loopback: database, MLflow, Dagster's storage and Redis verify certificate and host name."""
 
 import socket
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from pairs_platform.adapters.redis.bus import StreamUnavailable, connect, socket_path
 from pairs_platform.database.audit import entries
-from pairs_platform.database.errors import LedgerUnavailable
-from pairs_platform.platform import open_bus, open_ledger, open_registry
+from pairs_platform.database.errors import DatabaseUnavailable
+from pairs_platform.platform import open_bus, open_database, open_registry
 from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER, EmbeddedPostgres
 from pairs_platform.processes.runtime.redis_server import embedded_redis
@@ -45,12 +45,12 @@ def url(postgres: EmbeddedPostgres, database: str, port: int, authority: Authori
     return secure.render_as_string(hide_password=False)
 
 
-def test_the_ledger_works_over_a_verified_connection(postgres, database, postgres_port, authorities, monkeypatch):
+def test_the_database_works_over_a_verified_connection(postgres, database, postgres_port, authorities, monkeypatch):
     given = url(postgres, database, postgres_port, authorities[0])
     with pytest.raises(sa.exc.OperationalError):  # the port takes nothing in the clear
         sa.create_engine(given.replace("verify-full", "disable")).connect()
-    monkeypatch.setenv(variable("ledger_url"), given)
-    assert entries(open_ledger(load_settings())) == []
+    monkeypatch.setenv(variable("database_url"), given)
+    assert entries(open_database(load_settings())) == []
 
 
 def test_dagster_works_over_a_verified_connection(postgres, database, postgres_port, authorities, monkeypatch):
@@ -73,9 +73,9 @@ def test_postgresql_with_another_authority_or_name_is_refused(
     postgres, database, postgres_port, authorities, monkeypatch, authority, host, reason
 ):
     given = url(postgres, database, postgres_port, authorities[authority], host)
-    monkeypatch.setenv(variable("ledger_url"), given)
-    with pytest.raises(LedgerUnavailable, match=reason) as caught:
-        entries(open_ledger(load_settings()))
+    monkeypatch.setenv(variable("database_url"), given)
+    with pytest.raises(DatabaseUnavailable, match=reason) as caught:
+        entries(open_database(load_settings()))
     assert str(sa.make_url(given).password) not in str(caught.value)
 
 

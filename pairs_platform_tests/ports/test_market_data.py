@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from pairs_platform.adapters.files.history import FileMarketData
-from pairs_platform.adapters.files.settings import FileSourceRules
+from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.adapters.simulated.market import SimulatedMarket
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency
 from pairs_platform.ports.market_data import (
@@ -39,7 +39,7 @@ def test_the_two_errors_are_unrelated() -> None:
     [
         (SimulatedMarket([Listing("AAPL", "technology")], frequency=Frequency.ONE_HOUR), "SIMULATED .* raw 1h"),
         (
-            FileMarketData(FileSourceRules(paths="somewhere/prices.csv"), frequency=Frequency.ONE_DAY),
+            FileMarketData(FileSourceSettings(paths="somewhere/prices.csv"), frequency=Frequency.ONE_DAY),
             "^files: prices.csv split",
         ),
     ],

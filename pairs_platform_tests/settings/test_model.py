@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.settings import Rules
+from pairs_platform.core.settings import SettingsGroup
 from pairs_platform.settings.model import (
     CONFIG_VARIABLE,
     PLATFORM_FILE,
@@ -42,13 +42,13 @@ def test_shipped_settings_are_those_of_the_documentation():
     assert {"healthcare", "financial"} <= set(settings.universe)
     assert (settings.correlation.gate, settings.cointegration.gate, settings.selection.gate) == (0.8, 0.05, 0.7)
     assert settings.selection.pinned_pairs == ("PDFS_ROG",)
-    assert (settings.frequency, settings.look_back_sessions) == (Frequency.FIVE_MINUTES, 60)
+    assert (settings.frequency, settings.lookback_sessions) == (Frequency.FIVE_MINUTES, 60)
     assert list(settings.scores.weights.values()) == [0.4, 0.3, 0.2, 0.1]
 
 
 def test_every_setting_has_a_unit_and_a_description_and_numbers_have_bounds():
     for path, info in described_fields():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Rules):
+        if isinstance(info.annotation, type) and issubclass(info.annotation, SettingsGroup):
             continue
         assert info.description, path
         assert (info.json_schema_extra or {}).get("unit"), path
@@ -56,9 +56,9 @@ def test_every_setting_has_a_unit_and_a_description_and_numbers_have_bounds():
             assert info.metadata, f"{path} has no bounds"
 
 
-def test_daily_bars_have_the_longer_look_back(monkeypatch):
+def test_daily_bars_have_the_longer_lookback(monkeypatch):
     monkeypatch.setenv(variable("frequency"), "1d")
-    assert load_settings().look_back_sessions == 252
+    assert load_settings().lookback_sessions == 252
 
 
 def test_users_folder_overrides_the_package_and_the_environment_overrides_both(folder, monkeypatch):
@@ -95,7 +95,7 @@ def test_a_sector_is_added_and_activated_by_configuration_alone(folder):
         ("- a list", ["must hold a mapping"]),
         ("a: [", ["is not valid YAML", "line"]),
         ("trading: {entry_z: 0.4}", ["trading"]),
-        ("look_back: {intraday: 5}", ["look_back.intraday", "20"]),
+        ("lookback: {intraday: 5}", ["lookback.intraday", "20"]),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_path_and_what_is_valid(folder, text, told):
@@ -121,14 +121,14 @@ def test_a_folder_that_is_none_is_refused(monkeypatch, tmp_path):
 class TestSecretFiles:
     @pytest.fixture
     def file(self, monkeypatch, tmp_path):
-        path = tmp_path / "ledger url"
+        path = tmp_path / "database url"
         path.write_text("postgresql+psycopg2://a:hunter2@db/x\n")
         path.chmod(0o640)
-        monkeypatch.setenv(f"{variable('ledger_url')}_FILE", str(path))
+        monkeypatch.setenv(f"{variable('database_url')}_FILE", str(path))
         return path
 
     def test_a_file_holds_the_secret(self, file):
-        assert load_settings().ledger_url.get_secret_value() == "postgresql+psycopg2://a:hunter2@db/x"
+        assert load_settings().database_url.get_secret_value() == "postgresql+psycopg2://a:hunter2@db/x"
 
     def test_every_secret_can_be_in_a_file(self, monkeypatch, tmp_path):
         for field in SECRET_FIELDS:
@@ -142,7 +142,7 @@ class TestSecretFiles:
         }
 
     def test_what_cannot_be_used_is_named_without_the_secret(self, file, monkeypatch):
-        name = f"{variable('ledger_url')}_FILE"
+        name = f"{variable('database_url')}_FILE"
         file.chmod(0o644)
         with pytest.raises(SettingsError, match=rf"{name}=.* can be used by everybody \(mode 644\): chmod 600"):
             load_settings()
@@ -153,7 +153,7 @@ class TestSecretFiles:
         file.unlink()
         with pytest.raises(SettingsError, match=f"{name}=.* cannot be read: No such file"):
             load_settings()
-        monkeypatch.setenv(variable("ledger_url"), "postgresql+psycopg2://a:hunter2@db/x")
+        monkeypatch.setenv(variable("database_url"), "postgresql+psycopg2://a:hunter2@db/x")
         with pytest.raises(SettingsError, match="are both set: remove one of them") as caught:
             load_settings()
         assert "hunter2" not in str(caught.value)

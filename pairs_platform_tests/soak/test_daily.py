@@ -29,7 +29,7 @@ import sqlalchemy as sa
 from dagster_graphql import DagsterGraphQLClient
 
 from pairs_platform.adapters.simulated.market import SimulatedMarket
-from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
+from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.cli.up import topology
 from pairs_platform.core.operations.scheduling import as_of_session
 from pairs_platform.core.partition_key import PartitionKey
@@ -57,7 +57,7 @@ pytestmark = pytest.mark.timeout(5400)
 
 SEED = 20260105
 RUNS_PER_FAULT = 7
-LOOK_BACK = 20
+LOOKBACK = 20
 SECTORS = {
     "energy": ("APA", "COP", "CVX", "EOG"),
     "technology": ("ADI", "AMAT", "AMD", "ROG"),
@@ -74,7 +74,7 @@ ASK_SECONDS = 3.0
 
 PLATFORM = f"""
 frequency: 1h
-look_back: {{intraday: {LOOK_BACK}}}
+lookback: {{intraday: {LOOKBACK}}}
 source: {{kind: alpaca, alpaca: {{timeout_s: 2, max_attempts: 3, longest_wait_s: 3, requests_per_minute: 10000}}}}
 selection: {{gate: 0.2}}
 gru:
@@ -194,8 +194,8 @@ def mounted(folder: Path) -> Iterator[bool]:
 
 def vendor_with_prices(first: date, last: date) -> FailingAlpaca:
     universe = [Listing(symbol, sector) for sector, symbols in SECTORS.items() for symbol in symbols]
-    rules = SimulatedMarketRules(planted_pairs_per_sector=2)
-    market = SimulatedMarket(universe, frequency=Frequency.FIVE_MINUTES, rules=rules)
+    settings = SimulatedMarketSettings(planted_pairs_per_sector=2)
+    market = SimulatedMarket(universe, frequency=Frequency.FIVE_MINUTES, settings=settings)
     vendor = FailingAlpaca()
     bars = market.fetch_bars([listing.symbol for listing in universe], first, last).bars
     for symbol, rows in bars.groupby("symbol"):
@@ -215,11 +215,11 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def soak(folder, daily_runs) -> Iterator[Soak]:
-    days = sessions_ending(as_of_session(datetime.now(UTC)), -(-daily_runs // len(SECTORS)) + LOOK_BACK)
+    days = sessions_ending(as_of_session(datetime.now(UTC)), -(-daily_runs // len(SECTORS)) + LOOKBACK)
     vendor = vendor_with_prices(days[0], days[-1])
     lines = [f"  {sector}: {{active: true, symbols: {json.dumps(names)}}}" for sector, names in SECTORS.items()]
     config = write_config(folder / "config", PLATFORM, "universe:\n" + "\n".join(lines) + "\n")
-    wanted = [PartitionKey(day, sector) for day in days[LOOK_BACK:] for sector in SECTORS][:daily_runs]
+    wanted = [PartitionKey(day, sector) for day in days[LOOKBACK:] for sector in SECTORS][:daily_runs]
     with mock.patch.dict(os.environ), running(vendor):
         os.environ.update(
             {
@@ -399,7 +399,7 @@ def failure_words(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[
 
 
 def assert_consistent(soak: Soak) -> None:
-    """No run stuck, no file half written, no row twice, and Dagster, lake, ledger and MLflow say the same."""
+    """No run stuck, no file half written, no row twice, and Dagster, lake, database and MLflow say the same."""
     platform = soak.platform
     assert not any(one.dagster_run.status in IN_FLIGHT for one in soak.records())
     assert_lake_is_whole(platform)
@@ -413,7 +413,7 @@ def assert_consistent(soak: Soak) -> None:
         (table,) = (one for one in TABLES if one.table == "trading_config")
         assert sorted(platform.lake.read(table, key)["pair"]) == sorted(pair.pair for pair in config.pairs), key
     assert_materialized(soak, good)
-    assert_ledger_is_whole(platform, good)
+    assert_database_is_whole(platform, good)
     assert_mlflow_is_closed(soak)
     assert_retries_are_audited(soak)
 
@@ -423,7 +423,7 @@ def assert_retries_are_audited(soak: Soak) -> None:
     again = sorted(one.dagster_run.run_id for one in soak.records() if RETRY_OF_TAG in one.dagster_run.tags)
 
     def audited() -> list[str]:
-        return sorted(str(one.run_id) for one in entries(soak.platform.ledger, actions=["run_retried"]))
+        return sorted(str(one.run_id) for one in entries(soak.platform.database, actions=["run_retried"]))
 
     until(lambda: audited() == again, 120)
 
@@ -459,10 +459,10 @@ def assert_materialized(soak: Soak, good: list[PartitionKey]) -> None:
                 assert names <= stored, name
 
 
-def assert_ledger_is_whole(platform: Platform, good: list[PartitionKey]) -> None:
+def assert_database_is_whole(platform: Platform, good: list[PartitionKey]) -> None:
     """Each session has one ranking, of its newest training, whose pairs are all there; no decision is there twice."""
     count = sa.func.count()
-    with platform.ledger.begin() as connection:
+    with platform.database.begin() as connection:
         trainings = connection.execute(sa.select(MODEL_TRAINING)).mappings().all()
         pairs = dict(
             connection.execute(sa.select(MODEL_PERFORMANCE.c.run_id, count).group_by(MODEL_PERFORMANCE.c.run_id)).all()

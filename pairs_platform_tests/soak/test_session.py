@@ -26,7 +26,7 @@ MEMORY_GROWTH_MIB = 40.0
 
 PLATFORM = """
 frequency: 5min
-look_back: {intraday: 20}
+lookback: {intraday: 20}
 correlation: {gate: 0.8}
 source: {simulated: {planted_pairs_per_sector: 3, max_half_life_bars: 12}}
 """
@@ -97,7 +97,7 @@ def test_a_session_with_a_fault_every_few_buckets(tmp_path, capsys):
 
 
 def test_five_hundred_symbols_in_eleven_sectors_are_done_within_the_bucket(tmp_path, capsys):
-    """A synthetic universe; configurations of the daily job, on a look-back of 20 sessions and with few pairs."""
+    """A synthetic universe; configurations of the daily job, on a lookback of 20 sessions and with few pairs."""
     sizes = {sector: 46 if k < 5 else 45 for k, sector in enumerate(SECTORS)}
     universe = {
         sector: tuple(f"S{k:02d}N{j:02d}" for j in range(size)) for k, (sector, size) in enumerate(sizes.items())

@@ -1,10 +1,10 @@
-"""Decisions that tests put into a ledger."""
+"""Decisions that tests put into a database."""
 
 from collections.abc import Sequence
 
-from pairs_platform.database.store import Decision, Ledger
+from pairs_platform.database.store import Database, Decision
 
 
-def store_decisions(ledger: Ledger, decisions: Sequence[Decision]) -> None:
-    with ledger.begin() as connection:
-        ledger.add_decisions(connection, decisions)
+def store_decisions(database: Database, decisions: Sequence[Decision]) -> None:
+    with database.begin() as connection:
+        database.add_decisions(connection, decisions)

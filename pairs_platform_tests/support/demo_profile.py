@@ -22,15 +22,15 @@ from pairs_platform.settings.model import CONFIG_VARIABLE, load_settings, variab
 
 SECTOR = "technology"
 SYMBOLS = ("AAPL", "ADI", "AMAT", "AMD", "PDFS", "ROG", "TER", "TXN")
-LOOK_BACK = 25
+LOOKBACK = 25
 SESSION = date(2023, 3, 8)
 SESSIONS = tuple(sessions_ending(SESSION, 3))
-PRICED = tuple(sessions_ending(SESSION, LOOK_BACK + 2))
+PRICED = tuple(sessions_ending(SESSION, LOOKBACK + 2))
 SCRIPTS = Path(sys.executable).parent
 
 PLATFORM = """
 frequency: 1h
-look_back: {intraday: 25}
+lookback: {intraday: 25}
 source: {simulated: {planted_pairs_per_sector: 3, max_half_life_bars: 12}}
 selection: {gate: 0.2}
 gru:

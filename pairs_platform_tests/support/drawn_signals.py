@@ -13,7 +13,7 @@ import numpy as np
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.core.selection.settings import TradingRules
+from pairs_platform.core.selection.settings import TradingSettings
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_state import PlannedPair, SignalPlan, SpreadArrays
 from pairs_platform.core.streaming.bars import StreamBar, fold
@@ -52,7 +52,7 @@ def drawn_plan(
     symbols = tuple(sorted({*plain.y, *plain.x}))
     return SignalPlan(
         sector="technology", source_label="drawn", session=SESSION, config_session=session_offset(SESSION, -1),
-        config_hash="hash", frequency=Frequency.FIVE_MINUTES, trading=TradingRules(), max_fill_bars=3,
+        config_hash="hash", frequency=Frequency.FIVE_MINUTES, trading=TradingSettings(), max_fill_bars=3,
         split_tolerance=0.05, pairs=tuple(chosen), traded=replace(plain, **spreads), champion=None, challenger=None,
         symbols=symbols,
         last_observed=np.full(len(symbols), bars_since == 0), bars_since=np.full(len(symbols), bars_since),

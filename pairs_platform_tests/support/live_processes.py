@@ -1,4 +1,4 @@
-"""`pairs-platform live` as a person starts it, looked at from outside: its pids, Redis, the ledger, Dagster's records.
+"""`pairs-platform live` as a person starts it, looked at from outside: pids, Redis, the database, Dagster's records.
 
 What does not belong here: what a fault must not change (the tests).
 """
@@ -95,7 +95,7 @@ class Profile:
     def done(self) -> set[datetime]:
         """Buckets that have signals."""
         where = SignalKey(feed=self.platform.settings.stream.feed, sector=self.sector, session=self.session)
-        return stored_buckets(self.platform.ledger, where)
+        return stored_buckets(self.platform.database, where)
 
     def await_signals(self, n: int, seconds: float = RUN_SECONDS) -> None:
         """Return when `n` buckets of the session have signals."""
@@ -131,7 +131,7 @@ class Profile:
         """The batch path's signals on the bars that Redis has in the end, and on stored ones behind the last bucket."""
         platform, config = self.platform, self.config
         settings, lake = platform.settings, platform.lake
-        days = sessions_ending(self.session, settings.look_back_sessions)
+        days = sessions_ending(self.session, settings.lookback_sessions)
         earlier = keys_of(days[:-1], self.sector)
         streamed = aggregate_bars(
             platform.bus.folded(self.session).frame()[list(BAR_COLUMNS)],
@@ -150,7 +150,7 @@ class Profile:
             sessions=days,
             frequency=settings.frequency,
             basis=settings.price_basis,
-            rules=settings.window.model_copy(
+            settings=settings.window.model_copy(
                 update={"min_coverage": 0.0, "min_session_coverage": 0.0, "max_missing_sessions": 10}
             ),
             symbols=sorted({leg for pair in config.pairs for leg in (pair.symbol_1, pair.symbol_2)}),
@@ -211,7 +211,7 @@ def configured_profile(folder: Path, platform: str, universe: str, session: date
     config = write_config(folder / "config", platform, universe)
     profile = profile_of(folder, config, session, sectors[0])
     before = session_offset(session, -1)
-    days = sessions_ending(before, profile.platform.settings.look_back_sessions)
+    days = sessions_ending(before, profile.platform.settings.lookback_sessions)
     for sector in sectors:
         last = session if profile.platform.settings.source.kind == "simulated" else before
         assert execute(profile.platform, ["price_history"], sessions=(days[0], last), sector=sector).success

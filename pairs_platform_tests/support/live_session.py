@@ -12,18 +12,18 @@ from pairs_platform.core.models.bundle import PairModel, SectorBundle
 from pairs_platform.core.models.features import pair_datasets
 from pairs_platform.core.models.gru.inference import GruWeights
 from pairs_platform.core.models.inputs import FEATURES
-from pairs_platform.core.models.settings import GruRules
+from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_offset, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.settings import CostRules, TradingRules
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.selection.trading_config import TradingConfig, build_trading_config
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_setup import plan_session
 from pairs_platform.core.signals.session_state import SignalPlan
 from pairs_platform.core.streaming.bars import FoldedBars, StreamBar, fold
 from pairs_platform.core.streaming.buckets import Bucket, session_buckets
-from pairs_platform.core.volatility.garch import GarchRules
+from pairs_platform.core.volatility.garch import GarchSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 from pairs_platform_tests.support.simulated_pairs import (
     LAST_SESSION,
@@ -36,7 +36,7 @@ from pairs_platform_tests.support.simulated_pairs import (
 
 SESSION = LAST_SESSION
 BARS = 78
-RULES = GruRules.model_validate({"split": {"min_test_labels": 5}, "network": {"hidden_1": 5, "hidden_2": 4}})
+RULES = GruSettings.model_validate({"split": {"min_test_labels": 5}, "network": {"hidden_1": 5, "hidden_2": 4}})
 UNTRADED = 1
 """Position of a pair that the champion does not hold."""
 
@@ -106,7 +106,7 @@ def market(
 
 def configured(window: PriceWindow, pairs: pd.DataFrame) -> TradingConfig:
     """Every pair of a window: the first half selected, the others watched."""
-    fits = fit_parameter_sets(window, pairs, rules=GarchRules())
+    fits = fit_parameter_sets(window, pairs, settings=GarchSettings())
     half = np.arange(len(pairs)) < (len(pairs) + 1) // 2
     legs = pairs["pair"].str.split("_", expand=True)
     rankings = pd.DataFrame(
@@ -118,15 +118,15 @@ def configured(window: PriceWindow, pairs: pd.DataFrame) -> TradingConfig:
     )  # fmt: skip
     return build_trading_config(
         rankings, fits, session=window.session[-1].astype(object), sector="technology", source_label="simulated",
-        frequency=Frequency.FIVE_MINUTES, price_basis=PriceBasis.RAW, trading=TradingRules(entry_z=1.2),
-        costs=CostRules(), model=None, model_reason="a test",
+        frequency=Frequency.FIVE_MINUTES, price_basis=PriceBasis.RAW, trading=TradingSettings(entry_z=1.2),
+        costs=CostSettings(), model=None, model_reason="a test",
     )  # fmt: skip
 
 
 def bundle(window: PriceWindow, pairs: pd.DataFrame, *, seed: int) -> SectorBundle:
     """Models with random weights on real spreads, GARCH states and scaling."""
     datasets, _, _ = pair_datasets(
-        window, pairs, rules=RULES, garch=GarchRules(), trading=TradingRules(), costs=CostRules()
+        window, pairs, settings=RULES, garch=GarchSettings(), trading=TradingSettings(), costs=CostSettings()
     )
     rng = np.random.default_rng(seed)
     h1, h2 = RULES.network.hidden_1, RULES.network.hidden_2
@@ -179,6 +179,6 @@ def run(plan: SignalPlan, matrix: SessionMatrix, *, first: int = 0, previous=Non
 
 
 def frame_of(buckets: list[list[Signal]]) -> pd.DataFrame:
-    """Signals as the ledger gives them back."""
+    """Signals as the database gives them back."""
     frame = pd.DataFrame([vars(signal) for signals in buckets for signal in signals])
     return frame.assign(bucket_utc=pd.DatetimeIndex(frame["start_ns"], tz="UTC"))

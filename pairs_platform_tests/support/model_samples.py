@@ -6,14 +6,14 @@ from datetime import date
 import pandas as pd
 
 from pairs_platform.core.models.features import PairDataset, pair_datasets
-from pairs_platform.core.models.settings import GruRules, LabelRules, NetworkRules, SplitRules
+from pairs_platform.core.models.settings import GruSettings, LabelSettings, NetworkSettings, SplitSettings
 from pairs_platform.core.models.splits import SplitPlan
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import pair_name
-from pairs_platform.core.selection.settings import CostRules, TradingRules
-from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
+from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     planted_pairs,
@@ -21,13 +21,13 @@ from pairs_platform_tests.support.simulated_pairs import (
     window_of_legs,
 )
 
-RULES = GruRules(
-    split=SplitRules(min_test_labels=50),
-    network=NetworkRules(hidden_1=6, hidden_2=4, sequence_length=5, max_epochs=3, patience=2),
+RULES = GruSettings(
+    split=SplitSettings(min_test_labels=50),
+    network=NetworkSettings(hidden_1=6, hidden_2=4, sequence_length=5, max_epochs=3, patience=2),
 )
 """A network and parts that are small enough for tests."""
 
-FREE = CostRules(commission_bps=0, half_spread_bps=0, slippage_bps=0, borrow_bps_per_year=0)
+FREE = CostSettings(commission_bps=0, half_spread_bps=0, slippage_bps=0, borrow_bps_per_year=0)
 EARLY_CLOSE = date(2022, 11, 25)
 BY_BAR = ("ts_utc", "session", "bar_of_day", "log_close", "log_open", "observed", "ex_action")
 
@@ -61,15 +61,15 @@ def pairs_of(window: PriceWindow) -> pd.DataFrame:
 
 
 def prepared(
-    window: PriceWindow, *, pairs: pd.DataFrame | None = None, rules: GruRules = RULES
+    window: PriceWindow, *, pairs: pd.DataFrame | None = None, settings: GruSettings = RULES
 ) -> tuple[list[PairDataset], SplitPlan, pd.DataFrame]:
     """`pair_datasets` of a window under the shipped settings of the other stages."""
     chosen = pairs_of(window) if pairs is None else pairs
     return pair_datasets(
-        window, chosen, rules=rules, garch=GarchRules(), trading=TradingRules(), costs=CostRules()
+        window, chosen, settings=settings, garch=GarchSettings(), trading=TradingSettings(), costs=CostSettings()
     )  # fmt: skip
 
 
-def with_label(**label: object) -> GruRules:
+def with_label(**label: object) -> GruSettings:
     """`RULES` with other settings of the label."""
-    return RULES.model_copy(update={"label": LabelRules(**label)})
+    return RULES.model_copy(update={"label": LabelSettings(**label)})

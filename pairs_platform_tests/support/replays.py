@@ -15,7 +15,7 @@ from alpaca.data.live.stock import StockDataStream
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_of
-from pairs_platform.core.streaming.settings import ReplayRules
+from pairs_platform.core.streaming.settings import ReplaySettings
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, empty_actions
 from pairs_platform.processes.replay.playlist import Playlist
 from pairs_platform.processes.replay.server import ReplayServer, listen
@@ -91,9 +91,9 @@ def make_playlist(
     length: Frequency = Frequency.FIVE_MINUTES,
     bucket: Frequency = Frequency.FIVE_MINUTES,
     today: date = TODAY,
-    **rules: Any,
+    **settings: Any,
 ) -> Playlist:
-    return Playlist(source, ReplayRules(**{"speed": 0, **rules}), length=length, bucket=bucket, today=today)
+    return Playlist(source, ReplaySettings(**{"speed": 0, **settings}), length=length, bucket=bucket, today=today)
 
 
 @contextmanager

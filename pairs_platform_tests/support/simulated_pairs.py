@@ -18,8 +18,8 @@ from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.spread import pair_name
 from pairs_platform.core.selection.scores import score_pairs
-from pairs_platform.core.selection.settings import CostRules, ScoreRules, TradingRules
-from pairs_platform.core.volatility.garch import GarchRules
+from pairs_platform.core.selection.settings import CostSettings, ScoreSettings, TradingSettings
+from pairs_platform.core.volatility.garch import GarchSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 
 LAST_SESSION = date(2023, 3, 8)
@@ -195,15 +195,15 @@ def screened_pairs(window: PriceWindow) -> pd.DataFrame:
 def scored(window: PriceWindow, pairs: pd.DataFrame | None = None) -> pd.DataFrame:
     """`pair_scores` of the window's pairs under default rules, with the screen's p_cal beside them."""
     chosen = screened_pairs(window) if pairs is None else pairs
-    fits = fit_parameter_sets(window, chosen, rules=GarchRules())
+    fits = fit_parameter_sets(window, chosen, settings=GarchSettings())
     scores = score_pairs(
         window,
         fits,
         session=LAST_SESSION,
-        scoring=ScoreRules(),
-        trading=TradingRules(),
-        costs=CostRules(),
-        garch=GarchRules(),
+        scoring=ScoreSettings(),
+        trading=TradingSettings(),
+        costs=CostSettings(),
+        garch=GarchSettings(),
     )
     return scores.merge(chosen[["pair", "p_cal"]], on="pair", validate="1:1")
 

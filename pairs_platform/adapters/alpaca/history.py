@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from pydantic import SecretStr
 
-from pairs_platform.adapters.alpaca.settings import AlpacaRules
+from pairs_platform.adapters.alpaca.settings import AlpacaSettings
 from pairs_platform.adapters.retry import Pacer, RetryPolicy
 from pairs_platform.adapters.vendor_rows import Action, actions_frame, bars_reply, join_bars, tidy_bars
 from pairs_platform.core.operations.scheduling import utc_now
@@ -85,14 +85,14 @@ class AlpacaMarketData:
         key_id: SecretStr | None,
         secret_key: SecretStr | None,
         frequency: Frequency,
-        rules: AlpacaRules | None = None,
+        settings: AlpacaSettings | None = None,
         base_url: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.frequency = frequency
-        self.rules = rules or AlpacaRules()
-        self._base_url = base_url or self.rules.base_url
+        self.settings = settings or AlpacaSettings()
+        self._base_url = base_url or self.settings.base_url
         if not (key_id and secret_key and key_id.get_secret_value() and secret_key.get_secret_value()):
             raise PermanentSourceError(f"Alpaca needs two keys: set the variables {' and '.join(KEY_VARIABLES)}")
         self._keys = (key_id, secret_key)
@@ -101,7 +101,7 @@ class AlpacaMarketData:
     @property
     def label(self) -> str:
         """Source and feed."""
-        return f"Alpaca ({self.rules.feed} feed)"
+        return f"Alpaca ({self.settings.feed} feed)"
 
     def fetch_bars(self, symbols: Sequence[str], first: date, last: date) -> BarsReply:
         """Bars of `symbols`, as `MarketData.fetch_bars` says."""
@@ -109,8 +109,8 @@ class AlpacaMarketData:
         fetched = Frequency.FIVE_MINUTES if self.frequency is Frequency.ONE_HOUR else self.frequency
         refused: dict[str, str] = {}
         parts = []
-        for group in _batches(wanted, self.rules.symbols_per_request):
-            for span in _batches(sessions, self.rules.sessions_per_request):
+        for group in _batches(wanted, self.settings.symbols_per_request):
+            for span in _batches(sessions, self.settings.sessions_per_request):
                 ask = partial(self._rows, span=span, frequency=fetched)
                 answers = _answers(ask, [symbol for symbol in group if symbol not in refused], refused)
                 parts += [tidy_bars(rows, span, fetched) for rows in answers]
@@ -119,7 +119,7 @@ class AlpacaMarketData:
             from pairs_platform.core.prices.aggregation import aggregate_bars
 
             bars = aggregate_bars(bars, source=fetched, target=self.frequency)
-        return bars_reply(bars, wanted, refused, f"no bars from {first} to {last} on the {self.rules.feed} feed")
+        return bars_reply(bars, wanted, refused, f"no bars from {first} to {last} on the {self.settings.feed} feed")
 
     def fetch_since(self, symbols: Sequence[str], session: date, since: datetime) -> pd.DataFrame:
         """Bars of one session that start at `since` or later, of the length that the service itself gives.
@@ -136,7 +136,7 @@ class AlpacaMarketData:
         """
         first = _midnight(session) if self.frequency is Frequency.ONE_DAY else max(since, session_open(session))
         parts, marks = [], {}
-        for group in _batches(list(dict.fromkeys(symbols)), self.rules.symbols_per_request):
+        for group in _batches(list(dict.fromkeys(symbols)), self.settings.symbols_per_request):
             ask = partial(self._reply, start=first, end=session_close(session), frequency=self.frequency)
             for reply in _answers(ask, group, {}):
                 parts.append(tidy_bars(_rows_of(reply, group), [session], self.frequency))
@@ -160,7 +160,7 @@ class AlpacaMarketData:
             start=start,
             end=end,
             adjustment=Adjustment.RAW,
-            feed=DataFeed(self.rules.feed),
+            feed=DataFeed(self.settings.feed),
         )
         return self._stocks.get_stock_bars(request)
 
@@ -168,11 +168,11 @@ class AlpacaMarketData:
         """Splits and cash dividends of `symbols`, as `MarketData.fetch_actions` says.
 
         Alpaca selects by the date on which it processes an action, for a dividend the day of payment, weeks after the
-        ex-date; so a longer range is requested (`AlpacaRules.process_lag_days`) and the ex-date decides here.
+        ex-date; so a longer range is requested (`AlpacaSettings.process_lag_days`) and the ex-date decides here.
         """
         ask = partial(self._actions, first=first, last=last)
         found: list[Action] = []
-        for group in _batches(list(dict.fromkeys(symbols)), self.rules.symbols_per_request):
+        for group in _batches(list(dict.fromkeys(symbols)), self.settings.symbols_per_request):
             for actions in _answers(ask, group, {}):
                 found += actions
         return actions_frame(found, first, last)
@@ -190,7 +190,7 @@ class AlpacaMarketData:
                 CorporateActionsType.CASH_DIVIDEND,
             ],
             start=first - timedelta(days=7),
-            end=last + timedelta(days=self.rules.process_lag_days),
+            end=last + timedelta(days=self.settings.process_lag_days),
             limit=None,  # the library's default of 1,000 bounds the whole answer, not a page
         )
         return _actions_of(self._corporate_actions.get_corporate_actions(request), set(symbols))
@@ -227,9 +227,11 @@ class AlpacaMarketData:
         from pairs_platform.adapters.alpaca.http import AlpacaHttp
 
         return AlpacaHttp(
-            policy=RetryPolicy(self.rules.max_attempts, longest_wait_s=self.rules.longest_wait_s, sleep=self._sleep),
-            pacer=Pacer(self.rules.requests_per_minute, sleep=self._sleep),
-            timeout_s=self.rules.timeout_s,
+            policy=RetryPolicy(
+                self.settings.max_attempts, longest_wait_s=self.settings.longest_wait_s, sleep=self._sleep
+            ),
+            pacer=Pacer(self.settings.requests_per_minute, sleep=self._sleep),
+            timeout_s=self.settings.timeout_s,
             secrets=self._keys,
             now=self._now,
         )

@@ -5,37 +5,37 @@ What does not belong here: the two keys, which are secrets of the platform's set
 
 from typing import Literal
 
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 
-class AlpacaRules(Rules):
+class AlpacaSettings(SettingsGroup):
     """How Alpaca is asked: which feed, how much at once, how patiently."""
 
-    feed: Literal["iex", "sip"] = rule(
+    feed: Literal["iex", "sip"] = setting(
         "iex",
         unit="1",
         description="Feed of the bars: iex (one exchange, every account) or sip (all exchanges, subscription).",
     )
-    base_url: str | None = rule(
+    base_url: str | None = setting(
         None,
         unit="URL",
         pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:|/|$))",
         description="Address of the historical data instead of Alpaca's own, for a proxy; without TLS on this machine "
         "alone.",
     )
-    symbols_per_request: int = rule(100, unit="symbols", ge=1, le=500, description="Symbols asked for at once.")
-    sessions_per_request: int = rule(60, unit="sessions", ge=1, le=1000, description="Sessions asked for at once.")
-    requests_per_minute: int = rule(
+    symbols_per_request: int = setting(100, unit="symbols", ge=1, le=500, description="Symbols asked for at once.")
+    sessions_per_request: int = setting(60, unit="sessions", ge=1, le=1000, description="Sessions asked for at once.")
+    requests_per_minute: int = setting(
         180, unit="requests per minute", ge=1, le=10_000, description="Own limit, below the account's (free: 200)."
     )
-    timeout_s: float = rule(
+    timeout_s: float = setting(
         30.0, unit="seconds", gt=0, le=600, description="Longest silence of the server within one request."
     )
-    max_attempts: int = rule(5, unit="requests", ge=1, le=20, description="Attempts per page, the first included.")
-    longest_wait_s: float = rule(
+    max_attempts: int = setting(5, unit="requests", ge=1, le=20, description="Attempts per page, the first included.")
+    longest_wait_s: float = setting(
         90.0, unit="seconds", gt=0, le=3600, description="Longest wait between two attempts; asked for more, stop."
     )
-    process_lag_days: int = rule(
+    process_lag_days: int = setting(
         120,
         unit="days",
         ge=0,

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from platform import python_version
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pairs_platform.adapters.dask.settings import ExecutorRules
+from pairs_platform.adapters.dask.settings import ExecutorSettings
 from pairs_platform.core.parallel import Blocks, ExecutorError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Value = TypeVar("Value")
 
 
 @contextmanager
-def open_blocks(rules: ExecutorRules) -> Iterator[Blocks | None]:
+def open_blocks(settings: ExecutorSettings) -> Iterator[Blocks | None]:
     """Connect to the configured engine, and leave it again; None where the threads of this process do the work.
 
     Raises
@@ -37,18 +37,18 @@ def open_blocks(rules: ExecutorRules) -> Iterator[Blocks | None]:
     ExecutorError
         Nobody answers at the address, there is no worker, or a worker has other versions of what decides the numbers.
     """
-    if rules.kind == "local" or rules.scheduler is None:
+    if settings.kind == "local" or settings.scheduler is None:
         yield None
         return
-    with _connect(rules) as client:
+    with _connect(settings) as client:
         _check_versions(client)
         yield Blocks(
             # Blocks are not looked up by their content: hashing the prices would cost more than it finds.
             executor=client.get_executor(pure=False),
             share=lambda value: _share(client, value),
-            check=_Watch(client, rules),
-            pairs=rules.pair_block,
-            fits=rules.fit_block,
+            check=_Watch(client, settings),
+            pairs=settings.pair_block,
+            fits=settings.fit_block,
         )
 
 
@@ -60,9 +60,9 @@ def installed_versions() -> dict[str, str]:
 class _Watch:
     """Raises once there has been no worker for as long as the rules allow."""
 
-    def __init__(self, client: "Client", rules: ExecutorRules) -> None:
+    def __init__(self, client: "Client", settings: ExecutorSettings) -> None:
         self._client = client
-        self._rules = rules
+        self._settings = settings
         self._last_seen = time.monotonic()
 
     def __call__(self) -> None:
@@ -70,15 +70,16 @@ class _Watch:
         if workers:
             self._last_seen = time.monotonic()
             return
-        if time.monotonic() - self._last_seen >= self._rules.no_workers_seconds:
+        if time.monotonic() - self._last_seen >= self._settings.no_workers_seconds:
             what = "does not answer" if workers is None else "has no worker"
             raise ExecutorError(
-                f"the Dask scheduler at {self._rules.scheduler} {what} since {self._rules.no_workers_seconds:g} s "
-                f"(executor.no_workers_seconds): start workers with\n  dask worker {self._rules.scheduler}"
+                f"the Dask scheduler at {self._settings.scheduler} {what} since "
+                f"{self._settings.no_workers_seconds:g} s "
+                f"(executor.no_workers_seconds): start workers with\n  dask worker {self._settings.scheduler}"
             )
 
 
-def _connect(rules: ExecutorRules) -> "Client":
+def _connect(settings: ExecutorSettings) -> "Client":
     try:
         from distributed import Client
     except ImportError as error:
@@ -89,19 +90,20 @@ def _connect(rules: ExecutorRules) -> "Client":
         with warnings.catch_warnings():
             # `_check_versions` says the same of more packages, and refuses.
             warnings.filterwarnings("ignore", message="Mismatched versions")
-            client = Client(rules.scheduler, timeout=rules.connect_seconds, set_as_default=False)
+            client = Client(settings.scheduler, timeout=settings.connect_seconds, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ExecutorError(
-            f"no Dask scheduler answers at executor.scheduler {rules.scheduler} within {rules.connect_seconds:g} s "
+            f"no Dask scheduler answers at executor.scheduler {settings.scheduler} within "
+            f"{settings.connect_seconds:g} s "
             f"({type(error).__name__}): correct the address, or start one with\n  dask scheduler --host 127.0.0.1"
         ) from error
     try:
-        client.wait_for_workers(1, timeout=rules.connect_seconds)
+        client.wait_for_workers(1, timeout=settings.connect_seconds)
     except TimeoutError as error:
         client.close()
         raise ExecutorError(
-            f"the Dask scheduler at executor.scheduler {rules.scheduler} has no worker after "
-            f"{rules.connect_seconds:g} s: start one with\n  dask worker {rules.scheduler}"
+            f"the Dask scheduler at executor.scheduler {settings.scheduler} has no worker after "
+            f"{settings.connect_seconds:g} s: start one with\n  dask worker {settings.scheduler}"
         ) from error
     return client
 

@@ -7,33 +7,33 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 
-class ExecutorRules(Rules):
+class ExecutorSettings(SettingsGroup):
     """Where the blocks of one partition are worked on."""
 
-    kind: Literal["local", "dask"] = rule(
+    kind: Literal["local", "dask"] = setting(
         "local",
         unit="name",
         description="local: threads of the run's own process. dask: the workers of the scheduler at `scheduler`.",
     )
-    scheduler: str | None = rule(
+    scheduler: str | None = setting(
         None,
         unit="address",
         pattern=r"^(tcp|tls)://[^\s/]+:\d+$",
         description="Address of the Dask scheduler, tcp://host:port or tls://host:port.",
     )
-    connect_seconds: float = rule(
+    connect_seconds: float = setting(
         15.0, unit="s", gt=0.0, le=600.0, description="Time for the scheduler to answer and to have a worker."
     )
-    no_workers_seconds: float = rule(
+    no_workers_seconds: float = setting(
         60.0, unit="s", gt=0.0, le=3600.0, description="Time without any worker after which the work under way fails."
     )
-    pair_block: int = rule(
+    pair_block: int = setting(
         8192, unit="pairs", ge=1, le=1_000_000, description="Pairs in a block of correlation, tests and placebos."
     )
-    fit_block: int = rule(
+    fit_block: int = setting(
         64, unit="pairs", ge=1, le=100_000, description="Pairs in a block of GARCH fits and of bootstraps."
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pairs_platform.adapters.files.settings import FileSourceRules
+from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.adapters.files.tables import (
     CSV_SUFFIXES,
     PARQUET_SUFFIXES,
@@ -51,26 +51,26 @@ class FileMarketData:
 
     Parameters
     ----------
-    rules : FileSourceRules
+    settings : FileSourceSettings
     frequency : Frequency
         Frequency of the bars that `fetch_bars` returns.
     """
 
-    def __init__(self, rules: FileSourceRules, *, frequency: Frequency) -> None:
-        self._rules = rules
+    def __init__(self, settings: FileSourceSettings, *, frequency: Frequency) -> None:
+        self._settings = settings
         self._frequency = frequency
 
     @property
     def label(self) -> str:
         """The names of the files or folders, without where they are."""
-        names = [Path(path).name or path for path in self._rules.paths]
+        names = [Path(path).name or path for path in self._settings.paths]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return f"files: {', '.join(names[:3])}{more}"
 
     @property
     def basis(self) -> PriceBasis:
         """As the settings state it."""
-        return self._rules.basis
+        return self._settings.basis
 
     @property
     def frequency(self) -> Frequency:
@@ -148,13 +148,15 @@ class FileMarketData:
 
     @cached_property
     def _files(self) -> tuple[PriceFile, ...]:
-        actions = Path(self._rules.actions_path).expanduser().resolve() if self._rules.actions_path else None
+        actions = Path(self._settings.actions_path).expanduser().resolve() if self._settings.actions_path else None
         paths: dict[Path, None] = {}
-        for given in self._rules.paths:
+        for given in self._settings.paths:
             paths.update(dict.fromkeys(path for path in _expand(given) if path.resolve() != actions))
         if not paths:
-            raise PermanentSourceError(f"{', '.join(self._rules.paths)}: only the actions file is there, and no prices")
-        return tuple(PriceFile(path, self._rules.timezone) for path in paths)
+            raise PermanentSourceError(
+                f"{', '.join(self._settings.paths)}: only the actions file is there, and no prices"
+            )
+        return tuple(PriceFile(path, self._settings.timezone) for path in paths)
 
     @cached_property
     def stored_frequency(self) -> Frequency:
@@ -184,9 +186,9 @@ class FileMarketData:
 
     @cached_property
     def _actions(self) -> pd.DataFrame:
-        if self._rules.actions_path is None:
+        if self._settings.actions_path is None:
             return empty_actions()
-        return _read_actions(Path(self._rules.actions_path).expanduser())
+        return _read_actions(Path(self._settings.actions_path).expanduser())
 
     def _why_not(self, symbol: str, first: date, last: date) -> str:
         known = self._symbols
@@ -203,7 +205,7 @@ class FileMarketData:
 def _aggregated(bars: pd.DataFrame, first: date, last: date, *, source: Frequency, target: Frequency) -> pd.DataFrame:
     """Sound bars aggregated to `target`; unsound ones behind them as they are, so that validation finds them."""
     from pairs_platform.core.prices.aggregation import aggregate_bars
-    from pairs_platform.core.prices.settings import ValidationRules
+    from pairs_platform.core.prices.settings import ValidationSettings
     from pairs_platform.core.prices.validation import validate_bars
 
     checked = validate_bars(
@@ -211,7 +213,7 @@ def _aggregated(bars: pd.DataFrame, first: date, last: date, *, source: Frequenc
         symbols=list(bars["symbol"].unique()),
         sessions=sessions_between(first, last),
         frequency=source,
-        rules=ValidationRules(),
+        settings=ValidationSettings(),
     )
     parts = [aggregate_bars(checked.accepted, source=source, target=target), checked.quarantined[list(BAR_COLUMNS)]]
     return pd.concat([part for part in parts if not part.empty], ignore_index=True)

@@ -10,26 +10,26 @@ from pydantic import field_validator
 
 from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 
-class FileSourceRules(Rules):
+class FileSourceSettings(SettingsGroup):
     """Where the price files are and what they do not say themselves."""
 
-    paths: tuple[str, ...] = rule(
+    paths: tuple[str, ...] = setting(
         ..., unit="paths", description="Parquet or CSV files, folders, or glob patterns; one or several.", min_length=1
     )
-    basis: PriceBasis = rule(
+    basis: PriceBasis = setting(
         PriceBasis.SPLIT_ADJUSTED,
         unit="name",
         description="What the prices already include: raw (nothing), split_adjusted, fully_adjusted (dividends too).",
     )
-    timezone: str | None = rule(
+    timezone: str | None = setting(
         None,
         unit="IANA zone",
         description="Zone of intraday time stamps that have none, such as America/New_York or UTC.",
     )
-    actions_path: str | None = rule(
+    actions_path: str | None = setting(
         None,
         unit="path",
         description="Parquet or CSV file of splits and dividends: symbol, ex_date, kind, value, perhaps known_ts_utc.",

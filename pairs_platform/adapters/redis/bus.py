@@ -26,7 +26,7 @@ from redis.retry import Retry
 
 from pairs_platform.core.streaming.bars import DAY_NS, FoldedBars, StreamBar, fold, session_of_day
 from pairs_platform.core.streaming.buckets import Announcement, Bucket
-from pairs_platform.core.streaming.settings import Feed, StreamRules, SymbolSet
+from pairs_platform.core.streaming.settings import Feed, StreamSettings, SymbolSet
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 
 URL_VARIABLE = "PAIRS_PLATFORM__REDIS_URL"
@@ -130,7 +130,7 @@ class StreamBus:
     profile : str
         Name of the profile.
     feed : "live" or "replay"
-    rules : StreamRules
+    settings : StreamSettings
     wall : callable
         Wall clock, nanoseconds since 1970-01-01 UTC.
 
@@ -143,10 +143,10 @@ class StreamBus:
         *,
         profile: str,
         feed: Feed,
-        rules: StreamRules,
+        settings: StreamSettings,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.feed, self.rules = feed, rules
+        self.feed, self.settings = feed, settings
         self._redis: Any = client  # the library's types allow for replies that are not decoded
         self._wall = wall
         self._shared, self._prefix = f"pairs:{profile}:", f"pairs:{profile}:{feed}:"
@@ -159,7 +159,7 @@ class StreamBus:
         for symbol, ts_ns, opened, high, low, close, volume, revision, source in bars:
             text = f"{opened!r},{high!r},{low!r},{close!r},{volume}"
             by_day.setdefault(ts_ns // DAY_NS, []).extend((symbol, ts_ns, revision, source, text))
-        limits = (self.rules.max_bars, self._keep_seconds)
+        limits = (self.settings.max_bars, self._keep_seconds)
         with self._speaking(), self._redis.pipeline(transaction=False) as batch:
             for day, flat in by_day.items():
                 batch.eval(_ADD_BARS, 2, self._key("bars", session_of_day(day)), self._prefix + "last", *limits, *flat)
@@ -280,7 +280,7 @@ class StreamBus:
         """Which symbols are streamed: as last set, else as the settings say."""
         with self._speaking():
             name = self._redis.get(self._shared + "symbols")
-        return self.rules.symbols if name is None else _symbol_set(str(name))
+        return self.settings.symbols if name is None else _symbol_set(str(name))
 
     def set_symbol_set(self, name: SymbolSet) -> None:
         """Switch the symbols that are streamed, for every feed of the profile."""
@@ -376,7 +376,7 @@ class StreamBus:
 
     @property
     def _keep_seconds(self) -> int:
-        return self.rules.keep_days * 86_400
+        return self.settings.keep_days * 86_400
 
     def _entries(self, key: str) -> Iterator[tuple[str, dict[str, str]]]:
         start = "-"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairs_platform.adapters.simulated.paths import stream
-from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
+from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 
 ANNOUNCED_SESSIONS = 10
 """Sessions between the close after which an action is known and its ex-date."""
@@ -27,7 +27,7 @@ class SimulatedAction:
 
 
 def corporate_actions(
-    symbol: str, log_close: np.ndarray, rules: SimulatedMarketRules
+    symbol: str, log_close: np.ndarray, settings: SimulatedMarketSettings
 ) -> tuple[tuple[SimulatedAction, ...], np.ndarray]:
     """Actions of one symbol in order of time, and the log factor that turns its latent price into the traded one.
 
@@ -41,14 +41,14 @@ def corporate_actions(
     actions, log_factor : tuple of SimulatedAction, ndarray of shape (S,)
         A value depends on prices up to the session where the action became known, and on no later one.
     """
-    sizes = _calendar(symbol, len(log_close), rules)
+    sizes = _calendar(symbol, len(log_close), settings)
     actions = []
     log_factor = np.zeros(len(log_close))
     for ex in sorted(sizes):
         known = ex - ANNOUNCED_SESSIONS
         price = traded(log_close[known], log_factor[known])
         kind = sizes[ex]
-        value = _split_ratio(price) if kind == "split" else round(price * rules.dividend_yield / 4.0, 4)
+        value = _split_ratio(price) if kind == "split" else round(price * settings.dividend_yield / 4.0, 4)
         if kind == "split" and value != 1.0:
             log_factor[ex:] -= np.log(value)
         elif kind == "dividend" and value > 0.0:
@@ -64,15 +64,16 @@ def traded(log_price: float, log_factor: float) -> float:
     return round(float(np.exp(log_price + log_factor)), 4)
 
 
-def _calendar(symbol: str, n_sessions: int, rules: SimulatedMarketRules) -> dict[int, str]:
+def _calendar(symbol: str, n_sessions: int, settings: SimulatedMarketSettings) -> dict[int, str]:
     """Session numbers at which `symbol` may have an action: quarterly dividends, and splits well away from them."""
-    generator = np.random.Generator(stream(rules.seed, "dividends", symbol))
+    generator = np.random.Generator(stream(settings.seed, "dividends", symbol))
     pays, offset = generator.random() < 0.5, int(generator.integers(QUARTER_SESSIONS))
     first = ANNOUNCED_SESSIONS + offset
     dividends = range(first, n_sessions, QUARTER_SESSIONS) if pays else range(0)
     kinds = dict.fromkeys(dividends, "dividend")
     decided = (
-        np.random.Generator(stream(rules.seed, "splits", symbol)).random(n_sessions) < rules.splits_per_year / 252.0
+        np.random.Generator(stream(settings.seed, "splits", symbol)).random(n_sessions)
+        < settings.splits_per_year / 252.0
     )
     last = 0
     for ex in np.flatnonzero(decided).tolist():

@@ -20,7 +20,7 @@ from pairs_platform.adapters.simulated.paths import (
     simulate_sector,
     stream,
 )
-from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
+from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, BarGrid, bar_grid, session_close, sessions_between
 from pairs_platform.core.prices.sectors import sector_slug
@@ -73,7 +73,7 @@ class SimulatedMarket:
         Symbols to simulate; a symbol must not be in two sectors.
     frequency : Frequency
         5min, 1h or 1d (1min works, and takes five times as long as 5min).
-    rules : SimulatedMarketRules
+    settings : SimulatedMarketSettings
     clock : callable
         Gives the time, aware, that decides which sessions are over.
 
@@ -88,10 +88,10 @@ class SimulatedMarket:
         universe: Sequence[Listing],
         *,
         frequency: Frequency,
-        rules: SimulatedMarketRules | None = None,
+        settings: SimulatedMarketSettings | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        self._rules = rules or SimulatedMarketRules()
+        self._settings = settings or SimulatedMarketSettings()
         self._frequency = frequency
         self._clock = clock
         self._universe = tuple(sorted(universe, key=lambda listing: (listing.sector, listing.symbol)))
@@ -105,12 +105,12 @@ class SimulatedMarket:
                 f"the universe lists {', '.join(twice)} more than once; keep one sector for each"
             )
         self._sectors: dict[str, _Sector] = {}
-        self._shape = bar_shape(frequency, self._rules.overnight_minutes)
+        self._shape = bar_shape(frequency, self._settings.overnight_minutes)
 
     @property
     def label(self) -> str:
         """Name with variant and seed; says that the prices are not real."""
-        return f"SIMULATED market, variant {self._rules.variant}, seed {self._rules.seed}"
+        return f"SIMULATED market, variant {self._settings.variant}, seed {self._settings.seed}"
 
     @property
     def basis(self) -> PriceBasis:
@@ -144,7 +144,7 @@ class SimulatedMarket:
             When `sector` is no GICS sector.
         """
         slug = sector_slug(sector)
-        return plant_pairs(self._symbols(slug), slug, self._frequency, self._rules)
+        return plant_pairs(self._symbols(slug), slug, self._frequency, self._settings)
 
     def fetch_bars(self, symbols: Sequence[str], first: date, last: date) -> BarsReply:
         """Bars of `symbols` from session `first` to `last`; see `MarketData.fetch_bars`."""
@@ -213,12 +213,17 @@ class SimulatedMarket:
         symbols = self._symbols(sector)
         grid = _grid_until(last, self._frequency)
         paths = simulate_sector(
-            symbols, self.ground_truth(sector), sector=sector, grid=grid, frequency=self._frequency, rules=self._rules
+            symbols,
+            self.ground_truth(sector),
+            sector=sector,
+            grid=grid,
+            frequency=self._frequency,
+            settings=self._settings,
         )
         starts = np.flatnonzero(grid.bar_of_day == 0)
         session_last_bars = np.append(starts[1:], len(grid.ts_utc)) - 1
         decided = {
-            symbol: corporate_actions(symbol, paths[symbol].log_close[session_last_bars], self._rules)
+            symbol: corporate_actions(symbol, paths[symbol].log_close[session_last_bars], self._settings)
             for symbol in symbols
         }
         return _Sector(
@@ -262,14 +267,14 @@ class SimulatedMarket:
             }
         )
         frame["volume"] = self._volume(symbol, frame["close"].to_numpy(), bar_of_day, uniforms[:, 3])
-        if self._rules.variant == "missing_bars":
+        if self._settings.variant == "missing_bars":
             lost_session = self._lost_sessions(symbol, int(session_number[-1]) + 1)[session_number]
-            frame = frame[(uniforms[:, 4] >= self._rules.missing_share) & ~lost_session]
+            frame = frame[(uniforms[:, 4] >= self._settings.missing_share) & ~lost_session]
         return frame[list(BAR_COLUMNS)]
 
     def _uniforms(self, symbol: str, start: int, stop: int) -> np.ndarray:
         """Uniform draws of the bars [start, stop), shape (stop − start, 5): opening gap, high, low, volume, loss."""
-        bits = stream(self._rules.seed, "bar", symbol)
+        bits = stream(self._settings.seed, "bar", symbol)
         bits.advance(_UNIFORMS_PER_BAR * int(start))
         return np.random.Generator(bits).random((stop - start, _UNIFORMS_PER_BAR))
 
@@ -286,15 +291,15 @@ class SimulatedMarket:
 
     def _volume(self, symbol: str, close: np.ndarray, bar_of_day: np.ndarray, uniform: np.ndarray) -> np.ndarray:
         """Shares per bar: a daily dollar volume of the symbol's own, spread over the day in a U and shaken by half."""
-        daily_dollars = 5e7 * 40.0 ** np.random.Generator(stream(self._rules.seed, "volume", symbol)).random()
+        daily_dollars = 5e7 * 40.0 ** np.random.Generator(stream(self._settings.seed, "volume", symbol)).random()
         minutes = self._shape.minutes * (1.0 - self._shape.before_open)
         share = minutes[bar_of_day] / minutes.sum()
         shaken = np.exp(0.5 * _normal(uniform))
         return np.maximum(1, daily_dollars * share * shaken / close).astype(np.int64)
 
     def _lost_sessions(self, symbol: str, n_sessions: int) -> np.ndarray:
-        draw = np.random.Generator(stream(self._rules.seed, "lost session", symbol)).random(n_sessions)
-        return draw < self._rules.missing_sessions_share
+        draw = np.random.Generator(stream(self._settings.seed, "lost session", symbol)).random(n_sessions)
+        return draw < self._settings.missing_sessions_share
 
 
 def _session_numbers(grid: BarGrid) -> np.ndarray:

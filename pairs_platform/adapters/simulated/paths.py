@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
+from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import BarGrid
 from pairs_platform.core.screening.spread import pair_name
@@ -93,50 +93,52 @@ def stream(seed: int, purpose: str, name: str) -> np.random.PCG64:
 
 
 def plant_pairs(
-    symbols: tuple[str, ...], sector: str, frequency: Frequency, rules: SimulatedMarketRules
+    symbols: tuple[str, ...], sector: str, frequency: Frequency, settings: SimulatedMarketSettings
 ) -> tuple[PlantedPair, ...]:
     """Choose the planted pairs of a sector and their parameters, in alphabetical order of their names.
 
     Pairs are taken in an order that depends on the seed and their own names only, each symbol once: a symbol that is
     added to or taken from the universe seldom changes the other pairs.
     """
-    if rules.variant == "no_pairs":
+    if settings.variant == "no_pairs":
         return ()
     candidates = sorted(
         itertools.combinations(sorted(symbols), 2),
-        key=lambda pair: stream(rules.seed, "order", pair_name(*pair)).random_raw(),
+        key=lambda pair: stream(settings.seed, "order", pair_name(*pair)).random_raw(),
     )
     free = set(symbols)
     chosen: list[PlantedPair] = []
     for pair in candidates:
-        if len(chosen) == rules.planted_pairs_per_sector:
+        if len(chosen) == settings.planted_pairs_per_sector:
             break
-        if free.issuperset(pair) and pair_name(*pair) not in rules.never_planted:
+        if free.issuperset(pair) and pair_name(*pair) not in settings.never_planted:
             free.difference_update(pair)
-            chosen.append(_planted(pair, sector, frequency, rules))
+            chosen.append(_planted(pair, sector, frequency, settings))
     return tuple(sorted(chosen, key=lambda planted: planted.pair))
 
 
-def _planted(pair: tuple[str, str], sector: str, frequency: Frequency, rules: SimulatedMarketRules) -> PlantedPair:
+def _planted(
+    pair: tuple[str, str], sector: str, frequency: Frequency, settings: SimulatedMarketSettings
+) -> PlantedPair:
     name = pair_name(*pair)
-    draw = np.random.Generator(stream(rules.seed, "pair", name)).random(5)
+    draw = np.random.Generator(stream(settings.seed, "pair", name)).random(5)
     x, y = pair if draw[0] < 0.5 else pair[::-1]
-    half_life = rules.min_half_life_bars * (rules.max_half_life_bars / rules.min_half_life_bars) ** draw[1]
-    alpha1 = _between(rules.min_alpha1, rules.max_alpha1, draw[3])
-    persistence = _between(rules.min_persistence, rules.max_persistence, draw[4])
-    variance = (rules.spread_innovation_bps * 1e-4) ** 2 * frequency.minutes / Frequency.FIVE_MINUTES.minutes
+    half_life = settings.min_half_life_bars * (settings.max_half_life_bars / settings.min_half_life_bars) ** draw[1]
+    alpha1 = _between(settings.min_alpha1, settings.max_alpha1, draw[3])
+    persistence = _between(settings.min_persistence, settings.max_persistence, draw[4])
+    variance = (settings.spread_innovation_bps * 1e-4) ** 2 * frequency.minutes / Frequency.FIVE_MINUTES.minutes
     return PlantedPair(
         pair=name,
         y=y,
         x=x,
         sector=sector,
-        beta=_between(rules.min_beta, rules.max_beta, draw[2]),
+        beta=_between(settings.min_beta, settings.max_beta, draw[2]),
         half_life_bars=half_life,
         phi=0.5 ** (1.0 / half_life),
         omega=variance * (1.0 - persistence),
         alpha1=alpha1,
         beta1=persistence - alpha1,
-        diurnal=tuple(bar_shape(frequency, rules.overnight_minutes).diurnal.tolist()),
+        diurnal=tuple(bar_shape(frequency, settings.overnight_minutes).diurnal.tolist()),
     )
 
 
@@ -176,10 +178,10 @@ def simulate_sector(
     sector: str,
     grid: BarGrid,
     frequency: Frequency,
-    rules: SimulatedMarketRules,
+    settings: SimulatedMarketSettings,
 ) -> dict[str, SymbolPath]:
     """Latent paths of all `symbols` of a sector over `grid`, which must start at the market's first session."""
-    simulation = _Simulation(sector, grid, frequency, rules)
+    simulation = _Simulation(sector, grid, frequency, settings)
     followers = {pair.y: pair for pair in pairs}
     paths = {symbol: simulation.independent(symbol) for symbol in symbols if symbol not in followers}
     for symbol, pair in followers.items():
@@ -190,23 +192,23 @@ def simulate_sector(
 class _Simulation:
     """Factors that the symbols of one sector share, and the recipe for each kind of symbol."""
 
-    def __init__(self, sector: str, grid: BarGrid, frequency: Frequency, rules: SimulatedMarketRules) -> None:
-        self.rules = rules
+    def __init__(self, sector: str, grid: BarGrid, frequency: Frequency, settings: SimulatedMarketSettings) -> None:
+        self.settings = settings
         self.grid = grid
         self.n_bars = len(grid.ts_utc)
-        self.shape = bar_shape(frequency, rules.overnight_minutes)
+        self.shape = bar_shape(frequency, settings.overnight_minutes)
         self.root_minutes = np.sqrt(self.shape.minutes)[grid.bar_of_day]
-        self.per_root_minute = 1.0 / math.sqrt(252.0 * (SESSION_MINUTES + rules.overnight_minutes))
-        self.market = rules.market_volatility * self._walk("market", "")
+        self.per_root_minute = 1.0 / math.sqrt(252.0 * (SESSION_MINUTES + settings.overnight_minutes))
+        self.market = settings.market_volatility * self._walk("market", "")
         self.jumps = self._jumps(sector)
-        self.sector = rules.sector_volatility * self._walk("sector", sector) + self.jumps
+        self.sector = settings.sector_volatility * self._walk("sector", sector) + self.jumps
 
     def _shocks(self, purpose: str, name: str) -> np.ndarray:
         """Standardised shocks of one stream, shape (T,)."""
-        generator = np.random.Generator(stream(self.rules.seed, purpose, name))
-        if self.rules.variant != "t_tails":
+        generator = np.random.Generator(stream(self.settings.seed, purpose, name))
+        if self.settings.variant != "t_tails":
             return generator.standard_normal(self.n_bars)
-        df = self.rules.tail_degrees_of_freedom
+        df = self.settings.tail_degrees_of_freedom
         return generator.standard_t(df, self.n_bars) * math.sqrt((df - 2.0) / df)
 
     def _walk(self, purpose: str, name: str) -> np.ndarray:
@@ -214,36 +216,36 @@ class _Simulation:
         return self.per_root_minute * self.root_minutes * self._shocks(purpose, name)
 
     def _jumps(self, sector: str) -> np.ndarray:
-        if self.rules.variant != "common_jumps":
+        if self.settings.variant != "common_jumps":
             return np.zeros(self.n_bars)
-        arrival = np.random.Generator(stream(self.rules.seed, "jump arrival", sector)).random(self.n_bars)
-        size = np.random.Generator(stream(self.rules.seed, "jump size", sector)).standard_normal(self.n_bars)
+        arrival = np.random.Generator(stream(self.settings.seed, "jump arrival", sector)).random(self.n_bars)
+        size = np.random.Generator(stream(self.settings.seed, "jump size", sector)).standard_normal(self.n_bars)
         return np.where(
-            arrival < self.rules.jumps_per_session / len(self.shape.minutes), self.rules.jump_size * size, 0.0
+            arrival < self.settings.jumps_per_session / len(self.shape.minutes), self.settings.jump_size * size, 0.0
         )
 
     def independent(self, symbol: str) -> SymbolPath:
         """A symbol that is in no pair or leads one: factors plus its own random walk."""
-        rules = self.rules
-        draw = np.random.Generator(stream(rules.seed, "symbol", symbol)).random(3)
+        settings = self.settings
+        draw = np.random.Generator(stream(settings.seed, "symbol", symbol)).random(3)
         start = math.log(40.0) + math.log(300.0 / 40.0) * draw[0]
         to_market, to_sector = 0.7 + 0.6 * draw[1], 0.7 + 0.6 * draw[2]
-        if rules.variant == "no_pairs":
-            volatility = math.hypot(rules.market_volatility, rules.sector_volatility, rules.own_volatility)
+        if settings.variant == "no_pairs":
+            volatility = math.hypot(settings.market_volatility, settings.sector_volatility, settings.own_volatility)
             returns = volatility * self._walk("own", symbol)
         else:
             volatility = math.hypot(
-                to_market * rules.market_volatility, to_sector * rules.sector_volatility, rules.own_volatility
+                to_market * settings.market_volatility, to_sector * settings.sector_volatility, settings.own_volatility
             )
             returns = (
-                to_market * self.market + to_sector * self.sector + rules.own_volatility * self._walk("own", symbol)
+                to_market * self.market + to_sector * self.sector + settings.own_volatility * self._walk("own", symbol)
             )
         sd = volatility * self.per_root_minute
         return SymbolPath(start + np.cumsum(returns), own_sd=sd, total_sd=sd)
 
     def follower(self, pair: PlantedPair, leader: SymbolPath) -> SymbolPath:
         """The y leg of a planted pair: β times the leader's returns plus the changes of the spread."""
-        draw = np.random.Generator(stream(self.rules.seed, "symbol", pair.y)).random(2)
+        draw = np.random.Generator(stream(self.settings.seed, "symbol", pair.y)).random(2)
         start = math.log(40.0) + math.log(300.0 / 40.0) * draw[0]
         beta = self._beta(pair)
         extra = (0.3 * draw[1] - 0.15) * self.jumps
@@ -269,11 +271,11 @@ class _Simulation:
         )
 
     def _beta(self, pair: PlantedPair) -> np.ndarray:
-        if self.rules.variant != "beta_breaks":
+        if self.settings.variant != "beta_breaks":
             return np.full(self.n_bars, pair.beta)
         session = np.cumsum(self.grid.bar_of_day == 0) - 1
-        regime = session // self.rules.beta_break_sessions
-        draw = np.random.Generator(stream(self.rules.seed, "break", pair.pair)).random((int(regime[-1]) + 1, 2))
+        regime = session // self.settings.beta_break_sessions
+        draw = np.random.Generator(stream(self.settings.seed, "break", pair.pair)).random((int(regime[-1]) + 1, 2))
         change = np.where(draw[:, 0] < 0.5, -1.0, 1.0) * (0.15 + 0.25 * draw[:, 1])
         return pair.beta * (1.0 + change[regime])
 

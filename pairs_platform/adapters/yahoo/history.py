@@ -22,7 +22,7 @@ import pandas as pd
 
 from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
 from pairs_platform.adapters.vendor_rows import PRICES, Action, actions_frame, bars_reply, join_bars, tidy_bars
-from pairs_platform.adapters.yahoo.settings import YahooRules
+from pairs_platform.adapters.yahoo.settings import YahooSettings
 from pairs_platform.core.operations.scheduling import utc_now
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, sessions_between
@@ -68,7 +68,7 @@ class YahooMarketData:
         self,
         *,
         frequency: Frequency,
-        rules: YahooRules | None = None,
+        settings: YahooSettings | None = None,
         session: Any = None,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = utc_now,
@@ -79,10 +79,12 @@ class YahooMarketData:
                 f"{' or '.join(_INTERVALS)}, or take another source"
             )
         self.frequency = frequency
-        self.rules = rules or YahooRules()
+        self.settings = settings or YahooSettings()
         self._session, self._now = session, now
-        self._policy = RetryPolicy(self.rules.max_attempts, self.rules.first_wait_s, self.rules.longest_wait_s, sleep)
-        self._pacer = Pacer(self.rules.requests_per_minute, sleep=sleep)
+        self._policy = RetryPolicy(
+            self.settings.max_attempts, self.settings.first_wait_s, self.settings.longest_wait_s, sleep
+        )
+        self._pacer = Pacer(self.settings.requests_per_minute, sleep=sleep)
 
     def fetch_bars(self, symbols: Sequence[str], first: date, last: date) -> BarsReply:
         """Bars of `symbols`, as `MarketData.fetch_bars` says."""
@@ -148,7 +150,7 @@ class YahooMarketData:
         self._pacer.wait()
         url = f"{_BASE_URL_}/v8/finance/chart/{quote(yahoo_symbol(symbol), safe='')}"
         try:
-            reply = YfData(session=self._session).get(url, params=params, timeout=self.rules.timeout_s)
+            reply = YfData(session=self._session).get(url, params=params, timeout=self.settings.timeout_s)
         except YFRateLimitError as error:
             raise TransientSourceError("Yahoo's rate limit is reached (429)") from error
         except OSError as error:  # the base of both HTTP libraries' errors

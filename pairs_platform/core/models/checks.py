@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.prices.calendar import sessions_between
 
 DRIFT_BINS = 10
@@ -44,7 +44,7 @@ def population_stability(reference: np.ndarray, recent: np.ndarray) -> float:
 
 def check_feature_drift(
     training: pd.DataFrame, recent: pd.DataFrame, *, features: Sequence[str], max_drift: float
-) -> Verdict:
+) -> CheckResult:
     """Whether the features of the test part are distributed as in training: median over pairs of each feature's index.
 
     Parameters
@@ -64,11 +64,11 @@ def check_feature_drift(
         if finite:
             drift[feature] = float(np.median(finite))
     if not drift:
-        return Verdict(passed=True, summary="no pair has features in both parts", figures={})
+        return CheckResult(passed=True, summary="no pair has features in both parts", figures={})
     shifted = {name: value for name, value in drift.items() if value > max_drift}
     words = ", ".join(f"{name} {value:.2f}" for name, value in sorted(shifted.items(), key=lambda item: -item[1]))
     worst = max(drift, key=lambda name: drift[name])
-    return Verdict(
+    return CheckResult(
         passed=not shifted,
         summary=f"shifted since training (stability index above {max_drift:g}): {words}; predictions rest on values "
         "that training has seldom seen"
@@ -78,31 +78,31 @@ def check_feature_drift(
     )
 
 
-def check_lift(pooled: Mapping[str, float | None], rows: pd.DataFrame) -> Verdict:
+def check_lift(pooled: Mapping[str, float | None], rows: pd.DataFrame) -> CheckResult:
     """Whether the models beat the simple forecasts on the test part; F1 stands beside what "always reverts" gets."""
     judged = rows[rows["status"] == "ok"]
     if judged.empty or pooled.get("lift") is None:
-        return Verdict(passed=True, summary="no pair has a test part that is long enough to be judged", figures={})
+        return CheckResult(passed=True, summary="no pair has a test part that is long enough to be judged", figures={})
     lift, low, high = (float(pooled[name] or 0.0) for name in ("lift", "lift_low", "lift_high"))
     f1, always = float(judged["f1"].mean()), float(judged["f1_always"].mean())
     words = (
         f"pooled lift {lift:+.5f} nats ({low:+.5f} to {high:+.5f}) over the better of base rate and AR(1)-logit; mean "
         f'F1 {f1:.3f}, where always saying "reverts" gets {always:.3f}'
     )
-    return Verdict(
+    return CheckResult(
         passed=low > 0.0,
         summary=words if low > 0.0 else f"no lift above zero: {words}",
         figures={"lift": lift, "lift_low": low, "lift_high": high, "f1_mean": f1, "f1_always_mean": always},
     )
 
 
-def check_calibration(rows: pd.DataFrame, *, max_error: float) -> Verdict:
+def check_calibration(rows: pd.DataFrame, *, max_error: float) -> CheckResult:
     """Whether predicted probabilities come true: mean over pairs of the calibration error."""
     errors = rows.loc[rows["status"] == "ok", "calibration_error"].dropna()
     if errors.empty:
-        return Verdict(passed=True, summary="no pair has a test part that is long enough to be judged", figures={})
+        return CheckResult(passed=True, summary="no pair has a test part that is long enough to be judged", figures={})
     mean = float(errors.mean())
-    return Verdict(
+    return CheckResult(
         passed=mean <= max_error,
         summary=f"mean calibration error {mean:.3f} of {len(errors)} pairs, at most {max_error:g} is asked; worst: "
         f"{rows.loc[errors.index[int(errors.to_numpy().argmax())], 'pair']} {errors.max():.3f}",
@@ -110,29 +110,29 @@ def check_calibration(rows: pd.DataFrame, *, max_error: float) -> Verdict:
     )
 
 
-def check_trained(rows: pd.DataFrame, *, min_share: float) -> Verdict:
+def check_trained(rows: pd.DataFrame, *, min_share: float) -> CheckResult:
     """Whether enough of the chosen pairs were trained; pairs with too little data do not count against it."""
     tried = rows[rows["status"].isin(["ok", "failed"])]
     failed = tried[tried["status"] == "failed"]
     share = 1.0 - len(failed) / len(tried) if len(tried) else 1.0
     reasons = "; ".join(f"{row.pair}: {row.reason}" for row in failed.head(3).itertuples())
     counts = ", ".join(f"{count} {status}" for status, count in rows["status"].value_counts().items())
-    return Verdict(
+    return CheckResult(
         passed=share >= min_share,
         summary=f"{counts or 'no candidate'}" + (f"; failed: {reasons}" if reasons else ""),
         figures={"pairs_tried": len(tried), "pairs_failed": len(failed)},
     )
 
 
-def check_staleness(champion_session: date | None, session: date, *, max_age: int) -> Verdict:
+def check_staleness(champion_session: date | None, session: date, *, max_age: int) -> CheckResult:
     """Whether there is a champion that is young enough to give signals."""
     if champion_session is None:
-        return Verdict(
+        return CheckResult(
             passed=True, summary="no champion: signals go without a model", figures={"champion_age_sessions": -1}
         )
     age = len(sessions_between(champion_session, session)) - 1
     young = age <= max_age
-    return Verdict(
+    return CheckResult(
         passed=young,
         summary=f"the champion's window ended {age} sessions ago ({champion_session}), at most {max_age} are allowed"
         + ("" if young else ": signals go without a model until a newer one is promoted"),
@@ -140,9 +140,9 @@ def check_staleness(champion_session: date | None, session: date, *, max_age: in
     )
 
 
-def check_triggers(triggers: Mapping[str, str]) -> Verdict:
+def check_triggers(triggers: Mapping[str, str]) -> CheckResult:
     """Whether nothing about the training asks for attention: its time, the registry's size, its return."""
-    return Verdict(
+    return CheckResult(
         passed=not triggers,
         summary="; ".join(triggers.values()) if triggers else "training time, registry size and return are in order",
         figures={f"trigger_{name}": words for name, words in triggers.items()},

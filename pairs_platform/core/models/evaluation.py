@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from pairs_platform.core.models.baseline import log_loss
-from pairs_platform.core.models.settings import EvaluationRules
+from pairs_platform.core.models.settings import EvaluationSettings
 
 CALIBRATION_BINS = 10
 CONFIDENCE = 0.95
@@ -96,7 +96,7 @@ def calibration_error(probability: np.ndarray, label: np.ndarray) -> float:
     return float(sum(errors) / len(order))
 
 
-def block_bootstrap(values: np.ndarray, *, block: int, rules: EvaluationRules, seed: int) -> Interval:
+def block_bootstrap(values: np.ndarray, *, block: int, settings: EvaluationSettings, seed: int) -> Interval:
     """Moving-block bootstrap of the mean of a series.
 
     Parameters
@@ -124,10 +124,10 @@ def block_bootstrap(values: np.ndarray, *, block: int, rules: EvaluationRules, s
     rng = np.random.default_rng(seed)
     full, rest = divmod(n, block)
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    starts = rng.integers(0, n - block + 1, (rules.n_bootstrap, full))
+    starts = rng.integers(0, n - block + 1, (settings.n_bootstrap, full))
     drawn = (sums[starts + block] - sums[starts]).sum(axis=1)
     if rest:
-        last = rng.integers(0, n - block + 1, rules.n_bootstrap)
+        last = rng.integers(0, n - block + 1, settings.n_bootstrap)
         drawn += sums[last + rest] - sums[last]
     return _interval(mean, drawn / n)
 
@@ -141,7 +141,7 @@ def _interval(mean: float, drawn: np.ndarray) -> Interval:
 
 
 def evaluate_pair(
-    forecasts: TestForecasts, *, threshold: float, block: int, rules: EvaluationRules, seed: int
+    forecasts: TestForecasts, *, threshold: float, block: int, settings: EvaluationSettings, seed: int
 ) -> dict[str, float | None]:
     """Every metric of `METRICS` for one pair; None where the test part has only one class and the metric needs two.
 
@@ -172,11 +172,11 @@ def evaluate_pair(
         "log_loss_baseline": float(log_loss(forecasts.baseline_probability, label).mean()),
         "brier": float(((probability - label) ** 2).mean()),
         "calibration_error": calibration_error(probability, label),
-    } | gain_intervals([forecasts], block=block, rules=rules, seed=seed)
+    } | gain_intervals([forecasts], block=block, settings=settings, seed=seed)
 
 
 def gain_intervals(
-    forecasts: Sequence[TestForecasts], *, block: int, rules: EvaluationRules, seed: int
+    forecasts: Sequence[TestForecasts], *, block: int, settings: EvaluationSettings, seed: int
 ) -> dict[str, float | None]:
     """Skill and lift of a pair with their intervals and p-values: of one model, or of several seeds' mean losses.
 
@@ -186,7 +186,7 @@ def gain_intervals(
         Of the same rows, one for each seed.
     """
     gains = (np.mean(parts, axis=0) for parts in zip(*(one.gains() for one in forecasts), strict=True))
-    skill, lift = (block_bootstrap(values, block=block, rules=rules, seed=seed) for values in gains)
+    skill, lift = (block_bootstrap(values, block=block, settings=settings, seed=seed) for values in gains)
     return {
         "skill": skill.mean,
         "skill_low": skill.low,

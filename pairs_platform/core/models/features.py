@@ -15,13 +15,13 @@ import pandas as pd
 
 from pairs_platform.core.models.inputs import FEATURES, Scaling, feature_matrix, fit_scaling, known_sequences
 from pairs_platform.core.models.labels import first_passage, horizon_bars, reverts_next
-from pairs_platform.core.models.settings import GruRules
-from pairs_platform.core.models.splits import FEATURE_LOOK_BACK_BARS, SplitPlan, split_plan
+from pairs_platform.core.models.settings import GruSettings
+from pairs_platform.core.models.splits import FEATURE_LOOKBACK_BARS, SplitPlan, split_plan
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
-from pairs_platform.core.selection.settings import CostRules, TradingRules
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.rule import stop_band
 from pairs_platform.core.volatility.garch import (
     GarchFit,
@@ -38,7 +38,7 @@ from pairs_platform.core.volatility.parameters import (
     spread_parameters,
     window_bars_per_session,
 )
-from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform.core.volatility.settings import GarchSettings
 
 DatasetStatus = Literal["ok", "no_fit", "no_labels", "insufficient_data"]
 SPREAD_TOLERANCE = 1e-9
@@ -118,10 +118,10 @@ def pair_datasets(
     window: PriceWindow,
     pairs: pd.DataFrame,
     *,
-    rules: GruRules,
-    garch: GarchRules,
-    trading: TradingRules,
-    costs: CostRules,
+    settings: GruSettings,
+    garch: GarchSettings,
+    trading: TradingSettings,
+    costs: CostSettings,
 ) -> tuple[list[PairDataset], SplitPlan, pd.DataFrame]:
     """Features, labels and scaling of every pair, from spread and GARCH parameters of the training part alone.
 
@@ -143,13 +143,13 @@ def pair_datasets(
     mislead early stopping and the choice of the baseline: on independent random walks they cost three times as much
     pooled skill, and on planted pairs they gain nothing (`docs/measurements.md`).
     """
-    fits = fit_evaluation_set(window, pairs, math.floor(rules.split.train_fraction * window.n_bars), rules=garch)
+    fits = fit_evaluation_set(window, pairs, math.floor(settings.split.train_fraction * window.n_bars), settings=garch)
     rows = [row for _, row in fits.iterrows()]
     horizons = [
-        horizon_bars(float(row["half_life_bars"]), rules.label) if row["status"] == "ok" else None for row in rows
+        horizon_bars(float(row["half_life_bars"]), settings.label) if row["status"] == "ok" else None for row in rows
     ]
     longest = max((h for h in horizons if h), default=1)
-    plan = split_plan(window.n_bars, rules=rules, horizon_bars=longest)
+    plan = split_plan(window.n_bars, settings=settings, horizon_bars=longest)
     following = next_bar_of_day(window)
     found = []
     for row, horizon in zip(rows, horizons, strict=True):
@@ -158,7 +158,7 @@ def pair_datasets(
         elif horizon is None:
             found.append(without_data(row["pair"], "no_labels", "the horizon follows from a half-life, and has none"))
         else:
-            found.append(_dataset(window, row, horizon, plan, following, rules, trading, costs))
+            found.append(_dataset(window, row, horizon, plan, following, settings, trading, costs))
     return found, plan, fits
 
 
@@ -168,9 +168,9 @@ def _dataset(
     horizon: int,
     plan: SplitPlan,
     following: np.ndarray,
-    rules: GruRules,
-    trading: TradingRules,
-    costs: CostRules,
+    settings: GruSettings,
+    trading: TradingSettings,
+    costs: CostSettings,
 ) -> PairDataset:
     parameters, fit = spread_parameters(row), garch_fit(row)
     spread, excluded = _spread_of(window, parameters)
@@ -186,7 +186,7 @@ def _dataset(
         bar_of_day=window.bar_of_day,
         bars_per_session=window_bars_per_session(window),
     ).astype(np.float32)
-    if rules.label.kind == "first_passage":
+    if settings.label.kind == "first_passage":
         label = first_passage(
             spread, mu=parameters.mu, sigma=parameters.sigma, beta=parameters.beta,
             band=stop_band(parameters.sigma, variance[1:], fit.mean_variance), excluded=excluded,
@@ -194,13 +194,15 @@ def _dataset(
         )  # fmt: skip
     else:
         label = reverts_next(spread, parameters.mu, horizon, excluded)
-    length = rules.network.sequence_length
+    length = settings.network.sequence_length
     usable = usable_rows(features, label, length)
     counts = {name: int(usable[getattr(plan, name)].sum()) for name in ("train", "validation", "test")}
-    if counts["test"] < rules.split.min_test_labels or not counts["train"] or not counts["validation"]:
+    if counts["test"] < settings.split.min_test_labels or not counts["train"] or not counts["validation"]:
         words = ", ".join(f"{count} {name} labels" for name, count in counts.items())
         return without_data(
-            row["pair"], "insufficient_data", f"{words}; at least {rules.split.min_test_labels} test labels are needed"
+            row["pair"],
+            "insufficient_data",
+            f"{words}; at least {settings.split.min_test_labels} test labels are needed",
         )
     overnight = np.zeros(window.n_bars, dtype=bool)
     overnight[:-horizon] = window.session[horizon:] != window.session[:-horizon]
@@ -308,7 +310,7 @@ def later_bars(
     Parameters
     ----------
     window : PriceWindow
-        Ends later than `after` and still holds the last sequence and look-back of the model's window.
+        Ends later than `after` and still holds the last sequence and lookback of the model's window.
     tail_variance, tail_residual : sequence of float
         As in `PairDataset`; their length is the sequence length.
     """
@@ -357,7 +359,7 @@ class ContinuedSpread:
     first : int
         Position in the window of the first bar after the model's.
     lead : int
-        Sequence length plus the longest look-back of a feature.
+        Sequence length plus the longest lookback of a feature.
     spread, excluded : ndarray, shape (lead + n,)
     next_variance, residual : ndarray, shape (lead + n,)
         h of the next bar and the residual, as known at each close; NaN where no feature needs them.
@@ -385,7 +387,7 @@ def continue_spread(
 
     Parameters are those of `later_bars`. The window may end with `after`: then there are no later bars.
     """
-    lead = len(tail_variance) + FEATURE_LOOK_BACK_BARS
+    lead = len(tail_variance) + FEATURE_LOOKBACK_BARS
     missing = [leg for leg in (parameters.y, parameters.x) if leg not in window.symbols]
     if missing:
         return OutOfReach("leg_missing", f"{', '.join(missing)} is not in the window")
@@ -404,7 +406,7 @@ def continue_spread(
     spread, excluded = spread[used], excluded[used]
     u = shocks(fit, spread, window.bar_of_day[used], excluded)[lead:]
     variance = np.asarray(variance_path(u, fit.omega, fit.alpha1, fit.beta1, state.variance))
-    unknown = np.full(FEATURE_LOOK_BACK_BARS, np.nan)
+    unknown = np.full(FEATURE_LOOKBACK_BARS, np.nan)
     return ContinuedSpread(
         first=first,
         lead=lead,

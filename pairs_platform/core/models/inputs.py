@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairs_platform.core.models.splits import FEATURE_LOOK_BACK_BARS
+from pairs_platform.core.models.splits import FEATURE_LOOKBACK_BARS
 
 FEATURES = (
     "lag_1",
@@ -72,8 +72,8 @@ def feature_matrix(
     conditional_volatility = ln(d √h / σ); bar_of_day in [0, 1].
     """
     z = (np.asarray(spread, dtype=np.float64) - mu) / sigma
-    lagged = [_lag(z, k) for k in range(FEATURE_LOOK_BACK_BARS + 1)]
-    change = [lagged[k] - lagged[k + 1] for k in range(FEATURE_LOOK_BACK_BARS)]
+    lagged = [_lag(z, k) for k in range(FEATURE_LOOKBACK_BARS + 1)]
+    change = [lagged[k] - lagged[k + 1] for k in range(FEATURE_LOOKBACK_BARS)]
     ma_5, ma_20 = _sum(lagged[:5]) / 5.0, _sum(lagged[:20]) / 20.0
     gains = _sum([np.maximum(one, 0.0) for one in change[:14]])
     moves = _sum([np.abs(one) for one in change[:14]])

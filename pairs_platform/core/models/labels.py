@@ -6,19 +6,19 @@ What does not belong here: features and splits.
 import numpy as np
 from numba import njit
 
-from pairs_platform.core.models.settings import LabelRules
-from pairs_platform.core.selection.settings import BASIS_POINT, CostRules, TradingRules
+from pairs_platform.core.models.settings import LabelSettings
+from pairs_platform.core.selection.settings import BASIS_POINT, CostSettings, TradingSettings
 
 
-def horizon_bars(half_life_bars: float, rules: LabelRules) -> int | None:
+def horizon_bars(half_life_bars: float, settings: LabelSettings) -> int | None:
     """Horizon h of a pair in bars; None where it follows from a half-life that does not exist."""
-    if rules.kind == "first_passage":
-        return rules.max_horizon_bars
-    if rules.horizon == "one_bar":
+    if settings.kind == "first_passage":
+        return settings.max_horizon_bars
+    if settings.horizon == "one_bar":
         return 1
     if not np.isfinite(half_life_bars):
         return None
-    return int(np.clip(round(half_life_bars / 2.0), 1, rules.max_horizon_bars))
+    return int(np.clip(round(half_life_bars / 2.0), 1, settings.max_horizon_bars))
 
 
 def reverts_next(spread: np.ndarray, mu: float, horizon: int, excluded: np.ndarray) -> np.ndarray:
@@ -63,8 +63,8 @@ def first_passage(
     band: np.ndarray,
     excluded: np.ndarray,
     max_bars: int,
-    trading: TradingRules,
-    costs: CostRules,
+    trading: TradingSettings,
+    costs: CostSettings,
 ) -> np.ndarray:
     """1 where a position entered at bar t passes the exit band before the stop and earns its costs, else 0.
 

@@ -1,6 +1,6 @@
 """Which pairs are trained, and what about trainings asks for attention.
 
-What does not belong here: training itself, and reading past trainings from the ledger.
+What does not belong here: training itself, and reading past trainings from the database.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from datetime import date
 
 import pandas as pd
 
-from pairs_platform.core.models.settings import GruRules, Strategy, TrainingRules
+from pairs_platform.core.models.settings import GruSettings, ModelTrainingSettings, Strategy
 from pairs_platform.core.prices.calendar import session_offset, sessions_between
 
 
@@ -68,7 +68,7 @@ def choose_pairs(
     *,
     session: date,
     test_begins: date,
-    rules: GruRules,
+    settings: GruSettings,
     full_baseline: bool = False,
 ) -> TrainingPlan:
     """The pairs to train on a session.
@@ -92,12 +92,12 @@ def choose_pairs(
     `baseline_every_sessions` sessions did. `selected` keeps pairs whose mean past lift is above zero and pairs that
     were never judged; `top_n` keeps the best by mean past lift, those never judged first.
     """
-    training, past = rules.training, history.before(session).judged_before(test_begins)
+    training, past = settings.training, history.before(session).judged_before(test_begins)
     everything = tuple(candidates)
     baselines = past.trainings.loc[past.trainings["full_baseline"].astype(bool), "session"]
     age = None if baselines.empty else len(sessions_between(baselines.iloc[-1], session)) - 1
     strategy, reason = training.strategy, f"gru.training.strategy is {training.strategy}"
-    fired = training_triggers(past, len(sessions_between(test_begins, session)), registry_bytes=0, rules=rules)
+    fired = training_triggers(past, len(sessions_between(test_begins, session)), registry_bytes=0, settings=settings)
     if strategy == "all" and fired:
         strategy, reason = "selected", "; ".join(fired.values())
     due = None
@@ -122,7 +122,7 @@ def choose_pairs(
 
 
 def training_triggers(
-    history: TrainingHistory, test_sessions: int, *, registry_bytes: int, rules: GruRules
+    history: TrainingHistory, test_sessions: int, *, registry_bytes: int, settings: GruSettings
 ) -> dict[str, str]:
     """What about the trainings so far asks for attention, in words, by name; empty when nothing does.
 
@@ -140,7 +140,7 @@ def training_triggers(
         What the registry holds now.
     """
     fired: dict[str, str] = {}
-    training = rules.training
+    training = settings.training
     full = history.trainings[history.trainings["full_baseline"].astype(bool)]
     if len(full) and float(full["seconds"].iloc[-1]) > 60.0 * training.max_training_minutes:
         fired["training_time"] = (
@@ -153,21 +153,23 @@ def training_triggers(
             f"in {training.diminishing_sessions} full baselines the pairs without a positive mean lift had later "
             f"{left_out:+.5f} nats: training them has no return"
         )
-    if registry_bytes > rules.max_registry_gb * 1e9:
+    if registry_bytes > settings.max_registry_gb * 1e9:
         fired["registry_size"] = (
-            f"the registry holds {registry_bytes / 1e9:.1f} GB, more than max_registry_gb {rules.max_registry_gb:g}"
+            f"the registry holds {registry_bytes / 1e9:.1f} GB, more than max_registry_gb {settings.max_registry_gb:g}"
         )
     return fired
 
 
-def _lift_left_out(full: pd.DataFrame, lifts: pd.DataFrame, test_sessions: int, rules: TrainingRules) -> float | None:
+def _lift_left_out(
+    full: pd.DataFrame, lifts: pd.DataFrame, test_sessions: int, settings: ModelTrainingSettings
+) -> float | None:
     """Mean lift, over the newest baselines, of the pairs that as many older ones would have left out.
 
     Chosen and judged on different sessions: a mean that was chosen for being negative would be negative by itself.
     """
     judged = set(lifts["session"])
     sessions = [one for one in dict.fromkeys(full["session"]) if one in judged]
-    half = rules.diminishing_sessions // 2
+    half = settings.diminishing_sessions // 2
     newest = sessions[-half:]
     before = [one for one in sessions if one <= session_offset(newest[0], -test_sessions)] if newest else []
     if len(before) < half or len(newest) < half:

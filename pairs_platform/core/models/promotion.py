@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pairs_platform.core.models.settings import PromotionRules
+from pairs_platform.core.models.settings import PromotionSettings
 from pairs_platform.core.models.trends import LONG_SESSIONS, SHORT_SESSIONS
 from pairs_platform.core.prices.calendar import sessions_between
 
@@ -173,7 +173,7 @@ def compare(champion: pd.DataFrame, challenger: pd.DataFrame) -> Comparison:
     )
 
 
-def decide(state: PromotionState, rules: PromotionRules) -> list[Change]:
+def decide(state: PromotionState, settings: PromotionSettings) -> list[Change]:
     """What happens to champion and challenger at the close of a session, in order; empty when nothing changes.
 
     * A champion whose 7-session lift falls below its 30-session lift by more than `demotion_drop` is demoted.
@@ -190,28 +190,28 @@ def decide(state: PromotionState, rules: PromotionRules) -> list[Change]:
     changes: list[Change] = []
     champion, challenger = state.champion, state.challenger
     if champion is not None:
-        fallen = _demotion(state, champion, rules)
+        fallen = _demotion(state, champion, settings)
         if fallen is not None:
             changes.append(fallen)
             champion = None
     if champion is not None and challenger is not None:
-        ended = _end_of_freeze(state, champion, challenger, rules)
+        ended = _end_of_freeze(state, champion, challenger, settings)
         if ended is not None:
             changes.append(ended)
             if ended.alias == "champion":
                 changes.append(_challenger_leaves(challenger, "it is champion now"))
                 champion = challenger
             challenger = None
-    if champion is not None and age_sessions(champion, state.session) > rules.max_age_sessions:
+    if champion is not None and age_sessions(champion, state.session) > settings.max_age_sessions:
         age = age_sessions(champion, state.session)
         changes.append(
-            _lose(champion, "expire", f"its window ended {age} sessions ago, {rules.max_age_sessions} are allowed")
+            _lose(champion, "expire", f"its window ended {age} sessions ago, {settings.max_age_sessions} are allowed")
         )
         champion = None
     if champion is None:
         left = state.session if state.champion is not None else state.left
         barred = {one.version_before for one in changes if one.action == "demote"}
-        first = _first(state, left, rules, barred=barred)
+        first = _first(state, left, settings, barred=barred)
         if first is not None:
             changes.append(first)
             champion = next(one for one in state.candidates if one.version == first.version_after)
@@ -221,7 +221,7 @@ def decide(state: PromotionState, rules: PromotionRules) -> list[Change]:
     if champion is None and challenger is not None:
         changes.append(_challenger_leaves(challenger, "there is no champion to challenge"))
     if champion is not None and challenger is None:
-        changes += _freeze(state, champion, rules)
+        changes += _freeze(state, champion, settings)
     return changes
 
 
@@ -234,28 +234,28 @@ def _of(state: PromotionState, candidate: Candidate) -> pd.DataFrame:
     return state.shadow[state.shadow["version"] == candidate.version].drop_duplicates(["session", "pair"])
 
 
-def _demotion(state: PromotionState, champion: Candidate, rules: PromotionRules) -> Change | None:
+def _demotion(state: PromotionState, champion: Candidate, settings: PromotionSettings) -> Change | None:
     sums = _of(state, champion).groupby("session")[["n_labels", "loss", "baseline_loss"]].sum()
     sums = sums[sums["n_labels"] > 0].sort_index()
     lift = ((sums["baseline_loss"] - sums["loss"]) / sums["n_labels"]).to_numpy(dtype=float)[-LONG_SESSIONS:]
     if len(lift) <= SHORT_SESSIONS:
         return None
     short, long = float(lift[-SHORT_SESSIONS:].mean()), float(lift.mean())
-    if short >= long - rules.demotion_drop:
+    if short >= long - settings.demotion_drop:
         return None
     reason = (
-        f"its lift over 7 sessions, {short:+.5f} nats, is more than {rules.demotion_drop:g} below that over "
+        f"its lift over 7 sessions, {short:+.5f} nats, is more than {settings.demotion_drop:g} below that over "
         f"{len(lift)} sessions, {long:+.5f}"
     )
     return _lose(champion, "demote", reason, {"lift_7": short, "lift_30": long})
 
 
 def _end_of_freeze(
-    state: PromotionState, champion: Candidate, challenger: Candidate, rules: PromotionRules
+    state: PromotionState, champion: Candidate, challenger: Candidate, settings: PromotionSettings
 ) -> Change | None:
     found = compare(_of(state, champion), _of(state, challenger))
     frozen = age_sessions(challenger, state.session)
-    if frozen < rules.challenger_sessions:
+    if frozen < settings.challenger_sessions:
         return None
     figures = {
         "n_sessions": found.n_sessions,
@@ -269,17 +269,18 @@ def _end_of_freeze(
         "version_before": champion.version,
         "version_after": challenger.version,
     }
-    if found.n_sessions >= rules.min_sessions_for_significance:
+    if found.n_sessions >= settings.min_sessions_for_significance:
         look = state.champion_looks + 1
-        level = rules.significance / (look * (look + 1))
+        level = settings.significance / (look * (look + 1))
         figures["level"] = level
         if found.p < level:
             reason = f"{found.verdict}; one-sided p {found.p:.4f} is below {level:.4f}, the level of look {look}"
             return Change(action="promote_significance", reason=reason, figures=figures, **change)
-    too_old = age_sessions(champion, state.session) + rules.challenger_sessions > rules.max_age_sessions
+    too_old = age_sessions(champion, state.session) + settings.challenger_sessions > settings.max_age_sessions
     if too_old and found.challenger_skill > 0.0:
         reason = (
-            f"the champion would be older than {rules.max_age_sessions} sessions before another challenger is ready, "
+            f"the champion would be older than {settings.max_age_sessions} sessions before another "
+            f"challenger is ready, "
             f"and this one's skill is {found.challenger_skill:+.5f} nats over {found.n_sessions} unseen sessions"
         )
         return Change(action="promote_succession", reason=reason, figures=figures, **change)
@@ -332,16 +333,18 @@ def first_tries(sessions: Sequence[date], left: date | None, test_sessions: int)
     return found
 
 
-def _first(state: PromotionState, left: date | None, rules: PromotionRules, barred: set[int | None]) -> Change | None:
+def _first(
+    state: PromotionState, left: date | None, settings: PromotionSettings, barred: set[int | None]
+) -> Change | None:
     newest = max(state.candidates, key=lambda one: (one.session, one.version), default=None)
     if newest is None or newest.version in barred or newest.skill is None or newest.skill_p is None:
         return None
     tries = first_tries([one.session for one in state.candidates], left, state.test_sessions)
     look = len(tries)
-    level = rules.significance / (look * (look + 1))
+    level = settings.significance / (look * (look + 1))
     if newest.session != tries[-1] or newest.skill_p >= level:
         return None
-    if age_sessions(newest, state.session) > rules.max_age_sessions:
+    if age_sessions(newest, state.session) > settings.max_age_sessions:
         return None
     return Change(
         action="promote_first",
@@ -354,7 +357,7 @@ def _first(state: PromotionState, left: date | None, rules: PromotionRules, barr
     )
 
 
-def _freeze(state: PromotionState, champion: Candidate, rules: PromotionRules) -> list[Change]:
+def _freeze(state: PromotionState, champion: Candidate, settings: PromotionSettings) -> list[Change]:
     later = [one for one in state.candidates if one.session > champion.session]
     if not later:
         return []
@@ -365,6 +368,6 @@ def _freeze(state: PromotionState, champion: Candidate, rules: PromotionRules) -
             alias="challenger",
             version_before=None,
             version_after=newest.version,
-            reason=f"the newest version; it is compared with the champion for {rules.challenger_sessions} sessions",
+            reason=f"the newest version; it is compared with the champion for {settings.challenger_sessions} sessions",
         )
     ]

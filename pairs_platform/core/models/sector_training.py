@@ -26,13 +26,13 @@ from pairs_platform.core.models.evaluation import (
 )
 from pairs_platform.core.models.features import PairDataset, pair_datasets, usable_rows
 from pairs_platform.core.models.gru.inference import GruWeights, predict
-from pairs_platform.core.models.settings import GruRules
+from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.models.splits import SplitPlan, split_plan, walk_forward
 from pairs_platform.core.parallel import Blocks
 from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.settings import CostRules, TradingRules
-from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
+from pairs_platform.core.volatility.settings import GarchSettings
 
 FORECAST_COLUMNS = ("pair", "ts_utc", "label", "probability", "base_probability", "baseline_probability")
 
@@ -70,7 +70,7 @@ def train_sector(
     chosen: Sequence[str],
     plan: SplitPlan | None,
     *,
-    rules: GruRules,
+    settings: GruSettings,
     listener: Any = None,
     checkpoint: Any = None,
     blocks: Blocks | None = None,
@@ -93,9 +93,9 @@ def train_sector(
 
     Notes
     -----
-    With `rules.training.n_seeds` above 1 each pair is trained that often; metrics are means over the seeds, intervals
-    and p-values of skill and lift are those of the seeds' mean losses, `lift_seed_sd` is the standard deviation of the
-    lift between them; the bundle and the pooled figures are of the first seed's models.
+    With `settings.training.n_seeds` above 1 each pair is trained that often; metrics are means over the seeds,
+    intervals and p-values of skill and lift are those of the seeds' mean losses, `lift_seed_sd` is the standard
+    deviation of the lift between them; the bundle and the pooled figures are of the first seed's models.
     """
     from pairs_platform.core.models.gru.training import train_pairs
 
@@ -105,13 +105,13 @@ def train_sector(
     if plan is None:
         if ready:
             raise ValueError(f"{ready[0].pair} has data, and there is no plan that splits it")
-        plan = split_plan(0, rules=rules, horizon_bars=1)
+        plan = split_plan(0, settings=settings, horizon_bars=1)
     by_seed = [
         train_pairs(
-            ready, plan, rules=rules, seed=rules.training.seed + extra, listener=listener,
+            ready, plan, settings=settings, seed=settings.training.seed + extra, listener=listener,
             checkpoint=None if extra else checkpoint, blocks=blocks,
         )
-        for extra in range(rules.training.n_seeds if ready else 0)
+        for extra in range(settings.training.n_seeds if ready else 0)
     ]  # fmt: skip
     seconds = time.monotonic() - started
     rows: list[dict[str, Any]] = []
@@ -136,20 +136,20 @@ def train_sector(
             reason = next(one.reason for one in outcomes if one.reason)
             rows.append({**head, "status": "failed", "reason": reason})
             continue
-        judged = [_judge(dataset, plan, baseline, weights, rules) for baseline, weights in usable]
+        judged = [_judge(dataset, plan, baseline, weights, settings) for baseline, weights in usable]
         baseline, weights = usable[0]
         metrics, threshold, test = judged[0]
         if len(judged) > 1:
             metrics = _mean_of([one[0] for one in judged]) | gain_intervals(
-                [one[2] for one in judged], block=_block(dataset, rules), rules=rules.evaluation,
-                seed=rules.training.seed,
+                [one[2] for one in judged], block=_block(dataset, settings), settings=settings.evaluation,
+                seed=settings.training.seed,
             )  # fmt: skip
         forecasts.append(test)
-        frames.append(_frame(dataset, plan, test, rules))
+        frames.append(_frame(dataset, plan, test, settings))
         models.append(PairModel.of(dataset, baseline, weights, threshold, metrics))
         rows.append(
             head
-            | counts(dataset, plan, rules)
+            | counts(dataset, plan, settings)
             | metrics
             | {
                 "best_epoch": first.best_epoch,
@@ -188,19 +188,19 @@ ROW_COLUMNS = {
 """Columns of `SectorTraining.rows` and their types."""
 
 
-def counts(dataset: PairDataset, plan: SplitPlan, rules: GruRules) -> dict[str, int]:
+def counts(dataset: PairDataset, plan: SplitPlan, settings: GruSettings) -> dict[str, int]:
     """Usable labels of each part, and how many of the test part's reach into another session."""
-    usable = usable_rows(dataset.features, dataset.label, rules.network.sequence_length)
+    usable = usable_rows(dataset.features, dataset.label, settings.network.sequence_length)
     found = {f"n_{name}": int(usable[getattr(plan, name)].sum()) for name in ("train", "validation", "test")}
     return found | {"n_overnight": int((usable & dataset.overnight)[plan.test].sum())}
 
 
 def _judge(
-    dataset: PairDataset, plan: SplitPlan, baseline: Baseline, weights: GruWeights, rules: GruRules
+    dataset: PairDataset, plan: SplitPlan, baseline: Baseline, weights: GruWeights, settings: GruSettings
 ) -> tuple[dict[str, float | None], float, TestForecasts]:
     """Metrics of the test part, the threshold chosen on validation, and the forecasts that were judged."""
     assert dataset.scaling is not None
-    length = rules.network.sequence_length
+    length = settings.network.sequence_length
     usable = usable_rows(dataset.features, dataset.label, length)
     rows = np.arange(len(usable))
     held = usable & (rows >= plan.validation.start) & (rows < plan.validation.stop)
@@ -220,15 +220,15 @@ def _judge(
     metrics = evaluate_pair(
         forecasts,
         threshold=threshold,
-        block=_block(dataset, rules),
-        rules=rules.evaluation,
-        seed=rules.training.seed,
+        block=_block(dataset, settings),
+        settings=settings.evaluation,
+        seed=settings.training.seed,
     )
     return metrics, threshold, forecasts
 
 
-def _block(dataset: PairDataset, rules: GruRules) -> int:
-    return max(rules.network.sequence_length, 2 * dataset.horizon_bars)
+def _block(dataset: PairDataset, settings: GruSettings) -> int:
+    return max(settings.network.sequence_length, 2 * dataset.horizon_bars)
 
 
 def first_test_session(datasets: Sequence[PairDataset], plan: SplitPlan | None) -> date | None:
@@ -256,8 +256,8 @@ def _mean_of(metrics: Sequence[Mapping[str, float | None]]) -> dict[str, float |
     return means | {"lift_seed_sd": float(np.std([float(one["lift"] or 0.0) for one in metrics], ddof=1))}
 
 
-def _frame(dataset: PairDataset, plan: SplitPlan, test: TestForecasts, rules: GruRules) -> pd.DataFrame:
-    usable = usable_rows(dataset.features, dataset.label, rules.network.sequence_length)
+def _frame(dataset: PairDataset, plan: SplitPlan, test: TestForecasts, settings: GruSettings) -> pd.DataFrame:
+    usable = usable_rows(dataset.features, dataset.label, settings.network.sequence_length)
     rows = np.arange(len(usable))
     chosen = usable & (rows >= plan.test.start) & (rows < plan.test.stop)
     return pd.DataFrame(
@@ -284,10 +284,10 @@ def walk_forward_figures(
     pairs: pd.DataFrame,
     n_folds: int,
     *,
-    rules: GruRules,
-    garch: GarchRules,
-    trading: TradingRules,
-    costs: CostRules,
+    settings: GruSettings,
+    garch: GarchSettings,
+    trading: TradingSettings,
+    costs: CostSettings,
 ) -> list[dict[str, Any]]:
     """Pooled figures of models that are trained on the bars before each of several stretches and judged on it.
 
@@ -308,13 +308,15 @@ def walk_forward_figures(
     for number, fold in enumerate(walk_forward(window.n_bars, n_folds), 1):
         part = truncated(window, fold.n_bars)
         seen = fold.n_seen / fold.n_bars
-        share = rules.split.train_fraction / (rules.split.train_fraction + rules.split.validation_fraction)
-        split = rules.split.model_copy(
+        share = settings.split.train_fraction / (settings.split.train_fraction + settings.split.validation_fraction)
+        split = settings.split.model_copy(
             update={"train_fraction": share * seen, "validation_fraction": (1.0 - share) * seen, "min_test_labels": 5}
         )
-        own = rules.model_copy(update={"split": split, "training": rules.training.model_copy(update={"n_seeds": 1})})
-        datasets, plan, _ = pair_datasets(part, pairs, rules=own, garch=garch, trading=trading, costs=costs)
-        training = train_sector(datasets, [one.pair for one in datasets], plan, rules=own)
+        own = settings.model_copy(
+            update={"split": split, "training": settings.training.model_copy(update={"n_seeds": 1})}
+        )
+        datasets, plan, _ = pair_datasets(part, pairs, settings=own, garch=garch, trading=trading, costs=costs)
+        training = train_sector(datasets, [one.pair for one in datasets], plan, settings=own)
         found.append(
             {"fold": number, "bars_seen": fold.n_seen, "bars_judged": fold.n_bars - fold.n_seen}
             | pooled_figures(training.pooled)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairs_platform.core.models.settings import GruRules, SplitRules
+from pairs_platform.core.models.settings import GruSettings, SplitSettings
 
 PARTS = ("train", "validation", "test", "purge")
-FEATURE_LOOK_BACK_BARS = 20
-"""Longest look-back of a feature: row t rests on bars t − 20 to t."""
+FEATURE_LOOKBACK_BARS = 20
+"""Longest lookback of a feature: row t rests on bars t − 20 to t."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class SplitPlan:
     Attributes
     ----------
     n_bars, purge_bars : int
-        T, and the bars left out between two parts: sequence length + longest feature look-back + horizon.
+        T, and the bars left out between two parts: sequence length + longest feature lookback + horizon.
     train, validation, test : slice
     """
 
@@ -41,12 +41,12 @@ class SplitPlan:
         return names
 
 
-def purge_bars(rules: GruRules, horizon_bars: int) -> int:
+def purge_bars(settings: GruSettings, horizon_bars: int) -> int:
     """Bars left out between two parts."""
-    return rules.network.sequence_length + FEATURE_LOOK_BACK_BARS + horizon_bars
+    return settings.network.sequence_length + FEATURE_LOOKBACK_BARS + horizon_bars
 
 
-def split_plan(n_bars: int, *, rules: GruRules, horizon_bars: int) -> SplitPlan:
+def split_plan(n_bars: int, *, settings: GruSettings, horizon_bars: int) -> SplitPlan:
     """60 % training | purge | 20 % validation | purge | 20 % test with the shipped settings.
 
     The purges are taken from the beginning of the later part.
@@ -58,15 +58,15 @@ def split_plan(n_bars: int, *, rules: GruRules, horizon_bars: int) -> SplitPlan:
     horizon_bars : int
         Longest horizon of a label in the sector.
     """
-    split = rules.split
+    split = settings.split
     seen = split.train_fraction + split.validation_fraction
     first, second = math.floor(split.train_fraction * n_bars), math.floor(seen * n_bars + 1e-9)
-    return _plan(n_bars, first, second, purge_bars(rules, horizon_bars))
+    return _plan(n_bars, first, second, purge_bars(settings, horizon_bars))
 
 
-def n_test_sessions(look_back: int, split: SplitRules) -> int:
-    """Sessions that the test part of a window of `look_back` sessions touches."""
-    return math.ceil((1.0 - split.train_fraction - split.validation_fraction) * look_back - 1e-9)
+def n_test_sessions(lookback: int, split: SplitSettings) -> int:
+    """Sessions that the test part of a window of `lookback` sessions touches."""
+    return math.ceil((1.0 - split.train_fraction - split.validation_fraction) * lookback - 1e-9)
 
 
 def _plan(n_bars: int, first: int, second: int, purge: int) -> SplitPlan:

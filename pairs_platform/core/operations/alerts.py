@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 Kind = Literal["run_failed", "check_failed", "run_missed", "config_late", "stream_silent"]
 Severity = Literal["error", "warning"]
@@ -23,27 +23,29 @@ TITLES: dict[str, str] = {
 }
 
 
-class AlertRules(Rules):
+class AlertSettings(SettingsGroup):
     """What is an alert, and how it goes out."""
 
-    warnings: bool = rule(True, unit="true or false", description="Whether failed checks of severity WARN are alerts.")
-    ui_url: str = rule(
+    warnings: bool = setting(
+        True, unit="true or false", description="Whether failed checks of severity WARN are alerts."
+    )
+    ui_url: str = setting(
         "", unit="URL", description="Address of the Dagster UI in the links of messages; empty: that of `services`."
     )
-    messages_per_hour: int = rule(
+    messages_per_hour: int = setting(
         12, unit="messages", ge=1, le=1000, description="More wait, and go out together when an hour has passed."
     )
-    lines_per_message: int = rule(20, unit="alerts", ge=1, le=200, description="More are counted, not listed.")
-    missed_after_minutes: float = rule(
+    lines_per_message: int = setting(20, unit="alerts", ge=1, le=200, description="More are counted, not listed.")
+    missed_after_minutes: float = setting(
         30.0, unit="minutes", ge=1, le=600, description="After 06:00 New York without a run, it is missed."
     )
-    silent_after_minutes: float = rule(
+    silent_after_minutes: float = setting(
         10.0, unit="minutes", ge=1, le=120, description="Of an open session without a streamed bar."
     )
-    first_retry_seconds: float = rule(
+    first_retry_seconds: float = setting(
         30.0, unit="seconds", ge=1, le=3600, description="Before a failed delivery is tried again; doubles each time."
     )
-    longest_retry_seconds: float = rule(3600.0, unit="seconds", ge=1, le=86_400, description="Bound of that wait.")
+    longest_retry_seconds: float = setting(3600.0, unit="seconds", ge=1, le=86_400, description="Bound of that wait.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,30 +107,30 @@ class Message:
     body: str
 
 
-def compose(opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], rules: AlertRules) -> Message:
+def compose(opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], settings: AlertSettings) -> Message:
     """One message about alerts that are new and alerts that are over, errors first, then by kind, session and key.
 
     Parameters
     ----------
     opened, resolved : sequence of OpenAlert
         Not both empty.
-    rules : AlertRules
+    settings : AlertSettings
     """
     ordered = sorted(opened, key=lambda one: (one.severity != "error", one.kind, str(one.session), one.key))
-    shown = ordered[: rules.lines_per_message]
+    shown = ordered[: settings.lines_per_message]
     lines = []
     for one in shown:
         where = f" · {one.session}|{one.sector}" if one.session else (f" · {one.sector}" if one.sector else "")
         lines.append(f"{one.severity.upper()} {TITLES[one.kind]}{where}: {one.what}")
         lines.append(f"  do: {one.remedy}")
         if one.path:
-            lines.append(f"  see: {rules.ui_url.rstrip('/')}{one.path}")
+            lines.append(f"  see: {settings.ui_url.rstrip('/')}{one.path}")
     if len(ordered) > len(shown):
         lines.append(f"and {len(ordered) - len(shown)} more: pairs-platform alerts")
     over = sorted(resolved, key=lambda one: one.key)
-    lines += [f"OVER {TITLES[one.kind]}: {one.what}" for one in over[: rules.lines_per_message]]
-    if len(over) > rules.lines_per_message:
-        lines.append(f"and {len(over) - rules.lines_per_message} more are over")
+    lines += [f"OVER {TITLES[one.kind]}: {one.what}" for one in over[: settings.lines_per_message]]
+    if len(over) > settings.lines_per_message:
+        lines.append(f"and {len(over) - settings.lines_per_message} more are over")
     parts = []
     if opened:
         kinds = sorted({TITLES[one.kind] for one in opened})
@@ -138,12 +140,12 @@ def compose(opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], rules: A
     return Message("pairs platform: " + ", ".join(parts), "\n".join(lines))
 
 
-def may_send(sent: Sequence[datetime], now: datetime, rules: AlertRules) -> bool:
+def may_send(sent: Sequence[datetime], now: datetime, settings: AlertSettings) -> bool:
     """Whether one more message may be made at `now`, after those of the last hour."""
-    return sum(moment > now - timedelta(hours=1) for moment in sent) < rules.messages_per_hour
+    return sum(moment > now - timedelta(hours=1) for moment in sent) < settings.messages_per_hour
 
 
-def next_attempt(now: datetime, attempts: int, rules: AlertRules) -> datetime:
+def next_attempt(now: datetime, attempts: int, settings: AlertSettings) -> datetime:
     """When a delivery that has failed `attempts` times, at least once, is tried again."""
-    wait = min(rules.first_retry_seconds * 2.0 ** min(attempts - 1, 40), rules.longest_retry_seconds)
+    wait = min(settings.first_retry_seconds * 2.0 ** min(attempts - 1, 40), settings.longest_retry_seconds)
     return now + timedelta(seconds=wait)

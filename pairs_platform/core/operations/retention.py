@@ -9,24 +9,24 @@ from datetime import date
 
 import numpy as np
 
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 
-class HousekeepingRules(Rules):
+class HousekeepingSettings(SettingsGroup):
     """What is removed when, and what is too little room."""
 
-    event_days: int = rule(
+    event_days: int = setting(
         90,
         unit="days",
         ge=7,
         le=3650,
         description="Then steps and log lines of a run go; what it made and checked stays.",
     )
-    compute_log_days: int = rule(30, unit="days", ge=1, le=3650, description="Then standard output of a run goes.")
-    warn_sessions: int = rule(
+    compute_log_days: int = setting(30, unit="days", ge=1, le=3650, description="Then standard output of a run goes.")
+    warn_sessions: int = setting(
         20, unit="sessions", ge=1, le=504, description="A forecast of fewer sessions until the disk is full is a WARN."
     )
-    forecast_sessions: int = rule(
+    forecast_sessions: int = setting(
         20, unit="sessions", ge=5, le=252, description="Newest measured sessions from which growth is taken."
     )
 

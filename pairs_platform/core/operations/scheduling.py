@@ -16,7 +16,7 @@ from pairs_platform.core.prices.calendar import (
     sessions_between,
     sessions_ending,
 )
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 RUN_AT = time(6, 0)
 """New York time at which the session before is due."""
@@ -25,24 +25,24 @@ READY_BY = time(8, 0)
 """New York time by which the trading configuration of the session before must be stored."""
 
 
-class AutomationRules(Rules):
+class AutomationSettings(SettingsGroup):
     """How far the schedule catches up and how failed runs are retried."""
 
-    catch_up_sessions: int = rule(
+    catch_up_sessions: int = setting(
         5,
         unit="sessions",
         ge=1,
         le=120,
         description="Missed sessions, today's included, that the daily schedule still requests.",
     )
-    run_retries: int = rule(
+    run_retries: int = setting(
         3,
         unit="runs",
         ge=0,
         le=10,
         description="New runs of a session after its run failed, before a person has to look.",
     )
-    first_retry_minutes: float = rule(
+    first_retry_minutes: float = setting(
         5.0,
         unit="minutes",
         ge=0.5,
@@ -121,7 +121,7 @@ def as_of_session(now: datetime, at: time = RUN_AT) -> date:
     return last_session_before(today)
 
 
-def due_sessions(state: SectorState, *, as_of: date, rules: AutomationRules) -> tuple[date, ...]:
+def due_sessions(state: SectorState, *, as_of: date, settings: AutomationSettings) -> tuple[date, ...]:
     """The as-of session and the missed ones before it, oldest first.
 
     A session is missed when the sector was configured before it, it has no configuration and no run in flight, and it
@@ -130,32 +130,32 @@ def due_sessions(state: SectorState, *, as_of: date, rules: AutomationRules) -> 
     started = min(state.configured, default=as_of)
     return tuple(
         day
-        for day in sessions_ending(as_of, rules.catch_up_sessions)
+        for day in sessions_ending(as_of, settings.catch_up_sessions)
         if (day == as_of or day > started) and day not in state.configured and day not in state.in_flight
     )
 
 
-def missing_prices(state: SectorState, sessions: Sequence[date], *, look_back: int) -> tuple[date, date] | None:
-    """First and last session without prices in the look-backs of `sessions`; None when nothing is missing.
+def missing_prices(state: SectorState, sessions: Sequence[date], *, lookback: int) -> tuple[date, date] | None:
+    """First and last session without prices in the lookbacks of `sessions`; None when nothing is missing.
 
     The newest of `sessions` itself does not count: its own run fetches its prices.
     """
     if not sessions:
         return None
-    window = sessions_between(session_offset(sessions[0], 1 - look_back), session_offset(sessions[-1], -1))
+    window = sessions_between(session_offset(sessions[0], 1 - lookback), session_offset(sessions[-1], -1))
     missing = [day for day in window if day not in state.priced]
     return (missing[0], missing[-1]) if missing else None
 
 
-def plan_retries(state: SectorState, *, as_of: date, now: datetime, rules: AutomationRules) -> tuple[Retry, ...]:
+def plan_retries(state: SectorState, *, as_of: date, now: datetime, settings: AutomationSettings) -> tuple[Retry, ...]:
     """Failed sessions whose back-off has passed, oldest first; the wait doubles with every failed run."""
-    recent = set(sessions_ending(as_of, rules.catch_up_sessions))
+    recent = set(sessions_ending(as_of, settings.catch_up_sessions))
     due = []
     for session, failure in sorted(state.failures.items()):
         if session not in recent or session in state.in_flight:
             continue
-        wait = timedelta(minutes=rules.first_retry_minutes * 2 ** (failure.runs - 1))
-        if failure.runs <= rules.run_retries and now >= failure.last_end + wait:
+        wait = timedelta(minutes=settings.first_retry_minutes * 2 ** (failure.runs - 1))
+        if failure.runs <= settings.run_retries and now >= failure.last_end + wait:
             due.append(
                 Retry(state.sector, session, failure.runs, failure.last_run, models_only=session in state.configured)
             )

@@ -18,7 +18,7 @@ from pairs_platform.core.prices.contracts import PRICE_FLAGS
 from pairs_platform.core.prices.settings import COMMON_SPLIT_RATIOS
 
 _FETCH_AGAIN = "materialize price_history of this session again"
-_FETCH_LOOK_BACK = "materialize price_history again over the whole look-back"
+_FETCH_LOOKBACK = "materialize price_history again over the whole lookback"
 
 
 @dataclass(frozen=True)
@@ -170,13 +170,13 @@ def jump_flags(
         detail = f"open {step['open']:g} after a close of {step['previous_close']:g}"
         if split_due[i] and basis is PriceBasis.RAW:
             kind, detail = "split_without_jump", f"{detail}, although a split was reported"
-            remedy = f"compare the source's price basis and the ex-date, then {_FETCH_LOOK_BACK}"
+            remedy = f"compare the source's price basis and the ex-date, then {_FETCH_LOOKBACK}"
         elif split_due[i]:
             kind, detail = "split_like_jump", f"{detail}: earlier prices are on the basis before the split"
-            remedy = _FETCH_LOOK_BACK
+            remedy = _FETCH_LOOKBACK
         else:
             kind, detail = "split_like_jump", f"{detail}, about {ratio:g} to 1, and no split is known"
-            remedy = f"if the company did split its shares, {_FETCH_LOOK_BACK}; otherwise the move is real"
+            remedy = f"if the company did split its shares, {_FETCH_LOOKBACK}; otherwise the move is real"
         flags.append(Flag(step["symbol"], session_table().day[step["at"]].item(), kind, detail, remedy))
     return flags
 

@@ -3,19 +3,19 @@
 What does not belong here: the code that obeys them.
 """
 
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 COMMON_SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 100.0)
 """New shares per old one; reverse splits are their inverses."""
 
 
-class ValidationRules(Rules):
+class ValidationSettings(SettingsGroup):
     """From when on accepted bars are flagged."""
 
-    max_identical_bars: int = rule(
+    max_identical_bars: int = setting(
         12, unit="bars", ge=1, description="Longest run of equal bars (open, high, low, close) that is not flagged."
     )
-    split_tolerance: float = rule(
+    split_tolerance: float = setting(
         0.05,
         unit="1",
         gt=0.0,
@@ -24,23 +24,23 @@ class ValidationRules(Rules):
     )
 
 
-class WindowRules(Rules):
+class WindowSettings(SettingsGroup):
     """Which symbols enter a window, and how its holes are treated."""
 
-    min_coverage: float = rule(
+    min_coverage: float = setting(
         0.95, unit="1", ge=0.0, le=1.0, description="Smallest share of the window's bars that a symbol must have."
     )
-    min_session_coverage: float = rule(
+    min_session_coverage: float = setting(
         0.80,
         unit="1",
         ge=0.0,
         le=1.0,
         description="Smallest share of a session's bars that a symbol must have in each session in which it has any.",
     )
-    max_missing_sessions: int = rule(
+    max_missing_sessions: int = setting(
         1, unit="sessions", ge=0, le=20, description="Longest run of sessions without any bar that a symbol may have."
     )
-    max_fill_bars: int = rule(
+    max_fill_bars: int = setting(
         3,
         unit="bars",
         ge=0,

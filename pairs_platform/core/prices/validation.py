@@ -30,7 +30,7 @@ from pairs_platform.core.prices.flags import (
     stale_flags,
     zero_volume_flags,
 )
-from pairs_platform.core.prices.settings import ValidationRules
+from pairs_platform.core.prices.settings import ValidationSettings
 
 _PRICES = ("open", "high", "low", "close")
 _NUMBERS = (*_PRICES, "volume")
@@ -113,7 +113,7 @@ def validate_bars(
     symbols: Sequence[str],
     sessions: Sequence[date],
     frequency: Frequency,
-    rules: ValidationRules,
+    settings: ValidationSettings,
     previous_close: Mapping[str, float] | None = None,
     actions: pd.DataFrame | None = None,
     basis: PriceBasis = PriceBasis.RAW,
@@ -128,7 +128,7 @@ def validate_bars(
         What was asked for, in any order.
     frequency : Frequency
         Of `bars`.
-    rules : ValidationRules
+    settings : ValidationSettings
     previous_close : mapping of symbol to US dollars per share, optional
         The stored close before the first session, on `basis`.
     actions : DataFrame with ACTION_COLUMNS, optional
@@ -162,12 +162,12 @@ def validate_bars(
     flags = repetition_flags(given[repeated]) + disorder_flags(usable)
     if len(accepted):
         flags += zero_volume_flags(accepted)
-        flags += stale_flags(accepted, max_identical_bars=rules.max_identical_bars)
+        flags += stale_flags(accepted, max_identical_bars=settings.max_identical_bars)
         flags += gap_flags(accepted, sessions=days, frequency=frequency)
         flags += jump_flags(
             accepted,
             sessions=days,
-            tolerance=rules.split_tolerance,
+            tolerance=settings.split_tolerance,
             previous_close=previous_close or {},
             actions=actions,
             basis=basis,

@@ -12,7 +12,7 @@ import pandas as pd
 from pairs_platform.core.prices.adjustment import UnadjustedDividend, adjustments, scale_bars, sorted_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import BarGrid, bar_grid, session_close
-from pairs_platform.core.prices.settings import WindowRules
+from pairs_platform.core.prices.settings import WindowSettings
 from pairs_platform.core.prices.window import ExcludedSymbol, PriceWindow
 
 
@@ -23,7 +23,7 @@ def build_window(
     sessions: Sequence[date],
     frequency: Frequency,
     basis: PriceBasis,
-    rules: WindowRules,
+    settings: WindowSettings,
     symbols: Sequence[str],
 ) -> PriceWindow:
     """Adjusted log prices of `symbols` on the calendar grid of `sessions`, as known at the last session's close.
@@ -37,7 +37,7 @@ def build_window(
     sessions : sequence of date, any order
     frequency, basis
         Of `bars`.
-    rules : WindowRules
+    settings : WindowSettings
     symbols : sequence of str
         Candidates; each one enters, or is listed with a reason in `excluded`. One without a bar in the last session
         does not enter: it has no price from which tomorrow's spread could go on.
@@ -84,11 +84,11 @@ def build_window(
     observed = np.isfinite(log_close)
     if int(observed.sum()) != len(chosen):
         raise ValueError(_first_repetition(chosen))
-    reasons = _exclusions(observed, grid, rules)
+    reasons = _exclusions(observed, grid, settings)
     kept = [j for j in range(len(candidates)) if reasons[j] is None]
     log_close, log_open, observed = log_close[:, kept], log_open[:, kept], observed[:, kept]
     names = tuple(candidates[j] for j in kept)
-    _fill(log_close, observed, grid, limit=rules.max_fill_bars, within_session=frequency is not Frequency.ONE_DAY)
+    _fill(log_close, observed, grid, limit=settings.max_fill_bars, within_session=frequency is not Frequency.ONE_DAY)
     return PriceWindow(
         symbols=names,
         frequency=frequency,
@@ -127,7 +127,7 @@ def _first_repetition(bars: pd.DataFrame) -> str:
     return f"{first['symbol']} has two bars at {first['ts_utc']}; validate the bars first"
 
 
-def _exclusions(observed: np.ndarray, grid: BarGrid, rules: WindowRules) -> list[str | None]:
+def _exclusions(observed: np.ndarray, grid: BarGrid, settings: WindowSettings) -> list[str | None]:
     """Reason of exclusion of each column, None where it enters."""
     starts = np.flatnonzero(grid.bar_of_day == 0)
     days = grid.session[starts]
@@ -138,21 +138,21 @@ def _exclusions(observed: np.ndarray, grid: BarGrid, rules: WindowRules) -> list
         present = counts[:, j]
         coverage = present.sum() / len(observed)
         share = present / length
-        thin = np.flatnonzero((present > 0) & (share < rules.min_session_coverage))
+        thin = np.flatnonzero((present > 0) & (share < settings.min_session_coverage))
         run, run_end = _longest_run(present == 0)
         if present.sum() == 0:
             reasons.append("no bars in the window")
         elif present[-1] == 0:
             reasons.append(f"no bar in the last session {days[-1]}")
-        elif coverage < rules.min_coverage:
-            reasons.append(f"coverage {coverage:.3f} is below {rules.min_coverage:.3f}")
-        elif run > rules.max_missing_sessions:
+        elif coverage < settings.min_coverage:
+            reasons.append(f"coverage {coverage:.3f} is below {settings.min_coverage:.3f}")
+        elif run > settings.max_missing_sessions:
             reasons.append(
-                f"{run} sessions in a row without bars up to {days[run_end]}, more than {rules.max_missing_sessions}"
+                f"{run} sessions in a row without bars up to {days[run_end]}, more than {settings.max_missing_sessions}"
             )
         elif len(thin):
             reasons.append(
-                f"coverage {share[thin[0]]:.3f} in session {days[thin[0]]} is below {rules.min_session_coverage:.3f}"
+                f"coverage {share[thin[0]]:.3f} in session {days[thin[0]]} is below {settings.min_session_coverage:.3f}"
             )
         else:
             reasons.append(None)

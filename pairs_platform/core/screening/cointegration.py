@@ -23,10 +23,10 @@ from pairs_platform.core.screening.engle_granger import (
     mackinnon_p,
     run_tests,
 )
-from pairs_platform.core.screening.settings import CointegrationRules
+from pairs_platform.core.screening.settings import CointegrationSettings
 from pairs_platform.core.screening.spread import half_life_bars, pair_rows, pair_table
 
-__all__ = ["CointegrationRules", "EngleGranger", "engle_granger", "mackinnon_p", "pair_status", "screen_pairs"]
+__all__ = ["CointegrationSettings", "EngleGranger", "engle_granger", "mackinnon_p", "pair_status", "screen_pairs"]
 
 JOHANSEN_TRACE_CRIT_95 = 15.4943
 """5 % critical value of the trace statistic, two series, no cointegration, constant (statsmodels' `c_sjt(2, 0)`)."""
@@ -37,7 +37,7 @@ STATUSES = (*TEST_STATUSES.values(), "beta_not_positive", "beta_out_of_range")
 def screen_pairs(
     window: PriceWindow,
     *,
-    rules: CointegrationRules,
+    settings: CointegrationSettings,
     entry_z: float,
     exit_z: float,
     round_trip_cost_bps: float,
@@ -50,7 +50,7 @@ def screen_pairs(
     ----------
     window : PriceWindow
         T bars, n symbols; everything in it, and so every figure returned, is known at the close of its last bar.
-    rules : CointegrationRules
+    settings : CointegrationSettings
     entry_z, exit_z : float
         Standardised spread at entry and at exit, for the expected move.
     round_trip_cost_bps : float
@@ -76,7 +76,7 @@ def screen_pairs(
     """
     prices = np.ascontiguousarray(window.log_close.T)
     first, second = pair_rows(len(window.symbols))
-    tests = run_tests(prices, first, second, min_bars=rules.min_bars, blocks=blocks)
+    tests = run_tests(prices, first, second, min_bars=settings.min_bars, blocks=blocks)
     better = tests.better
     rows = np.arange(len(first))
     tested = tests.outcome == kernels.TESTED
@@ -85,7 +85,7 @@ def screen_pairs(
     symbols = np.asarray(window.symbols, dtype=object)
     frame["y"], frame["x"] = symbols[np.where(better == 0, [first, second], [second, first])]
     frame.loc[~tested, ["y", "x"]] = None
-    frame["status"] = pair_status(tests, rules)
+    frame["status"] = pair_status(tests, settings)
     frame["n_bars"] = tests.n_bars
     frame["alpha"] = tests.alpha[rows, better]
     frame["beta"] = tests.beta[rows, better]
@@ -104,13 +104,13 @@ def screen_pairs(
     frame["johansen_trace_crit_95"] = JOHANSEN_TRACE_CRIT_95
     frame["expected_move_bps"] = 1e4 * (entry_z - exit_z) * frame["sigma"] / (1.0 + frame["beta"].abs())
     frame["round_trip_cost_bps"] = float(round_trip_cost_bps)
-    frame["passes_amplitude"] = frame["expected_move_bps"] >= rules.min_amplitude_multiple * round_trip_cost_bps
-    frame["passes_cointegration"] = (frame["status"] == "ok") & (frame["p_cal"] < rules.gate)
+    frame["passes_amplitude"] = frame["expected_move_bps"] >= settings.min_amplitude_multiple * round_trip_cost_bps
+    frame["passes_cointegration"] = (frame["status"] == "ok") & (frame["p_cal"] < settings.gate)
     finalist = frame["passes_cointegration"].to_numpy() & (True if correlated is None else np.asarray(correlated, bool))
     frame["wild_bootstrap_p"] = np.nan
     legs = list(zip(symbols[first[finalist]], symbols[second[finalist]], strict=True))
-    frame.loc[finalist, "wild_bootstrap_p"] = _bootstraps(window, legs, rules, blocks)
-    frame["reason"] = [None if row.status == "ok" else _reason(row, window, rules) for row in frame.itertuples()]
+    frame.loc[finalist, "wild_bootstrap_p"] = _bootstraps(window, legs, settings, blocks)
+    frame["reason"] = [None if row.status == "ok" else _reason(row, window, settings) for row in frame.itertuples()]
     return frame[list(SCREEN_COLUMNS)]
 
 
@@ -123,12 +123,12 @@ SCREEN_COLUMNS = (
 )
 
 
-def pair_status(tests: PairTests, rules: CointegrationRules) -> np.ndarray:
+def pair_status(tests: PairTests, settings: CointegrationSettings) -> np.ndarray:
     """Status of each pair, shape (k,), one of `STATUSES`: the test's own, else what is wrong with the better β."""
     beta = tests.beta[np.arange(len(tests.better)), tests.better]
     named = np.array([TEST_STATUSES[code] for code in range(len(TEST_STATUSES))], dtype=object)[tests.outcome]
     wrong = np.where(beta <= 0.0, "beta_not_positive", "beta_out_of_range").astype(object)
-    fine = (tests.outcome != kernels.TESTED) | ((beta >= rules.min_beta) & (beta <= rules.max_beta))
+    fine = (tests.outcome != kernels.TESTED) | ((beta >= settings.min_beta) & (beta <= settings.max_beta))
     return np.where(fine, named, wrong)
 
 
@@ -149,14 +149,14 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
 
 
 def _bootstraps(
-    window: PriceWindow, legs: list[tuple[str, str]], rules: CointegrationRules, blocks: Blocks | None = None
+    window: PriceWindow, legs: list[tuple[str, str]], settings: CointegrationSettings, blocks: Blocks | None = None
 ) -> list[float]:
     if blocks is not None:
         tasks = [(legs[part],) for part in slices(len(legs), blocks.fits)]
-        parts = blocks.run(partial(_bootstraps, rules=rules), (window,), tasks)
+        parts = blocks.run(partial(_bootstraps, settings=settings), (window,), tasks)
         return [value for part in parts for value in part]
     return [
-        wild_bootstrap_p(window, one, other, n_draws=rules.bootstrap_draws, seed=rules.bootstrap_seed)
+        wild_bootstrap_p(window, one, other, n_draws=settings.bootstrap_draws, seed=settings.bootstrap_seed)
         for one, other in legs
     ]
 
@@ -207,10 +207,10 @@ def _figures(
     return np.column_stack([sigma, mu, phi, johansen, halves])
 
 
-def _reason(row: Any, window: PriceWindow, rules: CointegrationRules) -> str:
+def _reason(row: Any, window: PriceWindow, settings: CointegrationSettings) -> str:
     """Why a pair has its status, in words."""
     if row.status == "too_few_bars":
-        return f"{row.n_bars} common bars, at least {rules.min_bars} are needed"
+        return f"{row.n_bars} common bars, at least {settings.min_bars} are needed"
     if row.status == "constant_leg":
         legs = window.log_close[:, [window.column(row.symbol_1), window.column(row.symbol_2)]]
         moves = legs[np.isfinite(legs).all(axis=1)].std(axis=0)
@@ -220,5 +220,5 @@ def _reason(row: Any, window: PriceWindow, rules: CointegrationRules) -> str:
         return "one leg is a linear function of the other (R² of the levels at least 0.9999985)"
     if row.status == "singular_regression":
         return "the Dickey-Fuller regression is singular"
-    limits = "not positive" if row.beta <= 0.0 else f"outside {rules.min_beta} to {rules.max_beta}"
+    limits = "not positive" if row.beta <= 0.0 else f"outside {settings.min_beta} to {settings.max_beta}"
     return f"β of {row.y} on {row.x} is {row.beta:.4g}, {limits}"

@@ -9,18 +9,20 @@ import pandas as pd
 from pairs_platform.core.parallel import Blocks, slices
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
-from pairs_platform.core.screening.settings import CorrelationRules
+from pairs_platform.core.screening.settings import CorrelationSettings
 from pairs_platform.core.screening.spread import pair_rows, pair_table
 
 
-def pair_correlations(window: PriceWindow, rules: CorrelationRules, *, blocks: Blocks | None = None) -> pd.DataFrame:
+def pair_correlations(
+    window: PriceWindow, settings: CorrelationSettings, *, blocks: Blocks | None = None
+) -> pd.DataFrame:
     """Both correlations of every pair of the window.
 
     Parameters
     ----------
     window : PriceWindow
         T bars, n symbols; everything in it is known at the close of its last bar.
-    rules : CorrelationRules
+    settings : CorrelationSettings
     blocks : Blocks, optional
         Who does the work; the threads of this process if not given.
 
@@ -42,7 +44,7 @@ def pair_correlations(window: PriceWindow, rules: CorrelationRules, *, blocks: B
     frame["n_bars"] = n_bars
     frame["corr_log_price"] = price
     frame["corr_log_return"] = log_return
-    frame["passes_correlation"] = (price if rules.basis == "log_price" else log_return) >= rules.gate
+    frame["passes_correlation"] = (price if settings.basis == "log_price" else log_return) >= settings.gate
     return frame
 
 

@@ -17,7 +17,7 @@ from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.cointegration import pair_status
 from pairs_platform.core.screening.correlation import log_returns, pairwise_correlation
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules, PlaceboRules
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
 from pairs_platform.core.screening.spread import pair_rows
 
 
@@ -61,9 +61,9 @@ class PlaceboResult:
 def placebo_counts(
     window: PriceWindow,
     *,
-    correlation: CorrelationRules,
-    cointegration: CointegrationRules,
-    placebo: PlaceboRules,
+    correlation: CorrelationSettings,
+    cointegration: CointegrationSettings,
+    placebo: PlaceboSettings,
     found: int,
     blocks: Blocks | None = None,
 ) -> dict[str, PlaceboResult]:
@@ -77,9 +77,9 @@ def placebo_counts(
     ----------
     window : PriceWindow
         T bars, n symbols. Returns across a gap or on an ``ex_action`` bar count as zero.
-    correlation, cointegration : CorrelationRules, CointegrationRules
+    correlation, cointegration : CorrelationSettings, CointegrationSettings
         The gates, on the configured basis: correlation, status ``"ok"``, calibrated p.
-    placebo : PlaceboRules
+    placebo : PlaceboSettings
     found : int
         Pairs past both gates on the window itself.
 
@@ -154,8 +154,8 @@ def _count_draws(
     volatility: np.ndarray,
     draws: Iterable[Draw],
     *,
-    correlation: CorrelationRules,
-    cointegration: CointegrationRules,
+    correlation: CorrelationSettings,
+    cointegration: CointegrationSettings,
 ) -> list[tuple[int, int]]:
     counts = []
     for draw in draws:
@@ -164,7 +164,9 @@ def _count_draws(
     return counts
 
 
-def _count(steps: np.ndarray, correlation: CorrelationRules, cointegration: CointegrationRules) -> tuple[int, int]:
+def _count(
+    steps: np.ndarray, correlation: CorrelationSettings, cointegration: CointegrationSettings
+) -> tuple[int, int]:
     """Pairs past the correlation gate, and past both, on the prices that the log returns `steps` (T − 1, n) sum to."""
     prices = np.zeros((steps.shape[1], len(steps) + 1))
     np.cumsum(steps.T, axis=1, out=prices[:, 1:])

@@ -158,7 +158,7 @@ COMPOSITE_RANKINGS = Contract(
                 "Gate that stopped the pair; null when selected.", pa.Check.isin(GATES), nullable=True
             ),
             "explanation": _text("Why it was selected or where it stopped, in words."),
-            "ranking_score": _number("Mean of the newest scores within the look-back.", _UNIT),
+            "ranking_score": _number("Mean of the newest scores within the lookback.", _UNIT),
             "n_scored_sessions": _count("Scores in that mean."),
             "score": _number("Score of today.", _UNIT),
             "weakest_component": _text(

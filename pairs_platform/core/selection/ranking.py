@@ -13,8 +13,8 @@ import pandas as pd
 
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.window import ExcludedSymbol
-from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
-from pairs_platform.core.selection.settings import COMPONENTS, ScoreRules, SelectionRules
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
+from pairs_platform.core.selection.settings import COMPONENTS, ScoreSettings, SelectionSettings
 from pairs_platform.core.trading.sharpe import SharpeMoments, deflated_sharpe_ratio
 
 GATES = ("correlation", "cointegration", "amplitude", "fit", "score", "ranking")
@@ -25,16 +25,16 @@ NOT_IN_WINDOW = "not_in_window"
 
 
 def ranking_scores(
-    scores: pd.DataFrame, history: pd.DataFrame, *, session: date, rules: SelectionRules
+    scores: pd.DataFrame, history: pd.DataFrame, *, session: date, settings: SelectionSettings
 ) -> pd.DataFrame:
-    """Mean of each pair's newest scores within the look-back.
+    """Mean of each pair's newest scores within the lookback.
 
     Parameters
     ----------
     scores : DataFrame
         Today's `pair_scores`: pair, score (NaN where none could be given).
     history : DataFrame
-        Earlier `pair_scores`: session, pair, score. Rows of today, of later sessions or from before the look-back, and
+        Earlier `pair_scores`: session, pair, score. Rows of today, of later sessions or from before the lookback, and
         rows without a score, do not count.
     session : date
         Today.
@@ -44,13 +44,13 @@ def ranking_scores(
     DataFrame
         Indexed by pair: ranking_score, n_scored_sessions (at most `sessions_averaged`); pairs without any are absent.
     """
-    first = pd.Timestamp(session_offset(session, 1 - rules.look_back_sessions))
+    first = pd.Timestamp(session_offset(session, 1 - settings.lookback_sessions))
     today = pd.Timestamp(session)
     earlier = history.loc[:, ["session", "pair", "score"]].assign(session=pd.to_datetime(history["session"]))
     earlier = earlier[(earlier["session"] >= first) & (earlier["session"] < today)]
     current = scores.loc[:, ["pair", "score"]].assign(session=today)
     everything = pd.concat([part for part in (earlier, current) if len(part)] or [current]).dropna(subset=["score"])
-    newest = everything.sort_values("session").groupby("pair").tail(rules.sessions_averaged).groupby("pair")["score"]
+    newest = everything.sort_values("session").groupby("pair").tail(settings.sessions_averaged).groupby("pair")["score"]
     return pd.DataFrame({"ranking_score": newest.mean(), "n_scored_sessions": newest.count()})
 
 
@@ -61,10 +61,10 @@ def rank_pairs(
     history: pd.DataFrame,
     *,
     session: date,
-    correlation: CorrelationRules,
-    cointegration: CointegrationRules,
-    scoring: ScoreRules,
-    selection: SelectionRules,
+    correlation: CorrelationSettings,
+    cointegration: CointegrationSettings,
+    scoring: ScoreSettings,
+    selection: SelectionSettings,
     excluded: Sequence[ExcludedSymbol] = (),
 ) -> pd.DataFrame:
     """Every pair of the window, and every pinned pair, with the gates it passed, its rank and why it stopped.
@@ -93,7 +93,7 @@ def rank_pairs(
     """
     frame = _join(correlations, cointegrated, scores, selection.pinned_pairs, excluded)
     frame.insert(0, "session", pd.Timestamp(session))
-    frame = frame.join(ranking_scores(scores, history, session=session, rules=selection), on="pair")
+    frame = frame.join(ranking_scores(scores, history, session=session, settings=selection), on="pair")
     frame["n_scored_sessions"] = frame["n_scored_sessions"].fillna(0).astype(np.int64)
     frame["passes_fit"] = frame["score_status"] == "ok"
     frame["passes_score"] = frame["score"] > selection.gate
@@ -173,7 +173,7 @@ def _join(
     return frame.assign(pinned=frame["pair"].isin(list(pinned)))
 
 
-def _weakest(frame: pd.DataFrame, scoring: ScoreRules) -> np.ndarray:
+def _weakest(frame: pd.DataFrame, scoring: ScoreSettings) -> np.ndarray:
     """Component that costs each pair's score most: the largest weight × (1 − component)."""
     values = frame[list(COMPONENTS)].to_numpy(np.float64)
     lost = np.array([scoring.weights[name] for name in COMPONENTS]) * (1.0 - values)
@@ -203,13 +203,16 @@ def _weakness(row: Any) -> str:
     return f"weakest component {row.weakest_component} ({getattr(row, row.weakest_component):.2f}): {words}"
 
 
-def _explain(row: Any, correlation: CorrelationRules, cointegration: CointegrationRules, rules: SelectionRules) -> str:
+def _explain(
+    row: Any, correlation: CorrelationSettings, cointegration: CointegrationSettings, settings: SelectionSettings
+) -> str:
     """Where a pair stopped and why, or that it was selected, in words; `row` is a named tuple of the joined frame."""
     if row.selected:
         if not row.provisional:
             return "selected"
         return (
-            f"selected, provisional at size {row.size:g}: {row.n_scored_sessions} of {rules.sessions_averaged} scores"
+            f"selected, provisional at size {row.size:g}: {row.n_scored_sessions} of {settings.sessions_averaged}"
+            " scores"
         )
     stopped = f"stopped at {row.first_failed_gate}: "
     if row.status == NOT_IN_WINDOW:
@@ -232,9 +235,9 @@ def _explain(row: Any, correlation: CorrelationRules, cointegration: Cointegrati
     if row.first_failed_gate == "fit":
         return stopped + (str(row.score_reason) if isinstance(row.score_reason, str) else "the pair was not fitted")
     if row.first_failed_gate == "score":
-        return stopped + f"{row.score:.2f}, above {rules.gate:.2f} is needed; {_weakness(row)}"
+        return stopped + f"{row.score:.2f}, above {settings.gate:.2f} is needed; {_weakness(row)}"
     return stopped + (
-        f"mean {row.ranking_score:.2f} of {row.n_scored_sessions} scored sessions, above {rules.gate:.2f} is needed"
+        f"mean {row.ranking_score:.2f} of {row.n_scored_sessions} scored sessions, above {settings.gate:.2f} is needed"
     )
 
 

@@ -20,11 +20,11 @@ import pandas as pd
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.selection.settings import COMPONENTS, CostRules, ScoreRules, TradingRules
+from pairs_platform.core.selection.settings import COMPONENTS, CostSettings, ScoreSettings, TradingSettings
 from pairs_platform.core.trading.backtest import BacktestReport, backtest
 from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharpe_moments
 from pairs_platform.core.volatility.forecast import VolatilitySkill, evaluation_bars, volatility_skill
-from pairs_platform.core.volatility.garch import GarchRules, conditional_variance
+from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance
 from pairs_platform.core.volatility.parameters import (
     garch_fit,
     leg_shocks_excluded,
@@ -77,14 +77,14 @@ def evidence(likelihood_ratio: float, n_obs: int) -> float:
     return likelihood_ratio - RESTRICTIONS * (1.0 + math.log(n_obs) / 2.0)
 
 
-def fit_component(e_random_walk: float, e_constant_variance: float, rules: ScoreRules) -> float:
+def fit_component(e_random_walk: float, e_constant_variance: float, settings: ScoreSettings) -> float:
     """1 − exp(−max(0, min(E_rw, E_cv) + offset) / scale).
 
     The MINIMUM of the evidence against a random walk with GARCH variance and against an AR(1) with constant variance:
     a pair without mean reversion scores low whatever its variance does, and so does a cointegrated pair without
     clustering.
     """
-    return 1.0 - math.exp(-max(0.0, min(e_random_walk, e_constant_variance) + rules.fit_offset) / rules.fit_scale)
+    return 1.0 - math.exp(-max(0.0, min(e_random_walk, e_constant_variance) + settings.fit_offset) / settings.fit_scale)
 
 
 def volatility_component(skill: VolatilitySkill) -> float:
@@ -102,7 +102,7 @@ def volatility_component(skill: VolatilitySkill) -> float:
     return NormalDist().cdf(min(skill.dm_vs_ewma, skill.dm_vs_constant))
 
 
-def trading_component(psr: float | None, n_entries: int, *, training_p: float, rules: ScoreRules) -> float:
+def trading_component(psr: float | None, n_entries: int, *, training_p: float, settings: ScoreSettings) -> float:
     """Probabilistic Sharpe ratio of the backtest, capped where it rests on little.
 
     0 without a trade (or with returns that do not vary); at most `capped_trading` with fewer than `few_entries` entries
@@ -110,18 +110,18 @@ def trading_component(psr: float | None, n_entries: int, *, training_p: float, r
     """
     if psr is None or n_entries == 0:
         return 0.0
-    capped = n_entries < rules.few_entries or not training_p < rules.training_p
-    return min(psr, rules.capped_trading) if capped else psr
+    capped = n_entries < settings.few_entries or not training_p < settings.training_p
+    return min(psr, settings.capped_trading) if capped else psr
 
 
-def diagnostics_component(p_values: Sequence[float], rules: ScoreRules) -> float:
+def diagnostics_component(p_values: Sequence[float], settings: ScoreSettings) -> float:
     """Share of the tests with p above `diagnostics_level`; a test without a p (NaN) is not passed."""
-    return sum(p > rules.diagnostics_level for p in p_values) / len(p_values)
+    return sum(p > settings.diagnostics_level for p in p_values) / len(p_values)
 
 
-def composite_score(components: Mapping[str, float], rules: ScoreRules) -> float:
+def composite_score(components: Mapping[str, float], settings: ScoreSettings) -> float:
     """Weighted sum of all four components, in [0, 1]."""
-    return min(1.0, math.fsum(weight * components[name] for name, weight in rules.weights.items()))
+    return min(1.0, math.fsum(weight * components[name] for name, weight in settings.weights.items()))
 
 
 def score_pairs(
@@ -129,10 +129,10 @@ def score_pairs(
     fits: pd.DataFrame,
     *,
     session: date,
-    scoring: ScoreRules,
-    trading: TradingRules,
-    costs: CostRules,
-    garch: GarchRules,
+    scoring: ScoreSettings,
+    trading: TradingSettings,
+    costs: CostSettings,
+    garch: GarchSettings,
 ) -> pd.DataFrame:
     """Score every fitted pair of one sector-day.
 
@@ -181,10 +181,10 @@ def _score(
     whole: pd.Series,
     part: pd.Series,
     training_p: float,
-    scoring: ScoreRules,
-    trading: TradingRules,
-    costs: CostRules,
-    garch: GarchRules,
+    scoring: ScoreSettings,
+    trading: TradingSettings,
+    costs: CostSettings,
+    garch: GarchSettings,
 ) -> dict[str, Any]:
     """Score and ingredients of one pair from its production row, its evaluation row and the window."""
     parameters, fit = spread_parameters(part), garch_fit(part)
@@ -197,7 +197,7 @@ def _score(
         bars_per_session=window_bars_per_session(window),
         shock_excluded=excluded,
         fit=fit,
-        rules=garch,
+        settings=garch,
     )
     report = None
     if fit.half_life_status == "ok":
@@ -219,7 +219,7 @@ def _score(
         "fit": fit_component(e_random_walk, e_constant_variance, scoring),
         "volatility": volatility_component(skill),
         "trading": trading_component(
-            figures.get("psr"), figures.get("n_entries", 0), training_p=training_p, rules=scoring
+            figures.get("psr"), figures.get("n_entries", 0), training_p=training_p, settings=scoring
         ),
         "diagnostics": diagnostics_component(list(tests.values()), scoring),
     }
@@ -256,15 +256,15 @@ def _trading_figures(report: BacktestReport | None) -> dict[str, Any]:
     }
 
 
-def _trading_status(report: BacktestReport | None, training_p: float, rules: ScoreRules) -> str:
+def _trading_status(report: BacktestReport | None, training_p: float, settings: ScoreSettings) -> str:
     """Why the trading component is 0 or capped, the strongest reason first; "ok" where it is neither."""
     if report is None:
         return "no_half_life"
     if not report.trades:
         return "no_trade"
-    if not training_p < rules.training_p:
+    if not training_p < settings.training_p:
         return "not_cointegrated_on_training"
-    return "few_entries" if report.n_entries < rules.few_entries else "ok"
+    return "few_entries" if report.n_entries < settings.few_entries else "ok"
 
 
 def _training_p(window: PriceWindow, fits: Mapping[str, pd.Series], n_training: int) -> dict[str, float]:

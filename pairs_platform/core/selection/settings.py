@@ -6,7 +6,7 @@ What does not belong here: the code that obeys them.
 from pydantic import field_validator, model_validator
 
 from pairs_platform.core.screening.spread import pair_name
-from pairs_platform.core.settings import Rules, rule
+from pairs_platform.core.settings import SettingsGroup, setting
 
 BASIS_POINT = 1e-4
 
@@ -14,17 +14,17 @@ COMPONENTS = ("fit", "volatility", "trading", "diagnostics")
 """Components of the composite score."""
 
 
-class CostRules(Rules):
+class CostSettings(SettingsGroup):
     """What trading costs: per leg and fill, and per night on the short leg."""
 
-    commission_bps: float = rule(0.5, unit="basis points", description="Commission per leg and fill.", ge=0, le=100)
-    half_spread_bps: float = rule(
+    commission_bps: float = setting(0.5, unit="basis points", description="Commission per leg and fill.", ge=0, le=100)
+    half_spread_bps: float = setting(
         1.0, unit="basis points", description="Half the quoted bid-ask spread, paid per leg and fill.", ge=0, le=500
     )
-    slippage_bps: float = rule(
+    slippage_bps: float = setting(
         0.5, unit="basis points", description="Further adverse price move per leg and fill.", ge=0, le=500
     )
-    borrow_bps_per_year: float = rule(
+    borrow_bps_per_year: float = setting(
         50.0,
         unit="basis points per 365 days",
         description="Fee for borrowing the short leg, charged by calendar night on its value.",
@@ -43,23 +43,23 @@ class CostRules(Rules):
         return 2.0 * self.fill_bps
 
 
-class TradingRules(Rules):
+class TradingSettings(SettingsGroup):
     """When a pair is entered and left."""
 
-    entry_z: float = rule(2.0, unit="standard deviations", description="Enter at this |z| or beyond.", gt=0, le=10)
-    exit_z: float = rule(0.5, unit="standard deviations", description="Exit at this |z| or nearer.", ge=0, le=5)
-    stop_multiple: float = rule(
+    entry_z: float = setting(2.0, unit="standard deviations", description="Enter at this |z| or beyond.", gt=0, le=10)
+    exit_z: float = setting(0.5, unit="standard deviations", description="Exit at this |z| or nearer.", ge=0, le=5)
+    stop_multiple: float = setting(
         4.0, unit="bands", description="Stop beyond this many GARCH-scaled bands from the mean.", gt=0, le=50
     )
-    max_half_lives: float = rule(
+    max_half_lives: float = setting(
         3.0, unit="half-lives", description="Close a position that is this old (time stop).", gt=0, le=100
     )
-    max_stale_bars: int = rule(
+    max_stale_bars: int = setting(
         2, unit="bars", description="No decision when a leg's newest bar is older than this.", ge=0, le=100
     )
 
     @model_validator(mode="after")
-    def _exit_inside_entry(self) -> "TradingRules":
+    def _exit_inside_entry(self) -> "TradingSettings":
         if self.exit_z >= self.entry_z:
             raise ValueError(
                 f"exit_z {self.exit_z} must be below entry_z {self.entry_z}, or a position is left at once"
@@ -67,40 +67,40 @@ class TradingRules(Rules):
         return self
 
 
-class ScoreRules(Rules):
+class ScoreSettings(SettingsGroup):
     """Weights and constants of the composite score."""
 
-    weight_fit: float = rule(0.4, unit="1", description="Weight of the fit component.", ge=0, le=1)
-    weight_volatility: float = rule(0.3, unit="1", description="Weight of the volatility component.", ge=0, le=1)
-    weight_trading: float = rule(0.2, unit="1", description="Weight of the trading component.", ge=0, le=1)
-    weight_diagnostics: float = rule(0.1, unit="1", description="Weight of the diagnostics component.", ge=0, le=1)
-    fit_offset: float = rule(
+    weight_fit: float = setting(0.4, unit="1", description="Weight of the fit component.", ge=0, le=1)
+    weight_volatility: float = setting(0.3, unit="1", description="Weight of the volatility component.", ge=0, le=1)
+    weight_trading: float = setting(0.2, unit="1", description="Weight of the trading component.", ge=0, le=1)
+    weight_diagnostics: float = setting(0.1, unit="1", description="Weight of the diagnostics component.", ge=0, le=1)
+    fit_offset: float = setting(
         10.0,
         unit="evidence",
         description="Evidence below zero at which the fit component starts to rise.",
         ge=0,
         le=100,
     )
-    fit_scale: float = rule(
+    fit_scale: float = setting(
         40.0, unit="evidence", description="Evidence over which the fit component rises by 1 − 1/e.", gt=0, le=1000
     )
-    few_entries: int = rule(3, unit="entries", description="A backtest with fewer entries is capped.", ge=1, le=100)
-    capped_trading: float = rule(
+    few_entries: int = setting(3, unit="entries", description="A backtest with fewer entries is capped.", ge=1, le=100)
+    capped_trading: float = setting(
         0.5, unit="1", description="Largest trading component of a capped backtest.", ge=0, le=1
     )
-    training_p: float = rule(
+    training_p: float = setting(
         0.10,
         unit="1",
         description="The backtest is capped unless the calibrated cointegration p on the training part is below this.",
         gt=0,
         le=1,
     )
-    diagnostics_level: float = rule(
+    diagnostics_level: float = setting(
         0.05, unit="1", description="A diagnostic test is passed when its p is above this.", gt=0, lt=1
     )
 
     @model_validator(mode="after")
-    def _weights_sum_to_one(self) -> "ScoreRules":
+    def _weights_sum_to_one(self) -> "ScoreSettings":
         total = sum(self.weights.values())
         if abs(total - 1.0) > 1e-9:
             given = ", ".join(f"weight_{name} {weight:g}" for name, weight in self.weights.items())
@@ -115,25 +115,25 @@ class ScoreRules(Rules):
         return {name: getattr(self, f"weight_{name}") for name in COMPONENTS}
 
 
-class SelectionRules(Rules):
+class SelectionSettings(SettingsGroup):
     """Which scored pairs are traded, and which are watched."""
 
-    gate: float = rule(
+    gate: float = setting(
         0.7, unit="1", description="Score of today and ranking score that a selected pair must exceed.", ge=0, lt=1
     )
-    sessions_averaged: int = rule(
+    sessions_averaged: int = setting(
         3, unit="scored sessions", description="Newest scores that the ranking score averages.", ge=1, le=60
     )
-    look_back_sessions: int = rule(
+    lookback_sessions: int = setting(
         10, unit="sessions", description="How far back, today included, a score may count.", ge=1, le=250
     )
-    provisional_size: float = rule(
+    provisional_size: float = setting(
         0.5, unit="1", description="Size of a selected pair with fewer scored sessions than are averaged.", gt=0, le=1
     )
-    watchlist_size: int = rule(
+    watchlist_size: int = setting(
         10, unit="pairs", description="Best pairs that were not selected and are followed with size 0.", ge=0, le=1000
     )
-    pinned_pairs: tuple[str, ...] = rule(
+    pinned_pairs: tuple[str, ...] = setting(
         ("PDFS_ROG",),
         unit="pairs",
         description="Pairs that are always shown with the gate where they stopped, as SYMBOL_SYMBOL.",

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters
-from pairs_platform.core.selection.settings import CostRules, TradingRules
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.rule import max_hold_bars
 from pairs_platform.core.volatility.parameters import garch_fit, spread_parameters
 
@@ -105,8 +105,8 @@ class TradingConfig(_Document):
     source_label: str = Field(description="Where the prices come from, as shown in every output.")
     frequency: Frequency
     price_basis: PriceBasis
-    trading: TradingRules
-    costs: CostRules
+    trading: TradingSettings
+    costs: CostSettings
     model: ModelSection | None = Field(description="Null where signals go without a model.")
     model_reason: str = Field(description="Why that model, or why none.")
     pairs: tuple[ConfiguredPair, ...]
@@ -195,8 +195,8 @@ def build_trading_config(
     source_label: str,
     frequency: Frequency,
     price_basis: PriceBasis,
-    trading: TradingRules,
-    costs: CostRules,
+    trading: TradingSettings,
+    costs: CostSettings,
     model: ModelSection | None,
     model_reason: str,
 ) -> TradingConfig:
@@ -260,7 +260,7 @@ def _spread_section(row: pd.Series) -> SpreadSection:
     return SpreadSection(definition=row["spread_definition"], **dataclasses.asdict(spread_parameters(row)))
 
 
-def _garch_section(row: pd.Series, trading: TradingRules) -> GarchSection:
+def _garch_section(row: pd.Series, trading: TradingSettings) -> GarchSection:
     fit = garch_fit(row)
     half_life = _number(fit.half_life_bars)
     names = ("c", "phi", "omega", "alpha1", "beta1", "last_variance", "next_volatility", "diurnal")

@@ -14,7 +14,7 @@ from pairs_platform.core.models.bundle import PairModel, SectorBundle
 from pairs_platform.core.models.features import OutOfReach, continue_spread, later_bars
 from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.settings import CostRules
+from pairs_platform.core.selection.settings import CostSettings
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
 from pairs_platform.core.trading.backtest import backtest
 from pairs_platform.core.volatility.garch import GarchFit, shocks
@@ -80,7 +80,7 @@ def _pair_signals(
         variance[first + 1 :] = _config_variance(pair, window, first)
     report = backtest(
         window, parameters, variance=variance, reference_variance=reference, half_life_bars=half_life,
-        trading=config.trading, costs=CostRules(), first_bar=first, may_enter=may_enter,
+        trading=config.trading, costs=CostSettings(), first_bar=first, may_enter=may_enter,
     )  # fmt: skip
     return pd.DataFrame(
         {

@@ -6,7 +6,7 @@ What does not belong here: reading what they compare.
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.signals.engine import FILLED_ACTIONS
 from pairs_platform.core.trading.rule import Action
 
@@ -20,21 +20,23 @@ SIGNAL_TOLERANCE = 1e-9
 """Largest difference between a stored signal and the batch path."""
 
 
-def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> Verdict:
+def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> CheckResult:
     """No signal rests on a bar that starts at or after the end of its bucket, or was decided before that end.
 
     Clocks may differ by `CLOCK_TOLERANCE`. A fast replay publishes its clock behind its bars: there the start counts.
     """
     if signals.empty:
-        return Verdict(passed=True, summary="the session has no signals", figures={"signals": 0, "ahead": 0})
+        return CheckResult(passed=True, summary="the session has no signals", figures={"signals": 0, "ahead": 0})
     end = signals["bucket_utc"] + length
     earliest = (end - CLOCK_TOLERANCE).where(signals["feed"] == "live", signals["bucket_utc"])
     ahead = (signals["data_utc"].notna() & (signals["data_utc"] >= end)) | (signals["decided_market_utc"] < earliest)
     words = f"{int(ahead.sum())} of {len(signals)} signals know bars after their bucket"
-    return Verdict(passed=not ahead.any(), summary=words, figures={"signals": len(signals), "ahead": int(ahead.sum())})
+    return CheckResult(
+        passed=not ahead.any(), summary=words, figures={"signals": len(signals), "ahead": int(ahead.sum())}
+    )
 
 
-def check_signals_in_time(signals: pd.DataFrame, *, max_late_share: float, max_skipped_share: float) -> Verdict:
+def check_signals_in_time(signals: pd.DataFrame, *, max_late_share: float, max_skipped_share: float) -> CheckResult:
     """Most buckets were decided in time, and most traded pairs could be judged."""
     buckets = signals.groupby("bucket_utc")["late"].any()
     traded = signals[signals["role"] == "selected"]
@@ -45,7 +47,7 @@ def check_signals_in_time(signals: pd.DataFrame, *, max_late_share: float, max_s
     told = ", ".join(f"{reason} {n}" for reason, n in reasons.items())
     words = f"{late:.0%} of {len(buckets)} buckets late, {skipped:.0%} of signals of selected pairs skipped"
     remedy = "" if passed else f" ({told}); look at `pairs-platform stream status` and at the daemon's load"
-    return Verdict(passed=passed, summary=words + remedy, figures={"late_share": late, "skipped_share": skipped})
+    return CheckResult(passed=passed, summary=words + remedy, figures={"late_share": late, "skipped_share": skipped})
 
 
 def compare_bars(streamed: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +76,7 @@ def compare_bars(streamed: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     return found[found["kind"] != ""].reset_index(drop=True)
 
 
-def check_bars_match(differences: pd.DataFrame, n_bars: int, *, max_share: float) -> Verdict:
+def check_bars_match(differences: pd.DataFrame, n_bars: int, *, max_share: float) -> CheckResult:
     """Streamed bars are those that the vendor's history has."""
     share = len(differences) / n_bars if n_bars else 0.0
     kinds = {str(kind): int(n) for kind, n in differences["kind"].value_counts().items()}
@@ -82,7 +84,7 @@ def check_bars_match(differences: pd.DataFrame, n_bars: int, *, max_share: float
     words = f"{len(differences)} of {n_bars} bars of history differ from the stream: {told}"
     first = _first(differences["symbol"], differences["ts_utc"])
     remedy = "" if share <= max_share else f"; {first}; see gaps and reconnects in `pairs-platform stream status`"
-    return Verdict(passed=share <= max_share, summary=words + remedy, figures={"share": share, **kinds})
+    return CheckResult(passed=share <= max_share, summary=words + remedy, figures={"share": share, **kinds})
 
 
 def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
@@ -105,14 +107,14 @@ def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
     return both[differs | (moved & both["punctual"]).to_numpy()].reset_index(drop=True)
 
 
-def check_signals_match(differences: pd.DataFrame, n_signals: int) -> Verdict:
+def check_signals_match(differences: pd.DataFrame, n_signals: int) -> CheckResult:
     """Stored signals are those that the vendor's history gives."""
     words = f"{len(differences)} of {n_signals} signals differ from what the vendor's bars give"
     first = _first(differences["pair"], differences["bucket_utc"])
     remedy = (
         "" if differences.empty else f"; {first}; see the check matches_price_history of streamed_bars for the bars"
     )
-    return Verdict(
+    return CheckResult(
         passed=differences.empty, summary=words + remedy, figures={"signals": n_signals, "differ": len(differences)}
     )
 

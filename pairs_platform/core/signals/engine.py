@@ -400,7 +400,7 @@ class _Session:
                 sigma=float(traded.sigma[k]),
                 band=float(bands[k]),
                 max_hold=float(traded.max_hold[k]),
-                rules=plan.trading,
+                settings=plan.trading,
                 may_enter=not modelled or bool(champion[k] >= self.threshold[k]),
             )
             signals.append(

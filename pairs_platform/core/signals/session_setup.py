@@ -12,7 +12,7 @@ from pairs_platform.core.models.bundle import PairModel, SectorBundle
 from pairs_platform.core.models.features import ContinuedSpread, OutOfReach, continue_spread, next_bar_of_day
 from pairs_platform.core.models.gru.inference import stacked
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.settings import TradingRules
+from pairs_platform.core.selection.settings import TradingSettings
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
 from pairs_platform.core.signals.session_state import ModelArrays, PlannedPair, SignalPlan, SpreadArrays
 from pairs_platform.core.streaming.buckets import session_buckets
@@ -164,7 +164,7 @@ def _config_row(pair: ConfiguredPair) -> dict[str, Any]:
     }
 
 
-def _model_row(model: PairModel, went_on: ContinuedSpread, *, trading: TradingRules) -> dict[str, Any]:
+def _model_row(model: PairModel, went_on: ContinuedSpread, *, trading: TradingSettings) -> dict[str, Any]:
     return {
         **{name: getattr(model.parameters, name) for name in ("y", "x", *_PARAMETERS)},
         **{name: getattr(model.fit, name) for name in (*_GARCH, "diurnal")},
@@ -194,7 +194,7 @@ def _spread_arrays(rows: Sequence[Mapping[str, Any]], width: int) -> SpreadArray
 
 
 def _model_arrays(
-    version: tuple[int, SectorBundle] | None, usable: Sequence[_Usable], window: PriceWindow, trading: TradingRules
+    version: tuple[int, SectorBundle] | None, usable: Sequence[_Usable], window: PriceWindow, trading: TradingSettings
 ) -> ModelArrays | None:
     if version is None or not usable:
         return None

@@ -14,7 +14,7 @@ import numpy as np
 
 from pairs_platform.core.models.gru.inference import WEIGHT_NAMES
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.selection.settings import TradingRules
+from pairs_platform.core.selection.settings import TradingSettings
 
 PLAN_VERSION = 2
 """Version of the file; another one is made anew."""
@@ -135,7 +135,7 @@ class SignalPlan:
         The session that is traded, and the one whose close it was configured at.
     config_hash : str
     frequency : Frequency
-    trading : TradingRules
+    trading : TradingSettings
     max_fill_bars : int
     split_tolerance : float
         How near, in log terms, the first price's move from the close before may be to a common split ratio before it
@@ -158,7 +158,7 @@ class SignalPlan:
     config_session: date
     config_hash: str
     frequency: Frequency
-    trading: TradingRules
+    trading: TradingSettings
     max_fill_bars: int
     split_tolerance: float
     pairs: tuple[PlannedPair, ...]
@@ -239,7 +239,7 @@ def _plan_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> SignalPlan
         session=date.fromisoformat(facts["session"]),
         config_session=date.fromisoformat(facts["config_session"]),
         frequency=Frequency(facts["frequency"]),
-        trading=TradingRules.model_validate(facts["trading"]),
+        trading=TradingSettings.model_validate(facts["trading"]),
         pairs=tuple(PlannedPair(**pair) for pair in facts["pairs"]),
         symbols=tuple(facts["symbols"]),
         traded=_get_spreads(arrays, "traded", facts["traded"]),

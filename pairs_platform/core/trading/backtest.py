@@ -12,7 +12,7 @@ from numba import njit
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
-from pairs_platform.core.selection.settings import BASIS_POINT, CostRules, TradingRules
+from pairs_platform.core.selection.settings import BASIS_POINT, CostSettings, TradingSettings
 from pairs_platform.core.trading.rule import (
     Action,
     Limits,
@@ -160,8 +160,8 @@ def backtest(
     variance: np.ndarray,
     reference_variance: float,
     half_life_bars: float,
-    trading: TradingRules,
-    costs: CostRules,
+    trading: TradingSettings,
+    costs: CostSettings,
     first_bar: int = 0,
     may_enter: np.ndarray | None = None,
 ) -> BacktestReport:
@@ -236,7 +236,7 @@ def backtest(
         observed[part][:, 0] & observed[part][:, 1],
         limits_of(trading, max_hold_bars(half_life_bars, trading)),
     )
-    ledger = _Ledger(
+    database = _Database(
         window.ts_utc[part],
         first_bar,
         log_close[part],
@@ -248,7 +248,7 @@ def backtest(
     entries = np.flatnonzero((filled == Action.ENTER_LONG) | (filled == Action.ENTER_SHORT))
     exits = np.flatnonzero(filled >= Action.EXIT)
     trades = tuple(
-        ledger.book(
+        database.book(
             1 if filled[entry] == Action.ENTER_LONG else -1,
             parameters.beta,
             int(entry),
@@ -265,20 +265,20 @@ def backtest(
             "band": band,
             "action": action,
             "position": held,
-            "gross_return": ledger.gross,
-            "fill_cost": ledger.fill_cost,
-            "borrow_cost": ledger.borrow_cost,
-            "closing_cost": ledger.closing_cost,
-            "net_return": ledger.gross - ledger.fill_cost - ledger.borrow_cost - ledger.closing_cost,
+            "gross_return": database.gross,
+            "fill_cost": database.fill_cost,
+            "borrow_cost": database.borrow_cost,
+            "closing_cost": database.closing_cost,
+            "net_return": database.gross - database.fill_cost - database.borrow_cost - database.closing_cost,
         }
     )
-    return _report(bars, trades, ledger.traded, SESSIONS_PER_YEAR * window.mean_bars_per_session)
+    return _report(bars, trades, database.traded, SESSIONS_PER_YEAR * window.mean_bars_per_session)
 
 
 _EXIT_REASONS = {Action.EXIT: "exit", Action.STOP: "stop", Action.TIME_STOP: "time_stop"}
 
 
-class _Ledger:
+class _Database:
     """Money of a pair's trades, bar by bar; every amount is a share of the gross value at entry."""
 
     def __init__(
@@ -289,7 +289,7 @@ class _Ledger:
         log_open: np.ndarray,
         ex_action: np.ndarray,
         nights: np.ndarray,
-        costs: CostRules,
+        costs: CostSettings,
     ) -> None:
         n = len(ts_utc)
         self._ts_utc, self._first_bar, self._nights, self._costs = ts_utc, first_bar, nights, costs

@@ -18,15 +18,15 @@ from enum import IntEnum
 
 import numpy as np
 
-from pairs_platform.core.selection.settings import TradingRules
+from pairs_platform.core.selection.settings import TradingSettings
 
 Limits = tuple[float, float, float, float]
 """entry_z, exit_z, stop_multiple, age in bars of the time stop: the rule's numbers as its compiled form takes them."""
 
 
-def limits_of(rules: TradingRules, max_hold: float) -> Limits:
+def limits_of(settings: TradingSettings, max_hold: float) -> Limits:
     """The rule's numbers for a position that may be `max_hold` bars old."""
-    return rules.entry_z, rules.exit_z, rules.stop_multiple, float(max_hold)
+    return settings.entry_z, settings.exit_z, settings.stop_multiple, float(max_hold)
 
 
 class Action(IntEnum):
@@ -106,7 +106,7 @@ def at_close(
     sigma: float,
     band: float,
     max_hold: float,
-    rules: TradingRules,
+    settings: TradingSettings,
     may_enter: bool = True,
 ) -> tuple[Action, TradeState]:
     """Age `state` by one close and say what the rule asks for.
@@ -141,7 +141,7 @@ def at_close(
         deviation / sigma,
         band,
         may_enter,
-        limits_of(rules, max_hold),
+        limits_of(settings, max_hold),
     )
     return Action(action), TradeState(state.position, bars_held, blocked)
 
@@ -167,6 +167,6 @@ def stop_band(sigma: float, next_variance: np.ndarray | float, reference_varianc
     return sigma * np.sqrt(np.asarray(next_variance, dtype=np.float64) / reference_variance)
 
 
-def max_hold_bars(half_life_bars: float, rules: TradingRules) -> float:
+def max_hold_bars(half_life_bars: float, settings: TradingSettings) -> float:
     """Age in bars at which the time stop acts: `max_half_lives` half-lives, at least one bar."""
-    return max(1.0, rules.max_half_lives * half_life_bars)
+    return max(1.0, settings.max_half_lives * half_life_bars)

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 from pairs_platform.core.volatility.diurnal import count_sessions
 from pairs_platform.core.volatility.garch import GarchFit, conditional_variance, fit_ar_garch, shocks
 from pairs_platform.core.volatility.likelihood import variance_path
-from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform.core.volatility.settings import GarchSettings
 
 SkillStatus = Literal["ok", "short_sample", "not_fitted", "same_forecasts"]
 
@@ -51,9 +51,9 @@ class VolatilitySkill:
     proxy: str = "squared_shock"
 
 
-def evaluation_bars(n_bars: int, rules: GarchRules) -> int:
+def evaluation_bars(n_bars: int, settings: GarchSettings) -> int:
     """Bars of the first part, which the evaluation parameters see: ⌊fraction · T⌋."""
-    return math.floor(rules.evaluation_fraction * n_bars)
+    return math.floor(settings.evaluation_fraction * n_bars)
 
 
 def volatility_skill(
@@ -63,7 +63,7 @@ def volatility_skill(
     bars_per_session: int,
     shock_excluded: np.ndarray | None = None,
     fit: GarchFit | None = None,
-    rules: GarchRules | None = None,
+    settings: GarchSettings | None = None,
 ) -> VolatilitySkill:
     """One-step forecasts on the last part of the window with everything estimated on the first (fixed scheme).
 
@@ -76,7 +76,7 @@ def volatility_skill(
     shock_excluded : ndarray of bool, shape (T,), optional
     fit : GarchFit, optional
         The evaluation fit of the first ⌊fraction · T⌋ bars; made here when not given.
-    rules : GarchRules, optional
+    settings : GarchSettings, optional
 
     Returns
     -------
@@ -95,9 +95,9 @@ def volatility_skill(
     Patton (2011), Volatility forecast comparison using imperfect volatility proxies; Diebold & Mariano (1995),
     Comparing predictive accuracy; Newey & West (1987).
     """
-    rules = rules or GarchRules()
+    settings = settings or GarchSettings()
     spread, bar_of_day = np.asarray(spread, dtype=float), np.asarray(bar_of_day)
-    split = evaluation_bars(len(spread), rules)
+    split = evaluation_bars(len(spread), settings)
     if fit is None:
         fit = fit_ar_garch(
             spread[:split],
@@ -105,7 +105,7 @@ def volatility_skill(
             bars_per_session=bars_per_session,
             shock_excluded=None if shock_excluded is None else shock_excluded[:split],
             n_sessions=count_sessions(bar_of_day[:split]),
-            rules=rules,
+            settings=settings,
         )
     if fit.status != "ok":
         return VolatilitySkill(status="not_fitted", reason=f"{fit.status}: {fit.reason}")
@@ -114,12 +114,12 @@ def volatility_skill(
     training, test = u[:split], u[split:]
     known = np.isfinite(test)
     n = int(known.sum())
-    if n < rules.min_forecasts:
+    if n < settings.min_forecasts:
         return VolatilitySkill(
-            status="short_sample", n_test=n, reason=f"{n} held-out shocks, {rules.min_forecasts} are needed"
+            status="short_sample", n_test=n, reason=f"{n} held-out shocks, {settings.min_forecasts} are needed"
         )
     constant = float(np.nanmean(training**2))
-    ewma = np.asarray(variance_path(test, 0.0, 1.0 - rules.ewma_decay, rules.ewma_decay, constant))[:-1]
+    ewma = np.asarray(variance_path(test, 0.0, 1.0 - settings.ewma_decay, settings.ewma_decay, constant))[:-1]
     proxy = test[known] ** 2
     losses = {
         name: np.log(variance) + proxy / variance

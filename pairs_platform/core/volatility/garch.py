@@ -18,11 +18,11 @@ from pairs_platform.core.volatility import likelihood as kernel
 from pairs_platform.core.volatility.diagnostics import residual_diagnostics
 from pairs_platform.core.volatility.diurnal import ar1_residuals, count_sessions, diurnal_factors
 from pairs_platform.core.volatility.likelihood import SeriesFit
-from pairs_platform.core.volatility.settings import FitStatus, GarchRules, HalfLifeStatus
+from pairs_platform.core.volatility.settings import FitStatus, GarchSettings, HalfLifeStatus
 
 __all__ = [
     "GarchFit",
-    "GarchRules",
+    "GarchSettings",
     "GarchState",
     "advance",
     "conditional_variance",
@@ -148,7 +148,7 @@ def fit_ar_garch(
     shock_excluded: np.ndarray | None = None,
     n_sessions: int | None = None,
     next_bar_of_day: int | None = None,
-    rules: GarchRules | None = None,
+    settings: GarchSettings | None = None,
 ) -> GarchFit:
     """Fit one spread (T,); the batch of one of `fit_many`."""
     excluded = None if shock_excluded is None else np.asarray(shock_excluded)[:, None]
@@ -159,7 +159,7 @@ def fit_ar_garch(
         shock_excluded=excluded,
         n_sessions=n_sessions,
         next_bar_of_day=next_bar_of_day,
-        rules=rules,
+        settings=settings,
     )[0]
 
 
@@ -171,7 +171,7 @@ def fit_many(
     shock_excluded: np.ndarray | None = None,
     n_sessions: int | None = None,
     next_bar_of_day: int | None = None,
-    rules: GarchRules | None = None,
+    settings: GarchSettings | None = None,
 ) -> list[GarchFit]:
     """Joint maximum likelihood of k spreads on one bar grid, in parallel.
 
@@ -191,7 +191,7 @@ def fit_many(
     next_bar_of_day : int, optional
         Position of the bar that follows the sample, for `next_volatility`; by default the one after the last, which is
         wrong only behind an early close (0 there).
-    rules : GarchRules, optional
+    settings : GarchSettings, optional
 
     Returns
     -------
@@ -217,7 +217,7 @@ def fit_many(
     the convergence test is handed to arch: the joint model where d = 1 and nothing is missing, else weighted least
     squares for c, φ and arch's zero-mean fit on e/d; its likelihood is evaluated by the same function as ours.
     """
-    rules = rules or GarchRules()
+    settings = settings or GarchSettings()
     spreads, bar_of_day, excluded = _checked(spreads, bar_of_day, bars_per_session, shock_excluded)
     if n_sessions is None:
         n_sessions = count_sessions(bar_of_day)
@@ -230,7 +230,7 @@ def fit_many(
                 bar_of_day=bar_of_day,
                 bars_per_session=bars_per_session,
                 n_sessions=n_sessions,
-                min_sessions=rules.min_sessions_diurnal,
+                min_sessions=settings.min_sessions_diurnal,
             )
     valid = valid_shocks(spreads, excluded)
     inverse_d = 1.0 / factors[bar_of_day]
@@ -242,15 +242,15 @@ def fit_many(
             np.ascontiguousarray(spreads[:, j]),
             inverse_d[:, j],
             valid[:, j],
-            student=rules.distribution == "t",
-            max_evaluations=rules.max_evaluations,
-            min_shocks=rules.min_shocks,
+            student=settings.distribution == "t",
+            max_evaluations=settings.max_evaluations,
+            min_shocks=settings.min_shocks,
         )
         if one.code in (kernel.TOO_FEW, kernel.CONSTANT):
-            return one, _no_fit(one, rules)
+            return one, _no_fit(one, settings)
         if _converged(one):
             return one, _result(
-                one, "numba", spreads[:, j], bar_of_day, excluded[:, j], factors[:, j], next_bar_of_day, rules
+                one, "numba", spreads[:, j], bar_of_day, excluded[:, j], factors[:, j], next_bar_of_day, settings
             )
         return one, None
 
@@ -260,12 +260,12 @@ def fit_many(
     fits: list[GarchFit] = []
     for j, (one, done) in enumerate(pending):
         if done is None:
-            other = _fit_with_arch(spreads[:, j], factors[bar_of_day, j], valid[:, j], one, rules)
+            other = _fit_with_arch(spreads[:, j], factors[bar_of_day, j], valid[:, j], one, settings)
             done = (
-                _no_fit(one, rules)
+                _no_fit(one, settings)
                 if other is None
                 else _result(
-                    other, "arch", spreads[:, j], bar_of_day, excluded[:, j], factors[:, j], next_bar_of_day, rules
+                    other, "arch", spreads[:, j], bar_of_day, excluded[:, j], factors[:, j], next_bar_of_day, settings
                 )
             )
         fits.append(done)
@@ -369,12 +369,12 @@ def _converged(one: SeriesFit) -> bool:
 
 
 def _fit_with_arch(
-    spread: np.ndarray, d: np.ndarray, valid: np.ndarray, one: SeriesFit, rules: GarchRules
+    spread: np.ndarray, d: np.ndarray, valid: np.ndarray, one: SeriesFit, settings: GarchSettings
 ) -> SeriesFit | None:
     """arch's parameters with the likelihood that our definition gives them; None where arch does not converge."""
     from arch import arch_model
 
-    dist: Any = rules.distribution
+    dist: Any = settings.distribution
     at = np.flatnonzero(valid)
     scale, centre = math.sqrt(one.backcast), float(np.mean(spread[at]))
     y, a, b = (spread[at] - centre) / (scale * d[at]), 1.0 / d[at], (spread[at - 1] - centre) / (scale * d[at])
@@ -408,26 +408,26 @@ def _fit_with_arch(
     )
 
 
-def _no_fit(one: SeriesFit, rules: GarchRules) -> GarchFit:
+def _no_fit(one: SeriesFit, settings: GarchSettings) -> GarchFit:
     n = one.n_shocks
     if one.code == kernel.TOO_FEW:
         return GarchFit(
             status="too_few_shocks",
-            reason=f"{n} valid shocks, {rules.min_shocks} are needed",
+            reason=f"{n} valid shocks, {settings.min_shocks} are needed",
             n_obs=n,
-            distribution=rules.distribution,
+            distribution=settings.distribution,
         )
     if one.code == kernel.CONSTANT:
         return GarchFit(
             status="constant_spread",
             reason=f"the spread does not move over {n} shocks",
             n_obs=n,
-            distribution=rules.distribution,
+            distribution=settings.distribution,
         )
     return GarchFit(
         status="not_converged",
         n_obs=n,
-        distribution=rules.distribution,
+        distribution=settings.distribution,
         reason=f"after {one.evaluations} evaluations a rise of ln L by {one.predicted_rise:.1e} is still "
         f"predicted, and arch did not converge either",
     )
@@ -441,7 +441,7 @@ def _result(
     excluded: np.ndarray,
     d: np.ndarray,
     next_bar_of_day: int,
-    rules: GarchRules,
+    settings: GarchSettings,
 ) -> GarchFit:
     bare = GarchFit(
         status="ok",
@@ -465,7 +465,7 @@ def _result(
     return replace(
         bare,
         fitter=fitter,
-        distribution=rules.distribution,
+        distribution=settings.distribution,
         n_obs=one.n_shocks,
         nu=one.nu,
         persistence=persistence,

@@ -20,14 +20,14 @@ from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.core.volatility.diurnal import count_sessions
 from pairs_platform.core.volatility.forecast import evaluation_bars
 from pairs_platform.core.volatility.garch import GarchFit, fit_many
-from pairs_platform.core.volatility.settings import FitStatus, GarchRules
+from pairs_platform.core.volatility.settings import FitStatus, GarchSettings
 
 _FIT_COLUMNS = [field.name for field in fields(GarchFit)]
 _SPREAD_COLUMNS = ["alpha", "beta", "mu", "sigma"]
 
 
 def fit_parameter_sets(
-    window: PriceWindow, pairs: pd.DataFrame, *, rules: GarchRules | None = None, blocks: Blocks | None = None
+    window: PriceWindow, pairs: pd.DataFrame, *, settings: GarchSettings | None = None, blocks: Blocks | None = None
 ) -> pd.DataFrame:
     """Spread parameters and GARCH fit of every pair on the first part of the window and on all of it.
 
@@ -38,7 +38,7 @@ def fit_parameter_sets(
     pairs : DataFrame
         Columns pair, y, x: the direction of the regression on the whole window; y and x null where the screening chose
         none.
-    rules : GarchRules, optional
+    settings : GarchSettings, optional
     blocks : Blocks, optional
         Who does the work; the threads of this process if not given.
 
@@ -53,22 +53,24 @@ def fit_parameter_sets(
     KeyError
         When a leg is not in the window.
     """
-    rules = rules or GarchRules()
+    settings = settings or GarchSettings()
     if blocks is not None and len(pairs):
         tasks = [(pairs.iloc[part],) for part in slices(len(pairs), blocks.fits)]
-        return pd.concat(blocks.run(partial(fit_parameter_sets, rules=rules), (window,), tasks), ignore_index=True)
-    evaluation = fit_evaluation_set(window, pairs, evaluation_bars(window.n_bars, rules), rules=rules)
-    production = _frame(_fit_span(window, pairs, "production", window.n_bars, rules))
+        return pd.concat(
+            blocks.run(partial(fit_parameter_sets, settings=settings), (window,), tasks), ignore_index=True
+        )
+    evaluation = fit_evaluation_set(window, pairs, evaluation_bars(window.n_bars, settings), settings=settings)
+    production = _frame(_fit_span(window, pairs, "production", window.n_bars, settings))
     order = np.arange(2 * len(pairs)).reshape(2, -1).T.ravel()
     return pd.concat([evaluation, production]).iloc[order].reset_index(drop=True)
 
 
 def fit_evaluation_set(
-    window: PriceWindow, pairs: pd.DataFrame, n_bars: int, *, rules: GarchRules | None = None
+    window: PriceWindow, pairs: pd.DataFrame, n_bars: int, *, settings: GarchSettings | None = None
 ) -> pd.DataFrame:
     """The `evaluation` row alone of every pair, estimated on the first `n_bars` bars, direction included."""
     directed = better_directions(window, pairs, n_bars)
-    return _frame(_fit_span(window, directed, "evaluation", n_bars, rules or GarchRules()))
+    return _frame(_fit_span(window, directed, "evaluation", n_bars, settings or GarchSettings()))
 
 
 def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
@@ -128,7 +130,7 @@ def spread_parameters(row: pd.Series) -> SpreadParameters:
 
 
 def _fit_span(
-    window: PriceWindow, pairs: pd.DataFrame, name: str, n_bars: int, rules: GarchRules
+    window: PriceWindow, pairs: pd.DataFrame, name: str, n_bars: int, settings: GarchSettings
 ) -> list[dict[str, object]]:
     used = slice(0, n_bars)
     bar_of_day = window.bar_of_day[used]
@@ -151,12 +153,12 @@ def _fit_span(
             shock_excluded=excluded,
             n_sessions=count_sessions(bar_of_day),
             next_bar_of_day=int(window.bar_of_day[n_bars]) if n_bars < window.n_bars else 0,
-            rules=rules,
+            settings=settings,
         )
     )
     rows: list[dict[str, object]] = []
     for (pair, y, x), one in zip(pairs[["pair", "y", "x"]].itertuples(index=False), parameters, strict=True):
-        fit = next(fits) if isinstance(one, SpreadParameters) else replace(one, distribution=rules.distribution)
+        fit = next(fits) if isinstance(one, SpreadParameters) else replace(one, distribution=settings.distribution)
         row: dict[str, object] = {column: getattr(fit, column) for column in _FIT_COLUMNS}
         row |= {
             "pair": pair,

@@ -53,7 +53,7 @@ class Subject:
 
     @property
     def key(self) -> str:
-        """Key of the alert: names that are too long for the ledger are cut, and told apart by a digest."""
+        """Key of the alert: names that are too long for the database are cut, and told apart by a digest."""
         return f"{_short(self.family)}|{_short(self.of)}"
 
     @property
@@ -167,7 +167,7 @@ def late_sessions(instance: dg.DagsterInstance, platform: Platform, now: datetim
 
     states = {one: sector_state(instance, platform, one, now=now) for one in platform.settings.active_sectors}
     alerts = [one for state in states.values() for one in _session_alerts(state, platform, now)]
-    watched = alerts + [one for one in open_alerts(platform.ledger) if one.kind in ("run_missed", "config_late")]
+    watched = alerts + [one for one in open_alerts(platform.database) if one.kind in ("run_missed", "config_late")]
     well = {one.key for one in watched if one.sector not in states or _is_well(one, states[one.sector])}
     return [one for one in alerts if one.key not in well], sorted(well)
 

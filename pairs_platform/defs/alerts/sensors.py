@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 import dagster as dg
 
 from pairs_platform.core.operations.alerts import TITLES, Alert
-from pairs_platform.database.errors import LedgerUnavailable
+from pairs_platform.database.errors import DatabaseUnavailable
 from pairs_platform.defs.alerts.find import CHECK, failed_run, judged_checks, late_sessions, silent_stream, subject_of
 from pairs_platform.defs.automation import RETRY_OF_TAG
 from pairs_platform.defs.metadata import rows_table
@@ -69,7 +69,7 @@ def run_alerts(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[P
             break
         try:
             _judge(context, platform, record)
-        except LedgerUnavailable as error:
+        except DatabaseUnavailable as error:
             if not judged:
                 raise
             return dg.SkipReason(f"{judged} runs are looked at, the others are next: {error}")
@@ -111,9 +111,9 @@ def alert_delivery(
     from pairs_platform.database.alerts import failed_deliveries, make_message, open_alerts
 
     receivers = _receivers(platform)
-    make_message(platform.ledger, list(receivers), platform.clock(), platform.settings.alert_rules)
+    make_message(platform.database, list(receivers), platform.clock(), platform.settings.alert_settings)
     said = deliver(platform)
-    broken, stuck = open_alerts(platform.ledger), failed_deliveries(platform.ledger, list(receivers))
+    broken, stuck = open_alerts(platform.database), failed_deliveries(platform.database, list(receivers))
     state = json.dumps([sorted(one.key for one in broken), [(one.id, one.error) for one in stuck]])
     if state == context.cursor:
         return dg.SkipReason(said)
@@ -140,16 +140,16 @@ def deliver(platform: Platform) -> str:
     receivers = _receivers(platform)
     sent, failed = 0, []
     until = time.monotonic() + _TICK_SECONDS
-    for delivery in due_deliveries(platform.ledger, list(receivers), platform.clock()):
+    for delivery in due_deliveries(platform.database, list(receivers), platform.clock()):
         if time.monotonic() > until:
             break
-        if not claim_delivery(platform.ledger, delivery, platform.clock()):
+        if not claim_delivery(platform.database, delivery, platform.clock()):
             continue
         try:
             error = send(delivery.target, receivers[delivery.target], delivery.title, delivery.body)
         except PermanentSourceError as mistake:
             error = str(mistake)
-        note_delivery(platform.ledger, delivery, error, platform.clock(), platform.settings.alerts)
+        note_delivery(platform.database, delivery, error, platform.clock(), platform.settings.alerts)
         sent += not error
         failed += [f"{delivery.target}: {error}"] if error else []
     if not receivers:
@@ -166,8 +166,8 @@ def _receivers(platform: Platform) -> "dict[str, SecretStr]":
 def _verdict(platform: Platform) -> dg.AssetCheckEvaluation:
     from pairs_platform.database.alerts import failed_deliveries, open_alerts
 
-    broken = open_alerts(platform.ledger)
-    stuck = failed_deliveries(platform.ledger, list(_receivers(platform)))
+    broken = open_alerts(platform.database)
+    stuck = failed_deliveries(platform.database, list(_receivers(platform)))
     is_error = any(one.severity == "error" for one in broken)
     parts = [f"{len(broken)} open"] if broken else []
     parts += [f"{len(stuck)} messages not delivered: {stuck[-1].error}"] if stuck else []
@@ -218,7 +218,7 @@ def _judge(context: dg.SensorEvaluationContext, platform: Platform, record: dg.E
         return
     try:
         _judge_run(context.instance, platform, run, record.event_log_entry.get_dagster_event())
-    except LedgerUnavailable:
+    except DatabaseUnavailable:
         raise
     except Exception as error:
         context.log.exception(f"run {run.run_id} could not be judged")
@@ -239,7 +239,7 @@ def _judge_run(instance: dg.DagsterInstance, platform: Platform, run: dg.Dagster
     for subject, alert in judged:
         if subject.earlier is not None and (alert is None or subject in checks):
             begin, place = subject.earlier
-            end_earlier(platform.ledger, begin, place.sector, place.session, platform.clock(), told=alert is None)
+            end_earlier(platform.database, begin, place.sector, place.session, platform.clock(), told=alert is None)
     if run.parent_run_id or RETRY_OF_TAG in run.tags:
         _record_retry(platform, run, event)
 
@@ -248,8 +248,8 @@ def _keep(platform: Platform, alerts: Sequence[Alert], well: Sequence[str]) -> N
     from pairs_platform.database.alerts import raise_alert, resolve_alerts
 
     for alert in alerts:
-        raise_alert(platform.ledger, alert, platform.clock())
-    resolve_alerts(platform.ledger, well, platform.clock())
+        raise_alert(platform.database, alert, platform.clock())
+    resolve_alerts(platform.database, well, platform.clock())
 
 
 def _record_retry(platform: Platform, run: dg.DagsterRun, event: dg.DagsterEvent) -> None:
@@ -269,7 +269,7 @@ def _record_retry(platform: Platform, run: dg.DagsterRun, event: dg.DagsterEvent
         detail={"ended": event.event_type.value},
         run_id=run.run_id,
     )
-    record_once(platform.ledger, what)
+    record_once(platform.database, what)
 
 
 def _cause(event: dg.DagsterEvent) -> str:

@@ -13,7 +13,7 @@ GROUP = "housekeeping"
 
 @dg.asset(group_name=GROUP, kinds={"python", "sql"}, owners=["team:data-platform"], code_version="1")
 def storage_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """How large lake, models, ledger, Redis and logs are, how they grow by session, and when the disk is full."""
+    """How large lake, models, database, Redis and logs are, how they grow by session, and when the disk is full."""
     from pairs_platform.defs.housekeeping.work import measure
 
     room = measure(platform)

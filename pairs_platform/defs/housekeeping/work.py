@@ -16,7 +16,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 from pairs_platform.adapters.redis.bus import StreamUnavailable
-from pairs_platform.core.operations.retention import Growth, HousekeepingRules, growth
+from pairs_platform.core.operations.retention import Growth, HousekeepingSettings, growth
 from pairs_platform.core.operations.scheduling import as_of_session
 from pairs_platform.database.audit import AuditEntry, record
 from pairs_platform.database.sizes import database_sizes, sizes_by_session, store_sizes
@@ -67,13 +67,13 @@ class Room:
 
 
 def on_disk(sizes: Mapping[str, int]) -> int:
-    """Total without what is counted twice, in memory or elsewhere: tables of the ledger, Redis' memory."""
+    """Total without what is counted twice, in memory or elsewhere: tables of the database, Redis' memory."""
     return sum(size for part, size in sizes.items() if not part.startswith(("ledger/", f"{OBJECTS}/", REDIS_MEMORY)))
 
 
 def measure(platform: Platform) -> Room:
     """Measure every part of the state, keep the sizes for the newest closed session, and forecast."""
-    root, rules = platform.settings.profile_root, platform.settings.housekeeping
+    root, settings = platform.settings.profile_root, platform.settings.housekeeping
     place = "lake" if platform.settings.lake_url is None else OBJECTS
     sizes = {f"{place}/{table}": size for table, size in platform.lake.sizes().items()}
     for path in sorted(root.iterdir()):
@@ -81,19 +81,19 @@ def measure(platform: Platform) -> Room:
             sizes |= {f"production/{below.name}": _bytes(below) for below in sorted(path.iterdir()) if below.is_dir()}
         elif path.name != "lake":
             sizes[path.name] = _bytes(path)
-    sizes |= {f"ledger/{name}": size for name, size in database_sizes(platform.ledger).items()}
+    sizes |= {f"ledger/{name}": size for name, size in database_sizes(platform.database).items()}
     missing = []
     try:
         sizes[REDIS_MEMORY] = platform.bus.memory_bytes()
     except StreamUnavailable as error:
         missing.append(f"{REDIS_MEMORY}: {error}")
     session = as_of_session(platform.clock())
-    store_sizes(platform.ledger, session, sizes, platform.clock())
-    known = sizes_by_session(platform.ledger)
+    store_sizes(platform.database, session, sizes, platform.clock())
+    known = sizes_by_session(platform.database)
     free = shutil.disk_usage(root).free
-    total = growth([(day, on_disk(of)) for day, of in known.items()], free, rules.forecast_sessions)
+    total = growth([(day, on_disk(of)) for day, of in known.items()], free, settings.forecast_sessions)
     parts = {
-        part: growth([(day, of[part]) for day, of in known.items() if part in of], free, rules.forecast_sessions)
+        part: growth([(day, of[part]) for day, of in known.items() if part in of], free, settings.forecast_sessions)
         for part in sizes
     }
     return Room(sizes, free, total, {name: one.bytes_per_session for name, one in parts.items()}, missing)
@@ -128,23 +128,23 @@ def purge(
     run_id : str or None
         Of the run that does it.
     """
-    rules, now = platform.settings.housekeeping, platform.clock()
+    settings, now = platform.settings.housekeeping, platform.clock()
     events = runs = 0
-    for run in _old_runs(instance, now - timedelta(days=rules.event_days)):
+    for run in _old_runs(instance, now - timedelta(days=settings.event_days)):
         if PURGED_TAG in run.tags:
             continue
         n = _purge_events(instance, run.run_id, dry_run=dry_run)
         events, runs = events + n, runs + (n > 0)
         if not dry_run:
             instance.add_run_tags(run.run_id, {PURGED_TAG: now.date().isoformat()})
-    log_bytes = _purge_compute_logs(instance, rules, now, dry_run=dry_run)
+    log_bytes = _purge_compute_logs(instance, settings, now, dry_run=dry_run)
     found = Purged(events, runs, log_bytes)
     if not dry_run and (events or log_bytes):
         what = AuditEntry(
             actor=actor, action="data_deleted", object="logs of old runs", run_id=run_id, detail=vars(found),
-            reason=f"events older than {rules.event_days} days, output older than {rules.compute_log_days} days",
+            reason=f"events older than {settings.event_days} days, output older than {settings.compute_log_days} days",
         )  # fmt: skip
-        with platform.ledger.begin() as connection:
+        with platform.database.begin() as connection:
             record(connection, what)
     return found
 
@@ -171,9 +171,11 @@ def _purge_events(instance: dg.DagsterInstance, run_id: str, *, dry_run: bool) -
         return int(connection.execute(sa.delete(table).where(chosen)).rowcount)
 
 
-def _purge_compute_logs(instance: dg.DagsterInstance, rules: HousekeepingRules, now: datetime, *, dry_run: bool) -> int:
+def _purge_compute_logs(
+    instance: dg.DagsterInstance, settings: HousekeepingSettings, now: datetime, *, dry_run: bool
+) -> int:
     root, removed = Path(instance.storage_directory()), 0
-    for run in _old_runs(instance, now - timedelta(days=rules.compute_log_days)):
+    for run in _old_runs(instance, now - timedelta(days=settings.compute_log_days)):
         folder = root / run.run_id
         if folder.is_dir():
             removed += _bytes(folder)

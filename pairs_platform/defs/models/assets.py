@@ -64,7 +64,7 @@ def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     def describe(key: PartitionKey) -> dict[str, Any]:
         window = load_window(platform, key)
         datasets, plan, fits = pair_datasets(
-            window, past_correlation_gate(platform, key), rules=settings.gru, garch=settings.garch,
+            window, past_correlation_gate(platform, key), settings=settings.gru, garch=settings.garch,
             trading=settings.trading, costs=settings.costs,
         )  # fmt: skip
         facts = window_metadata(platform, key, window) | {"bars_per_session": int(window.bar_of_day.max()) + 1}
@@ -123,18 +123,18 @@ def gru_models(context: dg.AssetExecutionContext, config: TrainingChoice, platfo
             description=description,
         )
         for name, description in (
-            ("model_performance", "One row for each pair and training, in the ledger, with its MLflow run."),
-            ("model_rankings", "The models of each session ranked by lift and by F1, in the ledger."),
-            ("model_trends", "Means over 7 and 30 sessions, the best and the number of trainings, in the ledger."),
+            ("model_performance", "One row for each pair and training, in the database, with its MLflow run."),
+            ("model_rankings", "The models of each session ranked by lift and by F1, in the database."),
+            ("model_trends", "Means over 7 and 30 sessions, the best and the number of trainings, in the database."),
         )
     ],
-    name="model_ledger",
+    name="model_tables",
     partitions_def=session_by_sector,
     backfill_policy=dg.BackfillPolicy.single_run(),
     op_tags=AFTER_TRADING,
     retry_policy=REGISTRY_RETRIES,
 )
-def model_ledger(
+def model_tables(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> Iterator[dg.MaterializeResult]:
     """Performance, rankings and trends of each training, stored in one transaction."""
@@ -185,7 +185,7 @@ def shadow_losses(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     retry_policy=REGISTRY_RETRIES,
 )
 def champion_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Decides on champion and challenger of a sector; every decision is a row of the ledger's audit.
+    """Decides on champion and challenger of a sector; every decision is a row of the database's audit.
 
     A session that is older than the last one decided changes nothing.
     """

@@ -4,7 +4,7 @@ import json
 
 import dagster as dg
 
-from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import check_contract, check_partitions, sampled
 from pairs_platform.defs.models.assets import champion_model, gru_models, pair_features, shadow_losses
@@ -31,11 +31,11 @@ def feature_no_look_ahead(
     from pairs_platform.core.models.inputs import FEATURES
     from pairs_platform.workflows.windows import load_truncated_window
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         features = platform.lake.read(PAIR_FEATURES, key)
         known = features[features[list(FEATURES)].notna().all(axis=1)]
         if known.empty:
-            return Verdict(passed=True, summary="no pair has features", figures={})
+            return CheckResult(passed=True, summary="no pair has features", figures={})
         stored = sampled(known, key)
         fits = platform.lake.read(FEATURE_FITS, key)
         (row,) = fits[fits["pair"] == stored["pair"]].to_dict("records")
@@ -54,7 +54,7 @@ def feature_drift(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     from pairs_platform.core.models.contracts import PAIR_FEATURES
     from pairs_platform.core.models.inputs import FEATURES
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         rows = platform.lake.read(PAIR_FEATURES, key, ["pair", "part", *FEATURES])
         return check_feature_drift(
             rows[rows["part"] == "train"], rows[rows["part"] == "test"], features=FEATURES,
@@ -78,7 +78,7 @@ def pairs_trained(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     from pairs_platform.core.models.checks import check_trained
     from pairs_platform.core.models.contracts import GRU_MODELS
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         rows = platform.lake.read(GRU_MODELS, key, ["pair", "status", "reason"])
         return check_trained(rows, min_share=platform.settings.checks.min_trained_share)
 
@@ -91,7 +91,7 @@ def lift_beside_f1(context: dg.AssetCheckExecutionContext, platform: dg.Resource
     from pairs_platform.core.models.checks import check_lift
     from pairs_platform.core.models.contracts import GRU_MODELS
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         pooled = platform.lake.metadata(GRU_MODELS, key)["report"]["pooled"]
         return check_lift(pooled, platform.lake.read(GRU_MODELS, key, ["pair", "status", "f1", "f1_always"]))
 
@@ -104,7 +104,7 @@ def calibration(context: dg.AssetCheckExecutionContext, platform: dg.ResourcePar
     from pairs_platform.core.models.checks import check_calibration
     from pairs_platform.core.models.contracts import GRU_MODELS
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         rows = platform.lake.read(GRU_MODELS, key, ["pair", "status", "calibration_error"])
         return check_calibration(rows, max_error=platform.settings.checks.max_calibration_error)
 
@@ -119,7 +119,7 @@ def training_monitor(
     from pairs_platform.core.models.checks import check_triggers
     from pairs_platform.core.models.contracts import GRU_MODELS
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         return check_triggers(platform.lake.metadata(GRU_MODELS, key)["training"]["triggers"])
 
     return check_partitions(context, judge, warn=True)
@@ -137,11 +137,11 @@ def shadow_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
 def decisions(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """What was decided on the session, in words; WARN where a champion was demoted or left without a successor."""
 
-    def judge(key: PartitionKey) -> Verdict:
-        made = [one for one in platform.ledger.decisions(key.sector) if one.session == key.session]
+    def judge(key: PartitionKey) -> CheckResult:
+        made = [one for one in platform.database.decisions(key.sector) if one.session == key.session]
         words = "; ".join(f"{one.action} {one.version_after or one.version_before}: {one.reason}" for one in made)
         lost = [one for one in made if one.action in ("demote", "expire")]
-        return Verdict(
+        return CheckResult(
             passed=not lost,
             summary=words or "nothing changed",
             figures={"decisions": len(made), "last": json.dumps(dict(made[-1].figures)) if made else ""},
@@ -156,8 +156,8 @@ def champion_age(context: dg.AssetCheckExecutionContext, platform: dg.ResourcePa
     from pairs_platform.core.models.checks import check_staleness
     from pairs_platform.defs.models.work import model_candidates
 
-    def judge(key: PartitionKey) -> Verdict:
-        named = platform.ledger.alias_as_of(key.sector, "champion", key.session)
+    def judge(key: PartitionKey) -> CheckResult:
+        named = platform.database.alias_as_of(key.sector, "champion", key.session)
         version = named.version_after if named else None
         session = next((one.session for one in model_candidates(platform, key) if one.version == version), None)
         return check_staleness(session, key.session, max_age=platform.settings.gru.promotion.max_age_sessions)
@@ -172,16 +172,16 @@ def model_carried(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     from pairs_platform.core.prices.calendar import session_offset
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         document = platform.lake.read_document(TRADING_CONFIG.table, key)
         model, reason = document["model"], document["model_reason"]
         before = PartitionKey(session_offset(key.session, -1), key.sector)
         started = any(day < before.session for day in platform.lake.sessions(GRU_MODELS.table, key.sector))
         missing = started and not platform.lake.exists(GRU_MODELS.table, before)
-        unread = "ledger cannot be read" in reason
+        unread = "database cannot be read" in reason
         words = f"version {model['version']} of {model['session']}" if model else "no model"
         trouble = f"; the training of {before} is missing: look at its run" if missing else ""
-        return Verdict(
+        return CheckResult(
             passed=not (missing or unread),
             summary=f"{words}: {reason}{trouble}",
             figures={"model_version": model["version"] if model else -1},

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform import __version__
-from pairs_platform.core.models.settings import GruRules
+from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.calendar import session_offset, sessions_between
 from pairs_platform.defs.metadata import picture, table
@@ -37,16 +37,18 @@ TUNING = "gru_tuning"
 SHOWN = ("pair", "status", "lift", "lift_low", "lift_high", "skill", "f1", "f1_always", "roc_auc", "best_epoch")
 
 
-def rules_of_run(platform: Platform, key: PartitionKey, choice: Mapping[str, Any]) -> GruRules:
+def settings_of_run(platform: Platform, key: PartitionKey, choice: Mapping[str, Any]) -> GruSettings:
     """The settings of one training: the configuration, the newest tuning up to its session, what the run asks for."""
-    rules = platform.settings.gru
+    settings = platform.settings.gru
     tuned = [day for day in tuned_sessions(platform, key.sector) if day <= key.session]
     if tuned:
         best = platform.lake.read_document(TUNING, PartitionKey(tuned[-1], key.sector))["best"]
-        rules = rules.model_copy(update={"network": rules.network.model_copy(update=best)})
+        settings = settings.model_copy(update={"network": settings.network.model_copy(update=best)})
     if choice.get("n_seeds") is not None:
-        rules = rules.model_copy(update={"training": rules.training.model_copy(update={"n_seeds": choice["n_seeds"]})})
-    return GruRules.model_validate(rules.model_dump())
+        settings = settings.model_copy(
+            update={"training": settings.training.model_copy(update={"n_seeds": choice["n_seeds"]})}
+        )
+    return GruSettings.model_validate(settings.model_dump())
 
 
 def tuned_sessions(platform: Platform, sector: str) -> list[date]:
@@ -85,11 +87,11 @@ class ChunkFiles:
 
 
 def training_history(platform: Platform, sector: str) -> "TrainingHistory":
-    """Past trainings of a sector and the lifts of their pairs, from the ledger."""
+    """Past trainings of a sector and the lifts of their pairs, from the database."""
     from pairs_platform.core.models.pair_choice import TrainingHistory
 
-    trainings = platform.ledger.trainings(sector)
-    performance = platform.ledger.performance(sector)
+    trainings = platform.database.trainings(sector)
+    performance = platform.database.performance(sector)
     judged = performance[performance["status"] == "ok"] if len(performance) else performance
     return TrainingHistory(
         trainings=trainings[["session", "full_baseline", "seconds"]],
@@ -119,19 +121,19 @@ def train_partition(
     from pairs_platform.ports.market_data import TrainingRecord
 
     lake = platform.lake
-    rules = rules_of_run(platform, key, choice)
+    settings = settings_of_run(platform, key, choice)
     features, scaling, fits = (lake.read(one, key) for one in (PAIR_FEATURES, FEATURE_SCALING, FEATURE_FITS))
     datasets, plan = datasets_of(features, scaling, fits)
     history = training_history(platform, key.sector)
     test_begins = first_test_session(datasets, plan) or key.session
     chosen = choose_pairs(
         [one.pair for one in datasets if one.status == "ok"], history, session=key.session, test_begins=test_begins,
-        rules=rules, full_baseline=bool(choice.get("full_baseline")),
+        settings=settings, full_baseline=bool(choice.get("full_baseline")),
     )  # fmt: skip
     context.log.info(f"{key}: {len(chosen.pairs)} of {len(datasets)} pairs are trained ({chosen.reason})")
     files = ChunkFiles(
         platform.settings.profile_root / "training" / key.sector / key.session.isoformat(),
-        _fingerprint(lake.path(PAIR_FEATURES.table, key), rules),
+        _fingerprint(lake.path(PAIR_FEATURES.table, key), settings),
     )
 
     def tell(progress: "Progress") -> None:
@@ -143,14 +145,14 @@ def train_partition(
 
     with platform.blocks() as blocks:
         training = train_sector(
-            datasets, chosen.pairs, plan, rules=rules, listener=tell, checkpoint=files, blocks=blocks
+            datasets, chosen.pairs, plan, settings=settings, listener=tell, checkpoint=files, blocks=blocks
         )
     facts = lake.metadata(PAIR_FEATURES, key)
     basis = f"corr_{platform.settings.correlation.basis}"
     correlations = lake.read(CORRELATION_MATRIX, key, ["pair", basis]).set_index("pair")[basis]
     rows = training.rows.assign(correlation=training.rows["pair"].map(correlations.to_dict()))
     pooled = pooled_figures(training.pooled)
-    folds = _walk_forward(platform, key, rules, choice) if choice.get("walk_forward_folds") else None
+    folds = _walk_forward(platform, key, settings, choice) if choice.get("walk_forward_folds") else None
     report = sector_report(rows, pooled=pooled, seconds=training.seconds, folds=folds)
     pictures = _pictures(rows, training)
     bundle = None
@@ -163,8 +165,8 @@ def train_partition(
             first_session=date.fromisoformat(str(facts["first_session"])),
             session=key.session,
             frequency=platform.settings.frequency,
-            label=rules.label.kind,
-            sequence_length=rules.network.sequence_length,
+            label=settings.label.kind,
+            sequence_length=settings.network.sequence_length,
             bars_per_session=int(facts["bars_per_session"]),
             pairs=training.models,
         )
@@ -176,11 +178,11 @@ def train_partition(
             dagster_run_id=context.run.run_id,
             trained_utc=platform.clock(),
             params={
-                **{f"network.{name}": value for name, value in rules.network.model_dump().items()},
-                **{f"label.{name}": value for name, value in rules.label.model_dump().items()},
+                **{f"network.{name}": value for name, value in settings.network.model_dump().items()},
+                **{f"label.{name}": value for name, value in settings.label.model_dump().items()},
                 "strategy": chosen.strategy,
-                "seed": rules.training.seed,
-                "n_seeds": rules.training.n_seeds,
+                "seed": settings.training.seed,
+                "n_seeds": settings.training.n_seeds,
                 "source": facts["source"],
                 "first_session": facts["first_session"],
             },
@@ -229,7 +231,7 @@ def train_partition(
         "seconds": training.seconds,
         "registry_bytes": registry_bytes,
         "triggers": training_triggers(
-            seen, len(sessions_between(test_begins, key.session)), registry_bytes=registry_bytes, rules=rules
+            seen, len(sessions_between(test_begins, key.session)), registry_bytes=registry_bytes, settings=settings
         ),
         "trained_utc": platform.clock().isoformat(),
         **{name: value for name, value in pooled.items() if name not in ("n_pairs", "n_labels", "n_sessions")},
@@ -257,10 +259,10 @@ def train_partition(
     }
 
 
-def _fingerprint(features: LakePath, rules: GruRules) -> str:
+def _fingerprint(features: LakePath, settings: GruSettings) -> str:
     """Changes with the stored features and with every setting that training obeys."""
     digest = hashlib.sha256(read_file(features))
-    digest.update(rules.model_dump_json().encode())
+    digest.update(settings.model_dump_json().encode())
     digest.update(__version__.encode())
     return digest.hexdigest()
 
@@ -279,21 +281,21 @@ def _pictures(rows: pd.DataFrame, training: Any) -> dict[str, bytes]:
 
 
 def _walk_forward(
-    platform: Platform, key: PartitionKey, rules: GruRules, choice: Mapping[str, Any]
+    platform: Platform, key: PartitionKey, settings: GruSettings, choice: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Pooled figures of models trained on the first part of the window and judged on the stretch behind it."""
     from pairs_platform.core.models.sector_training import walk_forward_figures
     from pairs_platform.workflows.windows import load_window, past_correlation_gate
 
-    settings = platform.settings
+    configured = platform.settings
     return walk_forward_figures(
         load_window(platform, key), past_correlation_gate(platform, key), int(choice["walk_forward_folds"]),
-        rules=rules, garch=settings.garch, trading=settings.trading, costs=settings.costs,
+        settings=settings, garch=configured.garch, trading=configured.trading, costs=configured.costs,
     )  # fmt: skip
 
 
 def record_partition(platform: Platform, key: PartitionKey) -> dict[str, dict[str, Any]]:
-    """Bring one stored training into the ledger; the metadata of the three tables."""
+    """Bring one stored training into the database; the metadata of the three tables."""
     from datetime import datetime
 
     from pairs_platform.core.models.contracts import GRU_MODELS
@@ -301,7 +303,7 @@ def record_partition(platform: Platform, key: PartitionKey) -> dict[str, dict[st
 
     rows, facts = platform.lake.read(GRU_MODELS, key), platform.lake.metadata(GRU_MODELS, key)
     record = facts["training"]
-    platform.ledger.record_training(
+    platform.database.record_training(
         {
             **record,
             "sector": key.sector,
@@ -312,7 +314,7 @@ def record_partition(platform: Platform, key: PartitionKey) -> dict[str, dict[st
         rows,
     )
     judged = rows[rows["status"] == "ok"]
-    recent = recent_pair_performance(platform.ledger, key.sector, as_of=key.session)
+    recent = recent_pair_performance(platform.database, key.sector, as_of=key.session)
     head = {"source": facts["source"], "mlflow_run": record["run_id"]}
     return {
         "model_performance": {
@@ -330,7 +332,7 @@ def record_partition(platform: Platform, key: PartitionKey) -> dict[str, dict[st
         "model_trends": {
             **head,
             "dagster/row_count": len(judged),
-            "best_over_30_sessions": table(best_performing_pairs(platform.ledger, key.sector)),
+            "best_over_30_sessions": table(best_performing_pairs(platform.database, key.sector)),
         },
     }
 
@@ -345,7 +347,7 @@ def shadow_partition(platform: Platform, key: PartitionKey) -> tuple[pd.DataFram
     frames, facts = [], {}
     window = None
     for alias in ("champion", "challenger"):
-        decision = platform.ledger.alias_as_of(key.sector, alias, before)
+        decision = platform.database.alias_as_of(key.sector, alias, before)
         if decision is None or decision.version_after is None:
             continue
         version = decision.version_after
@@ -365,8 +367,8 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
     from pairs_platform.core.models.splits import n_test_sessions
     from pairs_platform.database.store import Decision
 
-    ledger, rules = platform.ledger, platform.settings.gru.promotion
-    past = ledger.decisions(key.sector)
+    database, settings = platform.database, platform.settings.gru.promotion
+    past = database.decisions(key.sector)
     newest = max((one.session for one in past), default=key.session)
     if newest > key.session:
         return {
@@ -376,9 +378,9 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
         }
     candidates = model_candidates(platform, key)
     champion, challenger = (
-        _named(candidates, ledger.alias_as_of(key.sector, alias, key.session)) for alias in ("champion", "challenger")
+        _named(candidates, database.alias_as_of(key.sector, alias, key.session)) for alias in ("champion", "challenger")
     )
-    first = session_offset(key.session, -2 * rules.max_age_sessions)
+    first = session_offset(key.session, -2 * settings.max_age_sessions)
     stored = [
         one
         for one in keys_of(sessions_between(first, key.session), key.sector)
@@ -396,22 +398,22 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
             challenger=challenger,
             champion_looks=looks,
             left=since[-1].session if since and since[-1].version_after is None else None,
-            test_sessions=n_test_sessions(platform.settings.look_back_sessions, platform.settings.gru.split),
+            test_sessions=n_test_sessions(platform.settings.lookback_sessions, platform.settings.gru.split),
             shadow=shadow,
         ),
-        rules,
+        settings,
     )
     decisions = [
         Decision(sector=key.sector, session=key.session, actor=actor, decided_utc=platform.clock(), **asdict(change))
         for change in changes
     ]
-    with ledger.begin() as connection:
-        ledger.add_decisions(connection, decisions)
+    with database.begin() as connection:
+        database.add_decisions(connection, decisions)
         # Inside the transaction: where an alias cannot be set, no row says that it was.
         for change in changes:
             platform.registry.set_alias(key.sector, change.alias, change.version_after)
     shown = pd.DataFrame([asdict(change) for change in changes], columns=["action", "alias", "version_after", "reason"])
-    now = ledger.alias_as_of(key.sector, "champion", key.session)
+    now = database.alias_as_of(key.sector, "champion", key.session)
     return {
         "source": platform.market_data.label,
         "decision": "; ".join(
@@ -428,7 +430,7 @@ def model_candidates(platform: Platform, key: PartitionKey) -> "list[Candidate]"
     """Every registered version whose training ended at the session or before, with its pooled test skill."""
     from pairs_platform.core.models.promotion import Candidate
 
-    trainings = platform.ledger.trainings(key.sector)
+    trainings = platform.database.trainings(key.sector)
     known = trainings[trainings["model_version"].notna() & (trainings["session"] <= key.session)]
 
     def number(value: Any) -> float | None:
@@ -450,24 +452,24 @@ def model_to_use(platform: Platform, key: PartitionKey) -> "tuple[ModelSection |
     from pairs_platform.adapters.mlflow.registry import model_name
     from pairs_platform.core.models.promotion import age_sessions
     from pairs_platform.core.selection.trading_config import ModelSection
-    from pairs_platform.database.errors import LedgerUnavailable
+    from pairs_platform.database.errors import DatabaseUnavailable
 
-    rules = platform.settings.gru.promotion
+    settings = platform.settings.gru.promotion
     try:
-        decision = platform.ledger.alias_as_of(key.sector, "champion", key.session)
+        decision = platform.database.alias_as_of(key.sector, "champion", key.session)
         if decision is None or decision.version_after is None:
             return None, "no model has been promoted" if decision is None else f"the champion left: {decision.reason}"
         champion = _named(model_candidates(platform, key), decision)
         if champion is None:
             return None, f"version {decision.version_after} was trained after {key.session}"
-        trainings = platform.ledger.trainings(key.sector)
-        pairs = platform.ledger.pairs_of_run(
+        trainings = platform.database.trainings(key.sector)
+        pairs = platform.database.pairs_of_run(
             str(trainings.loc[trainings["model_version"] == champion.version, "run_id"].iloc[-1])
         )
-    except LedgerUnavailable as error:
-        return None, f"the ledger cannot be read, so signals go without a model: {error}"
+    except DatabaseUnavailable as error:
+        return None, f"the database cannot be read, so signals go without a model: {error}"
     age = age_sessions(champion, key.session)
-    if age > rules.max_age_sessions:
+    if age > settings.max_age_sessions:
         return None, f"the champion, version {champion.version}, is {age} sessions old"
     section = ModelSection(name=model_name(key.sector), version=champion.version, session=champion.session, pairs=pairs)
     return section, f"champion, {age} sessions old: {decision.reason}"
@@ -486,7 +488,7 @@ def tune_partition(context: dg.AssetExecutionContext, platform: Platform, key: P
     earlier = [day for day in tuned_sessions(platform, key.sector) if day < key.session]
     known = [platform.lake.read_document(TUNING, PartitionKey(earlier[-1], key.sector))["best"]] if earlier else []
     result = tune(
-        [one for one in datasets if one.status == "ok"], plan, rules=platform.settings.gru,
+        [one for one in datasets if one.status == "ok"], plan, settings=platform.settings.gru,
         storage=f"sqlite:///{(folder / 'optuna.db').as_posix()}", study=f"gru_{key.sector}_{key.session}",
         known=known, tell=context.log.info,
     )  # fmt: skip

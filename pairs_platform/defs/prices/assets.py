@@ -22,7 +22,7 @@ def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
 
     A range of sessions is fetched in one go. Rows that break a rule are kept apart in `price_quarantine` with the
     reason; suspicious ones stay and are listed in `price_flags` with a remedy. In the UI, backfill this asset alone and
-    the assets behind it afterwards: chosen together, every session whose look-back it touches would be run as well.
+    the assets behind it afterwards: chosen together, every session whose lookback it touches would be run as well.
     """
     from pairs_platform.workflows.ingest import fetch_batch, publish
 

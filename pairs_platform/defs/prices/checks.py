@@ -4,7 +4,7 @@ from collections import Counter
 
 import dagster as dg
 
-from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import check_contract, check_partitions
 from pairs_platform.defs.prices.assets import price_history
@@ -30,7 +30,7 @@ def session_coverage(
 
     settings = platform.settings
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         bars = platform.lake.read(PRICE_HISTORY, key, ["symbol"])
         return check_session_coverage(
             Counter(bars["symbol"]),
@@ -50,7 +50,7 @@ def quarantine_and_flags(
     from pairs_platform.core.check_result import check_price_quality
     from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_QUARANTINE
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         return check_price_quality(platform.lake.read(PRICE_QUARANTINE, key), platform.lake.read(PRICE_FLAGS, key))
 
     return check_partitions(context, judge, warn=True)

@@ -6,7 +6,7 @@ import dagster as dg
 
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.metadata import rows_table
-from pairs_platform.defs.models.assets import model_ledger
+from pairs_platform.defs.models.assets import model_tables
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.selection.assets import composite_rankings, trading_config
@@ -15,7 +15,7 @@ from pairs_platform.platform import Platform
 
 
 @dg.asset(
-    deps=[composite_rankings, trading_config, model_ledger],
+    deps=[composite_rankings, trading_config, model_tables],
     partitions_def=session_by_sector,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="reports",
@@ -54,7 +54,7 @@ def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
 
 
 @dg.asset(
-    deps=[garch_fits, composite_rankings, trading_config, model_ledger],
+    deps=[garch_fits, composite_rankings, trading_config, model_tables],
     partitions_def=session_by_sector,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="reports",

@@ -23,28 +23,28 @@ from pairs_platform.platform import Platform
     code_version="1",
 )
 def correlation_matrix(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Correlation of log prices and of log returns for every pair of the sector over the look-back."""
+    """Correlation of log prices and of log returns for every pair of the sector over the lookback."""
     from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
     from pairs_platform.core.screening.correlation import pair_correlations
     from pairs_platform.views.drawing.plots import correlation_heat_map
     from pairs_platform.workflows.windows import load_window, window_metadata
 
-    rules = platform.settings.correlation
+    settings = platform.settings.correlation
 
     def correlate(key: PartitionKey) -> dict[str, Any]:
         window = load_window(platform, key)
         facts = window_metadata(platform, key, window)
         with platform.blocks() as blocks:
-            pairs = pair_correlations(window, rules, blocks=blocks)
+            pairs = pair_correlations(window, settings, blocks=blocks)
         platform.lake.write(CORRELATION_MATRIX, key, pairs, facts)
-        column = f"corr_{rules.basis}"
+        column = f"corr_{settings.basis}"
         best = pairs.nlargest(15, column)[["pair", "corr_log_price", "corr_log_return", "n_bars"]]
         return {
             **facts,
             "dagster/row_count": len(pairs),
             "pairs_past_gate": int(pairs["passes_correlation"].sum()),
             "highest_correlations": table(best),
-            "heat_map": picture(correlation_heat_map(window.symbols, pairs, column, rules.gate), "correlations"),
+            "heat_map": picture(correlation_heat_map(window.symbols, pairs, column, settings.gate), "correlations"),
         }
 
     for_each_partition(context, correlate)
@@ -87,7 +87,7 @@ def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceP
         with platform.blocks() as blocks:
             pairs = screen_pairs(
                 window,
-                rules=settings.cointegration,
+                settings=settings.cointegration,
                 entry_z=settings.trading.entry_z,
                 exit_z=settings.trading.exit_z,
                 round_trip_cost_bps=settings.costs.round_trip_bps,

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, row_values, sampled
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
@@ -42,12 +42,12 @@ def cointegration_no_look_ahead(
     settings = platform.settings
     of_all_pairs = ["q_value", "wild_bootstrap_p"]
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         stored = sampled(platform.lake.read(COINTEGRATED_PAIRS, key), key)
         window = load_truncated_window(platform, key, [stored["symbol_1"], stored["symbol_2"]])
         again = screen_pairs(
             window,
-            rules=settings.cointegration,
+            settings=settings.cointegration,
             entry_z=settings.trading.entry_z,
             exit_z=settings.trading.exit_z,
             round_trip_cost_bps=settings.costs.round_trip_bps,
@@ -67,7 +67,7 @@ def found_against_chance(
     from pairs_platform.core.check_result import check_found_against_chance
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         joint = platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"]["joint"]
         return check_found_against_chance(
             joint["found"],

@@ -92,7 +92,7 @@ def composite_rankings(context: dg.AssetExecutionContext, platform: dg.ResourceP
     def rank(key: PartitionKey) -> dict[str, Any]:
         correlations, scores = lake.read(CORRELATION_MATRIX, key), lake.read(PAIR_SCORES, key)
         facts = lake.metadata(CORRELATION_MATRIX, key)
-        first = session_offset(key.session, 1 - settings.selection.look_back_sessions)
+        first = session_offset(key.session, 1 - settings.selection.lookback_sessions)
         earlier = keys_of(sessions_between(first, key.session)[:-1], key.sector)
         stored = [past for past in earlier if lake.exists(PAIR_SCORES.table, past)]
         history = lake.read_many(PAIR_SCORES, stored, ["session", "pair", "score"])
@@ -140,7 +140,7 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     from pairs_platform.defs.models.work import model_to_use
 
     settings, lake = platform.settings, platform.lake
-    record_configuration(platform.ledger, settings.public_values(), actor=f"run {context.run.run_id}")
+    record_configuration(platform.database, settings.public_values(), actor=f"run {context.run.run_id}")
 
     def configure(key: PartitionKey) -> dict[str, Any]:
         model, reason = model_to_use(platform, key)

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, row_values, sampled
 from pairs_platform.defs.selection.assets import composite_rankings, pair_scores, trading_config
@@ -32,14 +32,14 @@ def score_no_look_ahead(
 
     settings = platform.settings
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         scores = platform.lake.read(PAIR_SCORES, key)
         scores = scores[scores["y"].notna()]
         if scores.empty:
-            return Verdict(passed=True, summary="no pair was scored", figures={})
+            return CheckResult(passed=True, summary="no pair was scored", figures={})
         stored = sampled(scores, key)
         window = load_truncated_window(platform, key, [stored["y"], stored["x"]])
-        fits = fit_parameter_sets(window, pd.DataFrame([stored])[["pair", "y", "x"]], rules=settings.garch)
+        fits = fit_parameter_sets(window, pd.DataFrame([stored])[["pair", "y", "x"]], settings=settings.garch)
         again = score_pairs(
             window, fits, session=key.session, scoring=settings.scores, trading=settings.trading,
             costs=settings.costs, garch=settings.garch,
@@ -63,7 +63,7 @@ def config_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     from pairs_platform.core.check_result import check_document
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         document = platform.lake.read_document(TRADING_CONFIG.table, key)
         return check_document(document, platform.lake.read(TRADING_CONFIG, key))
 
@@ -83,7 +83,7 @@ def pair_churn(context: dg.AssetCheckExecutionContext, platform: dg.ResourcePara
         pairs = platform.lake.read(TRADING_CONFIG, key, ["pair", "role"])
         return list(pairs.loc[pairs["role"] == "selected", "pair"])
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         before = PartitionKey(session_offset(key.session, -1), key.sector)
         return check_pair_churn(
             selected(key) or [], selected(before), max_churn=platform.settings.checks.max_pair_churn

@@ -4,15 +4,15 @@ from typing import Any
 
 import dagster as dg
 
-from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, look_back_mapping
+from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, lookback_mapping
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.platform import Platform
 
 GROUP = "live"
 
 PATIENT_RETRIES, PATIENT_SECONDS = 40, 5
-"""A run of signals outlasts a Redis or a ledger that is away for three minutes: behind the last bucket of a session no
-later run would fill what is missing."""
+"""A run of signals outlasts a Redis or a database that is away for three minutes: behind the last bucket of a session
+no later run would fill what is missing."""
 
 
 @dg.asset(
@@ -51,7 +51,7 @@ def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
 
 @dg.asset(
     deps=[
-        dg.AssetDep(trading_config, partition_mapping=look_back_mapping(-1, -1)),
+        dg.AssetDep(trading_config, partition_mapping=lookback_mapping(-1, -1)),
     ],
     partitions_def=live_session_by_sector,
     group_name=GROUP,
@@ -61,13 +61,13 @@ def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     retry_policy=dg.RetryPolicy(max_retries=2, delay=2),
 )
 def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """What to do with every configured pair at every bucket of the session: rows of the ledger, stored once.
+    """What to do with every configured pair at every bucket of the session: rows of the database, stored once.
 
     A run computes every complete bucket that has no signals yet; what is stored is never changed. Read by
     `pairs-platform signals`.
     """
     from pairs_platform.adapters.redis.bus import StreamUnavailable
-    from pairs_platform.database.errors import LedgerUnavailable
+    from pairs_platform.database.errors import DatabaseUnavailable
     from pairs_platform.defs.outcomes import without_useless_retries
     from pairs_platform.defs.signals.work import signal_partition
 
@@ -75,7 +75,7 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
         with without_useless_retries():
             try:
                 outcome = signal_partition(platform, key, run_id=context.run.run_id)
-            except (StreamUnavailable, LedgerUnavailable) as error:
+            except (StreamUnavailable, DatabaseUnavailable) as error:
                 raise dg.RetryRequested(max_retries=PATIENT_RETRIES, seconds_to_wait=PATIENT_SECONDS) from error
         from pairs_platform.views.drawing.signal_strip import signal_page
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import check_contract, check_partitions
 from pairs_platform.defs.prices.assets import price_history
@@ -38,12 +38,12 @@ def in_time(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[P
     from pairs_platform.core.signals.checks import check_signals_in_time
     from pairs_platform.defs.signals.work import stored_signals
 
-    rules = platform.settings.checks
+    settings = platform.settings.checks
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         return check_signals_in_time(
-            stored_signals(platform, key), max_late_share=rules.max_late_share,
-            max_skipped_share=rules.max_skipped_share,
+            stored_signals(platform, key), max_late_share=settings.max_late_share,
+            max_skipped_share=settings.max_skipped_share,
         )  # fmt: skip
 
     return check_partitions(context, judge, warn=True)
@@ -57,10 +57,10 @@ def matches_price_history(
     from pairs_platform.core.signals.checks import check_bars_match
     from pairs_platform.defs.signals.work import bar_differences
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         found = bar_differences(platform, key)
         if found is None:
-            return Verdict(passed=True, summary="the session was not streamed", figures={})
+            return CheckResult(passed=True, summary="the session was not streamed", figures={})
         differences, n_bars = found
         return check_bars_match(differences, n_bars, max_share=platform.settings.checks.max_stream_difference)
 
@@ -73,10 +73,10 @@ def matches_batch(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     from pairs_platform.core.signals.checks import check_signals_match
     from pairs_platform.defs.signals.work import signal_differences
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         found = signal_differences(platform, key)
         if found is None:
-            return Verdict(passed=True, summary="the session has no signals that can be compared", figures={})
+            return CheckResult(passed=True, summary="the session has no signals that can be compared", figures={})
         return check_signals_match(*found)
 
     return check_partitions(context, judge, warn=True)

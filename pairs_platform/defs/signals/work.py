@@ -85,9 +85,9 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
     ------
     PartitionMissing
         The session before has no trading configuration.
-    StreamUnavailable, LedgerUnavailable
+    StreamUnavailable, DatabaseUnavailable
     """
-    bus, ledger, settings = platform.bus, platform.ledger, platform.settings
+    bus, database, settings = platform.bus, platform.database, platform.settings
     where = SignalKey(feed=bus.feed, sector=key.sector, session=key.session)
     announced = {one.bucket.start_ns for one in bus.announced(key.session)}
     grid = session_buckets(key.session, settings.frequency)
@@ -95,7 +95,7 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
     if not complete:
         return SignalOutcome(where, note=f"no bucket of {key.session} is complete")
     buckets = grid[: complete[-1] + 1]
-    done = stored_buckets(ledger, where)
+    done = stored_buckets(database, where)
     missing = [t for t, bucket in enumerate(buckets) if moment(bucket.start_ns) not in done]
     if not missing:
         return SignalOutcome(where, note="every complete bucket has its signals")
@@ -127,7 +127,7 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
             decided_utc=platform.clock(),
             run_id=run_id,
         )
-        if not store_signals(ledger, where, signals, provenance):
+        if not store_signals(database, where, signals, provenance):
             # Another run was faster, and may have decided otherwise: go on from what it has stored.
             return signal_partition(platform, key, run_id=run_id)
         stored.append(buckets[t].start_ns)
@@ -140,11 +140,11 @@ def _previous(platform: Platform, where: SignalKey, grid: list[Any], first: int)
     Positions that are older than `CARRIED_SESSIONS` are forgotten: after so long nobody knows what became of them.
     """
     if first > 0:
-        return signals_at(platform.ledger, where, moment(grid[first - 1].start_ns))
+        return signals_at(platform.database, where, moment(grid[first - 1].start_ns))
     oldest = session_offset(where.session, -CARRIED_SESSIONS)
-    known = sessions_with_signals(platform.ledger, where.feed, where.sector)
+    known = sessions_with_signals(platform.database, where.feed, where.sector)
     earlier = [day for day in known if oldest <= day < where.session]
-    return last_signals(platform.ledger, replace(where, session=earlier[-1])) if earlier else {}
+    return last_signals(platform.database, replace(where, session=earlier[-1])) if earlier else {}
 
 
 @dataclass(frozen=True)
@@ -161,18 +161,21 @@ def model_choice(platform: Platform, sector: str, session: date) -> ModelChoice:
 
     A version that was trained on later sessions is never used, whoever promoted it.
     """
-    ledger, rules = platform.ledger, platform.settings.gru.promotion
+    database, settings = platform.database, platform.settings.gru.promotion
 
     def version(alias: str) -> tuple[int | None, str]:
-        decision = ledger.alias_now(sector, alias, session)
+        decision = database.alias_now(sector, alias, session)
         if decision is None or decision.version_after is None:
             return None, "no model has been promoted" if decision is None else f"the champion left: {decision.reason}"
-        trained = ledger.trained_session(sector, decision.version_after)
+        trained = database.trained_session(sector, decision.version_after)
         if trained is None or trained > session:
             return None, f"version {decision.version_after} was trained after {session}"
         age = len(sessions_between(trained, session)) - 1
-        if age > rules.max_age_sessions:
-            return None, f"version {decision.version_after} is {age} sessions old, {rules.max_age_sessions} are allowed"
+        if age > settings.max_age_sessions:
+            return (
+                None,
+                f"version {decision.version_after} is {age} sessions old, {settings.max_age_sessions} are allowed",
+            )
         return decision.version_after, ""
 
     champion, reason = version("champion")
@@ -185,7 +188,7 @@ def session_plan(platform: Platform, key: PartitionKey) -> SignalPlan:
     Raises
     ------
     PartitionMissing
-        The session before has no trading configuration, or its look-back has no prices.
+        The session before has no trading configuration, or its lookback has no prices.
     """
     before = PartitionKey(session_offset(key.session, -1), key.sector)
     document = platform.documents.read_document(TRADING_CONFIG, before)
@@ -277,9 +280,9 @@ def save_stream(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFrame, d
 
 
 def stored_signals(platform: Platform, key: PartitionKey) -> "pd.DataFrame":
-    """The signals of a session and sector on the configured feed, as the ledger has them."""
+    """The signals of a session and sector on the configured feed, as the database has them."""
     where = SignalKey(feed=platform.settings.stream.feed, sector=key.sector, session=key.session)
-    return signal_frame(platform.ledger, where)
+    return signal_frame(platform.database, where)
 
 
 def bar_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFrame, int] | None":

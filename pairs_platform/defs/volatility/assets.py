@@ -38,7 +38,7 @@ def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
         window = load_window(platform, key)
         pairs = past_correlation_gate(platform, key)
         with platform.blocks() as blocks:
-            fits = fit_parameter_sets(window, pairs, rules=platform.settings.garch, blocks=blocks)
+            fits = fit_parameter_sets(window, pairs, settings=platform.settings.garch, blocks=blocks)
         facts = window_metadata(platform, key, window)
         platform.lake.write(GARCH_FITS, key, fits, facts)
         production = fits[fits["parameter_set"] == "production"]

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pairs_platform.core.check_result import Verdict
+from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.checks import check_contract, check_partitions, row_values, sampled
 from pairs_platform.defs.volatility.assets import garch_fits
@@ -29,14 +29,14 @@ def garch_no_look_ahead(
     from pairs_platform.core.volatility.parameters import fit_parameter_sets, parameter_values
     from pairs_platform.workflows.windows import load_truncated_window
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         fits = platform.lake.read(GARCH_FITS, key)
         if fits.empty:
-            return Verdict(passed=True, summary="no pair was fitted", figures={})
+            return CheckResult(passed=True, summary="no pair was fitted", figures={})
         stored = sampled(fits, key)
         name = f"{stored['pair']} ({stored['parameter_set']})"
         window = load_truncated_window(platform, key, [stored["y"], stored["x"]])
-        again = fit_parameter_sets(window, pd.DataFrame([stored])[["pair", "y", "x"]], rules=platform.settings.garch)
+        again = fit_parameter_sets(window, pd.DataFrame([stored])[["pair", "y", "x"]], settings=platform.settings.garch)
         same = again[again["parameter_set"] == stored["parameter_set"]]
         return check_no_lookahead(parameter_values(stored), parameter_values(row_values(same)), row=name)
 
@@ -51,7 +51,7 @@ def convergence_rate(
     from pairs_platform.core.check_result import check_convergence
     from pairs_platform.core.volatility.contracts import GARCH_FITS
 
-    def judge(key: PartitionKey) -> Verdict:
+    def judge(key: PartitionKey) -> CheckResult:
         statuses = platform.lake.read(GARCH_FITS, key, ["status"])["status"]
         return check_convergence(statuses, min_rate=platform.settings.checks.min_convergence_rate)
 

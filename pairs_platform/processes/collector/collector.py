@@ -106,14 +106,14 @@ class Collector:
         clock: MarketClock | None = None,
         refused_seconds: float = REFUSED_SECONDS,
     ) -> None:
-        rules, feed = settings.stream, settings.source.alpaca.feed
-        self._settings, self._rules, self._refused_seconds = settings, rules, refused_seconds
-        self._is_replay = rules.mode == "replay"
-        address = f"{rules.replay.host}:{rules.replay.port}"
+        stream, feed = settings.stream, settings.source.alpaca.feed
+        self._settings, self._stream, self._refused_seconds = settings, stream, refused_seconds
+        self._is_replay = stream.mode == "replay"
+        address = f"{stream.replay.host}:{stream.replay.port}"
         self._stream_url = stream_url or (f"ws://{address}/v2/{feed}" if self._is_replay else None)
         self._history_url = history_url or (f"http://{address}" if self._is_replay else None)
         self._keys = (lambda: _REPLAY_KEYS) if self._is_replay else keys
-        self._streamed = rules.bar_frequency(settings.frequency)
+        self._streamed = stream.bar_frequency(settings.frequency)
         if not self._is_replay and self._streamed is not Frequency.ONE_MINUTE:
             raise PermanentSourceError(f"Alpaca streams bars of 1min, not of {self._streamed.value}: unset stream.bar")
         self._bar_ns = self._streamed.minutes * 60 * _SECOND
@@ -185,7 +185,7 @@ class Collector:
                 await self._until_told(self._connection())
             except ConnectionLost as error:
                 held_s = time.monotonic() - began
-                is_good = self._health.bars > bars or held_s > self._rules.max_backoff_seconds
+                is_good = self._health.bars > bars or held_s > self._stream.max_backoff_seconds
                 failures = 1 if is_good else failures + 1
                 wait_s = self._wait_s(error, failures)
                 log.warning("%s; next attempt in %.1f s", error, wait_s)
@@ -193,7 +193,7 @@ class Collector:
 
     def _wait_s(self, error: ConnectionLost, failures: int) -> float:
         """Note why there is no connection; seconds to wait: exponential, jittered, longer where the server refused."""
-        longest = self._rules.max_backoff_seconds
+        longest = self._stream.max_backoff_seconds
         wait_s = min(longest, 2.0 ** min(failures - 1, 12)) * random.uniform(0.5, 1.0)
         state = "disconnected"
         if isinstance(error, ConnectionRefused):
@@ -279,14 +279,18 @@ class Collector:
         if silent_s < 2 * _WATCH_SECONDS or self._data_market_ns is None or market_ns < self._data_market_ns:
             self._data_market_ns = market_ns
         is_due = market_ns - self._data_market_ns > self._bar_ns
-        if silent_s > self._rules.data_timeout_seconds and is_due:
+        if silent_s > self._stream.data_timeout_seconds and is_due:
             raise _Silence(f"no bar for {silent_s:.0f} s while the market trades")
 
     def _history(self) -> AlpacaMarketData:
         key_id, secret_key = self._keys()
-        rules = self._settings.source.alpaca.model_copy(update={"max_attempts": _BACKFILL_ATTEMPTS})
+        settings = self._settings.source.alpaca.model_copy(update={"max_attempts": _BACKFILL_ATTEMPTS})
         return AlpacaMarketData(
-            key_id=key_id, secret_key=secret_key, frequency=self._streamed, rules=rules, base_url=self._history_url
+            key_id=key_id,
+            secret_key=secret_key,
+            frequency=self._streamed,
+            settings=settings,
+            base_url=self._history_url,
         )
 
     def _actions(self, session: date, symbols: tuple[str, ...]) -> list[dict[str, Any]]:

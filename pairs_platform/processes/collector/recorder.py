@@ -86,14 +86,14 @@ class Recorder:
         clock: MarketClock,
         choose: Callable[[date | None], tuple[str, ...]],
     ) -> None:
-        rules = bus.rules
+        settings = bus.settings
         self.symbols: tuple[str, ...] = ()
         self.market_ns: int | None = None
         self.received_at, self.quiet_looks = time.monotonic(), 0
         self._bus, self._gap, self._health, self._clock, self._choose = bus, gap, health, clock, choose
         self._streamed, self._bar_ns = streamed, streamed.minutes * 60 * _SECOND
         self._builder = BucketBuilder(
-            frequency, streamed, grace_seconds=rules.grace_seconds, silent_buckets=rules.silent_buckets
+            frequency, streamed, grace_seconds=settings.grace_seconds, silent_buckets=settings.silent_buckets
         )
         self._received: deque[Message] = deque()
         self._fetched: deque[list[StreamBar]] = deque()
@@ -152,7 +152,7 @@ class Recorder:
 
     def _pause(self) -> float:
         if not self._failures:
-            return self._bus.rules.flush_seconds
+            return self._bus.settings.flush_seconds
         return min(_LONGEST_AWAY_SECONDS, 0.1 * 2.0 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)
 
     def _be_away(self, error: StreamUnavailable) -> None:
@@ -208,7 +208,7 @@ class Recorder:
             self._write_batch()
 
     def _write_batch(self) -> None:
-        health, limit = self._health, self._bus.rules.flush_bars
+        health, limit = self._health, self._bus.settings.flush_bars
         while self._unwritten:
             bars = _of_one_day(self._unwritten[:limit])
             self._bus.add_bars(bars)

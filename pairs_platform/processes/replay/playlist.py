@@ -28,11 +28,11 @@ from pairs_platform.core.prices.calendar import (
     sessions_between,
 )
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
-from pairs_platform.core.prices.settings import ValidationRules
+from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import validate_bars
 from pairs_platform.core.streaming.bars import PROXY
 from pairs_platform.core.streaming.buckets import moment_ns, session_buckets
-from pairs_platform.core.streaming.settings import ReplayRules
+from pairs_platform.core.streaming.settings import ReplaySettings
 from pairs_platform.lake.store import Lake
 from pairs_platform.platform import open_lake
 from pairs_platform.ports.market_data import PermanentSourceError
@@ -107,7 +107,7 @@ class LakeBars:
 class FileBars:
     """Sessions of price files; rows that validation refuses are not played."""
 
-    def __init__(self, files: "FileMarketData", symbols: Sequence[str], validation: ValidationRules) -> None:
+    def __init__(self, files: "FileMarketData", symbols: Sequence[str], validation: ValidationSettings) -> None:
         self.label = files.label
         self._files, self._symbols, self._validation = files, tuple(symbols), validation
 
@@ -123,7 +123,7 @@ class FileBars:
             symbols=self._symbols,
             sessions=[session],
             frequency=self._files.frequency,
-            rules=self._validation,
+            settings=self._validation,
             basis=self._files.basis,
         )
         if len(checked.quarantined):
@@ -198,11 +198,11 @@ class Playlist:
     Parameters
     ----------
     source : BarSource
-    rules : ReplayRules
+    settings : ReplaySettings
     length : Frequency
         Of the bars.
     bucket : Frequency
-        Of the profile; `rules.buckets` counts these.
+        Of the profile; `settings.buckets` counts these.
     today : date
         In New York. With the stamps "present" the last session lands on it, or on the next session where it is none,
         and those before it on the sessions before.
@@ -210,18 +210,18 @@ class Playlist:
     Raises
     ------
     PermanentSourceError
-        The source lacks a session, or `rules.start` lies outside it; the message names what there is.
+        The source lacks a session, or `settings.start` lies outside it; the message names what there is.
     CalendarError
-        `rules.first` is no session.
+        `settings.first` is no session.
     """
 
     def __init__(
-        self, source: BarSource, rules: ReplayRules, *, length: Frequency, bucket: Frequency, today: date
+        self, source: BarSource, settings: ReplaySettings, *, length: Frequency, bucket: Frequency, today: date
     ) -> None:
-        self.label, self.length, self.rules = source.label, length, rules
+        self.label, self.length, self.settings = source.label, length, settings
         self._source, self._bucket = source, bucket
-        self.origins = _chosen_sessions(source, rules, today)
-        self.sessions = self.origins if rules.stamps == "original" else _ending_at(today, len(self.origins))
+        self.origins = _chosen_sessions(source, settings, today)
+        self.sessions = self.origins if settings.stamps == "original" else _ending_at(today, len(self.origins))
         self._loaded: OrderedDict[int, PlayedSession | None] = OrderedDict()
         self._lock = threading.Lock()
         if self.load(0) is None:
@@ -249,7 +249,7 @@ class Playlist:
         if bars.empty:
             log.warning("%s: no bar in the session %s; it is left out", self.label, origin)
             return None
-        bars, proxies = _with_proxies(bars, self.rules)
+        bars, proxies = _with_proxies(bars, self.settings)
         opened, closed = moment_ns(session_open(session)), moment_ns(session_close(session))
         starts = pd.DatetimeIndex(bars["ts_utc"]).as_unit("ns").asi8
         shift = opened - moment_ns(session_open(origin))
@@ -263,11 +263,11 @@ class Playlist:
         )  # fmt: skip
 
     def _part(self, session: date, opened: int, closed: int) -> tuple[int, int]:
-        start_ns = opened if not self.rules.start else _time_of_day(session, self.rules.start, opened, closed)
-        if not self.rules.buckets:
+        start_ns = opened if not self.settings.start else _time_of_day(session, self.settings.start, opened, closed)
+        if not self.settings.buckets:
             return start_ns, closed
         ends = [bucket.end_ns for bucket in session_buckets(session, self._bucket) if bucket.start_ns >= start_ns]
-        return start_ns, ends[: self.rules.buckets][-1] if ends else closed
+        return start_ns, ends[: self.settings.buckets][-1] if ends else closed
 
 
 def open_playlist(settings: Settings) -> Playlist:
@@ -278,14 +278,14 @@ def open_playlist(settings: Settings) -> Playlist:
     PermanentSourceError
         As `Playlist`; also when a file cannot be read or bars of the configured length are not stored.
     """
-    rules = settings.stream.replay
+    replay = settings.stream.replay
     length = settings.stream.bar_frequency(settings.frequency)
     if length.minutes > settings.frequency.minutes:
         raise PermanentSourceError(
             f"stream.bar is {length} and the frequency {settings.frequency}: a streamed bar must not be longer"
         )
     source: BarSource
-    if rules.files:
+    if replay.files:
         source = _open_files(settings, length)
     elif length is not settings.frequency:
         raise PermanentSourceError(
@@ -297,17 +297,17 @@ def open_playlist(settings: Settings) -> Playlist:
     else:
         source = LakeBars(open_lake(settings), settings.active_sectors)
     today = datetime.now(ZoneInfo(MARKET_TIMEZONE)).date()
-    return Playlist(source, rules, length=length, bucket=settings.frequency, today=today)
+    return Playlist(source, replay, length=length, bucket=settings.frequency, today=today)
 
 
 def _open_files(settings: Settings, length: Frequency) -> FileBars:
     from pairs_platform.adapters.files.history import FileMarketData
-    from pairs_platform.adapters.files.settings import FileSourceRules
+    from pairs_platform.adapters.files.settings import FileSourceSettings
 
     paths = settings.stream.replay.files
     stated = settings.source.files
-    rules = stated.model_copy(update={"paths": paths}) if stated else FileSourceRules(paths=paths)
-    files = FileMarketData(rules, frequency=length)
+    files_settings = stated.model_copy(update={"paths": paths}) if stated else FileSourceSettings(paths=paths)
+    files = FileMarketData(files_settings, frequency=length)
     listed = files.universe() if settings.universe_origin == "source" else None
     if listed is None:
         listed = tuple(listing for sector in settings.active_sectors for listing in settings.listings(sector))
@@ -316,11 +316,11 @@ def _open_files(settings: Settings, length: Frequency) -> FileBars:
     return FileBars(files, sorted(symbols), settings.validation)
 
 
-def _chosen_sessions(source: BarSource, rules: ReplayRules, today: date) -> tuple[date, ...]:
+def _chosen_sessions(source: BarSource, settings: ReplaySettings, today: date) -> tuple[date, ...]:
     stored = source.sessions()
     newest = stored[-1] if stored else last_session_before(today)
-    first = newest if rules.first is None else require_session(rules.first)
-    last = first if rules.mode == "single_pass" or rules.last is None else rules.last
+    first = newest if settings.first is None else require_session(settings.first)
+    last = first if settings.mode == "single_pass" or settings.last is None else settings.last
     chosen, held = sessions_between(first, last), set(stored)
     missing = [session for session in chosen if session not in held]
     if missing:
@@ -333,17 +333,17 @@ def _ending_at(today: date, count: int) -> tuple[date, ...]:
     return tuple(sessions_between(session_offset(target, 1 - count), target))
 
 
-def _with_proxies(bars: pd.DataFrame, rules: ReplayRules) -> tuple[pd.DataFrame, dict[str, str]]:
+def _with_proxies(bars: pd.DataFrame, settings: ReplaySettings) -> tuple[pd.DataFrame, dict[str, str]]:
     """The bars, and the proxy's again for every proxied symbol that has none; which symbols these are."""
     present = set(bars["symbol"].unique())
-    lacking = sorted(set(rules.proxied) - present)
-    if lacking and rules.proxy not in present:
-        log.warning("the proxy %s has no bars: %s have none either", rules.proxy, ", ".join(lacking))
+    lacking = sorted(set(settings.proxied) - present)
+    if lacking and settings.proxy not in present:
+        log.warning("the proxy %s has no bars: %s have none either", settings.proxy, ", ".join(lacking))
         lacking = []
-    stand_in = bars[bars["symbol"] == rules.proxy]
+    stand_in = bars[bars["symbol"] == settings.proxy]
     parts = [bars[list(BAR_COLUMNS)], *(stand_in.assign(symbol=symbol)[list(BAR_COLUMNS)] for symbol in lacking)]
     complete = pd.concat(parts, ignore_index=True).sort_values(["symbol", "ts_utc"], ignore_index=True)
-    return complete, dict.fromkeys(lacking, PROXY + rules.proxy)
+    return complete, dict.fromkeys(lacking, PROXY + settings.proxy)
 
 
 def _time_of_day(session: date, text: str, opened: int, closed: int) -> int:

@@ -185,7 +185,7 @@ class ReplayServer:
         self._playlist, self._bus, self._keys = playlist, bus, keys
         self._max_connections, self._corrections = max_connections, corrections
         self._silence_seconds, self._auth_seconds = silence_seconds, auth_seconds
-        self._speed = playlist.rules.speed
+        self._speed = playlist.settings.speed
         self._stepped = self._speed == 0 or self._speed > STEPPED_ABOVE
         first = playlist.load(0)
         assert first is not None  # a playlist without is refused
@@ -248,7 +248,7 @@ class ReplayServer:
     # The play
 
     async def _play(self) -> None:
-        rules, passed = self._playlist.rules, 0
+        settings, passed = self._playlist.settings, 0
         await self._publish()
         log.info("replay waits for a client that subscribes to bars")
         await self._wanted.wait()
@@ -260,7 +260,7 @@ class ReplayServer:
                     await self._play_session(played)
                     ended = played
             passed += 1
-            if rules.mode != "loop" or passed == rules.loops:
+            if settings.mode != "loop" or passed == settings.loops:
                 break
             await asyncio.sleep(_BREAK_SECONDS if self._speed else _BREAK_AT_FULL_SPEED_SECONDS)
             await self._reset()
@@ -437,13 +437,14 @@ def run_replay(settings: Settings) -> None:
     PermanentSourceError, CalendarError
         What is to be played is not there, or the port is in use; nothing was served.
     """
-    rules = settings.stream.replay
+    replay = settings.stream.replay
     playlist = open_playlist(settings)
-    with listen(rules.host, rules.port) as listener:
+    with listen(replay.host, replay.port) as listener:
         first, last = playlist.origins[0], playlist.origins[-1]
         log.info(
             "replay of %s to %s from %s: %s, speed %g, bars of %s, stamps %s, at %s:%d",
-            first, last, playlist.label, rules.mode, rules.speed, playlist.length, rules.stamps, rules.host, rules.port,
+            first, last, playlist.label, replay.mode, replay.speed, playlist.length, replay.stamps,
+            replay.host, replay.port,
         )  # fmt: skip
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end_quietly)

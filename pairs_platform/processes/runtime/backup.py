@@ -57,7 +57,7 @@ class State:
     folder : Path
         The profile's.
     databases : mapping of str to SecretStr
-        PostgreSQL databases by name: "ledger", "mlflow", "dagster"; those on SQLite are files of the folder.
+        PostgreSQL databases by name: "database", "mlflow", "dagster"; those on SQLite are files of the folder.
     bus : StreamBus or None
         None where Redis does not run.
     lake : UPath or None

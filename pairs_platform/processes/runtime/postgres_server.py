@@ -3,7 +3,7 @@
 It listens on loopback alone and asks everyone for a password (SCRAM). Each of its databases can be entered by the roles
 that work with it and by nobody else. Passwords are random, made once, and kept in a file that only its owner reads.
 
-What does not belong here: the tables (`ledger`, MLflow, Dagster), and keeping processes alive
+What does not belong here: the tables (`database`, MLflow, Dagster), and keeping processes alive
 (`processes.runtime.supervisor`).
 """
 

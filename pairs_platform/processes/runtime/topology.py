@@ -86,10 +86,10 @@ def command_of(*words: str) -> list[str]:
 def forget_replays(settings: Settings) -> None:
     """Forget what earlier replays left in Redis, and the signals that they gave."""
     from pairs_platform.database.signals import forget_replay
-    from pairs_platform.platform import open_bus, open_ledger
+    from pairs_platform.platform import open_bus, open_database
 
     open_bus(settings, "replay").reset()
-    forget_replay(open_ledger(settings))
+    forget_replay(open_database(settings))
 
 
 def own_mlflow_uri(settings: Settings) -> str:
@@ -171,7 +171,7 @@ class OwnStores:
     postgres: EmbeddedPostgres | None
     environment: dict[str, str]
     mlflow_database: SecretStr | None
-    ledger_owner: SecretStr | None
+    database_owner: SecretStr | None
 
 
 def own_stores(settings: Settings) -> OwnStores:
@@ -183,13 +183,13 @@ def own_stores(settings: Settings) -> OwnStores:
         The platform's own PostgreSQL cannot be made.
     """
     missing = {
-        "ledger_url": (LEDGER_DATABASE, APPLICATION),
+        "database_url": (LEDGER_DATABASE, APPLICATION),
         "dagster_url": (DAGSTER_DATABASE, DAGSTER),
         "mlflow_uri": (MLFLOW_DATABASE, MLFLOW),
     }
     missing = {name: where for name, where in missing.items() if getattr(settings, name) is None}
     if not missing:
-        return OwnStores(None, {}, None, settings.ledger_owner_url)
+        return OwnStores(None, {}, None, settings.database_owner_url)
     server = own_postgres(settings)
     server.prepare()
     urls = {name: server.url(*where) for name, where in missing.items()}
@@ -197,7 +197,7 @@ def own_stores(settings: Settings) -> OwnStores:
     environment = {variable(name): url.get_secret_value() for name, url in urls.items()}
     if mlflow is not None:
         environment[variable("mlflow_uri")] = own_mlflow_uri(settings)
-    owner = server.url(LEDGER_DATABASE, OWNER) if "ledger_url" in missing else settings.ledger_owner_url
+    owner = server.url(LEDGER_DATABASE, OWNER) if "database_url" in missing else settings.database_owner_url
     return OwnStores(server, environment, mlflow, owner)
 
 
@@ -232,7 +232,7 @@ def production_processes(
             if own.postgres is not None:
                 own.postgres.provision()
             open_instance(home).dispose()
-            migrate_all(settings.model_copy(update={"ledger_owner_url": own.ledger_owner}), home, tell)
+            migrate_all(settings.model_copy(update={"database_owner_url": own.database_owner}), home, tell)
 
     if own.mlflow_database is not None:
         specs.append(_mlflow(settings, own, lock, tell))

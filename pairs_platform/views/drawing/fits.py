@@ -47,6 +47,6 @@ def fit_pictures(
     window: PriceWindow, production: pd.DataFrame, pair: str, platform: Platform, source: str
 ) -> dict[str, bytes]:
     """`fit_drawings` with the thresholds of the settings, as PNG images."""
-    rules = platform.settings.trading
-    drawings = fit_drawings(window, production, pair, entry_z=rules.entry_z, exit_z=rules.exit_z, source=source)
+    settings = platform.settings.trading
+    drawings = fit_drawings(window, production, pair, entry_z=settings.entry_z, exit_z=settings.exit_z, source=source)
     return {name: plots.png(drawing) for name, drawing in drawings.items()}

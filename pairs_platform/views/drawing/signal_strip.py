@@ -29,7 +29,7 @@ COLOURS = {"enter_long": "#2f6fb3", "enter_short": "#d9822b", "exit": "#3a8f5c",
 
 def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
     """Metadata of one materialization."""
-    rows = signal_rows(platform.ledger, outcome.key)
+    rows = signal_rows(platform.database, outcome.key)
     facts: dict[str, Any] = {
         "source": f"{outcome.key.feed} stream · {outcome.source_label or platform.market_data.label}",
         "feed": outcome.key.feed,
@@ -41,7 +41,7 @@ def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
     if not rows:
         return facts
     ranked, moves = newest_signals(rows), entries_and_exits(rows)
-    rules = platform.settings.trading
+    settings = platform.settings.trading
     return {
         **facts,
         "newest_bucket": str(rows[-1]["bucket_utc"]),
@@ -52,7 +52,7 @@ def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
             ("bucket_utc", *SHOWN), ([row[name] for name in ("bucket_utc", *SHOWN)] for row in moves), rows=50
         ),
         "session_so_far": drawing(
-            _curves(rows, [row["pair"] for row in ranked[:DRAWN]], entry_z=rules.entry_z, exit_z=rules.exit_z),
+            _curves(rows, [row["pair"] for row in ranked[:DRAWN]], entry_z=settings.entry_z, exit_z=settings.exit_z),
             "z of the first pairs, with entries (long blue, short orange), exits (green) and stops (red)",
         ),
     }

@@ -173,7 +173,7 @@ def configured_model(platform: "Platform", key: "PartitionKey") -> tuple[str, ..
     model = document["model"]
     shown = f"version {model['version']}" if model else "none"
     said = [f"Model in the configuration of {key.session}: {shown}; {document['model_reason']}"]
-    now = platform.ledger.alias_as_of(key.sector, "champion", key.session)
+    now = platform.database.alias_as_of(key.sector, "champion", key.session)
     if now is not None and now.session == key.session:
         said.append(f"Decided after it: {now.action} {now.version_after or now.version_before}; {now.reason}")
     return tuple(said)

@@ -14,7 +14,7 @@ from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.views.reports.document import Block, Heading, Picture, Table, Words, rows_of, table_of
 
 if TYPE_CHECKING:
-    from pairs_platform.core.settings import Rules
+    from pairs_platform.core.settings import SettingsGroup
     from pairs_platform.platform import Platform
 
 RANKING_SHOWN = 50
@@ -138,7 +138,7 @@ def _ranking(platform: "Platform", rankings: pd.DataFrame) -> Iterator[Block]:
 
 def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
-    from pairs_platform.core.selection.settings import CostRules, TradingRules
+    from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 
     document = platform.lake.read_document(TRADING_CONFIG.table, key)
     pairs = platform.lake.read(TRADING_CONFIG, key)
@@ -146,9 +146,9 @@ def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         f"For session {document['valid_for']}; {document['frequency']} bars, price basis {document['price_basis']}; "
         f"content {document['content_hash']}"
     )
-    costs = CostRules.model_validate(document["costs"])
-    yield _settings(document["trading"], TradingRules, "Thresholds")
-    yield _settings(document["costs"], CostRules, "Costs")
+    costs = CostSettings.model_validate(document["costs"])
+    yield _settings(document["trading"], TradingSettings, "Thresholds")
+    yield _settings(document["costs"], CostSettings, "Costs")
     yield Words(f"A round trip of both legs costs {costs.round_trip_bps:g} basis points of gross value.", small=True)
     if len(pairs):
         # A mean of residuals is zero but for rounding; without its minus sign.
@@ -158,10 +158,10 @@ def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         yield Words("No pair is configured: a valid outcome.")
 
 
-def _settings(values: dict[str, Any], rules: "type[Rules]", caption: str) -> Table:
+def _settings(values: dict[str, Any], settings: "type[SettingsGroup]", caption: str) -> Table:
     rows = []
     for name, value in values.items():
-        told = rules.model_fields[name]
+        told = settings.model_fields[name]
         extra = told.json_schema_extra if isinstance(told.json_schema_extra, dict) else {}
         rows.append((name, value, extra.get("unit"), told.description))
     return rows_of(("setting", "value", "unit", "meaning"), rows, caption)
@@ -180,7 +180,7 @@ def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals
 
     found = {
-        feed: signal_rows(platform.ledger, SignalKey(feed=feed, sector=key.sector, session=key.session))
+        feed: signal_rows(platform.database, SignalKey(feed=feed, sector=key.sector, session=key.session))
         for feed in ("live", "replay")
     }
     if not any(found.values()):
@@ -228,7 +228,7 @@ def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -
         return
     fits = platform.lake.read(GARCH_FITS, key)
     source = str(platform.lake.metadata(GARCH_FITS, key)["source"])
-    rules = platform.lake.read_document(TRADING_CONFIG.table, key)["trading"]
+    settings = platform.lake.read_document(TRADING_CONFIG.table, key)["trading"]
     production = fits[fits["parameter_set"] == "production"]
     window = load_window(platform, key)
     kind = "selected" if len(chosen) else "best ranked"
@@ -237,7 +237,7 @@ def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -
     yield Words(f"The {kind} pairs: {', '.join(names)}{more}.")
     for name in names:
         drawings = fit_drawings(
-            window, production, name, entry_z=rules["entry_z"], exit_z=rules["exit_z"], source=source
+            window, production, name, entry_z=settings["entry_z"], exit_z=settings["exit_z"], source=source
         )
         for what, drawing in drawings.items():
             yield Picture(drawing, f"{name}: {what} over the window", with_next=what != list(drawings)[-1])

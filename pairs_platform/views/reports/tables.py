@@ -24,7 +24,7 @@ EXPORTS: Mapping[str, tuple[str, str]] = {
     "trends": ("model_trends", "session, sector, pair"),
     "signals": ("signals", "session, sector, bucket_utc, pair"),
 }
-"""What can be exported: table of the lake or the ledger, and its order."""
+"""What can be exported: table of the lake or the database, and its order."""
 
 
 def exported(platform: "Platform", name: str, sector: str | None, first: date, last: date) -> pd.DataFrame:
@@ -57,5 +57,5 @@ def exported(platform: "Platform", name: str, sector: str | None, first: date, l
     table, order = EXPORTS[name]
     where = f"session BETWEEN DATE '{first:%Y-%m-%d}' AND DATE '{last:%Y-%m-%d}'"
     where += f" AND sector = '{sector}'" if sector else ""
-    beside = TablesBeside(arrow_schemas(), VIEWS, partial(arrow_tables, platform.ledger))
+    beside = TablesBeside(arrow_schemas(), VIEWS, partial(arrow_tables, platform.database))
     return query(platform.lake, TABLES, f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", beside)

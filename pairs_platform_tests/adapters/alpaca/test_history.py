@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from pairs_platform.adapters.alpaca.history import KEY_VARIABLES, AlpacaMarketData
-from pairs_platform.adapters.alpaca.settings import AlpacaRules
+from pairs_platform.adapters.alpaca.settings import AlpacaSettings
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, Unavailable
@@ -51,12 +51,12 @@ class Sleeps(list):
         self.append(seconds)
 
 
-def source(server, frequency=Frequency.ONE_DAY, sleep=None, secret=AlpacaServer.SECRET_KEY, **rules):
+def source(server, frequency=Frequency.ONE_DAY, sleep=None, secret=AlpacaServer.SECRET_KEY, **settings):
     return AlpacaMarketData(
         key_id=SecretStr(AlpacaServer.KEY_ID),
         secret_key=SecretStr(secret),
         frequency=frequency,
-        rules=AlpacaRules(**rules),
+        settings=AlpacaSettings(**settings),
         base_url=server.url,
         sleep=sleep if sleep is not None else Sleeps(),
         now=lambda: NOW,
@@ -320,7 +320,7 @@ def test_nothing_at_all_is_an_empty_reply_that_names_every_symbol(server):
 @pytest.mark.parametrize("wrong", [{"feed": "otc"}, {"timeout_s": 0}, {"symbols_per_request": 0}, {"secret": "x"}])
 def test_wrong_rules_are_refused(wrong):
     with pytest.raises(ValidationError):
-        AlpacaRules(**wrong)
+        AlpacaSettings(**wrong)
 
 
 # Corporate actions
@@ -334,8 +334,8 @@ def dividend(symbol, ex_date, process_date, rate, **values):
     return action(symbol, ex_date, process_date, rate=rate, special=False, foreign=False, **values)
 
 
-def fetched_actions(server, first="2024-03-06", last="2024-03-12", symbols=SYMBOLS, **rules):
-    frame = source(server, **rules).fetch_actions(symbols, date.fromisoformat(first), date.fromisoformat(last))
+def fetched_actions(server, first="2024-03-06", last="2024-03-12", symbols=SYMBOLS, **settings):
+    frame = source(server, **settings).fetch_actions(symbols, date.fromisoformat(first), date.fromisoformat(last))
     assert tuple(frame.columns) == ACTION_COLUMNS
     assert frame.dtypes.astype(str).tolist() == [
         "object", "datetime64[ns]", "object", "float64", "datetime64[ns, UTC]",
@@ -415,9 +415,9 @@ def test_an_action_that_is_not_as_documented_is_refused(server):
 
 def test_the_address_of_a_proxy_comes_from_the_rules_and_needs_tls_elsewhere(server):
     keys = {"key_id": SecretStr(AlpacaServer.KEY_ID), "secret_key": SecretStr(AlpacaServer.SECRET_KEY)}
-    alpaca = AlpacaMarketData(**keys, frequency=Frequency.ONE_DAY, rules=AlpacaRules(base_url=server.url))
+    alpaca = AlpacaMarketData(**keys, frequency=Frequency.ONE_DAY, settings=AlpacaSettings(base_url=server.url))
     assert len(alpaca.fetch_bars(["IBM"], FIRST, LAST).bars)
-    assert AlpacaRules(base_url="https://proxy.example").base_url == "https://proxy.example"
+    assert AlpacaSettings(base_url="https://proxy.example").base_url == "https://proxy.example"
     for refused in ("http://proxy.example", "http://127.0.0.1.example", "ftp://127.0.0.1"):
         with pytest.raises(ValidationError, match="base_url"):
-            AlpacaRules(base_url=refused)
+            AlpacaSettings(base_url=refused)

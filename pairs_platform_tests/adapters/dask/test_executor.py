@@ -14,19 +14,19 @@ import pytest
 
 from pairs_platform.adapters.dask import executor
 from pairs_platform.adapters.dask.executor import open_blocks
-from pairs_platform.adapters.dask.settings import ExecutorRules
+from pairs_platform.adapters.dask.settings import ExecutorSettings
 from pairs_platform.core.models.features import pair_datasets
 from pairs_platform.core.models.gru.training import chunk_to_bytes, train_pairs
-from pairs_platform.core.models.settings import GruRules, NetworkRules, SplitRules, TrainingRules
+from pairs_platform.core.models.settings import GruSettings, ModelTrainingSettings, NetworkSettings, SplitSettings
 from pairs_platform.core.parallel import ExecutorError
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.placebo import placebo_counts
-from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules, PlaceboRules
-from pairs_platform.core.selection.settings import CostRules, TradingRules
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
-from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     planted_pairs,
@@ -37,10 +37,10 @@ from pairs_platform_tests.support.windows import make_window
 
 distributed = pytest.importorskip("distributed")
 
-SMALL = GruRules(
-    network=NetworkRules(hidden_1=8, hidden_2=4, max_epochs=4, patience=2, learning_rate=3e-3),
-    split=SplitRules(min_test_labels=50),
-    training=TrainingRules(chunk_pairs=2, device="cpu"),
+SMALL = GruSettings(
+    network=NetworkSettings(hidden_1=8, hidden_2=4, max_epochs=4, patience=2, learning_rate=3e-3),
+    split=SplitSettings(min_test_labels=50),
+    training=ModelTrainingSettings(chunk_pairs=2, device="cpu"),
 )
 
 
@@ -62,16 +62,18 @@ def window() -> PriceWindow:
     return make_window(prices)
 
 
-def rules(cluster: Any, **changes: Any) -> ExecutorRules:
+def settings(cluster: Any, **changes: Any) -> ExecutorSettings:
     given = {"kind": "dask", "scheduler": cluster.scheduler_address, "pair_block": 10, "fit_block": 4}
-    return ExecutorRules(**(given | changes))
+    return ExecutorSettings(**(given | changes))
 
 
 def screened(window: PriceWindow, blocks: Any = None) -> list[Any]:
-    correlation, cointegration = CorrelationRules(gate=0.3), CointegrationRules(bootstrap_draws=99)
-    pairs = screen_pairs(window, rules=cointegration, entry_z=2.0, exit_z=0.5, round_trip_cost_bps=8.0, blocks=blocks)
+    correlation, cointegration = CorrelationSettings(gate=0.3), CointegrationSettings(bootstrap_draws=99)
+    pairs = screen_pairs(
+        window, settings=cointegration, entry_z=2.0, exit_z=0.5, round_trip_cost_bps=8.0, blocks=blocks
+    )
     placebos = placebo_counts(
-        window, correlation=correlation, cointegration=cointegration, placebo=PlaceboRules(n_draws=50), found=1,
+        window, correlation=correlation, cointegration=cointegration, placebo=PlaceboSettings(n_draws=50), found=1,
         blocks=blocks,
     )  # fmt: skip
     return [
@@ -83,7 +85,7 @@ def screened(window: PriceWindow, blocks: Any = None) -> list[Any]:
 
 
 def test_two_worker_processes_give_the_same_bits_as_this_process(cluster: Any, window: PriceWindow) -> None:
-    with open_blocks(rules(cluster)) as blocks:
+    with open_blocks(settings(cluster)) as blocks:
         there = screened(window, blocks)
     for here, other in zip(screened(window), there, strict=True):
         pd.testing.assert_frame_equal(here, other, check_exact=True)
@@ -102,7 +104,7 @@ def test_a_worker_killed_while_blocks_run_loses_nothing(cluster: Any) -> None:
         os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
         killed.set()
 
-    with open_blocks(rules(cluster)) as blocks:
+    with open_blocks(settings(cluster)) as blocks:
         timer = threading.Timer(0.7, kill)
         timer.start()
         found = blocks.run(_slow_square, (np.array([7]),), [(n,) for n in range(30)])
@@ -112,25 +114,25 @@ def test_a_worker_killed_while_blocks_run_loses_nothing(cluster: Any) -> None:
 
 
 def test_what_a_block_raises_is_raised_here(cluster: Any) -> None:
-    with open_blocks(rules(cluster)) as blocks, pytest.raises(ZeroDivisionError):
+    with open_blocks(settings(cluster)) as blocks, pytest.raises(ZeroDivisionError):
         blocks.run(divmod, (1,), [(0,)])
 
 
 def test_other_versions_on_a_worker_are_named(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor, "version", lambda name: "0.0.1" if name == "numba" else "1")
-    with pytest.raises(ExecutorError, match=r"numba [0-9.]+ instead of 0\.0\.1"), open_blocks(rules(cluster)):
+    with pytest.raises(ExecutorError, match=r"numba [0-9.]+ instead of 0\.0\.1"), open_blocks(settings(cluster)):
         pass
 
 
 def test_a_wrong_address_names_the_setting() -> None:
-    wrong = ExecutorRules(kind="dask", scheduler="tcp://127.0.0.1:9", connect_seconds=1.0)
+    wrong = ExecutorSettings(kind="dask", scheduler="tcp://127.0.0.1:9", connect_seconds=1.0)
     with pytest.raises(ExecutorError, match=r"executor\.scheduler tcp://127\.0\.0\.1:9"), open_blocks(wrong):
         pass
 
 
 def test_no_worker_within_the_time_is_said() -> None:
     with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty:
-        lonely = rules(empty, connect_seconds=0.5)
+        lonely = settings(empty, connect_seconds=0.5)
         with pytest.raises(ExecutorError, match="has no worker after"), open_blocks(lonely):
             pass
 
@@ -141,7 +143,7 @@ def test_all_workers_gone_ends_the_work_within_the_time() -> None:
     ) as leaving:
         threading.Timer(0.5, leaving.scale, [0]).start()
         with (
-            open_blocks(rules(leaving, no_workers_seconds=1.5)) as blocks,
+            open_blocks(settings(leaving, no_workers_seconds=1.5)) as blocks,
             pytest.raises(ExecutorError, match=r"has no worker since 1\.5 s"),
         ):
             blocks.run(_slow_square, (np.array([0]),), [(n,) for n in range(200)])
@@ -149,24 +151,29 @@ def test_all_workers_gone_ends_the_work_within_the_time() -> None:
 
 def test_dask_without_an_address_is_refused() -> None:
     with pytest.raises(ValueError, match=r"executor\.scheduler names no address"):
-        ExecutorRules(kind="dask")
+        ExecutorSettings(kind="dask")
 
 
 def test_local_opens_nothing() -> None:
-    with open_blocks(ExecutorRules()) as blocks:
+    with open_blocks(ExecutorSettings()) as blocks:
         assert blocks is None
 
 
 def test_models_trained_on_the_workers_are_those_trained_here(cluster: Any) -> None:
     market = window_of_legs(planted_pairs(3, 1170, 3, garch_variance, half_lives=(5.0, 10.0)))
     datasets, plan, _ = pair_datasets(
-        market, screened_pairs(market), rules=SMALL, garch=GarchRules(), trading=TradingRules(), costs=CostRules()
+        market,
+        screened_pairs(market),
+        settings=SMALL,
+        garch=GarchSettings(),
+        trading=TradingSettings(),
+        costs=CostSettings(),
     )
-    here = train_pairs(datasets, plan, rules=SMALL, seed=1)
+    here = train_pairs(datasets, plan, settings=SMALL, seed=1)
     told: list[int] = []
-    with open_blocks(rules(cluster)) as blocks:
+    with open_blocks(settings(cluster)) as blocks:
         there = train_pairs(
-            datasets, plan, rules=SMALL, seed=1, blocks=blocks, listener=lambda progress: told.append(progress.chunk)
+            datasets, plan, settings=SMALL, seed=1, blocks=blocks, listener=lambda progress: told.append(progress.chunk)
         )
     assert sorted(told) == list(range(1, len(datasets) // 2 + len(datasets) % 2 + 1))
     assert [chunk_to_bytes([one]) for one in there] == [chunk_to_bytes([one]) for one in here]

@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from pairs_platform.adapters.files.history import FileMarketData
-from pairs_platform.adapters.files.settings import FileSourceRules
+from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_of, sessions_between, sessions_ending
-from pairs_platform.core.prices.settings import ValidationRules
+from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import validate_bars
 from pairs_platform.ports.market_data import Listing, PermanentSourceError
 
@@ -33,8 +33,8 @@ def example(frequency: Frequency = Frequency.ONE_DAY, symbols: tuple[str, ...] =
     return pd.concat(frames, ignore_index=True)
 
 
-def source(*paths: Path | str, frequency: Frequency = Frequency.ONE_DAY, **rules) -> FileMarketData:
-    return FileMarketData(FileSourceRules(paths=tuple(map(str, paths)), **rules), frequency=frequency)
+def source(*paths: Path | str, frequency: Frequency = Frequency.ONE_DAY, **settings) -> FileMarketData:
+    return FileMarketData(FileSourceSettings(paths=tuple(map(str, paths)), **settings), frequency=frequency)
 
 
 def written(folder: Path, frame: pd.DataFrame, name: str = "prices.parquet") -> Path:
@@ -210,7 +210,11 @@ class TestFrequency:
         path = written(tmp_path, pd.concat([fine, early, fine.loc[[20]].assign(close=1.0, low=0.5)]))
         bars = fetched(source(path, frequency=Frequency.FIVE_MINUTES), "AAPL", last=FIRST)
         checked = validate_bars(
-            bars, symbols=["AAPL"], sessions=SESSIONS[:1], frequency=Frequency.FIVE_MINUTES, rules=ValidationRules()
+            bars,
+            symbols=["AAPL"],
+            sessions=SESSIONS[:1],
+            frequency=Frequency.FIVE_MINUTES,
+            settings=ValidationSettings(),
         )
         assert len(checked.accepted) == 77
         assert len(checked.quarantined) == 6
@@ -265,8 +269,8 @@ class TestPaths:
         pd.testing.assert_frame_equal(fetched(source(tmp_path / "prices.csv.gz")), bars)
 
     def test_a_single_path_may_be_given_bare(self) -> None:
-        assert FileSourceRules(paths="x.csv").paths == ("x.csv",)
-        assert FileSourceRules(paths=Path("x.csv")).paths == ("x.csv",)
+        assert FileSourceSettings(paths="x.csv").paths == ("x.csv",)
+        assert FileSourceSettings(paths=Path("x.csv")).paths == ("x.csv",)
 
     @pytest.mark.parametrize(
         ("name", "content", "message"),
@@ -372,7 +376,7 @@ class TestSelection:
         stamps = session_of(bars["ts_utc"]).replace({pd.Timestamp(LAST): pd.Timestamp("2025-11-08")})
         got = fetched(source(written(tmp_path, bars.assign(ts_utc=stamps))), "AAPL", last=date(2025, 11, 10))
         checked = validate_bars(
-            got, symbols=["AAPL"], sessions=SESSIONS, frequency=Frequency.ONE_DAY, rules=ValidationRules()
+            got, symbols=["AAPL"], sessions=SESSIONS, frequency=Frequency.ONE_DAY, settings=ValidationSettings()
         )
         assert checked.quarantined["reason"].tolist() == ["not a session of the exchange"]
 
@@ -487,9 +491,9 @@ class TestSettings:
             ({"paths": "x.csv", "basis": "adjusted"}, "split_adjusted"),
         ],
     )
-    def test_wrong_ones_are_named(self, rules, message) -> None:
+    def test_wrong_ones_are_named(self, settings, message) -> None:
         with pytest.raises(ValidationError, match=message):
-            FileSourceRules(**rules)
+            FileSourceSettings(**settings)
 
 
 @pytest.fixture(scope="module")
@@ -528,7 +532,7 @@ class TestRealFiles:
         sessions = sessions_ending(date(2025, 12, 31), 60)
         bars = fetched(market, *symbols, first=sessions[0], last=sessions[-1])
         checked = validate_bars(
-            bars, symbols=symbols, sessions=sessions, frequency=Frequency.FIVE_MINUTES, rules=ValidationRules()
+            bars, symbols=symbols, sessions=sessions, frequency=Frequency.FIVE_MINUTES, settings=ValidationSettings()
         )
         assert checked.accepted["ts_utc"].tolist() == 14 * bar_grid(sessions, Frequency.FIVE_MINUTES).ts_utc.tolist()
         # The file holds a few prints after the early closes of 2025-11-28 and 2025-12-24.

@@ -20,7 +20,7 @@ from pairs_platform.adapters.redis.bus import (
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED, StreamBar
 from pairs_platform.core.streaming.buckets import Announcement, session_buckets
-from pairs_platform.core.streaming.settings import Feed, StreamRules
+from pairs_platform.core.streaming.settings import Feed, StreamSettings
 from pairs_platform.platform import open_bus
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.redis_server import embedded_redis
@@ -47,8 +47,10 @@ def client(server) -> Iterator[redis.Redis]:
     found.close()
 
 
-def make_bus(client: redis.Redis, feed: Feed = "replay", profile: str = "p", wall=time.time_ns, **rules) -> StreamBus:
-    return StreamBus(client, profile=profile, feed=feed, rules=StreamRules(**rules), wall=wall)
+def make_bus(
+    client: redis.Redis, feed: Feed = "replay", profile: str = "p", wall=time.time_ns, **settings
+) -> StreamBus:
+    return StreamBus(client, profile=profile, feed=feed, settings=StreamSettings(**settings), wall=wall)
 
 
 def bar(symbol: str = "AAA", place: int = 0, session: date = SESSION, **values) -> StreamBar:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from pairs_platform.adapters.simulated.market import FIRST_SESSION, SimulatedMarket
 from pairs_platform.adapters.simulated.paths import PlantedPair
-from pairs_platform.adapters.simulated.settings import SimulatedMarketRules
+from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_close, sessions_between, sessions_ending
 from pairs_platform.core.prices.sectors import UnknownSectorError
@@ -24,11 +24,13 @@ LAST = date(2025, 12, 31)
 AFTER = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def market(frequency: Frequency = Frequency.FIVE_MINUTES, universe=UNIVERSE, **rules) -> SimulatedMarket:
-    return SimulatedMarket(universe, frequency=frequency, rules=SimulatedMarketRules(**rules), clock=lambda: AFTER)
+def market(frequency: Frequency = Frequency.FIVE_MINUTES, universe=UNIVERSE, **settings) -> SimulatedMarket:
+    return SimulatedMarket(
+        universe, frequency=frequency, settings=SimulatedMarketSettings(**settings), clock=lambda: AFTER
+    )
 
 
-def look_back(source: SimulatedMarket, n_sessions: int, last: date = LAST) -> BarsReply:
+def lookback(source: SimulatedMarket, n_sessions: int, last: date = LAST) -> BarsReply:
     return source.fetch_bars(TECHNOLOGY, sessions_ending(last, n_sessions)[0], last)
 
 
@@ -158,7 +160,7 @@ class TestDeterminism:
         )
 
     def test_another_seed_is_another_market(self) -> None:
-        one, two = (look_back(market(Frequency.ONE_DAY, seed=seed), 5).bars["close"] for seed in (1, 2))
+        one, two = (lookback(market(Frequency.ONE_DAY, seed=seed), 5).bars["close"] for seed in (1, 2))
         assert not np.isclose(one, two).any()
 
 
@@ -202,7 +204,7 @@ class TestCalendar:
 class TestBars:
     @pytest.mark.parametrize("frequency", [Frequency.FIVE_MINUTES, Frequency.ONE_HOUR, Frequency.ONE_DAY])
     def test_prices_of_a_bar_agree(self, frequency) -> None:
-        bars = look_back(market(frequency), 20).bars
+        bars = lookback(market(frequency), 20).bars
         assert (bars["high"] >= bars[["open", "close"]].max(axis=1)).all()
         assert (bars["low"] <= bars[["open", "close"]].min(axis=1)).all()
         assert (bars[["open", "high", "low", "close"]] > 0).all().all()
@@ -220,7 +222,7 @@ class TestBars:
     def test_opens_of_a_planted_pair_keep_the_spread(self, standard) -> None:
         """A fill at the next open must not meet noise that the spread does not have."""
         pair = next(pair for pair in standard.ground_truth("technology") if pair.half_life_bars > 20)
-        bars = look_back(standard, 20).bars.pivot(index="ts_utc", columns="symbol")
+        bars = lookback(standard, 20).bars.pivot(index="ts_utc", columns="symbol")
         spread = {
             name: np.log(bars[name][pair.y]) - pair.beta * np.log(bars[name][pair.x]) for name in ("open", "close")
         }
@@ -239,7 +241,7 @@ class TestBars:
         both = market(Frequency.ONE_DAY, universe=universe)
         assert both.universe()[:2] == (Listing("CVX", "energy"), Listing("XOM", "energy"))
         assert [pair.sector for pair in both.ground_truth("energy")] == ["energy"]
-        pd.testing.assert_frame_equal(look_back(both, 5).bars, look_back(market(Frequency.ONE_DAY), 5).bars)
+        pd.testing.assert_frame_equal(lookback(both, 5).bars, lookback(market(Frequency.ONE_DAY), 5).bars)
 
 
 class TestActions:
@@ -337,8 +339,8 @@ class TestVariants:
         assert largest_common_shock("common_jumps") > 4.5
 
     def test_missing_bars_lose_single_bars_and_some_sessions(self) -> None:
-        bars = look_back(market(variant="missing_bars"), 60).bars
-        whole = look_back(market(), 60).bars
+        bars = lookback(market(variant="missing_bars"), 60).bars
+        whole = lookback(market(), 60).bars
         share = 1 - len(bars) / len(whole)
         assert 0.012 < share < 0.03
         present = bars.groupby("symbol")["ts_utc"].apply(lambda stamps: stamps.dt.date.nunique())
@@ -358,9 +360,9 @@ class TestRefusals:
             ({"spread": 3}, "spread"),
         ],
     )
-    def test_wrong_settings_are_named(self, rules, message) -> None:
+    def test_wrong_settings_are_named(self, settings, message) -> None:
         with pytest.raises(ValidationError, match=message):
-            SimulatedMarketRules(**rules)
+            SimulatedMarketSettings(**settings)
 
     def test_an_empty_universe_and_a_symbol_in_two_sectors_are_refused(self) -> None:
         with pytest.raises(PermanentSourceError, match="at least one symbol"):

@@ -6,7 +6,7 @@ from curl_cffi.requests import Session
 from yfinance.data import SingletonMeta
 
 from pairs_platform.adapters.yahoo.history import YahooMarketData
-from pairs_platform.adapters.yahoo.settings import YahooRules
+from pairs_platform.adapters.yahoo.settings import YahooSettings
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, Unavailable
@@ -70,10 +70,10 @@ class Sleeps(list):
         self.append(seconds)
 
 
-def source(server, frequency=Frequency.ONE_DAY, sleep=None, now=NOW, **rules):
+def source(server, frequency=Frequency.ONE_DAY, sleep=None, now=NOW, **settings):
     return YahooMarketData(
         frequency=frequency,
-        rules=YahooRules(**rules),
+        settings=YahooSettings(**settings),
         session=LocalSession(server.url),
         sleep=sleep if sleep is not None else Sleeps(),
         now=lambda: now,

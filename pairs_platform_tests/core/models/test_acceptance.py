@@ -9,23 +9,28 @@ from pairs_platform.core.models.sector_training import (
     train_sector,
     walk_forward_figures,
 )
-from pairs_platform.core.models.settings import EvaluationRules, GruRules, NetworkRules
+from pairs_platform.core.models.settings import EvaluationSettings, GruSettings, NetworkSettings
 from pairs_platform.core.models.splits import n_test_sessions
-from pairs_platform.core.selection.settings import CostRules, TradingRules
-from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
+from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform_tests.support.model_samples import pairs_of, prepared, walk_window
 from pairs_platform_tests.support.simulated_pairs import garch_variance, planted_pairs, window_of_legs
 
-RULES = GruRules(network=NetworkRules(hidden_1=16, hidden_2=8, max_epochs=8, patience=4))
+RULES = GruSettings(network=NetworkSettings(hidden_1=16, hidden_2=8, max_epochs=8, patience=4))
 
 
-def trained(window, rules: GruRules = RULES) -> SectorTraining:
+def trained(window, settings: GruSettings = RULES) -> SectorTraining:
     from pairs_platform.core.models.features import pair_datasets
 
     datasets, plan, _ = pair_datasets(
-        window, pairs_of(window), rules=rules, garch=GarchRules(), trading=TradingRules(), costs=CostRules()
+        window,
+        pairs_of(window),
+        settings=settings,
+        garch=GarchSettings(),
+        trading=TradingSettings(),
+        costs=CostSettings(),
     )
-    return train_sector(datasets, [one.pair for one in datasets], plan, rules=rules)
+    return train_sector(datasets, [one.pair for one in datasets], plan, settings=settings)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +76,7 @@ def test_several_seeds_give_means_and_their_spread():
 
 def test_the_test_part_begins_where_the_plan_says_whichever_pair_has_no_data():
     window = window_of_legs(planted_pairs(2, 4680, 5, garch_variance, half_lives=(5.0, 10.0)))
-    datasets, plan, _ = prepared(window, rules=RULES)
+    datasets, plan, _ = prepared(window, settings=RULES)
     missing = without_data("A_B", "insufficient_data", "too short")
     expected = window.session[plan.test.start].astype(object)
     assert first_test_session([missing, *datasets], plan) == expected
@@ -81,9 +86,15 @@ def test_the_test_part_begins_where_the_plan_says_whichever_pair_has_no_data():
 
 def test_walk_forward_folds_are_judged_behind_what_they_have_seen():
     window = window_of_legs(planted_pairs(3, 4680, 9, garch_variance, half_lives=(5.0, 10.0)))
-    rules = RULES.model_copy(update={"evaluation": EvaluationRules(n_bootstrap=200)})
+    settings = RULES.model_copy(update={"evaluation": EvaluationSettings(n_bootstrap=200)})
     folds = walk_forward_figures(
-        window, pairs_of(window), 2, rules=rules, garch=GarchRules(), trading=TradingRules(), costs=CostRules()
+        window,
+        pairs_of(window),
+        2,
+        settings=settings,
+        garch=GarchSettings(),
+        trading=TradingSettings(),
+        costs=CostSettings(),
     )
     assert [(fold["bars_seen"], fold["bars_judged"]) for fold in folds] == [(2340, 1170), (3510, 1170)]
     assert all(fold["n_pairs"] == 3 and fold["n_labels"] > 3 * 1000 for fold in folds)

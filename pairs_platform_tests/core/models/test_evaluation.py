@@ -15,9 +15,9 @@ from pairs_platform.core.models.evaluation import (
     pool,
     session_interval,
 )
-from pairs_platform.core.models.settings import EvaluationRules
+from pairs_platform.core.models.settings import EvaluationSettings
 
-RULES = EvaluationRules()
+RULES = EvaluationSettings()
 
 
 def forecasts(n: int = 900, seed: int = 0, edge: float = 0.0, sessions: int = 12, pair: str = "A_B") -> TestForecasts:
@@ -33,7 +33,7 @@ def forecasts(n: int = 900, seed: int = 0, edge: float = 0.0, sessions: int = 12
 
 
 def evaluated(given: TestForecasts, threshold: float = 0.5) -> dict:
-    return evaluate_pair(given, threshold=threshold, block=10, rules=RULES, seed=1)
+    return evaluate_pair(given, threshold=threshold, block=10, settings=RULES, seed=1)
 
 
 class TestMetrics:
@@ -65,10 +65,10 @@ class TestMetrics:
             replace(given, probability=np.clip(0.56 + sign * noise, 0.05, 0.95), base_probability=np.full(900, 0.4))
             for sign in (1.0, -1.0)
         ]
-        alone = [gain_intervals([one], block=10, rules=RULES, seed=1) for one in seeds]
-        both = gain_intervals(seeds, block=10, rules=RULES, seed=1)
+        alone = [gain_intervals([one], block=10, settings=RULES, seed=1) for one in seeds]
+        both = gain_intervals(seeds, block=10, settings=RULES, seed=1)
         mean = np.mean([one.gains()[0] for one in seeds], axis=0)
-        expected = block_bootstrap(mean, block=10, rules=RULES, seed=1)
+        expected = block_bootstrap(mean, block=10, settings=RULES, seed=1)
         assert (both["skill"], both["skill_low"], both["skill_p"]) == (expected.mean, expected.low, expected.p)
         assert both["skill"] == pytest.approx(np.mean([one["skill"] for one in alone]))
         assert both["skill_high"] - both["skill_low"] < min(one["skill_high"] - one["skill_low"] for one in alone)
@@ -96,15 +96,16 @@ class TestMetrics:
 class TestBlockBootstrap:
     def test_agrees_with_arch(self):
         values = np.convolve(np.random.default_rng(3).standard_normal(900), np.ones(5) / 5, "same")
-        ours = block_bootstrap(values, block=20, rules=EvaluationRules(n_bootstrap=4000), seed=1)
+        ours = block_bootstrap(values, block=20, settings=EvaluationSettings(n_bootstrap=4000), seed=1)
         theirs = MovingBlockBootstrap(20, values, seed=2).apply(np.mean, 4000).ravel()
         np.testing.assert_allclose([ours.low, ours.high], np.quantile(theirs, [0.025, 0.975]), atol=0.006)
 
     def test_covers_the_mean_of_a_dependent_series_where_single_draws_do_not(self):
-        rng, rules = np.random.default_rng(4), EvaluationRules(n_bootstrap=300)
+        rng, settings = np.random.default_rng(4), EvaluationSettings(n_bootstrap=300)
         series = [np.convolve(rng.standard_normal(909), np.ones(10), "valid") for _ in range(150)]
         covered = {
-            block: np.mean([one.low <= 0 <= one.high for one in (block_bootstrap(v, block=block, rules=rules, seed=k)
+            block: np.mean([one.low <= 0 <= one.high for one in (block_bootstrap(v, block=block,
+            settings=settings, seed=k)
                                                                  for k, v in enumerate(series))])
             for block in (1, 40)
         }  # fmt: skip
@@ -113,8 +114,8 @@ class TestBlockBootstrap:
 
     def test_p_is_small_for_a_clear_gain_and_large_for_a_loss(self):
         values = np.random.default_rng(5).standard_normal(900)
-        assert block_bootstrap(values + 0.3, block=10, rules=RULES, seed=1).p < 0.01
-        assert block_bootstrap(values - 0.3, block=10, rules=RULES, seed=1).p > 0.9
+        assert block_bootstrap(values + 0.3, block=10, settings=RULES, seed=1).p < 0.01
+        assert block_bootstrap(values - 0.3, block=10, settings=RULES, seed=1).p > 0.9
 
 
 class TestPooling:

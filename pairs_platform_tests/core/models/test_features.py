@@ -25,11 +25,11 @@ from pairs_platform.core.models.inputs import (
     known_sequences,
 )
 from pairs_platform.core.models.labels import first_passage, reverts_next
-from pairs_platform.core.models.settings import SplitRules
-from pairs_platform.core.models.splits import FEATURE_LOOK_BACK_BARS as LOOK_BACK
+from pairs_platform.core.models.settings import SplitSettings
+from pairs_platform.core.models.splits import FEATURE_LOOKBACK_BARS as LOOKBACK
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.settings import CostRules, TradingRules
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.rule import stop_band
 from pairs_platform.core.volatility.garch import (
     GarchState,
@@ -116,19 +116,19 @@ class TestFeatureMatrix:
             assert tuple(expected) == FEATURES
             np.testing.assert_allclose(matrix[t], list(expected.values()), rtol=1e-9, atol=1e-9)
 
-    def test_the_look_back_is_what_purges_count_with(self):
+    def test_the_lookback_is_what_purges_count_with(self):
         matrix = matrix_of(np.random.default_rng(1).normal(0, 1, 60))
-        assert np.isnan(matrix[:LOOK_BACK]).all()
-        assert np.isfinite(matrix[LOOK_BACK:]).all()
+        assert np.isnan(matrix[:LOOKBACK]).all()
+        assert np.isfinite(matrix[LOOKBACK:]).all()
 
-    def test_an_unknown_bar_removes_its_row_and_those_that_look_back_on_it(self):
+    def test_an_unknown_bar_removes_its_row_and_those_that_lookback_on_it(self):
         z = np.random.default_rng(1).normal(0, 1, 90)
         z[40] = np.nan
         known = np.isfinite(matrix_of(z)).all(axis=1)
         assert np.flatnonzero(~known).tolist() == [*range(20), *range(40, 61)]
         np.testing.assert_array_equal(np.isnan(matrix_of(z)).all(axis=1), ~known)
 
-    def test_bars_before_the_look_back_change_nothing(self):
+    def test_bars_before_the_lookback_change_nothing(self):
         z = np.random.default_rng(1).normal(0, 1, 60)
         other = np.r_[z[:25] + 3.0, z[25:]]
         np.testing.assert_array_equal(matrix_of(z)[45:], matrix_of(other)[45:])
@@ -257,37 +257,37 @@ class TestDatasets:
         dropped = excluded[known] & np.isfinite(spread[known])
         assert dropped.any()
         assert (columns["standardised_residual"][known][dropped] == 0.0).all()
-        assert (~known[LOOK_BACK:]).any()
+        assert (~known[LOOKBACK:]).any()
 
     def test_overnight_labels_are_marked(self):
         (one, _), _, _ = prepared(planted_window(2))
         assert np.flatnonzero(one.overnight).tolist() == [77 + BARS * k for k in range(12)]
-        rules = with_label(horizon="half_of_half_life", max_horizon_bars=3)
-        (one, _), _, _ = prepared(planted_window(2), rules=rules)
+        settings = with_label(horizon="half_of_half_life", max_horizon_bars=3)
+        (one, _), _, _ = prepared(planted_window(2), settings=settings)
         assert one.horizon_bars == 3
         assert np.flatnonzero(one.overnight)[:4].tolist() == [75, 76, 77, 153]
 
     def test_the_purge_follows_the_longest_horizon_of_the_sector(self):
         window = planted_window(4, seed=2)
-        datasets, plan, fits = prepared(window, rules=with_label(horizon="half_of_half_life"))
+        datasets, plan, fits = prepared(window, settings=with_label(horizon="half_of_half_life"))
         horizons = [one.horizon_bars for one in datasets]
         assert horizons == [round(half_life / 2) for half_life in fits["half_life_bars"]]
         assert len(set(horizons)) > 1
-        assert plan.purge_bars == LENGTH + LOOK_BACK + max(horizons)
+        assert plan.purge_bars == LENGTH + LOOKBACK + max(horizons)
 
     def test_first_passage_labels_follow_the_settings_of_trading_and_costs(self):
         window = planted_window(1, seed=3)
-        rules = with_label(kind="first_passage", max_horizon_bars=20)
-        rules = rules.model_copy(update={"split": SplitRules(min_test_labels=5)})
-        (one,), plan, _ = prepared(window, rules=rules)
-        assert (one.status, one.horizon_bars, plan.purge_bars) == ("ok", 20, LENGTH + LOOK_BACK + 20)
+        settings = with_label(kind="first_passage", max_horizon_bars=20)
+        settings = settings.model_copy(update={"split": SplitSettings(min_test_labels=5)})
+        (one,), plan, _ = prepared(window, settings=settings)
+        assert (one.status, one.horizon_bars, plan.purge_bars) == ("ok", 20, LENGTH + LOOKBACK + 20)
         y, x = (window.log_close[:, window.column(leg)] for leg in (one.parameters.y, one.parameters.x))
         spread = one.parameters.spread(y, x)
         h = conditional_variance(one.fit, spread, window.bar_of_day)
         expected = first_passage(
             spread, mu=one.parameters.mu, sigma=one.parameters.sigma, beta=one.parameters.beta,
             band=stop_band(one.parameters.sigma, h[1:], one.fit.mean_variance),
-            excluded=np.zeros(window.n_bars, bool), max_bars=20, trading=TradingRules(), costs=CostRules(),
+            excluded=np.zeros(window.n_bars, bool), max_bars=20, trading=TradingSettings(), costs=CostSettings(),
         )  # fmt: skip
         np.testing.assert_array_equal(one.label, expected)
         np.testing.assert_array_equal(np.isfinite(one.label[:-20]), np.abs(one.parameters.z(spread[:-20])) >= 2.0)
@@ -314,15 +314,15 @@ class TestWithoutData:
         noise = rng.normal(0, 1e-3, window.n_bars)
         legs[1:, 1] = legs[1:, 0] + noise[1:] - 0.5 * noise[:-1]  # swings back at once: no positive φ
         changed = dataclasses.replace(window, log_close=legs)
-        (one, other), _, _ = prepared(changed, rules=with_label(horizon="half_of_half_life"))
+        (one, other), _, _ = prepared(changed, settings=with_label(horizon="half_of_half_life"))
         assert (one.status, other.status) == ("no_labels", "ok")
         assert one.reason == "the horizon follows from a half-life, and has none"
         assert prepared(changed)[0][0].status == "ok"
 
     def test_too_few_test_labels_are_counted(self):
-        rules = RULES.model_copy(update={"split": SplitRules(min_test_labels=177)})
+        settings = RULES.model_copy(update={"split": SplitSettings(min_test_labels=177)})
         window = planted_window(1)
-        (one,), plan, _ = prepared(window, rules=rules)
+        (one,), plan, _ = prepared(window, settings=settings)
         assert plan.test == slice(837, 1_014)
         assert one.status == "insufficient_data"
         # 177 rows, of which the last has no label
@@ -333,8 +333,8 @@ class TestWithoutData:
 
     def test_a_year_of_daily_bars_is_not_enough_under_the_shipped_settings(self):
         window = window_of_legs(planted_pairs(2, 252, 1, garch_variance), frequency=Frequency.ONE_DAY)
-        rules = RULES.model_copy(update={"split": SplitRules()})
-        datasets, _, _ = prepared(window, rules=rules)
+        settings = RULES.model_copy(update={"split": SplitSettings()})
+        datasets, _, _ = prepared(window, settings=settings)
         assert [one.status for one in datasets] == ["insufficient_data"] * 2
 
     def test_no_candidate_is_a_normal_outcome(self):
@@ -351,7 +351,7 @@ class TestNoLookAhead:
         early = np.flatnonzero(window.session == np.datetime64(EARLY_CLOSE))
         for one in datasets:
             for t in [
-                LOOK_BACK,
+                LOOKBACK,
                 early[-2],
                 early[-1],
                 early[-1] + 1,
@@ -438,7 +438,7 @@ def in_one_go(window: PriceWindow, model: PairDataset) -> dict[str, np.ndarray]:
     }
 
 
-FEW_LABELS = RULES.model_copy(update={"split": SplitRules(min_test_labels=20)})
+FEW_LABELS = RULES.model_copy(update={"split": SplitSettings(min_test_labels=20)})
 SEEN = 10 * BARS
 """A model is trained on the first ten sessions; it is asked about the three after them."""
 
@@ -450,7 +450,7 @@ def window() -> PriceWindow:
 
 @pytest.fixture(scope="module")
 def model(window) -> PairDataset:
-    return prepared(bars_of(window, 0, SEEN), rules=FEW_LABELS)[0][1]
+    return prepared(bars_of(window, 0, SEEN), settings=FEW_LABELS)[0][1]
 
 
 @pytest.fixture(scope="module")
@@ -466,7 +466,7 @@ def whole(window, model) -> dict[str, np.ndarray]:
 class TestLaterBars:
     def test_they_equal_one_go_over_the_whole_window_bit_for_bit(self, window, model, after, whole):
         assert model.pair == pairs_of(window)["pair"][1]
-        for start in (0, 300, SEEN - LENGTH - LOOK_BACK):  # windows that slide on, up to the last one that serves
+        for start in (0, 300, SEEN - LENGTH - LOOKBACK):  # windows that slide on, up to the last one that serves
             bars = asked(bars_of(window, start, window.n_bars), model, after)
             assert (bars.status, bars.reason) == ("ok", "")
             assert len(bars.ts_utc) == 3 * BARS
@@ -499,7 +499,7 @@ class TestLaterBars:
 
     def test_over_gaps_filled_bars_and_an_early_close(self):
         window, _, _ = gappy()
-        model = prepared(bars_of(window, 0, SEEN), rules=FEW_LABELS)[0][1]
+        model = prepared(bars_of(window, 0, SEEN), settings=FEW_LABELS)[0][1]
         assert model.status == "ok"
         after = window.session[SEEN - 1].astype(date)
         assert window.session[SEEN] <= np.datetime64(EARLY_CLOSE)
@@ -521,7 +521,7 @@ class TestLaterBars:
         assert bars.features.shape == (0, 13)
 
     def test_a_window_that_no_longer_holds_the_models_last_bars(self, window, model, after):
-        needed = LENGTH + LOOK_BACK
+        needed = LENGTH + LOOKBACK
         start = SEEN - needed
         assert asked(bars_of(window, start, window.n_bars), model, after).status == "ok"
         bars = asked(bars_of(window, start + 1, window.n_bars), model, after)

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairs_platform.core.models.labels import first_passage, horizon_bars, reverts_next
-from pairs_platform.core.models.settings import LabelRules
-from pairs_platform.core.selection.settings import CostRules, TradingRules
+from pairs_platform.core.models.settings import LabelSettings
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.rule import Action, TradeState, at_close
 from pairs_platform_tests.support.model_samples import FREE
 
@@ -18,14 +18,14 @@ def no_bar(spread) -> np.ndarray:
 
 class TestHorizon:
     def test_one_bar_needs_no_half_life(self):
-        assert horizon_bars(NAN, LabelRules()) == 1
+        assert horizon_bars(NAN, LabelSettings()) == 1
 
     @pytest.mark.parametrize(("half_life", "bars"), [(0.3, 1), (9.0, 4), (13.5, 7), (400.0, 39), (NAN, None)])
     def test_half_of_the_half_life_is_rounded_and_bounded(self, half_life, bars):
-        assert horizon_bars(half_life, LabelRules(horizon="half_of_half_life")) == bars
+        assert horizon_bars(half_life, LabelSettings(horizon="half_of_half_life")) == bars
 
     def test_a_first_passage_has_its_own_bound(self):
-        assert horizon_bars(NAN, LabelRules(kind="first_passage", max_horizon_bars=20)) == 20
+        assert horizon_bars(NAN, LabelSettings(kind="first_passage", max_horizon_bars=20)) == 20
 
 
 class TestRevertsNext:
@@ -75,7 +75,7 @@ def passage(z, *, band=None, excluded=None, max_bars=3, costs=FREE, beta=1.0, si
         band=sigma * (np.ones(len(spread)) if band is None else np.asarray(band, float)),
         excluded=no_bar(spread) if excluded is None else np.asarray(excluded),
         max_bars=max_bars,
-        trading=TradingRules(),
+        trading=TradingSettings(),
         costs=costs,
     )
 
@@ -116,7 +116,7 @@ class TestFirstPassage:
 
     def test_the_move_must_exceed_the_costs_of_both_legs_and_both_ways(self):
         # two fills of two basis points on a gross value of 1 + |β|: 8 bp at β = ±1, 12 bp at β = 2
-        costs = CostRules(commission_bps=0.5, half_spread_bps=1.0, slippage_bps=0.5)
+        costs = CostSettings(commission_bps=0.5, half_spread_bps=1.0, slippage_bps=0.5)
         path = [2.4, 0.4, 0.4, 0.4]
         assert passage(path, costs=costs, sigma=4.1e-4)[0] == 1  # 8.2 bp
         assert passage(path, costs=costs, sigma=4.1e-4, beta=-1.0)[0] == 1
@@ -129,7 +129,7 @@ class TestFirstPassage:
     def test_agrees_with_the_trading_rule_that_entered_at_that_close(self, seed, max_bars):
         rng = np.random.default_rng(seed)
         z, band = np.cumsum(rng.normal(0, 0.9, 120)), rng.uniform(0.6, 1.4, 120)
-        trading, expected = TradingRules(), np.full(120, NAN)
+        trading, expected = TradingSettings(), np.full(120, NAN)
         for t in range(120 - max_bars):
             if not trading.entry_z <= abs(z[t]) <= trading.stop_multiple * band[t]:
                 continue
@@ -137,7 +137,7 @@ class TestFirstPassage:
             while action is Action.HOLD:
                 k += 1
                 action, state = at_close(
-                    state, spread=z[k], mu=0.0, sigma=1.0, band=band[k], max_hold=max_bars, rules=trading
+                    state, spread=z[k], mu=0.0, sigma=1.0, band=band[k], max_hold=max_bars, settings=trading
                 )
             expected[t] = action is Action.EXIT
         found = passage(z, band=band, max_bars=max_bars, sigma=1.0, mu=0.0)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from pairs_platform.core.models.pair_choice import TrainingHistory, choose_pairs, training_triggers
-from pairs_platform.core.models.settings import GruRules, TrainingRules
+from pairs_platform.core.models.settings import GruSettings, ModelTrainingSettings
 from pairs_platform.core.prices.calendar import session_offset
 
 SESSION = date(2023, 3, 8)
@@ -13,8 +13,8 @@ TEST_BEGINS = session_offset(SESSION, 1 - N_TEST)
 PAIRS = ("A_B", "A_C", "B_C", "B_D")
 
 
-def rules(**given) -> GruRules:
-    return GruRules(training=TrainingRules(**{"diminishing_sessions": 4, **given}))
+def settings(**given) -> GruSettings:
+    return GruSettings(training=ModelTrainingSettings(**{"diminishing_sessions": 4, **given}))
 
 
 def history(
@@ -36,31 +36,31 @@ NONE = TrainingHistory(
 LIFTS = {"A_B": 0.003, "A_C": -0.002, "B_C": 0.001}
 
 
-def choose(past: TrainingHistory, given: GruRules, **more):
-    return choose_pairs(PAIRS, past, session=SESSION, test_begins=TEST_BEGINS, rules=given, **more)
+def choose(past: TrainingHistory, given: GruSettings, **more):
+    return choose_pairs(PAIRS, past, session=SESSION, test_begins=TEST_BEGINS, settings=given, **more)
 
 
 def test_all_is_the_default():
-    plan = choose(history(LIFTS), rules())
+    plan = choose(history(LIFTS), settings())
     assert (plan.pairs, plan.strategy, plan.full_baseline) == (PAIRS, "all", True)
 
 
 def test_the_first_training_is_a_full_baseline_whatever_the_strategy():
-    plan = choose(NONE, rules(strategy="selected"))
+    plan = choose(NONE, settings(strategy="selected"))
     assert plan.pairs == PAIRS
     assert "no full baseline" in plan.reason
 
 
 def test_selected_keeps_positive_lifts_and_pairs_that_were_never_judged():
-    assert choose(history(LIFTS), rules(strategy="selected")).pairs == ("A_B", "B_C", "B_D")
+    assert choose(history(LIFTS), settings(strategy="selected")).pairs == ("A_B", "B_C", "B_D")
 
 
 def test_top_n_keeps_the_best_and_new_ones_first():
-    assert choose(history(LIFTS), rules(strategy="top_n", top_n=2)).pairs == ("A_B", "B_D")
+    assert choose(history(LIFTS), settings(strategy="top_n", top_n=2)).pairs == ("A_B", "B_D")
 
 
 def test_an_old_baseline_forces_a_new_one():
-    given = rules(strategy="selected", baseline_every_sessions=15)
+    given = settings(strategy="selected", baseline_every_sessions=15)
     assert choose(history(LIFTS, age=14), given).pairs != PAIRS
     plan = choose(history(LIFTS, age=15), given)
     assert plan.full_baseline
@@ -68,26 +68,26 @@ def test_an_old_baseline_forces_a_new_one():
 
 
 def test_a_slow_training_moves_all_to_selected():
-    plan = choose(history(LIFTS, seconds=121 * 60), rules())
+    plan = choose(history(LIFTS, seconds=121 * 60), settings())
     assert plan.strategy == "selected"
     assert "121 minutes" in plan.reason
-    assert choose(history(LIFTS, seconds=121 * 60), rules(), full_baseline=True).pairs == PAIRS
+    assert choose(history(LIFTS, seconds=121 * 60), settings(), full_baseline=True).pairs == PAIRS
 
 
 def test_diminishing_returns_need_enough_baselines_and_unseen_evidence():
-    assert choose(history(LIFTS, n=4), rules()).strategy == "all"
-    assert choose(history(LIFTS, n=5), rules()).strategy == "selected"
+    assert choose(history(LIFTS, n=4), settings()).strategy == "all"
+    assert choose(history(LIFTS, n=5), settings()).strategy == "selected"
     turned = history(LIFTS, n=5)
     newer = turned.lifts["session"] > turned.trainings["session"].iloc[2]
     turned.lifts.loc[newer & (turned.lifts["pair"] == "A_C"), "lift"] = 0.004
-    assert choose(turned, rules()).strategy == "all"
+    assert choose(turned, settings()).strategy == "all"
 
 
 @pytest.mark.parametrize("strategy", ["selected", "top_n"])
 @pytest.mark.parametrize("age", [1, N_TEST - 1])
 def test_a_lift_on_sessions_that_are_judged_again_chooses_nothing(strategy, age):
     """No pair is left out, and none preferred, for what it did on the test part of this training."""
-    given = rules(strategy=strategy, top_n=3)
+    given = settings(strategy=strategy, top_n=3)
     seen = choose(history(LIFTS, age=age), given)
     assert seen.pairs == choose(history({pair: -lift for pair, lift in LIFTS.items()}, age=age), given).pairs
     assert choose(history(LIFTS, age=N_TEST), given).pairs != choose(
@@ -96,15 +96,17 @@ def test_a_lift_on_sessions_that_are_judged_again_chooses_nothing(strategy, age)
 
 
 def test_diminishing_returns_are_measured_on_sessions_behind_those_that_chose():
-    assert choose(history(LIFTS, n=12, every=1), rules()).strategy == "all"
-    assert choose(history(LIFTS, n=15, every=1), rules()).strategy == "selected"
+    assert choose(history(LIFTS, n=12, every=1), settings()).strategy == "all"
+    assert choose(history(LIFTS, n=15, every=1), settings()).strategy == "selected"
 
 
 def test_later_trainings_do_not_count():
-    assert choose(history(LIFTS, age=-1, seconds=121 * 60), rules()).reason == "no full baseline has been trained yet"
+    assert (
+        choose(history(LIFTS, age=-1, seconds=121 * 60), settings()).reason == "no full baseline has been trained yet"
+    )
 
 
 def test_the_size_of_the_registry_is_a_trigger_that_moves_nothing():
-    fired = training_triggers(history(LIFTS), N_TEST, registry_bytes=51 * 10**9, rules=rules())
+    fired = training_triggers(history(LIFTS), N_TEST, registry_bytes=51 * 10**9, settings=settings())
     assert list(fired) == ["registry_size"]
     assert "51.0 GB" in fired["registry_size"]

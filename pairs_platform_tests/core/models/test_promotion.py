@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from pairs_platform.core.models.promotion import Candidate, PromotionState, compare, decide, first_tries
-from pairs_platform.core.models.settings import PromotionRules
+from pairs_platform.core.models.settings import PromotionSettings
 from pairs_platform.core.prices.calendar import session_offset
 
 START = date(2023, 1, 3)
-RULES = PromotionRules(challenger_sessions=20, max_age_sessions=60)
+RULES = PromotionSettings(challenger_sessions=20, max_age_sessions=60)
 
 
 N_TEST = 12
@@ -45,14 +45,14 @@ def actions(
     shadow=NO_SHADOW,
     looks: int = 0,
     left: int | None = None,
-    rules=RULES,
+    settings=RULES,
 ):
     state = PromotionState(
         session=session_offset(START, at), candidates=candidates, champion=champion, challenger=challenger,
         champion_looks=looks, shadow=shadow, left=None if left is None else session_offset(START, left),
         test_sessions=N_TEST,
     )  # fmt: skip
-    return [(one.action, one.alias, one.version_after) for one in decide(state, rules)]
+    return [(one.action, one.alias, one.version_after) for one in decide(state, settings)]
 
 
 V1, V2, V3 = candidate(1, 0), candidate(2, 1), candidate(3, 25)
@@ -137,22 +137,30 @@ class TestEndOfFreeze:
         assert sum(0.05 / (k * (k + 1)) for k in range(1, 100_000)) == pytest.approx(0.05, rel=1e-4)
 
     def test_too_few_sessions_decide_nothing_by_significance(self):
-        rules = PromotionRules(challenger_sessions=10, max_age_sessions=60)
+        settings = PromotionSettings(challenger_sessions=10, max_age_sessions=60)
         days = range(2, 12)
         shadow = pd.concat([losses(1, {k: 0.0 for k in days}), losses(2, {k: 0.1 + 0.001 * k for k in days})])
-        assert actions([V1, V2], V1, V2, at=11, shadow=shadow, rules=rules)[0] == (
+        assert actions([V1, V2], V1, V2, at=11, shadow=shadow, settings=settings)[0] == (
             "retire_challenger",
             "challenger",
             None,
         )
 
     def test_before_the_champion_is_too_old_a_challenger_with_skill_succeeds(self):
-        rules = PromotionRules(challenger_sessions=10, max_age_sessions=20)
+        settings = PromotionSettings(challenger_sessions=10, max_age_sessions=20)
         days = range(2, 12)
         good = pd.concat([losses(1, {k: 0.002 for k in days}), losses(2, {k: 0.001 for k in days})])
-        assert actions([V1, V2], V1, V2, at=11, shadow=good, rules=rules)[0] == ("promote_succession", "champion", 2)
+        assert actions([V1, V2], V1, V2, at=11, shadow=good, settings=settings)[0] == (
+            "promote_succession",
+            "champion",
+            2,
+        )
         bad = pd.concat([losses(1, {k: 0.002 for k in days}), losses(2, {k: -0.001 for k in days})])
-        assert actions([V1, V2], V1, V2, at=11, shadow=bad, rules=rules)[0] == ("retire_challenger", "challenger", None)
+        assert actions([V1, V2], V1, V2, at=11, shadow=bad, settings=settings)[0] == (
+            "retire_challenger",
+            "challenger",
+            None,
+        )
 
 
 class TestLoss:

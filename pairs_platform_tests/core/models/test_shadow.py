@@ -10,7 +10,7 @@ from pairs_platform.core.models.contracts import SHADOW_LOSSES
 from pairs_platform.core.models.features import later_bars
 from pairs_platform.core.models.gru.inference import GruWeights, predict
 from pairs_platform.core.models.inputs import FEATURES
-from pairs_platform.core.models.settings import SplitRules
+from pairs_platform.core.models.settings import SplitSettings
 from pairs_platform.core.models.shadow import shadow_losses
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
@@ -40,8 +40,8 @@ def window() -> PriceWindow:
 
 @pytest.fixture(scope="module")
 def bundle(window) -> SectorBundle:
-    rules = RULES.model_copy(update={"split": SplitRules(min_test_labels=20)})
-    datasets, _, _ = prepared(bars_of(window, 0, SEEN), rules=rules)
+    settings = RULES.model_copy(update={"split": SplitSettings(min_test_labels=20)})
+    datasets, _, _ = prepared(bars_of(window, 0, SEEN), settings=settings)
     baseline = Baseline("ar1_logit", 0.55, 0.1, 0.2)
     return SectorBundle(
         sector="technology", source_label="simulated", code_version="1", dagster_run_id="run", label="reverts_next",

@@ -2,10 +2,10 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from pairs_platform.core.operations.alerts import AlertRules, OpenAlert, compose, may_send, next_attempt
+from pairs_platform.core.operations.alerts import AlertSettings, OpenAlert, compose, may_send, next_attempt
 
 NOW = datetime(2026, 3, 2, 13, 0, tzinfo=UTC)
-RULES = AlertRules(messages_per_hour=2, lines_per_message=3, ui_url="https://ui.example/", first_retry_seconds=30)
+RULES = AlertSettings(messages_per_hour=2, lines_per_message=3, ui_url="https://ui.example/", first_retry_seconds=30)
 
 
 def alert(key: str = "a", **more) -> OpenAlert:

@@ -5,7 +5,7 @@ import pytest
 
 from pairs_platform.core.operations.scheduling import (
     READY_BY,
-    AutomationRules,
+    AutomationSettings,
     Failure,
     SectorState,
     as_of_session,
@@ -16,7 +16,7 @@ from pairs_platform.core.operations.scheduling import (
 from pairs_platform.core.prices.calendar import sessions_between, sessions_ending
 
 NEW_YORK = ZoneInfo("America/New_York")
-RULES = AutomationRules()
+RULES = AutomationSettings()
 
 
 def new_york(*parts: int) -> datetime:
@@ -50,33 +50,33 @@ def state(configured=(), priced=(), in_flight=(), failures=None):
 
 
 def test_a_new_sector_starts_with_the_as_of_session_alone():
-    assert due_sessions(state(), as_of=date(2023, 3, 9), rules=RULES) == (date(2023, 3, 9),)
+    assert due_sessions(state(), as_of=date(2023, 3, 9), settings=RULES) == (date(2023, 3, 9),)
 
 
 def test_missed_sessions_are_caught_up_oldest_first_and_not_beyond_the_limit():
     done = sessions_between(date(2023, 1, 3), date(2023, 3, 6))
-    assert due_sessions(state(done), as_of=date(2023, 3, 9), rules=RULES) == (
+    assert due_sessions(state(done), as_of=date(2023, 3, 9), settings=RULES) == (
         date(2023, 3, 7),
         date(2023, 3, 8),
         date(2023, 3, 9),
     )
     done = sessions_between(date(2023, 1, 3), date(2023, 1, 31))
-    assert len(due_sessions(state(done), as_of=date(2023, 3, 9), rules=RULES)) == RULES.catch_up_sessions
+    assert len(due_sessions(state(done), as_of=date(2023, 3, 9), settings=RULES)) == RULES.catch_up_sessions
 
 
 def test_what_is_stored_or_under_way_is_not_requested():
     as_of = date(2023, 3, 9)
-    assert due_sessions(state([as_of]), as_of=as_of, rules=RULES) == ()
-    assert due_sessions(state(in_flight=[as_of]), as_of=as_of, rules=RULES) == ()
+    assert due_sessions(state([as_of]), as_of=as_of, settings=RULES) == ()
+    assert due_sessions(state(in_flight=[as_of]), as_of=as_of, settings=RULES) == ()
 
 
-def test_missing_prices_span_the_gaps_of_the_look_back_and_leave_out_the_session_itself():
+def test_missing_prices_span_the_gaps_of_the_lookback_and_leave_out_the_session_itself():
     as_of = date(2023, 3, 9)
     window = sessions_ending(as_of, 60)
-    assert missing_prices(state(), [as_of], look_back=60) == (window[0], window[-2])
-    assert missing_prices(state(priced=window[:-1]), [as_of], look_back=60) is None
+    assert missing_prices(state(), [as_of], lookback=60) == (window[0], window[-2])
+    assert missing_prices(state(priced=window[:-1]), [as_of], lookback=60) is None
     holes = [day for day in window[:-1] if day not in (window[5], window[40])]
-    assert missing_prices(state(priced=holes), [as_of], look_back=60) == (window[5], window[40])
+    assert missing_prices(state(priced=holes), [as_of], lookback=60) == (window[5], window[40])
 
 
 def test_retries_wait_twice_as_long_after_every_failure_and_end():
@@ -84,7 +84,7 @@ def test_retries_wait_twice_as_long_after_every_failure_and_end():
 
     def due(runs, minutes):
         failed = state(failures={session: Failure(runs, "last", ended)})
-        return plan_retries(failed, as_of=session, now=ended + timedelta(minutes=minutes), rules=RULES)
+        return plan_retries(failed, as_of=session, now=ended + timedelta(minutes=minutes), settings=RULES)
 
     assert not due(1, 4.9)
     assert [retry.attempt for retry in due(1, 5)] == [1]
@@ -99,8 +99,8 @@ def test_no_retry_of_what_runs_or_is_long_past():
     session, ended = date(2023, 3, 9), new_york(2023, 3, 10, 6, 5)
     failures = {session: Failure(1, "last", ended)}
     later = ended + timedelta(hours=1)
-    assert not plan_retries(state(in_flight=[session], failures=failures), as_of=session, now=later, rules=RULES)
-    assert not plan_retries(state(failures=failures), as_of=date(2023, 4, 6), now=later, rules=RULES)
+    assert not plan_retries(state(in_flight=[session], failures=failures), as_of=session, now=later, settings=RULES)
+    assert not plan_retries(state(failures=failures), as_of=date(2023, 4, 6), now=later, settings=RULES)
 
 
 def test_a_stored_configuration_stays_and_only_its_models_are_made_again():
@@ -108,6 +108,6 @@ def test_a_stored_configuration_stays_and_only_its_models_are_made_again():
     failures = {session: Failure(1, "last", ended)}
     for configured in ([], [session]):
         (retry,) = plan_retries(
-            state(configured, failures=failures), as_of=session, now=ended + timedelta(hours=1), rules=RULES
+            state(configured, failures=failures), as_of=session, now=ended + timedelta(hours=1), settings=RULES
         )
         assert retry.models_only == bool(configured)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, session_of, sessions_between
-from pairs_platform.core.prices.settings import ValidationRules
+from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import validate_bars
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars, needs_real_data, real_bars
 
@@ -120,7 +120,7 @@ def test_hours_from_real_five_minutes_match_an_independent_hourly_file():
     symbols = ["AAPL", "MSFT"]
     given = real_bars("real_intraday_5min.parquet", symbols)
     sessions = sessions_between(date(2025, 5, 12), date(2025, 7, 25))
-    checked = validate_bars(given, symbols=symbols, sessions=sessions, frequency=FIVE, rules=ValidationRules())
+    checked = validate_bars(given, symbols=symbols, sessions=sessions, frequency=FIVE, settings=ValidationSettings())
     hours = aggregate_bars(checked.accepted, source=FIVE, target=HOUR)
     both = hours.merge(real_bars("real_intraday_1h.parquet"), on=["symbol", "ts_utc"], suffixes=("", "_other"))
     assert len(both) > 700

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CalendarError, session_of, session_open, sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
-from pairs_platform.core.prices.settings import ValidationRules
+from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import BarsFormatError, ValidatedBars, validate_bars
 from pairs_platform_tests.support.price_samples import (
     EARLY_CLOSE,
@@ -33,7 +33,7 @@ def check(bars: pd.DataFrame, **changes) -> ValidatedBars:
         "symbols": ["AAA", "BBB"],
         "sessions": SESSIONS,
         "frequency": Frequency.FIVE_MINUTES,
-        "rules": ValidationRules(),
+        "rules": ValidationSettings(),
     }
     result = validate_bars(bars, **{**arguments, **changes})
     assert PRICE_HISTORY.violations(result.accepted) == []
@@ -273,7 +273,7 @@ class TestSplits:
         result = check(bars, sessions=self.SESSIONS)
         assert len(result.accepted) == len(bars)
         assert self.flags(bars) == [("AAA", self.SESSIONS[3], "split_like_jump")]
-        assert "materialize price_history again over the whole look-back" in result.flags["remedy"][0]
+        assert "materialize price_history again over the whole lookback" in result.flags["remedy"][0]
 
     def test_against_the_stored_previous_close(self):
         close = float(self.BARS["close"][0])
@@ -351,7 +351,7 @@ def test_counts_can_be_stored_as_json():
     assert json.loads(json.dumps(check(altered(7, volume=0.0)).counts()))["flag_zero_volume"] == 1
 
 
-def test_a_look_back_is_validated_quickly():
+def test_a_lookback_is_validated_quickly():
     sessions = sessions_ending(FULL, 60)
     symbols = [f"S{i:02d}" for i in range(23)]
     bars = make_bars(sessions, symbols=symbols).sample(frac=1, random_state=0)
@@ -359,7 +359,7 @@ def test_a_look_back_is_validated_quickly():
     for _ in range(3):
         start = time.perf_counter()
         check_only = validate_bars(
-            bars, symbols=symbols, sessions=sessions, frequency=Frequency.FIVE_MINUTES, rules=ValidationRules()
+            bars, symbols=symbols, sessions=sessions, frequency=Frequency.FIVE_MINUTES, settings=ValidationSettings()
         )
         elapsed.append(time.perf_counter() - start)
     assert len(check_only.accepted) == len(bars) > 106_000

@@ -19,7 +19,7 @@ from pairs_platform.core.prices.calendar import (
     sessions_between,
     sessions_ending,
 )
-from pairs_platform.core.prices.settings import WindowRules
+from pairs_platform.core.prices.settings import WindowSettings
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform_tests.support.price_samples import (
@@ -42,7 +42,7 @@ def window(bars: pd.DataFrame, actions: pd.DataFrame | None = None, **changes) -
         "sessions": SESSIONS,
         "frequency": Frequency.FIVE_MINUTES,
         "basis": PriceBasis.RAW,
-        "rules": WindowRules(),
+        "rules": WindowSettings(),
         "symbols": ["AAA", "BBB"],
     }
     return build_window(bars, actions, **{**arguments, **changes})
@@ -98,7 +98,7 @@ class TestHoles:
         assert np.isnan(result.log_close[:2, 0]).all()
 
     def test_no_fill_at_all(self):
-        result = window(without("AAA", slice(10, 11)), rules=WindowRules(max_fill_bars=0))
+        result = window(without("AAA", slice(10, 11)), settings=WindowSettings(max_fill_bars=0))
         assert np.isnan(result.log_close[10, 0])
 
 
@@ -127,15 +127,17 @@ class TestExclusion:
         assert self.reason(without("AAA", slice(start, start + 8))) is None
 
     def test_missing_sessions(self):
-        lenient = WindowRules(min_coverage=0.5)
+        lenient = WindowSettings(min_coverage=0.5)
         one, two = without("AAA", slice(78, 156)), without("AAA", slice(78, 234))
-        assert self.reason(one, rules=lenient) is None
-        assert self.reason(two, rules=lenient) == "2 sessions in a row without bars up to 2024-07-01, more than 1"
-        assert self.reason(two, rules=WindowRules(min_coverage=0.5, max_missing_sessions=2)) is None
+        assert self.reason(one, settings=lenient) is None
+        assert self.reason(two, settings=lenient) == "2 sessions in a row without bars up to 2024-07-01, more than 1"
+        assert self.reason(two, settings=WindowSettings(min_coverage=0.5, max_missing_sessions=2)) is None
 
     def test_no_bar_in_the_last_session(self):
-        lenient = WindowRules(min_coverage=0.5)
-        assert self.reason(without("AAA", slice(-78, None)), rules=lenient) == "no bar in the last session 2024-07-05"
+        lenient = WindowSettings(min_coverage=0.5)
+        assert (
+            self.reason(without("AAA", slice(-78, None)), settings=lenient) == "no bar in the last session 2024-07-05"
+        )
 
     def test_nobody_left(self):
         result = window(BARS.iloc[:0])
@@ -182,7 +184,7 @@ class TestActions:
 def test_a_truncated_window_shows_the_same_rows(seed, share, cut):
     """No look-ahead: what a window says about its first sessions does not depend on later bars or later news."""
     bars = BARS.sample(frac=share, random_state=seed)
-    lenient = WindowRules(min_coverage=0.0, min_session_coverage=0.0, max_missing_sessions=6)
+    lenient = WindowSettings(min_coverage=0.0, min_session_coverage=0.0, max_missing_sessions=6)
     truncated_sessions = SESSIONS[:cut]
     end = session_close(truncated_sessions[-1])
     actions = make_actions(
@@ -192,9 +194,9 @@ def test_a_truncated_window_shows_the_same_rows(seed, share, cut):
     )
     past = bars[bars["ts_utc"] < end]
     known_then = actions[actions["known_ts_utc"] <= end]
-    with_future = window(bars, actions, sessions=truncated_sessions, rules=lenient)
-    alone = window(past, known_then, sessions=truncated_sessions, rules=lenient)
-    whole = window(bars, known_then, rules=lenient)
+    with_future = window(bars, actions, sessions=truncated_sessions, settings=lenient)
+    alone = window(past, known_then, sessions=truncated_sessions, settings=lenient)
+    whole = window(bars, known_then, settings=lenient)
     for name in ("log_close", "log_open", "observed", "ex_action"):
         assert np.array_equal(getattr(with_future, name), getattr(alone, name), equal_nan=name.startswith("log"))
     assert np.array_equal(whole.observed[: alone.n_bars], alone.observed)
@@ -225,7 +227,7 @@ def test_other_sessions_and_symbols_are_left_out():
 def test_rules_are_bounded():
     for wrong in ({"min_coverage": 1.1}, {"max_fill_bars": -1}, {"min_coverages": 0.9}):
         with pytest.raises(ValidationError):
-            WindowRules(**wrong)
+            WindowSettings(**wrong)
 
 
 def test_a_window_is_built_quickly():

@@ -22,7 +22,7 @@ from pairs_platform.core.screening.cointegration import (
 )
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.screening.correlation import pair_correlations
-from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.screening.spread import estimate_spread
 from pairs_platform_tests.support.windows import (
     make_window,
@@ -35,13 +35,13 @@ from pairs_platform_tests.support.windows import (
 NO_FINALIST = object()
 
 
-def screen(window, *, correlated=NO_FINALIST, **rules):
+def screen(window, *, correlated=NO_FINALIST, **settings):
     """Screen with usual thresholds and costs; the bootstrap is left out unless `correlated` is given."""
     if correlated is NO_FINALIST:
         correlated = np.zeros(len(window.symbols) * (len(window.symbols) - 1) // 2, dtype=bool)
     frame = screen_pairs(
         window,
-        rules=CointegrationRules(**rules),
+        settings=CointegrationSettings(**settings),
         entry_z=2.0,
         exit_z=0.5,
         round_trip_cost_bps=10.0,
@@ -128,12 +128,12 @@ def test_the_expected_move_is_in_basis_points_of_gross(screened, market):
 
 def test_only_pairs_past_both_gates_are_bootstrapped(market):
     window = make_window(market)
-    correlated = pair_correlations(window, CorrelationRules())["passes_correlation"].to_numpy()
+    correlated = pair_correlations(window, CorrelationSettings())["passes_correlation"].to_numpy()
     frame = screen(window, correlated=correlated, bootstrap_draws=99)
     finalist = frame["passes_cointegration"] & correlated
     assert 2 <= finalist.sum() < correlated.sum()
     assert (frame["wild_bootstrap_p"].notna() == finalist).all()
-    p = wild_bootstrap_p(window, "S004", "S005", n_draws=99, seed=CointegrationRules().bootstrap_seed)
+    p = wild_bootstrap_p(window, "S004", "S005", n_draws=99, seed=CointegrationSettings().bootstrap_seed)
     assert frame.loc["S004_S005", "wild_bootstrap_p"] == p <= 0.02
     everyone = screen(window, correlated=None, bootstrap_draws=99)
     assert (everyone["wild_bootstrap_p"].notna() == everyone["passes_cointegration"]).all()
@@ -239,13 +239,13 @@ def test_a_row_does_not_depend_on_the_other_symbols(market, screened):
 def test_a_window_without_a_pair_gives_an_empty_table(n_symbols):
     window = make_window(random_walks(200, n_symbols, seed=1))
     assert screen(window).empty
-    assert pair_correlations(window, CorrelationRules()).empty
+    assert pair_correlations(window, CorrelationSettings()).empty
 
 
 @needs_real_data
 def test_the_technology_sector_of_the_daily_file():
     window = real_window("real_daily.parquet", "Information Technology", date(2023, 3, 8), 252, Frequency.ONE_DAY)
-    correlated = pair_correlations(window, CorrelationRules())["passes_correlation"].to_numpy()
+    correlated = pair_correlations(window, CorrelationSettings())["passes_correlation"].to_numpy()
     frame = screen(window)
     assert len(window.symbols) == 48
     assert correlated.sum() == 138

@@ -7,7 +7,7 @@ from pairs_platform.core.contract import ContractViolation
 from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.screening.correlation import pair_correlations
-from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform_tests.support.windows import make_window, random_walks
 
 
@@ -20,7 +20,7 @@ def window():
 
 @pytest.fixture
 def screened(window):
-    return screen_pairs(window, rules=CointegrationRules(), entry_z=2.0, exit_z=0.5, round_trip_cost_bps=8.0)
+    return screen_pairs(window, settings=CointegrationSettings(), entry_z=2.0, exit_z=0.5, round_trip_cost_bps=8.0)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_an_unknown_and_a_missing_column_are_refused(screened):
 
 @pytest.mark.parametrize(("column", "value"), [("corr_log_price", 1.1), ("n_bars", -1), ("pair", "S000_S002")])
 def test_correlation_matrix_refuses(window, column, value):
-    frame = pair_correlations(window, CorrelationRules())
+    frame = pair_correlations(window, CorrelationSettings())
     CORRELATION_MATRIX.require(frame)
     frame.loc[0, column] = value
     with pytest.raises(ContractViolation):

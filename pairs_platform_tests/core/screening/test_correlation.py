@@ -6,14 +6,14 @@ import pytest
 
 from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
 from pairs_platform.core.screening.correlation import pair_correlations, pairwise_correlation
-from pairs_platform.core.screening.settings import CorrelationRules
+from pairs_platform.core.screening.settings import CorrelationSettings
 from pairs_platform.core.screening.spread import pair_rows
 from pairs_platform_tests.support.windows import make_window, planted_pair, random_walks
 
 
 def test_both_bases_equal_numpy():
     log_close = random_walks(200, 7, seed=1)
-    frame = CORRELATION_MATRIX.require(pair_correlations(make_window(log_close), CorrelationRules()))
+    frame = CORRELATION_MATRIX.require(pair_correlations(make_window(log_close), CorrelationSettings()))
     rows = pair_rows(7)
     np.testing.assert_allclose(frame["corr_log_price"], np.corrcoef(log_close.T)[rows], atol=1e-12)
     np.testing.assert_allclose(frame["corr_log_return"], np.corrcoef(np.diff(log_close, axis=0).T)[rows], atol=1e-12)
@@ -25,7 +25,7 @@ def test_gaps_are_left_out_pair_by_pair_and_no_return_spans_one():
     log_close[30:45, 1] = np.nan
     log_close[40:60, 3] = np.nan
     log_close[:20, 4] = np.nan
-    frame = pair_correlations(make_window(log_close), CorrelationRules())
+    frame = pair_correlations(make_window(log_close), CorrelationSettings())
     rows = pair_rows(5)
     prices = pd.DataFrame(log_close)
     np.testing.assert_allclose(frame["corr_log_price"], prices.corr().to_numpy()[rows], atol=1e-12)
@@ -39,9 +39,9 @@ def test_the_return_of_an_ex_date_is_left_out():
     jump[50:, 0] -= 0.3
     ex_action = np.zeros(log_close.shape, dtype=bool)
     ex_action[50, 0] = True
-    flagged = pair_correlations(make_window(jump, ex_action=ex_action), CorrelationRules())["corr_log_return"].item()
-    plain = pair_correlations(make_window(log_close), CorrelationRules())["corr_log_return"].item()
-    ignored = pair_correlations(make_window(jump), CorrelationRules())["corr_log_return"].item()
+    flagged = pair_correlations(make_window(jump, ex_action=ex_action), CorrelationSettings())["corr_log_return"].item()
+    plain = pair_correlations(make_window(log_close), CorrelationSettings())["corr_log_return"].item()
+    ignored = pair_correlations(make_window(jump), CorrelationSettings())["corr_log_return"].item()
     assert flagged == pytest.approx(plain, abs=0.02)
     assert ignored < plain - 0.3
 
@@ -52,7 +52,7 @@ def test_a_constant_leg_has_no_correlation_and_does_not_pass(missing):
     log_close[:, 1] = np.log(3.7)
     if missing:
         log_close[10:20, 1] = np.nan
-    frame = pair_correlations(make_window(log_close), CorrelationRules(gate=-1.0)).set_index("pair")
+    frame = pair_correlations(make_window(log_close), CorrelationSettings(gate=-1.0)).set_index("pair")
     assert frame.loc[["S000_S001", "S001_S002"], ["corr_log_price", "corr_log_return"]].isna().all().all()
     assert frame["passes_correlation"].tolist() == [False, True, False]
 
@@ -75,8 +75,8 @@ def test_the_gate_looks_at_the_configured_basis():
     rng = np.random.default_rng(7)
     common = rng.standard_normal((500, 1)).cumsum(axis=0)
     window = make_window(0.01 * common + 0.02 * rng.standard_normal((500, 2)))
-    price = pair_correlations(window, CorrelationRules(basis="log_price"))
-    log_return = pair_correlations(window, CorrelationRules(basis="log_return"))
+    price = pair_correlations(window, CorrelationSettings(basis="log_price"))
+    log_return = pair_correlations(window, CorrelationSettings(basis="log_return"))
     assert price["corr_log_price"].item() > 0.8 > log_return["corr_log_return"].item()
     assert price["passes_correlation"].item()
     assert not log_return["passes_correlation"].item()

@@ -7,17 +7,17 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.placebo import draw_sessions, placebo_counts
-from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules, PlaceboRules
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
 from pairs_platform_tests.support.windows import make_window, planted_pair, random_walks
 
-CORRELATION, COINTEGRATION, PLACEBO = CorrelationRules(), CointegrationRules(), PlaceboRules()
+CORRELATION, COINTEGRATION, PLACEBO = CorrelationSettings(), CointegrationSettings(), PlaceboSettings()
 
 
 def found_in(window):
     correlated = pair_correlations(window, CORRELATION)["passes_correlation"].to_numpy()
     frame = screen_pairs(
         window,
-        rules=COINTEGRATION,
+        settings=COINTEGRATION,
         entry_z=2.0,
         exit_z=0.5,
         round_trip_cost_bps=8.0,
@@ -53,8 +53,8 @@ def test_the_joint_placebo_keeps_cross_correlation_and_the_independent_one_does_
     rng = np.random.default_rng(3)
     steps = 0.01 * (rng.standard_normal((252, 1)) + 0.3 * rng.standard_normal((252, 10)))
     window = make_window(4.0 + steps.cumsum(axis=0))
-    rules = CorrelationRules(basis="log_return")
-    results = placebos_of(window, correlation=rules)
+    settings = CorrelationSettings(basis="log_return")
+    results = placebos_of(window, correlation=settings)
     assert results["joint"].mean_correlated == pytest.approx(45.0)
     assert results["independent"].mean_correlated == 0.0
 
@@ -74,9 +74,9 @@ def test_figures_follow_from_the_counts():
 def test_the_gates_are_those_of_the_screen():
     window = make_window(random_walks(252, 25, seed=5))
     wide = placebos_of(window)
-    no_beta = placebos_of(window, cointegration=CointegrationRules(min_beta=9.0))
-    loose = placebos_of(window, cointegration=CointegrationRules(gate=0.5))
-    short = placebos_of(window, cointegration=CointegrationRules(min_bars=300))
+    no_beta = placebos_of(window, cointegration=CointegrationSettings(min_beta=9.0))
+    loose = placebos_of(window, cointegration=CointegrationSettings(gate=0.5))
+    short = placebos_of(window, cointegration=CointegrationSettings(min_bars=300))
     for kind in wide:
         assert no_beta[kind].mean < wide[kind].mean < loose[kind].mean
         assert short[kind].mean == 0.0
@@ -87,7 +87,7 @@ def test_the_seed_repeats():
     window = make_window(random_walks(150, 8, seed=6))
     first = placebos_of(window)
     assert placebos_of(window) == first
-    assert placebos_of(window, placebo=PlaceboRules(seed=9)) != first
+    assert placebos_of(window, placebo=PlaceboSettings(seed=9)) != first
 
 
 def test_gaps_and_a_constant_symbol_do_not_stop_it():

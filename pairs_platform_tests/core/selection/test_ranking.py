@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from pairs_platform.core.prices.calendar import session_offset, sessions_ending
 from pairs_platform.core.prices.window import ExcludedSymbol
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
-from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES
 from pairs_platform.core.selection.ranking import monitor_scores, rank_pairs, ranking_scores, selection_funnel
-from pairs_platform.core.selection.settings import ScoreRules, SelectionRules
+from pairs_platform.core.selection.settings import ScoreSettings, SelectionSettings
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform_tests.support.selection_tables import (
     correlations_of,
@@ -29,17 +29,17 @@ YESTERDAY = session_offset(TODAY, -1)
 NO_HISTORY = history_of([])
 
 
-def rank(screen: dict, scores: dict, history=NO_HISTORY, excluded=(), **rules):
+def rank(screen: dict, scores: dict, history=NO_HISTORY, excluded=(), **settings):
     return rank_pairs(
         correlations_of(screen),
         screen_of(screen),
         scores_of(TODAY, scores),
         history,
         session=TODAY,
-        correlation=CorrelationRules(),
-        cointegration=CointegrationRules(),
-        scoring=ScoreRules(),
-        selection=SelectionRules(**({"pinned_pairs": ()} | rules)),
+        correlation=CorrelationSettings(),
+        cointegration=CointegrationSettings(),
+        scoring=ScoreSettings(),
+        selection=SelectionSettings(**({"pinned_pairs": ()} | settings)),
         excluded=excluded,
     ).set_index("pair", drop=False)
 
@@ -114,24 +114,26 @@ def test_a_pair_past_correlation_that_was_not_scored_stops_at_fit():
     assert pd.isna(frame.loc["A_C", "rank"])
 
 
-def test_only_scores_within_the_look_back_and_before_today_count():
+def test_only_scores_within_the_lookback_and_before_today_count():
     sessions = sessions_ending(TODAY, 12)
     rows = [(day, "A_B", 0.1 * i) for i, day in enumerate(sessions[:-1])]  # sessions[1] is 10 before today
-    rules = SelectionRules(sessions_averaged=60, look_back_sessions=10)
+    settings = SelectionSettings(sessions_averaged=60, lookback_sessions=10)
     today = scores_of(TODAY, {"A_B": 1.0})
-    found = ranking_scores(today, history_of(rows), session=TODAY, rules=rules)
+    found = ranking_scores(today, history_of(rows), session=TODAY, settings=settings)
     inside = [0.1 * i for i in range(2, 11)]
     assert found.loc["A_B", "n_scored_sessions"] == 10
     assert found.loc["A_B", "ranking_score"] == pytest.approx((sum(inside) + 1.0) / 10)
     # a re-run of today and anything later change nothing
     noise = history_of([*rows, (TODAY, "A_B", 0.0), (session_offset(TODAY, 1), "A_B", 0.0)])
-    pd.testing.assert_frame_equal(found, ranking_scores(today, noise, session=TODAY, rules=rules))
+    pd.testing.assert_frame_equal(found, ranking_scores(today, noise, session=TODAY, settings=settings))
 
 
 def test_sessions_without_a_score_are_skipped_not_counted_as_zero():
     rows = [(session_offset(TODAY, -1), "A_B", np.nan), (session_offset(TODAY, -2), "A_B", 0.8),
             (session_offset(TODAY, -3), "A_B", 0.6), (session_offset(TODAY, -4), "A_B", 0.1)]  # fmt: skip
-    found = ranking_scores(scores_of(TODAY, {"A_B": 1.0}), history_of(rows), session=TODAY, rules=SelectionRules())
+    found = ranking_scores(
+        scores_of(TODAY, {"A_B": 1.0}), history_of(rows), session=TODAY, settings=SelectionSettings()
+    )
     assert found.loc["A_B", "ranking_score"] == pytest.approx(0.8)
     assert found.loc["A_B", "n_scored_sessions"] == 3
 
@@ -168,8 +170,8 @@ def test_weakest_component_is_the_one_that_costs_the_score_most():
         scores[name] = value
     frame = rank_pairs(
         correlations_of({"A_B": {}}), screen_of({"A_B": {}}), scores, NO_HISTORY, session=TODAY,
-        correlation=CorrelationRules(), cointegration=CointegrationRules(), scoring=ScoreRules(),
-        selection=SelectionRules(pinned_pairs=()),
+        correlation=CorrelationSettings(), cointegration=CointegrationSettings(), scoring=ScoreSettings(),
+        selection=SelectionSettings(pinned_pairs=()),
     )  # fmt: skip
     assert frame.loc[0, "weakest_component"] == "trading"
     assert "does not earn its costs" in frame.loc[0, "explanation"]
@@ -238,7 +240,7 @@ def test_selected_always_exceeds_the_gate_today_and_on_average(values, past):
 
 
 def test_pinned_pairs_are_put_in_order_and_nonsense_is_refused():
-    assert SelectionRules(pinned_pairs=("ROG_PDFS", "PDFS_ROG")).pinned_pairs == ("PDFS_ROG",)
+    assert SelectionSettings(pinned_pairs=("ROG_PDFS", "PDFS_ROG")).pinned_pairs == ("PDFS_ROG",)
     for wrong in ("ROG", "ROG_ROG", "_ROG", "A_B_C"):
         with pytest.raises(ValidationError, match="as in PDFS_ROG"):
-            SelectionRules(pinned_pairs=(wrong,))
+            SelectionSettings(pinned_pairs=(wrong,))

@@ -9,11 +9,11 @@ from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import engle_granger
 from pairs_platform.core.selection.contracts import PAIR_SCORES
 from pairs_platform.core.selection.scores import score_pairs
-from pairs_platform.core.selection.settings import COMPONENTS, CostRules, ScoreRules, TradingRules
+from pairs_platform.core.selection.settings import COMPONENTS, CostSettings, ScoreSettings, TradingSettings
 from pairs_platform.core.trading.backtest import backtest
 from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharpe_moments
 from pairs_platform.core.volatility.forecast import volatility_skill
-from pairs_platform.core.volatility.garch import GarchRules, conditional_variance
+from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance
 from pairs_platform.core.volatility.parameters import (
     fit_parameter_sets,
     garch_fit,
@@ -32,17 +32,17 @@ from pairs_platform_tests.support.simulated_pairs import (
 )
 
 TODAY = date(2023, 3, 8)
-GARCH = GarchRules()
+GARCH = GarchSettings()
 
 
-def score(window, fits, *, costs=None, **rules):
+def score(window, fits, *, costs=None, **settings):
     return score_pairs(
         window,
         fits,
         session=TODAY,
-        scoring=ScoreRules(**rules),
-        trading=TradingRules(),
-        costs=costs or CostRules(),
+        scoring=ScoreSettings(**settings),
+        trading=TradingSettings(),
+        costs=costs or CostSettings(),
         garch=GARCH,
     )
 
@@ -50,7 +50,7 @@ def score(window, fits, *, costs=None, **rules):
 @pytest.fixture(scope="module")
 def planted():
     window = with_missing_bars(window_of_legs(planted_pairs(6, 1560, 11, u_shaped_garch)), 5, holes=1)
-    return window, fit_parameter_sets(window, screened_pairs(window), rules=GARCH)
+    return window, fit_parameter_sets(window, screened_pairs(window), settings=GARCH)
 
 
 @pytest.fixture(scope="module")
@@ -75,15 +75,15 @@ def test_every_ingredient_is_what_its_stage_says(planted, scores):
     spread = parameters.spread(log_y, log_x)
     excluded = leg_shocks_excluded(window, part["y"], part["x"])
     skill = volatility_skill(
-        spread, bar_of_day=window.bar_of_day, bars_per_session=78, shock_excluded=excluded, fit=fit, rules=GARCH
+        spread, bar_of_day=window.bar_of_day, bars_per_session=78, shock_excluded=excluded, fit=fit, settings=GARCH
     )
     assert (row["dm_vs_ewma"], row["dm_vs_constant"], row["n_forecasts"]) == (
         skill.dm_vs_ewma, skill.dm_vs_constant, skill.n_test,
     )  # fmt: skip
     report = backtest(
         window, parameters, variance=conditional_variance(fit, spread, window.bar_of_day, excluded),
-        reference_variance=fit.mean_variance, half_life_bars=fit.half_life_bars, trading=TradingRules(),
-        costs=CostRules(), first_bar=split,
+        reference_variance=fit.mean_variance, half_life_bars=fit.half_life_bars, trading=TradingSettings(),
+        costs=CostSettings(), first_bar=split,
     )  # fmt: skip
     assert row["net_return"] == report.net_return
     assert row["n_returns"] == window.n_bars - split
@@ -95,7 +95,7 @@ def test_every_ingredient_is_what_its_stage_says(planted, scores):
     assert row["e_random_walk"] == pytest.approx(whole["lr_random_walk"] - q)
     assert row["e_constant_variance"] == pytest.approx(whole["lr_constant_variance"] - q)
     assert row["arch_lm_p"] == whole["arch_lm_p"]
-    weights = ScoreRules().weights
+    weights = ScoreSettings().weights
     assert row["score"] == pytest.approx(sum(weights[name] * row[name] for name in COMPONENTS))
 
 
@@ -103,7 +103,7 @@ def test_filled_bars_neither_shorten_half_lives_nor_spoil_diagnostics():
     complete = window_of_legs(planted_pairs(12, 4680, 21, garch_variance))
     half_lives, lags = {}, {}
     for name, window in (("complete", complete), ("holed", with_missing_bars(complete, 6))):
-        fits = fit_parameter_sets(window, screened_pairs(window), rules=GARCH)
+        fits = fit_parameter_sets(window, screened_pairs(window), settings=GARCH)
         production = fits[fits["parameter_set"] == "production"].set_index("pair")
         half_lives[name], lags[name] = production["half_life_bars"], production["ljung_box_p_z"]
     ratio = (half_lives["holed"] / half_lives["complete"]).median()
@@ -115,7 +115,7 @@ def test_rescaling_leaves_every_component_but_trading(planted, scores):
     window, _ = planted
     for factor in (0.25, 8.0):
         scaled = dataclasses.replace(window, log_close=window.log_close * factor, log_open=window.log_open * factor)
-        fits = fit_parameter_sets(scaled, screened_pairs(scaled), rules=GARCH)
+        fits = fit_parameter_sets(scaled, screened_pairs(scaled), settings=GARCH)
         other = score(scaled, fits)
         for name in ("fit", "volatility", "diagnostics"):
             np.testing.assert_allclose(other[name], scores[name], rtol=0, atol=1e-4, err_msg=name)
@@ -123,7 +123,7 @@ def test_rescaling_leaves_every_component_but_trading(planted, scores):
 
 
 def test_costs_can_only_lower_the_trading_component(planted, scores):
-    dear = score(*planted, costs=CostRules(commission_bps=20))
+    dear = score(*planted, costs=CostSettings(commission_bps=20))
     assert (dear["trading"] <= scores["trading"] + 1e-12).all()
     assert dear["trading"].mean() < scores["trading"].mean() - 0.1
     assert (dear["fit"] == scores["fit"]).all()
@@ -156,7 +156,7 @@ def test_pairs_that_cannot_be_scored_keep_their_row_and_reason():
     window = window_of_legs(legs)
     pairs = pd.DataFrame({"pair": ["S00000_S00001", "S00002_S00003", "S00004_S00005"]})
     pairs["y"], pairs["x"] = ["S00001", "S00003", None], ["S00000", "S00002", None]
-    found = score(window, fit_parameter_sets(window, pairs, rules=GARCH))
+    found = score(window, fit_parameter_sets(window, pairs, settings=GARCH))
     assert PAIR_SCORES.violations(found) == []
     assert found["status"].tolist() == ["ok", "not_fitted", "not_fitted"]
     assert "S00002 is constant" in found["reason"].iloc[1]
@@ -169,7 +169,7 @@ def test_a_leg_that_stood_still_at_first_is_not_fitted_on_training():
     legs[:850, 0] = legs[0, 0]
     window = window_of_legs(legs)
     pairs = pd.DataFrame({"pair": ["S00000_S00001"], "y": ["S00001"], "x": ["S00000"]})
-    found = score(window, fit_parameter_sets(window, pairs, rules=GARCH))
+    found = score(window, fit_parameter_sets(window, pairs, settings=GARCH))
     assert found["status"].tolist() == ["not_fitted_on_training"]
     assert found["reason"].iloc[0].startswith("on the first part of the window no_direction")
     assert PAIR_SCORES.violations(found) == []
@@ -190,7 +190,7 @@ def test_without_a_half_life_there_is_nothing_to_trade(planted):
 
 def test_a_short_window_earns_nothing_for_volatility():
     window = window_of_legs(planted_pairs(3, 252, 2, garch_variance))
-    found = score(window, fit_parameter_sets(window, screened_pairs(window), rules=GARCH))
+    found = score(window, fit_parameter_sets(window, screened_pairs(window), settings=GARCH))
     assert (found["volatility_status"] == "short_sample").all()
     assert (found["volatility"] == 0).all()
     assert found["dm_vs_ewma"].isna().all()
@@ -199,7 +199,7 @@ def test_a_short_window_earns_nothing_for_volatility():
 
 def test_no_pairs_give_an_empty_table():
     window = window_of_legs(random_walks(1, 300, 3, constant_variance))
-    fits = fit_parameter_sets(window, pd.DataFrame({"pair": [], "y": [], "x": []}), rules=GARCH)
+    fits = fit_parameter_sets(window, pd.DataFrame({"pair": [], "y": [], "x": []}), settings=GARCH)
     found = score(window, fits)
     assert found.empty
     assert PAIR_SCORES.violations(found) == []

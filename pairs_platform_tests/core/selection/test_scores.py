@@ -15,10 +15,10 @@ from pairs_platform.core.selection.scores import (
     trading_component,
     volatility_component,
 )
-from pairs_platform.core.selection.settings import COMPONENTS, ScoreRules
+from pairs_platform.core.selection.settings import COMPONENTS, ScoreSettings
 from pairs_platform.core.volatility.forecast import VolatilitySkill
 
-RULES = ScoreRules()
+RULES = ScoreSettings()
 WIDE = st.floats(-1e6, 1e6)
 SHARE = st.floats(0, 1)
 
@@ -84,16 +84,16 @@ def test_volatility_without_a_comparison_earns_nothing(status):
     ],
 )
 def test_trading_is_the_psr_unless_it_rests_on_little(psr, entries, p, value):
-    assert trading_component(psr, entries, training_p=p, rules=RULES) == value
+    assert trading_component(psr, entries, training_p=p, settings=RULES) == value
 
 
 @given(psr=SHARE, more=SHARE, entries=st.integers(0, 50), p=SHARE)
 def test_trading_is_bounded_and_monotone(psr, more, entries, p):
-    value = trading_component(psr, entries, training_p=p, rules=RULES)
+    value = trading_component(psr, entries, training_p=p, settings=RULES)
     assert 0 <= value <= 1
-    assert value <= trading_component(max(psr, more), entries, training_p=p, rules=RULES)
-    assert value <= trading_component(psr, entries + 1, training_p=p, rules=RULES)
-    assert value <= trading_component(psr, entries, training_p=p / 2, rules=RULES)
+    assert value <= trading_component(max(psr, more), entries, training_p=p, settings=RULES)
+    assert value <= trading_component(psr, entries + 1, training_p=p, settings=RULES)
+    assert value <= trading_component(psr, entries, training_p=p / 2, settings=RULES)
 
 
 def test_diagnostics_count_high_p_values():
@@ -115,8 +115,8 @@ def test_score_is_bounded_and_monotone_in_every_component(values, more, which):
 
 def test_weights_must_sum_to_one_and_the_error_says_by_how_much_they_miss():
     with pytest.raises(ValidationError, match=r"sum to 0\.9: change them by \+0\.1 in all"):
-        ScoreRules(weight_fit=0.3)
+        ScoreSettings(weight_fit=0.3)
     with pytest.raises(ValidationError, match="must sum to 1"):
-        ScoreRules(weight_fit=np.nextafter(0.4, 1) + 1e-6)
-    assert ScoreRules(weight_fit=0.3, weight_trading=0.3).weights["trading"] == 0.3
+        ScoreSettings(weight_fit=np.nextafter(0.4, 1) + 1e-6)
+    assert ScoreSettings(weight_fit=0.3, weight_trading=0.3).weights["trading"] == 0.3
     assert sum(RULES.weights.values()) == pytest.approx(1.0)

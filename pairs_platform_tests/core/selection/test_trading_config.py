@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
-from pairs_platform.core.screening.settings import CointegrationRules, CorrelationRules
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.core.selection.ranking import rank_pairs
-from pairs_platform.core.selection.settings import CostRules, ScoreRules, SelectionRules, TradingRules
+from pairs_platform.core.selection.settings import CostSettings, ScoreSettings, SelectionSettings, TradingSettings
 from pairs_platform.core.selection.trading_config import ModelSection, TradingConfig, build_trading_config
 from pairs_platform_tests.support.selection_tables import correlations_of, fits_of, history_of, scores_of, screen_of
 
@@ -25,16 +25,16 @@ MODEL = ModelSection(
 )
 
 
-def config_of(scores: dict, fits: pd.DataFrame, model: ModelSection | None = None, **rules) -> TradingConfig:
+def config_of(scores: dict, fits: pd.DataFrame, model: ModelSection | None = None, **settings) -> TradingConfig:
     screen = {pair: {} for pair in scores}
     rankings = rank_pairs(
         correlations_of(screen), screen_of(screen), scores_of(FRIDAY, scores), history_of([]), session=FRIDAY,
-        correlation=CorrelationRules(), cointegration=CointegrationRules(), scoring=ScoreRules(),
-        selection=SelectionRules(**rules),
+        correlation=CorrelationSettings(), cointegration=CointegrationSettings(), scoring=ScoreSettings(),
+        selection=SelectionSettings(**settings),
     )  # fmt: skip
     return build_trading_config(
         rankings, fits, session=FRIDAY, sector="technology", source_label="simulated market (not real prices)",
-        frequency=Frequency.FIVE_MINUTES, price_basis=PriceBasis.RAW, trading=TradingRules(), costs=CostRules(),
+        frequency=Frequency.FIVE_MINUTES, price_basis=PriceBasis.RAW, trading=TradingSettings(), costs=CostSettings(),
         model=model, model_reason="champion" if model else "no model was trained",
     )  # fmt: skip
 

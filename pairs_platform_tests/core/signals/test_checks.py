@@ -33,7 +33,7 @@ def stored(n: int = 4, **columns) -> pd.DataFrame:
 
 class TestDecidedAfterData:
     def test_a_session_without_signals(self):
-        nothing = pd.DataFrame(columns=stored().columns)  # as the ledger gives it: no column has a type
+        nothing = pd.DataFrame(columns=stored().columns)  # as the database gives it: no column has a type
         assert check_decided_after_data(nothing, LENGTH).passed
 
     def test_in_time(self):

@@ -19,8 +19,8 @@ BEFORE_OPEN = BUCKETS[0].start_ns - MINUTE
 def builder(
     streamed: Frequency = Frequency.FIVE_MINUTES, session: date = FULL, announced: tuple[int, ...] = (), **changes
 ) -> BucketBuilder:
-    rules = {"grace_seconds": 5.0, "silent_buckets": 2, **changes}
-    made = BucketBuilder(Frequency.FIVE_MINUTES, streamed, **rules)
+    settings = {"grace_seconds": 5.0, "silent_buckets": 2, **changes}
+    made = BucketBuilder(Frequency.FIVE_MINUTES, streamed, **settings)
     made.begin(session, announced)
     made.watch(SYMBOLS)
     return made

@@ -2,12 +2,13 @@ from datetime import date
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.selection.settings import CostRules, TradingRules
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.backtest import BacktestReport, backtest
 from pairs_platform.core.trading.rule import (
     Action,
@@ -19,8 +20,8 @@ from pairs_platform.core.trading.rule import (
 )
 from pairs_platform_tests.support.markets import parameters_of, truncated, window_of, window_of_spread
 
-FREE = CostRules(commission_bps=0, half_spread_bps=0, slippage_bps=0, borrow_bps_per_year=0)
-COSTLY = CostRules(commission_bps=1, half_spread_bps=2, slippage_bps=3, borrow_bps_per_year=365)
+FREE = CostSettings(commission_bps=0, half_spread_bps=0, slippage_bps=0, borrow_bps_per_year=0)
+COSTLY = CostSettings(commission_bps=1, half_spread_bps=2, slippage_bps=3, borrow_bps_per_year=365)
 NAN = float("nan")
 E = np.exp
 
@@ -34,7 +35,7 @@ def run(
         variance=np.ones(window.n_bars + 1) if variance is None else np.asarray(variance, float),
         reference_variance=1.0,
         half_life_bars=half_life,
-        trading=trading or TradingRules(),
+        trading=trading or TradingSettings(),
         costs=costs,
         **options,
     )
@@ -305,7 +306,7 @@ def test_sharpe_uses_the_true_number_of_bars_with_early_closes():
         variance=np.ones(121),
         reference_variance=1.0,
         half_life_bars=5.0,
-        trading=TradingRules(),
+        trading=TradingSettings(),
         costs=FREE,
     )
     assert report.bars_per_year == pytest.approx(252 * 120 / len(closes))
@@ -323,16 +324,16 @@ def test_wrong_input_is_refused(wrong):
     window = window_of_spread([0.0] * 6)
     given_ = {"variance": np.ones(7), "reference_variance": 1.0, "half_life_bars": 3.0} | wrong
     with pytest.raises(ValueError, match=r"must be positive|7 are needed"):
-        backtest(window, parameters_of(), trading=TradingRules(), costs=FREE, **given_)
+        backtest(window, parameters_of(), trading=TradingSettings(), costs=FREE, **given_)
 
 
 def test_settings_are_bounded_and_described():
     with pytest.raises(ValidationError, match="must be below entry_z"):
-        TradingRules(entry_z=0.4)
+        TradingSettings(entry_z=0.4)
     with pytest.raises(ValidationError):
-        CostRules(slippage_bps=-1)
-    for rules in (CostRules, TradingRules):
-        for name, field in rules.model_fields.items():
+        CostSettings(slippage_bps=-1)
+    for settings in (CostSettings, TradingSettings):
+        for name, field in settings.model_fields.items():
             assert field.description, name
             assert "unit" in field.json_schema_extra, name
     assert COSTLY.fill_bps == 6
@@ -362,7 +363,7 @@ def random_pair(seed: int, n_bars: int):
     return window, rng.lognormal(0, 0.5, n_bars + 1)
 
 
-@settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), cut=st.integers(3, 299))
 def test_rows_do_not_change_when_the_future_is_cut_off(seed, cut):
     window, variance = random_pair(seed, 300)
@@ -374,11 +375,11 @@ def test_rows_do_not_change_when_the_future_is_cut_off(seed, cut):
     np.testing.assert_array_equal(whole["net_return"].iloc[: cut - 1], part["net_return"].iloc[:-1])
 
 
-@settings(max_examples=10, deadline=None)
+@hypothesis_settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_batch_is_the_step_taken_bar_by_bar(seed):
     window, variance = random_pair(seed, 300)
-    parameters, rules = parameters_of(), TradingRules()
+    parameters, settings = parameters_of(), TradingSettings()
     bars = run(window, variance=variance, half_life=6.0).bars
     band = stop_band(parameters.sigma, variance[1:], 1.0)
     state, pending, age = TradeState(), Action.HOLD, [99, 99]
@@ -388,26 +389,26 @@ def test_batch_is_the_step_taken_bar_by_bar(seed):
         age = [0 if seen else old + 1 for seen, old in zip(window.observed[t], age, strict=True)]
         pending, state = at_close(
             state,
-            spread=float(bars["spread"].iloc[t]) if max(age) <= rules.max_stale_bars else NAN,
+            spread=float(bars["spread"].iloc[t]) if max(age) <= settings.max_stale_bars else NAN,
             mu=parameters.mu,
             sigma=parameters.sigma,
             band=float(band[t]),
-            max_hold=max_hold_bars(6.0, rules),
-            rules=rules,
+            max_hold=max_hold_bars(6.0, settings),
+            settings=settings,
         )
         assert (pending, state.position) == (bars["action"].iloc[t], bars["position"].iloc[t]), t
 
 
-@settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), multiple=st.floats(0.1, 20))
 def test_costs_scale_the_net_return_and_leave_the_trades(seed, multiple):
     window, variance = random_pair(seed, 300)
-    base = CostRules(commission_bps=1, half_spread_bps=2, slippage_bps=3, borrow_bps_per_year=100)
-    more = CostRules(**{name: value * multiple for name, value in base.model_dump().items()})
+    base = CostSettings(commission_bps=1, half_spread_bps=2, slippage_bps=3, borrow_bps_per_year=100)
+    more = CostSettings(**{name: value * multiple for name, value in base.model_dump().items()})
     a, b = (run(window, costs=costs, variance=variance, half_life=6.0) for costs in (base, more))
     assert fills(a) == fills(b)
     assert b.gross_return == a.gross_return
     assert b.gross_return - b.net_return == pytest.approx(multiple * (a.gross_return - a.net_return), abs=1e-12)
     if a.break_even_cost_multiple is not None and 0 < a.break_even_cost_multiple < 10:
-        even = CostRules(**{name: value * a.break_even_cost_multiple for name, value in base.model_dump().items()})
+        even = CostSettings(**{name: value * a.break_even_cost_multiple for name, value in base.model_dump().items()})
         assert run(window, costs=even, variance=variance, half_life=6.0).net_return == pytest.approx(0, abs=1e-12)

@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.diagnostic import acorr_ljungbox, het_arch
 
 from pairs_platform.core.volatility.diagnostics import arch_lm_p, li_mak_p, ljung_box_p, residual_diagnostics
-from pairs_platform.core.volatility.garch import GarchRules, fit_many
+from pairs_platform.core.volatility.garch import GarchSettings, fit_many
 from pairs_platform_tests.support.garch_simulation import simulate
 
 
@@ -84,8 +84,8 @@ def test_sizes_on_garch_residuals(df: float | None, distribution: str) -> None:
     spreads = simulate(
         np.random.default_rng(5), 1000, n_series, alpha1=0.1, beta1=0.8, omega=0.1, degrees_of_freedom=df
     )
-    rules = GarchRules(distribution=distribution)  # type: ignore[arg-type]
-    fits = fit_many(spreads, bar_of_day=np.zeros(1000, dtype=int), bars_per_session=1, rules=rules)
+    settings = GarchSettings(distribution=distribution)  # type: ignore[arg-type]
+    fits = fit_many(spreads, bar_of_day=np.zeros(1000, dtype=int), bars_per_session=1, settings=settings)
     for name in ("ljung_box_p_z", "ljung_box_p_z2", "arch_lm_p"):
         p = np.array([getattr(fit, name) for fit in fits])
         assert np.all((p >= 0) & (p <= 1))

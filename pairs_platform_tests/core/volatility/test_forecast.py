@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from pairs_platform.core.volatility.forecast import VolatilitySkill, diebold_mariano, evaluation_bars, volatility_skill
-from pairs_platform.core.volatility.garch import GarchRules, fit_ar_garch
+from pairs_platform.core.volatility.garch import GarchSettings, fit_ar_garch
 from pairs_platform_tests.support.garch_simulation import day, simulate, u_shape
 
 
@@ -77,8 +77,8 @@ def test_clustering_is_skill_and_its_absence_is_not() -> None:
 
 def test_nothing_of_the_last_part_reaches_the_parameters() -> None:
     spread = simulate(np.random.default_rng(4), 1500)[:, 0]
-    rules = GarchRules()
-    split = evaluation_bars(1500, rules)
+    settings = GarchSettings()
+    split = evaluation_bars(1500, settings)
     assert split == 1200
     fit = fit_ar_garch(spread[:split], bar_of_day=np.zeros(split, dtype=int), bars_per_session=1)
     future = spread.copy()
@@ -105,7 +105,7 @@ def test_failures_are_typed() -> None:
     constant = _daily_skill(np.full(2000, 0.1))
     assert constant.status == "not_fitted"
     assert "constant_spread" in constant.reason
-    assert _daily_skill(spread, rules=GarchRules(min_forecasts=100)).status == "ok"
+    assert _daily_skill(spread, settings=GarchSettings(min_forecasts=100)).status == "ok"
 
 
 def test_a_model_that_forecasts_a_constant_has_nothing_to_test() -> None:

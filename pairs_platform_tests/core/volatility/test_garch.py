@@ -11,7 +11,7 @@ from pairs_platform.core.prices.calendar import bar_grid
 from pairs_platform.core.screening.spread import estimate_spread
 from pairs_platform.core.volatility.garch import (
     GarchFit,
-    GarchRules,
+    GarchSettings,
     advance,
     conditional_variance,
     final_state,
@@ -90,7 +90,7 @@ def test_parameters_equal_arch_where_they_are_well_determined() -> None:
 
 def test_student_t_is_joint_and_never_below_arch() -> None:
     spreads = simulate(np.random.default_rng(6), 1500, 4, degrees_of_freedom=5.0)
-    for j, fit in enumerate(_fit_daily(spreads, rules=GarchRules(distribution="t"))):
+    for j, fit in enumerate(_fit_daily(spreads, settings=GarchSettings(distribution="t"))):
         assert fit.distribution == "t"
         assert 3 < fit.nu < 10
         _assert_at_least_arch(spreads[:, j], fit, "t")
@@ -258,7 +258,7 @@ def test_a_fit_that_does_not_converge_is_handed_to_arch(bars: int, distribution:
             spread,
             bar_of_day=bar_of_day,
             bars_per_session=bars,
-            rules=GarchRules(distribution=distribution, max_evaluations=evaluations),  # type: ignore[arg-type]
+            settings=GarchSettings(distribution=distribution, max_evaluations=evaluations),  # type: ignore[arg-type]
         )
         for evaluations in (1, 300)
     }
@@ -280,7 +280,7 @@ def test_a_fit_that_does_not_converge_is_handed_to_arch(bars: int, distribution:
 def test_failure_of_both_fitters_is_typed() -> None:
     # Differences of nearly one step leave arch's optimiser without a direction; one evaluation leaves ours without one.
     lines = [np.arange(200.0) + 1e-9 * np.random.default_rng(seed).standard_normal(200) for seed in range(12)]
-    fits = _fit_daily(np.column_stack(lines), rules=GarchRules(max_evaluations=1))
+    fits = _fit_daily(np.column_stack(lines), settings=GarchSettings(max_evaluations=1))
     failed = [fit for fit in fits if fit.status == "not_converged"]
     assert failed
     for fit in failed:

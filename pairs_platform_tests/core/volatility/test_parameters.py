@@ -15,7 +15,7 @@ from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.engle_granger import engle_granger
 from pairs_platform.core.screening.spread import estimate_spread
 from pairs_platform.core.volatility.contracts import GARCH_FITS
-from pairs_platform.core.volatility.garch import GarchRules, conditional_variance, fit_ar_garch
+from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance, fit_ar_garch
 from pairs_platform.core.volatility.parameters import (
     fit_parameter_sets,
     garch_fit,
@@ -145,7 +145,7 @@ def test_ex_dates_of_either_leg_and_gaps_do_not_count(fits: pd.DataFrame) -> Non
 
 
 def test_daily_bars_and_student_t() -> None:
-    frame = fit_parameter_sets(_window(252, Frequency.ONE_DAY), PAIRS, rules=GarchRules(distribution="t"))
+    frame = fit_parameter_sets(_window(252, Frequency.ONE_DAY), PAIRS, settings=GarchSettings(distribution="t"))
     GARCH_FITS.require(frame)
     assert set(frame.loc[frame["status"] == "ok", "diurnal"]) == {"[1.0]"}
     assert set(frame["distribution"]) == {"t"}

@@ -26,11 +26,11 @@ RANGE = {"mode": "date_range", "first": FULL, "last": EARLY_CLOSE}
 OPENED = session_open(FULL)
 
 
-def history(moment: datetime, bars: pd.DataFrame = BARS, *, due=None, corrections=(), **rules) -> History:
+def history(moment: datetime, bars: pd.DataFrame = BARS, *, due=None, corrections=(), **settings) -> History:
     """What is known at a moment of market time."""
-    length = rules.pop("length", Frequency.FIVE_MINUTES)
+    length = settings.pop("length", Frequency.FIVE_MINUTES)
     source = WrittenBars(bars) if due is None else WrittenBars(bars, due)
-    playlist = make_playlist(source, length=length, **rules)
+    playlist = make_playlist(source, length=length, **settings)
     return History(playlist, lambda: pd.Timestamp(moment).as_unit("ns").value, corrections=corrections)
 
 

@@ -41,8 +41,8 @@ OPEN_NS = int(session_open(FULL).timestamp()) * 10**9
 MINUTE_NS = 60 * 10**9
 
 
-def playlist_of(bars=BARS, **rules):
-    return make_playlist(WrittenBars(bars), **rules)
+def playlist_of(bars=BARS, **settings):
+    return make_playlist(WrittenBars(bars), **settings)
 
 
 class TestPlayed:
@@ -83,16 +83,16 @@ class TestPlayed:
             assert got.bars[0]["t"].to_unix_nano() == int(session_open(TODAY).timestamp()) * 10**9
 
     def test_a_part_of_the_session(self):
-        rules = {"start": "10:00", "buckets": 3}
-        with running_replay(playlist_of(**rules)) as replay, alpaca_client(replay.socket, "*") as got:
+        settings = {"start": "10:00", "buckets": 3}
+        with running_replay(playlist_of(**settings)) as replay, alpaca_client(replay.socket, "*") as got:
             wait_until(lambda: len(got.bars) == 9)
             wait_until(lambda: replay.bus.last == (OPEN_NS + 45 * MINUTE_NS + AFTER_NS, 0.0))
             assert len(got.bars) == 9
 
     def test_a_range_plays_session_after_session(self):
         bars = make_bars([FULL, EARLY_CLOSE], symbols=["AAA"])
-        rules = {"mode": "date_range", "first": FULL, "last": EARLY_CLOSE}
-        with running_replay(playlist_of(bars, **rules)) as replay, alpaca_client(replay.socket, "*") as got:
+        settings = {"mode": "date_range", "first": FULL, "last": EARLY_CLOSE}
+        with running_replay(playlist_of(bars, **settings)) as replay, alpaca_client(replay.socket, "*") as got:
             wait_until(lambda: len(got.bars) == 78 + 42)
             assert received_rows(got.bars) == raw_rows(bars)
             assert replay.bus.resets == 0

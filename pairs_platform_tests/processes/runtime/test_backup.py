@@ -20,8 +20,8 @@ from pairs_platform.adapters.redis.bus import socket_path
 from pairs_platform.cli import cli
 from pairs_platform.cli.errors import EXPECTED
 from pairs_platform.database.audit import entries
-from pairs_platform.database.store import Ledger
-from pairs_platform.platform import open_bus, open_ledger, open_registry
+from pairs_platform.database.store import Database
+from pairs_platform.platform import open_bus, open_database, open_registry
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 from pairs_platform.processes.runtime.backup import MANIFEST, NOT_SAVED, State, restore_databases, save
 from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
@@ -33,7 +33,7 @@ from pairs_platform_tests.database.test_audit import decide
 from pairs_platform_tests.support.bundles import SECTOR, record
 from pairs_platform_tests.support.postgres import new_database, running_postgres
 
-NAMES = ("ledger", "dagster", "mlflow")
+NAMES = ("database", "dagster", "mlflow")
 
 
 def console(*words: str) -> tuple[int, str]:
@@ -90,7 +90,7 @@ def with_streams(folder: Path) -> Iterator[None]:
 
 
 def populate(settings) -> None:
-    """A run in Dagster's history, a decision in the ledger, a clock in Redis."""
+    """A run in Dagster's history, a decision in the database, a clock in Redis."""
     with open_instance(prepare_home(settings)) as instance:
 
         @dg.op
@@ -101,7 +101,7 @@ def populate(settings) -> None:
             nothing()
 
         assert a_job.execute_in_process(instance=instance).success
-    decide(open_ledger(settings))
+    decide(open_database(settings))
     open_registry(settings).log_training(record())
     open_bus(settings, "replay").publish_clock(5, 1.0)
 
@@ -146,9 +146,9 @@ def test_everything_is_there_again(copied, saved, monkeypatch, tmp_path):
         assert {place.rpartition("/artifacts/")[0] for (place,) in places} == {
             (settings.profile_root / "mlflow").as_uri()
         }
-    restored, *older = entries(open_ledger(settings))
+    restored, *older = entries(open_database(settings))
     assert restored.action == "state_restored"
-    assert older == entries(copied.ledger)
+    assert older == entries(copied.database)
     with with_streams(settings.profile_root):
         assert open_bus(settings, "replay").market_ns() >= 5
     with open_instance(prepare_home(settings)) as instance:
@@ -206,7 +206,7 @@ class TestWhatTheEnvironmentNames:
     def environment(self, copied) -> Path:
         path = production_folder(copied.settings) / ENVIRONMENT_FILE
         path.parent.mkdir()
-        names = ("ledger_url", "dagster_url", "mlflow_uri")
+        names = ("database_url", "dagster_url", "mlflow_uri")
         path.write_text("".join(f"export {variable(name)}=x\n" for name in names) + "export DAGSTER_HOME=/x\n")
         return path
 
@@ -216,7 +216,7 @@ class TestWhatTheEnvironmentNames:
         monkeypatch.setenv(variable("dagster_url"), "postgresql+psycopg2://u:p@127.0.0.1:1/dagster")
         code, said = console("backup", str(tmp_path / "state.tar.gz"))
         assert code == 1
-        assert f"({variable('ledger_url')}, {variable('mlflow_uri')})" in said
+        assert f"({variable('database_url')}, {variable('mlflow_uri')})" in said
         assert f"source {environment}" in said
         assert not (tmp_path / "state.tar.gz").exists()
 
@@ -256,7 +256,7 @@ class TestRedis:
 
     def test_after_a_failure_databases_that_are_filled_are_named(self, postgres, theirs, saved, monkeypatch, tmp_path):
         monkeypatch.setattr(
-            "pairs_platform.cli.restore._named_databases", lambda *_: {"ledger": SecretStr("sqlite://")}
+            "pairs_platform.cli.restore._named_databases", lambda *_: {"database": SecretStr("sqlite://")}
         )
 
         def fails(*_: object) -> int:
@@ -266,7 +266,7 @@ class TestRedis:
         monkeypatch.setattr("pairs_platform.cli.restore.restore_streams", fails)
         done = CliRunner().invoke(cli, ["restore", str(saved)])
         assert isinstance(done.exception, TransientSourceError)
-        assert "the databases named for ledger may hold tables now: empty them" in done.output
+        assert "the databases named for database may hold tables now: empty them" in done.output
         assert not (tmp_path / "elsewhere").exists() or not list((tmp_path / "elsewhere").iterdir())
 
 
@@ -282,11 +282,11 @@ def test_nothing_of_a_database_url_is_in_the_words_of_a_command(postgres, monkey
     with new_database(postgres) as name:
         url = postgres.url(name, SUPERUSER).get_secret_value()
         given = SecretStr(f"{url}?sslmode=prefer&sslpassword=hunter2")
-        state = State("p", tmp_path / "p", {"ledger": given}, None)
+        state = State("p", tmp_path / "p", {"database": given}, None)
         save(state, tmp_path / "state.tar.gz", print)
         assert any(word.endswith("pg_dump") for word in words)
         with pytest.raises(PermanentSourceError, match=name) as raised:
-            restore_databases({"ledger": SecretStr(f"{url}?sslpassword=hunter2")}, broken(tmp_path))
+            restore_databases({"database": SecretStr(f"{url}?sslpassword=hunter2")}, broken(tmp_path))
     for secret in ("hunter2", sa.make_url(url).password):
         assert secret not in " ".join(words)
         assert secret not in str(raised.value)
@@ -320,13 +320,13 @@ class TestPostgres:
     def databases(self, postgres, monkeypatch) -> Iterator[dict[str, str]]:
         """Three empty databases that the environment names; URLs of the superuser."""
         with (
-            new_database(postgres, owner=OWNER, others=(APPLICATION,)) as ledger,
+            new_database(postgres, owner=OWNER, others=(APPLICATION,)) as database,
             new_database(postgres) as dagster,
             new_database(postgres) as mlflow,
         ):
-            urls = {"ledger": ledger, "dagster": dagster, "mlflow": mlflow}
-            monkeypatch.setenv(variable("ledger_url"), postgres.url(ledger, APPLICATION).get_secret_value())
-            monkeypatch.setenv(variable("ledger_owner_url"), postgres.url(ledger, OWNER).get_secret_value())
+            urls = {"database": database, "dagster": dagster, "mlflow": mlflow}
+            monkeypatch.setenv(variable("database_url"), postgres.url(database, APPLICATION).get_secret_value())
+            monkeypatch.setenv(variable("database_owner_url"), postgres.url(database, OWNER).get_secret_value())
             monkeypatch.setenv(variable("dagster_url"), postgres.url(dagster, SUPERUSER).get_secret_value())
             monkeypatch.setenv(variable("mlflow_uri"), postgres.url(mlflow, SUPERUSER).get_secret_value())
             yield {name: postgres.url(one, SUPERUSER).get_secret_value() for name, one in urls.items()}
@@ -342,16 +342,16 @@ class TestPostgres:
             before, model = {name: rows(url) for name, url in urls.items()}, weights(settings)
             old = settings.profile_root / "mlflow"
         old.rename(tmp_path / "gone")
-        assert before["ledger"]["model_decisions"]
+        assert before["database"]["model_decisions"]
         assert before["dagster"]["runs"]
         with self.databases(postgres, monkeypatch) as urls:
             monkeypatch.setenv(variable("state_root"), str(tmp_path / "elsewhere"))
             code, said = console("restore", str(target))
             assert code == 0, said
             after = {name: rows(url) for name, url in urls.items()}
-            assert len(after["ledger"]["audit_log"]) == len(before["ledger"]["audit_log"]) + 1
+            assert len(after["database"]["audit_log"]) == len(before["database"]["audit_log"]) + 1
             for name in ("audit_log", "sequences"):
-                after["ledger"].pop(name), before["ledger"].pop(name)
+                after["database"].pop(name), before["database"].pop(name)
             settings = load_settings()
             new = (settings.profile_root / "mlflow").as_uri()
             assert new in str(after["mlflow"])
@@ -360,7 +360,7 @@ class TestPostgres:
             }
             assert {**after, "mlflow": places} == before
             assert weights(settings) == model
-            app = Ledger(settings.ledger_url.get_secret_value(), settings.profile.name)
+            app = Database(settings.database_url.get_secret_value(), settings.profile.name)
             decide(app)
             with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), app.begin() as connection:
                 connection.execute(sa.text("DELETE FROM audit_log"))
@@ -375,7 +375,7 @@ class TestPostgres:
         with self.databases(postgres, monkeypatch) as urls:
             for url in urls.values():
                 password = sa.make_url(url).password
-            monkeypatch.setenv(variable("ledger_url"), postgres.url("no_such", APPLICATION).get_secret_value())
+            monkeypatch.setenv(variable("database_url"), postgres.url("no_such", APPLICATION).get_secret_value())
             code, said = console("backup", str(tmp_path / "state.tar.gz"))
         assert code == 1
         assert "no_such" in said
@@ -391,13 +391,13 @@ class TestPostgres:
                 code, said = console("backup", str(target))
                 assert code == 0, said
             before = {name: rows(url) for name, url in urls.items()}
-        for name in ("ledger_url", "ledger_owner_url", "dagster_url", "mlflow_uri"):
+        for name in ("database_url", "database_owner_url", "dagster_url", "mlflow_uri"):
             monkeypatch.delenv(variable(name))
         monkeypatch.setenv(variable("state_root"), str(tmp_path / "elsewhere"))
         code, said = console("restore", str(target))
         assert code == 0, said
         with running_postgres(load_settings().profile_root / "production" / "postgres") as own:
-            for name, database in (("ledger", "trading_system"), ("dagster", "dagster"), ("mlflow", "mlflow_db")):
+            for name, database in (("database", "trading_system"), ("dagster", "dagster"), ("mlflow", "mlflow_db")):
                 after = rows(own.url(database, SUPERUSER).get_secret_value())
                 if name == "mlflow":
                     after = {

@@ -83,7 +83,7 @@ class TestContent:
         assert any(text.endswith(reason) for text in page.texts)
 
     def test_signals_are_counted(self, stored, page):
-        rows = signal_rows(stored.ledger, SignalKey(feed="replay", sector=SECTOR, session=SESSION))
+        rows = signal_rows(stored.database, SignalKey(feed="replay", sector=SECTOR, session=SESSION))
         counts = page.table("Signals by role and action · replay")
         assert sum(int(value) for row in counts.rows for value in row[1:]) == len(rows) > 0
         newest = [row["pair"] for row in rows if row["bucket_utc"] == rows[-1]["bucket_utc"]]

@@ -12,7 +12,7 @@ import torch
 
 from pairs_platform.core.models.gru.inference import WEIGHT_NAMES, GruWeights
 from pairs_platform.core.models.inputs import FEATURES
-from pairs_platform.core.models.settings import NetworkRules
+from pairs_platform.core.models.settings import NetworkSettings
 
 Parameters = dict[str, torch.Tensor]
 """`GruWeights` by name, each with the pairs in front."""
@@ -93,12 +93,12 @@ class _StackedGru(torch.autograd.Function):
         return grad_x, grad_w_ih, grad_w_hh, into_input.sum(dim=1), into_hidden.sum(dim=1)
 
 
-def initial_parameters(n_pairs: int, rules: NetworkRules, generator: torch.Generator) -> Parameters:
+def initial_parameters(n_pairs: int, settings: NetworkSettings, generator: torch.Generator) -> Parameters:
     """Parameters of `n_pairs` pairs: recurrent ones as torch draws them, uniform within ±1/√H and the same for every
     pair; the output's are zero, so that a network starts as the baseline that it is added to.
     """
     one: Parameters = {}
-    for layer, width, units in (("1", len(FEATURES), rules.hidden_1), ("2", rules.hidden_1, rules.hidden_2)):
+    for layer, width, units in (("1", len(FEATURES), settings.hidden_1), ("2", settings.hidden_1, settings.hidden_2)):
         bound = 1.0 / math.sqrt(units)
         for name, shape in (
             ("weight_ih", (3 * units, width)),
@@ -107,7 +107,7 @@ def initial_parameters(n_pairs: int, rules: NetworkRules, generator: torch.Gener
             ("bias_hh", (3 * units,)),
         ):
             one[f"{name}_{layer}"] = torch.empty(shape).uniform_(-bound, bound, generator=generator)
-    one["weight_out"], one["bias_out"] = torch.zeros(rules.hidden_2), torch.zeros(1)
+    one["weight_out"], one["bias_out"] = torch.zeros(settings.hidden_2), torch.zeros(1)
     return {name: value.unsqueeze(0).repeat(n_pairs, *([1] * value.dim())) for name, value in one.items()}
 
 

@@ -18,7 +18,7 @@ from pairs_platform.core.models.baseline import Baseline, choose_baseline
 from pairs_platform.core.models.features import PairDataset, usable_rows
 from pairs_platform.core.models.gru.inference import WEIGHT_NAMES, GruWeights
 from pairs_platform.core.models.gru.network import Parameters, initial_parameters, logits, weights_of
-from pairs_platform.core.models.settings import GruRules, NetworkRules
+from pairs_platform.core.models.settings import GruSettings, NetworkSettings
 from pairs_platform.core.models.splits import SplitPlan
 from pairs_platform.core.parallel import Blocks, slices
 
@@ -110,7 +110,7 @@ def train_pairs(
     datasets: Sequence[PairDataset],
     plan: SplitPlan,
     *,
-    rules: GruRules,
+    settings: GruSettings,
     seed: int,
     listener: Listener | None = None,
     checkpoint: Checkpoint | None = None,
@@ -136,13 +136,13 @@ def train_pairs(
 
     Notes
     -----
-    A CPU works on one chunk of `rules.training.chunk_pairs` pairs in each of its threads, a GPU on all pairs at once.
-    On one machine and one device the same seed gives the same bits.
+    A CPU works on one chunk of `settings.training.chunk_pairs` pairs in each of its threads, a GPU on all pairs at
+    once. On one machine and one device the same seed gives the same bits.
     """
     if blocks is not None:
-        return _train_elsewhere(datasets, plan, rules, seed, blocks, listener, checkpoint)
-    device = choose_device(rules.training.device)
-    size = len(datasets) if device.type == "cuda" else rules.training.chunk_pairs
+        return _train_elsewhere(datasets, plan, settings, seed, blocks, listener, checkpoint)
+    device = choose_device(settings.training.device)
+    size = len(datasets) if device.type == "cuda" else settings.training.chunk_pairs
     chunks = [datasets[first : first + size] for first in range(0, len(datasets), max(1, size))]
 
     def work(index: int) -> list[TrainedPair]:
@@ -155,11 +155,11 @@ def train_pairs(
 
             def tell(epoch: int, active: int, seconds: float) -> None:
                 if listener:
-                    epochs = rules.network.max_epochs
+                    epochs = settings.network.max_epochs
                     left = seconds * (epochs * (len(chunks) - index) - epoch)
                     listener(Progress(index + 1, len(chunks), epoch, epochs, active, len(chunk), left))
 
-            done = _train_chunk(chunk, plan, rules, seed, device, tell)
+            done = _train_chunk(chunk, plan, settings, seed, device, tell)
             if checkpoint:
                 checkpoint.save(names, done)
         return done
@@ -171,18 +171,18 @@ def train_pairs(
 def _train_elsewhere(
     datasets: Sequence[PairDataset],
     plan: SplitPlan,
-    rules: GruRules,
+    settings: GruSettings,
     seed: int,
     blocks: Blocks,
     listener: Listener | None,
     checkpoint: Checkpoint | None,
 ) -> list[TrainedPair]:
-    chunks = [datasets[part] for part in slices(len(datasets), rules.training.chunk_pairs)]
+    chunks = [datasets[part] for part in slices(len(datasets), settings.training.chunk_pairs)]
     names = [[dataset.pair for dataset in chunk] for chunk in chunks]
     done = {n: checkpoint.load(names[n]) if checkpoint else None for n in range(len(chunks))}
     missing = [n for n, trained in done.items() if trained is None]
-    for position, trained in blocks.finished(_train_block, (plan, rules, seed), [(chunks[n],) for n in missing]):
-        n, epochs = missing[position], rules.network.max_epochs
+    for position, trained in blocks.finished(_train_block, (plan, settings, seed), [(chunks[n],) for n in missing]):
+        n, epochs = missing[position], settings.network.max_epochs
         done[n] = trained
         if checkpoint:
             checkpoint.save(names[n], trained)
@@ -191,12 +191,12 @@ def _train_elsewhere(
     return [one for n in range(len(chunks)) for one in done[n] or ()]
 
 
-def _train_block(plan: SplitPlan, rules: GruRules, seed: int, chunk: Sequence[PairDataset]) -> list[TrainedPair]:
-    device = choose_device(rules.training.device)
+def _train_block(plan: SplitPlan, settings: GruSettings, seed: int, chunk: Sequence[PairDataset]) -> list[TrainedPair]:
+    device = choose_device(settings.training.device)
     with _one_thread_each():
         torch.set_flush_denormal(True)
         try:
-            return _train_chunk(chunk, plan, rules, seed, device, lambda epoch, active, seconds: None)
+            return _train_chunk(chunk, plan, settings, seed, device, lambda epoch, active, seconds: None)
         finally:
             # The thread works on other blocks after this one, whose numbers must not depend on it.
             torch.set_flush_denormal(False)
@@ -227,10 +227,10 @@ class _Stack:
     parameters: Parameters
     optimiser: torch.optim.Adam
 
-    def keep(self, chosen: torch.Tensor, rules: NetworkRules) -> "_Stack":
+    def keep(self, chosen: torch.Tensor, settings: NetworkSettings) -> "_Stack":
         """The stack of some of its pairs; the optimiser's moments, where it has any yet, go with them."""
         parameters = {name: value.detach()[chosen].requires_grad_() for name, value in self.parameters.items()}
-        optimiser = _optimiser(parameters, rules)
+        optimiser = _optimiser(parameters, settings)
         for name, value in parameters.items():
             state = self.optimiser.state.get(self.parameters[name], {})
             if state:
@@ -241,15 +241,19 @@ class _Stack:
         return _Stack(index=self.index[chosen.cpu().numpy()], parameters=parameters, optimiser=optimiser, **tables)
 
 
-def _optimiser(parameters: Parameters, rules: NetworkRules) -> torch.optim.Adam:
-    return torch.optim.Adam(list(parameters.values()), lr=rules.learning_rate, fused=True)
+def _optimiser(parameters: Parameters, settings: NetworkSettings) -> torch.optim.Adam:
+    return torch.optim.Adam(list(parameters.values()), lr=settings.learning_rate, fused=True)
 
 
 def _stack(
-    chunk: Sequence[PairDataset], plan: SplitPlan, rules: NetworkRules, generator: torch.Generator, device: torch.device
+    chunk: Sequence[PairDataset],
+    plan: SplitPlan,
+    settings: NetworkSettings,
+    generator: torch.Generator,
+    device: torch.device,
 ) -> tuple[_Stack, list[Baseline | None]]:
     scaled = [dataset.scaled() for dataset in chunk]
-    usable = [usable_rows(x, one.label, rules.sequence_length) for x, one in zip(scaled, chunk, strict=True)]
+    usable = [usable_rows(x, one.label, settings.sequence_length) for x, one in zip(scaled, chunk, strict=True)]
     parts = plan.parts()
     train, validation = ([rows & (parts == name) for rows in usable] for name in ("train", "validation"))
     baselines = [
@@ -266,7 +270,7 @@ def _stack(
 
     parameters = {
         name: value.to(device).requires_grad_()
-        for name, value in initial_parameters(len(chunk), rules, generator).items()
+        for name, value in initial_parameters(len(chunk), settings, generator).items()
     }
     stack = _Stack(
         index=np.arange(len(chunk)),
@@ -276,7 +280,7 @@ def _stack(
         train=tensor(train),
         validation=tensor(validation),
         parameters=parameters,
-        optimiser=_optimiser(parameters, rules),
+        optimiser=_optimiser(parameters, settings),
     )
     return stack, baselines
 
@@ -315,12 +319,12 @@ class _Record:
 def _train_chunk(
     chunk: Sequence[PairDataset],
     plan: SplitPlan,
-    rules: GruRules,
+    settings: GruSettings,
     seed: int,
     device: torch.device,
     tell: Callable[[int, int, float], None],
 ) -> list[TrainedPair]:
-    network, n = rules.network, len(chunk)
+    network, n = settings.network, len(chunk)
     generator = torch.Generator().manual_seed(seed)
     stack, baselines = _stack(chunk, plan, network, generator, device)
     reasons = ["" if baseline else "no usable label in the training or validation part" for baseline in baselines]
@@ -371,21 +375,21 @@ def _take(values: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     return taken.transpose(1, 2)
 
 
-def _epoch(stack: _Stack, plan: SplitPlan, rules: NetworkRules, generator: torch.Generator) -> np.ndarray:
+def _epoch(stack: _Stack, plan: SplitPlan, settings: NetworkSettings, generator: torch.Generator) -> np.ndarray:
     """One pass over the training part; mean loss of each pair."""
     device = stack.x.device
-    warm_up = rules.sequence_length - 1
+    warm_up = settings.sequence_length - 1
     offset = int(torch.randint(LOSS_STEPS, (1,), generator=generator))
     rows = torch.from_numpy(_rows(plan.train.start, plan.train.stop, warm_up, offset))
     order = torch.randperm(rows.shape[1], generator=generator)
-    keep = 1.0 - rules.dropout
+    keep = 1.0 - settings.dropout
     total = torch.zeros(len(stack.index), device=device)
     count = torch.zeros(len(stack.index), device=device)
     for batch in order.split(STRETCHES):
         chosen = rows[:, batch].to(device)
         masks = tuple(
             (torch.empty(len(rows), 1, len(batch), units).bernoulli_(keep, generator=generator) / keep).to(device)
-            for units in (rules.hidden_1, rules.hidden_2)
+            for units in (settings.hidden_1, settings.hidden_2)
         )
         x = _take(stack.x, chosen)
         y, weight = _take(stack.y, chosen)[warm_up:], _take(stack.train, chosen)[warm_up:]
@@ -402,9 +406,9 @@ def _epoch(stack: _Stack, plan: SplitPlan, rules: NetworkRules, generator: torch
 
 
 @torch.no_grad()
-def _validate(stack: _Stack, plan: SplitPlan, rules: NetworkRules) -> np.ndarray:
+def _validate(stack: _Stack, plan: SplitPlan, settings: NetworkSettings) -> np.ndarray:
     """Mean loss of each pair on the validation part, with a context of at least one sequence for every bar."""
-    warm_up = rules.sequence_length - 1
+    warm_up = settings.sequence_length - 1
     rows = torch.from_numpy(_rows(plan.validation.start, plan.validation.stop, warm_up, 0)).to(stack.x.device)
     y, weight = _take(stack.y, rows)[warm_up:], _take(stack.validation, rows)[warm_up:]
     given = (logits(stack.parameters, _take(stack.x, rows)) + _take(stack.offset, rows))[warm_up:]

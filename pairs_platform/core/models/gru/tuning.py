@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.core.models.features import PairDataset
-from pairs_platform.core.models.settings import GruRules
+from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.models.splits import SplitPlan
 
 LOST = 1.0
@@ -25,7 +25,7 @@ class TuningResult:
     Attributes
     ----------
     best : mapping
-        Settings of `NetworkRules` with the smallest validation loss.
+        Settings of `NetworkSettings` with the smallest validation loss.
     validation_loss, default_loss : float
         Mean over pairs of the best trial, and of the configured settings [nats].
     n_trials : int
@@ -54,13 +54,13 @@ def tune(
     datasets: Sequence[PairDataset],
     plan: SplitPlan | None,
     *,
-    rules: GruRules,
+    settings: GruSettings,
     storage: str,
     study: str,
     known: Sequence[Mapping[str, Any]] = (),
     tell: Callable[[str], None],
 ) -> TuningResult:
-    """Add `rules.tuning.n_trials` trials to a study; one that was interrupted goes on where it stopped.
+    """Add `settings.tuning.n_trials` trials to a study; one that was interrupted goes on where it stopped.
 
     A study belongs to one window, and the sequence length, which decides the split, is not searched: losses on
     different data do not compare. The first trial of a study has the configured settings, so the best is never worse
@@ -69,7 +69,7 @@ def tune(
     Parameters
     ----------
     datasets : sequence of PairDataset
-        With status "ok"; `rules.tuning.n_pairs` of them, evenly spread, judge each trial.
+        With status "ok"; `settings.tuning.n_pairs` of them, evenly spread, judge each trial.
     storage, study : str
         Optuna's storage URL and the name of the study.
     known : sequence of mapping
@@ -86,9 +86,11 @@ def tune(
 
     if not datasets or plan is None:
         raise ValueError("no pair has enough data to be trained: there is nothing to tune on")
-    picked = np.unique(np.linspace(0, len(datasets) - 1, min(rules.tuning.n_pairs, len(datasets))).astype(int))
+    picked = np.unique(np.linspace(0, len(datasets) - 1, min(settings.tuning.n_pairs, len(datasets))).astype(int))
     pairs = [datasets[k] for k in picked]
-    configured = {name: getattr(rules.network, name) for name in ("hidden_1", "hidden_2", "dropout", "learning_rate")}
+    configured = {
+        name: getattr(settings.network, name) for name in ("hidden_1", "hidden_2", "dropout", "learning_rate")
+    }
 
     def objective(trial: optuna.Trial) -> float:
         chosen = {
@@ -97,8 +99,8 @@ def tune(
             "dropout": trial.suggest_float("dropout", 0.0, 0.6),
             "learning_rate": trial.suggest_float("learning_rate", 1e-5, 1e-2, log=True),
         }
-        own = rules.model_copy(update={"network": rules.network.model_copy(update=chosen)})
-        trained = train_pairs(pairs, plan, rules=own, seed=rules.training.seed)
+        own = settings.model_copy(update={"network": settings.network.model_copy(update=chosen)})
+        trained = train_pairs(pairs, plan, settings=own, seed=settings.training.seed)
         losses = [min((held for _, held in one.curve), default=LOST) if one.status == "ok" else LOST for one in trained]
         return float(np.mean(losses))
 
@@ -107,16 +109,16 @@ def tune(
         study_name=study,
         storage=storage,
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=rules.training.seed),
+        sampler=optuna.samplers.TPESampler(seed=settings.training.seed),
     )
     if not found.trials:
-        for settings in (configured, *known):
-            found.enqueue_trial(dict(settings))
+        for trial in (configured, *known):
+            found.enqueue_trial(dict(trial))
 
     def report(running: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         tell(f"trial {trial.number}: {trial.value:.5f} nats; best {running.best_value:.5f} {running.best_params}")
 
-    found.optimize(objective, n_trials=rules.tuning.n_trials, callbacks=[report])
+    found.optimize(objective, n_trials=settings.tuning.n_trials, callbacks=[report])
     frame = found.trials_dataframe(attrs=("number", "value", "params", "state"))
     done = frame[frame["state"] == "COMPLETE"].sort_values("value").drop(columns="state")
     return TuningResult(

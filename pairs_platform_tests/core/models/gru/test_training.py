@@ -22,10 +22,10 @@ from pairs_platform.core.models.gru.inference import GruWeights, logits_stacked,
 from pairs_platform.core.models.gru.network import initial_parameters, logits, weights_of
 from pairs_platform.core.models.gru.training import TrainedPair, chunk_from_bytes, chunk_to_bytes, train_pairs
 from pairs_platform.core.models.inputs import FEATURES, Scaling
-from pairs_platform.core.models.settings import GruRules, NetworkRules, SplitRules, TrainingRules
+from pairs_platform.core.models.settings import GruSettings, ModelTrainingSettings, NetworkSettings, SplitSettings
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.selection.settings import CostRules, TradingRules
-from pairs_platform.core.volatility.settings import GarchRules
+from pairs_platform.core.selection.settings import CostSettings, TradingSettings
+from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     planted_pairs,
@@ -33,10 +33,10 @@ from pairs_platform_tests.support.simulated_pairs import (
     window_of_legs,
 )
 
-SMALL = GruRules(
-    network=NetworkRules(hidden_1=8, hidden_2=4, max_epochs=4, patience=2, learning_rate=3e-3),
-    split=SplitRules(min_test_labels=50),
-    training=TrainingRules(chunk_pairs=2),
+SMALL = GruSettings(
+    network=NetworkSettings(hidden_1=8, hidden_2=4, max_epochs=4, patience=2, learning_rate=3e-3),
+    split=SplitSettings(min_test_labels=50),
+    training=ModelTrainingSettings(chunk_pairs=2),
 )
 
 
@@ -44,14 +44,19 @@ SMALL = GruRules(
 def sample():
     window = window_of_legs(planted_pairs(5, 1170, 3, garch_variance, half_lives=(5.0, 10.0)))
     datasets, plan, _ = pair_datasets(
-        window, screened_pairs(window), rules=SMALL, garch=GarchRules(), trading=TradingRules(), costs=CostRules()
+        window,
+        screened_pairs(window),
+        settings=SMALL,
+        garch=GarchSettings(),
+        trading=TradingSettings(),
+        costs=CostSettings(),
     )
     return datasets, plan
 
 
 @pytest.fixture(scope="module")
 def trained(sample) -> list[TrainedPair]:
-    return train_pairs(*sample, rules=SMALL, seed=1)
+    return train_pairs(*sample, settings=SMALL, seed=1)
 
 
 def torch_logits(weights: GruWeights, sequences: np.ndarray) -> np.ndarray:
@@ -67,9 +72,9 @@ def torch_logits(weights: GruWeights, sequences: np.ndarray) -> np.ndarray:
     return out.detach().numpy()
 
 
-def random_weights(seed: int, rules: NetworkRules | None = None) -> GruWeights:
+def random_weights(seed: int, settings: NetworkSettings | None = None) -> GruWeights:
     generator = torch.Generator().manual_seed(seed)
-    parameters = initial_parameters(1, rules or NetworkRules(), generator)
+    parameters = initial_parameters(1, settings or NetworkSettings(), generator)
     parameters["weight_out"] += torch.randn(parameters["weight_out"].shape, generator=generator)
     return weights_of(parameters, 0)
 
@@ -84,11 +89,11 @@ class TestNetwork:
             assert np.abs(ours[k] - torch_logits(weights[k], sequences[k])).max() < 1e-6
 
     def test_gradients_equal_autograd(self):
-        rules = NetworkRules(hidden_1=5, hidden_2=3)
+        settings = NetworkSettings(hidden_1=5, hidden_2=3)
         generator = torch.Generator().manual_seed(3)
         parameters = {
             name: (value + 0.3 * torch.randn(value.shape, generator=generator)).double().requires_grad_()
-            for name, value in initial_parameters(2, rules, generator).items()
+            for name, value in initial_parameters(2, settings, generator).items()
         }
         x = torch.randn(4, 2, 3, len(FEATURES), generator=generator).double().requires_grad_()
         assert torch.autograd.gradcheck(
@@ -98,7 +103,7 @@ class TestNetwork:
         )
 
     def test_an_untrained_network_is_its_baseline(self):
-        weights = weights_of(initial_parameters(1, NetworkRules(), torch.Generator().manual_seed(1)), 0)
+        weights = weights_of(initial_parameters(1, NetworkSettings(), torch.Generator().manual_seed(1)), 0)
         features = np.random.default_rng(2).standard_normal((30, len(FEATURES))).astype(np.float32)
         baseline = Baseline("ar1_logit", 0.5, -0.2, 0.7)
         scaling = Scaling((0.0,) * len(FEATURES), (1.0,) * len(FEATURES))
@@ -126,16 +131,16 @@ class TestPrediction:
 
 class TestTraining:
     def test_the_same_seed_gives_the_same_bits_and_another_one_others(self, sample, trained):
-        again = train_pairs(*sample, rules=SMALL, seed=1)
+        again = train_pairs(*sample, settings=SMALL, seed=1)
         for one, other in zip(trained, again, strict=True):
             assert one.curve == other.curve
             for name, array in one.weights.arrays().items():
                 assert np.array_equal(array, getattr(other.weights, name)), name
-        assert train_pairs(*sample, rules=SMALL, seed=2)[0].curve != trained[0].curve
+        assert train_pairs(*sample, settings=SMALL, seed=2)[0].curve != trained[0].curve
 
     def test_a_pair_does_not_depend_on_the_pairs_beside_it(self, sample, trained):
         datasets, plan = sample
-        alone = train_pairs([datasets[3]], plan, rules=SMALL, seed=1)[0]
+        alone = train_pairs([datasets[3]], plan, settings=SMALL, seed=1)[0]
         np.testing.assert_allclose(alone.curve, trained[3].curve, rtol=1e-5)
 
     def test_best_epoch_is_the_one_with_the_smallest_validation_loss(self, trained):
@@ -146,17 +151,17 @@ class TestTraining:
             assert one.epochs == SMALL.network.max_epochs or one.epochs - one.best_epoch == SMALL.network.patience
 
     def test_learning_lowers_the_training_loss(self, sample):
-        rules = SMALL.model_copy(
+        settings = SMALL.model_copy(
             update={"network": SMALL.network.model_copy(update={"max_epochs": 15, "patience": 15})}
         )
-        curves = [one.curve for one in train_pairs(*sample, rules=rules, seed=1)]
+        curves = [one.curve for one in train_pairs(*sample, settings=settings, seed=1)]
         assert np.mean([curve[-1][0] - curve[0][0] for curve in curves]) < -0.002
 
     def test_a_pair_without_numbers_fails_alone(self, sample, trained):
         datasets, plan = sample
         broken = dataclasses.replace(datasets[1], features=np.full_like(datasets[1].features, np.nan))
         given = [datasets[0], broken, *datasets[2:]]
-        found = train_pairs(given, plan, rules=SMALL, seed=1)
+        found = train_pairs(given, plan, settings=SMALL, seed=1)
         assert found[1].status == "failed"
         assert "no usable label" in found[1].reason
         assert [one.status for one in found].count("ok") == len(datasets) - 1
@@ -164,7 +169,7 @@ class TestTraining:
 
     def test_progress_is_told_every_epoch(self, sample):
         told = []
-        train_pairs(*sample, rules=SMALL, seed=1, listener=told.append)
+        train_pairs(*sample, settings=SMALL, seed=1, listener=told.append)
         assert {one.chunk for one in told} == {1, 2, 3}
         assert [one.epoch for one in told if one.chunk == 1][:2] == [1, 2]
         assert all(0 <= one.pairs_active <= one.pairs for one in told)
@@ -183,7 +188,7 @@ class TestTraining:
                 kept[tuple(pairs)] = chunk_to_bytes(done)
 
         with pytest.raises(KeyboardInterrupt):
-            train_pairs(*sample, rules=SMALL, seed=1, checkpoint=Files())
+            train_pairs(*sample, settings=SMALL, seed=1, checkpoint=Files())
         assert len(kept) == 2
         kept_before = dict(kept)
         told = []
@@ -192,7 +197,7 @@ class TestTraining:
             def save(self, pairs, done):
                 kept[tuple(pairs)] = chunk_to_bytes(done)
 
-        again = train_pairs(*sample, rules=SMALL, seed=1, checkpoint=Rest(), listener=told.append)
+        again = train_pairs(*sample, settings=SMALL, seed=1, checkpoint=Rest(), listener=told.append)
         assert len({one.chunk for one in told}) == 1
         assert {pairs: kept[pairs] for pairs in kept_before} == kept_before
         for one, other in zip(again, trained, strict=True):

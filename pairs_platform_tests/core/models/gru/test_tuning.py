@@ -3,15 +3,15 @@ from pathlib import Path
 import pytest
 
 from pairs_platform.core.models.gru.tuning import tune
-from pairs_platform.core.models.settings import GruRules, TuningRules
+from pairs_platform.core.models.settings import GruSettings, TuningSettings
 from pairs_platform_tests.support.model_samples import RULES, planted_window, prepared
 
 
 def search(folder: Path, n_trials: int, told: list[str], **more):
-    rules: GruRules = RULES.model_copy(update={"tuning": TuningRules(n_trials=n_trials, n_pairs=2)})
-    datasets, plan, *_ = prepared(planted_window(2), rules=rules)
+    settings: GruSettings = RULES.model_copy(update={"tuning": TuningSettings(n_trials=n_trials, n_pairs=2)})
+    datasets, plan, *_ = prepared(planted_window(2), settings=settings)
     storage = f"sqlite:///{folder / 'optuna.db'}"
-    return tune(datasets, plan, rules=rules, storage=storage, study="gru_technology", tell=told.append, **more)
+    return tune(datasets, plan, settings=settings, storage=storage, study="gru_technology", tell=told.append, **more)
 
 
 def test_a_study_goes_on_where_it_stopped_and_is_never_worse_than_the_configuration(tmp_path):
@@ -36,4 +36,4 @@ def test_what_did_well_on_an_earlier_window_is_tried_behind_the_configuration(tm
 
 def test_nothing_to_tune_on(tmp_path):
     with pytest.raises(ValueError, match="no pair has enough data"):
-        tune([], None, rules=RULES, storage=f"sqlite:///{tmp_path / 'o.db'}", study="s", tell=print)
+        tune([], None, settings=RULES, storage=f"sqlite:///{tmp_path / 'o.db'}", study="s", tell=print)

@@ -1,1 +1,0 @@
-"""Servers that the platform starts itself where the settings name none."""
