@@ -481,7 +481,7 @@ class TestActions:
 
 class TestSettings:
     @pytest.mark.parametrize(
-        ("rules", "message"),
+        ("settings", "message"),
         [
             ({"paths": ()}, "paths"),
             (

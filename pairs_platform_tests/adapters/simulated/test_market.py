@@ -351,7 +351,7 @@ class TestVariants:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("rules", "message"),
+        ("settings", "message"),
         [
             ({"variant": "wild"}, "variant"),
             ({"seed": -1}, "seed"),
