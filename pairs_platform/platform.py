@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pairs_platform.lake.documents import Documents
     from pairs_platform.lake.files import LakePath
     from pairs_platform.lake.store import Lake
-    from pairs_platform.ports.market_data import ModelRegistry
+    from pairs_platform.ports.model_registry import ModelRegistry
 
 
 def open_lake(settings: Settings) -> "Lake":

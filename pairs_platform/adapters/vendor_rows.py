@@ -14,7 +14,7 @@ import pandas as pd
 
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency
 from pairs_platform.core.prices.calendar import session_close, session_of, session_open, sessions_between
-from pairs_platform.ports.market_data import BarsReply, Unavailable, empty_actions, empty_bars
+from pairs_platform.ports.market_data import BarsReply, UnavailableSymbol, empty_actions, empty_bars
 
 PRICES = ("open", "high", "low", "close")
 
@@ -80,7 +80,7 @@ def bars_reply(bars: pd.DataFrame, symbols: Iterable[str], reasons: Mapping[str,
     """Reply that names each of `symbols` without a row as unavailable, for its reason or for `otherwise`."""
     present = set(bars["symbol"].unique())
     missing = (symbol for symbol in symbols if symbol not in present)
-    return BarsReply(bars, tuple(Unavailable(symbol, reasons.get(symbol, otherwise)) for symbol in missing))
+    return BarsReply(bars, tuple(UnavailableSymbol(symbol, reasons.get(symbol, otherwise)) for symbol in missing))
 
 
 def actions_frame(actions: Iterable[Action], first: date, last: date) -> pd.DataFrame:

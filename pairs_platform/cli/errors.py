@@ -6,12 +6,8 @@ from pairs_platform.core.prices.sectors import UnknownSectorError
 from pairs_platform.database.errors import DatabaseMismatch, DatabaseUnavailable
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.lake.profile import ProfileMismatch
-from pairs_platform.ports.market_data import (
-    NoSuchModelError,
-    PermanentSourceError,
-    RegistryUnavailable,
-    TransientSourceError,
-)
+from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.ports.model_registry import NoSuchModelError, RegistryUnavailable
 from pairs_platform.settings.model import NoSuchSectorError, SettingsError
 
 EXPECTED = (

@@ -11,7 +11,7 @@ from pairs_platform.settings.model import load_settings
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
-    from pairs_platform.ports.market_data import ModelVersion
+    from pairs_platform.ports.model_registry import ModelVersion
 
 _sector = click.option("--sector", help="Sector slug; the first active one if not given.")
 

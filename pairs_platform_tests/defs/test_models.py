@@ -10,7 +10,7 @@ from pairs_platform.defs.models.assets import gru_models
 from pairs_platform.defs.models.automation import close_abandoned_runs
 from pairs_platform.defs.models.work import decide_partition, model_to_use
 from pairs_platform.platform import Platform
-from pairs_platform.ports.market_data import RegistryUnavailable
+from pairs_platform.ports.model_registry import RegistryUnavailable
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.runs import ALL, execute, failure

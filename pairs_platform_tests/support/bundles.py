@@ -13,7 +13,7 @@ from pairs_platform.core.models.inputs import FEATURES, Scaling
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.screening.spread import SpreadParameters
 from pairs_platform.core.volatility.garch import GarchFit, GarchState
-from pairs_platform.ports.market_data import TrainingRecord
+from pairs_platform.ports.model_registry import TrainingRecord
 
 SECTOR, SESSION = "technology", date(2023, 3, 8)
 PAIRS = ("AAPL_ADI", "PDFS_ROG")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_of
-from pairs_platform.ports.market_data import BarsReply, Listing, Unavailable, empty_actions
+from pairs_platform.ports.market_data import BarsReply, Listing, UnavailableSymbol, empty_actions
 
 
 def hourly_bars(sessions: Sequence[date], paths: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -68,7 +68,7 @@ class FakeMarket:
         asked = day.between(pd.Timestamp(first), pd.Timestamp(last)) & self.bars["symbol"].isin(symbols)
         found = self.bars[asked].reset_index(drop=True)
         missing = sorted(set(symbols) - set(found["symbol"]))
-        return BarsReply(found, tuple(Unavailable(symbol, "not in the fake market") for symbol in missing))
+        return BarsReply(found, tuple(UnavailableSymbol(symbol, "not in the fake market") for symbol in missing))
 
     def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
         return empty_actions()

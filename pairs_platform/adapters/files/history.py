@@ -29,7 +29,7 @@ from pairs_platform.ports.market_data import (
     BarsReply,
     Listing,
     PermanentSourceError,
-    Unavailable,
+    UnavailableSymbol,
     empty_actions,
     empty_bars,
 )
@@ -129,7 +129,7 @@ class FileMarketData:
         if ((bars["volume"] % 1 == 0) & (bars["volume"].abs() < 2**53)).all():
             bars["volume"] = bars["volume"].astype("int64")
         absent = sorted(wanted - set(bars["symbol"].unique()))
-        unavailable = tuple(Unavailable(symbol, self._why_not(symbol, first, last)) for symbol in absent)
+        unavailable = tuple(UnavailableSymbol(symbol, self._why_not(symbol, first, last)) for symbol in absent)
         return BarsReply(bars[list(BAR_COLUMNS)], unavailable)
 
     def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:

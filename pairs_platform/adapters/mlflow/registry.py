@@ -29,7 +29,7 @@ from pairs_platform.core.models.bundle import (
     bundle_files,
     bundle_from_files,
 )
-from pairs_platform.ports.market_data import (
+from pairs_platform.ports.model_registry import (
     Alias,
     ModelVersion,
     NoSuchModelError,

@@ -28,7 +28,7 @@ from pairs_platform.ports.market_data import (
     BarsReply,
     Listing,
     PermanentSourceError,
-    Unavailable,
+    UnavailableSymbol,
     empty_actions,
     empty_bars,
 )
@@ -153,7 +153,7 @@ class SimulatedMarket:
         for symbol in sorted(set(symbols)):
             frame = self._bars(symbol, sessions) if sessions and symbol in self._sector_of else empty_bars()
             if frame.empty:
-                unavailable.append(Unavailable(symbol, self._why_not(symbol, first, last)))
+                unavailable.append(UnavailableSymbol(symbol, self._why_not(symbol, first, last)))
             else:
                 frames.append(frame)
         bars = pd.concat(frames, ignore_index=True) if frames else empty_bars()

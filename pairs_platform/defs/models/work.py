@@ -118,7 +118,7 @@ def train_partition(
     from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
     from pairs_platform.core.selection.contracts import PAIR_SCORES
     from pairs_platform.core.volatility.contracts import GARCH_FITS
-    from pairs_platform.ports.market_data import TrainingRecord
+    from pairs_platform.ports.model_registry import TrainingRecord
 
     lake = platform.lake
     settings = settings_of_run(platform, key, choice)

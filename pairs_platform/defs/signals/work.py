@@ -216,7 +216,7 @@ def _make_plan(
     """The plan, and whether it may be kept: not when the registry could not be asked."""
     from pairs_platform.core.selection.trading_config import TradingConfig
     from pairs_platform.core.signals.session_setup import empty_plan, plan_session
-    from pairs_platform.ports.market_data import NoSuchModelError, RegistryUnavailable
+    from pairs_platform.ports.model_registry import NoSuchModelError, RegistryUnavailable
     from pairs_platform.workflows.windows import load_window
 
     config = TradingConfig.model_validate(document)

@@ -11,7 +11,7 @@ from pairs_platform.adapters.alpaca.history import KEY_VARIABLES, AlpacaMarketDa
 from pairs_platform.adapters.alpaca.settings import AlpacaSettings
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, Unavailable
+from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, UnavailableSymbol
 from pairs_platform_tests.support.vendor_servers import NEW_YORK, NO_ANSWER, AlpacaServer, Answer, alpaca_bar, running
 
 FIRST, LAST = date(2024, 3, 6), date(2024, 3, 12)  # five sessions, across the clock change of 10 March
@@ -300,14 +300,14 @@ def test_a_refused_symbol_is_unavailable_and_the_others_go_on(server, status):
     server.bad_symbols, server.refusal_status = {"B@D"}, status
     reply = source(server, sessions_per_request=2).fetch_bars(["AAPL", "B@D", "IBM", "MSFT"], FIRST, LAST)
     assert keys(reply.bars) == expected_daily()
-    assert reply.unavailable == (Unavailable("B@D", f"refused by Alpaca ({status}: invalid symbol: B@D)"),)
+    assert reply.unavailable == (UnavailableSymbol("B@D", f"refused by Alpaca ({status}: invalid symbol: B@D)"),)
     assert len(server.asked) == 5 + 2  # the first span in halves, the others without the culprit
 
 
 def test_a_symbol_without_bars_is_unavailable_with_the_reason(server):
     reply = source(server).fetch_bars(["AAPL", "ZZZZ"], FIRST, LAST)
     assert keys(reply.bars) == expected_daily(["AAPL"])
-    assert reply.unavailable == (Unavailable("ZZZZ", f"no bars from {FIRST} to {LAST} on the iex feed"),)
+    assert reply.unavailable == (UnavailableSymbol("ZZZZ", f"no bars from {FIRST} to {LAST} on the iex feed"),)
 
 
 def test_nothing_at_all_is_an_empty_reply_that_names_every_symbol(server):

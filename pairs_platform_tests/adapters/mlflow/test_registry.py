@@ -21,7 +21,7 @@ from pairs_platform.adapters.mlflow import registry as mlflow_registry
 from pairs_platform.adapters.mlflow.registry import MlflowRegistry, model_name
 from pairs_platform.core.models.bundle import bundle_files
 from pairs_platform.core.models.gru.inference import predict
-from pairs_platform.ports.market_data import NoSuchModelError, RegistryUnavailable
+from pairs_platform.ports.model_registry import NoSuchModelError, RegistryUnavailable
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER
 from pairs_platform_tests.support.bundles import LENGTH, PAIRS, SECTOR, SESSION, bundle, record
 from pairs_platform_tests.support.postgres import free_port, new_database

@@ -9,7 +9,7 @@ from pairs_platform.adapters.yahoo.history import YahooMarketData
 from pairs_platform.adapters.yahoo.settings import YahooSettings
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, Unavailable
+from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, UnavailableSymbol
 from pairs_platform_tests.support.vendor_servers import (
     NEW_YORK,
     NO_ANSWER,
@@ -200,7 +200,7 @@ def test_nothing_at_all_is_an_empty_reply(server):
 
 def test_a_range_without_a_session_asks_nothing(server):
     reply = source(server).fetch_bars(["AAPL"], date(2024, 3, 9), date(2024, 3, 10))
-    assert reply.unavailable == (Unavailable("AAPL", "no bars from 2024-03-09 to 2024-03-10 at Yahoo"),)
+    assert reply.unavailable == (UnavailableSymbol("AAPL", "no bars from 2024-03-09 to 2024-03-10 at Yahoo"),)
     assert server.asked == []
 
 
