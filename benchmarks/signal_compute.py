@@ -3,7 +3,7 @@
     python -m benchmarks.signal_compute            # 253 pairs: about a minute
     python -m benchmarks.signal_compute --quick    # 40 pairs
 
-Both sides compute the last bucket of a session from the same bars, plan and models (networks of the default size,
+Both sides compute the last bucket of a session from the same bars, state and models (networks of the default size,
 random weights). Ours: matrix of the session, spreads, GARCH recursion, both models, rule. The reference: the code that
 a whole session goes through. The values must agree. Exit code 1 when 253 pairs take more than 100 ms.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from pairs_platform.core.signals.batch import batch_signals
 from pairs_platform.core.signals.checks import compare_signals
 from pairs_platform.core.signals.engine import session_matrix
-from pairs_platform.core.signals.session_state import plan_from_bytes, plan_to_bytes
+from pairs_platform.core.signals.session_state import state_from_bytes, state_to_bytes
 from pairs_platform_tests.support import live_session as live
 
 LIMIT_MS = 100.0
@@ -32,17 +32,17 @@ def main() -> int:
         update={"network": live.RULES.network.model_copy(update={"hidden_1": 64, "hidden_2": 32})}
     )
     market = live.market(n_pairs=n_pairs, missing=0.0)
-    content = plan_to_bytes(market.plan())
+    content = state_to_bytes(market.state())
     bars, grid = market.bars(), live.grid()
     started = time.perf_counter()
-    plan = plan_from_bytes(content)
+    state = state_from_bytes(content)
     loaded = 1e3 * (time.perf_counter() - started)
-    *_, before = live.run(plan, session_matrix(plan, bars, grid[:-1]))
+    *_, before = live.run(state, session_matrix(state, bars, grid[:-1]))
     previous = {signal.pair: signal for signal in before}
     ours = []
     for _ in range(15):
         started = time.perf_counter()
-        (signals,) = live.run(plan, session_matrix(plan, bars, grid), first=len(grid) - 1, previous=previous)
+        (signals,) = live.run(state, session_matrix(state, bars, grid), first=len(grid) - 1, previous=previous)
         ours.append(1e3 * (time.perf_counter() - started))
     held = {model.pair for model in market.champion.pairs}
     pairs = {pair.pair: pair.pair in held for pair in market.config.pairs}
@@ -55,8 +55,8 @@ def main() -> int:
     differ = len(compare_signals(stored, batch))
     median = float(np.median(ours))
     print(
-        f"{n_pairs} pairs, {len(plan.symbols)} symbols, champion and challenger of 64 and 32 units\n"
-        f"ours: {median:.0f} ms (median of {len(ours)}, largest {max(ours):.0f}); the plan's file, "
+        f"{n_pairs} pairs, {len(state.symbols)} symbols, champion and challenger of 64 and 32 units\n"
+        f"ours: {median:.0f} ms (median of {len(ours)}, largest {max(ours):.0f}); the session state's file, "
         f"{len(content) / 1e6:.0f} MB, is read in {loaded:.0f} ms\n"
         f"reference, the whole session by the batch path: {reference:.0f} ms, {reference / median:.0f} times as long\n"
         f"values that differ: {differ} of {len(stored)}"

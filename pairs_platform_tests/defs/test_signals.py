@@ -330,7 +330,7 @@ class TestConfiguration:
             FIRST_PAIR: 2, "PDFS_ROG": 2, "AMAT_PDFS": 1, "AMD_ROG": 1,
         }  # fmt: skip
 
-    def test_a_damaged_plan_is_made_again(self, live):
+    def test_a_damaged_session_state_is_made_again(self, live):
         live.stream(0)
         live.compute()
         (path,) = (live.platform.settings.profile_root / "signals" / SECTOR).glob("*.safetensors")

@@ -1,4 +1,4 @@
-"""Plans with round numbers and sessions drawn by z: what a pair does can be told without a calculation.
+"""Session states with round numbers and sessions drawn by z: what a pair does can be told without a calculation.
 
 Pair k has the legs `Yk` and `Xk`, s = ln Yk − ln Xk, μ = 0, σ = `SIGMA` and a variance that never moves, unless told.
 """
@@ -15,7 +15,7 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.selection.settings import TradingSettings
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
-from pairs_platform.core.signals.session_state import PlannedPair, SignalPlan, SpreadArrays
+from pairs_platform.core.signals.session_state import SessionPair, SessionState, SpreadArrays
 from pairs_platform.core.streaming.bars import StreamBar, fold
 from pairs_platform.core.streaming.buckets import session_buckets
 
@@ -32,14 +32,14 @@ GONE = None
 Drawing = Sequence[float | None]
 
 
-def drawn_plan(
-    n_pairs: int = 1, *, pairs: Sequence[PlannedPair] | None = None, bars_since: int = 0, **spreads: Any
-) -> SignalPlan:
-    """A plan of `n_pairs` selected pairs; `spreads` replaces arrays of its spreads."""
+def drawn_state(
+    n_pairs: int = 1, *, pairs: Sequence[SessionPair] | None = None, bars_since: int = 0, **spreads: Any
+) -> SessionState:
+    """A session state of `n_pairs` selected pairs; `spreads` replaces arrays of its spreads."""
     chosen = (
         pairs
         if pairs is not None
-        else [PlannedPair(pair=f"X{k}_Y{k}", role="selected", size=1.0, model_reason="none") for k in range(n_pairs)]
+        else [SessionPair(pair=f"X{k}_Y{k}", role="selected", size=1.0, model_reason="none") for k in range(n_pairs)]
     )
     k = len(chosen)
     plain = SpreadArrays(
@@ -50,7 +50,7 @@ def drawn_plan(
         variance=np.full(k, VOLATILITY**2),
     )  # fmt: skip
     symbols = tuple(sorted({*plain.y, *plain.x}))
-    return SignalPlan(
+    return SessionState(
         sector="technology", source_label="drawn", session=SESSION, config_session=session_offset(SESSION, -1),
         config_hash="hash", frequency=Frequency.FIVE_MINUTES, trading=TradingSettings(), max_fill_bars=3,
         split_tolerance=0.05, pairs=tuple(chosen), traded=replace(plain, **spreads), champion=None, challenger=None,
@@ -74,23 +74,23 @@ def drawn_bars(*drawings: Drawing, source: str = "feed") -> list[StreamBar]:
 
 
 def matrix_of(
-    plan: SignalPlan, bars: Sequence[StreamBar], n_buckets: int, *, allow_proxy: bool = False
+    state: SessionState, bars: Sequence[StreamBar], n_buckets: int, *, allow_proxy: bool = False
 ) -> SessionMatrix:
-    return session_matrix(plan, fold(bars), GRID[:n_buckets], allow_proxy=allow_proxy)
+    return session_matrix(state, fold(bars), GRID[:n_buckets], allow_proxy=allow_proxy)
 
 
-def decided(plan: SignalPlan, matrix: SessionMatrix, *, first: int = 0, n_buckets: int = len(GRID), **given: Any):
+def decided(state: SessionState, matrix: SessionMatrix, *, first: int = 0, n_buckets: int = len(GRID), **given: Any):
     """The signals of the buckets from `first` on, one list for each."""
     late = given.pop("late", [False] * (len(matrix.buckets) - first))
     return session_signals(
-        plan, matrix, first=first, previous=given.pop("previous", {}), n_buckets=n_buckets, late=late,
+        state, matrix, first=first, previous=given.pop("previous", {}), n_buckets=n_buckets, late=late,
         target_volatility=TARGET, **given,
     )  # fmt: skip
 
 
-def play(drawing: Drawing, plan: SignalPlan | None = None, **given: Any) -> list[Signal]:
+def play(drawing: Drawing, state: SessionState | None = None, **given: Any) -> list[Signal]:
     """The signals of the first pair over a drawing."""
-    chosen = drawn_plan() if plan is None else plan
+    chosen = drawn_state() if state is None else state
     matrix = matrix_of(chosen, drawn_bars(drawing), len(drawing))
     return [signals[0] for signals in decided(chosen, matrix, **given)]
 

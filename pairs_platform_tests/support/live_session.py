@@ -19,8 +19,8 @@ from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.selection.trading_config import TradingConfig, build_trading_config
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
-from pairs_platform.core.signals.session_setup import plan_session
-from pairs_platform.core.signals.session_state import SignalPlan
+from pairs_platform.core.signals.session_setup import make_session_state
+from pairs_platform.core.signals.session_state import SessionState
 from pairs_platform.core.streaming.bars import FoldedBars, StreamBar, fold
 from pairs_platform.core.streaming.buckets import Bucket, session_buckets
 from pairs_platform.core.volatility.garch import GarchSettings
@@ -56,8 +56,8 @@ class Market:
         """The bars up to the close before the session."""
         return until(self.window, session_offset(self.session, -1))
 
-    def plan(self, *, champion: bool = True, challenger: bool = True) -> SignalPlan:
-        return plan_session(
+    def state(self, *, champion: bool = True, challenger: bool = True) -> SessionState:
+        return make_session_state(
             self.config,
             self.before,
             champion=(3, self.champion) if champion else None,
@@ -157,25 +157,30 @@ def grid(session: date = SESSION) -> list[Bucket]:
     return session_buckets(session, Frequency.FIVE_MINUTES)
 
 
-def bucket_by_bucket(plan: SignalPlan, bars: FoldedBars, n: int | None = None) -> list[list[Signal]]:
+def bucket_by_bucket(state: SessionState, bars: FoldedBars, n: int | None = None) -> list[list[Signal]]:
     """The live path: at every bucket the bars so far, and the signals stored before."""
     previous: dict[str, Signal] = {}
     result = []
-    for t in range(len(grid(plan.session)) if n is None else n):
-        buckets = grid(plan.session)[: t + 1]
-        matrix = session_matrix(plan, bars.before(buckets[-1].end_ns), buckets)
-        (signals,) = run(plan, matrix, first=t, previous=previous)
+    for t in range(len(grid(state.session)) if n is None else n):
+        buckets = grid(state.session)[: t + 1]
+        matrix = session_matrix(state, bars.before(buckets[-1].end_ns), buckets)
+        (signals,) = run(state, matrix, first=t, previous=previous)
         previous = {signal.pair: signal for signal in signals}
         result.append(signals)
     return result
 
 
-def run(plan: SignalPlan, matrix: SessionMatrix, *, first: int = 0, previous=None, late=None, actions=()):
-    n = len(matrix.buckets) - first
+def run(state: SessionState, matrix: SessionMatrix, *, first: int = 0, previous=None, late=None, actions=()):
     return session_signals(
-        plan, matrix, first=first, previous=previous or {}, n_buckets=len(grid(plan.session)), late=late or [False] * n,
-        target_volatility=10e-4, actions=actions,
-    )  # fmt: skip
+        state,
+        matrix,
+        first=first,
+        previous=previous or {},
+        n_buckets=len(grid(state.session)),
+        late=late or [False] * (len(matrix.buckets) - first),
+        target_volatility=10e-4,
+        actions=actions,
+    )
 
 
 def frame_of(buckets: list[list[Signal]]) -> pd.DataFrame:

@@ -1,7 +1,8 @@
-"""The signals of a session from its plan and the bars so far: every pair at once, bucket by bucket.
+"""The signals of a session from its state and its bars up to now: every pair at once, bar by bar.
 
 Nothing of bucket t depends on a bar that starts at or after its end. Where a pair stands follows from its stored
-signals alone. What does not belong here: the rule (`core.trading.rule`), plans (`plan`, `planning`), storing.
+signals alone. What does not belong here: the rule (`core.trading.rule`), the session's state (`session_state`,
+`session_setup`), storing.
 """
 
 import math
@@ -15,7 +16,7 @@ from pairs_platform.core.models.baseline import excess_of
 from pairs_platform.core.models.gru.inference import logits_stacked
 from pairs_platform.core.models.inputs import CLIP, feature_matrix
 from pairs_platform.core.prices.settings import COMMON_SPLIT_RATIOS
-from pairs_platform.core.signals.session_state import ModelArrays, SignalPlan, SpreadArrays
+from pairs_platform.core.signals.session_state import ModelArrays, SessionState, SpreadArrays
 from pairs_platform.core.streaming.bars import FoldedBars
 from pairs_platform.core.streaming.buckets import Bucket
 from pairs_platform.core.trading.rule import Action, TradeState, after_fill, at_close, stop_band
@@ -86,7 +87,7 @@ class Signal:
 
 @dataclass(frozen=True, eq=False)
 class SessionMatrix:
-    """Bars of the symbols of a plan on the grid of buckets; T buckets, n symbols.
+    """Bars of a session's symbols on the grid of buckets; T buckets, n symbols.
 
     Attributes
     ----------
@@ -105,18 +106,18 @@ class SessionMatrix:
 
 
 def session_matrix(
-    plan: SignalPlan, bars: FoldedBars, buckets: Sequence[Bucket], *, allow_proxy: bool = False
+    state: SessionState, bars: FoldedBars, buckets: Sequence[Bucket], *, allow_proxy: bool = False
 ) -> SessionMatrix:
-    """The bars of a plan's symbols in `buckets`, the first ones of its session.
+    """The bars of a session's symbols in `buckets`, the first ones of its session.
 
     Bars of a proxy take no part unless `allow_proxy`; bars behind the last bucket never do.
     """
-    shape = (len(buckets), len(plan.symbols))
+    shape = (len(buckets), len(state.symbols))
     log_close, newest = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
     if buckets and len(bars):
         inside = (bars.ts_ns >= buckets[0].start_ns) & (bars.ts_ns < buckets[-1].end_ns)
         used = bars.where(inside if allow_proxy else inside & ~bars.is_proxy)
-        at = _column_of_each(used.symbol, plan.symbols)
+        at = _column_of_each(used.symbol, state.symbols)
         used, at = used.where(at >= 0), at[at >= 0]
         row = np.searchsorted([bucket.end_ns for bucket in buckets], used.ts_ns, side="right")
         # Sorted by symbol and time: the last bar of a bucket is the one that stays.
@@ -125,7 +126,7 @@ def session_matrix(
     observed = np.isfinite(log_close)
     position = np.arange(len(buckets))[:, None]
     last = np.maximum.accumulate(np.where(observed, position, -1), axis=0)
-    fill = ~observed & (last >= 0) & (position - last <= plan.max_fill_bars)
+    fill = ~observed & (last >= 0) & (position - last <= state.max_fill_bars)
     row, at = np.nonzero(fill)
     log_close[row, at] = log_close[last[row, at], at]
     return SessionMatrix(tuple(buckets), log_close, observed, np.maximum.accumulate(newest, axis=0))
@@ -148,14 +149,14 @@ class SpreadPath:
     residual: np.ndarray
 
 
-def spread_path(plan: SignalPlan, spreads: SpreadArrays, matrix: SessionMatrix) -> SpreadPath:
+def spread_path(state: SessionState, spreads: SpreadArrays, matrix: SessionMatrix) -> SpreadPath:
     """Spreads and their GARCH recursion from the state before the session.
 
     Filled bars, and the bar after one, give no shock, as in `PriceWindow.shock_excluded`.
     """
-    y, x = _columns(plan, spreads.y), _columns(plan, spreads.x)
+    y, x = _columns(state, spreads.y), _columns(state, spreads.x)
     s = matrix.log_close[:, y] - spreads.alpha - spreads.beta * matrix.log_close[:, x]
-    seen = np.vstack([plan.last_observed[None, :], matrix.observed])
+    seen = np.vstack([state.last_observed[None, :], matrix.observed])
     both = seen[:, y] & seen[:, x]
     before = np.vstack([spreads.last_spread[None, :], s[:-1]])
     u = (s - spreads.c - spreads.phi * before) / spreads.diurnal.T[: len(s)]
@@ -208,7 +209,7 @@ def probabilities(model: ModelArrays, path: SpreadPath, t: int, n_buckets: int) 
 
 
 def session_signals(
-    plan: SignalPlan,
+    state: SessionState,
     matrix: SessionMatrix,
     *,
     first: int,
@@ -235,9 +236,10 @@ def session_signals(
     Returns
     -------
     list of list of Signal
-        One list for each bucket, pairs in the plan's order, then those that left the configuration with a position.
+        One list for each bucket, pairs in the order of the session state, then those that left the configuration with a
+        position.
     """
-    session = _Session(plan, matrix, n_buckets, target_volatility, frozenset(actions))
+    session = _Session(state, matrix, n_buckets, target_volatility, frozenset(actions))
     # What was decided at the last close of the session before is not filled overnight.
     before = {pair: replace(signal, action="hold") if first == 0 else signal for pair, signal in previous.items()}
     result = []
@@ -269,29 +271,29 @@ FILLED_ACTIONS = {
 
 def _after(signal: Signal, *, filled: bool) -> TradeState:
     """Where a pair stands after a signal whose order could be filled or not; that of a late one never is."""
-    state = TradeState(signal.position, signal.bars_held, signal.blocked)
-    return after_fill(state, FILLED_ACTIONS.get(signal.action, Action.HOLD)) if filled and not signal.late else state
+    trade = TradeState(signal.position, signal.bars_held, signal.blocked)
+    return after_fill(trade, FILLED_ACTIONS.get(signal.action, Action.HOLD)) if filled and not signal.late else trade
 
 
 class _Session:
     """Everything of a session that all its buckets share."""
 
     def __init__(
-        self, plan: SignalPlan, matrix: SessionMatrix, n_buckets: int, target: float, actions: frozenset[str]
+        self, state: SessionState, matrix: SessionMatrix, n_buckets: int, target: float, actions: frozenset[str]
     ) -> None:
-        self.plan, self.matrix, self.n_buckets, self.target = plan, matrix, n_buckets, target
-        self.path = spread_path(plan, plan.traded, matrix)
+        self.state, self.matrix, self.n_buckets, self.target = state, matrix, n_buckets, target
+        self.path = spread_path(state, state.traded, matrix)
         self.models = [
-            None if model is None else (model, spread_path(plan, model.spreads, matrix))
-            for model in (plan.champion, plan.challenger)
+            None if model is None else (model, spread_path(state, model.spreads, matrix))
+            for model in (state.champion, state.challenger)
         ]
-        self.y, self.x = _columns(plan, plan.traded.y), _columns(plan, plan.traded.x)
-        self.threshold = np.full(len(plan.pairs), np.nan)
-        if plan.champion is not None:
-            self.threshold[plan.champion.pair] = plan.champion.threshold
-        self.challenged = np.zeros(len(plan.pairs), dtype=bool)
-        if plan.challenger is not None:
-            self.challenged[plan.challenger.pair] = True
+        self.y, self.x = _columns(state, state.traded.y), _columns(state, state.traded.x)
+        self.threshold = np.full(len(state.pairs), np.nan)
+        if state.champion is not None:
+            self.threshold[state.champion.pair] = state.champion.threshold
+        self.challenged = np.zeros(len(state.pairs), dtype=bool)
+        if state.challenger is not None:
+            self.challenged[state.challenger.pair] = True
         self.split_at = self._split_at()
         self.actions = actions
 
@@ -300,13 +302,13 @@ class _Session:
         seen = self.matrix.observed
         first = seen.argmax(axis=0)
         opening = np.take_along_axis(self.matrix.log_close, first[None, :], axis=0)[0]
-        move = np.abs(opening - self.plan.last_log_close)
-        near = (np.abs(move[:, None] - np.log(COMMON_SPLIT_RATIOS)) < self.plan.split_tolerance).any(axis=1)
+        move = np.abs(opening - self.state.last_log_close)
+        near = (np.abs(move[:, None] - np.log(COMMON_SPLIT_RATIOS)) < self.state.split_tolerance).any(axis=1)
         return np.where(near & seen.any(axis=0), first, self.n_buckets)
 
     def _refusal(self, t: int, k: int, age: int) -> str:
         """Why a pair cannot be judged at bucket t; empty where it can."""
-        pair, legs = self.plan.pairs[k], (self.plan.traded.y[k], self.plan.traded.x[k])
+        pair, legs = self.state.pairs[k], (self.state.traded.y[k], self.state.traded.x[k])
         if pair.reason:
             return pair.reason
         fallen = sorted(set(legs) & self.actions)
@@ -315,32 +317,32 @@ class _Session:
         split = [leg for leg, j in zip(legs, (self.y[k], self.x[k]), strict=True) if self.split_at[j] <= t]
         if split:
             return f"split_like_jump: {', '.join(split)}"
-        if age > self.plan.trading.max_stale_bars:
+        if age > self.state.trading.max_stale_bars:
             return f"stale: {age} buckets since both legs had a bar"
         return "" if math.isfinite(self.path.spread[t, k]) else "gap: a leg has no price"
 
     def _ages(self, t: int) -> np.ndarray:
         """Buckets since both legs had a bar, shape (k,)."""
         seen = self.matrix.observed[: t + 1]
-        since = np.where(seen.any(axis=0), seen[::-1].argmax(axis=0), t + 1 + self.plan.bars_since)
+        since = np.where(seen.any(axis=0), seen[::-1].argmax(axis=0), t + 1 + self.state.bars_since)
         return np.maximum(since[self.y], since[self.x])
 
-    def _state(self, previous: Signal | None, t: int, k: int) -> TradeState:
+    def _trade_state(self, previous: Signal | None, t: int, k: int) -> TradeState:
         """Where a pair stands once the signal before has been filled, if it could be; its legs as they are now."""
         if previous is None:
             return TradeState()
-        state = _after(previous, filled=bool(self.matrix.observed[t, self.y[k]] and self.matrix.observed[t, self.x[k]]))
-        return replace(state, position=-state.position) if previous.y != self.plan.traded.y[k] else state
+        trade = _after(previous, filled=bool(self.matrix.observed[t, self.y[k]] and self.matrix.observed[t, self.x[k]]))
+        return replace(trade, position=-trade.position) if previous.y != self.state.traded.y[k] else trade
 
     def _asked(self, model: tuple[ModelArrays, SpreadPath] | None, t: int) -> np.ndarray:
-        """A model's probabilities at the place of each pair of the plan; NaN where it is not asked."""
-        answer = np.full(len(self.plan.pairs), np.nan)
+        """A model's probabilities at the place of each pair of the session state; NaN where it is not asked."""
+        answer = np.full(len(self.state.pairs), np.nan)
         if model is not None:
             answer[model[0].pair] = probabilities(*model, t, self.n_buckets)
         return answer
 
     def _confidence(self, spread: float, k: int, champion: float, volatility: float) -> float:
-        traded = self.plan.traded
+        traded = self.state.traded
         if not math.isfinite(champion):
             move = float(traded.c[k]) + (float(traded.phi[k]) - 1.0) * spread
             towards = -math.copysign(move, move * (spread - float(traded.mu[k])))
@@ -352,15 +354,17 @@ class _Session:
 
         Bars of its legs are not looked at: what was decided in time is taken for filled.
         """
-        held = {pair.pair for pair in self.plan.pairs}
-        states = [(one, _after(one, filled=True)) for one in before.values() if one.pair not in held]
+        configured = {pair.pair for pair in self.state.pairs}
+        open_trades = [
+            (signal, _after(signal, filled=True)) for signal in before.values() if signal.pair not in configured
+        ]
         unknown = dict.fromkeys(
             ("spread", "z", "band", "volatility", "probability_champion", "probability_challenger", "confidence"),
             math.nan,
         )
         return [
             replace(
-                one,
+                signal,
                 **unknown,  # type: ignore[arg-type]
                 role="left",
                 start_ns=self.matrix.buckets[t].start_ns,
@@ -369,38 +373,38 @@ class _Session:
                 champion_version=None,
                 challenger_version=None,
                 size=0.0,
-                position=state.position,
-                bars_held=state.bars_held + 1,
-                blocked=state.blocked,
+                position=trade.position,
+                bars_held=trade.bars_held + 1,
+                blocked=trade.blocked,
                 late=late,
                 data_ns=0,
             )
-            for one, state in states
-            if state.position != 0
+            for signal, trade in open_trades
+            if trade.position != 0
         ]
 
     def at(self, t: int, before: Mapping[str, Signal], *, late: bool) -> list[Signal]:
         """Every pair's signal at the close of bucket t."""
-        plan, traded = self.plan, self.plan.traded
+        traded = self.state.traded
         ages = self._ages(t)
         volatilities = next_volatility(traded, self.path, t, self.n_buckets)
         bands = stop_band(1.0, self.path.next_variance[t], 1.0) * traded.sigma / np.sqrt(traded.reference_variance)
         champion, challenger = (self._asked(model, t) for model in self.models)
-        versions = [None if model is None else model.version for model in (plan.champion, plan.challenger)]
+        versions = [None if model is None else model.version for model in (self.state.champion, self.state.challenger)]
         signals = []
-        for k, pair in enumerate(plan.pairs):
+        for k, pair in enumerate(self.state.pairs):
             reason = self._refusal(t, k, int(ages[k]))
             spread = math.nan if reason else float(self.path.spread[t, k])
             volatility = float(volatilities[k])
             modelled = pair.model_reason == ""
-            action, state = at_close(
-                self._state(before.get(pair.pair), t, k),
+            action, trade = at_close(
+                self._trade_state(before.get(pair.pair), t, k),
                 spread=spread,
                 mu=float(traded.mu[k]),
                 sigma=float(traded.sigma[k]),
                 band=float(bands[k]),
                 max_hold=float(traded.max_hold[k]),
-                settings=plan.trading,
+                settings=self.state.trading,
                 may_enter=not modelled or bool(champion[k] >= self.threshold[k]),
             )
             signals.append(
@@ -423,9 +427,9 @@ class _Session:
                     challenger_version=versions[1] if self.challenged[k] else None,
                     confidence=math.nan if reason else self._confidence(spread, k, float(champion[k]), volatility),
                     size=0.0 if reason else pair.size * min(1.0, self.target / volatility),
-                    position=state.position,
-                    bars_held=state.bars_held,
-                    blocked=state.blocked,
+                    position=trade.position,
+                    bars_held=trade.bars_held,
+                    blocked=trade.blocked,
                     late=late,
                     data_ns=0
                     if pair.reason
@@ -435,7 +439,7 @@ class _Session:
         return signals + self._leaving(before, t, late=late)
 
 
-def _columns(plan: SignalPlan, legs: Sequence[str]) -> np.ndarray:
+def _columns(state: SessionState, legs: Sequence[str]) -> np.ndarray:
     """Column of each leg in the matrix, shape (k,); 0 for a leg that is not there, whose pair has a reason."""
-    at = {symbol: j for j, symbol in enumerate(plan.symbols)}
+    at = {symbol: j for j, symbol in enumerate(state.symbols)}
     return np.array([at.get(leg, 0) for leg in legs], dtype=np.int64)

@@ -1,6 +1,6 @@
-"""Makes the plan of a session from the configuration, the models and the price history up to its close.
+"""Makes a session's state from the configuration, the models and the price history up to its close.
 
-What does not belong here: reading any of them (`defs.signals`), and the plan's form (`plan`).
+What does not belong here: reading any of them (`workflows.session_state`), and the state's form (`session_state`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from pairs_platform.core.models.gru.inference import stacked
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.selection.settings import TradingSettings
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
-from pairs_platform.core.signals.session_state import ModelArrays, PlannedPair, SignalPlan, SpreadArrays
+from pairs_platform.core.signals.session_state import ModelArrays, SessionPair, SessionState, SpreadArrays
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.core.trading.rule import max_hold_bars
 
@@ -25,7 +25,7 @@ _Usable = tuple[int, PairModel, ContinuedSpread]
 """Position of a pair in the configuration, its model, and the model's recursion up to the close."""
 
 
-def plan_session(
+def make_session_state(
     config: TradingConfig,
     window: PriceWindow,
     *,
@@ -34,8 +34,8 @@ def plan_session(
     champion_reason: str,
     max_fill_bars: int,
     split_tolerance: float,
-) -> SignalPlan:
-    """The plan of ``config.valid_for``.
+) -> SessionState:
+    """The session state of ``config.valid_for``.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def plan_session(
         for k, pair in enumerate(config.pairs)
     ]
     symbols = window.symbols
-    return SignalPlan(
+    return SessionState(
         sector=config.sector,
         source_label=config.source_label,
         session=config.valid_for,
@@ -78,7 +78,7 @@ def plan_session(
         max_fill_bars=max_fill_bars,
         split_tolerance=split_tolerance,
         pairs=tuple(
-            PlannedPair(
+            SessionPair(
                 pair=pair.pair,
                 role=pair.role,
                 size=pair.size,
@@ -97,9 +97,9 @@ def plan_session(
     )
 
 
-def empty_plan(config: TradingConfig, *, max_fill_bars: int, split_tolerance: float) -> SignalPlan:
-    """The plan of a configuration without a pair, which is a normal outcome."""
-    return SignalPlan(
+def empty_session_state(config: TradingConfig, *, max_fill_bars: int, split_tolerance: float) -> SessionState:
+    """The session state of a configuration without a pair, which is a normal outcome."""
+    return SessionState(
         sector=config.sector,
         source_label=config.source_label,
         session=config.valid_for,

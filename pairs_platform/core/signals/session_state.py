@@ -1,8 +1,8 @@
-"""All that the signals of one sector and session rest on, as plain arrays: chosen in the morning, read every 5 minutes.
+"""All that the signals of one sector and session rest on, as plain arrays: made in the morning, read every 5 minutes.
 
-A plan is made from the trading configuration, the models and the price history once (`planning`); the run behind a
-bucket reads it as one file and needs neither pandas nor a model registry. What does not belong here: making it, and
-using it (`engine`).
+A session state is made from the trading configuration, the models and the price history once (`session_setup`); the run
+after a bar reads it as one file and needs neither pandas nor a model registry. What does not belong here: making it,
+and using it (`engine`).
 """
 
 import json
@@ -16,8 +16,8 @@ from pairs_platform.core.models.gru.inference import WEIGHT_NAMES
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.selection.settings import TradingSettings
 
-PLAN_VERSION = 2
-"""Version of the file; another one is made anew."""
+STATE_VERSION = 3
+"""Version of the file; a file of another version is made again."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,7 +68,7 @@ class ModelArrays:
     ----------
     version : int
     pair : ndarray of int, shape (m,)
-        Position of each in `SignalPlan.pairs`.
+        Position of each in `SessionState.pairs`.
     spreads : SpreadArrays
         The model's own, m of them.
     tail_spread : ndarray, shape (lead, m)
@@ -103,7 +103,7 @@ class ModelArrays:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedPair:
+class SessionPair:
     """One pair of the configuration.
 
     Attributes
@@ -125,7 +125,7 @@ class PlannedPair:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SignalPlan:
+class SessionState:
     """A sector's session, before its first bar.
 
     Attributes
@@ -140,7 +140,7 @@ class SignalPlan:
     split_tolerance : float
         How near, in log terms, the first price's move from the close before may be to a common split ratio before it
         is taken for a split that nobody reported.
-    pairs : tuple of PlannedPair, length k
+    pairs : tuple of SessionPair, length k
     traded : SpreadArrays
         The spread of every pair: the champion's where it is asked, else the configuration's; NaN where there is none.
     champion, challenger : ModelArrays or None
@@ -161,7 +161,7 @@ class SignalPlan:
     trading: TradingSettings
     max_fill_bars: int
     split_tolerance: float
-    pairs: tuple[PlannedPair, ...]
+    pairs: tuple[SessionPair, ...]
     traded: SpreadArrays
     champion: ModelArrays | None
     challenger: ModelArrays | None
@@ -171,80 +171,80 @@ class SignalPlan:
     last_log_close: np.ndarray
 
 
-class PlanError(ValueError):
-    """A file that is no plan of this version."""
+class SessionStateError(ValueError):
+    """A file that is no session state of this version."""
 
 
-def plan_to_bytes(plan: SignalPlan) -> bytes:
-    """A plan as one safetensors file; `plan_from_bytes` gives it back and executes nothing."""
+def state_to_bytes(state: SessionState) -> bytes:
+    """A session state as one safetensors file; `state_from_bytes` gives it back and executes nothing."""
     from safetensors.numpy import save
 
     arrays: dict[str, np.ndarray] = {}
-    facts: dict[str, Any] = {
-        "plan_version": PLAN_VERSION,
-        "sector": plan.sector,
-        "source_label": plan.source_label,
-        "session": plan.session.isoformat(),
-        "config_session": plan.config_session.isoformat(),
-        "config_hash": plan.config_hash,
-        "frequency": plan.frequency.value,
-        "trading": plan.trading.model_dump(mode="json"),
-        "max_fill_bars": plan.max_fill_bars,
-        "split_tolerance": plan.split_tolerance,
-        "pairs": [asdict(pair) for pair in plan.pairs],
-        "symbols": plan.symbols,
-        "traded": _put_spreads(arrays, "traded", plan.traded),
+    header: dict[str, Any] = {
+        "state_version": STATE_VERSION,
+        "sector": state.sector,
+        "source_label": state.source_label,
+        "session": state.session.isoformat(),
+        "config_session": state.config_session.isoformat(),
+        "config_hash": state.config_hash,
+        "frequency": state.frequency.value,
+        "trading": state.trading.model_dump(mode="json"),
+        "max_fill_bars": state.max_fill_bars,
+        "split_tolerance": state.split_tolerance,
+        "pairs": [asdict(pair) for pair in state.pairs],
+        "symbols": state.symbols,
+        "traded": _put_spreads(arrays, "traded", state.traded),
     }
     for name in ("last_observed", "bars_since", "last_log_close"):
-        arrays[name] = getattr(plan, name)
+        arrays[name] = getattr(state, name)
     for alias in ("champion", "challenger"):
-        model: ModelArrays | None = getattr(plan, alias)
-        facts[alias] = None if model is None else _put_model(arrays, alias, model)
+        model: ModelArrays | None = getattr(state, alias)
+        header[alias] = None if model is None else _put_model(arrays, alias, model)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    return save(contiguous, metadata={"plan": json.dumps(facts)})
+    return save(contiguous, metadata={"session_state": json.dumps(header)})
 
 
-def plan_from_bytes(content: bytes) -> SignalPlan:
-    """The plan whose `plan_to_bytes` this is.
+def state_from_bytes(content: bytes) -> SessionState:
+    """The session state whose `state_to_bytes` this is.
 
     Raises
     ------
-    PlanError
-        For anything else, and for a plan of another version.
+    SessionStateError
+        For anything else, and for a session state of another version.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         arrays = load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        facts = json.loads(header["__metadata__"]["plan"])
-        if facts["plan_version"] != PLAN_VERSION:
-            raise PlanError(f"it has version {facts['plan_version']}, {PLAN_VERSION} is needed")
-        return _plan_of(arrays, facts)
+        file_header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        header = json.loads(file_header["__metadata__"]["session_state"])
+        if header["state_version"] != STATE_VERSION:
+            raise SessionStateError(f"it has version {header['state_version']}, {STATE_VERSION} is needed")
+        return _state_of(arrays, header)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise PlanError(f"the file is no plan of signals: {error}") from error
+        raise SessionStateError(f"the file is no session state: {error}") from error
 
 
-def _plan_of(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> SignalPlan:
-    return SignalPlan(
-        sector=facts["sector"],
-        source_label=facts["source_label"],
-        config_hash=facts["config_hash"],
-        max_fill_bars=facts["max_fill_bars"],
-        split_tolerance=facts["split_tolerance"],
+def _state_of(arrays: dict[str, np.ndarray], header: dict[str, Any]) -> SessionState:
+    return SessionState(
+        sector=header["sector"],
+        source_label=header["source_label"],
+        config_hash=header["config_hash"],
+        max_fill_bars=header["max_fill_bars"],
+        split_tolerance=header["split_tolerance"],
         last_observed=arrays["last_observed"],
         bars_since=arrays["bars_since"],
         last_log_close=arrays["last_log_close"],
-        session=date.fromisoformat(facts["session"]),
-        config_session=date.fromisoformat(facts["config_session"]),
-        frequency=Frequency(facts["frequency"]),
-        trading=TradingSettings.model_validate(facts["trading"]),
-        pairs=tuple(PlannedPair(**pair) for pair in facts["pairs"]),
-        symbols=tuple(facts["symbols"]),
-        traded=_get_spreads(arrays, "traded", facts["traded"]),
-        champion=_get_model(arrays, "champion", facts["champion"]),
-        challenger=_get_model(arrays, "challenger", facts["challenger"]),
+        session=date.fromisoformat(header["session"]),
+        config_session=date.fromisoformat(header["config_session"]),
+        frequency=Frequency(header["frequency"]),
+        trading=TradingSettings.model_validate(header["trading"]),
+        pairs=tuple(SessionPair(**pair) for pair in header["pairs"]),
+        symbols=tuple(header["symbols"]),
+        traded=_get_spreads(arrays, "traded", header["traded"]),
+        champion=_get_model(arrays, "champion", header["champion"]),
+        challenger=_get_model(arrays, "challenger", header["challenger"]),
     )
 
 
@@ -260,9 +260,9 @@ def _put_spreads(arrays: dict[str, np.ndarray], where: str, spreads: SpreadArray
     return {"y": spreads.y, "x": spreads.x}
 
 
-def _get_spreads(arrays: dict[str, np.ndarray], where: str, facts: dict[str, Any]) -> SpreadArrays:
+def _get_spreads(arrays: dict[str, np.ndarray], where: str, header: dict[str, Any]) -> SpreadArrays:
     return SpreadArrays(
-        y=tuple(facts["y"]), x=tuple(facts["x"]), **{name: arrays[f"{where}/{name}"] for name in _SPREAD_ARRAYS}
+        y=tuple(header["y"]), x=tuple(header["x"]), **{name: arrays[f"{where}/{name}"] for name in _SPREAD_ARRAYS}
     )
 
 
@@ -275,14 +275,14 @@ def _put_model(arrays: dict[str, np.ndarray], where: str, model: ModelArrays) ->
     }
 
 
-def _get_model(arrays: dict[str, np.ndarray], where: str, facts: dict[str, Any] | None) -> ModelArrays | None:
-    if facts is None:
+def _get_model(arrays: dict[str, np.ndarray], where: str, header: dict[str, Any] | None) -> ModelArrays | None:
+    if header is None:
         return None
-    numbers: dict[str, Any] = {name: facts[name] for name in _MODEL_NUMBERS}
-    held: dict[str, Any] = {name: arrays[f"{where}/{name}"] for name in _MODEL_ARRAYS}
+    numbers: dict[str, Any] = {name: header[name] for name in _MODEL_NUMBERS}
+    stored: dict[str, Any] = {name: arrays[f"{where}/{name}"] for name in _MODEL_ARRAYS}
     return ModelArrays(
         **numbers,
-        **held,
-        spreads=_get_spreads(arrays, f"{where}/spreads", facts["spreads"]),
+        **stored,
+        spreads=_get_spreads(arrays, f"{where}/spreads", header["spreads"]),
         weights={name: arrays[f"{where}/weights/{name}"].astype(np.float64) for name in WEIGHT_NAMES},
     )

@@ -1,7 +1,7 @@
 """What the assets of the session under way do with one partition: read, call `core`, store.
 
 A run behind a bucket is a fresh process, and what it imports is most of its time: nothing here imports pandas, a model
-registry or a Parquet library before the signals are stored, unless the session's plan has to be made.
+registry or a Parquet library before the signals are stored, unless the session's state has to be made.
 What does not belong here: signals themselves (`core.signals`), and Dagster's declarations (`assets`).
 """
 
@@ -16,11 +16,11 @@ from pairs_platform.core.prices.calendar import session_offset, sessions_between
 from pairs_platform.core.selection.settings import BASIS_POINT
 from pairs_platform.core.signals.engine import Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_state import (
-    PLAN_VERSION,
-    PlanError,
-    SignalPlan,
-    plan_from_bytes,
-    plan_to_bytes,
+    STATE_VERSION,
+    SessionState,
+    SessionStateError,
+    state_from_bytes,
+    state_to_bytes,
 )
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.database.signals import (
@@ -99,14 +99,14 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
     missing = [t for t, bucket in enumerate(buckets) if moment(bucket.start_ns) not in done]
     if not missing:
         return SignalOutcome(where, note="every complete bucket has its signals")
-    plan = session_plan(platform, key)
+    state = session_state(platform, key)
     market_ns = bus.market_ns()
     first = missing[0]
     length_ns = settings.frequency.minutes * 60 * 10**9
     late = [t < len(buckets) - 1 or market_ns >= buckets[t].end_ns + length_ns for t in range(first, len(buckets))]
     found = session_signals(
-        plan,
-        session_matrix(plan, bus.folded(key.session), buckets, allow_proxy=settings.signals.allow_proxy),
+        state,
+        session_matrix(state, bus.folded(key.session), buckets, allow_proxy=settings.signals.allow_proxy),
         first=first,
         previous=_previous(platform, where, grid, first),
         n_buckets=len(grid),
@@ -116,13 +116,13 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
     )
     if not any(found):
         return SignalOutcome(
-            where, note=f"the configuration of {plan.config_session} has no pair", source_label=plan.source_label
+            where, note=f"the configuration of {state.config_session} has no pair", source_label=state.source_label
         )
     stored = []
     for t, signals in enumerate(found, start=first):
         provenance = Provenance(
-            config_session=plan.config_session,
-            config_hash=plan.config_hash,
+            config_session=state.config_session,
+            config_hash=state.config_hash,
             decided_market_utc=moment(market_ns),
             decided_utc=platform.clock(),
             run_id=run_id,
@@ -131,7 +131,7 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
             # Another run was faster, and may have decided otherwise: go on from what it has stored.
             return signal_partition(platform, key, run_id=run_id)
         stored.append(buckets[t].start_ns)
-    return SignalOutcome(where, tuple(stored), tuple(found[-1]), source_label=plan.source_label)
+    return SignalOutcome(where, tuple(stored), tuple(found[-1]), source_label=state.source_label)
 
 
 def _previous(platform: Platform, where: SignalKey, grid: list[Any], first: int) -> Mapping[str, Signal]:
@@ -182,8 +182,8 @@ def model_choice(platform: Platform, sector: str, session: date) -> ModelChoice:
     return ModelChoice(champion, version("challenger")[0], reason)
 
 
-def session_plan(platform: Platform, key: PartitionKey) -> SignalPlan:
-    """The plan of a session: read where it has been made, made anew when the configuration or a model has changed.
+def session_state(platform: Platform, key: PartitionKey) -> SessionState:
+    """The state of a session: read where it has been made, made anew when the configuration or a model has changed.
 
     Raises
     ------
@@ -194,35 +194,35 @@ def session_plan(platform: Platform, key: PartitionKey) -> SignalPlan:
     document = platform.documents.read_document(TRADING_CONFIG, before)
     choice = model_choice(platform, key.sector, before.session)
     fill, tolerance = platform.settings.window.max_fill_bars, platform.settings.validation.split_tolerance
-    words = f"{PLAN_VERSION}|{document['content_hash']}|{choice}|{fill}|{tolerance}"
+    words = f"{STATE_VERSION}|{document['content_hash']}|{choice}|{fill}|{tolerance}"
     name = f"{before.session}-{hashlib.sha256(words.encode()).hexdigest()[:16]}.safetensors"
     path = platform.settings.profile_root / "signals" / key.sector / name
     try:
-        return plan_from_bytes(path.read_bytes())
-    except (FileNotFoundError, PlanError):
-        plan, keep = _make_plan(platform, before, document, choice)
+        return state_from_bytes(path.read_bytes())
+    except (FileNotFoundError, SessionStateError):
+        state, keep = _make_state(platform, before, document, choice)
     if keep:
-        replace_file(path, plan_to_bytes(plan))
+        replace_file(path, state_to_bytes(state))
         oldest = session_offset(before.session, -CARRIED_SESSIONS)
         for old in path.parent.glob("*.safetensors"):
             if old.name < oldest.isoformat():
                 old.unlink(missing_ok=True)
-    return plan
+    return state
 
 
-def _make_plan(
+def _make_state(
     platform: Platform, before: PartitionKey, document: Mapping[str, Any], choice: ModelChoice
-) -> tuple[SignalPlan, bool]:
-    """The plan, and whether it may be kept: not when the registry could not be asked."""
+) -> tuple[SessionState, bool]:
+    """The state, and whether it may be kept: not when the registry could not be asked."""
     from pairs_platform.core.selection.trading_config import TradingConfig
-    from pairs_platform.core.signals.session_setup import empty_plan, plan_session
+    from pairs_platform.core.signals.session_setup import empty_session_state, make_session_state
     from pairs_platform.ports.model_registry import NoSuchModelError, RegistryUnavailable
     from pairs_platform.workflows.windows import load_window
 
     config = TradingConfig.model_validate(document)
     fill, tolerance = platform.settings.window.max_fill_bars, platform.settings.validation.split_tolerance
     if not config.pairs:
-        return empty_plan(config, max_fill_bars=fill, split_tolerance=tolerance), True
+        return empty_session_state(config, max_fill_bars=fill, split_tolerance=tolerance), True
     reason, keep = choice.reason, True
 
     def bundle(version: int | None) -> "tuple[int, SectorBundle] | None":
@@ -234,11 +234,11 @@ def _make_plan(
     except (RegistryUnavailable, NoSuchModelError) as error:
         reason, keep = f"the registry does not give the model: {error}", False
     legs = sorted({leg for pair in config.pairs for leg in (pair.symbol_1, pair.symbol_2)})
-    plan = plan_session(
+    state = make_session_state(
         config, load_window(platform, before, legs), champion=champion, challenger=challenger,
         champion_reason=reason, max_fill_bars=fill, split_tolerance=tolerance,
     )  # fmt: skip
-    return plan, keep
+    return state, keep
 
 
 def save_stream(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFrame, dict[str, Any]]":

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairs_platform.core.signals.engine import Signal, session_matrix
-from pairs_platform.core.signals.session_state import PlannedPair, SignalPlan
+from pairs_platform.core.signals.session_state import SessionPair, SessionState
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED
 from pairs_platform_tests.support.drawn_signals import (
     GONE,
@@ -21,7 +21,7 @@ from pairs_platform_tests.support.drawn_signals import (
     by_pair,
     decided,
     drawn_bars,
-    drawn_plan,
+    drawn_state,
     matrix_of,
     play,
 )
@@ -57,7 +57,7 @@ class TestRule:
         assert actions(play([4.1, 3.9])) == ["hold", "enter_short"]
 
     def test_the_band_of_the_stop_widens_with_the_forecast_variance(self):
-        calm = drawn_plan(omega=np.array([4 * VOLATILITY**2]))
+        calm = drawn_state(omega=np.array([4 * VOLATILITY**2]))
         assert calm.traded.reference_variance[0] == VOLATILITY**2
         found = play([-2.5, -3.0, -4.1], calm)
         assert found[-1].action == "hold"
@@ -88,7 +88,7 @@ class TestFill:
         assert lapsed[2].position == -1, "the second decision is the one that was filled"
 
     def test_an_exit_that_lapses_is_asked_for_again(self):
-        found = play([2.5, 2.0, 0.3, GONE, 0.2, 0.2], drawn_plan(max_hold=np.array([99.0])))
+        found = play([2.5, 2.0, 0.3, GONE, 0.2, 0.2], drawn_state(max_hold=np.array([99.0])))
         assert (
             actions(found) == ["enter_short", "hold", "exit", "exit", "hold", "hold"] or found[3].reason == "time_stop"
         )
@@ -115,38 +115,38 @@ class TestState:
         level = st.sampled_from([GONE, 0.0, 0.3, 1.0, -1.0, 2.2, -2.2, 3.0, -3.0, 4.5, -4.5])
         drawings = [data.draw(st.lists(level, min_size=24, max_size=24)) for _ in range(2)]
         late = data.draw(st.lists(st.booleans(), min_size=24, max_size=24))
-        plan, bars = drawn_plan(2, alpha1=np.full(2, 0.1), beta1=np.full(2, 0.5)), drawn_bars(*drawings)
-        whole = decided(plan, matrix_of(plan, bars, 24), late=late)
+        state, bars = drawn_state(2, alpha1=np.full(2, 0.1), beta1=np.full(2, 0.5)), drawn_bars(*drawings)
+        whole = decided(state, matrix_of(state, bars, 24), late=late)
         cut = data.draw(st.integers(1, 23))
         end = data.draw(st.integers(cut + 1, 24))
         again = decided(
-            plan, matrix_of(plan, bars, end), first=cut, previous=by_pair(whole[cut - 1]), late=late[cut:end]
+            state, matrix_of(state, bars, end), first=cut, previous=by_pair(whole[cut - 1]), late=late[cut:end]
         )
         assert repr(again) == repr(whole[cut:end])
 
     def test_a_revision_changes_what_later_buckets_see(self):
-        plan = drawn_plan(alpha1=np.array([0.5]))
+        state = drawn_state(alpha1=np.array([0.5]))
         bars = drawn_bars([0.0, 0.5, 0.5])
         revised = bars[3]._replace(close=PRICE * math.exp(2 * SIGMA), revision=UPDATED)
         assert (bars[3].symbol, bars[3].ts_ns) == ("Y0", GRID[1].start_ns)
-        first = [one[0] for one in decided(plan, matrix_of(plan, bars, 3))]
-        (again,) = decided(plan, matrix_of(plan, [*bars, revised], 3), first=2, previous=by_pair(first[1:2]))
+        first = [one[0] for one in decided(state, matrix_of(state, bars, 3))]
+        (again,) = decided(state, matrix_of(state, [*bars, revised], 3), first=2, previous=by_pair(first[1:2]))
         assert again[0].spread == first[2].spread
         assert again[0].volatility > 1.05 * first[2].volatility
 
     def test_a_bar_that_is_missing_and_the_one_after_it_give_no_shock(self):
-        found = play([0.0, GONE, 1.5, 1.5, 0.0], drawn_plan(alpha1=np.array([0.5])))
+        found = play([0.0, GONE, 1.5, 1.5, 0.0], drawn_state(alpha1=np.array([0.5])))
         calm, moved = found[0].volatility, [one.volatility > 1.01 * found[0].volatility for one in found]
         assert calm == pytest.approx(VOLATILITY)
         assert moved == [False, False, False, True, True]
 
     def test_the_highest_revision_counts_whenever_it_came(self):
-        plan, bars = drawn_plan(), drawn_bars([1.0])
+        state, bars = drawn_state(), drawn_bars([1.0])
         revised = [
             bars[1]._replace(close=PRICE * math.exp(z * SIGMA), revision=r)
             for z, r in ((2.5, UPDATED), (0.1, BACKFILLED))
         ]
-        (found,) = decided(plan, matrix_of(plan, [*bars, *revised], 1))
+        (found,) = decided(state, matrix_of(state, [*bars, *revised], 1))
         assert found[0].z == pytest.approx(2.5)
 
 
@@ -159,19 +159,19 @@ class TestRefusals:
     def test_age_is_counted_across_the_start_of_the_session(self):
         found = play([GONE] * 4)
         assert [one.reason.split(":")[0] for one in found] == ["gap", "gap", "stale", "stale"]
-        old = play([GONE, 1.0], drawn_plan(bars_since=2))
+        old = play([GONE, 1.0], drawn_state(bars_since=2))
         assert old[0].reason == "stale: 3 buckets since both legs had a bar"
         assert old[1].action == "hold"
 
     def test_a_gap_is_one_even_where_it_is_not_stale_yet(self):
-        patient = drawn_plan()
+        patient = drawn_state()
         patient = dataclasses.replace(patient, trading=patient.trading.model_copy(update={"max_stale_bars": 50}))
         found = play([2.5, *[GONE] * 5], patient)
         assert actions(found) == ["enter_short"] * 4 + ["skip"] * 2
         assert found[4].reason == "gap: a leg has no price"
 
     def test_a_skipped_position_is_kept_and_grows_older(self):
-        found = play([2.5, 2.4, GONE, GONE, GONE, 2.4], drawn_plan(max_hold=np.array([9.0])))
+        found = play([2.5, 2.4, GONE, GONE, GONE, 2.4], drawn_state(max_hold=np.array([9.0])))
         assert actions(found) == ["enter_short", "hold", "hold", "hold", "skip", "hold"]
         assert [one.bars_held for one in found] == [0, 1, 2, 3, 4, 5]
         assert [one.position for one in found][1:] == [-1] * 5
@@ -184,46 +184,46 @@ class TestRefusals:
 
     @pytest.mark.parametrize("leg", ["X0", "Y0"])
     def test_a_corporate_action_of_either_leg(self, leg):
-        plan = drawn_plan(2)
-        found = decided(plan, matrix_of(plan, drawn_bars([2.5], [2.5]), 1), actions=[leg, "OTHER"])[0]
+        state = drawn_state(2)
+        found = decided(state, matrix_of(state, drawn_bars([2.5], [2.5]), 1), actions=[leg, "OTHER"])[0]
         assert actions(found) == ["skip", "enter_short"]
         assert found[0].reason == f"corporate_action: {leg} falls ex"
 
     def test_a_jump_like_a_split_from_the_bucket_on_at_which_it_is_seen(self):
-        plan = drawn_plan(last_spread=np.zeros(1))
+        state = drawn_state(last_spread=np.zeros(1))
         bars = [bar for bar in drawn_bars([0.0] * 4) if bar.symbol != "Y0" or bar.ts_ns >= GRID[1].start_ns]
         halved = [bar._replace(close=PRICE / 2) if bar.symbol == "Y0" else bar for bar in bars]
-        found = [one[0] for one in decided(plan, matrix_of(plan, halved, 4))]
+        found = [one[0] for one in decided(state, matrix_of(state, halved, 4))]
         assert [one.reason for one in found] == ["gap: a leg has no price"] + ["split_like_jump: Y0"] * 3
 
     @pytest.mark.parametrize(("tolerance", "reason"), [(0.05, "split_like_jump: Y0"), (0.01, "")])
     def test_how_near_to_the_ratio_of_a_split_is_a_setting(self, tolerance, reason):
-        plan = dataclasses.replace(drawn_plan(), split_tolerance=tolerance)
+        state = dataclasses.replace(drawn_state(), split_tolerance=tolerance)
         near = PRICE / 2 * math.exp(0.02)
         bars = [bar._replace(close=near) if bar.symbol == "Y0" else bar for bar in drawn_bars([0.0])]
-        assert decided(plan, matrix_of(plan, bars, 1))[0][0].reason == reason
+        assert decided(state, matrix_of(state, bars, 1))[0][0].reason == reason
 
     def test_a_large_move_that_is_no_ratio_of_a_split_is_none(self):
         bars = [bar._replace(close=PRICE * 0.8) if bar.symbol == "Y0" else bar for bar in drawn_bars([0.0])]
-        plan = drawn_plan()
-        assert decided(plan, matrix_of(plan, bars, 1))[0][0].reason == ""
+        state = drawn_state()
+        assert decided(state, matrix_of(state, bars, 1))[0][0].reason == ""
 
-    def test_a_reason_of_the_plan_comes_first(self):
-        pair = PlannedPair(pair="X0_Y0", role="watched", size=0.0, reason="not_fitted", model_reason="none")
-        plan = drawn_plan(pairs=[pair])
-        (found,) = decided(plan, matrix_of(plan, drawn_bars([2.5]), 1), actions=["X0"])[0]
+    def test_a_reason_of_the_session_state_comes_first(self):
+        pair = SessionPair(pair="X0_Y0", role="watched", size=0.0, reason="not_fitted", model_reason="none")
+        state = drawn_state(pairs=[pair])
+        (found,) = decided(state, matrix_of(state, drawn_bars([2.5]), 1), actions=["X0"])[0]
         assert (found.action, found.reason, found.data_ns) == ("skip", "not_fitted", 0)
 
     def test_bars_of_a_proxy_give_nothing_unless_they_may(self):
-        plan, bars = drawn_plan(), drawn_bars([2.5], source="proxy:AAPL")
-        assert decided(plan, matrix_of(plan, bars, 1))[0][0].action == "skip"
-        assert decided(plan, matrix_of(plan, bars, 1, allow_proxy=True))[0][0].action == "enter_short"
+        state, bars = drawn_state(), drawn_bars([2.5], source="proxy:AAPL")
+        assert decided(state, matrix_of(state, bars, 1))[0][0].action == "skip"
+        assert decided(state, matrix_of(state, bars, 1, allow_proxy=True))[0][0].action == "enter_short"
 
     def test_only_bars_of_the_bucket_and_earlier_ones_are_seen(self):
-        plan = drawn_plan()
+        state = drawn_state()
         minutes = [bar._replace(ts_ns=bar.ts_ns + 4 * 60 * 10**9) for bar in drawn_bars([2.5, 0.0])]
-        matrix = matrix_of(plan, [*drawn_bars([0.0]), *minutes], 1)
-        (found,) = decided(plan, matrix)[0]
+        matrix = matrix_of(state, [*drawn_bars([0.0]), *minutes], 1)
+        (found,) = decided(state, matrix)[0]
         assert found.z == pytest.approx(2.5)
         assert found.data_ns == GRID[0].start_ns + 4 * 60 * 10**9
 
@@ -231,15 +231,15 @@ class TestRefusals:
 class TestSizeAndConfidence:
     @pytest.mark.parametrize(("volatility", "share"), [(0.0005, 1.0), (0.001, 1.0), (0.002, 0.5), (0.004, 0.25)])
     def test_size_is_the_inverse_of_volatility_and_capped(self, volatility, share):
-        half = PlannedPair(pair="X0_Y0", role="selected", size=0.5, model_reason="none")
+        half = SessionPair(pair="X0_Y0", role="selected", size=0.5, model_reason="none")
         variance = {name: np.array([volatility**2]) for name in ("omega", "variance")}
-        plan = drawn_plan(pairs=[half], **variance)
+        state = drawn_state(pairs=[half], **variance)
         assert TARGET == 0.001
-        assert play([1.0], plan)[0].size == pytest.approx(0.5 * share)
+        assert play([1.0], state)[0].size == pytest.approx(0.5 * share)
 
     def test_a_watched_pair_has_no_size_and_an_action(self):
-        watched = PlannedPair(pair="X0_Y0", role="watched", size=0.0, model_reason="none")
-        (found,) = play([2.5], drawn_plan(pairs=[watched]))
+        watched = SessionPair(pair="X0_Y0", role="watched", size=0.0, model_reason="none")
+        (found,) = play([2.5], drawn_state(pairs=[watched]))
         assert (found.action, found.size, found.role) == ("enter_short", 0.0, "watched")
 
     @pytest.mark.parametrize("z", [2.0, -2.0])
@@ -250,25 +250,25 @@ class TestSizeAndConfidence:
         assert found.confidence == pytest.approx(2.0 * chance - 1.0)
 
     def test_a_spread_that_is_expected_to_move_away_has_none(self):
-        plan = drawn_plan(phi=np.array([1.1]))
-        assert play([2.0], plan)[0].confidence == 0.0
+        state = drawn_state(phi=np.array([1.1]))
+        assert play([2.0], state)[0].confidence == 0.0
 
     def test_the_mean_that_counts_is_that_of_the_spread(self):
         """Below μ and drawn up: the sign is that of s − μ, not of s."""
-        plan = drawn_plan(mu=np.array([3 * SIGMA]), c=np.array([0.3 * SIGMA]))
-        (found,) = play([2.0], plan)
+        state = drawn_state(mu=np.array([3 * SIGMA]), c=np.array([0.3 * SIGMA]))
+        (found,) = play([2.0], state)
         assert found.z == pytest.approx(-1.0)
         assert found.confidence > 0.0
 
 
 class TestCarriedOver:
     def held(self, **changes):
-        evening = play([2.5, 2.4], drawn_plan(max_hold=np.array([99.0])))[-1]
+        evening = play([2.5, 2.4], drawn_state(max_hold=np.array([99.0])))[-1]
         assert (evening.position, evening.bars_held) == (-1, 1)
         return {evening.pair: dataclasses.replace(evening, **changes)}
 
     def test_a_position_goes_on_and_grows_older(self):
-        found = play([2.4, 0.3, 0.3], drawn_plan(max_hold=np.array([99.0])), previous=self.held())
+        found = play([2.4, 0.3, 0.3], drawn_state(max_hold=np.array([99.0])), previous=self.held())
         assert [one.position for one in found] == [-1, -1, 0]
         assert [one.bars_held for one in found] == [2, 3, 0]
         assert actions(found) == ["hold", "exit", "hold"]
@@ -278,25 +278,25 @@ class TestCarriedOver:
         assert actions(found) == ["hold", "hold", "enter_short"]
 
     def test_an_exit_of_the_evening_was_not_filled(self):
-        found = play([2.4], drawn_plan(max_hold=np.array([99.0])), previous=self.held(action="exit"))
+        found = play([2.4], drawn_state(max_hold=np.array([99.0])), previous=self.held(action="exit"))
         assert found[0].position == -1
 
     @pytest.mark.parametrize("first", [0, 1])
     def test_it_is_turned_where_the_legs_are_swapped_at_any_bucket(self, first):
         """A morning's new configuration, or a model that was promoted during the session."""
-        swapped = drawn_plan(y=("X0",), x=("Y0",), max_hold=np.array([99.0]))
+        swapped = drawn_state(y=("X0",), x=("Y0",), max_hold=np.array([99.0]))
         found = play([2.4] * 3, swapped, first=first, previous=self.held())
         assert [one.position for one in found] == [1] * (3 - first)
         assert found[0].z == pytest.approx(-2.4)
         assert set(actions(found)) == {"hold"}
 
     def test_a_pending_order_is_filled_before_it_is_turned(self):
-        swapped = drawn_plan(y=("X0",), x=("Y0",), max_hold=np.array([99.0]))
+        swapped = drawn_state(y=("X0",), x=("Y0",), max_hold=np.array([99.0]))
         pending = self.held(position=0, bars_held=0, action="enter_short")
         assert [one.position for one in play([2.4] * 2, swapped, first=1, previous=pending)] == [1]
 
-    def left(self, buckets: int = 3, *, plan=None, previous=None, **given):
-        chosen = drawn_plan(2) if plan is None else plan
+    def left(self, buckets: int = 3, *, state=None, previous=None, **given):
+        chosen = drawn_state(2) if state is None else state
         matrix = matrix_of(chosen, drawn_bars([0.0] * buckets, [0.0] * buckets), buckets)
         found = decided(chosen, matrix, previous=self.gone() if previous is None else previous, **given)
         return [[one for one in signals if one.role == "left"] for signals in found]
@@ -335,13 +335,13 @@ class TestCarriedOver:
         assert stopped[0] == []
 
     def test_an_empty_configuration_exits_what_is_open(self):
-        found = self.left(plan=drawn_plan(pairs=()))
+        found = self.left(state=drawn_state(pairs=()))
         assert [[one.pair for one in signals] for signals in found] == [["A_B"], [], []]
 
 
 @pytest.fixture(scope="module")
 def signals(simulated):
-    return bucket_by_bucket(simulated.plan(), simulated.bars(), 30)
+    return bucket_by_bucket(simulated.state(), simulated.bars(), 30)
 
 
 class TestModels:
@@ -350,7 +350,7 @@ class TestModels:
         return {one.pair for one in every(found) if one.action.startswith("enter") and one.champion_version}
 
     def test_the_champion_forbids_entries_below_its_threshold_and_never_an_exit(self, simulated):
-        free, strict = (with_champion(simulated.plan(), threshold=threshold) for threshold in (0.0, 1.01))
+        free, strict = (with_champion(simulated.state(), threshold=threshold) for threshold in (0.0, 1.01))
         wanted = self.entered(whole(free, simulated))
         assert wanted
         forbidden = whole(strict, simulated)
@@ -360,13 +360,13 @@ class TestModels:
         assert {one.pair for one in every(closing) if one.action in ("exit", "stop")} >= wanted
 
     def test_at_the_threshold_it_may_be_entered(self, simulated):
-        plan = simulated.plan()
-        found = whole(with_champion(plan, threshold=1.01), simulated)
+        state = simulated.state()
+        found = whole(with_champion(state, threshold=1.01), simulated)
         t, k = next((t, k) for t, row in enumerate(found) if t for k, one in enumerate(row) if would_enter(one))
         before, probability = by_pair(found[t - 1]), found[t][k].probability_champion
 
         def action(threshold: float) -> str:
-            return whole(with_champion(plan, threshold=threshold), simulated, first=t, previous=before)[0][k].action
+            return whole(with_champion(state, threshold=threshold), simulated, first=t, previous=before)[0][k].action
 
         assert action(probability).startswith("enter")
         assert action(float(np.nextafter(probability, 2.0))) == "hold"
@@ -382,20 +382,20 @@ class TestModels:
         assert {one.challenger_version for one in judged} == {4}
 
     def test_a_pair_that_the_champion_does_not_hold_trades_the_spread_of_the_configuration(self, simulated, signals):
-        plan, configured = simulated.plan(), simulated.config.pairs
-        (without,) = [k for k, pair in enumerate(plan.pairs) if pair.model_reason]
+        state, configured = simulated.state(), simulated.config.pairs
+        (without,) = [k for k, pair in enumerate(state.pairs) if pair.model_reason]
         one, spread = signals[3][without], configured[without].spread
         assert one.champion_version is None
         assert math.isnan(one.probability_champion)
         assert math.isfinite(one.probability_challenger)
         assert (one.y, one.x, one.beta) == (spread.y, spread.x, spread.beta)
-        model = simulated.champion.pair(plan.pairs[0].pair)
+        model = simulated.champion.pair(state.pairs[0].pair)
         assert signals[3][0].beta == model.parameters.beta != configured[0].spread.beta
 
     def test_where_the_champion_has_not_seen_enough_nothing_is_entered(self, simulated):
-        plan = with_champion(simulated.plan(), threshold=0.0)
-        blind = with_champion(plan, threshold=0.0, tail_spread=np.full_like(plan.champion.tail_spread, np.nan))
-        assert self.entered(whole(plan, simulated)[:20])
+        state = with_champion(simulated.state(), threshold=0.0)
+        blind = with_champion(state, threshold=0.0, tail_spread=np.full_like(state.champion.tail_spread, np.nan))
+        assert self.entered(whole(state, simulated)[:20])
         found = whole(blind, simulated)
         early = [one for one in every(found[:20]) if one.champion_version and one.action != "skip"]
         assert all(math.isnan(one.probability_champion) and math.isfinite(one.confidence) for one in early)
@@ -403,14 +403,14 @@ class TestModels:
         assert any(math.isfinite(one.probability_champion) for one in found[-1])
 
 
-def with_champion(plan: SignalPlan, *, threshold: float, **changes) -> SignalPlan:
-    """The plan with another threshold of every pair of the champion."""
-    thresholds = np.full(len(plan.champion.pair), threshold)
-    return dataclasses.replace(plan, champion=dataclasses.replace(plan.champion, threshold=thresholds, **changes))
+def with_champion(state: SessionState, *, threshold: float, **changes) -> SessionState:
+    """The state with another threshold of every pair of the champion."""
+    thresholds = np.full(len(state.champion.pair), threshold)
+    return dataclasses.replace(state, champion=dataclasses.replace(state.champion, threshold=thresholds, **changes))
 
 
-def whole(plan: SignalPlan, simulated: Market, **given) -> list[list[Signal]]:
-    return run(plan, session_matrix(plan, simulated.bars(), market_grid()), **given)
+def whole(state: SessionState, simulated: Market, **given) -> list[list[Signal]]:
+    return run(state, session_matrix(state, simulated.bars(), market_grid()), **given)
 
 
 def every(found: list[list[Signal]]) -> list[Signal]:

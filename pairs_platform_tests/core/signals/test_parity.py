@@ -9,7 +9,7 @@ import pytest
 from pairs_platform.core.signals.batch import batch_signals
 from pairs_platform.core.signals.checks import compare_signals
 from pairs_platform.core.signals.engine import session_matrix
-from pairs_platform.core.signals.session_state import plan_from_bytes, plan_to_bytes
+from pairs_platform.core.signals.session_state import state_from_bytes, state_to_bytes
 from pairs_platform_tests.support.live_session import (
     BARS,
     UNTRADED,
@@ -29,7 +29,7 @@ def simulated() -> Market:
 
 @pytest.fixture(scope="module")
 def live(simulated: Market) -> pd.DataFrame:
-    return frame_of(bucket_by_bucket(simulated.plan(), simulated.bars()))
+    return frame_of(bucket_by_bucket(simulated.state(), simulated.bars()))
 
 
 def batch(simulated: Market, *, champion: bool = True, challenger: bool = True) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def test_with_models_every_value_is_that_of_the_batch_path(simulated: Market, li
 
 
 def test_without_models_too(simulated: Market):
-    live = frame_of(bucket_by_bucket(simulated.plan(champion=False, challenger=False), simulated.bars()))
+    live = frame_of(bucket_by_bucket(simulated.state(champion=False, challenger=False), simulated.bars()))
     assert compare_signals(live, batch(simulated, champion=False, challenger=False)).empty
     assert live["probability_champion"].isna().all()
     assert "enter_long" in set(live["action"])
@@ -73,25 +73,25 @@ def test_the_comparison_sees_a_value_that_is_off_by_a_little(simulated: Market, 
 
 
 def test_many_buckets_at_once_are_the_same_as_one_by_one(simulated: Market, live: pd.DataFrame):
-    plan = simulated.plan()
-    at_once = frame_of(run(plan, session_matrix(plan, simulated.bars(), grid())))
+    state = simulated.state()
+    at_once = frame_of(run(state, session_matrix(state, simulated.bars(), grid())))
     pd.testing.assert_frame_equal(at_once, live)
 
 
-def test_a_plan_survives_its_file(simulated: Market, live: pd.DataFrame):
-    plan = plan_from_bytes(plan_to_bytes(simulated.plan()))
-    assert plan_to_bytes(plan) == plan_to_bytes(simulated.plan())
-    again = frame_of(bucket_by_bucket(plan, simulated.bars(), 20))
+def test_a_session_state_survives_its_file(simulated: Market, live: pd.DataFrame):
+    state = state_from_bytes(state_to_bytes(simulated.state()))
+    assert state_to_bytes(state) == state_to_bytes(simulated.state())
+    again = frame_of(bucket_by_bucket(state, simulated.bars(), 20))
     pd.testing.assert_frame_equal(again, live[live["start_ns"] < grid()[20].start_ns])
 
 
 def test_later_bars_change_nothing(simulated: Market, live: pd.DataFrame):
-    bars, plan = simulated.bars(), simulated.plan()
+    bars, state = simulated.bars(), simulated.state()
     after = grid()[29].end_ns
     changed = bars.where(np.ones(len(bars), dtype=bool))
     changed.close[changed.ts_ns >= after] *= 1.5
-    matrix = session_matrix(plan, changed, grid())
-    again = frame_of(run(plan, matrix)[:30])
+    matrix = session_matrix(state, changed, grid())
+    again = frame_of(run(state, matrix)[:30])
     pd.testing.assert_frame_equal(again, live[live["start_ns"] < after])
 
 
@@ -100,7 +100,7 @@ def test_later_bars_change_nothing(simulated: Market, live: pd.DataFrame):
 )
 def test_early_closes(session: date):
     simulated = market(session=session, n_pairs=3)
-    found = bucket_by_bucket(simulated.plan(), simulated.bars())
+    found = bucket_by_bucket(simulated.state(), simulated.bars())
     assert len(found) == (42 if session == date(2022, 11, 25) else BARS)
     live = frame_of(found)
     assert (live["action"] != "skip").mean() > 0.8
