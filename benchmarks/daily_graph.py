@@ -76,7 +76,7 @@ def store_prices() -> None:
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.prices.calendar import sessions_ending
     from pairs_platform.platform import Platform
-    from pairs_platform.settings.model import load_settings
+    from pairs_platform.settings.loading import load_settings
     from pairs_platform.workflows.ingest import fetch_batch, publish
 
     platform = Platform(load_settings())
@@ -91,7 +91,7 @@ def store_prices() -> None:
 
 def prepare_home(folder: Path) -> Path:
     from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
-    from pairs_platform.settings.model import load_settings
+    from pairs_platform.settings.loading import load_settings
 
     home = prepare_home(load_settings())
     open_instance(home).dispose()
@@ -117,7 +117,7 @@ def reference(ours: float) -> None:
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
     from pairs_platform.platform import Platform
-    from pairs_platform.settings.model import load_settings
+    from pairs_platform.settings.loading import load_settings
     from pairs_platform.workflows.windows import load_window
 
     platform, key = Platform(load_settings()), PartitionKey(SESSION, "technology")

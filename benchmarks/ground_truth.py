@@ -36,7 +36,8 @@ from pairs_platform.core.screening.placebo import placebo_counts
 from pairs_platform.core.selection.ranking import rank_pairs
 from pairs_platform.core.selection.scores import score_pairs
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
-from pairs_platform.settings.model import Settings, load_settings
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 
 SECTOR = "technology"
 FIRST_SEED = 1001

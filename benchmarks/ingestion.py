@@ -31,7 +31,7 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.platform import open_bus
 from pairs_platform.processes.runtime.redis_server import embedded_redis
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 SESSION = date(2024, 3, 28)
 SYMBOLS = tuple(f"S{i:03d}" for i in range(500))
@@ -91,7 +91,7 @@ def measure(bars: int, folder: Path) -> None:
     with embedded_redis(settings.profile_root / "redis"):
         bus, client = open_bus(settings), connect(None, settings.profile_root / "redis")
         bus.publish_clock(MINUTES[-1].end_ns, 0.0)
-        script = "from pairs_platform.settings.model import load_settings\n"
+        script = "from pairs_platform.settings.loading import load_settings\n"
         script += (
             "from pairs_platform.processes.collector.collector import run_collector\nrun_collector(load_settings())"
         )

@@ -32,7 +32,8 @@ from pairs_platform.platform import open_bus, open_database
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, command_of, live_folder, production_folder
-from pairs_platform.settings.model import load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 
 MEDIAN_SECONDS, P95_SECONDS = 3.0, 5.0
 POLL_SECONDS = 0.02

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from pairs_platform.processes.runtime.topology import command_of
-from pairs_platform.settings.model import variable
+from pairs_platform.settings.variables import variable
 
 LIMIT_SECONDS, STARTS = 90.0, 3
 

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Run once by the PostgreSQL image, in an empty database: roles, databases and rights as pairs_platform/services/postgres.py
+# Run once by the PostgreSQL image, in an empty database: roles, databases and rights as pairs_platform/processes/runtime/postgres_server.py
 # makes them. Passwords come from files.
 set -eu
 psql --username postgres --set ON_ERROR_STOP=1 <<'SQL'
-\set owner `cat /run/secrets/ledger_owner_password`
-\set app `cat /run/secrets/ledger_password`
+\set owner `cat /run/secrets/database_owner_password`
+\set app `cat /run/secrets/database_password`
 \set mlflow `cat /run/secrets/mlflow_password`
 \set dagster `cat /run/secrets/dagster_password`
 CREATE ROLE trading_owner LOGIN PASSWORD :'owner';

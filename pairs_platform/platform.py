@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from pairs_platform.core.operations.scheduling import utc_now
 from pairs_platform.lake.profile import claim_profile
 from pairs_platform.ports.market_data import Listing, MarketData
-from pairs_platform.settings.model import NoSuchSectorError, Settings
+from pairs_platform.settings.errors import NoSuchSectorError
+from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
     from upath import UPath

@@ -8,7 +8,8 @@ import pandas as pd
 from pairs_platform.core.operations.alerts import TITLES
 from pairs_platform.core.operations.scheduling import utc_now
 from pairs_platform.ports.market_data import PermanentSourceError
-from pairs_platform.settings.model import load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 
 
 @click.group("alerts", invoke_without_command=True)

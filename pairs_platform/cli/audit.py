@@ -9,7 +9,7 @@ import pandas as pd
 
 from pairs_platform.database.audit import Action, entries
 from pairs_platform.platform import open_database
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 
 @click.command("audit")

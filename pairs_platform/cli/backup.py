@@ -11,7 +11,9 @@ from pairs_platform.ports.market_data import PermanentSourceError, TransientSour
 from pairs_platform.processes.runtime.backup import State, save
 from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATABASE
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
-from pairs_platform.settings.model import Settings, load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import variable
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.redis.bus import StreamBus

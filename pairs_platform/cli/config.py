@@ -5,14 +5,10 @@ from typing import Any
 
 import click
 
-from pairs_platform.settings.model import (
-    CONFIG_VARIABLE,
-    PLATFORM_FILE,
-    UNIVERSE_FILE,
-    described_fields,
-    load_settings,
-    shipped_text,
-)
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import described_fields
+from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_text
+from pairs_platform.settings.variables import CONFIG_VARIABLE
 
 
 @click.group("config")

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
-from pairs_platform.cli.profile_options import set_option
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.processes.runtime.topology import command_of, forget_replays, live_folder
-from pairs_platform.settings.model import Settings, load_settings
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import set_variable
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -51,12 +52,12 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
 
     hourly = settings.frequency is Frequency.ONE_HOUR
     buckets = len(session_buckets(session, settings.frequency)) if hourly else BUCKETS
-    set_option("stream.mode", "replay")
+    set_variable("stream.mode", "replay")
     for name, value in {
         "first": session, "buckets": buckets, "mode": "single_pass",
         "speed": settings.frequency.minutes * 60 / BUCKET_SECONDS, "port": _free_port(),
     }.items():  # fmt: skip
-        set_option(f"stream.replay.{name}", str(value))
+        set_variable(f"stream.replay.{name}", str(value))
     settings = load_settings()
     with _redis(settings):
         forget_replays(settings)

@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 
 from pairs_platform.cli.errors import EXPECTED
-from pairs_platform.settings.model import Settings, load_settings
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import value_of
 
 NEEDED_BYTES = 2 * 1024**3
 
@@ -63,7 +65,7 @@ def _configuration(settings: Settings) -> Iterator[Finding]:
 
 def _home(settings: Settings) -> Iterator[Finding]:
     expected = (settings.profile_root / "dagster").resolve()
-    named = os.environ.get("DAGSTER_HOME")
+    named = value_of("DAGSTER_HOME")
     if named:
         good = Path(named).resolve() in (expected, Path.cwd())
         yield good, f"DAGSTER_HOME is {named}", f"`dagster` commands use another instance; set it to {expected}"

@@ -4,7 +4,7 @@ import click
 import psutil
 
 from pairs_platform.cli.up import state_of
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 STOP_SECONDS = 180.0
 

@@ -8,7 +8,7 @@ from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, Ve
 from pairs_platform.lake.profile import ProfileMismatch
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 from pairs_platform.ports.model_registry import NoSuchModelError, RegistryUnavailable
-from pairs_platform.settings.model import NoSuchSectorError, SettingsError
+from pairs_platform.settings.errors import NoSuchSectorError, SettingsError
 
 EXPECTED = (
     SettingsError,

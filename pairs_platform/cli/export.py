@@ -7,7 +7,7 @@ import click
 
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
 from pairs_platform.ports.market_data import PermanentSourceError
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 KINDS = {".csv": "csv", ".xlsx": "xlsx", ".parquet": "parquet"}

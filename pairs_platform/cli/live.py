@@ -5,12 +5,13 @@ import signal
 import click
 
 from pairs_platform.cli.migrate import migrate_all
-from pairs_platform.cli.profile_options import chosen_settings, profile_options, set_option
+from pairs_platform.cli.profile_options import chosen_settings, profile_options
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 from pairs_platform.processes.runtime.supervisor import Supervisor
 from pairs_platform.processes.runtime.topology import live_folder, live_processes
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import set_variable
 
 
 @click.command("live")
@@ -49,7 +50,7 @@ def command(
         ("stream.replay.buckets", buckets),
     ):
         if value is not None:
-            set_option(name, str(value))
+            set_variable(name, str(value))
     settings = chosen_settings(source, data, frequency)
     if settings.frequency is Frequency.ONE_DAY:
         raise click.ClickException("bars of a day give no signals within a session: choose --frequency 5min or 1h")

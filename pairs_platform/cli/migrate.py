@@ -3,7 +3,6 @@
 What does not belong here: the database's own versions (`database.migrations`).
 """
 
-import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,9 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from pairs_platform.ports.market_data import PermanentSourceError
-from pairs_platform.settings.model import Settings, load_settings
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import value_of
 
 
 @click.command("migrate")
@@ -29,7 +30,7 @@ def command(name: str | None) -> None:
 
     said: list[str] = []
     if name is not None:
-        url = os.environ.get(name)
+        url = value_of(name)
         if not url:
             raise click.BadParameter(f"{name} is not set: it holds the URL of MLflow's database", param_hint="name")
         try:

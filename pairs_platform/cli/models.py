@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform

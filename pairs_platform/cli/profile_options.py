@@ -1,14 +1,15 @@
 """Options that choose the profile of a command; they become environment variables, so that child processes agree."""
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.settings.model import Settings, load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import is_set, set_variable
 
 
 def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,12 +36,12 @@ def chosen_settings(source: str | None, data: str | None, frequency: str | None)
     if data is not None and source not in (None, "files"):
         raise click.UsageError(f"--data belongs to --source files, not to {source}")
     if data is not None:
-        set_option("source.kind", "files")
-        set_option("source.files.paths", json.dumps([data]))
+        set_variable("source.kind", "files")
+        set_variable("source.files.paths", json.dumps([data]))
     elif source is not None:
-        set_option("source.kind", source)
+        set_variable("source.kind", source)
     if frequency is not None:
-        set_option("frequency", frequency)
+        set_variable("frequency", frequency)
     settings = load_settings()
     if data is not None:
         _adopt_files(settings, keep_frequency=frequency is not None)
@@ -54,12 +55,7 @@ def _adopt_files(settings: Settings, *, keep_frequency: bool) -> None:
     assert settings.source.files is not None
     source = FileMarketData(settings.source.files, frequency=settings.frequency)
     stored = source.stored_frequency
-    if not keep_frequency and variable("frequency") not in os.environ and stored is not Frequency.ONE_MINUTE:
-        set_option("frequency", stored.value)
-    if variable("universe_origin") not in os.environ and source.universe() is not None:
-        set_option("universe_origin", "source")
-
-
-def set_option(path: str, value: str) -> None:
-    """Set one setting for this process and its children."""
-    os.environ[variable(path)] = value
+    if not keep_frequency and not is_set("frequency") and stored is not Frequency.ONE_MINUTE:
+        set_variable("frequency", stored.value)
+    if not is_set("universe_origin") and source.universe() is not None:
+        set_variable("universe_origin", "source")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 
 @click.command("report")

@@ -34,7 +34,8 @@ from pairs_platform.processes.runtime.postgres_server import (
 )
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.topology import own_stores
-from pairs_platform.settings.model import Settings, load_settings
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 
 
 @click.command("restore")

@@ -10,7 +10,7 @@ import click
 
 from pairs_platform.cli.up import topology
 from pairs_platform.processes.runtime.topology import write_environment
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 WAIT_SECONDS = 300.0
 

@@ -3,7 +3,7 @@
 import click
 import pandas as pd
 
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 
 @click.command("storage")

@@ -8,7 +8,7 @@ import click
 import pandas as pd
 
 from pairs_platform.core.streaming.settings import SymbolSet
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.redis.bus import StreamBus

@@ -5,7 +5,8 @@ import pandas as pd
 
 from pairs_platform.cli.profile_options import chosen_settings, profile_options
 from pairs_platform.cli.show import frame_table, print_renderable
-from pairs_platform.settings.model import Settings, load_settings
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 
 
 @click.group("symbols")
@@ -49,7 +50,7 @@ def status(source: str | None, data: str | None, frequency: str | None, sector: 
 @click.option("--sector", required=True, help="Slug of the sector.")
 def add(symbols: tuple[str, ...], sector: str) -> None:
     """Add SYMBOLS to a sector in your universe.yaml; the sector is made, inactive, when it is new."""
-    from pairs_platform.settings.model import edit_universe
+    from pairs_platform.settings.universe_file import edit_universe
 
     settings = load_settings()
     names = {symbol.upper() for symbol in symbols}
@@ -63,7 +64,7 @@ def add(symbols: tuple[str, ...], sector: str) -> None:
 @click.option("--sector", required=True, help="Slug of the sector.")
 def remove(symbols: tuple[str, ...], sector: str) -> None:
     """Remove SYMBOLS from a sector in your universe.yaml; stored prices stay."""
-    from pairs_platform.settings.model import edit_universe
+    from pairs_platform.settings.universe_file import edit_universe
 
     names = {symbol.upper() for symbol in symbols}
     before = {listing.symbol for listing in load_settings().listings(sector)}

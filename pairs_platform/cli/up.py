@@ -25,7 +25,9 @@ from pairs_platform.processes.runtime.topology import (
     production_processes,
     write_environment,
 )
-from pairs_platform.settings.model import FROM_FILE, Settings, load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import unset_variable
 
 STATE_FILE, LOG_FILE = "up.json", "up.log"
 START_SECONDS = 600.0
@@ -52,8 +54,7 @@ def topology(settings: Settings, tell: Callable[[str], None]) -> tuple[Settings,
     with prepare_lock(settings):  # the processes of a process manager start at once
         own = own_stores(settings)
         os.environ.update(own.environment)
-        os.environ.pop(variable("database_owner_url"), None)
-        os.environ.pop(variable("database_owner_url") + FROM_FILE, None)
+        unset_variable("database_owner_url")
         settings = load_settings()
         home = prepare_home(settings)
         os.environ["DAGSTER_HOME"] = str(home)

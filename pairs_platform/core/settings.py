@@ -1,6 +1,6 @@
 """The base of every rules model: typed, bounded, described settings that live beside the code that obeys them.
 
-What does not belong here: any particular rule, and how settings are read (`pairs_platform.settings.model`).
+What does not belong here: any particular rule, and how settings are read (`pairs_platform.settings.loading`).
 """
 
 from typing import Any

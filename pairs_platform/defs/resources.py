@@ -9,7 +9,8 @@ import dagster as dg
 from pydantic import Field, SecretStr
 
 from pairs_platform.platform import Platform
-from pairs_platform.settings.model import Settings, secret_in_file, secret_variable
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import secret_in_file, secret_variable
 
 
 class SecretResource(dg.ConfigurableResource):

@@ -1,25 +1,18 @@
-"""The platform's settings: the only reader of environment variables and of the YAML configuration.
+"""Every setting of the platform, and what follows from several of them.
 
-Later sources override earlier ones: the YAML shipped in the package, the user's folder named by
-``PAIRS_PLATFORM_CONFIG`` (``platform.yaml`` and ``universe.yaml``, each optional), then variables such as
-``PAIRS_PLATFORM__SOURCE__KIND``. What does not belong here: what a rule means (it is declared beside the code that
-obeys it, in `core` or in its adapter).
+What does not belong here: what one setting means (it is declared beside the code that obeys it, in `core` or in its
+adapter), and how settings are read (`loading`).
 """
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping, Sequence
 from datetime import date
-from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-import yaml
-from pydantic import SecretStr, ValidationError, field_validator, model_validator
+from pydantic import SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings import SettingsError as UnreadableVariableError
 
 from pairs_platform.adapters.alpaca.settings import AlpacaSettings
 from pairs_platform.adapters.dask.settings import ExecutorSettings
@@ -45,21 +38,8 @@ from pairs_platform.lake.profile import Profile
 from pairs_platform.ports.market_data import Listing
 from pairs_platform.settings.exports import ExportSettings
 from pairs_platform.settings.processes import ServiceSettings, reached
-
-CONFIG_VARIABLE = "PAIRS_PLATFORM_CONFIG"
-PLATFORM_FILE = "platform.yaml"
-UNIVERSE_FILE = "universe.yaml"
-_PREFIX = "PAIRS_PLATFORM__"
-_ALPACA = {"alpaca_key_id": "APCA_API_KEY_ID", "alpaca_secret_key": "APCA_API_SECRET_KEY"}
-FROM_FILE = "_FILE"
-
-
-class SettingsError(ValueError):
-    """A configuration that cannot be used; the message names the file, the path in it, the value and what is valid."""
-
-
-class NoSuchSectorError(ValueError):
-    """A sector without symbols in the universe."""
+from pairs_platform.settings.shipped import UNIVERSE_FILE, shipped_document
+from pairs_platform.settings.variables import PREFIX
 
 
 class SourceSettings(SettingsGroup):
@@ -110,7 +90,7 @@ class SectorUniverse(SettingsGroup):
 class Settings(BaseSettings):
     """Everything that a user can set. Instances are frozen; make one with `load_settings`."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__")
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
 
     state_root: Path = setting(
         Path(".state"), unit="path", description="Folder for all local state, one folder per profile in it."
@@ -251,7 +231,7 @@ class Settings(BaseSettings):
 
     @property
     def alert_settings(self) -> AlertSettings:
-        """The rules of alerts, with the address of the UI."""
+        """The settings of alerts, with the address of the UI."""
         url = self.alerts.ui_url or f"http://{reached(self.services.host)}:{self.services.ui_port}"
         return self.alerts.model_copy(update={"ui_url": url})
 
@@ -326,188 +306,6 @@ class Settings(BaseSettings):
 SECRET_FIELDS = {name for name, info in Settings.model_fields.items() if SecretStr in get_args(info.annotation)}
 
 
-def variable(path: str) -> str:
-    """Name of the environment variable that sets a setting, for example of ``source.kind``."""
-    return _ALPACA.get(path) or _PREFIX + path.replace(".", "__").upper()
-
-
-def secrets_from_environment() -> dict[str, SecretStr]:
-    """Every secret setting that a variable holds, or that is in the file that the variable with ``_FILE`` names.
-
-    Raises
-    ------
-    SettingsError
-        Both are set, or the file cannot be read, is empty, or can be read by everybody.
-    """
-    found = {}
-    for field in sorted(SECRET_FIELDS):
-        name = variable(field)
-        path = os.environ.get(name + FROM_FILE)
-        value = os.environ.get(name)
-        if path and value:
-            raise SettingsError(f"{name} and {name}{FROM_FILE} are both set: remove one of them")
-        if path:
-            value = secret_in_file(path, name + FROM_FILE)
-        if value:
-            found[field] = SecretStr(value)
-    return found
-
-
-def secret_variable(setting: str) -> tuple[str | None, str | None]:
-    """Name of the variable that holds a secret setting, and the path of the file that holds it; None where unset."""
-    name = variable(setting)
-    return (name if os.environ.get(name) else None), os.environ.get(name + FROM_FILE) or None
-
-
-def secret_in_file(path: str, name: str) -> str:
-    """The secret in a file.
-
-    Parameters
-    ----------
-    path : str
-    name : str
-        Of the variable or field that names the file, for the message.
-
-    Raises
-    ------
-    SettingsError
-        The file cannot be read, is empty, or can be read by everybody.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-        mode = Path(path).stat().st_mode
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{name}={path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if os.name != "nt" and mode & 0o007:
-        raise SettingsError(f"{name}={path} can be used by everybody (mode {mode & 0o777:o}): chmod 600 {path}")
-    if not text:
-        raise SettingsError(f"{name}={path} is empty: write the secret into it")
-    return text
-
-
-def user_folder() -> Path | None:
-    """The user's configuration folder from the environment; None when none is named.
-
-    Raises
-    ------
-    SettingsError
-        When the variable names something that is not a folder.
-    """
-    named = os.environ.get(CONFIG_VARIABLE)
-    if not named:
-        return None
-    folder = Path(named).expanduser()
-    if not folder.is_dir():
-        raise SettingsError(
-            f"{CONFIG_VARIABLE}={named} is not a folder; make one with `pairs-platform config init {named}`"
-        )
-    return folder
-
-
-def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Read the packaged YAML, the user's folder, the environment and `overrides` (which win over the files).
-
-    Raises
-    ------
-    SettingsError
-        With one line per wrong field: its path, where it was set, the value and what is valid.
-    """
-    folder = user_folder()
-    names = (PLATFORM_FILE, UNIVERSE_FILE)
-    layers = [(f"package {name}", shipped_document(name)) for name in names]
-    if folder:
-        layers += [(str(folder / name), read_yaml(folder / name)) for name in names if (folder / name).exists()]
-    layers += [("environment", secrets_from_environment()), ("call", dict(overrides or {}))]
-    merged: dict[str, Any] = {}
-    for _, layer in layers:
-        merged = _merged(merged, layer)
-    _refuse_unknown_variables()
-    try:
-        return Settings(**merged)
-    except ValidationError as error:
-        raise SettingsError(_explain(error, layers)) from None
-    except UnreadableVariableError as error:
-        raise SettingsError(
-            f"{error}: a variable that sets a list or a group of settings holds JSON, for example "
-            f"""{variable("source.files.paths")}='["prices.parquet"]'"""
-        ) from None
-
-
-def _refuse_unknown_variables() -> None:
-    groups = {variable(name) for name in Settings.model_fields}
-    for name in sorted(os.environ):
-        head = _PREFIX + name.upper().removeprefix(_PREFIX).split("__")[0]
-        is_secret_file = name.upper().removesuffix(FROM_FILE) in {variable(field) for field in SECRET_FIELDS}
-        if name.upper().startswith(_PREFIX) and head not in groups and not is_secret_file:
-            raise SettingsError(f"variable {name} sets nothing; the settings begin with {', '.join(sorted(groups))}")
-
-
-def shipped_document(name: str) -> dict[str, Any]:
-    """Content of a YAML file of the package."""
-    return dict(yaml.safe_load(shipped_text(name)))
-
-
-def shipped_text(name: str) -> str:
-    """Text of a file of the package's `config` folder, comments included."""
-    return (package_files("pairs_platform.config") / name).read_text(encoding="utf-8")
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Content of a YAML mapping.
-
-    Raises
-    ------
-    SettingsError
-        When the file is no YAML mapping; names the file and line.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not valid YAML: {error}") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise SettingsError(f"{path} must hold a mapping of settings, not {type(content).__name__}")
-    return content
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(base)
-    for name, value in over.items():
-        below = result.get(name)
-        result[name] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return result
-
-
-def _explain(error: ValidationError, layers: list[tuple[str, dict[str, Any]]]) -> str:
-    lines = []
-    for problem in error.errors(include_url=False):
-        path = tuple(str(part) for part in problem["loc"])
-        shown = f" (value {problem['input']!r})" if isinstance(problem["input"], str | int | float | bool) else ""
-        if path and path[0] in SECRET_FIELDS:
-            shown = ""
-        lines.append(f"{'.'.join(path) or 'settings'}: {problem['msg']}{shown}, set in {_origin(path, layers)}")
-    return "\n".join(lines)
-
-
-def _origin(path: tuple[str, ...], layers: list[tuple[str, dict[str, Any]]]) -> str:
-    names = [variable(".".join(path[:n])) for n in range(len(path), 0, -1)]
-    for name in names:
-        if name in os.environ:
-            return f"variable {name}"
-    for name, layer in reversed(layers):
-        node: Any = layer
-        for part in path:
-            if not isinstance(node, Mapping) or part not in node:
-                break
-            node = node[part]
-        else:
-            return name
-        if path and path[0] in layer:
-            return name
-    return "no file"
-
-
 def described_fields(
     model: type[SettingsGroup] | type[Settings] = Settings, prefix: str = ""
 ) -> list[tuple[str, FieldInfo]]:
@@ -521,34 +319,3 @@ def described_fields(
         else:
             found.append((f"{prefix}{name}", info))
     return found
-
-
-def edit_universe(sector: str, symbols: Sequence[str]) -> Path:
-    """Write the symbols of one sector to the user's universe.yaml; the shipped file is never edited.
-
-    Returns
-    -------
-    Path of the file, rewritten as a whole only when the result is valid.
-
-    Raises
-    ------
-    SettingsError
-        Without a user's folder, or when the new universe would not be valid.
-    """
-    folder = user_folder()
-    if folder is None:
-        raise SettingsError(
-            f"{CONFIG_VARIABLE} is not set, and the shipped universe is never edited; make a copy of your own with "
-            f"`pairs-platform config init FOLDER` and put {CONFIG_VARIABLE}=FOLDER into the environment"
-        )
-    path = folder / UNIVERSE_FILE
-    document = read_yaml(path) if path.exists() else {}
-    universe = dict(document.get("universe") or {})
-    new = {} if sector in load_settings().universe else {"active": False}
-    universe[sector] = {**new, **(universe.get(sector) or {}), "symbols": list(symbols)}
-    document["universe"] = universe
-    load_settings({"universe": universe})
-    temporary = path.with_suffix(".yaml.new")
-    temporary.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    os.replace(temporary, path)
-    return path

@@ -1,7 +1,8 @@
 import pytest
 import yaml
 
-from pairs_platform.settings.model import CONFIG_VARIABLE, PLATFORM_FILE, UNIVERSE_FILE, shipped_text
+from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_text
+from pairs_platform.settings.variables import CONFIG_VARIABLE
 
 
 def test_show_prints_yaml_that_is_in_force(console, monkeypatch):

@@ -24,7 +24,9 @@ from pairs_platform.processes.runtime.postgres_server import (
     EmbeddedPostgres,
 )
 from pairs_platform.processes.runtime.topology import OwnStores, own_stores, production_processes
-from pairs_platform.settings.model import SECRET_FIELDS, Settings, described_fields, load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import SECRET_FIELDS, Settings, described_fields
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.stream_servers import until
 
@@ -131,7 +133,7 @@ def test_the_database_of_mlflow_is_migrated_before_its_server_starts(postgres, m
 
 
 def test_the_databases_of_the_container_are_those_of_the_platforms_own_server(tmp_path):
-    secrets = {name: f"{name}-'s3cret" for name in ("ledger_owner", "database", "mlflow", "dagster")}
+    secrets = {name: f"{name}-'s3cret" for name in ("database_owner", "database", "mlflow", "dagster")}
     for name, value in secrets.items():
         (tmp_path / f"{name}_password").write_text(value + "\n")
     script = (DEPLOY / "postgres-init.sh").read_text().replace("/run/secrets", str(tmp_path))
@@ -148,7 +150,7 @@ def test_the_databases_of_the_container_are_those_of_the_platforms_own_server(tm
         done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "s3cret" not in done.stdout + done.stderr
-        roles = {"ledger_owner": OWNER, "database": APPLICATION, "mlflow": MLFLOW, "dagster": DAGSTER}
+        roles = {"database_owner": OWNER, "database": APPLICATION, "mlflow": MLFLOW, "dagster": DAGSTER}
         for database, allowed in DATABASES.items():
             for secret, role in roles.items():
                 url = sa.URL.create("postgresql+psycopg2", role, secrets[secret], "127.0.0.1", server.port, database)

@@ -8,7 +8,7 @@ import pytest
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.database.store import Decision
 from pairs_platform.platform import Platform
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.bundles import SECTOR, SESSION, record
 from pairs_platform_tests.support.decisions import store_decisions
 

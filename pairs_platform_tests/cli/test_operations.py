@@ -20,7 +20,8 @@ from pairs_platform.database.alerts import (
 from pairs_platform.database.audit import entries
 from pairs_platform.platform import open_database
 from pairs_platform.ports.market_data import PermanentSourceError
-from pairs_platform.settings.model import load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.database.test_audit import add, decide
 from pairs_platform_tests.support.receivers import web_receiver
 

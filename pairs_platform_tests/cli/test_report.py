@@ -2,7 +2,7 @@
 
 import pytest
 
-from pairs_platform.settings.model import variable
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pairs_platform.database.signals import store_signals
 from pairs_platform.platform import Platform
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.database.test_signals import GIVEN, LIVE, REPLAY, SKIPPED, signal
 from pairs_platform_tests.support.stream_servers import until
 

@@ -3,7 +3,7 @@
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.platform import Platform
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.database.test_store import performance, training
 from pairs_platform_tests.support.price_samples import FULL, make_bars
 

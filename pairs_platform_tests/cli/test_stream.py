@@ -17,7 +17,7 @@ from pairs_platform.platform import Platform, open_bus, open_database
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
 from pairs_platform.processes.runtime.topology import live_folder
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.database.test_signals import GIVEN, LIVE, REPLAY, signal
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 

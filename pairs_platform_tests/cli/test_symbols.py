@@ -2,7 +2,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from pairs_platform.settings.model import CONFIG_VARIABLE, UNIVERSE_FILE, load_settings, shipped_text
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.shipped import UNIVERSE_FILE, shipped_text
+from pairs_platform.settings.variables import CONFIG_VARIABLE
 
 
 @pytest.fixture

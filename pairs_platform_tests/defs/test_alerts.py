@@ -39,7 +39,8 @@ from pairs_platform.defs.alerts.find import (
 from pairs_platform.defs.alerts.sensors import CHECK, alert_delivery, alert_watch, deliver, run_alerts
 from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job, price_run
 from pairs_platform.platform import Platform
-from pairs_platform.settings.model import load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.defs.test_automation import FRIDAY, THURSDAY, at, mark, under_way
 from pairs_platform_tests.support.demo_profile import LOOKBACK, SECTOR
 from pairs_platform_tests.support.receivers import WebReceiver, web_receiver

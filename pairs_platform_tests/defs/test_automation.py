@@ -21,7 +21,7 @@ from pairs_platform.database.audit import entries
 from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job
 from pairs_platform.platform import Platform
 from pairs_platform.ports.market_data import empty_actions
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.demo_profile import LOOKBACK, PRICED, SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.runs import QUIET, materialized
 

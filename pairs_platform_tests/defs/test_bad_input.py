@@ -15,7 +15,8 @@ from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCO
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.platform import Platform
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
-from pairs_platform.settings.model import Settings, load_settings
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 from pairs_platform_tests.support.fake_market import FakeMarket, hourly_bars, walk
 from pairs_platform_tests.support.runs import ALL, execute, failure, materialized

@@ -10,7 +10,7 @@ from pairs_platform.build import build_definitions
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, session_by_sector
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.demo_profile import PRICED, SECTOR, SESSION, SESSIONS, DemoRun, key
 
 STAGES = {

@@ -16,7 +16,8 @@ from pairs_platform.defs.housekeeping.work import measure, purge
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER, EmbeddedPostgres
-from pairs_platform.settings.model import load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.postgres import new_database
 
 DAYS = sessions_ending(date(2026, 3, 6), 30)

@@ -13,7 +13,9 @@ from pairs_platform.lake.documents import Documents
 from pairs_platform.lake.files import read_file, remove_below, replace, sizes_below
 from pairs_platform.lake.profile import MANIFEST
 from pairs_platform.platform import Platform, open_documents
-from pairs_platform.settings.model import SettingsError, load_settings, variable
+from pairs_platform.settings.errors import SettingsError
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.processes.runtime.test_backup import console, with_streams
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 from pairs_platform_tests.support.runs import execute

@@ -129,7 +129,7 @@ class TestBackfills:
         location = tmp_path / "location.py"
         location.write_text(
             "from pairs_platform.build import build_definitions\n"
-            "from pairs_platform.settings.model import load_settings\n"
+            "from pairs_platform.settings.loading import load_settings\n"
             "defs = build_definitions(load_settings())\n"
         )
         home = tmp_path / "home"

@@ -44,7 +44,8 @@ from pairs_platform.defs.signals.work import (
 from pairs_platform.lake.errors import PartitionMissing
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.redis_server import embedded_redis
-from pairs_platform.settings.model import load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.defs.test_models import AwayRegistry, promote
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, SYMBOLS, key
@@ -646,7 +647,7 @@ from datetime import date
 from pairs_platform.platform import Platform
 from pairs_platform.defs.signals.work import signal_partition
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 key = PartitionKey(date({SESSION:%Y, %-m, %-d}), "{SECTOR}")
 outcome = signal_partition(Platform(load_settings()), key, run_id="own")
 heavy = ("torch", "mlflow", "sklearn", "statsmodels", "arch", "numba", "scipy", "pandas", "pyarrow", "alembic")

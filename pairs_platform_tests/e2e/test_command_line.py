@@ -10,7 +10,7 @@ import yaml
 
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.dagster_home import render_dagster_yaml
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSIONS, DemoRun, key, run
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -36,7 +36,8 @@ from pairs_platform.core.selection.ranking import monitor_scores, rank_pairs, se
 from pairs_platform.core.selection.settings import ScoreSettings, SelectionSettings
 from pairs_platform.lake.profile import Profile, claim_profile
 from pairs_platform.lake.store import Lake
-from pairs_platform.settings.model import Settings, described_fields, load_settings
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings, described_fields
 from pairs_platform_tests.support.selection_tables import correlations_of, history_of, scores_of, screen_of
 
 ROOT = Path(__file__).resolve().parents[2]

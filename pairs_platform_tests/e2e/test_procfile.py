@@ -14,7 +14,8 @@ import pytest
 
 from pairs_platform.platform import open_bus
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, production_folder
-from pairs_platform.settings.model import load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.stream_servers import until
 

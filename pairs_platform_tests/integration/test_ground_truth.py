@@ -15,7 +15,7 @@ from benchmarks.ground_truth import (
     share,
     simulated_market,
 )
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 SEEDS = (1001, 1002)
 MOST_FALSE_SELECTED = 0.10

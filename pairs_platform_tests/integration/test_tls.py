@@ -14,7 +14,8 @@ from pairs_platform.platform import open_bus, open_database, open_registry
 from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER, EmbeddedPostgres
 from pairs_platform.processes.runtime.redis_server import embedded_redis
-from pairs_platform.settings.model import load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.postgres import new_database
 from pairs_platform_tests.support.tls import Authority, behind_tls, make_authority
 

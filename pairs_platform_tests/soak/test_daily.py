@@ -45,7 +45,8 @@ from pairs_platform.platform import Platform
 from pairs_platform.ports.market_data import Listing
 from pairs_platform.processes.runtime.supervisor import Supervisor, running_processes
 from pairs_platform.processes.runtime.topology import live_folder
-from pairs_platform.settings.model import CONFIG_VARIABLE, load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
 from pairs_platform_tests.support.demo_profile import write_config
 from pairs_platform_tests.support.live_processes import QUIET_ENVIRONMENT
 from pairs_platform_tests.support.postgres import free_port

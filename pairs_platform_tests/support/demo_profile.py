@@ -18,7 +18,8 @@ from filelock import FileLock
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.platform import Platform
-from pairs_platform.settings.model import CONFIG_VARIABLE, load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
 
 SECTOR = "technology"
 SYMBOLS = ("AAPL", "ADI", "AMAT", "AMD", "PDFS", "ROG", "TER", "TXN")

@@ -36,7 +36,8 @@ from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import running_processes
 from pairs_platform.processes.runtime.topology import live_folder
-from pairs_platform.settings.model import CONFIG_VARIABLE, load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
 from pairs_platform_tests.defs.test_models import promote
 from pairs_platform_tests.support.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun, write_config
 from pairs_platform_tests.support.postgres import free_port

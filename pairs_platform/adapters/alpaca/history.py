@@ -4,7 +4,7 @@ The library pages through replies but has no timeout, and its retry knows two st
 replaced beneath it, in the HTTP session (`alpaca_http`): every page is requested with a timeout, paced, and asked again
 by itself, so a connection that breaks on page 7 costs one page and can neither lose nor repeat rows.
 
-What does not belong here: reading the keys (`pairs_platform.settings.model`), aggregation and validation
+What does not belong here: reading the keys (`pairs_platform.settings.loading`), aggregation and validation
 (`core.prices`).
 
 References

@@ -34,7 +34,9 @@ from pairs_platform.processes.collector.backfill import Backfill, Gap, action_ro
 from pairs_platform.processes.collector.health import Health
 from pairs_platform.processes.collector.recorder import Recorder
 from pairs_platform.processes.collector.symbols import streamed_symbols
-from pairs_platform.settings.model import Settings, SettingsError, load_settings
+from pairs_platform.settings.errors import SettingsError
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pairs_platform.core.operations.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host
 from pairs_platform.lake.atomic import replace_file
-from pairs_platform.settings.model import FROM_FILE, Settings, variable
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import set_variable, variable
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -51,8 +52,7 @@ def prepare_home(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     text = render_dagster_yaml(home.as_posix()) if is_embedded else production_dagster_yaml()
     if settings.dagster_url is not None:  # dagster.yaml reads the variable, and knows nothing of secrets in files
-        os.environ[variable("dagster_url")] = settings.dagster_url.get_secret_value()
-        os.environ.pop(variable("dagster_url") + FROM_FILE, None)
+        set_variable("dagster_url", settings.dagster_url.get_secret_value())
     replace_file(home / "dagster.yaml", text.encode())
     return home
 

@@ -33,8 +33,9 @@ from pairs_platform.processes.runtime.postgres_server import (
     EmbeddedPostgres,
 )
 from pairs_platform.processes.runtime.supervisor import ProcessSpec
-from pairs_platform.settings.model import Settings, variable
+from pairs_platform.settings.model import Settings
 from pairs_platform.settings.processes import reached
+from pairs_platform.settings.variables import variable
 
 LOOPBACK = "127.0.0.1"
 ENVIRONMENT_FILE = "environment"
@@ -164,7 +165,7 @@ class OwnStores:
     postgres : EmbeddedPostgres or None
     environment : dict of str to str
         Variables by which the platform finds what is started; passwords included.
-    mlflow_database, ledger_owner : SecretStr or None
+    mlflow_database, database_owner : SecretStr or None
         URLs that the platform's processes do not need.
     """
 

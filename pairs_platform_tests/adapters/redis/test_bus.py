@@ -24,7 +24,7 @@ from pairs_platform.core.streaming.settings import Feed, StreamSettings
 from pairs_platform.platform import open_bus
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.redis_server import embedded_redis
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the embedded Redis needs Unix sockets")
 

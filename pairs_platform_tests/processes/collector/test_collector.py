@@ -29,7 +29,9 @@ from pairs_platform.processes.collector import recorder
 from pairs_platform.processes.collector.collector import Collector
 from pairs_platform.processes.replay.server import ReplayServer, listen
 from pairs_platform.processes.runtime.redis_server import embedded_redis
-from pairs_platform.settings.model import Settings, load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.price_samples import make_actions, make_bars
 from pairs_platform_tests.support.replays import WrittenBars, make_playlist
 from pairs_platform_tests.support.stream_servers import ReplayHistory, StreamServer, bar_message, until
@@ -449,7 +451,7 @@ def test_a_live_feed_follows_its_own_clock_and_fetches_what_it_missed():
 def collector_process(now: Market, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     script = (
         "import asyncio, sys\n"
-        "from pairs_platform.settings.model import load_settings\n"
+        "from pairs_platform.settings.loading import load_settings\n"
         "from pairs_platform.processes.collector.collector import Collector\n"
         "asyncio.run(Collector(load_settings(), stream_url=sys.argv[1], history_url=sys.argv[2]).run())\n"
     )

@@ -10,7 +10,7 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTOR
 from pairs_platform.platform import open_lake
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.replay.playlist import PlayedSession, Playlist, open_playlist
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, HOLIDAY, make_actions, make_bars
 from pairs_platform_tests.support.replays import TODAY, WrittenBars, make_playlist
 

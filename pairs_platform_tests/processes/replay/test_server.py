@@ -336,7 +336,7 @@ class TestProcess:
         try:
             wait_until(lambda: answers(client))
             code = "import logging; logging.basicConfig(level='INFO')\n" \
-                   "from pairs_platform.settings.model import load_settings\n" \
+                   "from pairs_platform.settings.loading import load_settings\n" \
                    "from pairs_platform.processes.replay.server import run_replay\n" \
                    "run_replay(load_settings())"  # fmt: skip
             server = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)

@@ -28,7 +28,8 @@ from pairs_platform.processes.runtime.dagster_home import open_instance, prepare
 from pairs_platform.processes.runtime.postgres_server import APPLICATION, OWNER, SUPERUSER
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_postgres, production_folder
-from pairs_platform.settings.model import load_settings, variable
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.database.test_audit import decide
 from pairs_platform_tests.support.bundles import SECTOR, record
 from pairs_platform_tests.support.postgres import new_database, running_postgres

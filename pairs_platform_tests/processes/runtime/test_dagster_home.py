@@ -12,7 +12,7 @@ from dagster._daemon.monitoring.concurrency import execute_concurrency_slots_ite
 from pairs_platform.build import build_definitions
 from pairs_platform.core.operations.run_tags import PROCESS_TAG, this_process
 from pairs_platform.processes.runtime.dagster_home import COMPUTE_SLOTS, open_instance, prepare_home
-from pairs_platform.settings.model import load_settings
+from pairs_platform.settings.loading import load_settings
 
 
 def test_a_profile_has_a_home_of_its_own_that_survives(monkeypatch, tmp_path):

@@ -1,0 +1,92 @@
+"""Environment variables: how they are called, and what they hold.
+
+What does not belong here: which settings there are (`model`), and what overrides what (`loading`).
+"""
+
+import os
+from pathlib import Path
+
+from pairs_platform.settings.errors import SettingsError
+
+CONFIG_VARIABLE = "PAIRS_PLATFORM_CONFIG"
+PREFIX = "PAIRS_PLATFORM__"
+FROM_FILE = "_FILE"
+_ALPACA = {"alpaca_key_id": "APCA_API_KEY_ID", "alpaca_secret_key": "APCA_API_SECRET_KEY"}
+
+
+def variable(path: str) -> str:
+    """Name of the environment variable that sets a setting, for example of ``source.kind``."""
+    return _ALPACA.get(path) or PREFIX + path.replace(".", "__").upper()
+
+
+def is_set(path: str) -> bool:
+    """Whether a variable sets a setting."""
+    return variable(path) in os.environ
+
+
+def set_variable(path: str, value: str) -> None:
+    """Set one setting for this process and its children, in place of a file that holds it."""
+    os.environ[variable(path)] = value
+    os.environ.pop(variable(path) + FROM_FILE, None)
+
+
+def unset_variable(path: str) -> None:
+    """Take one setting out of the environment of this process and its children."""
+    os.environ.pop(variable(path), None)
+    os.environ.pop(variable(path) + FROM_FILE, None)
+
+
+def value_of(name: str) -> str | None:
+    """What a variable holds that is no setting, for example ``DAGSTER_HOME``; None where it is unset or empty."""
+    return os.environ.get(name) or None
+
+
+def secret_variable(setting: str) -> tuple[str | None, str | None]:
+    """Name of the variable that holds a secret setting, and the path of the file that holds it; None where unset."""
+    name = variable(setting)
+    return (name if os.environ.get(name) else None), os.environ.get(name + FROM_FILE) or None
+
+
+def secret_in_file(path: str, name: str) -> str:
+    """The secret in a file.
+
+    Parameters
+    ----------
+    path : str
+    name : str
+        Of the variable or field that names the file, for the message.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, is empty, or can be read by everybody.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+        mode = Path(path).stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name}={path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if os.name != "nt" and mode & 0o007:
+        raise SettingsError(f"{name}={path} can be used by everybody (mode {mode & 0o777:o}): chmod 600 {path}")
+    if not text:
+        raise SettingsError(f"{name}={path} is empty: write the secret into it")
+    return text
+
+
+def user_folder() -> Path | None:
+    """The user's configuration folder from the environment; None when none is named.
+
+    Raises
+    ------
+    SettingsError
+        When the variable names something that is not a folder.
+    """
+    named = os.environ.get(CONFIG_VARIABLE)
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise SettingsError(
+            f"{CONFIG_VARIABLE}={named} is not a folder; make one with `pairs-platform config init {named}`"
+        )
+    return folder

@@ -1,0 +1,27 @@
+import os
+import subprocess
+import sys
+
+HEAVY = {
+    "alembic", "alpaca", "arch", "duckdb", "exchange_calendars", "matplotlib", "mlflow", "numba", "optuna", "pandas",
+    "pandera", "pyarrow", "redis", "scipy", "sklearn", "sqlalchemy", "statsmodels", "torch", "yfinance",
+}  # fmt: skip
+"""Libraries that a run imports when it needs one: every run and the code location load the definitions first."""
+
+
+def test_loading_the_definitions_imports_no_heavy_library(tmp_path):
+    code = f"import sys, pairs_platform.definitions\nheavy = {HEAVY} & set(sys.modules)\nassert not heavy, heavy"
+    environment = {**os.environ, "PAIRS_PLATFORM__STATE_ROOT": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not list(tmp_path.iterdir()), "importing the package wrote something"
+
+
+def test_a_command_imports_no_heavy_library_before_it_needs_one():
+    code = (
+        "import sys, pairs_platform.cli, pairs_platform.cli.errors, pairs_platform.platform\n"
+        f"heavy = {HEAVY | {'dagster'}} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
