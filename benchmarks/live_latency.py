@@ -27,7 +27,8 @@ import dagster as dg
 import numpy as np
 
 from pairs_platform.cli.up import state_of
-from pairs_platform.database.signals import SignalKey, forget_replay, moment, sessions_with_signals, stored_buckets
+from pairs_platform.core.time import moment_utc
+from pairs_platform.database.signals import SignalKey, forget_replay, sessions_with_signals, stored_buckets
 from pairs_platform.platform import open_bus, open_database
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
@@ -124,7 +125,7 @@ def report(settings, stored: dict, buckets: int, since: float) -> int:
     runs = {record.dagster_run.tags["pairs_platform/bucket_ns"]: record for record in reversed(records)}
     rows = []
     for (session, bucket), seen in sorted(stored.items()):
-        announced = {moment(one.bucket.start_ns): one for one in bus.announced(session)}[bucket]
+        announced = {moment_utc(one.bucket.start_ns): one for one in bus.announced(session)}[bucket]
         start, end = announced.bucket.start_ns, announced.bucket.end_ns
         arrivals = [ms / 1e3 for ms, ts in bus.arrivals(session) if start <= ts < end]
         run = runs.get(str(start))

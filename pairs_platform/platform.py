@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pairs_platform.core.operations.scheduling import utc_now
+from pairs_platform.core.time import utc_now
 from pairs_platform.lake.profile import claim_profile
 from pairs_platform.ports.market_data import Listing, MarketData
 from pairs_platform.settings.errors import NoSuchSectorError

@@ -6,7 +6,7 @@ import click
 import pandas as pd
 
 from pairs_platform.core.operations.alerts import TITLES
-from pairs_platform.core.operations.scheduling import utc_now
+from pairs_platform.core.time import utc_now
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable

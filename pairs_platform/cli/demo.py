@@ -69,13 +69,13 @@ def _default_sector(platform: "Platform") -> str:
 
 def _sessions(platform: "Platform", sector: str, last: date | None) -> list[date]:
     from pairs_platform.core.prices.calendar import (
-        MARKET_TIMEZONE,
         last_session_before,
         require_session,
         session_offset,
         sessions_between,
         sessions_ending,
     )
+    from pairs_platform.core.time import MARKET_TIMEZONE
 
     platform.listings(sector)
     available = platform.market_data.sessions_available()

@@ -146,7 +146,7 @@ def _processes(settings: Settings, names: list[str]) -> Iterator[Callable[[], No
 def print_signals(frame: pd.DataFrame) -> None:
     """z of every pair at every bucket, with what the rule asked for."""
     from pairs_platform.cli.show import frame_table, print_renderable
-    from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+    from pairs_platform.core.time import MARKET_TIMEZONE
 
     if frame.empty:
         click.echo("\nNo pair is configured for the replayed session, so there are no signals: a normal outcome.")

@@ -61,7 +61,7 @@ def command(sector: str | None, session: datetime | None, feed: str | None, pair
 
 def _show(frame: pd.DataFrame, key: "SignalKey", pair: str | None) -> None:
     from pairs_platform.cli.show import frame_table, print_renderable
-    from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+    from pairs_platform.core.time import MARKET_TIMEZONE
 
     chosen = frame[frame["bucket_utc"] == frame["bucket_utc"].max()] if pair is None else frame[frame["pair"] == pair]
     if pair is not None:

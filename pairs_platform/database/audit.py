@@ -9,12 +9,13 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from getpass import getuser
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
+from pairs_platform.core.time import utc_now
 from pairs_platform.database.tables import AUDIT_LOG
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class AuditEntry:
     sector: str | None = None
     session: date | None = None
     run_id: str | None = None
-    at_utc: datetime = field(default_factory=lambda: datetime.now(UTC))
+    at_utc: datetime = field(default_factory=utc_now)
     process: str = field(default_factory=lambda: f"{socket.gethostname()}/{os.getpid()}")
 
 

@@ -6,12 +6,13 @@ What does not belong here: what a signal is (`core.signals.engine`), and the tab
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from pairs_platform.core.signals.engine import Signal
+from pairs_platform.core.time import moment_ns, moment_utc
 from pairs_platform.database.audit import AuditEntry, person, record
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import SIGNALS
@@ -26,7 +27,6 @@ _PLAIN = (
 _NUMBERS = (
     "beta", "spread", "z", "band", "volatility", "probability_champion", "probability_challenger", "confidence", "size",
 )  # fmt: skip
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,11 +127,6 @@ def forget_replay(database: Database) -> int:
     return n
 
 
-def moment(ns: int) -> datetime:
-    """Nanoseconds since 1970-01-01 UTC as a moment, to the microsecond."""
-    return _EPOCH + timedelta(microseconds=ns // 1000)
-
-
 def _of(key: SignalKey) -> sa.ColumnElement[bool]:
     return (SIGNALS.c.feed == key.feed) & (SIGNALS.c.sector == key.sector) & (SIGNALS.c.session == key.session)
 
@@ -140,8 +135,8 @@ def _values(signal: Signal) -> dict[str, Any]:
     return {
         **{name: getattr(signal, name) for name in _PLAIN},
         **{name: None if math.isnan(getattr(signal, name)) else getattr(signal, name) for name in _NUMBERS},
-        "bucket_utc": moment(signal.start_ns),
-        "data_utc": moment(signal.data_ns) if signal.data_ns else None,
+        "bucket_utc": moment_utc(signal.start_ns),
+        "data_utc": moment_utc(signal.data_ns) if signal.data_ns else None,
     }
 
 
@@ -150,10 +145,6 @@ def _signal(row: Mapping[Any, Any]) -> Signal:
     values |= {name: math.nan if row[name] is None else row[name] for name in _NUMBERS}
     return Signal(
         **values,
-        start_ns=_ns(row["bucket_utc"]),
-        data_ns=_ns(row["data_utc"]) if row["data_utc"] else 0,
+        start_ns=moment_ns(row["bucket_utc"]),
+        data_ns=moment_ns(row["data_utc"]) if row["data_utc"] else 0,
     )
-
-
-def _ns(when: datetime) -> int:
-    return (when - _EPOCH) // timedelta(microseconds=1) * 1000

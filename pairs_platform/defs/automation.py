@@ -21,7 +21,8 @@ from pairs_platform.core.operations.scheduling import (
 )
 from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.bars import PriceBasis
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
+from pairs_platform.core.prices.calendar import is_session
+from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.defs.models.assets import (
     champion_model,
     gru_models,

@@ -4,27 +4,21 @@ What does not belong here: which sectors are active and how far a backfill goes 
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import groupby
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, MARKET_TIMEZONE, closed_weekdays
+from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, closed_weekdays
 from pairs_platform.core.prices.sectors import SECTORS
-
-
-def _midnights(days: Iterable[date]) -> list[datetime]:
-    zone = ZoneInfo(MARKET_TIMEZONE)
-    return [datetime(day.year, day.month, day.day, tzinfo=zone) for day in days]
-
+from pairs_platform.core.time import MARKET_TIMEZONE, market_midnight
 
 sessions_definition = dg.DailyPartitionsDefinition(
     start_date=CALENDAR_START.isoformat(),
     end_date=(CALENDAR_END + timedelta(days=1)).isoformat(),
     timezone=MARKET_TIMEZONE,
-    exclusions=["0 0 * * 6", "0 0 * * 0", *_midnights(closed_weekdays())],
+    exclusions=["0 0 * * 6", "0 0 * * 0", *map(market_midnight, closed_weekdays())],
 )
 """Exclusions are part of a definition's identity: they come from the calendar's file, which only a release changes."""
 
@@ -38,7 +32,7 @@ live_sessions_definition = dg.DailyPartitionsDefinition(
     end_date=(CALENDAR_END + timedelta(days=1)).isoformat(),
     timezone=MARKET_TIMEZONE,
     end_offset=1,
-    exclusions=["0 0 * * 6", "0 0 * * 0", *_midnights(closed_weekdays())],
+    exclusions=["0 0 * * 6", "0 0 * * 0", *map(market_midnight, closed_weekdays())],
 )
 """The same sessions with the one under way; on a week-end it shows the coming one too."""
 

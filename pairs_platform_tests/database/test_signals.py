@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from pairs_platform.core.signals.engine import Signal
+from pairs_platform.core.time import moment_utc
 from pairs_platform.database.signals import (
     Provenance,
     SignalKey,
     forget_replay,
     last_signals,
-    moment,
     sessions_with_signals,
     signal_frame,
     signals_at,
@@ -72,7 +72,7 @@ class TestStored:
     def test_what_is_read_back_is_equal_to_the_last_bit(self, database):
         given = [signal(), SKIPPED]
         assert store_signals(database, LIVE, given, GIVEN) is True
-        found = signals_at(database, LIVE, moment(OPEN_NS))
+        found = signals_at(database, LIVE, moment_utc(OPEN_NS))
         assert repr([found["A_B"], found["A_C"]]) == repr(given)
         (full, skipped) = rows(database)
         assert full["bucket_utc"] == datetime(2023, 3, 8, 14, 30, tzinfo=UTC)
@@ -93,7 +93,7 @@ class TestStored:
         store_signals(database, LIVE, [signal()], GIVEN)
         with pytest.raises(sa.exc.IntegrityError):
             store_signals(database, LIVE, [signal(bucket=1), signal("A_C", 1, **broken)], GIVEN)
-        assert stored_buckets(database, LIVE) == {moment(OPEN_NS)}
+        assert stored_buckets(database, LIVE) == {moment_utc(OPEN_NS)}
         assert len(rows(database)) == 1
 
 
@@ -104,7 +104,7 @@ class TestKeys:
         for k, key in enumerate((LIVE, REPLAY, energy, next_day)):
             assert store_signals(database, key, [signal(beta=float(k))], GIVEN)
         for k, key in enumerate((LIVE, REPLAY, energy, next_day)):
-            assert signals_at(database, key, moment(OPEN_NS))["A_B"].beta == k
+            assert signals_at(database, key, moment_utc(OPEN_NS))["A_B"].beta == k
             assert signal_frame(database, key)["beta"].tolist() == [k]
         assert sessions_with_signals(database, "live", "technology") == [SESSION, date(2023, 3, 9)]
         assert sessions_with_signals(database, "replay", "energy") == []
@@ -114,7 +114,7 @@ class TestKeys:
             store_signals(database, key, [signal(), SKIPPED], GIVEN)
         assert forget_replay(database) == 2
         assert stored_buckets(database, REPLAY) == set()
-        assert len(signals_at(database, LIVE, moment(OPEN_NS))) == 2
+        assert len(signals_at(database, LIVE, moment_utc(OPEN_NS))) == 2
         assert store_signals(database, REPLAY, [signal()], GIVEN), "it can be played again"
 
 
@@ -127,7 +127,7 @@ class TestRead:
         frame = signal_frame(database, LIVE)
         assert frame["pair"].tolist() == ["A_B", "A_C"] * 3
         assert frame["bucket_utc"].is_monotonic_increasing
-        assert len(signal_frame(database, LIVE, after=moment(OPEN_NS + LENGTH_NS))) == 2
+        assert len(signal_frame(database, LIVE, after=moment_utc(OPEN_NS + LENGTH_NS))) == 2
 
     def test_nothing_is_a_frame_with_columns(self, database):
         assert signal_frame(database, LIVE).columns.tolist() == [column.name for column in SIGNALS.columns]

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from pairs_platform.core.models.contracts import GRU_MODELS, SHADOW_LOSSES
-from pairs_platform.core.operations.scheduling import utc_now
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
+from pairs_platform.core.time import utc_now
 from pairs_platform.database.store import Decision
 from pairs_platform.defs.models.assets import gru_models
 from pairs_platform.defs.models.automation import close_abandoned_runs

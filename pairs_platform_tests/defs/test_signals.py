@@ -21,7 +21,6 @@ import sqlalchemy as sa
 from pairs_platform.adapters.redis.bus import ClockUnknown, StreamUnavailable
 from pairs_platform.build import build_definitions
 from pairs_platform.cli import models
-from pairs_platform.core.operations.scheduling import utc_now
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
@@ -29,7 +28,8 @@ from pairs_platform.core.selection.trading_config import TradingConfig
 from pairs_platform.core.streaming.bars import UPDATED, StreamBar
 from pairs_platform.core.streaming.buckets import Announcement, session_buckets
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
-from pairs_platform.database.signals import Provenance, SignalKey, forget_replay, moment, signals_at, store_signals
+from pairs_platform.core.time import moment_utc, utc_now
+from pairs_platform.database.signals import Provenance, SignalKey, forget_replay, signals_at, store_signals
 from pairs_platform.database.store import Decision
 from pairs_platform.database.tables import SIGNALS
 from pairs_platform.defs.outcomes import without_useless_retries
@@ -162,19 +162,19 @@ class TestSignals:
                 assert result.success
         rows = live.rows
         assert len(rows) == 2 * N_PAIRS
-        assert rows["bucket_utc"].unique().tolist() == [moment(GRID[k].start_ns) for k in (0, 1)]
+        assert rows["bucket_utc"].unique().tolist() == [moment_utc(GRID[k].start_ns) for k in (0, 1)]
         assert set(rows["run_id"].tail(N_PAIRS)) == {result.run_id}
         assert not rows["late"].any()
         assert set(rows["config_session"]) == {CONFIGURED}
-        assert rows["decided_market_utc"].iloc[-1] == moment(GRID[1].end_ns)
+        assert rows["decided_market_utc"].iloc[-1] == moment_utc(GRID[1].end_ns)
         by_pair = rows.tail(N_PAIRS).set_index("pair")
         assert by_pair.loc["PDFS_ROG", ["action", "reason"]].tolist() == ["skip", "not_fitted"]
         assert by_pair.loc[FIRST_PAIR, "action"] in ("hold", "enter_long", "enter_short")
-        assert by_pair.loc[FIRST_PAIR, "data_utc"] == moment(GRID[1].start_ns)
+        assert by_pair.loc[FIRST_PAIR, "data_utc"] == moment_utc(GRID[1].start_ns)
         (page,) = result.asset_materializations_for_node("signals")
         assert page.partition == str(key())
         assert page.metadata["dagster/row_count"].value == 2 * N_PAIRS
-        assert page.metadata["buckets_stored"].value == [str(moment(GRID[1].start_ns))]
+        assert page.metadata["buckets_stored"].value == [str(moment_utc(GRID[1].start_ns))]
         assert FIRST_PAIR in page.metadata["newest_signals"].value
         assert "data:image" in page.metadata["session_so_far"].value
 
@@ -217,7 +217,7 @@ class TestSignals:
             live.again().compute()
             whole[k] = live.rows.tail(N_PAIRS)
         with live.platform.database.begin() as connection:
-            connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.bucket_utc >= moment(GRID[6].start_ns)))
+            connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.bucket_utc >= moment_utc(GRID[6].start_ns)))
         live.again().compute()
         names = ["pair", "action", "position", "bars_held", "blocked", "spread", "z", "probability_champion"]
         pd.testing.assert_frame_equal(live.rows.tail(N_PAIRS)[names], whole[6][names])
@@ -225,7 +225,7 @@ class TestSignals:
     def test_a_position_of_the_session_before_goes_on(self, live):
         live.stream(0)
         live.compute()
-        before = signals_at(live.platform.database, where(), moment(GRID[0].start_ns))
+        before = signals_at(live.platform.database, where(), moment_utc(GRID[0].start_ns))
         held = [replace(one, position=1, bars_held=3, action="hold", late=False) for one in before.values()]
         gone = replace(held[0], pair="AMAT_TER", y="AMAT", x="TER")
         with live.platform.database.begin() as connection:
@@ -243,7 +243,7 @@ class TestSignals:
     def test_a_position_outlasts_some_sessions_without_signals(self, live, days_off, position):
         live.stream(0)
         live.compute()
-        before = signals_at(live.platform.database, where(), moment(GRID[0].start_ns))
+        before = signals_at(live.platform.database, where(), moment_utc(GRID[0].start_ns))
         held = [replace(one, position=1, action="hold", late=False) for one in before.values()]
         with live.platform.database.begin() as connection:
             connection.execute(sa.delete(SIGNALS))
@@ -295,7 +295,9 @@ class TestConfiguration:
     def test_without_a_pair_what_is_open_is_exited(self, live):
         live.stream(0)
         live.compute()
-        held = replace(signals_at(live.platform.database, where(), moment(GRID[0].start_ns))[FIRST_PAIR], position=-1)
+        held = replace(
+            signals_at(live.platform.database, where(), moment_utc(GRID[0].start_ns))[FIRST_PAIR], position=-1
+        )
         with live.platform.database.begin() as connection:
             connection.execute(sa.delete(SIGNALS))
         store_yesterday(live.platform, [held])
@@ -304,7 +306,7 @@ class TestConfiguration:
             live.stream(k)
             live.compute()
         assert live.rows[["bucket_utc", "action", "position"]].values.tolist() == [
-            [moment(GRID[0].start_ns), "exit", -1]
+            [moment_utc(GRID[0].start_ns), "exit", -1]
         ]
 
     def test_a_missing_one_is_a_clear_error_without_retries(self, live):
@@ -524,12 +526,12 @@ class TestChecks:
         assert found.passed, found.description
         assert found.metadata["signals"].value >= 3 * len(GRID)
         with live.platform.database.begin() as connection:
-            chosen = (SIGNALS.c.pair == FIRST_PAIR) & (SIGNALS.c.bucket_utc == moment(GRID[3].start_ns))
+            chosen = (SIGNALS.c.pair == FIRST_PAIR) & (SIGNALS.c.bucket_utc == moment_utc(GRID[3].start_ns))
             connection.execute(sa.update(SIGNALS).where(chosen).values(z=SIGNALS.c.z + 1e-6))
         found = check(live.platform, name, session=SESSION)
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
         assert "1 of" in found.description
-        assert f"first: {FIRST_PAIR} {moment(GRID[3].start_ns):%Y-%m-%d %H:%M} UTC" in found.description
+        assert f"first: {FIRST_PAIR} {moment_utc(GRID[3].start_ns):%Y-%m-%d %H:%M} UTC" in found.description
 
     def test_without_a_comparable_pair_there_is_nothing_to_compare(self, live):
         live.stream(0)
@@ -547,8 +549,8 @@ class TestChecks:
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
         assert "40% of 5 buckets late" in found.description
         with live.platform.database.begin() as connection:
-            chosen = SIGNALS.c.bucket_utc == moment(GRID[1].start_ns)
-            connection.execute(sa.update(SIGNALS).where(chosen).values(data_utc=moment(GRID[1].end_ns)))
+            chosen = SIGNALS.c.bucket_utc == moment_utc(GRID[1].start_ns)
+            connection.execute(sa.update(SIGNALS).where(chosen).values(data_utc=moment_utc(GRID[1].end_ns)))
         found = live.check("decided_after_data")
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
         assert "know bars after their bucket" in found.description

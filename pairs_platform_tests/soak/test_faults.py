@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pairs_platform.core.streaming.buckets import session_buckets
-from pairs_platform.database.signals import moment
+from pairs_platform.core.time import moment_utc
 from pairs_platform.platform import open_bus
 from pairs_platform.processes.replay.playlist import open_playlist
 from pairs_platform.processes.replay.server import ReplayServer, listen
@@ -77,7 +77,7 @@ def test_a_clock_that_jumps(demo, tmp_path):
                 bus.publish_clock(bus.market_ns() + jump, 0.0)
                 time.sleep(0.05)
         profile.await_signals(BUCKETS)
-        early = {moment(one.bucket.start_ns) for one in bus.announced(profile.session) if one.reason == "grace"}
+        early = {moment_utc(one.bucket.start_ns) for one in bus.announced(profile.session) if one.reason == "grace"}
         rows = profile.assert_complete(corrected=frozenset(early))
         assert rows["bucket_utc"].nunique() == BUCKETS
         assert set(statuses(profile)) <= {dg.DagsterRunStatus.SUCCESS, *_UNDER_WAY}
@@ -147,7 +147,7 @@ def test_bars_twice_late_out_of_order_and_corrected_and_a_symbol_that_stops(demo
     with unruly_live(profile, monkeypatch):
         profile.await_signals(BUCKETS)
         grid = session_buckets(profile.session, profile.platform.settings.frequency)
-        after = {moment(grid[k].start_ns) for k in (Unruly.LATE_AT, Unruly.CORRECTED_AT)}
+        after = {moment_utc(grid[k].start_ns) for k in (Unruly.LATE_AT, Unruly.CORRECTED_AT)}
         rows = profile.assert_complete(corrected=frozenset(after))
         bus = profile.platform.bus
         assert len(bus.bars(profile.session)) > len(bus.folded(profile.session))

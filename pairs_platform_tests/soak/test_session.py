@@ -13,7 +13,7 @@ import pytest
 
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.streaming.buckets import session_buckets
-from pairs_platform.database.signals import moment
+from pairs_platform.core.time import moment_utc
 from pairs_platform_tests.support.demo_profile import SYMBOLS
 from pairs_platform_tests.support.live_processes import Live, Profile, configured_profile, kill_a_run, running_live
 
@@ -116,8 +116,8 @@ def test_five_hundred_symbols_in_eleven_sectors_are_done_within_the_bucket(tmp_p
         for bucket in last:
             came = max(ms for ms, ts in arrivals if bucket.start_ns <= ts < bucket.end_ns) / 1e3
             rows = [one.signals for one in by_sector]
-            done = max(one.loc[one["bucket_utc"] == moment(bucket.start_ns), "decided_utc"].max() for one in rows)
-            took.append((str(moment(bucket.start_ns)), pd.Timestamp(done).timestamp() - came))
+            done = max(one.loc[one["bucket_utc"] == moment_utc(bucket.start_ns), "decided_utc"].max() for one in rows)
+            took.append((str(moment_utc(bucket.start_ns)), pd.Timestamp(done).timestamp() - came))
         assert live.stop() == 0
     with capsys.disabled():
         click.echo("\nfrom the last bar of a bucket to the signals of all 11 sectors, 500 symbols [s]")

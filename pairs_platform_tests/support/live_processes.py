@@ -30,7 +30,8 @@ from pairs_platform.core.selection.trading_config import TradingConfig
 from pairs_platform.core.signals.batch import batch_signals
 from pairs_platform.core.signals.checks import compare_signals
 from pairs_platform.core.streaming.buckets import Bucket
-from pairs_platform.database.signals import SignalKey, moment, stored_buckets
+from pairs_platform.core.time import moment_utc
+from pairs_platform.database.signals import SignalKey, stored_buckets
 from pairs_platform.defs.signals.work import stored_signals
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.dagster_home import prepare_home
@@ -174,7 +175,7 @@ class Profile:
         """
         rows = self.signals
         expected = sorted(pair.pair for pair in self.config.pairs)
-        starts = [moment(bucket.start_ns) for bucket in self.buckets]
+        starts = [moment_utc(bucket.start_ns) for bucket in self.buckets]
         assert starts == sorted(set(starts)), "announced twice or out of order"
         found = {start: sorted(group["pair"]) for start, group in rows.groupby("bucket_utc")}
         assert found == dict.fromkeys(starts, expected)

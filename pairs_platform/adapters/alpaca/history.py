@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 from pydantic import SecretStr
@@ -27,9 +26,9 @@ from pydantic import SecretStr
 from pairs_platform.adapters.alpaca.settings import AlpacaSettings
 from pairs_platform.adapters.retry import Pacer, RetryPolicy
 from pairs_platform.adapters.vendor_rows import Action, actions_frame, bars_reply, join_bars, tidy_bars
-from pairs_platform.core.operations.scheduling import utc_now
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, session_close, session_open, sessions_between
+from pairs_platform.core.prices.calendar import session_close, session_open, sessions_between
+from pairs_platform.core.time import market_midnight, utc_now
 from pairs_platform.ports.market_data import BarsReply, Listing, PermanentSourceError, empty_bars
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ class AlpacaMarketData:
         TransientSourceError, PermanentSourceError
             As `fetch_bars`.
         """
-        first = _midnight(session) if self.frequency is Frequency.ONE_DAY else max(since, session_open(session))
+        first = market_midnight(session) if self.frequency is Frequency.ONE_DAY else max(since, session_open(session))
         parts, marks = [], {}
         for group in _batches(list(dict.fromkeys(symbols)), self.settings.symbols_per_request):
             ask = partial(self._reply, start=first, end=session_close(session), frequency=self.frequency)
@@ -147,7 +146,7 @@ class AlpacaMarketData:
     def _rows(self, symbols: list[str], span: list[date], frequency: Frequency) -> pd.DataFrame:
         start, end = session_open(span[0]), session_close(span[-1])
         if frequency is Frequency.ONE_DAY:  # stamped with New York's midnight
-            start, end = _midnight(span[0]), _midnight(span[-1])
+            start, end = market_midnight(span[0]), market_midnight(span[-1])
         return _rows_of(self._reply(symbols, start=start, end=end, frequency=frequency), symbols)
 
     def _reply(self, symbols: list[str], *, start: datetime, end: datetime, frequency: Frequency) -> Any:
@@ -303,10 +302,6 @@ def _timeframe(frequency: Frequency) -> Any:
     if frequency is Frequency.ONE_HOUR:
         return TimeFrame(1, TimeFrameUnit.Hour)
     return TimeFrame(frequency.minutes, TimeFrameUnit.Minute)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(MARKET_TIMEZONE))
 
 
 def _batches(items: list[Any], size: int) -> Iterator[list[Any]]:

@@ -23,8 +23,9 @@ from pairs_platform.adapters.files.tables import (
     read_timestamps,
 )
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, sessions_between
+from pairs_platform.core.prices.calendar import sessions_between
 from pairs_platform.core.prices.sectors import UnknownSectorError, sector_slug
+from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.ports.market_data import (
     BarsReply,
     Listing,

@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import field_validator
 
 from pairs_platform.core.prices.bars import PriceBasis
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
 from pairs_platform.core.settings import SettingsGroup, setting
+from pairs_platform.core.time import MARKET_TIMEZONE
 
 
 class FileSourceSettings(SettingsGroup):

@@ -19,7 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.ports.market_data import PermanentSourceError
 
 CSV_SUFFIXES = (".csv", ".csv.gz")

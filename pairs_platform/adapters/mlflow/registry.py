@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from pairs_platform.core.models.bundle import (
     bundle_files,
     bundle_from_files,
 )
+from pairs_platform.core.time import moment_ns, utc_now
 from pairs_platform.ports.model_registry import (
     Alias,
     ModelVersion,
@@ -440,7 +441,7 @@ def _run(
 def _log_values(client: "MlflowClient", run: str, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
     from mlflow.entities import Metric, Param
 
-    now = int(datetime.now(UTC).timestamp() * 1000)
+    now = moment_ns(utc_now()) // 10**6
     client.log_batch(
         run,
         metrics=[Metric(name, float(value), now, 0) for name, value in metrics.items() if _is_number(value)],

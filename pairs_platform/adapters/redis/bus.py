@@ -24,9 +24,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from pairs_platform.core.streaming.bars import DAY_NS, FoldedBars, StreamBar, fold, session_of_day
+from pairs_platform.core.streaming.bars import FoldedBars, StreamBar, fold
 from pairs_platform.core.streaming.buckets import Announcement, Bucket
 from pairs_platform.core.streaming.settings import Feed, StreamSettings, SymbolSet
+from pairs_platform.core.time import DAY_NS, DAY_SECONDS, utc_day
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 
 URL_VARIABLE = "PAIRS_PLATFORM__REDIS_URL"
@@ -162,7 +163,7 @@ class StreamBus:
         limits = (self.settings.max_bars, self._keep_seconds)
         with self._speaking(), self._redis.pipeline(transaction=False) as batch:
             for day, flat in by_day.items():
-                batch.eval(_ADD_BARS, 2, self._key("bars", session_of_day(day)), self._prefix + "last", *limits, *flat)
+                batch.eval(_ADD_BARS, 2, self._key("bars", utc_day(day)), self._prefix + "last", *limits, *flat)
             batch.execute()
 
     def add_quarantined(self, rows: Sequence[Mapping[str, str]], session: date) -> None:
@@ -376,7 +377,7 @@ class StreamBus:
 
     @property
     def _keep_seconds(self) -> int:
-        return self.settings.keep_days * 86_400
+        return self.settings.keep_days * DAY_SECONDS
 
     def _entries(self, key: str) -> Iterator[tuple[str, dict[str, str]]]:
         start = "-"

@@ -5,7 +5,7 @@ What does not belong here: the random processes (`paths`), corporate actions (`a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 import numpy as np
@@ -24,6 +24,7 @@ from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, BarGrid, bar_grid, session_close, sessions_between
 from pairs_platform.core.prices.sectors import sector_slug
+from pairs_platform.core.time import utc_now
 from pairs_platform.ports.market_data import (
     BarsReply,
     Listing,
@@ -37,10 +38,6 @@ FIRST_SESSION = date(2021, 1, 4)
 """Every path starts here; fixed, because each bar depends on all bars before it."""
 
 _UNIFORMS_PER_BAR = 5
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @lru_cache(maxsize=2)
@@ -89,7 +86,7 @@ class SimulatedMarket:
         *,
         frequency: Frequency,
         settings: SimulatedMarketSettings | None = None,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._settings = settings or SimulatedMarketSettings()
         self._frequency = frequency

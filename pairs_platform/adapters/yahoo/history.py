@@ -23,9 +23,9 @@ import pandas as pd
 from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
 from pairs_platform.adapters.vendor_rows import PRICES, Action, actions_frame, bars_reply, join_bars, tidy_bars
 from pairs_platform.adapters.yahoo.settings import YahooSettings
-from pairs_platform.core.operations.scheduling import utc_now
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, sessions_between
+from pairs_platform.core.prices.calendar import sessions_between
+from pairs_platform.core.time import MARKET_TIMEZONE, SECOND_NS, market_midnight, moment_ns, utc_now
 from pairs_platform.ports.market_data import BarsReply, Listing, PermanentSourceError, TransientSourceError
 
 HOURLY_DAYS = 730
@@ -216,4 +216,4 @@ def _new_york_date(epoch_s: int) -> date:
 
 
 def _midnight_s(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(MARKET_TIMEZONE)).timestamp())
+    return moment_ns(market_midnight(day)) // SECOND_NS

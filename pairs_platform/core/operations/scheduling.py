@@ -5,11 +5,10 @@ What does not belong here: asking the instance or the lake for the state that th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from pairs_platform.core.prices.calendar import (
-    MARKET_TIMEZONE,
     is_session,
     last_session_before,
     session_offset,
@@ -17,6 +16,7 @@ from pairs_platform.core.prices.calendar import (
     sessions_ending,
 )
 from pairs_platform.core.settings import SettingsGroup, setting
+from pairs_platform.core.time import MARKET_TIMEZONE
 
 RUN_AT = time(6, 0)
 """New York time at which the session before is due."""
@@ -160,8 +160,3 @@ def plan_retries(state: SectorState, *, as_of: date, now: datetime, settings: Au
                 Retry(state.sector, session, failure.runs, failure.last_run, models_only=session in state.configured)
             )
     return tuple(due)
-
-
-def utc_now() -> datetime:
-    """The present moment, aware, in UTC."""
-    return datetime.now(UTC)

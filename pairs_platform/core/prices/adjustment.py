@@ -12,13 +12,8 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, PriceBasis
-from pairs_platform.core.prices.calendar import (
-    MARKET_TIMEZONE,
-    is_session,
-    last_session_before,
-    session_close,
-    session_table,
-)
+from pairs_platform.core.prices.calendar import is_session, last_session_before, session_close, session_table
+from pairs_platform.core.time import MARKET_TIMEZONE, moment_ns, stamps_ns
 
 SPLIT, DIVIDEND = "split", "dividend"
 
@@ -80,7 +75,7 @@ def known_actions(actions: pd.DataFrame | None, *, as_of: datetime) -> pd.DataFr
     ValueError
         `as_of` has no time zone, a column is missing, a kind is unknown, or a ratio or dividend is not positive.
     """
-    moment = _utc_ns(as_of)
+    as_of_ns = moment_ns(as_of)
     if actions is None:
         return pd.DataFrame(columns=list(ACTION_COLUMNS))
     absent = [name for name in ACTION_COLUMNS if name not in actions.columns]
@@ -88,9 +83,9 @@ def known_actions(actions: pd.DataFrame | None, *, as_of: datetime) -> pd.DataFr
         raise ValueError(f"corporate actions lack the columns {', '.join(absent)}")
     if actions.empty:
         return actions[list(ACTION_COLUMNS)]
-    opened = np.searchsorted(session_table().open_ns, moment, side="right") - 1
+    opened = np.searchsorted(session_table().open_ns, as_of_ns, side="right") - 1
     newest = pd.Timestamp(session_table().day[opened]) if opened >= 0 else pd.Timestamp.min
-    as_of_stamp = pd.Timestamp(moment, tz="UTC")
+    as_of_stamp = pd.Timestamp(as_of_ns, tz="UTC")
     in_time = (actions["known_ts_utc"] <= as_of_stamp) & (actions["ex_date"] <= newest)
     chosen = actions.loc[in_time, list(ACTION_COLUMNS)]
     chosen = chosen.sort_values(["symbol", "ex_date", "kind", "value", "known_ts_utc"], kind="stable")
@@ -210,14 +205,3 @@ def stale_sessions(
         restated = session_close(ex_date if is_session(ex_date) else last_session_before(ex_date))
         found |= {day for day, fetched in fetched_utc.items() if day < ex_date and fetched < restated}
     return tuple(sorted(found))
-
-
-def stamps_ns(stamps: pd.Series) -> np.ndarray:
-    """Stamps as nanoseconds since 1970-01-01 UTC."""
-    return pd.DatetimeIndex(stamps).as_unit("ns").asi8
-
-
-def _utc_ns(moment: datetime) -> int:
-    if moment.tzinfo is None:
-        raise ValueError(f"as_of {moment} has no time zone")
-    return int(pd.Timestamp(moment).as_unit("ns").value)

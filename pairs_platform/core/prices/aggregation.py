@@ -11,6 +11,7 @@ import pandas as pd
 from pairs_platform.core.prices.adjustment import sorted_bars
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_positions, session_table
+from pairs_platform.core.time import stamps_ns
 
 
 def aggregate_bars(
@@ -44,7 +45,7 @@ def aggregate_bars(
     if ordered.empty:
         return ordered
     codes, _ = pd.factorize(ordered["symbol"])
-    ts_ns = pd.DatetimeIndex(ordered["ts_utc"]).as_unit("ns").asi8
+    ts_ns = stamps_ns(ordered["ts_utc"])
     position = session_positions(ts_ns)
     _refuse(ordered, position < 0, "lies outside the regular session; validate the bars first")
     repeated = np.zeros(len(ordered), dtype=bool)
@@ -52,7 +53,7 @@ def aggregate_bars(
     _refuse(ordered, repeated, "appears twice; validate the bars first")
 
     opens, closes = session_table().open_ns[position], session_table().close_ns[position]
-    length_ns = target.minutes * 60 * 10**9
+    length_ns = target.length_ns
     start_ns = opens if target is Frequency.ONE_DAY else opens + (ts_ns - opens) // length_ns * length_ns
     changes = np.ones(len(ordered), dtype=bool)
     changes[1:] = (np.diff(codes) != 0) | (np.diff(start_ns) != 0)

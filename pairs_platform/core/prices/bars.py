@@ -5,6 +5,8 @@ What does not belong here: reading bars (`adapters`, `lake`) or judging them (`v
 
 from enum import StrEnum
 
+from pairs_platform.core.time import MINUTE_NS
+
 BAR_COLUMNS = ("symbol", "ts_utc", "open", "high", "low", "close", "volume")
 """symbol: str; ts_utc: datetime64[ns, UTC], the bar's START (a daily bar: the session's open);
 prices: float64, US dollars per share; volume: int64, shares."""
@@ -26,6 +28,11 @@ class Frequency(StrEnum):
     def minutes(self) -> int:
         """Length in minutes of the regular session (390 for a day)."""
         return {"1min": 1, "5min": 5, "1h": 60, "1d": 390}[self.value]
+
+    @property
+    def length_ns(self) -> int:
+        """Length in nanoseconds of the regular session."""
+        return self.minutes * MINUTE_NS
 
 
 class PriceBasis(StrEnum):

@@ -5,7 +5,7 @@ What does not belong here: time zones of data files (`adapters`) and partition d
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.time import MARKET_TIMEZONE, moment_utc
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +23,6 @@ TABLE_NAME = "xnys_sessions.csv"
 CALENDAR_START = date(2018, 1, 2)
 CALENDAR_END = date(2030, 12, 31)
 """Fixed in code: the partition definition's identity follows from them."""
-
-MARKET_TIMEZONE = "America/New_York"
 
 
 class CalendarError(ValueError):
@@ -93,16 +92,12 @@ def closed_weekdays() -> list[date]:
 
 def session_open(session: date) -> datetime:
     """Open of the session, aware, in UTC."""
-    return _utc(session_table().open_ns[_positions()[require_session(session)]])
+    return moment_utc(int(session_table().open_ns[_positions()[require_session(session)]]))
 
 
 def session_close(session: date) -> datetime:
     """Close of the session (13:00 New York on early closes), aware, in UTC."""
-    return _utc(session_table().close_ns[_positions()[require_session(session)]])
-
-
-def _utc(moment_ns: np.int64) -> datetime:
-    return datetime.fromtimestamp(int(moment_ns) // 10**9, tz=UTC)
+    return moment_utc(int(session_table().close_ns[_positions()[require_session(session)]]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +177,7 @@ def bar_grid(sessions: list[date], frequency: Frequency) -> BarGrid:
         raise CalendarError("a bar grid needs at least one session")
     table = session_table()
     at = np.array([_positions()[require_session(session)] for session in sessions])
-    step_ns = frequency.minutes * 60 * 10**9
+    step_ns = frequency.length_ns
     if frequency is Frequency.ONE_DAY:
         counts = np.ones(len(at), dtype=np.int64)
     else:

@@ -16,6 +16,7 @@ from pairs_platform.core.prices.bars import ACTION_COLUMNS, Frequency, PriceBasi
 from pairs_platform.core.prices.calendar import bar_grid, session_positions, session_table
 from pairs_platform.core.prices.contracts import PRICE_FLAGS
 from pairs_platform.core.prices.settings import COMMON_SPLIT_RATIOS
+from pairs_platform.core.time import stamps_ns
 
 _FETCH_AGAIN = "materialize price_history of this session again"
 _FETCH_LOOKBACK = "materialize price_history again over the whole lookback"
@@ -55,7 +56,7 @@ def disorder_flags(rows: pd.DataFrame) -> list[Flag]:
     """One flag per symbol whose rows, as given, go back in time; at the first session concerned."""
     codes, names = pd.factorize(rows["symbol"])
     order = np.argsort(codes, kind="stable")
-    ts_ns = pd.DatetimeIndex(rows["ts_utc"]).asi8[order]
+    ts_ns = stamps_ns(rows["ts_utc"])[order]
     back = np.flatnonzero((np.diff(codes[order]) == 0) & (np.diff(ts_ns) < 0)) + 1
     concerned = pd.DataFrame({"symbol": names[codes[order[back]]], "session": _sessions(ts_ns[back])})
     return [
@@ -98,7 +99,7 @@ def stale_flags(bars: pd.DataFrame, *, max_identical_bars: int) -> list[Flag]:
     first = np.flatnonzero(begins)
     length = np.diff(np.append(first, len(bars)))
     long = length > max_identical_bars
-    sessions = _sessions(pd.DatetimeIndex(bars["ts_utc"]).asi8[first[long]])
+    sessions = _sessions(stamps_ns(bars["ts_utc"])[first[long]])
     runs = pd.DataFrame({"symbol": symbol[first[long]], "session": sessions, "length": length[long]})
     return [
         Flag(
@@ -124,7 +125,7 @@ def gap_flags(bars: pd.DataFrame, *, sessions: Sequence[date], frequency: Freque
     full = np.bincount(np.searchsorted(days, bar_grid(list(sessions), frequency).session))
     codes, names = pd.factorize(bars["symbol"], sort=True)
     present = np.zeros((len(names), len(days)), dtype=np.int64)
-    np.add.at(present, (codes, np.searchsorted(days, _sessions(pd.DatetimeIndex(bars["ts_utc"]).asi8))), 1)
+    np.add.at(present, (codes, np.searchsorted(days, _sessions(stamps_ns(bars["ts_utc"])))), 1)
     flags = []
     for i, j in np.argwhere(present < full):
         kind = "missing_bars" if present[i, j] else "missing_session"
@@ -184,7 +185,7 @@ def jump_flags(
 def _overnight_steps(bars: pd.DataFrame, sessions: Sequence[date], previous_close: Mapping[str, float]) -> pd.DataFrame:
     """First bar of each symbol's session beside the close before it; `before`, `at`: positions of the sessions."""
     symbol = bars["symbol"].to_numpy()
-    position = session_positions(pd.DatetimeIndex(bars["ts_utc"]).asi8)
+    position = session_positions(stamps_ns(bars["ts_utc"]))
     new_symbol = np.ones(len(bars), dtype=bool)
     new_symbol[1:] = symbol[1:] != symbol[:-1]
     new_session = new_symbol.copy()
@@ -231,7 +232,7 @@ def _expected_moves(
 
 def _per_session(bars: pd.DataFrame) -> list[tuple[Any, ...]]:
     """Symbol, session and number of rows."""
-    sessions = _sessions(pd.DatetimeIndex(bars["ts_utc"]).asi8)
+    sessions = _sessions(stamps_ns(bars["ts_utc"]))
     places = pd.DataFrame({"symbol": bars["symbol"].to_numpy(), "session": sessions})
     return _rows(places.groupby(["symbol", "session"], as_index=False).size())
 

@@ -11,15 +11,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.prices.adjustment import sorted_bars, stamps_ns
+from pairs_platform.core.prices.adjustment import sorted_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import (
-    MARKET_TIMEZONE,
-    require_session,
-    session_open,
-    session_positions,
-    session_table,
-)
+from pairs_platform.core.prices.calendar import require_session, session_open, session_positions, session_table
 from pairs_platform.core.prices.contracts import OHLC_TOLERANCE, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.prices.flags import (
     disorder_flags,
@@ -31,6 +25,7 @@ from pairs_platform.core.prices.flags import (
     zero_volume_flags,
 )
 from pairs_platform.core.prices.settings import ValidationSettings
+from pairs_platform.core.time import MARKET_TIMEZONE, stamps_ns
 
 _PRICES = ("open", "high", "low", "close")
 _NUMBERS = (*_PRICES, "volume")
@@ -295,7 +290,7 @@ def _place_reasons(
     trades = np.isin(day, session_table().day)
     asked = trades if sessions is None else np.isin(day, np.array(sessions, dtype="datetime64[D]"))
     since_open = np.where(inside, ts_ns - session_table().open_ns[position], 0)
-    step_ns = frequency.minutes * 60 * 10**9
+    step_ns = frequency.length_ns
     off_grid = since_open != 0 if frequency is Frequency.ONE_DAY else since_open % step_ns != 0
     return [
         (stray, "symbol was not asked for"),

@@ -10,11 +10,10 @@ from datetime import date
 import numpy as np
 
 from pairs_platform.core.prices.calendar import session_close
-from pairs_platform.core.streaming.buckets import Announcement, moment_ns
+from pairs_platform.core.streaming.buckets import Announcement
 from pairs_platform.core.streaming.sessions import newest_session
 from pairs_platform.core.streaming.settings import Feed
-
-HOUR_NS = 3600 * 10**9
+from pairs_platform.core.time import HOUR_NS, moment_ns
 
 
 @dataclass(frozen=True)

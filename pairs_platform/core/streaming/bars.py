@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pairs_platform.core.time import DAY_NS, utc_day
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -18,17 +20,6 @@ PROXY = "proxy:"
 
 FIRST, BACKFILLED, UPDATED = 0, 1, 2
 """Revisions: as first streamed, as fetched after a gap, as corrected by the vendor."""
-
-
-DAY_NS = 86_400 * 10**9
-
-
-def session_of_day(day: int) -> date:
-    """Date of a number of days since 1970-01-01 UTC."""
-    return date.fromordinal(_EPOCH + day)
-
-
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class StreamBar(NamedTuple):
@@ -61,7 +52,7 @@ class StreamBar(NamedTuple):
     @property
     def session(self) -> date:
         """New York date of the bar, which is the UTC date of every stamp of the regular session."""
-        return session_of_day(self.ts_ns // DAY_NS)
+        return utc_day(self.ts_ns // DAY_NS)
 
 
 @dataclass(frozen=True, eq=False)

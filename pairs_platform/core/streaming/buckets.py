@@ -4,11 +4,12 @@ What does not belong here: the bars themselves (`bars`), Redis (`adapters.redis.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Literal
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_close, session_open
+from pairs_platform.core.time import moment_ns
 
 
 @dataclass(frozen=True, order=True)
@@ -55,10 +56,5 @@ def session_buckets(session: date, frequency: Frequency) -> list[Bucket]:
         The day is no session.
     """
     opened, closed = moment_ns(session_open(session)), moment_ns(session_close(session))
-    length = frequency.minutes * 60 * 10**9
+    length = frequency.length_ns
     return [Bucket(session, start, min(start + length, closed)) for start in range(opened, closed, length)]
-
-
-def moment_ns(moment: datetime) -> int:
-    """A moment of whole seconds, aware, in nanoseconds since 1970-01-01 UTC."""
-    return int(moment.timestamp()) * 10**9

@@ -11,8 +11,7 @@ from typing import Literal
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.buckets import Bucket, session_buckets
-
-_SECOND = 10**9
+from pairs_platform.core.time import SECOND_NS
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class BucketBuilder:
                 f"streamed bars of {streamed.value} cannot fill buckets of {frequency.value}; set stream.bar to "
                 f"{frequency.value} or shorter"
             )
-        self._frequency, self._bar_ns = frequency, streamed.minutes * 60 * _SECOND
-        self._grace_ns, self._silent = round(grace_seconds * _SECOND), silent_buckets
+        self._frequency, self._bar_ns = frequency, streamed.length_ns
+        self._grace_ns, self._silent = round(grace_seconds * SECOND_NS), silent_buckets
         self.session: date | None = None
         self._symbols: frozenset[str] = frozenset()
         self._clear([])

@@ -6,8 +6,9 @@ What does not belong here: a replay's clock, which its server publishes (`adapte
 import time
 from collections.abc import Callable
 
-_SECOND = 10**9
-OLDEST_END_NS, NEWEST_END_NS = 90 * _SECOND, 5 * _SECOND
+from pairs_platform.core.time import SECOND_NS
+
+OLDEST_END_NS, NEWEST_END_NS = 90 * SECOND_NS, 5 * SECOND_NS
 """How far before and after the wall time a newly received bar may end that confirms it."""
 
 
@@ -35,7 +36,7 @@ class MarketClock:
 
     def offset_seconds(self) -> float:
         """How far the wall clock is ahead of the market clock."""
-        return (self._wall() - self.now_ns()) / _SECOND
+        return (self._wall() - self.now_ns()) / SECOND_NS
 
     def confirm(self, bar_end_ns: int) -> None:
         """Adopt the wall time if a bar that was received this moment agrees with it."""

@@ -3,26 +3,18 @@
 What does not belong here: the calendar (`core.prices.calendar`), and what time it is (`clock`).
 """
 
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 import numpy as np
 
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session, session_close, session_open, session_table
-
-_SECOND = 10**9
-_NEW_YORK = ZoneInfo(MARKET_TIMEZONE)
-
-
-def new_york_day(market_ns: int) -> date:
-    """Date in New York of a moment, nanoseconds since 1970-01-01 UTC."""
-    return datetime.fromtimestamp(market_ns // _SECOND, _NEW_YORK).date()
+from pairs_platform.core.prices.calendar import is_session, session_close, session_open, session_table
+from pairs_platform.core.time import market_day, moment_ns
 
 
 def session_at(market_ns: int) -> date | None:
     """The session of that day in New York, from its open to midnight; None at other times."""
-    day = new_york_day(market_ns)
-    return day if is_session(day) and market_ns >= session_open(day).timestamp() * _SECOND else None
+    day = market_day(market_ns)
+    return day if is_session(day) and market_ns >= moment_ns(session_open(day)) else None
 
 
 def newest_session(market_ns: int) -> date | None:
@@ -35,4 +27,4 @@ def newest_session(market_ns: int) -> date | None:
 def is_open(market_ns: int) -> bool:
     """Whether the market trades at a moment."""
     session = session_at(market_ns)
-    return session is not None and market_ns < session_close(session).timestamp() * _SECOND
+    return session is not None and market_ns < moment_ns(session_close(session))

@@ -16,9 +16,10 @@ from pairs_platform.core.operations.alerts import Alert
 from pairs_platform.core.operations.run_tags import SIGNALS_TAG
 from pairs_platform.core.operations.scheduling import READY_BY, RUN_AT, SectorState, as_of_session
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session, session_open
+from pairs_platform.core.prices.calendar import is_session, session_open
 from pairs_platform.core.prices.sectors import SECTORS, UnknownSectorError
 from pairs_platform.core.streaming.sessions import is_open, session_at
+from pairs_platform.core.time import MARKET_TIMEZONE, MINUTE_NS, moment_ns
 from pairs_platform.defs.automation import RANGE_END, RANGE_START, SECTOR_TAG, daily_job, sector_state
 from pairs_platform.defs.partitions import lake_key
 from pairs_platform.platform import Platform
@@ -225,13 +226,13 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
     if session is None or not is_open(now_ns):
         return [], []
     key = f"silent|{bus.feed}"
-    opened_ns = int(session_open(session).timestamp() * 1e9)
+    opened_ns = moment_ns(session_open(session))
     try:
         bars = bus.last_bars()
         what = _silence(bus.health(), bars, opened_ns, now_ns, silent_after_minutes)
         heard = max(bars.values(), default=0) >= opened_ns
     except StreamUnavailable as error:
-        if now_ns - opened_ns <= silent_after_minutes * 6e10:
+        if now_ns - opened_ns <= silent_after_minutes * MINUTE_NS:
             return [], []
         what, heard = str(error), False
     if not what:
@@ -252,8 +253,8 @@ def _silence(
     facts: Mapping[str, str], last_bars: Mapping[str, int], opened_ns: int, now_ns: int, silent_after_minutes: float
 ) -> str:
     """How long which part of the stream has been silent; empty where it is not."""
-    gone_min = (now_ns - max(int(facts.get("heartbeat_wall_ns", 0)), opened_ns)) / 6e10
-    silent_min = (now_ns - max(*last_bars.values(), opened_ns, 0)) / 6e10
+    gone_min = (now_ns - max(int(facts.get("heartbeat_wall_ns", 0)), opened_ns)) / MINUTE_NS
+    silent_min = (now_ns - max(*last_bars.values(), opened_ns, 0)) / MINUTE_NS
     if gone_min > silent_after_minutes:
         who = "the collector" if facts else "a collector, which has never run on this Redis,"
         return f"{who} has said nothing for {gone_min:.0f} minutes of an open session"

@@ -4,7 +4,8 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, is_session
+from pairs_platform.core.prices.calendar import is_session
+from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.defs.metadata import rows_table
 from pairs_platform.platform import Platform
 

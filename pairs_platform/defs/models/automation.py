@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
+from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.defs.automation import DAILY, IN_FLIGHT, SECTOR_TAG, TRADING_CONFIG
 from pairs_platform.defs.models.assets import gru_tuning
 from pairs_platform.platform import Platform

@@ -12,6 +12,7 @@ from pairs_platform.core.operations.run_tags import SIGNALS_TAG
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.signals.requests import StreamRequest, decide
 from pairs_platform.core.streaming.sessions import is_open
+from pairs_platform.core.time import SECOND_NS
 from pairs_platform.defs.signals.assets import signals, streamed_bars
 from pairs_platform.defs.signals.checks import decided_after_data, in_time, matches_price_history
 from pairs_platform.platform import Platform
@@ -122,7 +123,7 @@ def health_sensor(
         open_now = False
     if not facts or not open_now:
         return dg.SkipReason("no session is open" if facts else "no collector has run")
-    silent_s = (time.time_ns() - int(facts.get("heartbeat_wall_ns", 0))) / 1e9
+    silent_s = (time.time_ns() - int(facts.get("heartbeat_wall_ns", 0))) / SECOND_NS
     state = facts.get("state", "unknown") if silent_s < GONE_SECONDS else "gone"
     known: dict[str, str | int] = {**facts, "state": state, "symbols_with_bars": len(bus.last_bars())}
     return dg.SensorResult(

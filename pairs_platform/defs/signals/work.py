@@ -23,11 +23,11 @@ from pairs_platform.core.signals.session_state import (
     state_to_bytes,
 )
 from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.time import moment_utc
 from pairs_platform.database.signals import (
     Provenance,
     SignalKey,
     last_signals,
-    moment,
     sessions_with_signals,
     signal_frame,
     signals_at,
@@ -96,13 +96,13 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
         return SignalOutcome(where, note=f"no bucket of {key.session} is complete")
     buckets = grid[: complete[-1] + 1]
     done = stored_buckets(database, where)
-    missing = [t for t, bucket in enumerate(buckets) if moment(bucket.start_ns) not in done]
+    missing = [t for t, bucket in enumerate(buckets) if moment_utc(bucket.start_ns) not in done]
     if not missing:
         return SignalOutcome(where, note="every complete bucket has its signals")
     state = session_state(platform, key)
     market_ns = bus.market_ns()
     first = missing[0]
-    length_ns = settings.frequency.minutes * 60 * 10**9
+    length_ns = settings.frequency.length_ns
     late = [t < len(buckets) - 1 or market_ns >= buckets[t].end_ns + length_ns for t in range(first, len(buckets))]
     found = session_signals(
         state,
@@ -123,7 +123,7 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
         provenance = Provenance(
             config_session=state.config_session,
             config_hash=state.config_hash,
-            decided_market_utc=moment(market_ns),
+            decided_market_utc=moment_utc(market_ns),
             decided_utc=platform.clock(),
             run_id=run_id,
         )
@@ -140,7 +140,7 @@ def _previous(platform: Platform, where: SignalKey, grid: list[Any], first: int)
     Positions that are older than `CARRIED_SESSIONS` are forgotten: after so long nobody knows what became of them.
     """
     if first > 0:
-        return signals_at(platform.database, where, moment(grid[first - 1].start_ns))
+        return signals_at(platform.database, where, moment_utc(grid[first - 1].start_ns))
     oldest = session_offset(where.session, -CARRIED_SESSIONS)
     known = sessions_with_signals(platform.database, where.feed, where.sector)
     earlier = [day for day in known if oldest <= day < where.session]

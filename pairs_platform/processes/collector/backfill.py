@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,15 +18,14 @@ from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 from pairs_platform.adapters.redis.bus import StreamBus
 from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED, StreamBar
-from pairs_platform.core.streaming.buckets import moment_ns
 from pairs_platform.core.streaming.sessions import session_at
+from pairs_platform.core.time import moment_ns, moment_utc, stamps_ns
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 from pairs_platform.processes.collector.health import Health
 from pairs_platform.processes.collector.incoming import judge_frame
 
 log = logging.getLogger(__name__)
 
-_SECOND = 10**9
 _RETRY_SECONDS, _POLL_SECONDS = 60.0, 0.1
 _NEVER = float("inf")
 
@@ -142,10 +141,10 @@ class Backfill:
     def _fetch(self, session: date, symbols: tuple[str, ...], since_ns: int, market_ns: int) -> None:
         source = self._source()
         open_ns, close_ns = (moment_ns(moment) for moment in (session_open(session), session_close(session)))
-        bar_ns = source.frequency.minutes * 60 * _SECOND
+        bar_ns = source.frequency.length_ns
         since_ns = max(since_ns - (since_ns - open_ns) % bar_ns, open_ns)
-        bars = source.fetch_since(symbols, session, datetime.fromtimestamp(since_ns // _SECOND, UTC))
-        starts = pd.DatetimeIndex(bars["ts_utc"]).as_unit("ns").asi8
+        bars = source.fetch_since(symbols, session, moment_utc(since_ns))
+        starts = stamps_ns(bars["ts_utc"])
         held = self._held(session, since_ns)
         places = zip(bars["symbol"], starts.tolist(), strict=True)
         prices = bars[["open", "high", "low", "close"]].itertuples(index=False, name=None)
@@ -160,7 +159,7 @@ class Backfill:
         if judged.refused:
             self._bus.add_quarantined(judged.refused, session)
         if judged.bars:
-            log.info("%d bars fetched from %s on", len(judged.bars), datetime.fromtimestamp(since_ns // _SECOND, UTC))
+            log.info("%d bars fetched from %s on", len(judged.bars), moment_utc(since_ns))
             self._receiver.add_fetched(judged.bars)
 
     def _held(self, session: date, since_ns: int) -> dict[tuple[str, int], tuple[float, ...] | None]:

@@ -46,7 +46,6 @@ REFUSED_SECONDS = 20.0
 """Shortest wait after wrong keys or a limit: three attempts a minute."""
 
 _REPLAY_KEYS: Keys = (SecretStr("replay"), SecretStr("replay"))
-_SECOND = 10**9
 _WATCH_SECONDS = 0.5
 _CONFIGURATION_SECONDS = 60.0
 _LATE_SECONDS = 65.0
@@ -118,7 +117,7 @@ class Collector:
         self._streamed = stream.bar_frequency(settings.frequency)
         if not self._is_replay and self._streamed is not Frequency.ONE_MINUTE:
             raise PermanentSourceError(f"Alpaca streams bars of 1min, not of {self._streamed.value}: unset stream.bar")
-        self._bar_ns = self._streamed.minutes * 60 * _SECOND
+        self._bar_ns = self._streamed.length_ns
         self._history()  # missing keys are an error now, not at the first gap
         self._bus = open_bus(settings)
         self._health, gap = Health(bar=self._streamed.value), Gap()

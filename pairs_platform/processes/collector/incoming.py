@@ -14,10 +14,11 @@ import pandas as pd
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.validation import judge_rows
 from pairs_platform.core.streaming.bars import FIRST, PROXY, UPDATED, StreamBar
+from pairs_platform.core.time import SECOND_NS, stamps_ns
 
 _NAMES = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 _NO_TIME = np.iinfo(np.int64).min
-_FARTHEST_SECONDS = 9 * 10**9
+_FARTHEST_SECONDS = 9_000_000_000
 """From 1970; more does not fit into nanoseconds of 64 bits."""
 
 Message = Mapping[str, Any]
@@ -75,7 +76,7 @@ def judge_frame(
 def _bars(rows: pd.DataFrame, revisions: Sequence[int], sources: Sequence[str]) -> list[StreamBar]:
     columns = [
         rows["symbol"].tolist(),
-        pd.DatetimeIndex(rows["ts_utc"]).as_unit("ns").asi8.tolist(),
+        stamps_ns(rows["ts_utc"]).tolist(),
         *(rows[name].tolist() for name in ("open", "high", "low", "close")),
         rows["volume"].astype("int64").tolist(),
     ]
@@ -85,7 +86,7 @@ def _bars(rows: pd.DataFrame, revisions: Sequence[int], sources: Sequence[str]) 
 def _stamps(values: list[Any]) -> pd.DatetimeIndex:
     """Times of msgpack's time stamps; none where a value is something else."""
     ns = [
-        value.seconds * 10**9 + value.nanoseconds
+        value.seconds * SECOND_NS + value.nanoseconds
         if isinstance(value, msgpack.Timestamp) and abs(value.seconds) < _FARTHEST_SECONDS
         else _NO_TIME
         for value in values

@@ -19,11 +19,12 @@ from itertools import takewhile
 
 from pairs_platform.adapters.redis.bus import ClockUnknown, StreamBus, StreamUnavailable
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.streaming.bars import BACKFILLED, DAY_NS, FIRST, StreamBar
+from pairs_platform.core.streaming.bars import BACKFILLED, FIRST, StreamBar
 from pairs_platform.core.streaming.buckets import Announcement
 from pairs_platform.core.streaming.builder import BucketBuilder
 from pairs_platform.core.streaming.clock import MarketClock
-from pairs_platform.core.streaming.sessions import new_york_day, session_at
+from pairs_platform.core.streaming.sessions import session_at
+from pairs_platform.core.time import DAY_NS, SECOND_NS, market_day
 from pairs_platform.processes.collector.backfill import Gap
 from pairs_platform.processes.collector.health import Health
 from pairs_platform.processes.collector.incoming import Message, judge_messages
@@ -39,7 +40,6 @@ JUDGED_BARS = 10_000
 HOLD_SECONDS = 15.0
 """Longest time that buckets wait for a back-fill."""
 
-_SECOND = 10**9
 _BEAT_SECONDS = 1.0
 _QUIET_LOOKS, _QUIET_SECONDS = 3, 15.0
 _LONGEST_AWAY_SECONDS = 5.0
@@ -91,7 +91,7 @@ class Recorder:
         self.market_ns: int | None = None
         self.received_at, self.quiet_looks = time.monotonic(), 0
         self._bus, self._gap, self._health, self._clock, self._choose = bus, gap, health, clock, choose
-        self._streamed, self._bar_ns = streamed, streamed.minutes * 60 * _SECOND
+        self._streamed, self._bar_ns = streamed, streamed.length_ns
         self._builder = BucketBuilder(
             frequency, streamed, grace_seconds=settings.grace_seconds, silent_buckets=settings.silent_buckets
         )
@@ -223,7 +223,7 @@ class Recorder:
             else:
                 health.gaps_filled += sum(bar.revision == BACKFILLED for bar in bars)
         if self._refused:
-            self._bus.add_quarantined(self._refused, new_york_day(self.market_ns or time.time_ns()))
+            self._bus.add_quarantined(self._refused, market_day(self.market_ns or time.time_ns()))
             health.quarantined += len(self._refused)
             self._refused = []
 
@@ -234,7 +234,7 @@ class Recorder:
         if not self._failures:
             self._clock.confirm(end_ns)
         if self.market_ns is not None:
-            self._health.lag_seconds = (self.market_ns - end_ns) / _SECOND
+            self._health.lag_seconds = (self.market_ns - end_ns) / SECOND_NS
 
     def _believed_ns(self) -> int | None:
         """Market time up to which every bar has come: a fast replay's clock runs ahead of the bars in the socket."""

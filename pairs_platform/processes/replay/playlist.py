@@ -18,7 +18,6 @@ import pandas as pd
 from pairs_platform.core.partition_key import PartitionKey, materialize_command
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
 from pairs_platform.core.prices.calendar import (
-    MARKET_TIMEZONE,
     is_session,
     last_session_before,
     require_session,
@@ -31,8 +30,9 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTOR
 from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import validate_bars
 from pairs_platform.core.streaming.bars import PROXY
-from pairs_platform.core.streaming.buckets import moment_ns, session_buckets
+from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.core.streaming.settings import ReplaySettings
+from pairs_platform.core.time import MARKET_TIMEZONE, moment_ns, stamps_ns
 from pairs_platform.lake.store import Lake
 from pairs_platform.platform import open_lake
 from pairs_platform.ports.market_data import PermanentSourceError
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SECOND_NS = 10**9
 _KEPT_SESSIONS = 4
 
 
@@ -184,7 +183,7 @@ class PlayedSession:
 
     def ticks(self) -> Iterator[tuple[int, list[int]]]:
         """Positions of the streamed bars by the moment at which they end, oldest first."""
-        starts = pd.DatetimeIndex(self.bars["ts_utc"]).as_unit("ns").asi8
+        starts = stamps_ns(self.bars["ts_utc"])
         streamed = np.flatnonzero((starts >= self.start_ns) & (self.end_ns <= self.stop_ns))
         ordered = streamed[np.argsort(self.end_ns[streamed], kind="stable")]
         moments, first = np.unique(self.end_ns[ordered], return_index=True)
@@ -251,9 +250,9 @@ class Playlist:
             return None
         bars, proxies = _with_proxies(bars, self.settings)
         opened, closed = moment_ns(session_open(session)), moment_ns(session_close(session))
-        starts = pd.DatetimeIndex(bars["ts_utc"]).as_unit("ns").asi8
+        starts = stamps_ns(bars["ts_utc"])
         shift = opened - moment_ns(session_open(origin))
-        ends = np.minimum(starts + self.length.minutes * 60 * SECOND_NS, moment_ns(session_close(origin))) + shift
+        ends = np.minimum(starts + self.length.length_ns, moment_ns(session_close(origin))) + shift
         moved = bars.assign(ts_utc=pd.DatetimeIndex(starts + shift, tz="UTC"))
         inside = (starts + shift >= opened) & (ends <= closed)
         start_ns, stop_ns = self._part(session, opened, closed)

@@ -27,8 +27,9 @@ from starlette.routing import Route
 from pairs_platform.core.prices.adjustment import SPLIT
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE, session_of
-from pairs_platform.processes.replay.playlist import SECOND_NS, PlayedSession, Playlist
+from pairs_platform.core.prices.calendar import session_of
+from pairs_platform.core.time import MARKET_TIMEZONE, SECOND_NS, market_day, market_midnight, moment_ns, stamps_ns
+from pairs_platform.processes.replay.playlist import PlayedSession, Playlist
 from pairs_platform.processes.replay.wire import BarFields, rfc3339
 
 Keys = tuple[str, str]
@@ -115,19 +116,18 @@ class History:
         now_ns = self._market_ns()
         symbols = set(_text(query, "symbols").split(","))
         target = self._target(_text(query, "timeframe"))
-        midnight = _local(now_ns).replace(hour=0, minute=0, second=0, microsecond=0)
-        start_ns = _moment(query, "start", int(midnight.timestamp()) * SECOND_NS)
+        start_ns = _moment(query, "start", moment_ns(market_midnight(market_day(now_ns))))
         end_ns = min(_moment(query, "end", now_ns), now_ns)
         limit = _limit(query)
         descending = query.get("sort", "asc") == "desc"
 
-        first, last = _local(start_ns).date(), _local(end_ns).date()
+        first, last = market_day(start_ns), market_day(end_ns)
         sessions = [self._playlist.load(position) for position in self._positions(first, last)]
         parts = [self._ended(played, symbols, target, now_ns) for played in sessions if played is not None]
         if not parts:
             return {"bars": {}, "next_page_token": None}
         found = pd.concat(parts, ignore_index=True)
-        stamps = pd.DatetimeIndex(found["ts_utc"]).as_unit("ns").asi8
+        stamps = stamps_ns(found["ts_utc"])
         names = found["symbol"].to_numpy(dtype=str)
         chosen = np.flatnonzero((stamps >= start_ns) & (stamps <= end_ns))
         order = chosen[np.lexsort((-stamps[chosen] if descending else stamps[chosen], names[chosen]))]
@@ -145,7 +145,7 @@ class History:
     def actions(self, query: Mapping[str, str]) -> dict[str, Any]:
         """The splits and cash dividends that fall ex in played sessions, in one page."""
         first, last = (date.fromisoformat(query[name]) if query.get(name) else None for name in ("start", "end"))
-        today = _local(self._market_ns()).date()
+        today = market_day(self._market_ns())
         symbols = set(query["symbols"].split(",")) if query.get("symbols") else None
         types = set(query["types"].split(",")) if query.get("types") else None
         found: dict[str, list[dict[str, Any]]] = {}
@@ -192,7 +192,7 @@ class History:
 
 def corrections_of(played: PlayedSession, corrections: Sequence[Correction]) -> list[tuple[Correction, int, int]]:
     """The corrections of a session's bars, each with the position of its bar and the moment at which it is sent."""
-    starts = pd.DatetimeIndex(played.bars["ts_utc"]).as_unit("ns").asi8
+    starts = stamps_ns(played.bars["ts_utc"])
     found = []
     for correction in corrections:
         for position in np.flatnonzero((starts == correction.ts_ns) & (played.bars["symbol"] == correction.symbol)):
@@ -230,10 +230,6 @@ def _limit(query: Mapping[str, str]) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= _MAX_LIMIT:
         raise _Refused(f"invalid limit: {text}; valid: 1 to {_MAX_LIMIT}")
     return int(text)
-
-
-def _local(ts_ns: int) -> datetime:
-    return datetime.fromtimestamp(ts_ns / SECOND_NS, ZoneInfo(MARKET_TIMEZONE))
 
 
 def _token(symbol: str, ts_ns: int) -> str:

@@ -25,9 +25,10 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from pairs_platform.core.time import HOUR_NS, SECOND_NS
 from pairs_platform.platform import open_bus
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
-from pairs_platform.processes.replay.playlist import SECOND_NS, PlayedSession, Playlist, open_playlist
+from pairs_platform.processes.replay.playlist import PlayedSession, Playlist, open_playlist
 from pairs_platform.processes.replay.rest import Correction, History, Keys, corrections_of
 from pairs_platform.processes.replay.wire import (
     BARS,
@@ -52,7 +53,7 @@ milliseconds that a bar is on its way."""
 AFTER_NS = 299 * SECOND_NS
 """How far the clock runs on behind the last bar of a session: longer than any grace, shorter than the next bucket."""
 
-_AFTER_END_NS = 3600 * SECOND_NS
+_AFTER_END_NS = HOUR_NS
 _LONGEST_AFTER_SECONDS = 10.0
 _BREAK_SECONDS, _BREAK_AT_FULL_SPEED_SECONDS = 10.0, 0.5
 """Real time before a pass is forgotten, in which its last bars are still collected and answered."""

@@ -10,12 +10,13 @@ Stream: https://docs.alpaca.markets/docs/streaming-market-data and …/docs/real
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import msgpack
 import pandas as pd
+
+from pairs_platform.core.time import moment_utc, stamps_ns
 
 BARS, UPDATED_BARS = "bars", "updatedBars"
 CHANNELS = (
@@ -72,7 +73,7 @@ class BarFields:
     """
 
     def __init__(self, bars: pd.DataFrame) -> None:
-        stamps = pd.DatetimeIndex(bars["ts_utc"]).as_unit("ns").asi8.tolist()
+        stamps = stamps_ns(bars["ts_utc"]).tolist()
         self._columns = (stamps, *(bars[name].tolist() for name in ("symbol", *_PRICES, "source")))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -95,7 +96,7 @@ def changed_fields(changes: Mapping[str, float]) -> dict[str, float]:
 @lru_cache(maxsize=10_000)
 def rfc3339(ts_ns: int) -> str:
     """A moment as Alpaca's JSON has it; whole seconds."""
-    return datetime.fromtimestamp(ts_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment_utc(ts_ns).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Batch:

@@ -20,7 +20,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ import msgpack
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from pairs_platform.core.time import utc_now
 from pairs_platform.lake.files import LakePath, names_in, read_file, replace, sizes_below
 from pairs_platform.lake.profile import MANIFEST as LAKE_MANIFEST
 from pairs_platform.ports.market_data import PermanentSourceError
@@ -130,7 +130,7 @@ class _Writer:
         manifest = {
             "format": FORMAT,
             "profile": state.profile,
-            "saved_utc": datetime.now(UTC).isoformat(),
+            "saved_utc": utc_now().isoformat(),
             "postgresql": sorted(state.databases),
             "members": self.members,
         }

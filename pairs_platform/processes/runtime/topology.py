@@ -19,6 +19,7 @@ from filelock import FileLock
 from pydantic import SecretStr
 
 from pairs_platform.cli.migrate import migrate_all, upgrade_mlflow
+from pairs_platform.core.time import SECOND_NS
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.dagster_home import open_instance
@@ -118,7 +119,7 @@ def _collects(settings: Settings) -> bool:
     from pairs_platform.platform import open_bus
 
     beat = int(open_bus(settings).health().get("heartbeat_wall_ns", 0))
-    return time.time_ns() - beat < 5 * 10**9
+    return time.time_ns() - beat < 5 * SECOND_NS
 
 
 def _redis(settings: Settings) -> list[ProcessSpec]:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pairs_platform.core.prices.calendar import MARKET_TIMEZONE
-from pairs_platform.database.signals import moment, signal_rows
+from pairs_platform.core.time import MARKET_TIMEZONE, moment_utc
+from pairs_platform.database.signals import signal_rows
 from pairs_platform.defs.metadata import drawing, rows_table
 from pairs_platform.defs.signals.work import SignalOutcome
 from pairs_platform.platform import Platform
@@ -34,7 +34,7 @@ def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
         "source": f"{outcome.key.feed} stream · {outcome.source_label or platform.market_data.label}",
         "feed": outcome.key.feed,
         "dagster/row_count": len(rows),
-        "buckets_stored": [str(moment(start)) for start in outcome.stored],
+        "buckets_stored": [str(moment_utc(start)) for start in outcome.stored],
     }
     if outcome.note:
         facts["note"] = outcome.note

@@ -33,7 +33,7 @@ def check(bars: pd.DataFrame, **changes) -> ValidatedBars:
         "symbols": ["AAA", "BBB"],
         "sessions": SESSIONS,
         "frequency": Frequency.FIVE_MINUTES,
-        "rules": ValidationSettings(),
+        "settings": ValidationSettings(),
     }
     result = validate_bars(bars, **{**arguments, **changes})
     assert PRICE_HISTORY.violations(result.accepted) == []

@@ -42,7 +42,7 @@ def window(bars: pd.DataFrame, actions: pd.DataFrame | None = None, **changes) -
         "sessions": SESSIONS,
         "frequency": Frequency.FIVE_MINUTES,
         "basis": PriceBasis.RAW,
-        "rules": WindowSettings(),
+        "settings": WindowSettings(),
         "symbols": ["AAA", "BBB"],
     }
     return build_window(bars, actions, **{**arguments, **changes})

@@ -3,7 +3,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from pairs_platform.core.streaming.clock import MarketClock
-from pairs_platform.core.streaming.sessions import is_open, new_york_day, session_at
+from pairs_platform.core.streaming.sessions import is_open, session_at
+from pairs_platform.core.time import market_day
 
 SECOND = 10**9
 START = 1_711_632_600 * SECOND
@@ -72,7 +73,7 @@ def test_a_session_lasts_from_its_open_to_midnight_in_new_york():
     assert session_at(ns(2024, 3, 29, 3, 59, 59)) == day
     assert session_at(ns(2024, 3, 29, 4)) is None  # Good Friday
     assert session_at(ns(2024, 3, 30, 15)) is None
-    assert new_york_day(ns(2024, 3, 29, 3)) == day
+    assert market_day(ns(2024, 3, 29, 3)) == day
 
 
 def test_the_market_is_open_until_the_close_also_an_early_one():
