@@ -90,7 +90,8 @@ def store_prices() -> None:
 
 
 def prepare_home(folder: Path) -> Path:
-    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+    from pairs_platform.defs.instance import open_instance
+    from pairs_platform.processes.runtime.dagster_home import prepare_home
     from pairs_platform.settings.loading import load_settings
 
     home = prepare_home(load_settings())

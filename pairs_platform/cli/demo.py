@@ -1,8 +1,9 @@
 """`pairs-platform demo`: the daily graph for one sector and the last three sessions, in this process."""
 
-import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -12,8 +13,7 @@ from pairs_platform.cli.profile_options import chosen_settings, profile_options
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
-    import dagster as dg
-
+    from pairs_platform.defs.in_process import JobRunner
     from pairs_platform.platform import Platform
 
 SESSIONS = 3
@@ -99,33 +99,29 @@ def _sessions(platform: "Platform", sector: str, last: date | None) -> list[date
 
 
 def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
-    """Prices of the whole stretch in one run, then a run per session, with progress."""
+    """Prices of the whole lookback in one run, then a run per session, with progress."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from pairs_platform.build import build_definitions
     from pairs_platform.core.prices.calendar import session_offset
-    from pairs_platform.defs.automation import daily_job, price_run, session_run
-    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 
-    job = build_definitions(settings).resolve_job_def(daily_job.name)
     first = session_offset(sessions[0], 1 - settings.lookback_sessions)
-    requests = [(f"prices {first} to {sessions[-1]}", price_run(sector, first, sessions[-1]))]
-    requests += [(f"session {day}", session_run(sector, day)) for day in sessions]
     columns = (
         TextColumn("{task.description:<34}"),
         BarColumn(),
         TextColumn("{task.fields[step]:<28}"),
         TimeElapsedColumn(),
     )
-    with open_instance(prepare_home(settings)) as instance, Progress(*columns, console=Console(width=110)) as progress:
-        for title, request in requests:
+    with _runner(settings) as runner, Progress(*columns, console=Console(width=110)) as progress:
+        runs = [(f"prices {first} to {sessions[-1]}", partial(runner.fetch_prices, sector, first, sessions[-1]))]
+        runs += [(f"session {day}", partial(runner.identify_pairs, sector, day)) for day in sessions]
+        for title, run in runs:
             task = progress.add_task(title, total=None, step="starting")
 
             def show(step: str, done: int, total: int, task: Any = task) -> None:
                 progress.update(task, completed=done, total=total, step=step)
 
-            failures = _execute(job, request, instance, show)
+            failures = run(show)
             if failures:
                 progress.stop()
                 raise click.ClickException(f"{title} failed\n" + "\n".join(failures))
@@ -134,74 +130,26 @@ def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
 
 def _replay(settings: Settings, sector: str, session: date) -> None:
     """The first hour of the session as signals of the configuration that was made at the close before it."""
-    from pairs_platform.build import build_definitions
     from pairs_platform.cli.demo_live import print_signals, replay_part, why_no_replay
-    from pairs_platform.defs.signals.sensors import signal_job
-    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
 
     reason = why_no_replay(settings)
     if reason:
         click.echo(f"\nNo part of the session is replayed: {reason}")
         return
-    job = build_definitions(settings).resolve_job_def(signal_job.name)
+    with _runner(settings) as runner:
+        print_signals(replay_part(settings, sector, session, runner.compute_signals))
+
+
+@contextmanager
+def _runner(settings: Settings) -> "Iterator[JobRunner]":
+    """The jobs of the definitions, to be run in this process."""
+    from pairs_platform.build import build_definitions
+    from pairs_platform.defs.in_process import JobRunner
+    from pairs_platform.defs.instance import open_instance
+    from pairs_platform.processes.runtime.dagster_home import prepare_home
+
     with open_instance(prepare_home(settings)) as instance:
-
-        def execute(request: "dg.RunRequest") -> list[str]:
-            return _execute(job, request, instance, lambda *_: None)
-
-        print_signals(replay_part(settings, sector, session, execute))
-
-
-def _execute(
-    job: "dg.JobDefinition",
-    request: "dg.RunRequest",
-    instance: "dg.DagsterInstance",
-    show: Callable[[str, int, int], None],
-) -> list[str]:
-    """Execute one request; the failures of its steps and blocking checks in words, none on success."""
-    from pairs_platform.core.operations.run_tags import PROCESS_TAG, this_process
-
-    run_id = str(uuid.uuid4())
-    job = job.get_subset(asset_selection=set(request.asset_selection)) if request.asset_selection else job
-    total, finished = len(job.graph.nodes), [0]
-
-    def listen(entry: Any) -> None:
-        event = entry.dagster_event
-        if event is None and entry.user_message.startswith("training ") and "epoch" in entry.user_message:
-            words = entry.user_message.split(", ")
-            show(f"gru_models, {words[1].removesuffix(' at most')}"[:28], finished[0], total)
-        elif event is not None and event.is_step_start:
-            show(event.step_key, finished[0], total)
-        elif event is not None and (event.is_step_success or event.is_step_failure):
-            finished[0] += 1
-
-    instance.add_event_listener(run_id, listen)
-    result = job.execute_in_process(
-        instance=instance,
-        partition_key=request.partition_key,
-        tags={**request.tags, PROCESS_TAG: this_process()},
-        run_id=run_id,
-        raise_on_error=False,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-    )
-    if result.success:
-        return []
-    checks = [
-        f"check {event.asset_check_evaluation_data.check_name}: {event.asset_check_evaluation_data.description}"
-        for event in result.all_events
-        if event.event_type_value == "ASSET_CHECK_EVALUATION" and not event.asset_check_evaluation_data.passed
-    ]
-    return [_words(event) for event in result.all_events if event.is_step_failure] + checks
-
-
-def _words(event: Any) -> str:
-    error = event.step_failure_data.error
-    cause = error
-    while cause is not None and cause.cause is not None:
-        cause = cause.cause
-    told = event.step_failure_data.user_failure_data
-    text = told.description if told and told.description else cause.message.strip() if cause else "no reason given"
-    return f"{event.step_key}: {text}"
+        yield JobRunner(build_definitions(settings), instance)
 
 
 def _next_steps(sector: str, session: date, data: str | None) -> None:

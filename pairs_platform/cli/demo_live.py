@@ -21,17 +21,16 @@ from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import set_variable
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from pairs_platform.adapters.redis.bus import StreamBus
+    from pairs_platform.core.signals.requests import StreamRequest
 
 BUCKETS = 12
 """Buckets that are replayed; of hourly bars the whole session, which has fewer."""
 BUCKET_SECONDS = 3.0
 TIMEOUT_SECONDS = 120.0
 
-Execute = Callable[["dg.RunRequest"], list[str]]
-"""Runs one request in this process; the failures in words."""
+Execute = Callable[["StreamRequest"], list[str]]
+"""Computes the signals that a request asks for in this process; its failures."""
 
 
 def replay_part(settings: Settings, sector: str, session: date, execute: Execute) -> pd.DataFrame:
@@ -47,7 +46,6 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
     from pairs_platform.core.signals.requests import decide
     from pairs_platform.core.streaming.buckets import session_buckets
     from pairs_platform.database.signals import SignalKey, signal_frame
-    from pairs_platform.defs.signals.sensors import request_signals
     from pairs_platform.platform import open_bus, open_database
 
     hourly = settings.frequency is Frequency.ONE_HOUR
@@ -76,7 +74,7 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
                 after, done = found[-1].id, done + len(found)
                 due = decide(found, market_ns=bus.market_ns(), sectors=[sector], feed="replay")
                 for one in due.signals:
-                    failures = execute(request_signals(one))
+                    failures = execute(one)
                     if failures:
                         raise click.ClickException("a run of signals failed\n" + "\n".join(failures))
         return signal_frame(open_database(settings), SignalKey(feed="replay", sector=sector, session=session))

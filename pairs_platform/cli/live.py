@@ -4,10 +4,11 @@ import signal
 
 import click
 
-from pairs_platform.cli.migrate import migrate_all
+from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.cli.profile_options import chosen_settings, profile_options
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.dagster_home import prepare_home
+from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.supervisor import Supervisor
 from pairs_platform.processes.runtime.topology import live_folder, live_processes
 from pairs_platform.settings.model import Settings
@@ -55,9 +56,10 @@ def command(
     if settings.frequency is Frequency.ONE_DAY:
         raise click.ClickException("bars of a day give no signals within a session: choose --frequency 5min or 1h")
     home = prepare_home(settings)
-    open_instance(home).dispose()
-    migrate_all(settings, home, click.echo)
-    specs = live_processes(settings, home, host=host, port=port, fresh=not resume)
+    dagster = dagster_calls()
+    migrate_stores(settings, click.echo)
+    dagster.prepare(home, click.echo)
+    specs = live_processes(settings, home, dagster, host=host, port=port, fresh=not resume)
     supervisor = Supervisor(specs, live_folder(settings), click.echo)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.stop())

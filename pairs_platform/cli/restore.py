@@ -27,10 +27,10 @@ from pairs_platform.processes.runtime.postgres_server import (
     APPLICATION,
     DAGSTER,
     DAGSTER_DATABASE,
-    LEDGER_DATABASE,
     MLFLOW,
     MLFLOW_DATABASE,
     OWNER,
+    TRADING_DATABASE,
 )
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.topology import own_stores
@@ -113,13 +113,13 @@ def _running_databases(
     server = own_stores(settings).postgres
     assert server is not None
     with server.running():
-        owner = server.url(LEDGER_DATABASE, OWNER)
+        owner = server.url(TRADING_DATABASE, OWNER)
         own = {
             "database": owner,
             "dagster": server.url(DAGSTER_DATABASE, DAGSTER),
             "mlflow": server.url(MLFLOW_DATABASE, MLFLOW),
         }
-        app = server.url(LEDGER_DATABASE, APPLICATION)
+        app = server.url(TRADING_DATABASE, APPLICATION)
         yield (
             settings.model_copy(update={"database_url": app, "database_owner_url": owner}),
             {name: own[name] for name in saved},

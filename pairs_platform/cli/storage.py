@@ -12,8 +12,9 @@ def command() -> None:
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.database.audit import person
     from pairs_platform.defs.housekeeping.work import measure, purge
+    from pairs_platform.defs.instance import open_instance
     from pairs_platform.platform import Platform
-    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+    from pairs_platform.processes.runtime.dagster_home import prepare_home
 
     settings = load_settings()
     platform = Platform(settings)

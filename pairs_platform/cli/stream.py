@@ -114,28 +114,20 @@ def symbols(name: SymbolSet | None) -> None:
 @click.option("--sector", help="Sector slug; every active one if not given.")
 def save(session: datetime | None, sector: str | None) -> None:
     """Store the streamed bars of a session as a partition of `streamed_bars`."""
-    import dagster as dg
-
     from pairs_platform.core.partition_key import PartitionKey
-    from pairs_platform.defs.signals.assets import streamed_bars
+    from pairs_platform.defs.in_process import save_streamed_bars
+    from pairs_platform.defs.instance import open_instance
     from pairs_platform.platform import Platform, open_bus
-    from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+    from pairs_platform.processes.runtime.dagster_home import prepare_home
 
     settings = load_settings()
     day = session.date() if session else _session_of_market(open_bus(settings))
     with open_instance(prepare_home(settings)) as instance:
-        for one in [sector] if sector else settings.active_sectors:
-            key = PartitionKey(day, one)
-            result = dg.materialize(
-                [streamed_bars], partition_key=str(key), resources={"platform": Platform(settings)}, instance=instance,
-                raise_on_error=False, run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                selection=dg.AssetSelection.assets(streamed_bars),
-            )  # fmt: skip
-            if not result.success:
-                failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-                told = [one.user_failure_data.description for one in failures if one.user_failure_data]
-                raise click.ClickException(f"{key} was not stored: {told[0] if told else 'see the run in the UI'}")
-            rows = result.asset_materializations_for_node("streamed_bars")[0].metadata["dagster/row_count"].value
+        for slug in [sector] if sector else settings.active_sectors:
+            key = PartitionKey(day, slug)
+            rows, reason = save_streamed_bars(Platform(settings), instance, key)
+            if rows is None:
+                raise click.ClickException(f"{key} was not stored: {reason}")
             click.echo(f"streamed_bars {key}: {rows} bars")
 
 

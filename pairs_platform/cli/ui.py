@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import psutil
 
-from pairs_platform.cli.migrate import migrate_all
 from pairs_platform.cli.profile_options import chosen_settings, profile_options
-from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.dagster_home import prepare_home
+from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.topology import script
 
 SECONDS_TO_STOP = 30
@@ -23,10 +23,12 @@ SECONDS_TO_STOP = 30
 @click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed, and no daemon runs.")
 def command(source: str | None, data: str | None, frequency: str | None, host: str, port: int, read_only: bool) -> None:
     """Start the Dagster UI and the daemon (schedule, sensors, run queue) until Ctrl-C."""
+    from pairs_platform.defs.instance import prepare_instance
+
     settings = chosen_settings(source, data, frequency)
     home = prepare_home(settings)
-    open_instance(home).dispose()
-    migrate_all(settings, home, click.echo)
+    migrate_stores(settings, click.echo)
+    prepare_instance(home, click.echo)
     workspace = Path("workspace.yaml")
     location = ["-w", str(workspace)] if workspace.exists() else ["-m", "pairs_platform.definitions"]
     click.echo(f"profile {settings.profile.name}: http://{host}:{port} (state in {settings.profile_root})")

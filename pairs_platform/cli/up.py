@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.core.operations.run_tags import is_alive_here, this_process
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.ports.market_data import PermanentSourceError
@@ -58,7 +59,7 @@ def topology(settings: Settings, tell: Callable[[str], None]) -> tuple[Settings,
         settings = load_settings()
         home = prepare_home(settings)
         os.environ["DAGSTER_HOME"] = str(home)
-        return settings, home, own, production_processes(settings, home, own, tell)
+        return settings, home, own, production_processes(settings, home, own, dagster_calls(), tell)
 
 
 def state_of(settings: Settings) -> dict[str, object]:

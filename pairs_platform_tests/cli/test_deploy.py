@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
+from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.processes.runtime.dagster_home import prepare_home, production_dagster_yaml
 from pairs_platform.processes.runtime.postgres_server import (
     APPLICATION,
@@ -45,7 +46,7 @@ def alpaca(monkeypatch) -> None:
 
 
 def names_of(settings: Settings, own: OwnStores) -> list[str]:
-    return [spec.name for spec in production_processes(settings, prepare_home(settings), own, print)]
+    return [spec.name for spec in production_processes(settings, prepare_home(settings), own, dagster_calls(), print)]
 
 
 def test_the_process_file_starts_what_up_starts(alpaca):

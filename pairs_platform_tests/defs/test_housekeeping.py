@@ -13,8 +13,9 @@ from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.database.audit import entries
 from pairs_platform.database.sizes import sizes_by_session, store_sizes
 from pairs_platform.defs.housekeeping.work import measure, purge
+from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import Platform
-from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER, EmbeddedPostgres
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from pairs_platform.adapters.redis.bus import socket_path
-from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.defs.instance import open_instance
+from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.stream_servers import until

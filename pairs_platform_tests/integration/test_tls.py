@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from pairs_platform.adapters.redis.bus import StreamUnavailable, connect, socket_path
 from pairs_platform.database.audit import entries
 from pairs_platform.database.errors import DatabaseUnavailable
+from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import open_bus, open_database, open_registry
-from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER, EmbeddedPostgres
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings

@@ -11,13 +11,15 @@ import dagster as dg
 import psutil
 import pytest
 
+from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.core.time import moment_utc
+from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import open_bus
 from pairs_platform.processes.replay.playlist import open_playlist
 from pairs_platform.processes.replay.server import ReplayServer, listen
 from pairs_platform.processes.replay.wire import BARS, UPDATED_BARS, Batch
-from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.supervisor import Supervisor
 from pairs_platform.processes.runtime.topology import forget_replays, live_folder, live_processes
@@ -120,7 +122,7 @@ def unruly_live(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     monkeypatch.chdir(profile.folder)
     specs = [
         dataclasses.replace(spec, environment={**profile.environment, **spec.environment})
-        for spec in live_processes(settings, home, host="127.0.0.1", port=1, fresh=True)
+        for spec in live_processes(settings, home, dagster_calls(), host="127.0.0.1", port=1, fresh=True)
         if spec.name in ("daemon", "collector")
     ]
     with embedded_redis(settings.profile_root / "redis"), listen("127.0.0.1", profile.replay_port) as listener:

@@ -1,6 +1,6 @@
 """Rankings of models and how a pair's models have done over time, from rows of performance.
 
-What does not belong here: storing them (`pairs_platform.ledger`).
+What does not belong here: storing them (`pairs_platform.database`).
 """
 
 from collections.abc import Sequence

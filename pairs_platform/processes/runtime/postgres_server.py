@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
-LEDGER_DATABASE, MLFLOW_DATABASE, DAGSTER_DATABASE = "trading_system", "mlflow_db", "dagster"
+TRADING_DATABASE, MLFLOW_DATABASE, DAGSTER_DATABASE = "trading_system", "mlflow_db", "dagster"
 OWNER, APPLICATION, MLFLOW, DAGSTER = "trading_owner", "trading_app", "mlflow", "dagster"
 DATABASES: Mapping[str, tuple[str, ...]] = {
-    LEDGER_DATABASE: (OWNER, APPLICATION),
+    TRADING_DATABASE: (OWNER, APPLICATION),
     MLFLOW_DATABASE: (MLFLOW,),
     DAGSTER_DATABASE: (DAGSTER,),
 }

@@ -18,19 +18,18 @@ import yaml
 from filelock import FileLock
 from pydantic import SecretStr
 
-from pairs_platform.cli.migrate import migrate_all, upgrade_mlflow
 from pairs_platform.core.time import SECOND_NS
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.ports.market_data import PermanentSourceError
-from pairs_platform.processes.runtime.dagster_home import open_instance
+from pairs_platform.processes.runtime.migrations import migrate_stores, upgrade_mlflow
 from pairs_platform.processes.runtime.postgres_server import (
     APPLICATION,
     DAGSTER,
     DAGSTER_DATABASE,
-    LEDGER_DATABASE,
     MLFLOW,
     MLFLOW_DATABASE,
     OWNER,
+    TRADING_DATABASE,
     EmbeddedPostgres,
 )
 from pairs_platform.processes.runtime.supervisor import ProcessSpec
@@ -40,6 +39,22 @@ from pairs_platform.settings.variables import variable
 
 LOOPBACK = "127.0.0.1"
 ENVIRONMENT_FILE = "environment"
+
+
+@dataclass(frozen=True)
+class DagsterCalls:
+    """What the processes ask of Dagster, which this package does not import.
+
+    Attributes
+    ----------
+    prepare : callable
+        Makes what a home lacks, migrates its storage and says what changed.
+    sensors_looked : callable
+        Whether the daemon of a home has looked at its sensors since a moment, in seconds since 1970.
+    """
+
+    prepare: Callable[[Path, Callable[[str], None]], None]
+    sensors_looked: Callable[[Path, float], bool]
 
 
 def live_folder(settings: Settings) -> Path:
@@ -64,13 +79,15 @@ def prepare_lock(settings: Settings) -> FileLock:
     return FileLock(folder / "prepare.lock")
 
 
-def live_processes(settings: Settings, home: Path, *, host: str, port: int, fresh: bool) -> list[ProcessSpec]:
+def live_processes(
+    settings: Settings, home: Path, dagster: DagsterCalls, *, host: str, port: int, fresh: bool
+) -> list[ProcessSpec]:
     """The processes of `live`: a replay begins when everything else is there."""
     workspace = Path("workspace.yaml")
     location = ["-w", str(workspace)] if workspace.exists() else ["-m", "pairs_platform.definitions"]
     return [
         *_redis(settings),
-        *_dagster(home, location, host=host, port=port, name="port"),
+        *_dagster(dagster, home, location, host=host, port=port, name="port"),
         *_stream(settings, fresh=fresh),
     ]
 
@@ -107,13 +124,6 @@ def _serves(host: str, port: int, path: str) -> bool:
         return False
 
 
-def _sensors_run(home: Path, *, since: float) -> bool:
-    """Whether the daemon has looked at its sensors since a moment."""
-    with open_instance(home) as instance:
-        beat = instance.get_daemon_heartbeats().get("SENSOR")
-    return beat is not None and beat.timestamp >= since
-
-
 def _collects(settings: Settings) -> bool:
     """Whether the collector has said how it is since a moment ago."""
     from pairs_platform.platform import open_bus
@@ -131,7 +141,9 @@ def _redis(settings: Settings) -> list[ProcessSpec]:
     return [ProcessSpec("redis", server_command(folder), ready=lambda: answers(folder))]
 
 
-def _dagster(home: Path, location: list[str], *, host: str, port: int, name: str) -> list[ProcessSpec]:
+def _dagster(
+    dagster: DagsterCalls, home: Path, location: list[str], *, host: str, port: int, name: str
+) -> list[ProcessSpec]:
     environment = {"DAGSTER_HOME": str(home)}
     asked = time.time()
     web = [script("dagster-webserver"), "-h", host, "-p", str(port), *location]
@@ -143,7 +155,7 @@ def _dagster(home: Path, location: list[str], *, host: str, port: int, name: str
             "daemon",
             [script("dagster-daemon"), "run", *location],
             environment,
-            lambda: _sensors_run(home, since=asked),
+            lambda: dagster.sensors_looked(home, asked),
         ),
     ]
 
@@ -185,7 +197,7 @@ def own_stores(settings: Settings) -> OwnStores:
         The platform's own PostgreSQL cannot be made.
     """
     missing = {
-        "database_url": (LEDGER_DATABASE, APPLICATION),
+        "database_url": (TRADING_DATABASE, APPLICATION),
         "dagster_url": (DAGSTER_DATABASE, DAGSTER),
         "mlflow_uri": (MLFLOW_DATABASE, MLFLOW),
     }
@@ -199,12 +211,12 @@ def own_stores(settings: Settings) -> OwnStores:
     environment = {variable(name): url.get_secret_value() for name, url in urls.items()}
     if mlflow is not None:
         environment[variable("mlflow_uri")] = own_mlflow_uri(settings)
-    owner = server.url(LEDGER_DATABASE, OWNER) if "database_url" in missing else settings.database_owner_url
+    owner = server.url(TRADING_DATABASE, OWNER) if "database_url" in missing else settings.database_owner_url
     return OwnStores(server, environment, mlflow, owner)
 
 
 def production_processes(
-    settings: Settings, home: Path, own: OwnStores, tell: Callable[[str], None]
+    settings: Settings, home: Path, own: OwnStores, dagster: DagsterCalls, tell: Callable[[str], None]
 ) -> list[ProcessSpec]:
     """The processes of production: databases first, then what serves, then what works.
 
@@ -215,6 +227,7 @@ def production_processes(
     home : Path
         Prepared Dagster home.
     own : OwnStores
+    dagster : DagsterCalls
     tell : callable
         Is told what was migrated.
     """
@@ -233,8 +246,8 @@ def production_processes(
         with lock:
             if own.postgres is not None:
                 own.postgres.provision()
-            open_instance(home).dispose()
-            migrate_all(settings.model_copy(update={"database_owner_url": own.database_owner}), home, tell)
+            migrate_stores(settings.model_copy(update={"database_owner_url": own.database_owner}), tell)
+            dagster.prepare(home, tell)
 
     if own.mlflow_database is not None:
         specs.append(_mlflow(settings, own, lock, tell))
@@ -255,7 +268,7 @@ def production_processes(
         )
     )
     location = ["-w", str(workspace)]
-    specs += _dagster(home, location, host=services.host, port=services.ui_port, name="services.ui_port")
+    specs += _dagster(dagster, home, location, host=services.host, port=services.ui_port, name="services.ui_port")
     return [*specs, *_stream(settings, fresh=False)]
 
 

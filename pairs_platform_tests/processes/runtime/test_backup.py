@@ -21,10 +21,11 @@ from pairs_platform.cli import cli
 from pairs_platform.cli.errors import EXPECTED
 from pairs_platform.database.audit import entries
 from pairs_platform.database.store import Database
+from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import open_bus, open_database, open_registry
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 from pairs_platform.processes.runtime.backup import MANIFEST, NOT_SAVED, State, restore_databases, save
-from pairs_platform.processes.runtime.dagster_home import open_instance, prepare_home
+from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import APPLICATION, OWNER, SUPERUSER
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_postgres, production_folder

@@ -11,7 +11,8 @@ from dagster._daemon.monitoring.concurrency import execute_concurrency_slots_ite
 
 from pairs_platform.build import build_definitions
 from pairs_platform.core.operations.run_tags import PROCESS_TAG, this_process
-from pairs_platform.processes.runtime.dagster_home import COMPUTE_SLOTS, open_instance, prepare_home
+from pairs_platform.defs.instance import COMPUTE_SLOTS, open_instance
+from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.settings.loading import load_settings
 
 

@@ -1,0 +1,85 @@
+"""The Dagster instance of a prepared home: its pools, the runs of processes that are gone, its schema.
+
+What does not belong here: the home's folder and its dagster.yaml (`processes.runtime.dagster_home`).
+"""
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION
+
+from pairs_platform.core.operations.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host
+from pairs_platform.database.revisions import newest_revision
+
+COMPUTE_SLOTS = max(1, (os.cpu_count() or 1) // 2)
+"""Steps of heavy computation at a time; each one uses two threads."""
+
+POOLS = {"compute": COMPUTE_SLOTS, "market_data": 1, "training": 1}
+"""Slots of every pool. They are there before the first run: runs that make the same pool at once on PostgreSQL fail
+(Dagster goes on in the transaction that the second insert has ended)."""
+
+
+def open_instance(home: Path) -> dg.DagsterInstance:
+    """Open the Dagster instance of a prepared home; pools that are not there are made, other limits stay."""
+    instance = dg.DagsterInstance.from_config(str(home))
+    pools = instance.event_log_storage.get_concurrency_keys()
+    for pool, slots in POOLS.items():
+        if pool not in pools or pool == "compute":
+            instance.event_log_storage.set_concurrency_slots(pool, slots)
+    end_dead_runs(instance)
+    return instance
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs as failed whose process on this host is gone, and free the pool slots that they held.
+
+    A killed process cannot do so itself, and without a daemon nobody else would: the next run would wait for its slots.
+    """
+    unfinished = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
+        process = run.tags.get(PROCESS_TAG, "")
+        if is_of_this_host(process) and not is_alive_here(process):
+            instance.report_run_failed(run, message="the process of this run is gone")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def prepare_instance(home: Path, tell: Callable[[str], None]) -> None:
+    """Make what a prepared home lacks and bring Dagster's storage to the installed version.
+
+    Parameters
+    ----------
+    home : Path
+        Prepared Dagster home.
+    tell : callable
+        Is told what changed.
+
+    Raises
+    ------
+    PermanentSourceError
+        The storage is newer than the installed Dagster.
+    """
+    package, _, folder = ALEMBIC_SCRIPTS_LOCATION.partition(":")
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    with open_instance(home) as instance:
+        storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+        versions = [storage.alembic_version() for storage in storages if storage is not None]
+        currents = {version[0] for version in versions if version is not None}
+        heads = {
+            newest_revision(Path(spec.origin).parent / folder, current, "Dagster's storage") for current in currents
+        }
+        if currents != heads:
+            instance.upgrade()
+            outdated = ", ".join(sorted(str(revision) for revision in currents - heads))
+            tell(f"Dagster's storage: {outdated} → {', '.join(heads)}")
+
+
+def sensors_looked(home: Path, since: float) -> bool:
+    """Whether the daemon has looked at its sensors since a moment, in seconds since 1970."""
+    with open_instance(home) as instance:
+        beat = instance.get_daemon_heartbeats().get("SENSOR")
+    return beat is not None and beat.timestamp >= since
