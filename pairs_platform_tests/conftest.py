@@ -10,8 +10,17 @@ import pytest
 from pairs_platform.processes.runtime.postgres_server import EmbeddedPostgres
 from pairs_platform_tests.support.object_storage import ObjectStorage, new_bucket, running_s3
 from pairs_platform_tests.support.postgres import running_postgres
+from pairs_platform_tests.support.waiting import SCALE, TEST_SECONDS
 
 DATA_VARIABLE = "PAIRS_PLATFORM_TEST_DATA"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that hangs ends after the seconds of its mark `timeout`, or those of all others; the scale is for both."""
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        seconds = SCALE * mark.args[0] if mark else TEST_SECONDS
+        item.add_marker(pytest.mark.timeout(seconds), append=False)
 
 
 @pytest.fixture(autouse=True)

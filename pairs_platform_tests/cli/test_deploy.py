@@ -29,7 +29,7 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import SECRET_FIELDS, Settings, described_fields
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.postgres import free_port
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -164,7 +164,7 @@ def test_the_databases_of_the_container_are_those_of_the_platforms_own_server(tm
                 engine.dispose()
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait()
+        process.wait(WAIT_SECONDS)
 
 
 def test_the_template_names_settings_alone_and_no_secret():

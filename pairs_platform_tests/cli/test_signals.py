@@ -13,7 +13,7 @@ from pairs_platform.database.signals import store_signals
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.database.test_signals import GIVEN, LIVE, REPLAY, SKIPPED, signal
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 WATCHED = signal("A_A", role="watched", action="hold", size=0.0)
 
@@ -83,8 +83,8 @@ def test_to_follow_shows_every_bucket_as_it_is_stored_until_it_is_interrupted(da
         until(lambda: "09:40" in path.read_text())
         assert path.read_text().count("New York") == 2, "a bucket is shown once"
         process.send_signal(os_signal.SIGINT)
-        assert process.wait(20) in (0, 1, 130)
+        assert process.wait(WAIT_SECONDS) in (0, 1, 130)
         assert "Traceback" not in path.read_text()
     finally:
         process.kill()
-        process.wait()
+        process.wait(WAIT_SECONDS)

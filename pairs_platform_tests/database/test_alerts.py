@@ -18,6 +18,7 @@ from pairs_platform.database.alerts import (
     resolve_alerts,
 )
 from pairs_platform.database.store import Database
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 NOW = datetime(2026, 3, 2, 13, 0, tzinfo=UTC)
 RULES = AlertSettings(messages_per_hour=2, first_retry_seconds=30)
@@ -61,7 +62,7 @@ class TestOpen:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(WAIT_SECONDS)
         assert [one.times for one in open_alerts(database)] == [4]
 
 

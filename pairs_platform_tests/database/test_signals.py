@@ -24,6 +24,7 @@ from pairs_platform.database.signals import (
 )
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import SIGNALS
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 SESSION = date(2023, 3, 8)
 OPEN_NS = 1_678_285_800 * 10**9
@@ -158,5 +159,7 @@ key = SignalKey(feed="live", sector="technology", session=date(2023, 3, 8))
 found = last_signals(Database({url!r}, "simulated-5min-raw"), key)
 print(len(found), sorted({{"alembic", "pandas"}} & set(sys.modules)))
 """
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT_SECONDS, check=False
+        )
         assert (done.stdout.strip(), done.stderr) == ("1 []", "")

@@ -14,6 +14,7 @@ from pairs_platform.database.queries import best_performing_pairs, pair_performa
 from pairs_platform.database.store import Database, Decision
 from pairs_platform.database.tables import METADATA, MODEL_RANKINGS, VIEWS
 from pairs_platform_tests.support.decisions import store_decisions
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 SESSION = date(2023, 3, 8)
 TRAINED = datetime(2023, 3, 9, 11, tzinfo=UTC)
@@ -87,7 +88,7 @@ class TestSchema:
     def test_three_processes_that_come_first_at_once(self, url):
         code = f"from pairs_platform.database.store import Database; Database({url!r}, 'p').trainings('technology')"
         started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
-        assert [(one.wait(60), one.stderr.read()) for one in started] == [(0, b"")] * 3
+        assert [(one.wait(WAIT_SECONDS), one.stderr.read()) for one in started] == [(0, b"")] * 3
 
 
 class TestTraining:

@@ -50,6 +50,7 @@ from pairs_platform_tests.defs.test_models import AwayRegistry, promote
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, SYMBOLS, key
 from pairs_platform_tests.support.runs import QUIET, check, failure
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 CONFIGURED = SESSIONS[1]
 GRID = session_buckets(SESSION, Frequency.ONE_HOUR)
@@ -404,7 +405,7 @@ class TestRedisAway:
             found.stream(0)
             (child,) = [one for one in psutil.Process().children() if str(folder) in " ".join(one.cmdline())]
             child.send_signal(os_signal.SIGKILL)
-            child.wait(10)
+            child.wait(WAIT_SECONDS)
         return found
 
     def test_a_run_fails_to_be_tried_again_and_stores_nothing(self, gone):
@@ -656,6 +657,11 @@ heavy = ("torch", "mlflow", "sklearn", "statsmodels", "arch", "numba", "scipy", 
 print(len(outcome.stored), outcome.newest[0].champion_version, sorted(set(heavy) & set(sys.modules)))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ)
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SECONDS,
+        check=False,
+        env=dict(os.environ),
     )
     assert done.stdout.strip() == "1 1 []", done.stderr

@@ -16,13 +16,11 @@ from pairs_platform.defs.instance import open_instance
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SCRIPTS = Path(sys.executable).parent
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -56,7 +54,7 @@ def start(tmp_path) -> Iterator[Callable[..., None]]:
     yield call
     for process in started:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        process.wait(WAIT_SECONDS)
 
 
 def test_a_run_is_made_by_a_worker(home, start, tmp_path):
@@ -69,7 +67,7 @@ def test_a_run_is_made_by_a_worker(home, start, tmp_path):
     done = subprocess.run([SCRIPTS / "dagster", *words], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        (run,) = until(lambda: instance.get_runs(dg.RunsFilter(statuses=FINISHED)), 240)
+        (run,) = until(lambda: instance.get_runs(dg.RunsFilter(statuses=FINISHED)), 2 * WAIT_SECONDS)
         assert run.status is dg.DagsterRunStatus.SUCCESS
         assert run.tags["dagster-celery/task_id"]
         assert instance.get_latest_materialization_event(dg.AssetKey("storage_report")) is not None

@@ -39,6 +39,7 @@ from pairs_platform.lake.store import Lake
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings, described_fields
 from pairs_platform_tests.support.selection_tables import correlations_of, history_of, scores_of, screen_of
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -205,7 +206,7 @@ def accept_make(line: str) -> None:
     """Let make print what it would do, and hold the console script's part of it against its parser."""
     # Below another make, as in `make test`, it would say which folder it enters.
     dry_run = ["make", "-n", "--no-print-directory", *shlex.split(line)[1:]]
-    printed = subprocess.run(dry_run, capture_output=True, text=True, check=True, timeout=20).stdout
+    printed = subprocess.run(dry_run, capture_output=True, text=True, check=True, timeout=WAIT_SECONDS).stdout
     last = shlex.split(printed.strip().splitlines()[-1])
     if last[1:] == ["-m", "pairs_platform_tests"]:
         assert (ROOT / "pairs_platform_tests" / "__main__.py").exists()

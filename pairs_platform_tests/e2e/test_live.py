@@ -14,7 +14,7 @@ from pairs_platform_tests.support.live_processes import (
     running_live,
     through_the_waiting_process,
 )
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 BUCKETS = 7
 """Of a session of hourly bars; the first two have ended before the replay begins."""
@@ -36,7 +36,7 @@ def test_every_bucket_has_one_set_of_signals_with_the_values_of_the_batch_path(l
 
 
 def test_they_came_through_sensor_queue_and_run(live):
-    until(lambda: all(one.dagster_run.is_finished for one in live.profile.runs()), 60)
+    until(lambda: all(one.dagster_run.is_finished for one in live.profile.runs()))
     records = live.profile.runs()
     assert {one.dagster_run.status for one in records} == {dg.DagsterRunStatus.SUCCESS}
     assert {one.dagster_run.tags["dagster/sensor_name"] for one in records} == {"signal_sensor"}
@@ -47,7 +47,7 @@ def test_they_came_through_sensor_queue_and_run(live):
 
 def test_the_stream_is_saved_at_the_close(live):
     lake, key = live.profile.platform.lake, live.profile.key
-    until(lambda: lake.exists(STREAMED_BARS.table, key), 60)
+    until(lambda: lake.exists(STREAMED_BARS.table, key))
     bars = lake.read(STREAMED_BARS, key)
     assert len(bars) == len(live.profile.platform.bus.folded(live.profile.session))
     assert set(bars["feed"]) == {"replay"}
@@ -60,7 +60,7 @@ def test_the_console_shows_signals_and_processes(live):
     shown = live.profile.console("stream", "status")
     assert all(str(live.pid(name)) in shown.stdout for name in ("redis", "webserver", "daemon", "replay", "collector"))
     assert "streaming" in shown.stdout
-    with urllib.request.urlopen(f"http://127.0.0.1:{live.web_port}/server_info", timeout=10) as reply:
+    with urllib.request.urlopen(f"http://127.0.0.1:{live.web_port}/server_info", timeout=WAIT_SECONDS) as reply:
         assert reply.status == 200
 
 
@@ -69,7 +69,7 @@ def test_ctrl_c_ends_every_process_and_frees_the_ports(live):
     assert len(live.profile.members()) >= 6
     assert live.stop() == 0
     assert live.output.read_text().rstrip().endswith("stopped")
-    until(lambda: not live.profile.members(), 20)
+    until(lambda: not live.profile.members())
     for port in (live.web_port, live.profile.replay_port):
         with socket.socket() as again:
             again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

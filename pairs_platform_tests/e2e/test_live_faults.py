@@ -10,7 +10,7 @@ from pairs_platform.defs.signals import assets
 from pairs_platform_tests.support.demo_profile import key
 from pairs_platform_tests.support.live_processes import make_profile, running_live
 from pairs_platform_tests.support.runs import QUIET
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import until
 
 BUCKETS = 7
 
@@ -33,7 +33,7 @@ def test_daemon_collector_and_redis_are_killed_in_one_session(demo, tmp_path):
         restarts = {name: one["restarts"] for name, one in live.processes().items()}
         assert restarts == {"redis": 1, "webserver": 0, "daemon": 1, "replay": 0, "collector": 1}
         assert live.stop() == 0
-    until(lambda: not profile.members(), 60)
+    until(lambda: not profile.members())
 
 
 def test_a_run_waits_for_a_redis_that_is_away(copied, monkeypatch):

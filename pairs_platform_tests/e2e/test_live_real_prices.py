@@ -15,7 +15,7 @@ from pairs_platform.defs.signals.work import signal_partition
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.topology import command_of
 from pairs_platform_tests.support.live_processes import Profile, configured_profile
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 LOOKBACK = 20
 SYMBOLS = 8
@@ -55,7 +55,7 @@ def streaming(profile: Profile) -> Iterator[None]:
     finally:
         for process in reversed(started):
             process.terminate()
-            process.wait(30)
+            process.wait(WAIT_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_recorded_session_gives_the_signals_of_the_batch_path(real_data, tmp_p
     grid = session_buckets(session, platform.settings.frequency)
     with embedded_redis(platform.settings.profile_root / "redis"):
         with streaming(profile):
-            until(lambda: len(profile.buckets) == len(grid), 120)
+            until(lambda: len(profile.buckets) == len(grid))
         signal_partition(platform, profile.key, run_id="at once")
         at_once = profile.assert_complete()
         bars, announced = bus.bars(session), bus.announced(session)

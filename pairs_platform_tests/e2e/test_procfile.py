@@ -17,12 +17,9 @@ from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, producti
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.postgres import free_port
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 PROCFILE = Path(__file__).parents[2] / "deploy" / "Procfile"
-SECONDS = 240.0
-
-pytestmark = pytest.mark.timeout(600)
 
 
 def own_address() -> str:
@@ -35,7 +32,7 @@ def own_address() -> str:
 
 def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as reply:
+        with urllib.request.urlopen(url, timeout=WAIT_SECONDS) as reply:
             return reply.status == 200
     except OSError:
         return False
@@ -57,10 +54,10 @@ def manager(tmp_path, monkeypatch) -> Iterator[subprocess.Popen]:
     yield process
     children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.send_signal(signal.SIGINT)
-    process.wait(60)
+    process.wait(WAIT_SECONDS)
     assert "database system was not properly shut down" not in (tmp_path / "log").read_text()
     assert not (production_folder(load_settings()) / "postgres" / "data" / "postmaster.pid").exists()
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=WAIT_SECONDS)
     for one in alive:
         one.kill()
     assert alive == []
@@ -74,9 +71,9 @@ def test_all_of_them_start_at_once_and_become_healthy(manager, tmp_path):
         assert manager.poll() is None, (tmp_path / "log").read_text()
         return answers(f"http://{services.host}:{services.ui_port}/server_info")
 
-    until(healthy, SECONDS)
+    until(healthy, 2 * WAIT_SECONDS)
     assert answers(f"http://{services.host}:{services.mlflow_port}/health")
-    until(lambda: open_bus(settings).health(), SECONDS)
+    until(lambda: open_bus(settings).health())
     assert manager.poll() is None
     assert variable("database_url") in (production_folder(settings) / ENVIRONMENT_FILE).read_text()
     assert [path.name for path in (production_folder(settings) / "postgres").iterdir() if "new" in path.name] == []

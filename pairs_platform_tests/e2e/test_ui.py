@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,7 +13,7 @@ import psutil
 import pytest
 
 from pairs_platform_tests.support.postgres import free_port
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERY = "{ assetNodes { assetKey { path } groupName } }"
@@ -30,7 +29,7 @@ def asked(port: int, query: str) -> dict:
         data=json.dumps({"query": query}).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as reply:
+    with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as reply:
         return json.load(reply)
 
 
@@ -42,7 +41,7 @@ def test_a_read_only_ui_shows_and_refuses(tmp_path):
         process = psutil.Popen(command, cwd=ROOT, env={**os.environ}, stdout=output, stderr=subprocess.STDOUT)
     family: list[psutil.Process] = []
     try:
-        until(lambda: process.poll() is not None or answers(port), 150)
+        until(lambda: process.poll() is not None or answers(port))
         family = process.children(recursive=True)
         assert not any("dagster-daemon" in " ".join(member.cmdline()) for member in family)
         mutation = """mutation { startSchedule(scheduleSelector: {
@@ -51,7 +50,7 @@ def test_a_read_only_ui_shows_and_refuses(tmp_path):
         }) { __typename } }"""
         assert asked(port, mutation)["data"]["startSchedule"]["__typename"] == "UnauthorizedError"
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+        process.wait(timeout=WAIT_SECONDS)
     finally:
         for member in [*family, process]:
             if member.is_running():
@@ -72,14 +71,8 @@ def test_ui_serves_the_asset_graph(tmp_path):
     output = (tmp_path / "output").open("w")
     process = psutil.Popen(command, cwd=ROOT, env={**os.environ}, stdout=output, stderr=subprocess.STDOUT)
     try:
-        nodes: list[dict] = []
-        deadline = time.monotonic() + 150
-        while not nodes and time.monotonic() < deadline and process.is_running():
-            try:
-                nodes = asset_nodes(port)
-            except (urllib.error.URLError, TimeoutError, ConnectionError):
-                time.sleep(1)
-        groups = {node["assetKey"]["path"][0]: node["groupName"] for node in nodes}
+        until(lambda: process.poll() is not None or answers(port))
+        groups = {node["assetKey"]["path"][0]: node["groupName"] for node in asset_nodes(port)}
         assert groups["price_history"] == "prices", (tmp_path / "output").read_text()
         assert groups["trading_config"] == "selection"
         family = process.children(recursive=True)
@@ -91,8 +84,8 @@ def test_ui_serves_the_asset_graph(tmp_path):
         }
         assert listening == {"127.0.0.1"}
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
-        _, alive = psutil.wait_procs(family, timeout=30)
+        process.wait(timeout=WAIT_SECONDS)
+        _, alive = psutil.wait_procs(family, timeout=WAIT_SECONDS)
         assert not alive
     finally:
         for member in [*process.children(recursive=True), process] if process.is_running() else []:

@@ -25,9 +25,7 @@ from pairs_platform_tests.support.demo_profile import SECTOR, SESSION
 from pairs_platform_tests.support.live_processes import Profile, make_profile, profile_of
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.receivers import WebReceiver, web_receiver
-from pairs_platform_tests.support.stream_servers import until
-
-pytestmark = pytest.mark.timeout(600)
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 PORTS = ("ui_port", "mlflow_port", "code_port", "postgres_port")
 PROCESSES = ["postgres", "redis", "mlflow", "code", "webserver", "daemon", "replay", "collector"]
@@ -129,7 +127,7 @@ def test_every_process_is_healthy_and_everything_answers(production):
     assert all(one["alive"] and not one["restarts"] for one in processes(production).values())
     services = production.settings.services
     for port, path in ((services.ui_port, "server_info"), (services.mlflow_port, "health")):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=WAIT_SECONDS) as reply:
             assert reply.status == 200
     assert f"UI at http://127.0.0.1:{services.ui_port}" in production.output
 
@@ -174,7 +172,7 @@ def graphql(production: Production, query: str) -> dict:
         json.dumps({"query": query}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as reply:
+    with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as reply:
         return json.loads(reply.read())["data"]
 
 
@@ -204,7 +202,7 @@ def test_a_failed_run_reaches_the_receiver(production, receiver):
         DAGSTER_HOME=sourced(environment(production))["DAGSTER_HOME"],
     )  # fmt: skip
     assert failed.returncode == 1
-    until(lambda: any(before in text for text in receiver.texts), 90)
+    until(lambda: any(before in text for text in receiver.texts))
     assert any("run failed" in text for text in receiver.texts)
     assert f"{before}|{SECTOR}" in production.profile.console("alerts").stdout
 

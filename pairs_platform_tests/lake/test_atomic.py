@@ -10,6 +10,7 @@ import pytest
 
 from pairs_platform.lake import atomic
 from pairs_platform.lake.atomic import ABANDONED_AFTER_SECONDS, replace_file, while_locked
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 
 def names(folder: Path) -> list[str]:
@@ -66,7 +67,7 @@ def test_a_write_that_ends_half_way_leaves_the_previous_content(tmp_path):
         """,
         str(path),
     )
-    out, err = child.communicate(timeout=60)
+    out, err = child.communicate(timeout=WAIT_SECONDS)
     assert out.strip() == "EFBIG", err
     assert path.read_bytes() == b"one"
     assert names(tmp_path) == ["x.parquet"]
@@ -82,7 +83,7 @@ def test_a_killed_writer_leaves_the_previous_content_and_its_remains_are_cleaned
         from pairs_platform.lake.atomic import replace_file
         def stall(descriptor):
             print("written", flush=True)
-            time.sleep(60)
+            time.sleep(3600)
         os.fsync = stall
         replace_file(Path(sys.argv[1]), b"2" * 100_000)
         """,
@@ -91,7 +92,7 @@ def test_a_killed_writer_leaves_the_previous_content_and_its_remains_are_cleaned
     assert child.stdout is not None
     assert child.stdout.readline() == "written\n"
     child.kill()
-    child.communicate(timeout=60)
+    child.communicate(timeout=WAIT_SECONDS)
     assert path.read_bytes() == b"one"
     remains = [name for name in names(tmp_path) if name != "x.parquet"]
     assert len(remains) == 1

@@ -21,6 +21,7 @@ from pairs_platform.lake.profile import MANIFEST, Profile, ProfileMismatch, clai
 from pairs_platform.lake.store import Lake
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 KEY, NEXT = PartitionKey(FULL, "technology"), PartitionKey(EARLY_CLOSE, "technology")
 MINE = Profile("simulated", Frequency.FIVE_MINUTES, PriceBasis.RAW)
@@ -78,7 +79,7 @@ def test_of_two_that_create_one_wins(object_storage):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(WAIT_SECONDS)
     first = read_file(path)
     create_object(path, b"later")
     assert read_file(path) == first

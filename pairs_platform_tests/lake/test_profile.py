@@ -9,6 +9,7 @@ import pytest
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.lake import profile as module
 from pairs_platform.lake.profile import MANIFEST, Profile, ProfileMismatch, claim_profile, read_profile
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 SIMULATED = Profile("simulated", Frequency.FIVE_MINUTES, PriceBasis.RAW)
 
@@ -113,7 +114,7 @@ def test_of_many_processes_with_two_profiles_one_profile_wins(tmp_path):
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    results = [process.communicate(timeout=60) for process in processes]
+    results = [process.communicate(timeout=WAIT_SECONDS) for process in processes]
     assert [err for _, err in results] == ["", ""]
     first, second = ({int(line) for line in out.split()} for out, _ in results)
     assert first | second == set(range(50))

@@ -51,8 +51,8 @@ from pairs_platform_tests.support.demo_profile import write_config
 from pairs_platform_tests.support.live_processes import QUIET_ENVIRONMENT
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.runs import ALL
-from pairs_platform_tests.support.stream_servers import until
 from pairs_platform_tests.support.vendor_servers import AlpacaServer, Answer, Asked, running
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 pytestmark = pytest.mark.timeout(5400)
 
@@ -71,6 +71,7 @@ SUCCEEDED = 0.99
 AHEAD = 9
 """Runs that wait or run at a time."""
 ASK_SECONDS = 3.0
+RUNS_SECONDS = 20 * WAIT_SECONDS
 """Between two looks at the runs: each opens Dagster's instance, which costs what a run needs too."""
 
 PLATFORM = f"""
@@ -168,9 +169,9 @@ class Soak:
         return found
 
 
-def outlasting(question: Callable[[], Any], seconds: float = 90.0) -> Any:
+def outlasting(question: Callable[[], Any]) -> Any:
     """The answer to a question, asked again while the database restarts."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             return question()
@@ -245,16 +246,16 @@ def _production(vendor: FailingAlpaca, wanted: list[PartitionKey], days: list[da
     running_all = threading.Thread(target=supervisor.run, args=(started.set,))
     running_all.start()
     try:
-        assert started.wait(300)
+        assert started.wait(2 * WAIT_SECONDS)
         client = DagsterGraphQLClient("127.0.0.1", port_number=settings.services.ui_port)
         found = Soak(Platform(settings), home, vendor, client, wanted)
         for sector in SECTORS:
             found.request(price_run(sector, days[0], days[-1]))
-        until(lambda: statuses(found.records()) == Counter(SUCCESS=len(SECTORS)), 600)
+        until(lambda: statuses(found.records()) == Counter(SUCCESS=len(SECTORS)), 4 * WAIT_SECONDS)
         yield found
     finally:
         supervisor.stop()
-        running_all.join(120)
+        running_all.join(WAIT_SECONDS)
 
 
 def statuses(records: list[dg.RunRecord]) -> Counter[str]:
@@ -291,7 +292,7 @@ def kill_worker(soak: Soak, draw: random.Random) -> str:
         ]
 
     time.sleep(draw.uniform(0, 12))
-    draw.choice(until(workers, 120)).kill()
+    draw.choice(until(workers)).kill()
     return "SIGKILL"
 
 
@@ -326,7 +327,7 @@ def test_daily_runs_end_well_whatever_fails(soak, capsys):
     began, draw = time.monotonic(), random.Random(SEED)
     left, faults = list(soak.wanted), plan(draw, len(soak.wanted))
     while left or not settled(soak):
-        assert time.monotonic() - began < 3600, report(soak, 3600)
+        assert time.monotonic() - began < RUNS_SECONDS, report(soak, RUNS_SECONDS)
         n_ended = ended(soak)
         while left and len(soak.wanted) - len(left) - n_ended < AHEAD:
             key = left.pop(0)
@@ -426,7 +427,7 @@ def assert_retries_are_audited(soak: Soak) -> None:
     def audited() -> list[str]:
         return sorted(str(one.run_id) for one in entries(soak.platform.database, actions=["run_retried"]))
 
-    until(lambda: audited() == again, 120)
+    until(lambda: audited() == again)
 
 
 def assert_lake_is_whole(platform: Platform) -> None:
@@ -498,4 +499,4 @@ def assert_mlflow_is_closed(soak: Soak) -> None:
         names = [one.experiment_id for one in client.search_experiments()]
         return list(client.search_runs(names, "attributes.status = 'RUNNING'"))
 
-    until(lambda: not left_open(), 400)
+    until(lambda: not left_open(), 3 * WAIT_SECONDS)

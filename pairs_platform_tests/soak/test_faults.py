@@ -24,9 +24,7 @@ from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.supervisor import Supervisor
 from pairs_platform.processes.runtime.topology import forget_replays, live_folder, live_processes
 from pairs_platform_tests.support.live_processes import Profile, kill_a_run, make_profile, running_live
-from pairs_platform_tests.support.stream_servers import until
-
-pytestmark = pytest.mark.timeout(900)
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 BUCKETS = 7
 HOUR_NS = 3600 * 10**9
@@ -42,9 +40,9 @@ def test_a_killed_run_behind_the_last_bucket_is_run_again(demo, tmp_path):
     with running_live(profile, "--start", "14:30", "--speed", "90") as live:
         profile.await_signals(BUCKETS - 1)
         killed = kill_a_run(profile)
-        profile.await_signals(BUCKETS, 120)
+        profile.await_signals(BUCKETS)
         profile.assert_complete()
-        until(lambda: all(one.dagster_run.is_finished for one in profile.runs()), 120)
+        until(lambda: all(one.dagster_run.is_finished for one in profile.runs()))
         records = {one.dagster_run.run_id: one.dagster_run for one in profile.runs()}
         assert records[killed].status is dg.DagsterRunStatus.FAILURE
         again = [run for run in records.values() if run.parent_run_id == killed]
@@ -64,7 +62,7 @@ def test_redis_away_for_three_minutes(demo, tmp_path):
         profile.await_signals(BUCKETS)
         rows = profile.assert_complete()
         assert rows["late"].any()
-        until(lambda: all(one.dagster_run.is_finished for one in profile.runs()), 300)
+        until(lambda: all(one.dagster_run.is_finished for one in profile.runs()), 2 * WAIT_SECONDS)
         assert live.stop() == 0
 
 
@@ -134,13 +132,13 @@ def unruly_live(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
         running = threading.Thread(target=supervisor.run, args=(started.set,))
         running.start()
         try:
-            assert started.wait(120)
+            assert started.wait(WAIT_SECONDS)
             yield
         finally:
             supervisor.stop()
-            running.join(60)
+            running.join(WAIT_SECONDS)
             server.stop()
-            serving.join(30)
+            serving.join(WAIT_SECONDS)
     assert server.failure is None
 
 

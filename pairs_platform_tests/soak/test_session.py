@@ -16,6 +16,7 @@ from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.core.time import moment_utc
 from pairs_platform_tests.support.demo_profile import SYMBOLS
 from pairs_platform_tests.support.live_processes import Live, Profile, configured_profile, kill_a_run, running_live
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -110,7 +111,7 @@ def test_five_hundred_symbols_in_eleven_sectors_are_done_within_the_bucket(tmp_p
     last = session_buckets(SESSION, frequency)[-2:]
     with running_live(profile, "--start", "15:45", "--speed", "5") as live:
         for one in by_sector:
-            one.await_signals(len(session_buckets(SESSION, frequency)), 600)
+            one.await_signals(len(session_buckets(SESSION, frequency)), 4 * WAIT_SECONDS)
         arrivals = list(profile.platform.bus.arrivals(SESSION))
         took = []
         for bucket in last:

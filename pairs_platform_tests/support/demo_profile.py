@@ -20,6 +20,7 @@ from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 SECTOR = "technology"
 SYMBOLS = ("AAPL", "ADI", "AMAT", "AMD", "PDFS", "ROG", "TER", "TXN")
@@ -88,7 +89,7 @@ def run(
         env={**inherited, **own, **(more or {})},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=2 * WAIT_SECONDS,
         check=False,
     )
 

@@ -43,11 +43,11 @@ from pairs_platform_tests.defs.test_models import promote
 from pairs_platform_tests.support.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun, write_config
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.runs import ALL, execute
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 STATE = variable("state_root")
 NOT_COPIED = shutil.ignore_patterns("dagster", "redis", "live")
-RUN_SECONDS = 240.0
+SESSION_SECONDS = 2 * WAIT_SECONDS
 QUIET_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 
 
@@ -99,7 +99,7 @@ class Profile:
         where = SignalKey(feed=self.platform.settings.stream.feed, sector=self.sector, session=self.session)
         return stored_buckets(self.platform.database, where)
 
-    def await_signals(self, n: int, seconds: float = RUN_SECONDS) -> None:
+    def await_signals(self, n: int, seconds: float = SESSION_SECONDS) -> None:
         """Return when `n` buckets of the session have signals."""
         until(lambda: len(self.done()) >= n, seconds)
 
@@ -121,7 +121,7 @@ class Profile:
     def console_script(self, name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(SCRIPTS / name), *words], cwd=self.folder, env={**self.environment, "COLUMNS": "200", **more},
-            capture_output=True, text=True, timeout=300, check=False,
+            capture_output=True, text=True, timeout=2 * WAIT_SECONDS, check=False,
         )  # fmt: skip
 
     def runs(self, job: str = "five_minute_signals") -> list[dg.RunRecord]:
@@ -271,16 +271,16 @@ class Live:
 
     def await_restart(self, name: str, restarts: int = 1) -> None:
         """Return when the supervisor shows that a process was started again."""
-        until(lambda: self.processes()[name]["restarts"] >= restarts and self.processes()[name]["alive"], 90)
+        until(lambda: self.processes()[name]["restarts"] >= restarts and self.processes()[name]["alive"])
 
     def await_buckets(self, n: int) -> None:
         """Return when `n` buckets are complete."""
-        until(lambda: _quietly(lambda: len(self.profile.buckets) >= n), RUN_SECONDS)
+        until(lambda: _quietly(lambda: len(self.profile.buckets) >= n), SESSION_SECONDS)
 
     def stop(self) -> int:
         """Ctrl-C; the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(90)
+        return self.process.wait(WAIT_SECONDS)
 
 
 def _quietly(condition: Callable[[], bool]) -> bool:
@@ -303,14 +303,14 @@ def running_live(profile: Profile, *words: str) -> Iterator[Live]:
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
-        until(lambda: process.poll() is not None or "running: UI at" in output.read_text(), 180)
+        until(lambda: process.poll() is not None or "running: UI at" in output.read_text())
         assert process.poll() is None, output.read_text()
         yield Live(profile, process, port, output)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
             try:
-                process.wait(90)
+                process.wait(WAIT_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
         for member in profile.members():
@@ -321,7 +321,7 @@ def through_the_waiting_process(record: dg.RunRecord) -> bool:
     return PROCESS_TAG in record.dagster_run.tags
 
 
-def kill_a_run(profile: Profile, seconds: float = RUN_SECONDS) -> str:
+def kill_a_run(profile: Profile, seconds: float = SESSION_SECONDS) -> str:
     """Kill the process of the next run that a waiting process gets, before it has done anything; the run's id."""
     with dg.DagsterInstance.from_config(str(prepare_home(profile.platform.settings))) as instance:
 

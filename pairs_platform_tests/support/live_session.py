@@ -54,7 +54,7 @@ class Market:
     @property
     def before(self) -> PriceWindow:
         """The bars up to the close before the session."""
-        return until(self.window, session_offset(self.session, -1))
+        return window_until(self.window, session_offset(self.session, -1))
 
     def state(self, *, champion: bool = True, challenger: bool = True) -> SessionState:
         return make_session_state(
@@ -79,7 +79,7 @@ class Market:
         return fold(found)
 
 
-def until(window: PriceWindow, session: date) -> PriceWindow:
+def window_until(window: PriceWindow, session: date) -> PriceWindow:
     """The bars of a window up to the end of a session."""
     stop = int((window.session <= np.datetime64(session)).sum())
     names = ("ts_utc", "session", "bar_of_day", "log_close", "log_open", "observed", "ex_action")
@@ -96,10 +96,10 @@ def market(
     )
     if missing:
         window = with_missing_bars(window, seed, share=missing, holes=2)
-    before = until(window, session_offset(session, -1))
+    before = window_until(window, session_offset(session, -1))
     pairs = screened_pairs(before)
     config = configured(before, pairs)
-    models = [bundle(until(window, session_offset(session, -age)), pairs, seed=age) for age in (4, 1)]
+    models = [bundle(window_until(window, session_offset(session, -age)), pairs, seed=age) for age in (4, 1)]
     champion = dataclasses.replace(models[0], pairs=tuple(m for k, m in enumerate(models[0].pairs) if k != UNTRADED))
     return Market(session, window, config, champion, models[1])
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairs_platform.lake.files import object_folder
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def new_bucket(endpoint: str) -> ObjectStorage:
         region_name="us-east-1",
     ).create_bucket(Bucket=name)
     client = {"region_name": "us-east-1"}
-    retries = {"retries": {"max_attempts": 1}, "connect_timeout": 5, "read_timeout": 20}
+    retries = {"retries": {"max_attempts": 1}, "connect_timeout": WAIT_SECONDS, "read_timeout": WAIT_SECONDS}
     return ObjectStorage(
         f"s3://{name}/lakes/mine",
         {"endpoint_url": endpoint, **keys, "client_kwargs": client, "config_kwargs": retries},

@@ -10,6 +10,8 @@ from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
+
 
 class WebReceiver:
     """Keeps what was posted; answers with the next of `statuses`, then with 200."""
@@ -53,7 +55,7 @@ def web_receiver() -> Iterator[WebReceiver]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(WAIT_SECONDS)
 
 
 class MailReceiver:
@@ -107,4 +109,4 @@ def mail_receiver() -> Iterator[MailReceiver]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(WAIT_SECONDS)

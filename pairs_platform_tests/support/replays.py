@@ -3,8 +3,7 @@
 import asyncio
 import concurrent.futures
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,9 +18,9 @@ from pairs_platform.core.streaming.settings import ReplaySettings
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, empty_actions
 from pairs_platform.processes.replay.playlist import Playlist
 from pairs_platform.processes.replay.server import ReplayServer, listen
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 TODAY = date(2024, 7, 9)
-PATIENCE_SECONDS = 30.0
 
 
 @dataclass
@@ -108,7 +107,7 @@ def running_replay(playlist: Playlist, **options: Any) -> Iterator[RunningReplay
         yield RunningReplay(server, bus, listener.getsockname()[1])
     finally:
         server.stop()
-        thread.join(PATIENCE_SECONDS)
+        thread.join(WAIT_SECONDS)
         listener.close()
     assert not thread.is_alive()
     assert server.failure is None
@@ -143,10 +142,10 @@ def alpaca_client(
     try:
         yield received
     finally:
-        wait_until(lambda: stream._loop is not None)
+        until(lambda: stream._loop is not None)
         with suppress(RuntimeError, concurrent.futures.CancelledError):  # it has ended by itself
-            asyncio.run_coroutine_threadsafe(_end(stream), stream._loop).result(PATIENCE_SECONDS)
-        thread.join(PATIENCE_SECONDS)
+            asyncio.run_coroutine_threadsafe(_end(stream), stream._loop).result(WAIT_SECONDS)
+        thread.join(WAIT_SECONDS)
         assert not thread.is_alive()
 
 
@@ -154,14 +153,6 @@ async def _end(stream: StockDataStream) -> None:
     """Stop; without the close it would notice only when the next message arrives, or after 5 s."""
     await stream.stop_ws()
     await stream.close()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return as soon as a condition holds; a failure when it does not in time."""
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < ends, "waited for too long"
-        time.sleep(0.01)
 
 
 def raw_rows(bars: pd.DataFrame) -> list[tuple[Any, ...]]:

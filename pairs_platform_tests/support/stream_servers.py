@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
@@ -13,17 +12,7 @@ import websockets
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from pairs_platform_tests.support.vendor_servers import AlpacaServer
-
-
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """The first truthy value of `condition`; fails after `seconds`."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"did not become true within {seconds} s")
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 
 def bar_message(symbol: str, ts_ns: int, close: float = 10.0, kind: str = "b", **fields: Any) -> dict[str, Any]:
@@ -89,7 +78,7 @@ class StreamServer:
 
     def _do(self, work: Any) -> None:
         assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(WAIT_SECONDS)
 
     async def _send(self, frame: bytes) -> None:
         for connection in list(self._open):
@@ -152,12 +141,12 @@ class StreamServer:
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        assert ready.wait(20)
+        assert ready.wait(WAIT_SECONDS)
         self._loop = loop
         try:
             yield self
         finally:
             self._do(end())
             loop.call_soon_threadsafe(loop.stop)
-            thread.join(10)
+            thread.join(WAIT_SECONDS)
             loop.close()

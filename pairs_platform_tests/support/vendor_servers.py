@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
+
 NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -107,7 +109,7 @@ def running(server: LocalServer) -> Iterator[LocalServer]:
     finally:
         web.shutdown()
         web.server_close()
-        thread.join()
+        thread.join(WAIT_SECONDS)
 
 
 def alpaca_bar(stamp: datetime, close: float, volume: int = 100) -> dict[str, Any]:

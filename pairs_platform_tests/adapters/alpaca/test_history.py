@@ -214,8 +214,8 @@ def test_a_failure_on_any_page_costs_that_page_only(server, fault, at):
 
 
 def test_a_silent_server_is_given_up_after_the_timeout(server):
-    server.faults = {0: Answer({"bars": {}, "next_page_token": None}, delay_s=0.6)}
-    reply = source(server, timeout_s=0.2).fetch_bars(SYMBOLS, FIRST, LAST)
+    server.faults = {0: Answer({"bars": {}, "next_page_token": None}, delay_s=30)}
+    reply = source(server, timeout_s=2).fetch_bars(SYMBOLS, FIRST, LAST)
     assert keys(reply.bars) == expected_daily()
     assert len(server.asked) == 2
 

@@ -33,6 +33,7 @@ from pairs_platform_tests.support.simulated_pairs import (
     screened_pairs,
     window_of_legs,
 )
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 from pairs_platform_tests.support.windows import make_window
 
 distributed = pytest.importorskip("distributed")
@@ -108,7 +109,7 @@ def test_a_worker_killed_while_blocks_run_loses_nothing(cluster: Any) -> None:
         timer = threading.Timer(0.7, kill)
         timer.start()
         found = blocks.run(_slow_square, (np.array([7]),), [(n,) for n in range(30)])
-        timer.join()
+        timer.join(WAIT_SECONDS)
     assert killed.is_set()
     assert found == [7 + n**2 for n in range(30)]
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,20 +24,21 @@ from pairs_platform.ports.model_registry import NoSuchModelError, RegistryUnavai
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER
 from pairs_platform_tests.support.bundles import LENGTH, PAIRS, SECTOR, SESSION, bundle, record
 from pairs_platform_tests.support.postgres import free_port, new_database
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 SCRIPTS = Path(sys.executable).parent
 
 
 def wait_for(url: str, process: subprocess.Popen) -> None:
-    for _ in range(240):
+    def answers() -> bool:
         assert process.poll() is None, f"the server ended with {process.returncode}"
         try:
-            urllib.request.urlopen(url, timeout=2)
+            with urllib.request.urlopen(url, timeout=WAIT_SECONDS):
+                return True
         except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.25)
-        else:
-            return
-    raise AssertionError(f"nothing answers at {url}")
+            return False
+
+    until(answers)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def serve() -> Iterator:
     yield start
     for process in started:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        process.wait(WAIT_SECONDS)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -193,7 +193,9 @@ class TestBothDatabases:
             subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             for _ in range(3)
         ]
-        assert [(one.communicate(timeout=120)[0].strip(), one.returncode) for one in started] == [("[]", 0)] * 3
+        assert [(one.communicate(timeout=WAIT_SECONDS)[0].strip(), one.returncode) for one in started] == [
+            ("[]", 0)
+        ] * 3
 
     def test_a_damaged_model_is_refused_with_its_version(self, registry, tmp_path):
         registry.log_training(record())
@@ -230,7 +232,7 @@ class TestServing:
         body = json.dumps({"dataframe_records": rows}).encode()
         request = urllib.request.Request(f"{url}/invocations", body, {"Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
+            with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as reply:
                 return reply.status, json.load(reply)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)

@@ -25,6 +25,7 @@ from pairs_platform.platform import open_bus
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the embedded Redis needs Unix sockets")
 
@@ -137,7 +138,7 @@ def test_a_blocked_reader_wakes_with_the_announcement(client, server):
     reader.start()
     time.sleep(0.2)
     bus.announce(announcement())
-    reader.join(4)
+    reader.join(WAIT_SECONDS)
     assert [entry.bucket for entry in found] == [BUCKETS[0]]
     with pytest.raises(ValueError, match="between 0 and 4500"):
         bus.announcements(block_ms=5000)

@@ -244,8 +244,8 @@ def test_a_failure_that_passes_is_survived(server, fault):
 
 
 def test_a_slow_server_is_given_up_after_the_timeout(server):
-    server.faults = {0: Answer(daily("AAPL", 1.0), delay_s=0.8)}
-    bars = source(server, timeout_s=0.3).fetch_bars(["AAPL"], FIRST, LAST).bars
+    server.faults = {0: Answer(daily("AAPL", 1.0), delay_s=30)}
+    bars = source(server, timeout_s=2).fetch_bars(["AAPL"], FIRST, LAST).bars
     assert bars["close"].tolist() == [106.0, 107.0, 108.0, 111.0, 112.0]
     assert len(server.asked) == 2
 

@@ -12,7 +12,7 @@ from pairs_platform.core.signals import session_state
 from pairs_platform.core.signals.engine import session_matrix
 from pairs_platform.core.signals.session_setup import empty_session_state, make_session_state
 from pairs_platform.core.signals.session_state import SessionState, SessionStateError, state_from_bytes, state_to_bytes
-from pairs_platform_tests.support.live_session import BARS, UNTRADED, Market, grid, run, until
+from pairs_platform_tests.support.live_session import BARS, UNTRADED, Market, grid, run, window_until
 
 FIRST = 0
 """A pair that the champion holds."""
@@ -150,7 +150,7 @@ class TestRefused:
     def test_a_window_that_ends_elsewhere(self, simulated):
         with pytest.raises(ValueError, match=f"the window ends with {simulated.session}, the configuration of"):
             planned(simulated, window=simulated.window)
-        earlier = until(simulated.window, session_offset(simulated.session, -2))
+        earlier = window_until(simulated.window, session_offset(simulated.session, -2))
         with pytest.raises(ValueError, match="needs its own close"):
             planned(simulated, window=earlier)
 

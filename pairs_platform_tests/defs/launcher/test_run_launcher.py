@@ -16,7 +16,7 @@ from dagster._core.test_utils import create_run_for_test
 from pairs_platform.core.operations.run_tags import PROCESS_TAG, SIGNALS_TAG, is_alive_here, tag_of
 from pairs_platform.defs.launcher import run_launcher as module
 from pairs_platform.defs.launcher.run_launcher import ReadyRunLauncher
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 SIGNALS = {SIGNALS_TAG: "technology"}
 POINTER = ModuleCodePointer("pairs_platform.definitions", "defs", working_directory=None)
@@ -113,7 +113,7 @@ def test_a_waiting_process_that_has_died_is_given_no_run(instance, usual, taken)
     first = launched(instance, SIGNALS)
     dead = waiting(instance)
     dead.kill()
-    dead.wait()
+    dead.wait(WAIT_SECONDS)
     assert usual == [first, launched(instance, SIGNALS)]
     assert waiting(instance).pid != dead.pid
 
@@ -123,7 +123,7 @@ def test_a_process_that_has_waited_too_long_is_given_no_run_and_ends(instance, u
     old = waiting(instance)
     monkeypatch.setattr(module, "LONGEST_WAIT_SECONDS", -1.0)
     assert usual == [first, launched(instance, SIGNALS)]
-    assert old.wait(10) == 0
+    assert old.wait(WAIT_SECONDS) == 0
 
 
 def test_a_run_again_does_not_name_the_process_of_the_first_one(instance, usual, taken):
@@ -132,24 +132,24 @@ def test_a_run_again_does_not_name_the_process_of_the_first_one(instance, usual,
 
 
 def test_a_run_of_a_waiting_process_is_interrupted_there(instance, usual, tmp_path, monkeypatch):
-    waits_for(monkeypatch, tmp_path / "taken", "import time; time.sleep(60 if line else 0)")
+    waits_for(monkeypatch, tmp_path / "taken", "import time; time.sleep(3600 if line else 0)")
     launched(instance, SIGNALS)
     worker = waiting(instance)
     run_id = launched(instance, SIGNALS)
     assert is_alive_here(instance.get_run_by_id(run_id).tags[PROCESS_TAG])
     assert instance.run_launcher.terminate(run_id)
     until(lambda: status(instance, run_id) is dg.DagsterRunStatus.FAILURE)
-    assert worker.wait(10) < 0
+    assert worker.wait(WAIT_SECONDS) < 0
 
 
 def test_disposing_ends_the_process_that_waits(instance, usual, taken):
     launched(instance, SIGNALS)
     worker = waiting(instance)
     instance.run_launcher.dispose()
-    assert worker.wait(10) == 0
+    assert worker.wait(WAIT_SECONDS) == 0
     assert waiting(instance) is None
 
 
 def test_the_process_in_waiting_ends_when_nobody_can_give_it_a_run():
-    done = subprocess.run(module.COMMAND, input="", capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(module.COMMAND, input="", capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
     assert done.returncode == 0, done.stderr

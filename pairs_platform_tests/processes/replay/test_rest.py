@@ -18,7 +18,8 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.processes.replay.rest import Correction, History
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_actions, make_bars
-from pairs_platform_tests.support.replays import WrittenBars, alpaca_client, make_playlist, running_replay, wait_until
+from pairs_platform_tests.support.replays import WrittenBars, alpaca_client, make_playlist, running_replay
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 BARS = make_bars([FULL, EARLY_CLOSE])
 MINUTES = make_bars([FULL], frequency=Frequency.ONE_MINUTE)
@@ -51,8 +52,8 @@ def played():
     """A replay that has played two sessions to the end."""
     with running_replay(make_playlist(WrittenBars(BARS), **RANGE)) as replay:
         with alpaca_client(replay.socket, "AAA") as got:
-            wait_until(lambda: len(got.bars) == 78 + 42)
-            wait_until(lambda: replay.bus.last[0] > pd.Timestamp(session_close(EARLY_CLOSE)).value + 10**12)
+            until(lambda: len(got.bars) == 78 + 42)
+            until(lambda: replay.bus.last[0] > pd.Timestamp(session_close(EARLY_CLOSE)).value + 10**12)
         yield replay
 
 
@@ -84,7 +85,7 @@ class TestOverHttp:
         pd.testing.assert_frame_equal(market.fetch_bars(["AAA", "BBB"], FULL, EARLY_CLOSE).bars, expected)
 
     def test_keys_are_required(self, played):
-        reply = requests.get(f"{played.http}/v2/stocks/bars", params={"symbols": "AAA"}, timeout=10)
+        reply = requests.get(f"{played.http}/v2/stocks/bars", params={"symbols": "AAA"}, timeout=WAIT_SECONDS)
         assert (reply.status_code, reply.json()) == (403, {"message": "forbidden."})
 
     def test_what_cannot_be_answered_is_said(self, played):
@@ -125,7 +126,7 @@ class TestNeverTheFuture:
             )  # fmt: skip
             assert client.get_stock_bars(asked).data == {}
             with alpaca_client(replay.socket, "AAA") as got:
-                wait_until(lambda: len(got.bars) == 3)
+                until(lambda: len(got.bars) == 3)
                 assert len(client.get_stock_bars(asked).data["AAA"]) == 3
 
 
@@ -158,7 +159,7 @@ class TestPages:
         playlist = make_playlist(WrittenBars(bars), length=Frequency.ONE_MINUTE)
         with running_replay(playlist) as replay:
             with alpaca_client(replay.socket, "S00"):
-                wait_until(lambda: replay.bus.last[0] > pd.Timestamp(session_close(FULL)).value)
+                until(lambda: replay.bus.last[0] > pd.Timestamp(session_close(FULL)).value)
             client = StockHistoricalDataClient("KEY", "SECRET", url_override=replay.http)
             asked = StockBarsRequest(
                 symbol_or_symbols=sorted(set(bars["symbol"])), timeframe=TimeFrame(1, TimeFrameUnit.Minute),

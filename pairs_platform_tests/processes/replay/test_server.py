@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 
 import msgpack
 import pytest
 import redis
 from alpaca.data.models import Bar
-from websockets.sync.client import connect
+from websockets.sync import client as websocket_client
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_close, session_open
@@ -29,8 +30,8 @@ from pairs_platform_tests.support.replays import (
     raw_rows,
     received_rows,
     running_replay,
-    wait_until,
 )
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 SYMBOLS = ("AAA", "BBB", "CCC")
 BARS = make_bars([FULL], symbols=SYMBOLS)
@@ -41,6 +42,9 @@ OPEN_NS = int(session_open(FULL).timestamp()) * 10**9
 MINUTE_NS = 60 * 10**9
 
 
+connect = partial(websocket_client.connect, open_timeout=WAIT_SECONDS)
+
+
 def playlist_of(bars=BARS, **settings):
     return make_playlist(WrittenBars(bars), **settings)
 
@@ -48,13 +52,13 @@ def playlist_of(bars=BARS, **settings):
 class TestPlayed:
     def test_every_client_gets_every_bar_of_the_session_in_order(self):
         with running_replay(playlist_of()) as replay, alpaca_client(replay.socket, "*") as got:
-            wait_until(lambda: len(got.bars) == len(BARS))
+            until(lambda: len(got.bars) == len(BARS))
             assert received_rows(got.bars) == raw_rows(IN_ORDER)
 
     def test_named_symbols_alone_as_parsed_bars(self):
         wanted = IN_ORDER[IN_ORDER["symbol"] != "BBB"]
         with running_replay(playlist_of()) as replay, alpaca_client(replay.socket, "AAA", "CCC", raw=False) as got:
-            wait_until(lambda: len(got.bars) == len(wanted))
+            until(lambda: len(got.bars) == len(wanted))
             time.sleep(0.1)
             assert all(type(bar) is Bar for bar in got.bars)
             assert [(bar.symbol, bar.timestamp, bar.close, bar.volume) for bar in got.bars] == list(
@@ -70,37 +74,37 @@ class TestPlayed:
     def test_a_subscription_in_several_fragments_is_read(self):
         many = [f"S{number:06d}" for number in range(6000)]
         with running_replay(playlist_of()) as replay, alpaca_client(replay.socket, "AAA", *many) as got:
-            wait_until(lambda: len(got.bars) == 78)
+            until(lambda: len(got.bars) == 78)
 
     def test_many_bars_are_split_into_frames_below_the_client_s_limit(self):
         bars = make_bars([FULL], symbols=[f"S{number}" for number in range(1200)]).groupby("symbol").head(2)
         with running_replay(playlist_of(bars)) as replay, alpaca_client(replay.socket, "*") as got:
-            wait_until(lambda: len(got.bars) == 2400)
+            until(lambda: len(got.bars) == 2400)
 
     def test_bars_have_present_stamps(self):
         with running_replay(playlist_of(stamps="present")) as replay, alpaca_client(replay.socket, "AAA") as got:
-            wait_until(lambda: len(got.bars) == 78)
+            until(lambda: len(got.bars) == 78)
             assert got.bars[0]["t"].to_unix_nano() == int(session_open(TODAY).timestamp()) * 10**9
 
     def test_a_part_of_the_session(self):
         settings = {"start": "10:00", "buckets": 3}
         with running_replay(playlist_of(**settings)) as replay, alpaca_client(replay.socket, "*") as got:
-            wait_until(lambda: len(got.bars) == 9)
-            wait_until(lambda: replay.bus.last == (OPEN_NS + 45 * MINUTE_NS + AFTER_NS, 0.0))
+            until(lambda: len(got.bars) == 9)
+            until(lambda: replay.bus.last == (OPEN_NS + 45 * MINUTE_NS + AFTER_NS, 0.0))
             assert len(got.bars) == 9
 
     def test_a_range_plays_session_after_session(self):
         bars = make_bars([FULL, EARLY_CLOSE], symbols=["AAA"])
         settings = {"mode": "date_range", "first": FULL, "last": EARLY_CLOSE}
         with running_replay(playlist_of(bars, **settings)) as replay, alpaca_client(replay.socket, "*") as got:
-            wait_until(lambda: len(got.bars) == 78 + 42)
+            until(lambda: len(got.bars) == 78 + 42)
             assert received_rows(got.bars) == raw_rows(bars)
             assert replay.bus.resets == 0
 
     def test_a_loop_is_counted_and_forgets_the_pass_before(self):
         with running_replay(playlist_of(mode="loop", loops=3, buckets=2)) as replay:
             with alpaca_client(replay.socket, "AAA") as got:
-                wait_until(lambda: len(got.bars) == 6)
+                until(lambda: len(got.bars) == 6)
                 time.sleep(1)
             assert replay.bus.resets == 2
             assert Counter(bar["t"].to_unix_nano() for bar in got.bars) == {OPEN_NS: 3, OPEN_NS + 5 * MINUTE_NS: 3}
@@ -108,7 +112,7 @@ class TestPlayed:
     def test_a_proxy_s_bars_are_marked(self):
         playlist = playlist_of(proxied=("ZZZ",), proxy="AAA", buckets=1)
         with running_replay(playlist) as replay, alpaca_client(replay.socket, "*") as got:
-            wait_until(lambda: len(got.bars) == 4)
+            until(lambda: len(got.bars) == 4)
             assert {bar["S"]: bar.get("x") for bar in got.bars} == {
                 "AAA": None, "BBB": None, "CCC": None, "ZZZ": "proxy:AAA",
             }  # fmt: skip
@@ -118,7 +122,7 @@ class TestPlayed:
         correction = Correction("BBB", OPEN_NS, {"close": 51.5, "volume": 7}, delay_seconds=600)
         with running_replay(playlist_of(buckets=4), corrections=[correction]) as replay:
             with alpaca_client(replay.socket, "*") as got:
-                wait_until(lambda: len(got.bars) == 12 and bool(got.updated))
+                until(lambda: len(got.bars) == 12 and bool(got.updated))
             [updated] = got.updated
             assert (updated["T"], updated["S"], updated["c"], updated["v"]) == ("u", "BBB", 51.5, 7)
             first = next(bar for bar in got.bars if bar["S"] == "BBB")
@@ -128,16 +132,16 @@ class TestPlayed:
         correction = Correction("BBB", OPEN_NS, {"close": 51.5}, delay_seconds=60)
         with running_replay(playlist_of(buckets=1), corrections=[correction]) as replay:
             with alpaca_client(replay.socket, "*") as got:
-                wait_until(lambda: bool(got.updated))
-                wait_until(lambda: replay.bus.last[0] == OPEN_NS + 5 * MINUTE_NS + AFTER_NS)
+                until(lambda: bool(got.updated))
+                until(lambda: replay.bus.last[0] == OPEN_NS + 5 * MINUTE_NS + AFTER_NS)
             assert [at for at, _ in replay.bus.published] == sorted(at for at, _ in replay.bus.published)
 
     def test_a_client_that_comes_later_joins_where_the_clock_is(self):
         with running_replay(playlist_of(speed=2400)) as replay:
             with alpaca_client(replay.socket, "AAA") as first:
-                wait_until(lambda: len(first.bars) >= 5)
+                until(lambda: len(first.bars) >= 5)
             with alpaca_client(replay.socket, "AAA") as second:
-                wait_until(lambda: len(second.bars) >= 5)
+                until(lambda: len(second.bars) >= 5)
             assert second.bars[0]["t"].to_unix_nano() > first.bars[-1]["t"].to_unix_nano()
 
     def test_nothing_is_played_before_a_client_wants_bars(self):
@@ -161,8 +165,8 @@ class TestClock:
 
     def test_fast_play_publishes_a_clock_that_stands_at_each_moment(self):
         with running_replay(playlist_of(speed=12_000, buckets=20)) as replay, alpaca_client(replay.socket, "*") as got:
-            wait_until(lambda: len(got.bars) == 60)
-            wait_until(lambda: replay.bus.last[0] == OPEN_NS + 100 * MINUTE_NS + AFTER_NS)
+            until(lambda: len(got.bars) == 60)
+            until(lambda: replay.bus.last[0] == OPEN_NS + 100 * MINUTE_NS + AFTER_NS)
             moments = [at for at, _ in replay.bus.published]
         assert moments == sorted(moments)
         assert set(range(OPEN_NS, OPEN_NS + 101 * MINUTE_NS, 5 * MINUTE_NS)) <= set(moments)
@@ -170,13 +174,13 @@ class TestClock:
 
     def test_play_at_full_speed_ends_behind_the_close(self):
         with running_replay(playlist_of()) as replay, alpaca_client(replay.socket, "*"):
-            wait_until(lambda: replay.bus.last == (CLOSE_NS + HOUR_NS, 0.0))
+            until(lambda: replay.bus.last == (CLOSE_NS + HOUR_NS, 0.0))
             moments = [at for at, _ in replay.bus.published]
         assert moments == sorted(moments)
 
     def test_slow_play_publishes_its_rate_at_the_start_and_every_second(self):
         with running_replay(playlist_of(speed=10)) as replay, alpaca_client(replay.socket, "*"):
-            wait_until(lambda: len([1 for _, rate in replay.bus.published if rate == 10.0]) >= 3)
+            until(lambda: len([1 for _, rate in replay.bus.published if rate == 10.0]) >= 3)
             steady = [at for at, rate in replay.bus.published if rate == 10.0]
         assert OPEN_NS <= steady[0] < OPEN_NS + MINUTE_NS
         assert 5 * 10**9 < steady[2] - steady[1] < 3 * MINUTE_NS
@@ -184,29 +188,29 @@ class TestClock:
     def test_play_keeps_its_speed(self):
         began = time.monotonic()
         with running_replay(playlist_of(speed=3600, buckets=12)) as replay, alpaca_client(replay.socket, "AAA") as got:
-            wait_until(lambda: len(got.bars) == 12)
+            until(lambda: len(got.bars) == 12)
         assert time.monotonic() - began >= 1.0
 
     def test_play_goes_on_while_the_bus_is_away(self, caplog):
         with running_replay(playlist_of()) as replay:
-            wait_until(lambda: bool(replay.bus.published))
+            until(lambda: bool(replay.bus.published))
             replay.bus.is_away = True
             with alpaca_client(replay.socket, "*") as got:
-                wait_until(lambda: len(got.bars) == len(BARS))
+                until(lambda: len(got.bars) == len(BARS))
             assert caplog.text.count("the market clock cannot be published") == 1
             replay.bus.is_away = False
-            wait_until(lambda: replay.bus.last[0] == CLOSE_NS + HOUR_NS)
+            until(lambda: replay.bus.last[0] == CLOSE_NS + HOUR_NS)
 
     def test_a_pass_does_not_begin_before_the_one_before_is_forgotten(self):
         with running_replay(playlist_of(mode="loop", loops=2, buckets=1)) as replay:
-            wait_until(lambda: bool(replay.bus.published))
+            until(lambda: bool(replay.bus.published))
             replay.bus.is_away = True
             with alpaca_client(replay.socket, "AAA") as got:
-                wait_until(lambda: len(got.bars) == 1)
+                until(lambda: len(got.bars) == 1)
                 time.sleep(1.0)
                 assert len(got.bars) == 1
                 replay.bus.is_away = False
-                wait_until(lambda: len(got.bars) == 2)
+                until(lambda: len(got.bars) == 2)
 
 
 def authenticate(plain) -> None:
@@ -272,10 +276,10 @@ class TestProtocol:
     def test_wrong_keys(self, caplog):
         with running_replay(playlist_of(), keys=("KEY", "SECRET")) as replay:
             with alpaca_client(replay.socket, "*", keys=("KEY", "WRONG")):
-                wait_until(lambda: "auth failed" in caplog.text)
+                until(lambda: "auth failed" in caplog.text)
             assert set(replay.bus.published) == {(OPEN_NS, 0.0)}
             with alpaca_client(replay.socket, "*", keys=("KEY", "SECRET")) as got:
-                wait_until(lambda: len(got.bars) == len(BARS))
+                until(lambda: len(got.bars) == len(BARS))
 
     def test_silence_instead_of_authentication(self):
         with running_replay(playlist_of(), auth_seconds=0.2) as replay, connect(replay.socket) as plain:
@@ -306,9 +310,9 @@ class TestProtocol:
         ):
             authenticate(deaf)
             deaf.send(json.dumps({"action": "subscribe", "bars": ["*"]}))
-            wait_until(lambda: "that has not read for 1 s is dropped" in caplog.text)
+            until(lambda: "that has not read for 1 s is dropped" in caplog.text)
             with alpaca_client(replay.socket, "S0", "S1") as got:
-                wait_until(lambda: bool(got.bars))
+                until(lambda: bool(got.bars))
 
 
 class TestProcess:
@@ -334,7 +338,7 @@ class TestProcess:
         store = subprocess.Popen([*arguments, "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL)
         client = redis.Redis(port=redis_port, decode_responses=True)
         try:
-            wait_until(lambda: answers(client))
+            until(lambda: answers(client))
             code = "import logging; logging.basicConfig(level='INFO')\n" \
                    "from pairs_platform.settings.loading import load_settings\n" \
                    "from pairs_platform.processes.replay.server import run_replay\n" \
@@ -344,20 +348,20 @@ class TestProcess:
                 [key] = waited(lambda: client.keys("pairs:*:replay:clock"))
                 assert int(client.hget(key, "market_ns")) == OPEN_NS
                 with alpaca_client(f"ws://127.0.0.1:{port}/v2/iex", "*") as got:
-                    wait_until(lambda: len(got.bars) == 2 * 78)
-                    wait_until(lambda: int(client.hget(key, "market_ns")) == CLOSE_NS + HOUR_NS)
+                    until(lambda: len(got.bars) == 2 * 78)
+                    until(lambda: int(client.hget(key, "market_ns")) == CLOSE_NS + HOUR_NS)
                     server.send_signal(signal.SIGTERM)
-                    _, said = server.communicate(timeout=30)
+                    _, said = server.communicate(timeout=WAIT_SECONDS)
                 assert server.returncode == 0, said
                 assert "replay of 2024-07-02 to 2024-07-02 from files: prices.parquet" in said
                 assert "replay has ended" in said
                 assert not client.exists(key.replace("clock", "generation"))  # a play that goes on forgets nothing
             finally:
                 server.kill()
-                server.wait()
+                server.wait(WAIT_SECONDS)
         finally:
             store.kill()
-            store.wait()
+            store.wait(WAIT_SECONDS)
 
 
 def answers(client: redis.Redis) -> bool:
@@ -368,5 +372,5 @@ def answers(client: redis.Redis) -> bool:
 
 
 def waited(find):
-    wait_until(lambda: bool(find()))
+    until(lambda: bool(find()))
     return find()

@@ -9,7 +9,7 @@ from pairs_platform.adapters.redis.bus import connect, socket_path
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 from pairs_platform.processes.runtime import redis_server as module
 from pairs_platform.processes.runtime.redis_server import answers, embedded_redis, server_command
-from pairs_platform_tests.support.stream_servers import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the embedded Redis needs Unix sockets")
 
@@ -38,7 +38,9 @@ def test_one_that_runs_is_used_and_left_running(tmp_path):
 
 def test_a_second_server_of_the_folder_refuses_to_start(tmp_path):
     with embedded_redis(tmp_path):
-        second = subprocess.run(server_command(tmp_path), capture_output=True, text=True, timeout=20, check=False)
+        second = subprocess.run(
+            server_command(tmp_path), capture_output=True, text=True, timeout=WAIT_SECONDS, check=False
+        )
         assert second.returncode == 1
         assert f"another Redis runs in this folder: {tmp_path}" in second.stderr
         assert answers(tmp_path)
@@ -51,14 +53,14 @@ def test_after_a_kill_it_starts_again_with_what_was_synced(tmp_path):
         connect(None, tmp_path).set("kept", "1")
         time.sleep(1.5)
         os.kill(process.pid, signal.SIGKILL)  # the process is the server itself
-        process.wait(20)
+        process.wait(WAIT_SECONDS)
         assert socket_path(tmp_path).exists()
         assert not answers(tmp_path)
         with embedded_redis(tmp_path):
             assert connect(None, tmp_path).get("kept") == "1"
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(WAIT_SECONDS)
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path):

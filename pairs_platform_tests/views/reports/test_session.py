@@ -25,6 +25,7 @@ from pairs_platform.views.reports.session import report_of, reported_keys, write
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.report_files import Page, pdf_pages
 from pairs_platform_tests.support.runs import execute, rewrite_metadata, tamper
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 HOSTILE = '<script>alert("1")</script> & $\\frac{1}{0}$ \x07\u202e(\\)'
 CLOSE = datetime(2023, 3, 8, 21, tzinfo=UTC)
@@ -211,7 +212,7 @@ class TestFiles:
         ours, theirs = tmp_path / f"ours{ending}", tmp_path / f"theirs{ending}"
         write_report(ours, report_of(stored, [key()]))
         console = [str(Path(sys.executable).parent / "pairs-platform"), "report", "--session", str(SESSION)]
-        subprocess.run([*console, "-o", str(theirs)], check=True, capture_output=True, timeout=120)
+        subprocess.run([*console, "-o", str(theirs)], check=True, capture_output=True, timeout=WAIT_SECONDS)
         assert ours.read_bytes() == theirs.read_bytes()
 
     @pytest.mark.parametrize("ending", [".html", ".pdf"])
