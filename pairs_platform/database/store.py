@@ -374,15 +374,18 @@ class Database:
         ]
         return known[-1] if known else None
 
-    def trained_session(self, sector: str, version: int) -> date | None:
-        """Last session of the window that a version was trained on; None for one that the database does not know."""
+    def training_of_version(self, sector: str, version: int) -> tuple[str, date] | None:
+        """The run that trained a version and the last session of its window; None for an unknown version."""
         table = MODEL_TRAINING
-        chosen = sa.select(sa.func.max(table.c.session)).where(
-            (table.c.sector == sector) & (table.c.model_version == version)
+        query = (
+            sa.select(table.c.run_id, table.c.session)
+            .where((table.c.sector == sector) & (table.c.model_version == version))
+            .order_by(table.c.session.desc(), table.c.trained_utc.desc())
+            .limit(1)
         )
         with self.begin() as connection:
-            found: date | None = connection.scalar(chosen)
-        return found
+            row = connection.execute(query).first()
+        return None if row is None else (row.run_id, row.session)
 
     def trainings(self, sector: str) -> "pd.DataFrame":
         """Every training of a sector by session and time, columns of `model_training`."""

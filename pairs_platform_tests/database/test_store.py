@@ -101,6 +101,8 @@ class TestTraining:
         assert stored["lift"] is None
         assert stored["seconds"] == 12.5
         assert database.pairs_of_run("run") == ("A_B", "A_C", "B_C")
+        assert database.training_of_version("technology", 1) == ("run", SESSION)
+        assert database.training_of_version("technology", 2) is None
         failed = database.performance("technology").set_index("pair").loc["X_Y"]
         assert failed["reason"] == "the loss is not finite"
         assert pd.isna(failed["lift"])

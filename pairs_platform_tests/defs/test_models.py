@@ -8,9 +8,10 @@ from pairs_platform.core.time import utc_now
 from pairs_platform.database.store import Decision
 from pairs_platform.defs.models.assets import gru_models
 from pairs_platform.defs.models.automation import close_abandoned_runs
-from pairs_platform.defs.models.work import decide_partition, model_to_use
+from pairs_platform.defs.models.work import decide_partition
 from pairs_platform.platform import Platform
 from pairs_platform.ports.model_registry import RegistryUnavailable
+from pairs_platform.workflows.champion import configured_model
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.runs import ALL, execute, failure
@@ -54,7 +55,7 @@ def test_a_training_that_fails_leaves_the_configuration_alone(copied, monkeypatc
 class TestChampion:
     def test_the_configuration_carries_the_champion_of_the_session_before(self, copied):
         promote(copied, 1, SESSIONS[0])
-        section, reason = model_to_use(copied, key())
+        section, reason = configured_model(copied, key())
         assert (section.version, section.session) == (1, SESSIONS[0])
         assert section.pairs
         assert "2 sessions old" in reason
@@ -64,7 +65,7 @@ class TestChampion:
 
     def test_a_configuration_of_an_earlier_session_does_not_know_a_later_champion(self, copied):
         promote(copied, 3, SESSION)
-        section, reason = model_to_use(copied, key(SESSIONS[1]))
+        section, reason = configured_model(copied, key(SESSIONS[1]))
         assert section is None
         assert reason == "no model has been promoted"
 
@@ -72,7 +73,7 @@ class TestChampion:
         promote(copied, 1, SESSIONS[0])
         strict = copied.settings.gru.promotion.model_copy(update={"max_age_sessions": 1, "challenger_sessions": 1})
         gru = copied.settings.gru.model_copy(update={"promotion": strict})
-        section, reason = model_to_use(Platform(copied.settings.model_copy(update={"gru": gru})), key())
+        section, reason = configured_model(Platform(copied.settings.model_copy(update={"gru": gru})), key())
         assert section is None
         assert "2 sessions old" in reason
 

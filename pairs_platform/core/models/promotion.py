@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pairs_platform.core.models.champion import age_sessions
 from pairs_platform.core.models.settings import PromotionSettings
 from pairs_platform.core.models.trends import LONG_SESSIONS, SHORT_SESSIONS
 from pairs_platform.core.prices.calendar import sessions_between
@@ -202,8 +203,8 @@ def decide(state: PromotionState, settings: PromotionSettings) -> list[Change]:
                 changes.append(_challenger_leaves(challenger, "it is champion now"))
                 champion = challenger
             challenger = None
-    if champion is not None and age_sessions(champion, state.session) > settings.max_age_sessions:
-        age = age_sessions(champion, state.session)
+    if champion is not None and age_sessions(champion.session, state.session) > settings.max_age_sessions:
+        age = age_sessions(champion.session, state.session)
         changes.append(
             _lose(champion, "expire", f"its window ended {age} sessions ago, {settings.max_age_sessions} are allowed")
         )
@@ -223,11 +224,6 @@ def decide(state: PromotionState, settings: PromotionSettings) -> list[Change]:
     if champion is not None and challenger is None:
         changes += _freeze(state, champion, settings)
     return changes
-
-
-def age_sessions(candidate: Candidate, session: date) -> int:
-    """Exchange sessions between the end of a version's window and `session`."""
-    return len(sessions_between(candidate.session, session)) - 1
 
 
 def _of(state: PromotionState, candidate: Candidate) -> pd.DataFrame:
@@ -254,7 +250,7 @@ def _end_of_freeze(
     state: PromotionState, champion: Candidate, challenger: Candidate, settings: PromotionSettings
 ) -> Change | None:
     found = compare(_of(state, champion), _of(state, challenger))
-    frozen = age_sessions(challenger, state.session)
+    frozen = age_sessions(challenger.session, state.session)
     if frozen < settings.challenger_sessions:
         return None
     figures = {
@@ -276,7 +272,7 @@ def _end_of_freeze(
         if found.p < level:
             reason = f"{found.verdict}; one-sided p {found.p:.4f} is below {level:.4f}, the level of look {look}"
             return Change(action="promote_significance", reason=reason, figures=figures, **change)
-    too_old = age_sessions(champion, state.session) + settings.challenger_sessions > settings.max_age_sessions
+    too_old = age_sessions(champion.session, state.session) + settings.challenger_sessions > settings.max_age_sessions
     if too_old and found.challenger_skill > 0.0:
         reason = (
             f"the champion would be older than {settings.max_age_sessions} sessions before another "
@@ -344,7 +340,7 @@ def _first(
     level = settings.significance / (look * (look + 1))
     if newest.session != tries[-1] or newest.skill_p >= level:
         return None
-    if age_sessions(newest, state.session) > settings.max_age_sessions:
+    if age_sessions(newest.session, state.session) > settings.max_age_sessions:
         return None
     return Change(
         action="promote_first",

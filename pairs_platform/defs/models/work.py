@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pairs_platform.core.models.gru.training import Progress, TrainedPair
     from pairs_platform.core.models.pair_choice import TrainingHistory
     from pairs_platform.core.models.promotion import Candidate
-    from pairs_platform.core.selection.trading_config import ModelSection
 
 TUNING = "gru_tuning"
 """Name of the document with the best settings of a study."""
@@ -445,34 +444,6 @@ def model_candidates(platform: Platform, key: PartitionKey) -> "list[Candidate]"
 def _named(candidates: "Sequence[Candidate]", decision: Any) -> "Candidate | None":
     version = None if decision is None else decision.version_after
     return next((one for one in candidates if one.version == version), None)
-
-
-def model_to_use(platform: Platform, key: PartitionKey) -> "tuple[ModelSection | None, str]":
-    """The champion that signals of the next session use, as of the session, and why that one or none."""
-    from pairs_platform.adapters.mlflow.registry import model_name
-    from pairs_platform.core.models.promotion import age_sessions
-    from pairs_platform.core.selection.trading_config import ModelSection
-    from pairs_platform.database.errors import DatabaseUnavailable
-
-    settings = platform.settings.gru.promotion
-    try:
-        decision = platform.database.alias_as_of(key.sector, "champion", key.session)
-        if decision is None or decision.version_after is None:
-            return None, "no model has been promoted" if decision is None else f"the champion left: {decision.reason}"
-        champion = _named(model_candidates(platform, key), decision)
-        if champion is None:
-            return None, f"version {decision.version_after} was trained after {key.session}"
-        trainings = platform.database.trainings(key.sector)
-        pairs = platform.database.pairs_of_run(
-            str(trainings.loc[trainings["model_version"] == champion.version, "run_id"].iloc[-1])
-        )
-    except DatabaseUnavailable as error:
-        return None, f"the database cannot be read, so signals go without a model: {error}"
-    age = age_sessions(champion, key.session)
-    if age > settings.max_age_sessions:
-        return None, f"the champion, version {champion.version}, is {age} sessions old"
-    section = ModelSection(name=model_name(key.sector), version=champion.version, session=champion.session, pairs=pairs)
-    return section, f"champion, {age} sessions old: {decision.reason}"
 
 
 def tune_partition(context: dg.AssetExecutionContext, platform: Platform, key: PartitionKey) -> dict[str, Any]:

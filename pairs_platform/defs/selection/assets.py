@@ -137,13 +137,13 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     from pairs_platform.core.selection.trading_config import build_trading_config
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.database.audit import record_configuration
-    from pairs_platform.defs.models.work import model_to_use
+    from pairs_platform.workflows.champion import configured_model
 
     settings, lake = platform.settings, platform.lake
     record_configuration(platform.database, settings.public_values(), actor=f"run {context.run.run_id}")
 
     def configure(key: PartitionKey) -> dict[str, Any]:
-        model, reason = model_to_use(platform, key)
+        model, reason = configured_model(platform, key)
         config = build_trading_config(
             lake.read(COMPOSITE_RANKINGS, key), lake.read(GARCH_FITS, key),
             session=key.session, sector=key.sector, source_label=str(lake.metadata(PRICE_HISTORY, key)["source"]),

@@ -8,11 +8,11 @@ What does not belong here: signals themselves (`core.signals`), and Dagster's de
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from pairs_platform.core.models.champion import ChampionChoice, UsableVersion
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.core.prices.calendar import session_offset, sessions_between
+from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.selection.settings import BASIS_POINT
 from pairs_platform.core.signals.engine import Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_state import (
@@ -36,6 +36,7 @@ from pairs_platform.database.signals import (
 )
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.platform import Platform
+from pairs_platform.workflows.champion import resolve_champion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,41 +148,6 @@ def _previous(platform: Platform, where: SignalKey, grid: list[Any], first: int)
     return last_signals(platform.database, replace(where, session=earlier[-1])) if earlier else {}
 
 
-@dataclass(frozen=True)
-class ModelChoice:
-    """Which versions the signals of a session ask: numbers or None, and why there is no champion."""
-
-    champion: int | None
-    challenger: int | None
-    reason: str
-
-
-def model_choice(platform: Platform, sector: str, session: date) -> ModelChoice:
-    """The versions for the session after `session`: as decided up to it, or by hand since.
-
-    A version that was trained on later sessions is never used, whoever promoted it.
-    """
-    database, settings = platform.database, platform.settings.gru.promotion
-
-    def version(alias: str) -> tuple[int | None, str]:
-        decision = database.alias_now(sector, alias, session)
-        if decision is None or decision.version_after is None:
-            return None, "no model has been promoted" if decision is None else f"the champion left: {decision.reason}"
-        trained = database.trained_session(sector, decision.version_after)
-        if trained is None or trained > session:
-            return None, f"version {decision.version_after} was trained after {session}"
-        age = len(sessions_between(trained, session)) - 1
-        if age > settings.max_age_sessions:
-            return (
-                None,
-                f"version {decision.version_after} is {age} sessions old, {settings.max_age_sessions} are allowed",
-            )
-        return decision.version_after, ""
-
-    champion, reason = version("champion")
-    return ModelChoice(champion, version("challenger")[0], reason)
-
-
 def session_state(platform: Platform, key: PartitionKey) -> SessionState:
     """The state of a session: read where it has been made, made anew when the configuration or a model has changed.
 
@@ -192,9 +158,9 @@ def session_state(platform: Platform, key: PartitionKey) -> SessionState:
     """
     before = PartitionKey(session_offset(key.session, -1), key.sector)
     document = platform.documents.read_document(TRADING_CONFIG, before)
-    choice = model_choice(platform, key.sector, before.session)
+    choice = resolve_champion(platform, key.sector, before.session, manual_since=True)
     fill, tolerance = platform.settings.window.max_fill_bars, platform.settings.validation.split_tolerance
-    words = f"{STATE_VERSION}|{document['content_hash']}|{choice}|{fill}|{tolerance}"
+    words = f"{STATE_VERSION}|{document['content_hash']}|{choice.versions}|{choice.reason}|{fill}|{tolerance}"
     name = f"{before.session}-{hashlib.sha256(words.encode()).hexdigest()[:16]}.safetensors"
     path = platform.settings.profile_root / "signals" / key.sector / name
     try:
@@ -211,7 +177,7 @@ def session_state(platform: Platform, key: PartitionKey) -> SessionState:
 
 
 def _make_state(
-    platform: Platform, before: PartitionKey, document: Mapping[str, Any], choice: ModelChoice
+    platform: Platform, before: PartitionKey, document: Mapping[str, Any], choice: ChampionChoice
 ) -> tuple[SessionState, bool]:
     """The state, and whether it may be kept: not when the registry could not be asked."""
     from pairs_platform.core.selection.trading_config import TradingConfig
@@ -225,8 +191,8 @@ def _make_state(
         return empty_session_state(config, max_fill_bars=fill, split_tolerance=tolerance), True
     reason, keep = choice.reason, True
 
-    def bundle(version: int | None) -> "tuple[int, SectorBundle] | None":
-        return None if version is None else (version, platform.registry.load(before.sector, version))
+    def bundle(usable: UsableVersion | None) -> "tuple[int, SectorBundle] | None":
+        return None if usable is None else (usable.version, platform.registry.load(before.sector, usable.version))
 
     champion = challenger = None
     try:
