@@ -32,7 +32,7 @@ from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.settings import CorrelationSettings
-from pairs_platform.core.selection.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,

@@ -1,6 +1,6 @@
 """What the checks of all stages share: how a verdict of `core` becomes a check result.
 
-What does not belong here: any check (`defs/<stage>/checks.py`) and any predicate (`core.check_result`).
+What does not belong here: any check (`defs/<stage>/checks.py`) and any predicate (`core/<stage>/checks.py`).
 """
 
 import zlib

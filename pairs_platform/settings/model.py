@@ -29,10 +29,11 @@ from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.prices.settings import ValidationSettings, WindowSettings
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
-from pairs_platform.core.selection.settings import CostSettings, ScoreSettings, SelectionSettings, TradingSettings
+from pairs_platform.core.selection.settings import ScoreSettings, SelectionSettings
 from pairs_platform.core.settings import SettingsGroup, setting
 from pairs_platform.core.signals.settings import SignalSettings
 from pairs_platform.core.streaming.settings import StreamSettings, Symbol
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform.lake.profile import Profile
 from pairs_platform.ports.market_data import Listing

@@ -13,11 +13,11 @@ import numpy as np
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.core.selection.settings import TradingSettings
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_state import SessionPair, SessionState, SpreadArrays
 from pairs_platform.core.streaming.bars import StreamBar, fold
 from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.trading.settings import TradingSettings
 
 SESSION = date(2023, 3, 8)
 GRID = session_buckets(SESSION, Frequency.FIVE_MINUTES)

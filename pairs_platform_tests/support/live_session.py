@@ -16,13 +16,13 @@ from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_offset, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.selection.trading_config import TradingConfig, build_trading_config
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_setup import make_session_state
 from pairs_platform.core.signals.session_state import SessionState
 from pairs_platform.core.streaming.bars import FoldedBars, StreamBar, fold
 from pairs_platform.core.streaming.buckets import Bucket, session_buckets
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.garch import GarchSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 from pairs_platform_tests.support.simulated_pairs import (

@@ -18,7 +18,8 @@ from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.spread import pair_name
 from pairs_platform.core.selection.scores import score_pairs
-from pairs_platform.core.selection.settings import CostSettings, ScoreSettings, TradingSettings
+from pairs_platform.core.selection.settings import ScoreSettings
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.garch import GarchSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 

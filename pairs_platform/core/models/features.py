@@ -21,8 +21,8 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
-from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.rule import stop_band
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.garch import (
     GarchFit,
     GarchState,

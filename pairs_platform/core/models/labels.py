@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from pairs_platform.core.models.settings import LabelSettings
-from pairs_platform.core.selection.settings import BASIS_POINT, CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import BASIS_POINT, CostSettings, TradingSettings
 
 
 def horizon_bars(half_life_bars: float, settings: LabelSettings) -> int | None:

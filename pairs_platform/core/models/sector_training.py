@@ -30,8 +30,8 @@ from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.models.splits import SplitPlan, split_plan, walk_forward
 from pairs_platform.core.parallel import Blocks
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.time import MARKET_TIMEZONE
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.settings import GarchSettings
 
 FORECAST_COLUMNS = ("pair", "ts_utc", "label", "probability", "base_probability", "baseline_probability")

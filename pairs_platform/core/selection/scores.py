@@ -20,8 +20,9 @@ import pandas as pd
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.selection.settings import COMPONENTS, CostSettings, ScoreSettings, TradingSettings
+from pairs_platform.core.selection.settings import COMPONENTS, ScoreSettings
 from pairs_platform.core.trading.backtest import BacktestReport, backtest
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharpe_moments
 from pairs_platform.core.volatility.forecast import VolatilitySkill, evaluation_bars, volatility_skill
 from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance

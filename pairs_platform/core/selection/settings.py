@@ -8,63 +8,8 @@ from pydantic import field_validator, model_validator
 from pairs_platform.core.screening.spread import pair_name
 from pairs_platform.core.settings import SettingsGroup, setting
 
-BASIS_POINT = 1e-4
-
 COMPONENTS = ("fit", "volatility", "trading", "diagnostics")
 """Components of the composite score."""
-
-
-class CostSettings(SettingsGroup):
-    """What trading costs: per leg and fill, and per night on the short leg."""
-
-    commission_bps: float = setting(0.5, unit="basis points", description="Commission per leg and fill.", ge=0, le=100)
-    half_spread_bps: float = setting(
-        1.0, unit="basis points", description="Half the quoted bid-ask spread, paid per leg and fill.", ge=0, le=500
-    )
-    slippage_bps: float = setting(
-        0.5, unit="basis points", description="Further adverse price move per leg and fill.", ge=0, le=500
-    )
-    borrow_bps_per_year: float = setting(
-        50.0,
-        unit="basis points per 365 days",
-        description="Fee for borrowing the short leg, charged by calendar night on its value.",
-        ge=0,
-        le=20_000,
-    )
-
-    @property
-    def fill_bps(self) -> float:
-        """Cost of one fill of one leg in basis points of the value traded."""
-        return self.commission_bps + self.half_spread_bps + self.slippage_bps
-
-    @property
-    def round_trip_bps(self) -> float:
-        """Cost of entering and leaving both legs, in basis points of the gross value at entry (prices unchanged)."""
-        return 2.0 * self.fill_bps
-
-
-class TradingSettings(SettingsGroup):
-    """When a pair is entered and left."""
-
-    entry_z: float = setting(2.0, unit="standard deviations", description="Enter at this |z| or beyond.", gt=0, le=10)
-    exit_z: float = setting(0.5, unit="standard deviations", description="Exit at this |z| or nearer.", ge=0, le=5)
-    stop_multiple: float = setting(
-        4.0, unit="bands", description="Stop beyond this many GARCH-scaled bands from the mean.", gt=0, le=50
-    )
-    max_half_lives: float = setting(
-        3.0, unit="half-lives", description="Close a position that is this old (time stop).", gt=0, le=100
-    )
-    max_stale_bars: int = setting(
-        2, unit="bars", description="No decision when a leg's newest bar is older than this.", ge=0, le=100
-    )
-
-    @model_validator(mode="after")
-    def _exit_inside_entry(self) -> "TradingSettings":
-        if self.exit_z >= self.entry_z:
-            raise ValueError(
-                f"exit_z {self.exit_z} must be below entry_z {self.entry_z}, or a position is left at once"
-            )
-        return self
 
 
 class ScoreSettings(SettingsGroup):

@@ -14,9 +14,9 @@ from pairs_platform.core.models.bundle import PairModel, SectorBundle
 from pairs_platform.core.models.features import OutOfReach, continue_spread, later_bars
 from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.settings import CostSettings
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
 from pairs_platform.core.trading.backtest import backtest
+from pairs_platform.core.trading.settings import CostSettings
 from pairs_platform.core.volatility.garch import GarchFit, shocks
 from pairs_platform.core.volatility.likelihood import variance_path
 from pairs_platform.core.volatility.parameters import leg_shocks_excluded

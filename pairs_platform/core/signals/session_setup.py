@@ -12,11 +12,11 @@ from pairs_platform.core.models.bundle import PairModel, SectorBundle
 from pairs_platform.core.models.features import ContinuedSpread, OutOfReach, continue_spread, next_bar_of_day
 from pairs_platform.core.models.gru.inference import stacked
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.settings import TradingSettings
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
 from pairs_platform.core.signals.session_state import ModelArrays, SessionPair, SessionState, SpreadArrays
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.core.trading.rule import max_hold_bars
+from pairs_platform.core.trading.settings import TradingSettings
 
 _PARAMETERS = ("alpha", "beta", "mu", "sigma")
 _GARCH = ("c", "phi", "omega", "alpha1", "beta1")

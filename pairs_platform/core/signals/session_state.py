@@ -14,7 +14,7 @@ import numpy as np
 
 from pairs_platform.core.models.gru.inference import WEIGHT_NAMES
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.selection.settings import TradingSettings
+from pairs_platform.core.trading.settings import TradingSettings
 
 STATE_VERSION = 3
 """Version of the file; a file of another version is made again."""

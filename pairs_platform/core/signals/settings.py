@@ -1,7 +1,7 @@
 """Settings of the signals; light enough to be read while definitions load.
 
 What does not belong here: the code that obeys them, and the rule that trades
-(`core.selection.settings.TradingSettings`).
+(`core.trading.settings.TradingSettings`).
 """
 
 from pairs_platform.core.settings import SettingsGroup, setting

@@ -12,7 +12,6 @@ from numba import njit
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
-from pairs_platform.core.selection.settings import BASIS_POINT, CostSettings, TradingSettings
 from pairs_platform.core.trading.rule import (
     Action,
     Limits,
@@ -22,6 +21,7 @@ from pairs_platform.core.trading.rule import (
     max_hold_bars,
     stop_band,
 )
+from pairs_platform.core.trading.settings import BASIS_POINT, CostSettings, TradingSettings
 
 SESSIONS_PER_YEAR = 252.0
 DAYS_PER_YEAR = 365.0

@@ -18,7 +18,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from pairs_platform.core.selection.settings import TradingSettings
+from pairs_platform.core.trading.settings import TradingSettings
 
 Limits = tuple[float, float, float, float]
 """entry_z, exit_z, stop_multiple, age in bars of the time stop: the rule's numbers as its compiled form takes them."""

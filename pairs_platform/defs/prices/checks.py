@@ -24,8 +24,8 @@ def session_coverage(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """Every symbol of the sector has enough of the session's bars; a missing one is named."""
-    from pairs_platform.core.check_result import check_session_coverage
     from pairs_platform.core.prices.calendar import bar_grid
+    from pairs_platform.core.prices.checks import check_session_coverage
     from pairs_platform.core.prices.contracts import PRICE_HISTORY
 
     settings = platform.settings
@@ -47,7 +47,7 @@ def quarantine_and_flags(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """No row was quarantined, and nothing that was accepted needs a look."""
-    from pairs_platform.core.check_result import check_price_quality
+    from pairs_platform.core.prices.checks import check_price_quality
     from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_QUARANTINE
 
     def judge(key: PartitionKey) -> CheckResult:

@@ -64,15 +64,15 @@ def found_against_chance(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """More pairs pass the gates than on prices with the same correlations and no long-run ties."""
-    from pairs_platform.core.check_result import check_found_against_chance
+    from pairs_platform.core.screening.checks import check_against_permutation_null
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 
     def judge(key: PartitionKey) -> CheckResult:
         joint = platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"]["joint"]
-        return check_found_against_chance(
+        return check_against_permutation_null(
             joint["found"],
-            chance_mean=joint["mean"],
-            p_at_least_found=joint["p_at_least_found"],
+            null_mean=joint["mean"],
+            monte_carlo_p=joint["p_at_least_found"],
             max_p=platform.settings.checks.max_chance_p,
         )
 

@@ -60,7 +60,7 @@ def ranking_schema(context: dg.AssetCheckExecutionContext, platform: dg.Resource
 @dg.asset_check(asset=trading_config, name="schema_and_uniqueness", blocking=True)
 def config_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """The table satisfies its contract, and the JSON document beside it reads back with the same content hash."""
-    from pairs_platform.core.check_result import check_document
+    from pairs_platform.core.selection.checks import check_document
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
 
     def judge(key: PartitionKey) -> CheckResult:
@@ -73,8 +73,8 @@ def config_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
 @dg.asset_check(asset=trading_config, name="pair_churn")
 def pair_churn(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """The selected pairs are mostly those of the session before."""
-    from pairs_platform.core.check_result import check_pair_churn
     from pairs_platform.core.prices.calendar import session_offset
+    from pairs_platform.core.selection.checks import check_pair_churn
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
 
     def selected(key: PartitionKey) -> list[str] | None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from pairs_platform.core.models.champion import ChampionChoice, UsableVersion
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.core.selection.settings import BASIS_POINT
 from pairs_platform.core.signals.engine import Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_state import (
     STATE_VERSION,
@@ -24,6 +23,7 @@ from pairs_platform.core.signals.session_state import (
 )
 from pairs_platform.core.streaming.buckets import session_buckets
 from pairs_platform.core.time import moment_utc
+from pairs_platform.core.trading.settings import BASIS_POINT
 from pairs_platform.database.signals import (
     Provenance,
     SignalKey,

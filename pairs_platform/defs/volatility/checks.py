@@ -48,7 +48,7 @@ def convergence_rate(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """Enough fits converged."""
-    from pairs_platform.core.check_result import check_convergence
+    from pairs_platform.core.volatility.checks import check_convergence
     from pairs_platform.core.volatility.contracts import GARCH_FITS
 
     def judge(key: PartitionKey) -> CheckResult:

@@ -138,7 +138,7 @@ def _ranking(platform: "Platform", rankings: pd.DataFrame) -> Iterator[Block]:
 
 def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
-    from pairs_platform.core.selection.settings import CostSettings, TradingSettings
+    from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 
     document = platform.lake.read_document(TRADING_CONFIG.table, key)
     pairs = platform.lake.read(TRADING_CONFIG, key)

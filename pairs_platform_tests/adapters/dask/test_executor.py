@@ -24,7 +24,7 @@ from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.placebo import placebo_counts
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
-from pairs_platform.core.selection.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform_tests.support.simulated_pairs import (

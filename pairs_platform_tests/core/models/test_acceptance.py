@@ -11,7 +11,7 @@ from pairs_platform.core.models.sector_training import (
 )
 from pairs_platform.core.models.settings import EvaluationSettings, GruSettings, NetworkSettings
 from pairs_platform.core.models.splits import n_test_sessions
-from pairs_platform.core.selection.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform_tests.support.model_samples import pairs_of, prepared, walk_window
 from pairs_platform_tests.support.simulated_pairs import garch_variance, planted_pairs, window_of_legs

@@ -29,8 +29,8 @@ from pairs_platform.core.models.settings import SplitSettings
 from pairs_platform.core.models.splits import FEATURE_LOOKBACK_BARS as LOOKBACK
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.rule import stop_band
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.garch import (
     GarchState,
     advance,

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from pairs_platform.core.models.labels import first_passage, horizon_bars, reverts_next
 from pairs_platform.core.models.settings import LabelSettings
-from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.rule import Action, TradeState, at_close
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform_tests.support.model_samples import FREE
 
 NAN = float("nan")

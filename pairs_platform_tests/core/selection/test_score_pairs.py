@@ -9,8 +9,9 @@ from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import engle_granger
 from pairs_platform.core.selection.contracts import PAIR_SCORES
 from pairs_platform.core.selection.scores import score_pairs
-from pairs_platform.core.selection.settings import COMPONENTS, CostSettings, ScoreSettings, TradingSettings
+from pairs_platform.core.selection.settings import COMPONENTS, ScoreSettings
 from pairs_platform.core.trading.backtest import backtest
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharpe_moments
 from pairs_platform.core.volatility.forecast import volatility_skill
 from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance

@@ -9,8 +9,9 @@ from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.core.selection.ranking import rank_pairs
-from pairs_platform.core.selection.settings import CostSettings, ScoreSettings, SelectionSettings, TradingSettings
+from pairs_platform.core.selection.settings import ScoreSettings, SelectionSettings
 from pairs_platform.core.selection.trading_config import ModelSection, TradingConfig, build_trading_config
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform_tests.support.selection_tables import correlations_of, fits_of, history_of, scores_of, screen_of
 
 FRIDAY, MONDAY = date(2023, 3, 10), date(2023, 3, 13)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.selection.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.backtest import BacktestReport, backtest
 from pairs_platform.core.trading.rule import (
     Action,
@@ -18,6 +17,7 @@ from pairs_platform.core.trading.rule import (
     max_hold_bars,
     stop_band,
 )
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform_tests.support.markets import parameters_of, truncated, window_of, window_of_spread
 
 FREE = CostSettings(commission_bps=0, half_spread_bps=0, slippage_bps=0, borrow_bps_per_year=0)
