@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.cointegration import universe, window_of
-from pairs_platform.adapters.dask.executor import open_blocks
-from pairs_platform.adapters.dask.settings import ExecutorSettings
-from pairs_platform.core.parallel import Blocks
+from pairs_platform.adapters.dask.backend import open_backend
+from pairs_platform.adapters.dask.settings import ComputeBackendSettings
+from pairs_platform.core.parallel import LOCAL, ComputeBackend
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
 from pairs_platform.core.screening.correlation import pair_correlations, pairwise_correlation
@@ -56,7 +56,7 @@ def sample(n_symbols: int) -> tuple[np.ndarray, np.ndarray]:
     return first[chosen], second[chosen]
 
 
-def stages(window: PriceWindow, blocks: Blocks | None) -> dict[str, tuple[Callable[[], object], int]]:
+def stages(window: PriceWindow, backend: ComputeBackend) -> dict[str, tuple[Callable[[], object], int]]:
     """Work of each stage on its sample, and the size of the sample."""
     prices = np.ascontiguousarray(window.log_close.T)
     first, second = sample(len(prices))
@@ -64,11 +64,11 @@ def stages(window: PriceWindow, blocks: Blocks | None) -> dict[str, tuple[Callab
     legs = [(symbols[i], symbols[j]) for i, j in zip(first[:FITS], second[:FITS], strict=True)]
     pairs = pd.DataFrame([(f"{y}_{x}", y, x) for y, x in legs], columns=["pair", "y", "x"])
     found: dict[str, tuple[Callable[[], object], int]] = {
-        "correlation": (lambda: pairwise_correlation(prices, first, second, blocks=blocks), len(first)),
-        "Engle–Granger": (lambda: run_tests(prices, first, second, blocks=blocks), len(first)),
-        "GARCH, both fits": (lambda: fit_parameter_sets(window, pairs, blocks=blocks), len(pairs)),
+        "correlation": (lambda: pairwise_correlation(prices, first, second, backend=backend), len(first)),
+        "Engle–Granger": (lambda: run_tests(prices, first, second, backend=backend), len(first)),
+        "GARCH, both fits": (lambda: fit_parameter_sets(window, pairs, backend=backend), len(pairs)),
     }
-    if blocks is None:
+    if backend is LOCAL:
         found["wild bootstrap"] = (
             lambda: [wild_bootstrap_p(window, *one, n_draws=DRAWS, seed=1) for one in legs[:BOOTSTRAPS]],
             BOOTSTRAPS,
@@ -76,29 +76,29 @@ def stages(window: PriceWindow, blocks: Blocks | None) -> dict[str, tuple[Callab
     return found
 
 
-def check_equal(window: PriceWindow, blocks: Blocks) -> None:
+def check_equal(window: PriceWindow, backend: ComputeBackend) -> None:
     prices = np.ascontiguousarray(window.log_close.T)
     first, second = sample(len(prices))
     here = run_tests(prices, first[:20_000], second[:20_000])
-    there = run_tests(prices, first[:20_000], second[:20_000], blocks=blocks)
+    there = run_tests(prices, first[:20_000], second[:20_000], backend=backend)
     np.testing.assert_array_equal(here.t_stat, there.t_stat)
 
 
 def load_kernels() -> None:
     """Load the kernels in a process."""
-    for work, _ in stages(window_of(universe(12, 300)), None).values():
+    for work, _ in stages(window_of(universe(12, 300)), LOCAL).values():
         work()
 
 
-def report(n_symbols: int, where: str, window: PriceWindow, blocks: Blocks | None, client: "Client") -> None:
+def report(n_symbols: int, where: str, window: PriceWindow, backend: ComputeBackend, client: "Client") -> None:
     n_pairs = n_symbols * (n_symbols - 1) // 2
-    for name, (work, size) in stages(window, blocks).items():
+    for name, (work, size) in stages(window, backend).items():
         there = sum(client.run(time.process_time).values())
         wall, cpu = timed(work)
-        if blocks is not None:
+        if backend is not LOCAL:
             cpu += sum(client.run(time.process_time).values()) - there
         # What Dask sends is paid once, so its CPU time does not grow with the pairs.
-        whole = f"{cpu / size * n_pairs / 3600:.2f} h for {n_pairs:,}" if blocks is None else "–"
+        whole = f"{cpu / size * n_pairs / 3600:.2f} h for {n_pairs:,}" if backend is LOCAL else "–"
         micro = 1e6 * cpu / size
         print(
             f"| {n_symbols:,} | {name} | {where} | {size:,} | {wall:.1f} | {cpu:.1f} | {micro:,.0f} | {whole} |",
@@ -113,24 +113,24 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="100 and 200 symbols")
     sizes = (100, 200) if parser.parse_args().quick else (500, 3000)
     small = window_of(universe(12, 300))
-    for work, _ in stages(small, None).values():  # compiles the kernels
+    for work, _ in stages(small, LOCAL).values():  # compiles the kernels
         work()
     print(
         "| symbols | stage | where | pairs measured | wall s | CPU s | CPU µs a pair | CPU of all pairs, extrapolated |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     with LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
-        settings = ExecutorSettings(kind="dask", scheduler=cluster.scheduler_address, pair_block=2048, fit_block=16)
-        with Client(cluster) as client, open_blocks(settings) as blocks:
-            if blocks is None:
-                raise RuntimeError("kind dask opened no engine")
-            check_equal(small, blocks)
+        settings = ComputeBackendSettings(
+            kind="dask", scheduler=cluster.scheduler_address, pair_block=2048, fit_block=16
+        )
+        with Client(cluster) as client, open_backend(settings) as backend:
+            check_equal(small, backend)
             for n_symbols in sizes:
                 window = window_of(universe(n_symbols, BARS))
-                report(n_symbols, "local", window, None, client)
-                check_equal(window, blocks)  # also loads the kernels in both workers
-                blocks.run(load_kernels, (), [()] * 16)
-                report(n_symbols, "Dask", window, blocks, client)
+                report(n_symbols, "local", window, LOCAL, client)
+                check_equal(window, backend)  # also loads the kernels in both workers
+                backend.map(load_kernels, [()] * 16)
+                report(n_symbols, "Dask", window, backend, client)
     for n_symbols in sizes:
         window = window_of(universe(n_symbols, TABLE_BARS))
         before = peak_mib()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from upath import UPath
 
     from pairs_platform.adapters.redis.bus import StreamBus
-    from pairs_platform.core.parallel import Blocks
+    from pairs_platform.core.parallel import ComputeBackend
     from pairs_platform.core.streaming.settings import Feed
     from pairs_platform.database.store import Database
     from pairs_platform.lake.documents import Documents
@@ -95,11 +95,11 @@ def open_bus(settings: Settings, feed: "Feed | None" = None) -> "StreamBus":
     return StreamBus(client, profile=settings.profile.name, feed=feed or settings.stream.feed, settings=settings.stream)
 
 
-def open_blocks(settings: Settings) -> "AbstractContextManager[Blocks | None]":
-    """The configured engine for blocks of pairs, connected while the context is open; None for this process."""
-    from pairs_platform.adapters.dask import executor
+def open_compute_backend(settings: Settings) -> "AbstractContextManager[ComputeBackend]":
+    """The configured compute backend for batches of pairs, connected while the context is open."""
+    from pairs_platform.adapters.dask import backend
 
-    return executor.open_blocks(settings.executor)
+    return backend.open_backend(settings.executor)
 
 
 def open_source(settings: Settings) -> MarketData:
@@ -179,9 +179,9 @@ class Platform:
         """The streams of the configured mode's feed."""
         return open_bus(self.settings)
 
-    def blocks(self) -> "AbstractContextManager[Blocks | None]":
-        """Where blocks of pairs are worked on, while the context is open; None for the threads of this process."""
-        return open_blocks(self.settings)
+    def compute_backend(self) -> "AbstractContextManager[ComputeBackend]":
+        """Where batches of pairs are worked on, while the context is open."""
+        return open_compute_backend(self.settings)
 
     def listings(self, sector: str) -> tuple[Listing, ...]:
         """Symbols of a sector, from the configuration or from the source itself, as `universe_origin` says.

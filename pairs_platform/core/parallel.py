@@ -1,92 +1,120 @@
-"""Blocks of pairs that processes elsewhere work on, behind a standard executor.
+"""Where batches of work are done: the compute backend that numerics ask, and the one of this process.
 
-Without `Blocks` the threads of this process do the work. What does not belong here: any engine
-(`adapters.dask.executor`), and what is done with a block (the modules that take a `Blocks`).
+What does not belong here: backends elsewhere (`adapters.dask.backend`), and what is done with a batch (the modules that
+take a `ComputeBackend`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, wait
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+
+from pairs_platform.core.errors import ConfigurationError, Unavailable
 
 Result = TypeVar("Result")
-_CHECK_SECONDS = 1.0
+Work = Literal["tests", "fits"]
+"""How long a pair takes: a correlation or a test, or a GARCH fit or a bootstrap, some hundred times as long."""
 
 
-class ExecutorError(RuntimeError):
-    """Blocks that cannot be worked on; the message names the engine and the remedy."""
+class ComputeBackendUnavailable(Unavailable):
+    """A compute backend that does not answer, or has no worker left; the message names it and the remedy."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Blocks:
-    """Where blocks are worked on, and how large they are.
+class ComputeBackendUnusable(ConfigurationError):
+    """A compute backend that is not installed, or whose workers are; the message names the remedy."""
 
-    Attributes
-    ----------
-    executor : concurrent.futures.Executor
-        Takes module-level functions and arguments that can be pickled.
-    share : callable
-        Puts a value where the work is, once; what it returns stands for the value as an argument of `executor.submit`.
-    check : callable
-        Called every second while blocks are under way; raises `ExecutorError` when none can be finished.
-    pairs : int
-        Pairs in a block of the screening.
-    fits : int
-        Pairs in a block of GARCH fits and of bootstraps.
+
+class ComputeBackend(Protocol):
+    """Cuts work into batches and works on them.
+
+    Functions are called as ``function(*shared, *batch)``. They are module-level functions, and their arguments can be
+    pickled, unless `in_process` says that they stay here.
     """
 
-    executor: Executor
-    share: Callable[[Any], Any]
-    check: Callable[[], None]
-    pairs: int
-    fits: int
+    @property
+    def in_process(self) -> bool:
+        """Whether batches stay in this process, so that callbacks and a device of this machine reach them."""
+        ...
 
-    def run(
-        self, work: Callable[..., Result], shared: tuple[Any, ...], tasks: Sequence[tuple[Any, ...]]
+    def split(self, n_items: int, work: Work, *, pairs_per_item: int = 1) -> list[slice]:
+        """`n_items` consecutive items in batches, at least one, which is empty where there is no item."""
+        ...
+
+    def map(
+        self, function: Callable[..., Result], batches: Sequence[tuple[Any, ...]], *, shared: tuple[Any, ...] = ()
     ) -> list[Result]:
-        """Results of ``work(*shared, *task)`` in the order of `tasks`; see `finished`."""
-        found = dict(self.finished(work, shared, tasks))
-        return [found[index] for index in range(len(tasks))]
-
-    def finished(
-        self, work: Callable[..., Result], shared: tuple[Any, ...], tasks: Sequence[tuple[Any, ...]]
-    ) -> Iterator[tuple[int, Result]]:
-        """Position and result of each task, as soon as it is there. A block has one thread to itself.
+        """Result of every batch, in their order. A batch may use every thread that `numba.get_num_threads` allows.
 
         Raises
         ------
-        ExecutorError
-            The engine is gone, or has nobody left who works.
+        ComputeBackendUnavailable
+            The backend is gone, or has no worker left.
         Exception
-            What a block raised; the others are cancelled.
+            What a batch raised; the others are cancelled.
         """
-        if not tasks:
-            return
-        held = self.share(shared)
-        position = {self.executor.submit(_alone, work, held, *task): n for n, task in enumerate(tasks)}
-        pending = set(position)
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=_CHECK_SECONDS, return_when="FIRST_COMPLETED")
-                for future in done:
+        ...
+
+    def completed(
+        self,
+        function: Callable[..., Result],
+        batches: Sequence[tuple[Any, ...]],
+        *,
+        shared: tuple[Any, ...] = (),
+        threads: int,
+    ) -> Iterator[tuple[int, Result]]:
+        """Position and result of every batch as soon as it is there; a batch uses one thread.
+
+        `threads` batches are under way at a time where they stay in this process. Raises as `map`.
+        """
+        ...
+
+
+class LocalBackend:
+    """This process: one batch holds everything, and its function shares it among threads."""
+
+    @property
+    def in_process(self) -> bool:
+        """True."""
+        return True
+
+    def split(self, n_items: int, work: Work, *, pairs_per_item: int = 1) -> list[slice]:
+        """Everything in one batch."""
+        return [slice(0, n_items)]
+
+    def map(
+        self, function: Callable[..., Result], batches: Sequence[tuple[Any, ...]], *, shared: tuple[Any, ...] = ()
+    ) -> list[Result]:
+        """Work on one batch after another, in the calling thread."""
+        return [function(*shared, *batch) for batch in batches]
+
+    def completed(
+        self,
+        function: Callable[..., Result],
+        batches: Sequence[tuple[Any, ...]],
+        *,
+        shared: tuple[Any, ...] = (),
+        threads: int,
+    ) -> Iterator[tuple[int, Result]]:
+        """Work on `threads` batches at a time."""
+        with ThreadPoolExecutor(threads) as pool:
+            position = {pool.submit(function, *shared, *batch): n for n, batch in enumerate(batches)}
+            try:
+                for future in as_completed(position):
                     yield position[future], future.result()
-                self.check()
-        except CancelledError as error:
-            self.check()
-            raise ExecutorError("the engine cancelled blocks under way; run the partition again") from error
-        finally:
-            for future in pending:
-                future.cancel()
+            finally:
+                for future in position:
+                    future.cancel()
 
 
-def slices(n_rows: int, size: int) -> list[slice]:
-    """`n_rows` rows in consecutive slices of `size`, the last one shorter."""
-    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+LOCAL = LocalBackend()
 
 
-def _alone(work: Callable[..., Result], shared: tuple[Any, ...], *task: Any) -> Result:
-    """One block in one thread: the engine runs as many blocks at a time as it has threads."""
-    import numba
+def slices(n_items: int, size: int) -> list[slice]:
+    """`n_items` items in consecutive slices of `size`, the last one shorter."""
+    return [slice(start, min(start + size, n_items)) for start in range(0, n_items, size)]
 
-    numba.set_num_threads(1)
-    return work(*shared, *task)
+
+def concatenated(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The results of batches in one array, without a copy where there is one batch."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pairs_platform.adapters.alpaca.settings import AlpacaSettings
-from pairs_platform.adapters.dask.settings import ExecutorSettings
+from pairs_platform.adapters.dask.settings import ComputeBackendSettings
 from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.adapters.yahoo.settings import YahooSettings
@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     automation: AutomationSettings
     services: ServiceSettings = ServiceSettings()
     alerts: AlertSettings = AlertSettings()
-    executor: ExecutorSettings = ExecutorSettings()
+    executor: ComputeBackendSettings = ComputeBackendSettings()
     exports: ExportSettings = ExportSettings()
     housekeeping: HousekeepingSettings = HousekeepingSettings()
     alpaca_key_id: SecretStr | None = setting(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")

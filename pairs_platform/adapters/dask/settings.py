@@ -1,6 +1,6 @@
-"""Settings of the engine that works on blocks of pairs; light enough to be read while definitions load.
+"""Settings of the compute backend for batches of pairs; light enough to be read while definitions load.
 
-What does not belong here: the engine (`executor`).
+What does not belong here: the backend (`backend`).
 """
 
 from typing import Literal, Self
@@ -10,8 +10,8 @@ from pydantic import model_validator
 from pairs_platform.core.settings import SettingsGroup, setting
 
 
-class ExecutorSettings(SettingsGroup):
-    """Where the blocks of one partition are worked on."""
+class ComputeBackendSettings(SettingsGroup):
+    """Where the batches of one partition are worked on."""
 
     kind: Literal["local", "dask"] = setting(
         "local",
@@ -31,10 +31,10 @@ class ExecutorSettings(SettingsGroup):
         60.0, unit="s", gt=0.0, le=3600.0, description="Time without any worker after which the work under way fails."
     )
     pair_block: int = setting(
-        8192, unit="pairs", ge=1, le=1_000_000, description="Pairs in a block of correlation, tests and placebos."
+        8192, unit="pairs", ge=1, le=1_000_000, description="Pairs in a batch of correlations, tests and placebos."
     )
     fit_block: int = setting(
-        64, unit="pairs", ge=1, le=100_000, description="Pairs in a block of GARCH fits and of bootstraps."
+        64, unit="pairs", ge=1, le=100_000, description="Pairs in a batch of GARCH fits and of bootstraps."
     )
 
     @model_validator(mode="after")

@@ -28,7 +28,7 @@ from pairs_platform.core.models.features import PairDataset, pair_datasets, usab
 from pairs_platform.core.models.gru.inference import GruWeights, predict
 from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.models.splits import SplitPlan, split_plan, walk_forward
-from pairs_platform.core.parallel import Blocks
+from pairs_platform.core.parallel import LOCAL, ComputeBackend
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
@@ -73,7 +73,7 @@ def train_sector(
     settings: GruSettings,
     listener: Any = None,
     checkpoint: Any = None,
-    blocks: Blocks | None = None,
+    backend: ComputeBackend = LOCAL,
 ) -> SectorTraining:
     """Train the chosen pairs and judge each on its test part.
 
@@ -88,8 +88,8 @@ def train_sector(
     listener : training.Listener, optional
     checkpoint : training.Checkpoint, optional
         Serves the first seed; further seeds are for the report alone.
-    blocks : Blocks, optional
-        Who does the work; the threads of this process if not given.
+    backend : ComputeBackend, optional
+        Where the work is done; in the threads of this process if not given.
 
     Notes
     -----
@@ -108,11 +108,16 @@ def train_sector(
         plan = split_plan(0, settings=settings, horizon_bars=1)
     by_seed = [
         train_pairs(
-            ready, plan, settings=settings, seed=settings.training.seed + extra, listener=listener,
-            checkpoint=None if extra else checkpoint, blocks=blocks,
+            ready,
+            plan,
+            settings=settings,
+            seed=settings.training.seed + extra,
+            listener=listener,
+            checkpoint=None if extra else checkpoint,
+            backend=backend,
         )
         for extra in range(settings.training.n_seeds if ready else 0)
-    ]  # fmt: skip
+    ]
     seconds = time.monotonic() - started
     rows: list[dict[str, Any]] = []
     forecasts: list[TestForecasts] = []

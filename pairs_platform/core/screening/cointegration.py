@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.parallel import Blocks, slices
+from pairs_platform.core.parallel import LOCAL, ComputeBackend, concatenated
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
@@ -42,7 +42,7 @@ def screen_pairs(
     exit_z: float,
     round_trip_cost_bps: float,
     correlated: np.ndarray | None = None,
-    blocks: Blocks | None = None,
+    backend: ComputeBackend = LOCAL,
 ) -> pd.DataFrame:
     """Test every pair of the window in both directions and describe its spread.
 
@@ -58,8 +58,8 @@ def screen_pairs(
     correlated : ndarray of bool, shape (n(n−1)/2,), optional
         Whether each pair is past the correlation gate, in the order of `pair_rows`; decides with the p gate who gets a
         wild-bootstrap p. Every pair where it is not given.
-    blocks : Blocks, optional
-        Who does the work; the threads of this process if not given.
+    backend : ComputeBackend, optional
+        Where the work is done; in the threads of this process if not given.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def screen_pairs(
     """
     prices = np.ascontiguousarray(window.log_close.T)
     first, second = pair_rows(len(window.symbols))
-    tests = run_tests(prices, first, second, min_bars=settings.min_bars, blocks=blocks)
+    tests = run_tests(prices, first, second, min_bars=settings.min_bars, backend=backend)
     better = tests.better
     rows = np.arange(len(first))
     tested = tests.outcome == kernels.TESTED
@@ -89,7 +89,7 @@ def screen_pairs(
     frame["n_bars"] = tests.n_bars
     frame["alpha"] = tests.alpha[rows, better]
     frame["beta"] = tests.beta[rows, better]
-    for name, values in _describe(window, prices, first, second, tests, blocks).items():
+    for name, values in _describe(window, prices, first, second, tests, backend).items():
         frame[name] = values
     lag = np.where(tests.lag < 0, np.nan, tests.lag)
     frame["t_stat"], frame["lag"] = tests.t_stat[rows, better], lag[rows, better]
@@ -109,7 +109,7 @@ def screen_pairs(
     finalist = frame["passes_cointegration"].to_numpy() & (True if correlated is None else np.asarray(correlated, bool))
     frame["wild_bootstrap_p"] = np.nan
     legs = list(zip(symbols[first[finalist]], symbols[second[finalist]], strict=True))
-    frame.loc[finalist, "wild_bootstrap_p"] = _bootstraps(window, legs, settings, blocks)
+    frame.loc[finalist, "wild_bootstrap_p"] = _bootstraps(window, legs, settings, backend)
     frame["reason"] = [None if row.status == "ok" else _reason(row, window, settings) for row in frame.itertuples()]
     return frame[list(SCREEN_COLUMNS)]
 
@@ -149,12 +149,16 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
 
 
 def _bootstraps(
-    window: PriceWindow, legs: list[tuple[str, str]], settings: CointegrationSettings, blocks: Blocks | None = None
+    window: PriceWindow, legs: list[tuple[str, str]], settings: CointegrationSettings, backend: ComputeBackend
 ) -> list[float]:
-    if blocks is not None:
-        tasks = [(legs[part],) for part in slices(len(legs), blocks.fits)]
-        parts = blocks.run(partial(_bootstraps, settings=settings), (window,), tasks)
-        return [value for part in parts for value in part]
+    batches = [(legs[part],) for part in backend.split(len(legs), "fits")]
+    parts = backend.map(partial(_bootstrap_batch, settings=settings), batches, shared=(window,))
+    return [p_value for part in parts for p_value in part]
+
+
+def _bootstrap_batch(
+    window: PriceWindow, legs: list[tuple[str, str]], *, settings: CointegrationSettings
+) -> list[float]:
     return [
         wild_bootstrap_p(window, one, other, n_draws=settings.bootstrap_draws, seed=settings.bootstrap_seed)
         for one, other in legs
@@ -167,7 +171,7 @@ def _describe(
     first: np.ndarray,
     second: np.ndarray,
     tests: PairTests,
-    blocks: Blocks | None,
+    backend: ComputeBackend,
 ) -> dict[str, np.ndarray]:
     """Columns mu, sigma, phi, beta_first_half, beta_second_half and johansen_trace; NaN for pairs not tested."""
     rows = np.flatnonzero(tests.outcome == kernels.TESTED)
@@ -176,11 +180,8 @@ def _describe(
     x = np.where(better == 0, second[rows], first[rows])
     alpha, beta = tests.alpha[rows, better], tests.beta[rows, better]
     excluded = np.ascontiguousarray(window.shock_excluded(range(len(window.symbols))).T)
-    if blocks is None or not len(rows):
-        figures = _figures(prices, excluded, y, x, alpha, beta)
-    else:
-        tasks = [(y[part], x[part], alpha[part], beta[part]) for part in slices(len(rows), blocks.pairs)]
-        figures = np.concatenate(blocks.run(_figures, (prices, excluded), tasks))
+    batches = [(y[part], x[part], alpha[part], beta[part]) for part in backend.split(len(rows), "tests")]
+    figures = concatenated(backend.map(_figures, batches, shared=(prices, excluded)))
     columns = {name: np.full(len(first), np.nan) for name in _FIGURES}
     for name, values in zip(_FIGURES, figures.T, strict=True):
         columns[name][rows] = values

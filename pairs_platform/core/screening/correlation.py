@@ -6,7 +6,7 @@ What does not belong here: tests of cointegration (`cointegration`), and choosin
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.parallel import Blocks, slices
+from pairs_platform.core.parallel import LOCAL, ComputeBackend, concatenated
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.settings import CorrelationSettings
@@ -14,7 +14,7 @@ from pairs_platform.core.screening.spread import pair_rows, pair_table
 
 
 def pair_correlations(
-    window: PriceWindow, settings: CorrelationSettings, *, blocks: Blocks | None = None
+    window: PriceWindow, settings: CorrelationSettings, *, backend: ComputeBackend = LOCAL
 ) -> pd.DataFrame:
     """Both correlations of every pair of the window.
 
@@ -23,8 +23,8 @@ def pair_correlations(
     window : PriceWindow
         T bars, n symbols; everything in it is known at the close of its last bar.
     settings : CorrelationSettings
-    blocks : Blocks, optional
-        Who does the work; the threads of this process if not given.
+    backend : ComputeBackend, optional
+        Where the work is done; in the threads of this process if not given.
 
     Returns
     -------
@@ -38,8 +38,8 @@ def pair_correlations(
     NaN policy: pairwise-complete bars. No return spans a gap; the return of a bar in ``ex_action`` is left out.
     """
     first, second = pair_rows(len(window.symbols))
-    price, n_bars = pairwise_correlation(window.log_close.T, first, second, blocks=blocks)
-    log_return, _ = pairwise_correlation(log_returns(window).T, first, second, blocks=blocks)
+    price, n_bars = pairwise_correlation(window.log_close.T, first, second, backend=backend)
+    log_return, _ = pairwise_correlation(log_returns(window).T, first, second, backend=backend)
     frame = pair_table(window.symbols)
     frame["n_bars"] = n_bars
     frame["corr_log_price"] = price
@@ -56,7 +56,7 @@ def log_returns(window: PriceWindow) -> np.ndarray:
 
 
 def pairwise_correlation(
-    values: np.ndarray, first: np.ndarray, second: np.ndarray, *, blocks: Blocks | None = None
+    values: np.ndarray, first: np.ndarray, second: np.ndarray, *, backend: ComputeBackend = LOCAL
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pearson correlation of the pairs (first[k], second[k]) of rows of `values` (n, T) over pairwise-complete columns.
 
@@ -70,12 +70,14 @@ def pairwise_correlation(
     ----------
     Must equal ``numpy.corrcoef`` where nothing is missing, and ``pandas.DataFrame.corr`` otherwise.
     """
+    batches = [(first[part], second[part]) for part in backend.split(len(first), "tests")]
+    parts = backend.map(_correlate, batches, shared=(np.ascontiguousarray(values),))
+    correlation, n_common = zip(*parts, strict=True)
+    return concatenated(correlation), concatenated(n_common)
+
+
+def _correlate(rows: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # Not a matrix product: BLAS threads wait for each other when several sectors share the cores, a hundredfold slower.
-    rows = np.ascontiguousarray(values)
-    if blocks is not None and len(first):
-        tasks = [(first[part], second[part]) for part in slices(len(first), blocks.pairs)]
-        found, common = zip(*blocks.run(pairwise_correlation, (rows,), tasks), strict=True)
-        return np.concatenate(found), np.concatenate(common)
     correlation, n_common = np.full(len(first), np.nan), np.zeros(len(first), np.int64)
 
     def work(a: int, b: int) -> None:

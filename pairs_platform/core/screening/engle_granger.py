@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from scipy.special import ndtr
 
-from pairs_platform.core.parallel import Blocks, slices
+from pairs_platform.core.parallel import LOCAL, ComputeBackend, concatenated
 from pairs_platform.core.screening import kernels
 
 TEST_STATUSES = {
@@ -105,7 +105,7 @@ def run_tests(
     second: np.ndarray,
     *,
     min_bars: int = LEAST_BARS,
-    blocks: Blocks | None = None,
+    backend: ComputeBackend = LOCAL,
 ) -> PairTests:
     """Test the pairs (first[k], second[k]) of rows of `log_prices` in both directions.
 
@@ -117,8 +117,8 @@ def run_tests(
         Rows of both legs.
     min_bars : int
         Pairs with fewer common bars are not tested.
-    blocks : Blocks, optional
-        Who does the work; the threads of this process if not given.
+    backend : ComputeBackend, optional
+        Where the work is done; in the threads of this process if not given.
 
     References
     ----------
@@ -126,12 +126,13 @@ def run_tests(
     Granger (1987).
     """
     prices = np.ascontiguousarray(log_prices, dtype=np.float64)
+    batches = [(first[part], second[part]) for part in backend.split(len(first), "tests")]
+    parts = backend.map(partial(_run_batch, min_bars=min_bars), batches, shared=(prices,))
+    return PairTests(*(concatenated([getattr(part, column.name) for part in parts]) for column in fields(PairTests)))
+
+
+def _run_batch(prices: np.ndarray, first: np.ndarray, second: np.ndarray, *, min_bars: int) -> PairTests:
     k = len(first)
-    if blocks is not None and k:
-        tasks = [(first[part], second[part]) for part in slices(k, blocks.pairs)]
-        parts = blocks.run(partial(run_tests, min_bars=min_bars), (prices,), tasks)
-        columns = [[getattr(part, field.name) for part in parts] for field in fields(PairTests)]
-        return PairTests(*(np.concatenate(column) for column in columns))
     n_bars, outcome = np.zeros(k, np.int64), np.zeros(k, np.int8)
     t_stat, alpha, beta = np.full((3, k, 2), np.nan)
     lag = np.full((k, 2), -1, np.int64)

@@ -3,14 +3,15 @@
 What does not belong here: the gates themselves (`correlation`, `cointegration`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
-from pairs_platform.core.parallel import Blocks, slices
+from pairs_platform.core.parallel import LOCAL, ComputeBackend
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.calibration import calibrated_p
@@ -65,7 +66,7 @@ def placebo_counts(
     cointegration: CointegrationSettings,
     placebo: PlaceboSettings,
     found: int,
-    blocks: Blocks | None = None,
+    backend: ComputeBackend = LOCAL,
 ) -> dict[str, PlaceboResult]:
     """Send placebo universes of the window's size through the window's gates.
 
@@ -82,6 +83,8 @@ def placebo_counts(
     placebo : PlaceboSettings
     found : int
         Pairs past both gates on the window itself.
+    backend : ComputeBackend, optional
+        Where the work is done; in the threads of this process if not given.
 
     Returns
     -------
@@ -94,39 +97,51 @@ def placebo_counts(
     volatility = centred.std(axis=0)
     # Independent walks are the same test problem every day: other draws on other days, so that errors average out.
     day = int(window.session[-1].astype("datetime64[D]").astype(np.int64))
-    results = {}
-    for number, kind in enumerate(("joint", "independent")):
+    results: dict[str, PlaceboResult] = {}
+    kinds: tuple[Kind, Kind] = ("joint", "independent")
+    for number, kind in enumerate(kinds):
         rng = np.random.default_rng([placebo.seed, number, day])
-        if kind == "joint":
-            draws: Iterator[Draw] = (draw_sessions(window.session[1:], rng) for _ in range(placebo.n_draws))
-        else:
-            draws = _generators(rng, centred.shape, placebo.n_draws, kept=blocks is not None)
+        source = _Source(kind, centred, volatility, window.session[1:])
+        parts = backend.split(placebo.n_draws, "tests", pairs_per_item=len(pair_rows(centred.shape[1])[0]))
         count = partial(_count_draws, correlation=correlation, cointegration=cointegration)
-        if blocks is None:
-            drawn = count(centred, volatility, draws)
-        else:
-            every = list(draws)
-            size = max(1, blocks.pairs // max(1, len(pair_rows(centred.shape[1])[0])))
-            tasks = [(every[part],) for part in slices(len(every), size)]
-            drawn = [counts for part in blocks.run(count, (centred, volatility), tasks) for counts in part]
+        batches = list(_batches(source, rng, parts))
+        drawn = [counts for part in backend.map(count, batches, shared=(source,)) for counts in part]
         results[kind] = _result(kind, np.array(drawn), found)
     return results
 
 
-Draw = np.ndarray | np.random.Generator
-"""A placebo universe: rows of the returns, or the generator that its Gaussian steps come from next."""
+Kind = Literal["joint", "independent"]
 
 
-def _generators(
-    rng: np.random.Generator, shape: tuple[int, ...], n_draws: int, *, kept: bool
-) -> Iterator[np.random.Generator]:
-    """`rng` as it stands before each draw; copies where they are `kept`, else itself, for each to be used at once."""
-    for _ in range(n_draws):
-        if not kept:
-            yield rng
-            continue
-        yield deepcopy(rng)
-        rng.standard_normal(shape)
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """Where placebo universes are drawn from: demeaned returns (T − 1, n), volatility (n,), session of each row."""
+
+    kind: Kind
+    centred: np.ndarray
+    volatility: np.ndarray
+    session: np.ndarray
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """What the generator gives for a universe: rows of the returns, or Gaussian steps of unit variance."""
+        return draw_sessions(self.session, rng) if self.kind == "joint" else rng.standard_normal(self.centred.shape)
+
+    def returns(self, rng: np.random.Generator) -> np.ndarray:
+        """Log returns of the next universe, shape (T − 1, n)."""
+        draw = self.draw(rng)
+        return self.centred[draw] if self.kind == "joint" else draw * self.volatility
+
+
+def _batches(
+    source: _Source, rng: np.random.Generator, parts: Sequence[slice]
+) -> Iterator[tuple[np.random.Generator, int]]:
+    """The generator as it stands before each batch of draws, and how many draws the batch has."""
+    for n, part in enumerate(parts, 1):
+        n_draws = part.stop - part.start
+        yield deepcopy(rng), n_draws
+        if n < len(parts):
+            for _ in range(n_draws):
+                source.draw(rng)
 
 
 def draw_sessions(session: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -150,18 +165,14 @@ def draw_sessions(session: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _count_draws(
-    centred: np.ndarray,
-    volatility: np.ndarray,
-    draws: Iterable[Draw],
+    source: _Source,
+    rng: np.random.Generator,
+    n_draws: int,
     *,
     correlation: CorrelationSettings,
     cointegration: CointegrationSettings,
 ) -> list[tuple[int, int]]:
-    counts = []
-    for draw in draws:
-        steps = centred[draw] if isinstance(draw, np.ndarray) else draw.standard_normal(centred.shape) * volatility
-        counts.append(_count(steps, correlation, cointegration))
-    return counts
+    return [_count(source.returns(rng), correlation, cointegration) for _ in range(n_draws)]
 
 
 def _count(

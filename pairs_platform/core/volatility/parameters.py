@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.parallel import Blocks, slices
+from pairs_platform.core.parallel import LOCAL, ComputeBackend
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.kernels import TESTED
@@ -27,7 +27,7 @@ _SPREAD_COLUMNS = ["alpha", "beta", "mu", "sigma"]
 
 
 def fit_parameter_sets(
-    window: PriceWindow, pairs: pd.DataFrame, *, settings: GarchSettings | None = None, blocks: Blocks | None = None
+    window: PriceWindow, pairs: pd.DataFrame, *, settings: GarchSettings | None = None, backend: ComputeBackend = LOCAL
 ) -> pd.DataFrame:
     """Spread parameters and GARCH fit of every pair on the first part of the window and on all of it.
 
@@ -39,8 +39,8 @@ def fit_parameter_sets(
         Columns pair, y, x: the direction of the regression on the whole window; y and x null where the screening chose
         none.
     settings : GarchSettings, optional
-    blocks : Blocks, optional
-        Who does the work; the threads of this process if not given.
+    backend : ComputeBackend, optional
+        Where the work is done; in the threads of this process if not given.
 
     Returns
     -------
@@ -53,12 +53,12 @@ def fit_parameter_sets(
     KeyError
         When a leg is not in the window.
     """
-    settings = settings or GarchSettings()
-    if blocks is not None and len(pairs):
-        tasks = [(pairs.iloc[part],) for part in slices(len(pairs), blocks.fits)]
-        return pd.concat(
-            blocks.run(partial(fit_parameter_sets, settings=settings), (window,), tasks), ignore_index=True
-        )
+    batches = [(pairs.iloc[part],) for part in backend.split(len(pairs), "fits")]
+    parts = backend.map(partial(_fit_batch, settings=settings or GarchSettings()), batches, shared=(window,))
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+
+def _fit_batch(window: PriceWindow, pairs: pd.DataFrame, *, settings: GarchSettings) -> pd.DataFrame:
     evaluation = fit_evaluation_set(window, pairs, evaluation_bars(window.n_bars, settings), settings=settings)
     production = _frame(_fit_span(window, pairs, "production", window.n_bars, settings))
     order = np.arange(2 * len(pairs)).reshape(2, -1).T.ravel()

@@ -142,9 +142,9 @@ def train_partition(
             f"{progress.seconds_left:.0f} s left"
         )
 
-    with platform.blocks() as blocks:
+    with platform.compute_backend() as backend:
         training = train_sector(
-            datasets, chosen.pairs, plan, settings=settings, listener=tell, checkpoint=files, blocks=blocks
+            datasets, chosen.pairs, plan, settings=settings, listener=tell, checkpoint=files, backend=backend
         )
     facts = lake.metadata(PAIR_FEATURES, key)
     basis = f"corr_{platform.settings.correlation.basis}"

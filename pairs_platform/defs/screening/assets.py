@@ -34,8 +34,8 @@ def correlation_matrix(context: dg.AssetExecutionContext, platform: dg.ResourceP
     def correlate(key: PartitionKey) -> dict[str, Any]:
         window = load_window(platform, key)
         facts = window_metadata(platform, key, window)
-        with platform.blocks() as blocks:
-            pairs = pair_correlations(window, settings, blocks=blocks)
+        with platform.compute_backend() as backend:
+            pairs = pair_correlations(window, settings, backend=backend)
         platform.lake.write(CORRELATION_MATRIX, key, pairs, facts)
         column = f"corr_{settings.basis}"
         best = pairs.nlargest(15, column)[["pair", "corr_log_price", "corr_log_return", "n_bars"]]
@@ -84,7 +84,7 @@ def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceP
                 f"{materialize_command(CORRELATION_MATRIX.table, key)}"
             )
         correlated = gates.loc[names].to_numpy()
-        with platform.blocks() as blocks:
+        with platform.compute_backend() as backend:
             pairs = screen_pairs(
                 window,
                 settings=settings.cointegration,
@@ -92,7 +92,7 @@ def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceP
                 exit_z=settings.trading.exit_z,
                 round_trip_cost_bps=settings.costs.round_trip_bps,
                 correlated=correlated,
-                blocks=blocks,
+                backend=backend,
             )
             found = pairs[correlated & pairs["passes_cointegration"]]
             placebos = placebo_counts(
@@ -101,7 +101,7 @@ def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceP
                 cointegration=settings.cointegration,
                 placebo=settings.placebo,
                 found=len(found),
-                blocks=blocks,
+                backend=backend,
             )
         facts = window_metadata(platform, key, window)
         facts["placebo"] = {kind: asdict(result) for kind, result in placebos.items()}

@@ -37,8 +37,8 @@ def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
     def fit(key: PartitionKey) -> dict[str, Any]:
         window = load_window(platform, key)
         pairs = past_correlation_gate(platform, key)
-        with platform.blocks() as blocks:
-            fits = fit_parameter_sets(window, pairs, settings=platform.settings.garch, blocks=blocks)
+        with platform.compute_backend() as backend:
+            fits = fit_parameter_sets(window, pairs, settings=platform.settings.garch, backend=backend)
         facts = window_metadata(platform, key, window)
         platform.lake.write(GARCH_FITS, key, fits, facts)
         production = fits[fits["parameter_set"] == "production"]

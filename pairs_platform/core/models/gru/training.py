@@ -6,7 +6,6 @@ What does not belong here: the network (`network`), features (`features`), and j
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
@@ -20,7 +19,7 @@ from pairs_platform.core.models.gru.inference import WEIGHT_NAMES, GruWeights
 from pairs_platform.core.models.gru.network import Parameters, initial_parameters, logits, weights_of
 from pairs_platform.core.models.settings import GruSettings, NetworkSettings
 from pairs_platform.core.models.splits import SplitPlan
-from pairs_platform.core.parallel import Blocks, slices
+from pairs_platform.core.parallel import LOCAL, ComputeBackend, slices
 
 LOSS_STEPS = 16
 """Steps of a stretch that carry a loss, behind a warm-up of sequence length − 1: overlapping sequences would pay for
@@ -77,7 +76,7 @@ class Progress:
 
 
 class Listener(Protocol):
-    """Is told about every epoch."""
+    """Takes in every epoch."""
 
     def __call__(self, progress: Progress) -> None:
         """Take in the state of one chunk."""
@@ -114,7 +113,7 @@ def train_pairs(
     seed: int,
     listener: Listener | None = None,
     checkpoint: Checkpoint | None = None,
-    blocks: Blocks | None = None,
+    backend: ComputeBackend = LOCAL,
 ) -> list[TrainedPair]:
     """Train every pair on the training part, with early stopping on the validation part.
 
@@ -125,8 +124,9 @@ def train_pairs(
     seed : int
         Decides initial weights, the cut of each epoch and dropout. They are the same for every pair, so the outcome of
         a pair does not depend on the pairs beside it.
-    blocks : Blocks, optional
-        Who works on the chunks; this process if not given. The listener then hears of finished chunks alone.
+    backend : ComputeBackend, optional
+        Where chunks are trained; in the threads of this process if not given. From elsewhere the listener hears of
+        finished chunks alone.
 
     Returns
     -------
@@ -139,66 +139,52 @@ def train_pairs(
     A CPU works on one chunk of `settings.training.chunk_pairs` pairs in each of its threads, a GPU on all pairs at
     once. On one machine and one device the same seed gives the same bits.
     """
-    if blocks is not None:
-        return _train_elsewhere(datasets, plan, settings, seed, blocks, listener, checkpoint)
-    device = choose_device(settings.training.device)
-    size = len(datasets) if device.type == "cuda" else settings.training.chunk_pairs
-    chunks = [datasets[first : first + size] for first in range(0, len(datasets), max(1, size))]
+    on_gpu = backend.in_process and choose_device(settings.training.device).type == "cuda"
+    size = max(1, len(datasets)) if on_gpu else settings.training.chunk_pairs
+    chunks = [datasets[part] for part in slices(len(datasets), size)]
+    names = [[dataset.pair for dataset in chunk] for chunk in chunks]
+    outcomes = [checkpoint.load(pairs) if checkpoint else None for pairs in names]
+    missing = [n for n, outcome in enumerate(outcomes) if outcome is None]
+    max_epochs = settings.network.max_epochs
 
-    def work(index: int) -> list[TrainedPair]:
+    def reporter(n: int) -> Reporter | None:
+        if listener is None or not backend.in_process:
+            return None
+
+        def report(epoch: int, active: int, seconds: float) -> None:
+            left = seconds * (max_epochs * (len(chunks) - n) - epoch)
+            listener(Progress(n + 1, len(chunks), epoch, max_epochs, active, len(chunks[n]), left))
+
+        return report
+
+    batches = [(chunks[n], reporter(n)) for n in missing]
+    with _one_thread_each() as threads:
+        for position, trained in backend.completed(
+            _train_batch, batches, shared=(plan, settings, seed), threads=threads
+        ):
+            n = missing[position]
+            outcomes[n] = trained
+            if checkpoint:
+                checkpoint.save(names[n], trained)
+            if listener and not backend.in_process:
+                listener(Progress(n + 1, len(chunks), max_epochs, max_epochs, 0, len(chunks[n]), 0.0))
+    return [trained for outcome in outcomes for trained in outcome or ()]
+
+
+Reporter = Callable[[int, int, float], None]
+"""Is told the epoch, the pairs that still learn, and the seconds of an epoch so far."""
+
+
+def _train_batch(
+    plan: SplitPlan, settings: GruSettings, seed: int, chunk: Sequence[PairDataset], report: Reporter | None
+) -> list[TrainedPair]:
+    with _one_thread_each():
         # Gradients start near zero, because the output does; numbers too small for full precision would be slow.
         torch.set_flush_denormal(True)
-        chunk = chunks[index]
-        names = [dataset.pair for dataset in chunk]
-        done = checkpoint.load(names) if checkpoint else None
-        if done is None:
-
-            def tell(epoch: int, active: int, seconds: float) -> None:
-                if listener:
-                    epochs = settings.network.max_epochs
-                    left = seconds * (epochs * (len(chunks) - index) - epoch)
-                    listener(Progress(index + 1, len(chunks), epoch, epochs, active, len(chunk), left))
-
-            done = _train_chunk(chunk, plan, settings, seed, device, tell)
-            if checkpoint:
-                checkpoint.save(names, done)
-        return done
-
-    with _one_thread_each() as workers, ThreadPoolExecutor(workers if device.type == "cpu" else 1) as pool:
-        return [trained for chunk in pool.map(work, range(len(chunks))) for trained in chunk]
-
-
-def _train_elsewhere(
-    datasets: Sequence[PairDataset],
-    plan: SplitPlan,
-    settings: GruSettings,
-    seed: int,
-    blocks: Blocks,
-    listener: Listener | None,
-    checkpoint: Checkpoint | None,
-) -> list[TrainedPair]:
-    chunks = [datasets[part] for part in slices(len(datasets), settings.training.chunk_pairs)]
-    names = [[dataset.pair for dataset in chunk] for chunk in chunks]
-    done = {n: checkpoint.load(names[n]) if checkpoint else None for n in range(len(chunks))}
-    missing = [n for n, trained in done.items() if trained is None]
-    for position, trained in blocks.finished(_train_block, (plan, settings, seed), [(chunks[n],) for n in missing]):
-        n, epochs = missing[position], settings.network.max_epochs
-        done[n] = trained
-        if checkpoint:
-            checkpoint.save(names[n], trained)
-        if listener:
-            listener(Progress(n + 1, len(chunks), epochs, epochs, 0, len(chunks[n]), 0.0))
-    return [one for n in range(len(chunks)) for one in done[n] or ()]
-
-
-def _train_block(plan: SplitPlan, settings: GruSettings, seed: int, chunk: Sequence[PairDataset]) -> list[TrainedPair]:
-    device = choose_device(settings.training.device)
-    with _one_thread_each():
-        torch.set_flush_denormal(True)
         try:
-            return _train_chunk(chunk, plan, settings, seed, device, lambda epoch, active, seconds: None)
+            return _train_chunk(chunk, plan, settings, seed, choose_device(settings.training.device), report)
         finally:
-            # The thread works on other blocks after this one, whose numbers must not depend on it.
+            # The thread works on other batches after this one, whose numbers must not depend on it.
             torch.set_flush_denormal(False)
 
 
@@ -322,7 +308,7 @@ def _train_chunk(
     settings: GruSettings,
     seed: int,
     device: torch.device,
-    tell: Callable[[int, int, float], None],
+    report: Reporter | None,
 ) -> list[TrainedPair]:
     network, n = settings.network, len(chunk)
     generator = torch.Generator().manual_seed(seed)
@@ -346,7 +332,8 @@ def _train_chunk(
             stack = stack.keep(torch.from_numpy(alive).to(device), network)
         train_loss = _epoch(stack, plan, network, generator)
         record.note(stack, epoch, train_loss, _validate(stack, plan, network), network.patience)
-        tell(epoch, int(record.active.sum()), (time.monotonic() - started) / epoch)
+        if report:
+            report(epoch, int(record.active.sum()), (time.monotonic() - started) / epoch)
     return [
         TrainedPair(
             pair=dataset.pair,

@@ -1,4 +1,4 @@
-"""Blocks on a real Dask cluster of processes on loopback: same bits as local, kills, absence, other versions."""
+"""Batches on a real Dask cluster of processes on loopback: same bits as local, kills, absence, other versions."""
 
 import os
 import signal
@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.adapters.dask import executor
-from pairs_platform.adapters.dask.executor import open_blocks
-from pairs_platform.adapters.dask.settings import ExecutorSettings
+from pairs_platform.adapters.dask import backend as dask_backend
+from pairs_platform.adapters.dask.backend import open_backend
+from pairs_platform.adapters.dask.settings import ComputeBackendSettings
 from pairs_platform.core.models.features import pair_datasets
 from pairs_platform.core.models.gru.training import chunk_to_bytes, train_pairs
 from pairs_platform.core.models.settings import GruSettings, ModelTrainingSettings, NetworkSettings, SplitSettings
-from pairs_platform.core.parallel import ExecutorError
+from pairs_platform.core.parallel import LOCAL, ComputeBackend, ComputeBackendUnavailable, ComputeBackendUnusable
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.correlation import pair_correlations
@@ -63,31 +63,35 @@ def window() -> PriceWindow:
     return make_window(prices)
 
 
-def settings(cluster: Any, **changes: Any) -> ExecutorSettings:
+def settings(cluster: Any, **changes: Any) -> ComputeBackendSettings:
     given = {"kind": "dask", "scheduler": cluster.scheduler_address, "pair_block": 10, "fit_block": 4}
-    return ExecutorSettings(**(given | changes))
+    return ComputeBackendSettings(**(given | changes))
 
 
-def screened(window: PriceWindow, blocks: Any = None) -> list[Any]:
+def screened(window: PriceWindow, backend: ComputeBackend = LOCAL) -> list[Any]:
     correlation, cointegration = CorrelationSettings(gate=0.3), CointegrationSettings(bootstrap_draws=99)
     pairs = screen_pairs(
-        window, settings=cointegration, entry_z=2.0, exit_z=0.5, round_trip_cost_bps=8.0, blocks=blocks
+        window, settings=cointegration, entry_z=2.0, exit_z=0.5, round_trip_cost_bps=8.0, backend=backend
     )
     placebos = placebo_counts(
-        window, correlation=correlation, cointegration=cointegration, placebo=PlaceboSettings(n_draws=50), found=1,
-        blocks=blocks,
-    )  # fmt: skip
+        window,
+        correlation=correlation,
+        cointegration=cointegration,
+        placebo=PlaceboSettings(n_draws=50),
+        found=1,
+        backend=backend,
+    )
     return [
-        pair_correlations(window, correlation, blocks=blocks),
+        pair_correlations(window, correlation, backend=backend),
         pairs,
-        fit_parameter_sets(window, pairs[["pair", "y", "x"]].head(10), blocks=blocks),
+        fit_parameter_sets(window, pairs[["pair", "y", "x"]].head(10), backend=backend),
         pd.DataFrame([asdict(one) for one in placebos.values()]),
     ]
 
 
 def test_two_worker_processes_give_the_same_bits_as_this_process(cluster: Any, window: PriceWindow) -> None:
-    with open_blocks(settings(cluster)) as blocks:
-        there = screened(window, blocks)
+    with open_backend(settings(cluster)) as backend:
+        there = screened(window, backend)
     for here, other in zip(screened(window), there, strict=True):
         pd.testing.assert_frame_equal(here, other, check_exact=True)
     assert len(there[1]) == 91
@@ -98,43 +102,49 @@ def _slow_square(offset: np.ndarray, value: int) -> int:
     return int(offset[0]) + value**2
 
 
-def test_a_worker_killed_while_blocks_run_loses_nothing(cluster: Any) -> None:
+def test_a_worker_killed_while_batches_run_loses_nothing(cluster: Any) -> None:
     killed = threading.Event()
 
     def kill() -> None:
         os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
         killed.set()
 
-    with open_blocks(settings(cluster)) as blocks:
+    with open_backend(settings(cluster)) as backend:
         timer = threading.Timer(0.7, kill)
         timer.start()
-        found = blocks.run(_slow_square, (np.array([7]),), [(n,) for n in range(30)])
+        found = backend.map(_slow_square, [(n,) for n in range(30)], shared=(np.array([7]),))
         timer.join(WAIT_SECONDS)
     assert killed.is_set()
     assert found == [7 + n**2 for n in range(30)]
 
 
-def test_what_a_block_raises_is_raised_here(cluster: Any) -> None:
-    with open_blocks(settings(cluster)) as blocks, pytest.raises(ZeroDivisionError):
-        blocks.run(divmod, (1,), [(0,)])
+def test_what_a_batch_raises_is_raised_here(cluster: Any) -> None:
+    with open_backend(settings(cluster)) as backend, pytest.raises(ZeroDivisionError):
+        backend.map(divmod, [(0,)], shared=(1,))
 
 
 def test_other_versions_on_a_worker_are_named(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor, "version", lambda name: "0.0.1" if name == "numba" else "1")
-    with pytest.raises(ExecutorError, match=r"numba [0-9.]+ instead of 0\.0\.1"), open_blocks(settings(cluster)):
+    monkeypatch.setattr(dask_backend, "version", lambda name: "0.0.1" if name == "numba" else "1")
+    with (
+        pytest.raises(ComputeBackendUnusable, match=r"numba [0-9.]+ instead of 0\.0\.1"),
+        open_backend(settings(cluster)),
+    ):
         pass
 
 
 def test_a_wrong_address_names_the_setting() -> None:
-    wrong = ExecutorSettings(kind="dask", scheduler="tcp://127.0.0.1:9", connect_seconds=1.0)
-    with pytest.raises(ExecutorError, match=r"executor\.scheduler tcp://127\.0\.0\.1:9"), open_blocks(wrong):
+    wrong = ComputeBackendSettings(kind="dask", scheduler="tcp://127.0.0.1:9", connect_seconds=1.0)
+    with (
+        pytest.raises(ComputeBackendUnavailable, match=r"executor\.scheduler tcp://127\.0\.0\.1:9"),
+        open_backend(wrong),
+    ):
         pass
 
 
 def test_no_worker_within_the_time_is_said() -> None:
     with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty:
         lonely = settings(empty, connect_seconds=0.5)
-        with pytest.raises(ExecutorError, match="has no worker after"), open_blocks(lonely):
+        with pytest.raises(ComputeBackendUnavailable, match="has no worker after"), open_backend(lonely):
             pass
 
 
@@ -144,20 +154,20 @@ def test_all_workers_gone_ends_the_work_within_the_time() -> None:
     ) as leaving:
         threading.Timer(0.5, leaving.scale, [0]).start()
         with (
-            open_blocks(settings(leaving, no_workers_seconds=1.5)) as blocks,
-            pytest.raises(ExecutorError, match=r"has no worker since 1\.5 s"),
+            open_backend(settings(leaving, no_workers_seconds=1.5)) as backend,
+            pytest.raises(ComputeBackendUnavailable, match=r"has no worker since 1\.5 s"),
         ):
-            blocks.run(_slow_square, (np.array([0]),), [(n,) for n in range(200)])
+            backend.map(_slow_square, [(n,) for n in range(200)], shared=(np.array([0]),))
 
 
 def test_dask_without_an_address_is_refused() -> None:
     with pytest.raises(ValueError, match=r"executor\.scheduler names no address"):
-        ExecutorSettings(kind="dask")
+        ComputeBackendSettings(kind="dask")
 
 
 def test_local_opens_nothing() -> None:
-    with open_blocks(ExecutorSettings()) as blocks:
-        assert blocks is None
+    with open_backend(ComputeBackendSettings()) as backend:
+        assert backend is LOCAL
 
 
 def test_models_trained_on_the_workers_are_those_trained_here(cluster: Any) -> None:
@@ -171,10 +181,15 @@ def test_models_trained_on_the_workers_are_those_trained_here(cluster: Any) -> N
         costs=CostSettings(),
     )
     here = train_pairs(datasets, plan, settings=SMALL, seed=1)
-    told: list[int] = []
-    with open_blocks(settings(cluster)) as blocks:
+    finished: list[int] = []
+    with open_backend(settings(cluster)) as backend:
         there = train_pairs(
-            datasets, plan, settings=SMALL, seed=1, blocks=blocks, listener=lambda progress: told.append(progress.chunk)
+            datasets,
+            plan,
+            settings=SMALL,
+            seed=1,
+            backend=backend,
+            listener=lambda progress: finished.append(progress.chunk),
         )
-    assert sorted(told) == list(range(1, len(datasets) // 2 + len(datasets) % 2 + 1))
+    assert sorted(finished) == list(range(1, len(datasets) // 2 + len(datasets) % 2 + 1))
     assert [chunk_to_bytes([one]) for one in there] == [chunk_to_bytes([one]) for one in here]
