@@ -28,14 +28,14 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from pairs_platform.adapters.redis.bus import connect
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.platform import open_bus
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings
 
 SESSION = date(2024, 3, 28)
 SYMBOLS = tuple(f"S{i:03d}" for i in range(500))
-MINUTES = session_buckets(SESSION, Frequency.ONE_MINUTE)
+MINUTES = bar_intervals(SESSION, Frequency.ONE_MINUTE)
 REQUIRED_PER_SECOND = 20_000
 REFERENCE_BARS = 20_000
 SAMPLE_SECONDS = 0.5

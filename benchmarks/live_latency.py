@@ -1,11 +1,11 @@
-"""From the last bar of a bucket in Redis to its signals in the database, through the processes of `live`.
+"""From the last streamed bar of a bar to its signals in the database, through the processes of `live`.
 
-    python -m benchmarks.live_latency                 # 60 buckets, 23 symbols: about ten minutes
-    python -m benchmarks.live_latency --buckets 12    # about three minutes
+    python -m benchmarks.live_latency                 # 60 bars, 23 symbols: about ten minutes
+    python -m benchmarks.live_latency --bars 12    # about three minutes
     python -m benchmarks.live_latency --production    # the same through `pairs-platform up`, on PostgreSQL
 
 Uses the state of the demo (`make demo` first) in the configured state folder. Starts `pairs-platform live` as a person
-does, lets it replay the newest session with one bucket every `--spacing` seconds, and looks at Redis, the database and
+does, lets it replay the newest session with one bar every `--spacing` seconds, and looks at Redis, the database and
 Dagster's instance from outside. The wall clock of one machine stamps everything. Exit code 1 when the median is above
 3 s or the 95th percentile above 5 s.
 """
@@ -43,8 +43,8 @@ PARTS = ("arrival → announced", "announced → requested", "requested → run 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--buckets", type=int, default=60)
-    parser.add_argument("--spacing", type=float, default=8.0, help="real seconds from bucket to bucket")
+    parser.add_argument("--bars", type=int, default=60)
+    parser.add_argument("--spacing", type=float, default=8.0, help="real seconds from bar to bar")
     parser.add_argument("--port", type=int, default=3111)
     parser.add_argument("--production", action="store_true")
     given = parser.parse_args()
@@ -52,16 +52,16 @@ def main() -> int:
     if given.production:
         return production(given)
     speed = settings.frequency.minutes * 60 / given.spacing
-    words = ["live", "--speed", f"{speed:g}", "--buckets", str(given.buckets), "--port", str(given.port)]
+    words = ["live", "--speed", f"{speed:g}", "--bars", str(given.bars), "--port", str(given.port)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     since = time.time()
     forget_replay(open_database(settings))
     live = subprocess.Popen(command_of(*words), env=environment, start_new_session=True)
     try:
-        stored = watch(settings, live, given.buckets, given.buckets * given.spacing + 180)
+        stored = watch(settings, live, given.bars, given.bars * given.spacing + 180)
         pids = json.loads((live_folder(settings) / PROCESSES_FILE).read_text())
         print("processes: " + ", ".join(f"{name} {one['pid']}" for name, one in pids.items()))
-        return report(settings, stored, given.buckets, since)
+        return report(settings, stored, given.bars, since)
     finally:
         live.send_signal(signal.SIGINT)
         live.wait(60)
@@ -80,7 +80,7 @@ def production(given: argparse.Namespace) -> int:
 def _production(given: argparse.Namespace) -> int:
     settings = load_settings()
     speed = settings.frequency.minutes * 60 / given.spacing
-    for name, value in (("speed", f"{speed:g}"), ("buckets", str(given.buckets))):
+    for name, value in (("speed", f"{speed:g}"), ("buckets", str(given.bars))):
         os.environ[variable(f"stream.replay.{name}")] = value
     os.environ[variable("services.ui_port")] = str(given.port)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -95,28 +95,28 @@ def _production(given: argparse.Namespace) -> int:
             name, _, value = shlex.split(line)[1].partition("=")
             os.environ[name] = value
         settings = load_settings()
-        stored = watch(settings, up, given.buckets, given.buckets * given.spacing + 180)
-        return report(settings, stored, given.buckets, since)
+        stored = watch(settings, up, given.bars, given.bars * given.spacing + 180)
+        return report(settings, stored, given.bars, since)
     finally:
         up.send_signal(signal.SIGINT)
         up.wait(60)
 
 
-def watch(settings, live: subprocess.Popen, buckets: int, seconds: float) -> dict:
-    """When the signals of each bucket were first in the database, seconds since 1970, by the start of the bucket."""
+def watch(settings, live: subprocess.Popen, n_bars: int, seconds: float) -> dict:
+    """When the signals of each bar were first in the database, seconds since 1970, by the start of the bar."""
     database, sector, until = open_database(settings), settings.active_sectors[0], time.time() + seconds
     seen: dict = {}
-    while len(seen) < buckets and time.time() < until:
+    while len(seen) < n_bars and time.time() < until:
         if live.poll() is not None:
             raise SystemExit("`pairs-platform live` ended early")
         for session in sessions_with_signals(database, "replay", sector)[-1:]:
-            for bucket in stored_buckets(database, SignalKey(feed="replay", sector=sector, session=session)):
-                seen.setdefault((session, bucket), time.time())
+            for start in stored_buckets(database, SignalKey(feed="replay", sector=sector, session=session)):
+                seen.setdefault((session, start), time.time())
         time.sleep(POLL_SECONDS)
     return seen
 
 
-def report(settings, stored: dict, buckets: int, since: float) -> int:
+def report(settings, stored: dict, n_bars: int, since: float) -> int:
     bus = open_bus(settings, "replay")
     home = prepare_home(settings)
     with dg.DagsterInstance.from_config(str(home)) as instance:
@@ -124,9 +124,9 @@ def report(settings, stored: dict, buckets: int, since: float) -> int:
         records = instance.get_run_records(chosen)
     runs = {record.dagster_run.tags["pairs_platform/bucket_ns"]: record for record in reversed(records)}
     rows = []
-    for (session, bucket), seen in sorted(stored.items()):
-        announced = {moment_utc(one.bucket.start_ns): one for one in bus.announced(session)}[bucket]
-        start, end = announced.bucket.start_ns, announced.bucket.end_ns
+    for (session, bar), seen in sorted(stored.items()):
+        announced = {moment_utc(one.interval.start_ns): one for one in bus.announced(session)}[bar]
+        start, end = announced.interval.start_ns, announced.interval.end_ns
         arrivals = [ms / 1e3 for ms, ts in bus.arrivals(session) if start <= ts < end]
         run = runs.get(str(start))
         if run is None or run.start_time is None:
@@ -142,15 +142,15 @@ def report(settings, stored: dict, buckets: int, since: float) -> int:
         )
     parts = np.array(rows)
     if not len(parts):
-        print("no bucket has both its signals and its run")
+        print("no bar has both its signals and its run")
         return 1
     symbols = len(bus.last_bars())
-    print(f"{len(parts)} of {buckets} buckets measured, {symbols} symbols, {os.cpu_count()} cores; seconds")
+    print(f"{len(parts)} of {n_bars} bars measured, {symbols} symbols, {os.cpu_count()} cores; seconds")
     for name, column in zip((*PARTS, "arrival → stored"), parts.T, strict=True):
         low, p95 = np.percentile(column, [50, 95])
         print(f"  {name:<24} median {low:6.2f}   95th percentile {p95:6.2f}   largest {column.max():6.2f}")
     median, p95 = np.percentile(parts[:, -1], [50, 95])
-    missed = len(parts) < buckets or median > MEDIAN_SECONDS or p95 > P95_SECONDS
+    missed = len(parts) < n_bars or median > MEDIAN_SECONDS or p95 > P95_SECONDS
     print("a requirement is missed" if missed else "every requirement is met")
     return 1 if missed else 0
 

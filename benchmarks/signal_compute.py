@@ -1,9 +1,9 @@
-"""Computing the signals of one bucket: every pair with champion and challenger, against the batch path.
+"""Computing the signals of one bar: every pair with champion and challenger, against the batch path.
 
     python -m benchmarks.signal_compute            # 253 pairs: about a minute
     python -m benchmarks.signal_compute --quick    # 40 pairs
 
-Both sides compute the last bucket of a session from the same bars, state and models (networks of the default size,
+Both sides compute the last bar of a session from the same bars, state and models (networks of the default size,
 random weights). Ours: matrix of the session, spreads, GARCH recursion, both models, rule. The reference: the code that
 a whole session goes through. The values must agree. Exit code 1 when 253 pairs take more than 100 ms.
 """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pairs_platform.adapters.redis.bus import StreamBus
     from pairs_platform.core.parallel import ComputeBackend
-    from pairs_platform.core.streaming.settings import Feed
+    from pairs_platform.core.streaming.settings import RunMode
     from pairs_platform.database.store import Database
     from pairs_platform.lake.documents import Documents
     from pairs_platform.lake.files import LakePath
@@ -80,8 +80,8 @@ def open_database(settings: Settings) -> "Database":
     return Database(url, settings.profile.name, owner_url=owner)
 
 
-def open_bus(settings: Settings, feed: "Feed | None" = None) -> "StreamBus":
-    """Open the streams of a feed (the configured mode's if not given) in the configured Redis; starts no server.
+def open_bus(settings: Settings, run_mode: "RunMode | None" = None) -> "StreamBus":
+    """Open the streams of a run mode (the configured mode's if not given) in the configured Redis; starts no server.
 
     Raises
     ------
@@ -92,7 +92,9 @@ def open_bus(settings: Settings, feed: "Feed | None" = None) -> "StreamBus":
 
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
     client = connect(url, settings.profile_root / "redis")
-    return StreamBus(client, profile=settings.profile.name, feed=feed or settings.stream.feed, settings=settings.stream)
+    return StreamBus(
+        client, profile=settings.profile.name, run_mode=run_mode or settings.stream.run_mode, settings=settings.stream
+    )
 
 
 def open_compute_backend(settings: Settings) -> "AbstractContextManager[ComputeBackend]":
@@ -176,7 +178,7 @@ class Platform:
 
     @cached_property
     def bus(self) -> "StreamBus":
-        """The streams of the configured mode's feed."""
+        """The streams of the configured run mode."""
         return open_bus(self.settings)
 
     def compute_backend(self) -> "AbstractContextManager[ComputeBackend]":

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pairs_platform.adapters.redis.bus import StreamBus
     from pairs_platform.core.signals.requests import StreamRequest
 
-BUCKETS = 12
-"""Buckets that are replayed; of hourly bars the whole session, which has fewer."""
-BUCKET_SECONDS = 3.0
+BARS = 12
+"""Bars that are replayed; of hourly bars the whole session, which has fewer."""
+BAR_SECONDS = 3.0
 TIMEOUT_SECONDS = 120.0
 
 Execute = Callable[["StreamRequest"], list[str]]
@@ -34,26 +34,26 @@ Execute = Callable[["StreamRequest"], list[str]]
 
 
 def replay_part(settings: Settings, sector: str, session: date, execute: Execute) -> pd.DataFrame:
-    """Replay `BUCKETS` buckets through server, collector and Redis; the signals that they gave.
+    """Replay `BARS` bars through server, collector and Redis; the signals that they gave.
 
-    The same job as the sensor requests runs in this process at every bucket, by the same decision.
+    The same job as the sensor requests runs in this process at every bar, by the same decision.
 
     Raises
     ------
     click.ClickException
-        When a process ended, a run failed, or the buckets did not come.
+        When a process ended, a run failed, or the bars did not come.
     """
-    from pairs_platform.core.signals.requests import decide
-    from pairs_platform.core.streaming.buckets import session_buckets
+    from pairs_platform.core.signals.requests import decide_signal_requests
+    from pairs_platform.core.streaming.intervals import bar_intervals
     from pairs_platform.database.signals import SignalKey, signal_frame
     from pairs_platform.platform import open_bus, open_database
 
     hourly = settings.frequency is Frequency.ONE_HOUR
-    buckets = len(session_buckets(session, settings.frequency)) if hourly else BUCKETS
+    n_bars = len(bar_intervals(session, settings.frequency)) if hourly else BARS
     set_variable("stream.mode", "replay")
     for name, value in {
-        "first": session, "buckets": buckets, "mode": "single_pass",
-        "speed": settings.frequency.minutes * 60 / BUCKET_SECONDS, "port": _free_port(),
+        "first": session, "buckets": n_bars, "mode": "single_pass",
+        "speed": settings.frequency.minutes * 60 / BAR_SECONDS, "port": _free_port(),
     }.items():  # fmt: skip
         set_variable(f"stream.replay.{name}", str(value))
     settings = load_settings()
@@ -62,17 +62,15 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
         bus = open_bus(settings, "replay")
         with _processes(settings, ["replay", "collect"]) as fail_if_ended:
             after, done, until = "0-0", 0, time.monotonic() + TIMEOUT_SECONDS
-            while done < buckets:
+            while done < n_bars:
                 fail_if_ended()
                 if time.monotonic() > until:
-                    raise click.ClickException(
-                        f"{done} of {buckets} buckets came in {TIMEOUT_SECONDS:.0f} s{_health(bus)}"
-                    )
+                    raise click.ClickException(f"{done} of {n_bars} bars came in {TIMEOUT_SECONDS:.0f} s{_health(bus)}")
                 found = bus.announcements(after, block_ms=1000)
                 if not found:
                     continue
                 after, done = found[-1].id, done + len(found)
-                due = decide(found, market_ns=bus.market_ns(), sectors=[sector], feed="replay")
+                due = decide_signal_requests(found, market_ns=bus.market_ns(), sectors=[sector], run_mode="replay")
                 for one in due.signals:
                     failures = execute(one)
                     if failures:
@@ -142,7 +140,7 @@ def _processes(settings: Settings, names: list[str]) -> Iterator[Callable[[], No
 
 
 def print_signals(frame: pd.DataFrame) -> None:
-    """z of every pair at every bucket, with what the rule asked for."""
+    """z of every pair at every bar, with what the rule asked for."""
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.core.time import MARKET_TIMEZONE
 
@@ -152,18 +150,16 @@ def print_signals(frame: pd.DataFrame) -> None:
     marks = {"enter_long": "▲", "enter_short": "▼", "exit": "○", "stop": "✕", "skip": "–", "hold": ""}
     starts = pd.to_datetime(frame["bucket_utc"]).dt.tz_convert(MARKET_TIMEZONE).dt.strftime("%H:%M")
     z = frame["z"].map(lambda value: "" if pd.isna(value) else f"{value:+.1f}")
-    cells = frame.assign(bucket=starts, shown=z + frame["action"].map(marks))
+    cells = frame.assign(bar=starts, shown=z + frame["action"].map(marks))
     order = cells["role"].map({"selected": 0, "left": 1, "pinned": 2, "watched": 3})
-    shown = (
-        cells.assign(order=order).pivot(index=["order", "pair", "role"], columns="bucket", values="shown").fillna("")
-    )
+    shown = cells.assign(order=order).pivot(index=["order", "pair", "role"], columns="bar", values="shown").fillna("")
     table = shown.reset_index().drop(columns="order")
     session = frame["session"].iloc[0]
-    title = f"Signals of {len(starts.unique())} replayed buckets · {session} · z at each close (New York time)"
+    title = f"Signals of {len(starts.unique())} replayed bars · {session} · z at each close (New York time)"
     print_renderable(frame_table(table, title=title))
     late = int(frame.loc[frame["late"], "bucket_utc"].nunique())
     counts = ", ".join(f"{action} {n}" for action, n in frame["action"].value_counts().items())
     click.echo(
-        f"▲ enter long, ▼ enter short, ○ exit, ✕ stop, – skipped · {counts} · buckets decided late: {late}\n"
+        f"▲ enter long, ▼ enter short, ○ exit, ✕ stop, – skipped · {counts} · bars decided late: {late}\n"
         "replay server → collector → Redis → run: the way that live bars go; `pairs-platform live` runs all of it"
     )

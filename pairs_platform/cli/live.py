@@ -21,7 +21,7 @@ from pairs_platform.settings.variables import set_variable
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session that is replayed; the newest one.")
 @click.option("--speed", type=click.FloatRange(0), help="Market seconds by real second in replay.")
 @click.option("--start", help="New York time (HH:MM) at which the replay starts.")
-@click.option("--buckets", type=click.IntRange(0), help="Buckets that are replayed; 0 plays to the close.")
+@click.option("--bars", type=click.IntRange(0), help="Bars that are replayed; 0 plays to the close.")
 @click.option("--resume", is_flag=True, help="Go on with the replay and the signals that are stored.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that the UI listens on.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
@@ -33,12 +33,12 @@ def command(
     session: object,
     speed: float | None,
     start: str | None,
-    buckets: int | None,
+    bars: int | None,
     resume: bool,
     host: str,
     port: int,
 ) -> None:
-    """Stream bars, compute signals at every bucket and serve the UI, until Ctrl-C.
+    """Stream bars, compute signals at every bar and serve the UI, until Ctrl-C.
 
     In replay mode a stored session is played through the same client library, collector, Redis and sensor that serve
     Alpaca. Every start plays from the beginning, and forgets the signals of earlier replays, unless --resume is given.
@@ -48,7 +48,7 @@ def command(
         ("stream.replay.first", f"{session:%Y-%m-%d}" if session else None),
         ("stream.replay.speed", speed),
         ("stream.replay.start", start),
-        ("stream.replay.buckets", buckets),
+        ("stream.replay.buckets", bars),
     ):
         if value is not None:
             set_variable(name, str(value))
@@ -63,7 +63,7 @@ def command(
     supervisor = Supervisor(specs, live_folder(settings), click.echo)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.stop())
-    feed = settings.stream.feed
+    feed = settings.stream.run_mode
     click.echo(f"profile {settings.profile.name}, feed {feed}: starting {', '.join(supervisor.names)}", nl=True)
     supervisor.run(started=lambda: _say_where(settings, host, port))
     click.echo("stopped")
@@ -73,6 +73,6 @@ def _say_where(settings: Settings, host: str, port: int) -> None:
     click.echo(
         f"running: UI at http://{host}:{port}, logs and pids in {live_folder(settings)}\n"
         "  pairs-platform signals --follow     signals as they are stored\n"
-        "  pairs-platform stream status        the collector, its bars and its buckets\n"
+        "  pairs-platform stream status        the collector and its bars\n"
         "Ctrl-C stops everything"
     )

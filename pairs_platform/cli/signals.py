@@ -27,10 +27,10 @@ POLL_SECONDS = 1.0
 @click.option("--sector", help="Sector slug; the first active one if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest one with signals.")
 @click.option("--feed", type=click.Choice(["live", "replay"]), help="Feed; the one of the configured mode.")
-@click.option("--pair", help="Only this pair, at every bucket of the session.")
-@click.option("--follow", is_flag=True, help="Go on with every bucket that is stored, until Ctrl-C.")
+@click.option("--pair", help="Only this pair, at every bar of the session.")
+@click.option("--follow", is_flag=True, help="Go on with every bar that is stored, until Ctrl-C.")
 def command(sector: str | None, session: datetime | None, feed: str | None, pair: str | None, follow: bool) -> None:
-    """Show the signals of the newest bucket: action, z, probabilities, size, and why a pair is skipped."""
+    """Show the signals of the newest bar: action, z, probabilities, size, and why a pair is skipped."""
     from pairs_platform.database.signals import SignalKey, sessions_with_signals, signal_frame
     from pairs_platform.platform import open_database
 
@@ -39,7 +39,7 @@ def command(sector: str | None, session: datetime | None, feed: str | None, pair
     chosen = sector or next(iter(settings.active_sectors), None)
     if chosen is None:
         raise click.ClickException("no sector is active: give --sector")
-    wanted = feed or settings.stream.feed
+    wanted = feed or settings.stream.run_mode
     newest: pd.Timestamp | None = None
     while True:
         known = sessions_with_signals(database, wanted, chosen)
@@ -68,15 +68,15 @@ def _show(frame: pd.DataFrame, key: "SignalKey", pair: str | None) -> None:
         if chosen.empty:
             raise click.ClickException(f"no signal of {pair}; pairs: {', '.join(sorted(frame['pair'].unique()))}")
         starts = pd.to_datetime(chosen["bucket_utc"]).dt.tz_convert(MARKET_TIMEZONE)
-        shown = chosen.assign(bucket=starts.dt.strftime("%H:%M"))
+        shown = chosen.assign(bar=starts.dt.strftime("%H:%M"))
         print_renderable(
             frame_table(
-                shown[["bucket", *COLUMNS[2:]]].rename(columns=TITLES), title=f"{pair} · buckets start, New York time"
+                shown[["bar", *COLUMNS[2:]]].rename(columns=TITLES), title=f"{pair} · start of the bar, New York time"
             )
         )
         return
-    bucket = pd.Timestamp(chosen["bucket_utc"].iloc[0]).tz_convert(MARKET_TIMEZONE)
+    bar = pd.Timestamp(chosen["bucket_utc"].iloc[0]).tz_convert(MARKET_TIMEZONE)
     order = chosen["role"].map({"selected": 0, "left": 1, "pinned": 2, "watched": 3})
     shown = chosen.assign(order=order).sort_values(["order", "pair"])[list(COLUMNS)]
-    title = f"Signals · {key.sector} · bucket {bucket:%Y-%m-%d %H:%M} New York · {key.feed}"
+    title = f"Signals · {key.sector} · bar {bar:%Y-%m-%d %H:%M} New York · {key.feed}"
     print_renderable(frame_table(shown.rename(columns=TITLES), title=title))

@@ -45,7 +45,7 @@ def _log() -> None:
 
 @command.command("status")
 def status() -> None:
-    """How the collector is, the newest bar of each symbol, the newest buckets, and the processes of `live`."""
+    """How the collector is, the newest bar of each symbol, the newest bar-close events, and the processes of `live`."""
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.platform import open_bus
     from pairs_platform.processes.runtime.supervisor import running_processes
@@ -59,10 +59,10 @@ def status() -> None:
         print_renderable(frame_table(pd.DataFrame(rows), title="Processes of `pairs-platform live`"))
     health = bus.health()
     if not health:
-        click.echo(f"no collector has run on the feed {bus.feed}")
+        click.echo(f"no collector has run on the feed {bus.run_mode}")
         return
     facts = [{"fact": name, "value": _readable(name, value)} for name, value in sorted(health.items())]
-    print_renderable(frame_table(pd.DataFrame(facts), title=f"Collector · feed {bus.feed}"))
+    print_renderable(frame_table(pd.DataFrame(facts), title=f"Collector · feed {bus.run_mode}"))
     bars = [{"symbol": symbol, "newest bar": _moment(ns)} for symbol, ns in sorted(bus.last_bars().items())]
     if bars:
         print_renderable(frame_table(pd.DataFrame(bars), title="Newest bars (start, UTC)"))
@@ -70,13 +70,13 @@ def status() -> None:
     if newest:
         rows = [
             {
-                "bucket": _moment(one.bucket.start_ns), "complete by": one.reason, "symbols in": one.symbols_in,
+                "bar": _moment(one.interval.start_ns), "complete by": one.reason, "symbols in": one.symbols_in,
                 "waited for": one.symbols_expected,
             }
             for one in newest
         ]  # fmt: skip
-        print_renderable(frame_table(pd.DataFrame(rows), title="Newest complete buckets"))
-        refused = bus.quarantined(newest[-1].bucket.session)[-5:]
+        print_renderable(frame_table(pd.DataFrame(rows), title="Newest bar-close events"))
+        refused = bus.quarantined(newest[-1].interval.session)[-5:]
         if refused:
             print_renderable(frame_table(pd.DataFrame(refused), title="Newest rows that were refused, and why"))
 

@@ -35,7 +35,7 @@ class CheckSettings(SettingsGroup):
         0.08, unit="1", gt=0, le=1, description="Largest mean calibration error of the models of a sector."
     )
     max_late_share: float = setting(
-        0.1, unit="1", ge=0, le=1, description="Largest share of a session's buckets whose signals were decided late."
+        0.1, unit="1", ge=0, le=1, description="Largest share of a session's bars whose signals were decided late."
     )
     max_skipped_share: float = setting(
         0.1, unit="1", ge=0, le=1, description="Largest share of signals of selected pairs that were skipped."

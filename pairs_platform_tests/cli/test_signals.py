@@ -20,7 +20,7 @@ WATCHED = signal("A_A", role="watched", action="hold", size=0.0)
 
 @pytest.fixture
 def database(monkeypatch):
-    """A database with two buckets of a replay: 09:30 and 09:35."""
+    """A database with two bars of a replay: 09:30 and 09:35."""
     monkeypatch.setenv("COLUMNS", "240")
     found = Platform(load_settings()).database
     for bucket in (0, 1):
@@ -37,17 +37,17 @@ def test_without_signals_it_says_how_to_get_some(console):
     assert "technology has no signals on the feed replay yet: start `pairs-platform live`" in shown.output
 
 
-def test_the_newest_bucket_with_selected_pairs_first(database, console):
+def test_the_newest_bar_with_selected_pairs_first(database, console):
     shown = console("signals")
     assert shown.exit_code == 0, shown.output
-    assert "technology · bucket 2023-03-08 09:35 New York · replay" in shown.output
+    assert "technology · bar 2023-03-08 09:35 New York · replay" in shown.output
     assert shown.output.index("A_B") < shown.output.index("A_C") < shown.output.index("A_A")
     assert "enter_short" in shown.output
     assert "stale: 3 buckets" in shown.output
     assert "09:30" not in shown.output
 
 
-def test_one_pair_at_every_bucket(database, console):
+def test_one_pair_at_every_bar(database, console):
     shown = console("signals", "--pair", "A_B")
     assert shown.exit_code == 0
     assert "09:30" in shown.output
@@ -71,7 +71,7 @@ def test_feeds_sessions_and_sectors_are_kept_apart(database, console):
     assert "2023-03-08 09:30" in console("signals", "--feed", "live", "--session", "2023-03-08").output
 
 
-def test_to_follow_shows_every_bucket_as_it_is_stored_until_it_is_interrupted(database, tmp_path):
+def test_to_follow_shows_every_bar_as_it_is_stored_until_it_is_interrupted(database, tmp_path):
     command = [sys.executable, "-c", "from pairs_platform.cli import main; main()", "signals", "--follow"]
     path = tmp_path / "shown"
     with path.open("wb") as out:
@@ -81,7 +81,7 @@ def test_to_follow_shows_every_bucket_as_it_is_stored_until_it_is_interrupted(da
         assert path.read_text().count("New York") == 1
         store_signals(database, REPLAY, [signal(bucket=2)], GIVEN)
         until(lambda: "09:40" in path.read_text())
-        assert path.read_text().count("New York") == 2, "a bucket is shown once"
+        assert path.read_text().count("New York") == 2, "a bar is shown once"
         process.send_signal(os_signal.SIGINT)
         assert process.wait(WAIT_SECONDS) in (0, 1, 130)
         assert "Traceback" not in path.read_text()

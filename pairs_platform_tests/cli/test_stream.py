@@ -9,8 +9,8 @@ import pytest
 from pairs_platform.adapters.redis.bus import StreamBus
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import StreamBar
-from pairs_platform.core.streaming.buckets import Announcement, session_buckets
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
+from pairs_platform.core.streaming.intervals import BarClose, bar_intervals
 from pairs_platform.database.audit import entries
 from pairs_platform.database.signals import sessions_with_signals, store_signals
 from pairs_platform.platform import Platform, open_bus, open_database
@@ -21,7 +21,7 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.database.test_signals import GIVEN, LIVE, REPLAY, signal
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 
-GRID = session_buckets(SESSION, Frequency.FIVE_MINUTES)
+GRID = bar_intervals(SESSION, Frequency.FIVE_MINUTES)
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def bus(monkeypatch) -> Iterator[StreamBus]:
         found.close()
 
 
-def bar(symbol: str = "AAPL", bucket: int = 0) -> StreamBar:
-    return StreamBar(symbol, GRID[bucket].start_ns, 10.0, 11.0, 9.0, 10.5, 100)
+def bar(symbol: str = "AAPL", position: int = 0) -> StreamBar:
+    return StreamBar(symbol, GRID[position].start_ns, 10.0, 11.0, 9.0, 10.5, 100)
 
 
 @pytest.mark.parametrize("words", [["status"], ["symbols"], ["reset"], ["save"]])
@@ -54,10 +54,10 @@ class TestStatus:
         assert shown.exit_code == 0
         assert "no collector has run on the feed replay" in shown.output
 
-    def test_health_bars_buckets_and_processes(self, bus, console):
+    def test_health_closes_and_processes(self, bus, console):
         bus.set_health({"state": "streaming", "heartbeat_wall_ns": str(GRID[1].end_ns), "reconnects": "3"})
         bus.add_bars([bar(), bar("ADI", 1)])
-        bus.announce(Announcement(GRID[0], "grace", 1, 2, GRID[0].end_ns, GRID[0].end_ns))
+        bus.announce(BarClose(GRID[0], "grace", 1, 2, GRID[0].end_ns, GRID[0].end_ns))
         folder = live_folder(load_settings())
         folder.mkdir(parents=True)
         gone = {"pid": 2**22 - 1, "process": f"{socket.gethostname()}/{2**22 - 1}/1", "restarts": 5, "command": []}

@@ -560,7 +560,7 @@ class TestStream:
         self.ns = int(session_open(FRIDAY).timestamp() * 1e9)
         with embedded_redis(tmp_path / "redis"):
             client = connect(None, tmp_path / "redis")
-            yield StreamBus(client, profile="p", feed="live", settings=StreamSettings(), wall=lambda: self.ns)
+            yield StreamBus(client, profile="p", run_mode="live", settings=StreamSettings(), wall=lambda: self.ns)
             client.close()
 
     def beat(self, bus: StreamBus) -> None:
@@ -583,7 +583,7 @@ class TestStream:
         clock = Clock()
         live = Platform(load_settings({"frequency": "1h"}), clock=clock)
         live.__dict__["bus"] = StreamBus(
-            connect(None, tmp_path / "no-redis"), profile="p", feed="live", settings=StreamSettings(),
+            connect(None, tmp_path / "no-redis"), profile="p", run_mode="live", settings=StreamSettings(),
             wall=lambda: int(clock().timestamp() * 1e9),
         )  # fmt: skip
         for minutes, stream in ((5, []), (11, ["stream_silent"])):

@@ -223,13 +223,11 @@ class TestEventLog:
         assert [tags["dagster/partition"] for tags in sessions] == [str(key(day)) for day in SESSIONS]
         assert {tags["pairs_platform/sector"] for tags in (prices, *sessions)} == {SECTOR}
 
-    def test_the_replayed_session_has_a_run_for_every_bucket(self, runs, instance):
-        of_buckets = runs[4:]
-        assert {(run.job_name, run.status) for run in of_buckets} == {
-            ("five_minute_signals", dg.DagsterRunStatus.SUCCESS)
-        }
-        assert 1 <= len(of_buckets) <= 7
-        assert {run.tags["dagster/partition"] for run in of_buckets} == {str(key())}
+    def test_the_replayed_session_has_a_run_for_every_bar(self, runs, instance):
+        of_bars = runs[4:]
+        assert {(run.job_name, run.status) for run in of_bars} == {("five_minute_signals", dg.DagsterRunStatus.SUCCESS)}
+        assert 1 <= len(of_bars) <= 7
+        assert {run.tags["dagster/partition"] for run in of_bars} == {str(key())}
         metadata = instance.get_latest_materialization_event(dg.AssetKey("signals")).asset_materialization.metadata
         assert "SIMULATED" in metadata["source"].value
         assert "data:image/svg+xml;base64" in metadata["session_so_far"].value

@@ -26,8 +26,8 @@ from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.selection.trading_config import TradingConfig
 from pairs_platform.core.streaming.bars import UPDATED, StreamBar
-from pairs_platform.core.streaming.buckets import Announcement, session_buckets
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
+from pairs_platform.core.streaming.intervals import BarClose, bar_intervals
 from pairs_platform.core.time import moment_utc, utc_now
 from pairs_platform.database.signals import Provenance, SignalKey, forget_replay, signals_at, store_signals
 from pairs_platform.database.store import Decision
@@ -53,7 +53,7 @@ from pairs_platform_tests.support.runs import QUIET, check, failure
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 CONFIGURED = SESSIONS[1]
-GRID = session_buckets(SESSION, Frequency.ONE_HOUR)
+GRID = bar_intervals(SESSION, Frequency.ONE_HOUR)
 N_PAIRS = 4
 FIRST_PAIR = "AAPL_ADI"
 
@@ -72,22 +72,22 @@ class Live:
 
     platform: Platform
 
-    def bars(self, buckets: Iterable[int] = range(len(GRID))) -> list[StreamBar]:
-        """Bars of the price history in some buckets."""
+    def bars(self, positions: Iterable[int] = range(len(GRID))) -> list[StreamBar]:
+        """Bars of the price history at some positions of the session."""
         history = self.platform.lake.read(PRICE_HISTORY, key())
-        starts = {GRID[k].start_ns for k in buckets}
+        starts = {GRID[k].start_ns for k in positions}
         return [
             StreamBar(one.symbol, one.ts_utc.value, one.open, one.high, one.low, one.close, int(one.volume))
             for one in history.itertuples()
             if one.ts_utc.value in starts
         ]
 
-    def stream(self, *buckets: int, bars: Iterable[StreamBar] | None = None) -> None:
-        """Send bars and announce their buckets; the market clock stands at the end of the last one."""
+    def stream(self, *positions: int, bars: Iterable[StreamBar] | None = None) -> None:
+        """Send bars and their bar-close events; the market clock stands at the end of the last one."""
         bus = self.platform.bus
-        bus.add_bars(self.bars(buckets) if bars is None else list(bars))
-        for k in buckets:
-            bus.announce(Announcement(GRID[k], "all_in", 8, 8, GRID[k].end_ns, GRID[k].end_ns))
+        bus.add_bars(self.bars(positions) if bars is None else list(bars))
+        for k in positions:
+            bus.announce(BarClose(GRID[k], "all_in", 8, 8, GRID[k].end_ns, GRID[k].end_ns))
             bus.publish_clock(GRID[k].end_ns, 0.0)
 
     def compute(self) -> SignalOutcome:
@@ -126,7 +126,7 @@ class Live:
         return stored_signals(self.platform, key())
 
     def versions(self) -> list[int | None]:
-        """The champion's version at every stored bucket, for a pair that every version holds."""
+        """The champion's version at every stored bar, for a pair that every version holds."""
         chosen = self.rows[self.rows["pair"] == FIRST_PAIR]
         return [None if pd.isna(version) else int(version) for version in chosen["champion_version"]]
 
@@ -155,7 +155,7 @@ def without_pairs(platform: Platform) -> None:
 
 
 class TestSignals:
-    def test_a_run_stores_the_bucket_and_shows_the_session_so_far(self, live):
+    def test_a_run_stores_the_bar_and_shows_the_session_so_far(self, live):
         with dg.DagsterInstance.ephemeral() as instance:
             for k in (0, 1):
                 live.stream(k)
@@ -175,7 +175,7 @@ class TestSignals:
         (page,) = result.asset_materializations_for_node("signals")
         assert page.partition == str(key())
         assert page.metadata["dagster/row_count"].value == 2 * N_PAIRS
-        assert page.metadata["buckets_stored"].value == [str(moment_utc(GRID[1].start_ns))]
+        assert page.metadata["bars_stored"].value == [str(moment_utc(GRID[1].start_ns))]
         assert FIRST_PAIR in page.metadata["newest_signals"].value
         assert "data:image" in page.metadata["session_so_far"].value
 
@@ -183,24 +183,24 @@ class TestSignals:
         live.stream(0)
         live.compute()
         before = live.rows
-        assert live.compute().note == "every complete bucket has its signals"
+        assert live.compute().note == "every complete bar has its signals"
         revised = [bar._replace(close=bar.close * 1.2, high=bar.high * 2, revision=UPDATED) for bar in live.bars([0])]
         live.stream(1, bars=[*revised, *live.bars([1])])
         outcome = live.compute()
         assert outcome.stored == (GRID[1].start_ns,)
         pd.testing.assert_frame_equal(live.rows.head(N_PAIRS), before)
 
-    def test_without_a_complete_bucket_nothing_is_stored(self, live):
+    def test_without_a_complete_bar_nothing_is_stored(self, live):
         live.platform.bus.add_bars(live.bars([0]))
-        assert live.compute().note == f"no bucket of {SESSION} is complete"
+        assert live.compute().note == f"no bar of {SESSION} is complete"
         assert live.rows.empty
 
-    def test_missing_buckets_are_filled_and_marked_late(self, live):
+    def test_missing_bars_are_filled_and_marked_late(self, live):
         live.stream(1)
         live.stream(3, bars=live.bars([0, 2, 3]))
         live.platform.bus.publish_clock(GRID[3].end_ns - 10**9, 0.0)
         outcome = live.compute()
-        assert outcome.stored == tuple(bucket.start_ns for bucket in GRID[:4])
+        assert outcome.stored == tuple(interval.start_ns for interval in GRID[:4])
         late = live.rows.groupby("bucket_utc")["late"].agg(["any", "all"])
         assert late["any"].tolist() == late["all"].tolist() == [True, True, True, False]
 
@@ -277,7 +277,7 @@ def where(session=SESSION) -> SignalKey:
 
 def store_yesterday(platform: Platform, signals, *, sessions_ago: int = 1) -> None:
     day = session_offset(SESSION, -sessions_ago)
-    start = session_buckets(day, Frequency.ONE_HOUR)[-1].start_ns
+    start = bar_intervals(day, Frequency.ONE_HOUR)[-1].start_ns
     now = platform.clock()
     given = Provenance(
         config_session=SESSIONS[0], config_hash="h", decided_market_utc=now, decided_utc=now, run_id="yesterday"
@@ -321,7 +321,7 @@ class TestConfiguration:
         assert not [event for event in result.all_events if event.is_step_up_for_retry]
         assert live.rows.empty
 
-    def test_a_changed_one_is_used_from_the_next_bucket_on(self, live):
+    def test_a_changed_one_is_used_from_the_next_bar_on(self, live):
         live.stream(0)
         live.compute()
         document = live.platform.lake.read_document("trading_config", key(CONFIGURED))
@@ -346,7 +346,7 @@ class TestConfiguration:
 
 
 class TestModels:
-    def test_promotion_and_rollback_by_hand_count_from_the_next_bucket_on(self, live):
+    def test_promotion_and_rollback_by_hand_count_from_the_next_bar_on(self, live):
         promote(live.platform, 1, SESSIONS[0])
         live.stream(0)
         live.compute()
@@ -397,7 +397,7 @@ def challenge(platform: Platform, version: int) -> None:
 class TestRedisAway:
     @pytest.fixture
     def gone(self, copied, tmp_path, monkeypatch) -> Live:
-        """A Redis that was started, had a bucket, and was killed."""
+        """A Redis that was started, had a bar, and was killed."""
         folder = tmp_path / "r"
         monkeypatch.setenv(variable("redis_url"), f"unix://{folder / 'redis.sock'}")
         found = never_streamed(Live(Platform(load_settings())))
@@ -548,7 +548,7 @@ class TestChecks:
         assert live.check("decided_after_data").passed
         found = live.check("in_time")
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-        assert "40% of 5 buckets late" in found.description
+        assert "40% of 5 bars late" in found.description
         with live.platform.database.begin() as connection:
             chosen = SIGNALS.c.bucket_utc == moment_utc(GRID[1].start_ns)
             connection.execute(sa.update(SIGNALS).where(chosen).values(data_utc=moment_utc(GRID[1].end_ns)))
@@ -565,7 +565,7 @@ class TestSensors:
     def tick(self, platform: Platform, cursor: str | None = None):
         return sensors.signal_sensor(dg.build_sensor_context(resources={"platform": platform}, cursor=cursor))
 
-    def test_a_complete_bucket_is_requested_once(self, live):
+    def test_a_complete_bar_is_requested_once(self, live):
         live.stream(0, 1)
         found = self.tick(live.platform)
         (request,) = found.run_requests
@@ -577,7 +577,7 @@ class TestSensors:
         assert request.tags["dagster/priority"] == "20"
         assert request.tags["pairs_platform/bucket_ns"] == str(GRID[1].start_ns)
         again = self.tick(live.platform, found.cursor)
-        assert "no bucket has become complete" in again.skip_message
+        assert "no bar has become complete" in again.skip_message
 
     def test_the_close_asks_for_the_bars_too(self, live):
         live.stream(6)
@@ -601,17 +601,17 @@ class TestSensors:
         assert len(set(keys)) == 2
         assert len({key.split("|")[-1] for key in keys}) == 1
 
-    def test_buckets_of_a_session_that_has_not_opened_are_passed_over(self, live):
-        opened = session_buckets(CONFIGURED, Frequency.ONE_HOUR)[0].start_ns
-        live.platform.bus.announce(Announcement(GRID[0], "grace", 1, 8, 0, 0))
+    def test_bars_of_a_session_that_has_not_opened_are_passed_over(self, live):
+        opened = bar_intervals(CONFIGURED, Frequency.ONE_HOUR)[0].start_ns
+        live.platform.bus.announce(BarClose(GRID[0], "grace", 1, 8, 0, 0))
         live.platform.bus.publish_clock(opened, 0.0)
         found = self.tick(live.platform)
         assert found.run_requests == []
         assert found.skip_reason.skip_message == f"buckets of {SESSION}, while the market clock is in {CONFIGURED}"
         assert json.loads(found.cursor)["replay"] != "0-0"
 
-    def test_announcements_without_a_clock_are_an_error(self, live):
-        live.platform.bus.announce(Announcement(GRID[0], "grace", 1, 8, 0, 0))
+    def test_bar_closes_without_a_clock_are_an_error(self, live):
+        live.platform.bus.announce(BarClose(GRID[0], "grace", 1, 8, 0, 0))
         with pytest.raises(ClockUnknown):
             self.tick(live.platform)
 
@@ -639,7 +639,7 @@ class TestSensors:
         assert sensors.health_sensor(context).skip_message == "no session is open"
 
 
-def test_a_run_behind_a_bucket_loads_nothing_that_trains_or_analyses(live):
+def test_a_run_behind_a_bar_loads_nothing_that_trains_or_analyses(live):
     promote(live.platform, 1, SESSIONS[0])
     live.stream(0)
     live.compute()

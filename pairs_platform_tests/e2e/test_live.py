@@ -16,22 +16,22 @@ from pairs_platform_tests.support.live_processes import (
 )
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
-BUCKETS = 7
+BARS = 7
 """Of a session of hourly bars; the first two have ended before the replay begins."""
 
 
 @pytest.fixture(scope="module")
 def live(demo, tmp_path_factory) -> Iterator[Live]:
-    """All buckets of the session have their signals."""
+    """All bars of the session have their signals."""
     profile = make_profile(demo, tmp_path_factory.mktemp("live") / "a profile")
     with running_live(profile, "--start", "11:30", "--speed", "900") as found:
-        profile.await_signals(BUCKETS)
+        profile.await_signals(BARS)
         yield found
 
 
-def test_every_bucket_has_one_set_of_signals_with_the_values_of_the_batch_path(live):
+def test_every_bar_has_one_set_of_signals_with_the_values_of_the_batch_path(live):
     rows = live.profile.assert_complete()
-    assert len(rows) == BUCKETS * len(live.profile.config.pairs)
+    assert len(rows) == BARS * len(live.profile.config.pairs)
     assert rows["probability_champion"].notna().any()
 
 

@@ -12,22 +12,22 @@ from pairs_platform_tests.support.live_processes import make_profile, running_li
 from pairs_platform_tests.support.runs import QUIET
 from pairs_platform_tests.support.waiting import until
 
-BUCKETS = 7
+BARS = 7
 
 
 def test_daemon_collector_and_redis_are_killed_in_one_session(demo, tmp_path):
     profile = make_profile(demo, tmp_path / "a profile")
     with running_live(profile, "--speed", "600") as live:
-        live.await_buckets(1)
+        live.await_bars(1)
         live.kill("daemon")
         live.await_restart("daemon")
-        live.await_buckets(3)
+        live.await_bars(3)
         live.kill("collector")
         live.await_restart("collector")
-        live.await_buckets(5)
+        live.await_bars(5)
         live.kill("redis")
         live.await_restart("redis")
-        profile.await_signals(BUCKETS)
+        profile.await_signals(BARS)
         profile.assert_complete()
         assert {one.dagster_run.status for one in profile.runs()}.isdisjoint({dg.DagsterRunStatus.FAILURE})
         restarts = {name: one["restarts"] for name, one in live.processes().items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.database.signals import forget_replay
 from pairs_platform.defs.signals.work import signal_partition
 from pairs_platform.processes.runtime.redis_server import embedded_redis
@@ -66,13 +66,13 @@ def streaming(profile: Profile) -> Iterator[None]:
     ],
 )
 def test_a_recorded_session_gives_the_signals_of_the_batch_path(real_data, tmp_path, name, session, bar):
-    """Values on the whole way; then, from the same bars bucket by bucket and each decided in time, actions too."""
+    """Values on the whole way; then, from the same bars bar by bar and each decided in time, actions too."""
     profile = prepared(tmp_path / "a profile", real_data / name, session, bar)
     platform, bus = profile.platform, profile.platform.bus
-    grid = session_buckets(session, platform.settings.frequency)
+    grid = bar_intervals(session, platform.settings.frequency)
     with embedded_redis(platform.settings.profile_root / "redis"):
         with streaming(profile):
-            until(lambda: len(profile.buckets) == len(grid))
+            until(lambda: len(profile.intervals) == len(grid))
         signal_partition(platform, profile.key, run_id="at once")
         at_once = profile.assert_complete()
         bars, announced = bus.bars(session), bus.announced(session)
@@ -80,8 +80,8 @@ def test_a_recorded_session_gives_the_signals_of_the_batch_path(real_data, tmp_p
         bus.reset()
         forget_replay(platform.database)
         for one in announced:
-            bus.add_bars([each for each in bars if one.bucket.start_ns <= each.ts_ns < one.bucket.end_ns])
-            bus.publish_clock(one.bucket.end_ns, 0.0)
+            bus.add_bars([each for each in bars if one.interval.start_ns <= each.ts_ns < one.interval.end_ns])
+            bus.publish_clock(one.interval.end_ns, 0.0)
             bus.announce(one)
             signal_partition(platform, profile.key, run_id="in time")
         rows = profile.assert_complete()

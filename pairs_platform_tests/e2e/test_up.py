@@ -29,7 +29,7 @@ from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 PORTS = ("ui_port", "mlflow_port", "code_port", "postgres_port")
 PROCESSES = ["postgres", "redis", "mlflow", "code", "webserver", "daemon", "replay", "collector"]
-BUCKETS = 2
+BARS = 2
 PLANTED = {"alpaca_key_id": "PKPLANTED0KEY", "alpaca_secret_key": "planted0secret0key"}
 TOKEN = "T0ken-In-Path"
 
@@ -99,7 +99,7 @@ def production(demo, receiver, tmp_path_factory) -> Iterator[Production]:
         "alert_urls": f"json://127.0.0.1:{receiver.port}/{TOKEN}",
         "stream.replay.start": "11:30",
         "stream.replay.speed": "900",
-        "stream.replay.buckets": str(BUCKETS),
+        "stream.replay.buckets": str(BARS),
     }
     started = make_profile(demo, tmp_path_factory.mktemp("up") / "a profile", **more)
     try:
@@ -178,8 +178,8 @@ def graphql(production: Production, query: str) -> dict:
 
 def test_replayed_bars_become_signals_in_postgresql(production):
     profile = production.profile
-    profile.await_signals(BUCKETS)
-    assert len(profile.signals) >= BUCKETS * len(profile.config.pairs)
+    profile.await_signals(BARS)
+    assert len(profile.signals) >= BARS * len(profile.config.pairs)
     runs = profile.runs()
     assert runs
     assert all(one.dagster_run.tags["dagster/sensor_name"] == "signal_sensor" for one in runs)

@@ -48,4 +48,4 @@ def test_live_bars_and_history_come_from_one_vendor():
         SettingsError, match=r"stream.mode is alpaca and source.kind simulated.*set source.kind to alpaca"
     ):
         load_settings({"stream": {"mode": "alpaca"}})
-    assert load_settings({"stream": {"mode": "alpaca"}, "source": {"kind": "alpaca"}}).stream.feed == "live"
+    assert load_settings({"stream": {"mode": "alpaca"}, "source": {"kind": "alpaca"}}).stream.run_mode == "live"

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pairs_platform.cli.dagster_calls import dagster_calls
-from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.time import moment_utc
 from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import open_bus
@@ -26,7 +26,7 @@ from pairs_platform.processes.runtime.topology import forget_replays, live_folde
 from pairs_platform_tests.support.live_processes import Profile, kill_a_run, make_profile, running_live
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
-BUCKETS = 7
+N_BARS = 7
 HOUR_NS = 3600 * 10**9
 
 
@@ -34,13 +34,13 @@ def statuses(profile: Profile) -> list[dg.DagsterRunStatus]:
     return [one.dagster_run.status for one in profile.runs()]
 
 
-def test_a_killed_run_behind_the_last_bucket_is_run_again(demo, tmp_path):
-    """No later bucket would fill it."""
+def test_a_killed_run_behind_the_last_bar_is_run_again(demo, tmp_path):
+    """No later bar would fill it."""
     profile = make_profile(demo, tmp_path / "a profile")
     with running_live(profile, "--start", "14:30", "--speed", "90") as live:
-        profile.await_signals(BUCKETS - 1)
+        profile.await_signals(N_BARS - 1)
         killed = kill_a_run(profile)
-        profile.await_signals(BUCKETS)
+        profile.await_signals(N_BARS)
         profile.assert_complete()
         until(lambda: all(one.dagster_run.is_finished for one in profile.runs()))
         records = {one.dagster_run.run_id: one.dagster_run for one in profile.runs()}
@@ -59,7 +59,7 @@ def test_redis_away_for_three_minutes(demo, tmp_path):
         server.suspend()
         time.sleep(180)
         server.resume()
-        profile.await_signals(BUCKETS)
+        profile.await_signals(N_BARS)
         rows = profile.assert_complete()
         assert rows["late"].any()
         until(lambda: all(one.dagster_run.is_finished for one in profile.runs()), 2 * WAIT_SECONDS)
@@ -76,10 +76,10 @@ def test_a_clock_that_jumps(demo, tmp_path):
             for _ in range(20):
                 bus.publish_clock(bus.market_ns() + jump, 0.0)
                 time.sleep(0.05)
-        profile.await_signals(BUCKETS)
-        early = {moment_utc(one.bucket.start_ns) for one in bus.announced(profile.session) if one.reason == "grace"}
+        profile.await_signals(N_BARS)
+        early = {moment_utc(one.interval.start_ns) for one in bus.announced(profile.session) if one.reason == "grace"}
         rows = profile.assert_complete(corrected=frozenset(early))
-        assert rows["bucket_utc"].nunique() == BUCKETS
+        assert rows["bucket_utc"].nunique() == N_BARS
         assert set(statuses(profile)) <= {dg.DagsterRunStatus.SUCCESS, *_UNDER_WAY}
 
 
@@ -145,8 +145,8 @@ def unruly_live(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 def test_bars_twice_late_out_of_order_and_corrected_and_a_symbol_that_stops(demo, tmp_path, monkeypatch):
     profile = make_profile(demo, tmp_path / "a profile", stream__replay__speed="360")
     with unruly_live(profile, monkeypatch):
-        profile.await_signals(BUCKETS)
-        grid = session_buckets(profile.session, profile.platform.settings.frequency)
+        profile.await_signals(N_BARS)
+        grid = bar_intervals(profile.session, profile.platform.settings.frequency)
         after = {moment_utc(grid[k].start_ns) for k in (Unruly.LATE_AT, Unruly.CORRECTED_AT)}
         rows = profile.assert_complete(corrected=frozenset(after))
         bus = profile.platform.bus

@@ -1,4 +1,4 @@
-"""A whole session of 5-minute bars with a fault every few buckets, and a universe of 500 symbols."""
+"""A whole session of 5-minute bars with a fault every few bars, and a universe of 500 symbols."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pairs_platform.core.prices.sectors import SECTORS
-from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.time import moment_utc
 from pairs_platform_tests.support.demo_profile import SYMBOLS
 from pairs_platform_tests.support.live_processes import Live, Profile, configured_profile, kill_a_run, running_live
@@ -21,7 +21,7 @@ from pairs_platform_tests.support.waiting import WAIT_SECONDS
 pytestmark = pytest.mark.timeout(1500)
 
 SESSION = date(2023, 3, 8)
-BUCKET_SECONDS = 6.0
+BAR_SECONDS = 6.0
 FAULT_EVERY = 8
 MEMORY_GROWTH_MIB = 40.0
 
@@ -60,15 +60,15 @@ class Memory:
                 yield name, pid, len(held), float(np.median(held[-third:]) - np.median(held[:third]))
 
 
-def test_a_session_with_a_fault_every_few_buckets(tmp_path, capsys):
+def test_a_session_with_a_fault_every_few_bars(tmp_path, capsys):
     universe = universe_of({"technology": SYMBOLS})
     profile = configured_profile(tmp_path / "a profile", PLATFORM, universe, SESSION, ("technology",))
-    n = len(session_buckets(SESSION, profile.platform.settings.frequency))
+    n = len(bar_intervals(SESSION, profile.platform.settings.frequency))
     memory, rows = Memory(), []
-    with running_live(profile, "--speed", f"{300 / BUCKET_SECONDS:g}") as live:
+    with running_live(profile, "--speed", f"{300 / BAR_SECONDS:g}") as live:
         faults = cycle(["collector", "a run", "redis", "daemon"])
         for stop in range(FAULT_EVERY, n, FAULT_EVERY):
-            live.await_buckets(stop)
+            live.await_bars(stop)
             fault, began, before = next(faults), time.monotonic(), len(profile.done())
             if fault == "a run":
                 kill_a_run(profile)
@@ -86,18 +86,18 @@ def test_a_session_with_a_fault_every_few_buckets(tmp_path, capsys):
         profile.await_signals(n)
         found = profile.assert_complete()
         assert live.stop() == 0
-    table = pd.DataFrame(rows, columns=["bucket", "killed", "runs again [s]", "signals again [s]"])
+    table = pd.DataFrame(rows, columns=["bar", "killed", "runs again [s]", "signals again [s]"])
     grown = list(memory.growth())
     with capsys.disabled():
         click.echo("\n" + table.round(1).to_string(index=False))
         late = found.loc[found["late"], "bucket_utc"].nunique()
-        click.echo(f"{found['bucket_utc'].nunique()} buckets, {late} decided late, {len(found)} signals")
+        click.echo(f"{found['bucket_utc'].nunique()} bars, {late} decided late, {len(found)} signals")
         for name, pid, looks, grew in grown:
             click.echo(f"{name} {pid}: {grew:+.1f} MiB over {looks} looks")
     assert all(grew < MEMORY_GROWTH_MIB for *_, grew in grown)
 
 
-def test_five_hundred_symbols_in_eleven_sectors_are_done_within_the_bucket(tmp_path, capsys):
+def test_five_hundred_symbols_in_eleven_sectors_are_done_within_the_bar(tmp_path, capsys):
     """A synthetic universe; configurations of the daily job, on a lookback of 20 sessions and with few pairs."""
     sizes = {sector: 46 if k < 5 else 45 for k, sector in enumerate(SECTORS)}
     universe = {
@@ -108,20 +108,20 @@ def test_five_hundred_symbols_in_eleven_sectors_are_done_within_the_bucket(tmp_p
     profile = configured_profile(tmp_path / "a profile", text, universe_of(universe), SESSION, tuple(universe))
     by_sector = [Profile(profile.folder, profile.environment, profile.platform, SESSION, one) for one in universe]
     frequency = profile.platform.settings.frequency
-    last = session_buckets(SESSION, frequency)[-2:]
+    last = bar_intervals(SESSION, frequency)[-2:]
     with running_live(profile, "--start", "15:45", "--speed", "5") as live:
         for one in by_sector:
-            one.await_signals(len(session_buckets(SESSION, frequency)), 4 * WAIT_SECONDS)
+            one.await_signals(len(bar_intervals(SESSION, frequency)), 4 * WAIT_SECONDS)
         arrivals = list(profile.platform.bus.arrivals(SESSION))
         took = []
-        for bucket in last:
-            came = max(ms for ms, ts in arrivals if bucket.start_ns <= ts < bucket.end_ns) / 1e3
+        for interval in last:
+            came = max(ms for ms, ts in arrivals if interval.start_ns <= ts < interval.end_ns) / 1e3
             rows = [one.signals for one in by_sector]
-            done = max(one.loc[one["bucket_utc"] == moment_utc(bucket.start_ns), "decided_utc"].max() for one in rows)
-            took.append((str(moment_utc(bucket.start_ns)), pd.Timestamp(done).timestamp() - came))
+            done = max(one.loc[one["bucket_utc"] == moment_utc(interval.start_ns), "decided_utc"].max() for one in rows)
+            took.append((str(moment_utc(interval.start_ns)), pd.Timestamp(done).timestamp() - came))
         assert live.stop() == 0
     with capsys.disabled():
-        click.echo("\nfrom the last bar of a bucket to the signals of all 11 sectors, 500 symbols [s]")
-        for bucket, seconds in took:
-            click.echo(f"  {bucket}  {seconds:6.1f}   room {300 - seconds:6.1f}")
+        click.echo("\nfrom the last streamed bar of a bar to the signals of all 11 sectors, 500 symbols [s]")
+        for start, seconds in took:
+            click.echo(f"  {start}  {seconds:6.1f}   room {300 - seconds:6.1f}")
     assert max(seconds for _, seconds in took) < 300

@@ -15,19 +15,19 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_state import SessionPair, SessionState, SpreadArrays
-from pairs_platform.core.streaming.bars import StreamBar, fold
-from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.bars import StreamBar, merge_revisions
+from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.trading.settings import TradingSettings
 
 SESSION = date(2023, 3, 8)
-GRID = session_buckets(SESSION, Frequency.FIVE_MINUTES)
+GRID = bar_intervals(SESSION, Frequency.FIVE_MINUTES)
 SIGMA = 0.01
 VOLATILITY = 0.004
 TARGET = 0.001
 MAX_HOLD = 3.0
 PRICE = 100.0
 GONE = None
-"""In a drawing: a bucket without a bar of the leg y."""
+"""In a drawing: a bar without one of the leg y."""
 
 Drawing = Sequence[float | None]
 
@@ -61,29 +61,29 @@ def drawn_state(
 
 
 def drawn_bars(*drawings: Drawing, source: str = "feed") -> list[StreamBar]:
-    """One bar of each leg in every bucket of a drawing, so that z of pair k is what drawing k says."""
+    """One bar of each leg at every step of a drawing, so that z of pair k is what drawing k says."""
     found = []
     for k, drawing in enumerate(drawings):
-        for bucket, z in zip(GRID, drawing, strict=False):
+        for interval, z in zip(GRID, drawing, strict=False):
             closes = {f"X{k}": PRICE} if z is None else {f"X{k}": PRICE, f"Y{k}": PRICE * math.exp(z * SIGMA)}
             found += [
-                StreamBar(leg, bucket.start_ns, close, close, close, close, 100, 0, source)
+                StreamBar(leg, interval.start_ns, close, close, close, close, 100, 0, source)
                 for leg, close in closes.items()
             ]
     return found
 
 
 def matrix_of(
-    state: SessionState, bars: Sequence[StreamBar], n_buckets: int, *, allow_proxy: bool = False
+    state: SessionState, bars: Sequence[StreamBar], n_bars: int, *, allow_proxy: bool = False
 ) -> SessionMatrix:
-    return session_matrix(state, fold(bars), GRID[:n_buckets], allow_proxy=allow_proxy)
+    return session_matrix(state, merge_revisions(bars), GRID[:n_bars], allow_proxy=allow_proxy)
 
 
-def decided(state: SessionState, matrix: SessionMatrix, *, first: int = 0, n_buckets: int = len(GRID), **given: Any):
-    """The signals of the buckets from `first` on, one list for each."""
-    late = given.pop("late", [False] * (len(matrix.buckets) - first))
+def decided(state: SessionState, matrix: SessionMatrix, *, first: int = 0, n_bars: int = len(GRID), **given: Any):
+    """The signals of the bars from `first` on, one list for each."""
+    late = given.pop("late", [False] * (len(matrix.intervals) - first))
     return session_signals(
-        state, matrix, first=first, previous=given.pop("previous", {}), n_buckets=n_buckets, late=late,
+        state, matrix, first=first, previous=given.pop("previous", {}), n_bars=n_bars, late=late,
         target_volatility=TARGET, **given,
     )  # fmt: skip
 

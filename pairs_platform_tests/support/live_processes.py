@@ -29,7 +29,7 @@ from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.core.selection.trading_config import TradingConfig
 from pairs_platform.core.signals.batch import batch_signals
 from pairs_platform.core.signals.checks import compare_signals
-from pairs_platform.core.streaming.buckets import Bucket
+from pairs_platform.core.streaming.intervals import BarInterval
 from pairs_platform.core.time import moment_utc
 from pairs_platform.database.signals import SignalKey, stored_buckets
 from pairs_platform.defs.signals.work import stored_signals
@@ -85,9 +85,9 @@ class Profile:
         return stored_signals(self.platform, self.key)
 
     @property
-    def buckets(self) -> list[Bucket]:
+    def intervals(self) -> list[BarInterval]:
         """The announced ones, as Redis has them."""
-        return [one.bucket for one in self.platform.bus.announced(self.session)]
+        return [one.interval for one in self.platform.bus.announced(self.session)]
 
     @property
     def config(self) -> TradingConfig:
@@ -95,12 +95,12 @@ class Profile:
         return TradingConfig.model_validate(self.platform.lake.read_document("trading_config", before))
 
     def done(self) -> set[datetime]:
-        """Buckets that have signals."""
-        where = SignalKey(feed=self.platform.settings.stream.feed, sector=self.sector, session=self.session)
+        """Bars that have signals."""
+        where = SignalKey(feed=self.platform.settings.stream.run_mode, sector=self.sector, session=self.session)
         return stored_buckets(self.platform.database, where)
 
     def await_signals(self, n: int, seconds: float = SESSION_SECONDS) -> None:
-        """Return when `n` buckets of the session have signals."""
+        """Return when `n` bars of the session have signals."""
         until(lambda: len(self.done()) >= n, seconds)
 
     def members(self) -> list[psutil.Process]:
@@ -130,7 +130,7 @@ class Profile:
             return list(reversed(instance.get_run_records(dg.RunsFilter(job_name=job))))
 
     def batch(self) -> pd.DataFrame:
-        """The batch path's signals on the bars that Redis has in the end, and on stored ones behind the last bucket."""
+        """The batch path's signals on the bars that Redis has in the end, and on stored ones behind the last bar."""
         platform, config = self.platform, self.config
         settings, lake = platform.settings, platform.lake
         days = sessions_ending(self.session, settings.lookback_sessions)
@@ -141,7 +141,7 @@ class Profile:
             target=settings.frequency,
         )
         rest = lake.read(PRICE_HISTORY, self.key) if lake.exists(PRICE_HISTORY.table, self.key) else streamed.iloc[:0]
-        rest = rest[rest["ts_utc"] >= pd.Timestamp(self.buckets[-1].end_ns, tz="UTC")]
+        rest = rest[rest["ts_utc"] >= pd.Timestamp(self.intervals[-1].end_ns, tz="UTC")]
         bars = pd.concat(
             [part[list(BAR_COLUMNS)] for part in (lake.read_many(PRICE_HISTORY, earlier), streamed, rest)],
             ignore_index=True,
@@ -168,14 +168,14 @@ class Profile:
         return batch_signals(config, window, **models, pairs=asked.to_dict())
 
     def assert_complete(self, *, batch: bool = True, corrected: frozenset[datetime] = frozenset()) -> pd.DataFrame:
-        """Every announced bucket has each configured pair once, and the values of the batch path.
+        """Every announced bar has each configured pair once, and the values of the batch path.
 
-        Values of the buckets `corrected`, of which a bar came after the decision, are left out; actions count up to
-        the first of them and the first late bucket.
+        Values of the bars `corrected`, of which a bar came after the decision, are left out; actions count up to
+        the first of them and the first late bar.
         """
         rows = self.signals
         expected = sorted(pair.pair for pair in self.config.pairs)
-        starts = [moment_utc(bucket.start_ns) for bucket in self.buckets]
+        starts = [moment_utc(interval.start_ns) for interval in self.intervals]
         assert starts == sorted(set(starts)), "announced twice or out of order"
         found = {start: sorted(group["pair"]) for start, group in rows.groupby("bucket_utc")}
         assert found == dict.fromkeys(starts, expected)
@@ -273,9 +273,9 @@ class Live:
         """Return when the supervisor shows that a process was started again."""
         until(lambda: self.processes()[name]["restarts"] >= restarts and self.processes()[name]["alive"])
 
-    def await_buckets(self, n: int) -> None:
-        """Return when `n` buckets are complete."""
-        until(lambda: _quietly(lambda: len(self.profile.buckets) >= n), SESSION_SECONDS)
+    def await_bars(self, n: int) -> None:
+        """Return when `n` bars are complete."""
+        until(lambda: _quietly(lambda: len(self.profile.intervals) >= n), SESSION_SECONDS)
 
     def stop(self) -> int:
         """Ctrl-C; the exit code."""

@@ -20,8 +20,8 @@ from pairs_platform.core.selection.trading_config import TradingConfig, build_tr
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_setup import make_session_state
 from pairs_platform.core.signals.session_state import SessionState
-from pairs_platform.core.streaming.bars import FoldedBars, StreamBar, fold
-from pairs_platform.core.streaming.buckets import Bucket, session_buckets
+from pairs_platform.core.streaming.bars import MergedBars, StreamBar, merge_revisions
+from pairs_platform.core.streaming.intervals import BarInterval, bar_intervals
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.garch import GarchSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
@@ -67,7 +67,7 @@ class Market:
             split_tolerance=0.05,
         )
 
-    def bars(self) -> FoldedBars:
+    def bars(self) -> MergedBars:
         """The streamed bars of the session."""
         rows = np.flatnonzero(self.window.session == np.datetime64(self.session))
         found = [
@@ -76,7 +76,7 @@ class Market:
             for j, symbol in enumerate(self.window.symbols)
             if self.window.observed[t, j]
         ]
-        return fold(found)
+        return merge_revisions(found)
 
 
 def window_until(window: PriceWindow, session: date) -> PriceWindow:
@@ -153,17 +153,17 @@ def bundle(window: PriceWindow, pairs: pd.DataFrame, *, seed: int) -> SectorBund
     )  # fmt: skip
 
 
-def grid(session: date = SESSION) -> list[Bucket]:
-    return session_buckets(session, Frequency.FIVE_MINUTES)
+def grid(session: date = SESSION) -> list[BarInterval]:
+    return bar_intervals(session, Frequency.FIVE_MINUTES)
 
 
-def bucket_by_bucket(state: SessionState, bars: FoldedBars, n: int | None = None) -> list[list[Signal]]:
-    """The live path: at every bucket the bars so far, and the signals stored before."""
+def bar_by_bar(state: SessionState, bars: MergedBars, n: int | None = None) -> list[list[Signal]]:
+    """The live path: at every bar the bars so far, and the signals stored before."""
     previous: dict[str, Signal] = {}
     result = []
     for t in range(len(grid(state.session)) if n is None else n):
-        buckets = grid(state.session)[: t + 1]
-        matrix = session_matrix(state, bars.before(buckets[-1].end_ns), buckets)
+        intervals = grid(state.session)[: t + 1]
+        matrix = session_matrix(state, bars.before(intervals[-1].end_ns), intervals)
         (signals,) = run(state, matrix, first=t, previous=previous)
         previous = {signal.pair: signal for signal in signals}
         result.append(signals)
@@ -176,14 +176,14 @@ def run(state: SessionState, matrix: SessionMatrix, *, first: int = 0, previous=
         matrix,
         first=first,
         previous=previous or {},
-        n_buckets=len(grid(state.session)),
-        late=late or [False] * (len(matrix.buckets) - first),
+        n_bars=len(grid(state.session)),
+        late=late or [False] * (len(matrix.intervals) - first),
         target_volatility=10e-4,
         actions=actions,
     )
 
 
-def frame_of(buckets: list[list[Signal]]) -> pd.DataFrame:
+def frame_of(bars: list[list[Signal]]) -> pd.DataFrame:
     """Signals as the database gives them back."""
-    frame = pd.DataFrame([vars(signal) for signals in buckets for signal in signals])
+    frame = pd.DataFrame([vars(signal) for signals in bars for signal in signals])
     return frame.assign(bucket_utc=pd.DatetimeIndex(frame["start_ns"], tz="UTC"))

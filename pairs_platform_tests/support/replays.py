@@ -88,11 +88,11 @@ def make_playlist(
     source: WrittenBars,
     *,
     length: Frequency = Frequency.FIVE_MINUTES,
-    bucket: Frequency = Frequency.FIVE_MINUTES,
+    profile: Frequency = Frequency.FIVE_MINUTES,
     today: date = TODAY,
     **settings: Any,
 ) -> Playlist:
-    return Playlist(source, ReplaySettings(**{"speed": 0, **settings}), length=length, bucket=bucket, today=today)
+    return Playlist(source, ReplaySettings(**{"speed": 0, **settings}), length=length, profile=profile, today=today)
 
 
 @contextmanager

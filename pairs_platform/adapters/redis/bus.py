@@ -1,7 +1,7 @@
-"""Streamed bars, announced buckets and the health of the collector in Redis: the only code that knows its keys.
+"""Streamed bars, bar-close events and the health of the collector in Redis: the only code that knows its keys.
 
 What does not belong here: starting a server (`processes.runtime.redis_server`), judging bars
-(`core.prices.validation`), when a bucket is complete (`core.streaming.builder`).
+(`core.prices.validation`), when a bar is complete (`core.streaming.builder`).
 
 References
 ----------
@@ -24,9 +24,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from pairs_platform.core.streaming.bars import FoldedBars, StreamBar, fold
-from pairs_platform.core.streaming.buckets import Announcement, Bucket
-from pairs_platform.core.streaming.settings import Feed, StreamSettings, SymbolSet
+from pairs_platform.core.streaming.bars import MergedBars, StreamBar, merge_revisions
+from pairs_platform.core.streaming.intervals import BarClose, BarInterval
+from pairs_platform.core.streaming.settings import RunMode, StreamSettings, SymbolSet
 from pairs_platform.core.time import DAY_NS, DAY_SECONDS, utc_day
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 
@@ -68,7 +68,7 @@ redis.call('HSET', KEYS[2], ARGV[1], id)
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 return id
 """
-"""Appends a bucket unless it is there: a repeated request, or a second collector, announces nothing twice."""
+"""Appends a bar unless it is there: a repeated request, or a second collector, announces nothing twice."""
 
 
 class StreamUnavailable(TransientSourceError):
@@ -122,7 +122,7 @@ def socket_path(folder: Path) -> Path:
 
 
 class StreamBus:
-    """What collector, replay server, signals and status share, for one profile and feed.
+    """What collector, replay server, signals and status share, for one profile and run mode.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class StreamBus:
         Decodes its replies (`connect`).
     profile : str
         Name of the profile.
-    feed : "live" or "replay"
+    run_mode : "live" or "replay"
     settings : StreamSettings
     wall : callable
         Wall clock, nanoseconds since 1970-01-01 UTC.
@@ -143,14 +143,14 @@ class StreamBus:
         client: redis.Redis,
         *,
         profile: str,
-        feed: Feed,
+        run_mode: RunMode,
         settings: StreamSettings,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.feed, self.settings = feed, settings
+        self.run_mode, self.settings = run_mode, settings
         self._redis: Any = client  # the library's types allow for replies that are not decoded
         self._wall = wall
-        self._shared, self._prefix = f"pairs:{profile}:", f"pairs:{profile}:{feed}:"
+        self._shared, self._prefix = f"pairs:{profile}:", f"pairs:{profile}:{run_mode}:"
 
     def add_bars(self, bars: Sequence[StreamBar]) -> None:
         """Append bars to the streams of their sessions, in one exchange."""
@@ -191,35 +191,35 @@ class StreamBus:
         """When each bar of a session arrived, milliseconds since 1970-01-01 UTC by Redis' clock, and its start (ns)."""
         return ((int(name.split("-")[0]), int(row["ts"])) for name, row in self._entries(self._key("bars", session)))
 
-    def folded(self, session: date) -> FoldedBars:
+    def folded(self, session: date) -> MergedBars:
         """The bars of a session that count: one for each symbol and time."""
-        return fold(self.bars(session))
+        return merge_revisions(self.bars(session))
 
     def last_bars(self) -> dict[str, int]:
         """Start of the newest bar of each symbol, nanoseconds since 1970-01-01 UTC."""
         with self._speaking():
             return {symbol: int(ts_ns) for symbol, ts_ns in self._redis.hgetall(self._prefix + "last").items()}
 
-    def announce(self, announcement: Announcement) -> str:
-        """Say once that a bucket is complete; returns the id of the entry, the first one if it was said before."""
-        bucket = announcement.bucket
+    def announce(self, announcement: BarClose) -> str:
+        """Say once that a bar is complete; returns the id of the entry, the first one if it was said before."""
+        interval = announcement.interval
         fields: dict[str, str | int] = {
-            "session": bucket.session.isoformat(),
-            "start_ns": bucket.start_ns,
-            "end_ns": bucket.end_ns,
+            "session": interval.session.isoformat(),
+            "start_ns": interval.start_ns,
+            "end_ns": interval.end_ns,
             "reason": announcement.reason,
             "symbols_in": announcement.symbols_in,
             "symbols_expected": announcement.symbols_expected,
             "market_ns": announcement.market_ns,
             "wall_ns": announcement.wall_ns,
         }
-        keys = (self._prefix + "buckets", self._key("announced", bucket.session))
+        keys = (self._prefix + "buckets", self._key("announced", interval.session))
         flat = [part for field in fields.items() for part in field]
         limits = (_SHORT_STREAM, self._keep_seconds)
         with self._speaking():
-            return str(self._redis.eval(_ANNOUNCE_ONCE, 2, *keys, bucket.start_ns, *limits, *flat))
+            return str(self._redis.eval(_ANNOUNCE_ONCE, 2, *keys, interval.start_ns, *limits, *flat))
 
-    def announcements(self, after: str = "0-0", block_ms: int = 0) -> list[Announcement]:
+    def announcements(self, after: str = "0-0", block_ms: int = 0) -> list[BarClose]:
         """Announcements after the id `after`, oldest first; waits up to `block_ms` for one, 0 does not wait.
 
         Raises
@@ -233,7 +233,7 @@ class StreamBus:
             reply = self._redis.xread({self._prefix + "buckets": after}, count=_PAGE, block=block_ms or None)
         return [_announcement(name, fields) for _, entries in reply for name, fields in entries]
 
-    def announced(self, session: date) -> list[Announcement]:
+    def announced(self, session: date) -> list[BarClose]:
         """Announcements of one session, oldest first."""
         day = session.isoformat()
         entries = self._entries(self._prefix + "buckets")
@@ -247,7 +247,7 @@ class StreamBus:
         ClockUnknown
             No replay has published a clock.
         """
-        if self.feed == "live":
+        if self.run_mode == "live":
             return self._wall()
         with self._speaking():
             market_ns, wall_ns, rate = self._redis.hmget(self._prefix + "clock", ["market_ns", "wall_ns", "rate"])
@@ -284,7 +284,7 @@ class StreamBus:
         return self.settings.symbols if name is None else _symbol_set(str(name))
 
     def set_symbol_set(self, name: SymbolSet) -> None:
-        """Switch the symbols that are streamed, for every feed of the profile."""
+        """Switch the symbols that are streamed, for both run modes of the profile."""
         with self._speaking():
             self._redis.set(self._shared + "symbols", _symbol_set(name))
 
@@ -304,12 +304,12 @@ class StreamBus:
             return int(self._redis.get(self._prefix + "generation") or 0)
 
     def reset(self) -> int:
-        """Forget the replay's bars, buckets, actions and clock, at once; returns the raised generation.
+        """Forget the replay's bars, bar-close events, actions and clock, at once; returns the raised generation.
 
         Raises
         ------
         ValueError
-            The feed is live.
+            The run mode is live.
         """
         self._require_replay("is reset")
         kept = {self._prefix + "generation", self._prefix + "health"}
@@ -327,7 +327,7 @@ class StreamBus:
             return int(self._redis.info("memory")["used_memory"])
 
     def dump(self) -> list[tuple[str, int, bytes]]:
-        """Every key of the profile, of both feeds: name, milliseconds until it expires or 0, value dumped.
+        """Every key of the profile, of both run modes: name, milliseconds until it expires or 0, value dumped.
 
         `load` puts them back.
         """
@@ -390,8 +390,8 @@ class StreamBus:
             start = f"({page[-1][0]}"
 
     def _require_replay(self, what: str) -> None:
-        if self.feed != "replay":
-            raise ValueError(f"the feed is {self.feed}: only a replay {what}")
+        if self.run_mode != "replay":
+            raise ValueError(f"the run mode is {self.run_mode}: only a replay {what}")
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
@@ -429,10 +429,10 @@ def _bar(fields: Mapping[str, str]) -> StreamBar:
     )  # fmt: skip
 
 
-def _announcement(name: str, fields: Mapping[str, str]) -> Announcement:
-    bucket = Bucket(date.fromisoformat(fields["session"]), int(fields["start_ns"]), int(fields["end_ns"]))
-    return Announcement(
-        bucket,
+def _announcement(name: str, fields: Mapping[str, str]) -> BarClose:
+    interval = BarInterval(date.fromisoformat(fields["session"]), int(fields["start_ns"]), int(fields["end_ns"]))
+    return BarClose(
+        interval,
         "all_in" if fields["reason"] == "all_in" else "grace",
         int(fields["symbols_in"]),
         int(fields["symbols_expected"]),

@@ -1,6 +1,6 @@
 """Longer bars from shorter ones, session by session.
 
-What does not belong here: filling buckets without a trade (they have no row) and judging the bars (`validation`).
+What does not belong here: filling bars without a trade (they have no row) and judging the bars (`validation`).
 """
 
 from datetime import datetime
@@ -26,12 +26,12 @@ def aggregate_bars(
     source, target : Frequency
         `target` is at least as long.
     complete_at : datetime, aware, optional
-        Leave out buckets that had not ended then, the running one of a session above all.
+        Leave out bars that had not ended then, the running one of a session above all.
 
     Returns
     -------
-    DataFrame with BAR_COLUMNS, sorted by symbol and time. Buckets are counted from the session's open (1h: 09:30,
-    10:30 … 15:30 in New York) and end at its close at the latest; `ts_utc` is the bucket's start. A bucket without
+    DataFrame with BAR_COLUMNS, sorted by symbol and time. Bars are counted from the session's open (1h: 09:30,
+    10:30 … 15:30 in New York) and end at its close at the latest; `ts_utc` is its start. A bar without
     a source bar has no row.
 
     Raises

@@ -1,1 +1,1 @@
-"""Trading signals of a session, bucket by bucket."""
+"""Trading signals of a session, bar by bar."""

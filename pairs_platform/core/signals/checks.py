@@ -8,7 +8,7 @@ import pandas as pd
 
 from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.signals.engine import FILLED_ACTIONS
-from pairs_platform.core.trading.rule import Action
+from pairs_platform.core.trading.rule import TradeAction
 
 PRICE_TOLERANCE = 1e-6
 """Relative difference of two prices that counts as none."""
@@ -21,7 +21,7 @@ SIGNAL_TOLERANCE = 1e-9
 
 
 def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> CheckResult:
-    """No signal rests on a bar that starts at or after the end of its bucket, or was decided before that end.
+    """No signal rests on a bar that starts at or after the end of its own, or was decided before that end.
 
     Clocks may differ by `CLOCK_TOLERANCE`. A fast replay publishes its clock behind its bars: there the start counts.
     """
@@ -37,15 +37,15 @@ def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> Che
 
 
 def check_signals_in_time(signals: pd.DataFrame, *, max_late_share: float, max_skipped_share: float) -> CheckResult:
-    """Most buckets were decided in time, and most traded pairs could be judged."""
-    buckets = signals.groupby("bucket_utc")["late"].any()
+    """Most bars were decided in time, and most traded pairs could be judged."""
+    late_bars = signals.groupby("bucket_utc")["late"].any()
     traded = signals[signals["role"] == "selected"]
     skipped = float((traded["action"] == "skip").mean()) if len(traded) else 0.0
-    late = float(buckets.mean()) if len(buckets) else 0.0
+    late = float(late_bars.mean()) if len(late_bars) else 0.0
     passed = late <= max_late_share and skipped <= max_skipped_share
     reasons = traded.loc[traded["action"] == "skip", "reason"].str.split(":").str[0].value_counts()
     told = ", ".join(f"{reason} {n}" for reason, n in reasons.items())
-    words = f"{late:.0%} of {len(buckets)} buckets late, {skipped:.0%} of signals of selected pairs skipped"
+    words = f"{late:.0%} of {len(late_bars)} bars late, {skipped:.0%} of signals of selected pairs skipped"
     remedy = "" if passed else f" ({told}); look at `pairs-platform stream status` and at the daemon's load"
     return CheckResult(passed=passed, summary=words + remedy, figures={"late_share": late, "skipped_share": skipped})
 
@@ -88,9 +88,9 @@ def check_bars_match(differences: pd.DataFrame, n_bars: int, *, max_share: float
 
 
 def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
-    """Stored signals that differ from the batch path, of the pairs and buckets that both have and that were judged.
+    """Stored signals that differ from the batch path, of the pairs and bars that both have and that were judged.
 
-    Actions and positions are compared for pairs without a late bucket, whose orders the batch path would have filled.
+    Actions and positions are compared for pairs without a late bar, whose orders the batch path would have filled.
     """
     punctual = ~stored.groupby("pair")["late"].transform("any")
     kept = stored.assign(punctual=punctual)[stored["action"] != "skip"]
@@ -101,7 +101,7 @@ def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
         ours, theirs = (both[column].to_numpy(dtype=float) for column in (name, f"{name}_batch"))
         differs |= ~(np.isclose(ours, theirs, rtol=0.0, atol=SIGNAL_TOLERANCE) | (np.isnan(ours) & np.isnan(theirs)))
     asked = both["action_batch"].map({int(action): name for name, action in FILLED_ACTIONS.items()})
-    stop = both["action_batch"] == int(Action.TIME_STOP)
+    stop = both["action_batch"] == int(TradeAction.TIME_STOP)
     asked = asked.mask(stop, "stop").fillna("hold")
     moved = (both["action"] != asked) | (both["position"] != both["position_batch"])
     return both[differs | (moved & both["punctual"]).to_numpy()].reset_index(drop=True)

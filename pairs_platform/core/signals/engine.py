@@ -1,6 +1,6 @@
 """The signals of a session from its state and its bars up to now: every pair at once, bar by bar.
 
-Nothing of bucket t depends on a bar that starts at or after its end. Where a pair stands follows from its stored
+Nothing of bar t depends on a bar that starts at or after its end. Where a pair stands follows from its stored
 signals alone. What does not belong here: the rule (`core.trading.rule`), the session's state (`session_state`,
 `session_setup`), storing.
 """
@@ -17,22 +17,22 @@ from pairs_platform.core.models.gru.inference import logits_stacked
 from pairs_platform.core.models.inputs import CLIP, feature_matrix
 from pairs_platform.core.prices.settings import COMMON_SPLIT_RATIOS
 from pairs_platform.core.signals.session_state import ModelArrays, SessionState, SpreadArrays
-from pairs_platform.core.streaming.bars import FoldedBars
-from pairs_platform.core.streaming.buckets import Bucket
-from pairs_platform.core.trading.rule import Action, TradeState, after_fill, at_close, stop_band
+from pairs_platform.core.streaming.bars import MergedBars
+from pairs_platform.core.streaming.intervals import BarInterval
+from pairs_platform.core.trading.rule import TradeAction, TradeState, after_fill, at_close, stop_band
 
 SignalAction = Literal["enter_long", "enter_short", "exit", "stop", "hold", "skip"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signal:
-    """One pair at one bucket.
+    """One pair at one bar.
 
     Attributes
     ----------
     pair, role : str
     start_ns : int
-        Start of the bucket.
+        Start of the bar.
     action : str
         What the rule asks for at the bucket's close, to be filled at the next open; "skip" with a reason where the pair
         cannot be judged.
@@ -55,7 +55,7 @@ class Signal:
     blocked : bool
         Where the pair stands at this close, before `action` is filled.
     late : bool
-        Decided when a later bucket was complete already: never filled.
+        Decided when a later bar was complete already: never filled.
     data_ns : int
         Start of the newest bar of the leg whose newest bar is older; 0 without one in the session.
     """
@@ -87,49 +87,49 @@ class Signal:
 
 @dataclass(frozen=True, eq=False)
 class SessionMatrix:
-    """Bars of a session's symbols on the grid of buckets; T buckets, n symbols.
+    """Streamed bars of a session's symbols on the grid of T bars; n symbols.
 
     Attributes
     ----------
-    buckets : tuple of Bucket, length T
+    intervals : tuple of BarInterval, length T
     log_close : ndarray, shape (T, n)
         Filled as in the window of history; NaN in a longer hole.
     observed : ndarray of bool, shape (T, n)
     newest_ns : ndarray of int, shape (T, n)
-        Start of the newest streamed bar up to each bucket; 0 before the first.
+        Start of the newest streamed bar up to each bar; 0 before the first.
     """
 
-    buckets: tuple[Bucket, ...]
+    intervals: tuple[BarInterval, ...]
     log_close: np.ndarray
     observed: np.ndarray
     newest_ns: np.ndarray
 
 
 def session_matrix(
-    state: SessionState, bars: FoldedBars, buckets: Sequence[Bucket], *, allow_proxy: bool = False
+    state: SessionState, bars: MergedBars, intervals: Sequence[BarInterval], *, allow_proxy: bool = False
 ) -> SessionMatrix:
     """The bars of a session's symbols in `buckets`, the first ones of its session.
 
-    Bars of a proxy take no part unless `allow_proxy`; bars behind the last bucket never do.
+    Bars of a proxy take no part unless `allow_proxy`; those after the last interval never do.
     """
-    shape = (len(buckets), len(state.symbols))
+    shape = (len(intervals), len(state.symbols))
     log_close, newest = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
-    if buckets and len(bars):
-        inside = (bars.ts_ns >= buckets[0].start_ns) & (bars.ts_ns < buckets[-1].end_ns)
+    if intervals and len(bars):
+        inside = (bars.ts_ns >= intervals[0].start_ns) & (bars.ts_ns < intervals[-1].end_ns)
         used = bars.where(inside if allow_proxy else inside & ~bars.is_proxy)
         at = _column_of_each(used.symbol, state.symbols)
         used, at = used.where(at >= 0), at[at >= 0]
-        row = np.searchsorted([bucket.end_ns for bucket in buckets], used.ts_ns, side="right")
-        # Sorted by symbol and time: the last bar of a bucket is the one that stays.
+        row = np.searchsorted([interval.end_ns for interval in intervals], used.ts_ns, side="right")
+        # Sorted by symbol and time: the last streamed bar within a bar is the one that stays.
         log_close[row, at] = np.log(used.close)
         newest[row, at] = used.ts_ns
     observed = np.isfinite(log_close)
-    position = np.arange(len(buckets))[:, None]
+    position = np.arange(len(intervals))[:, None]
     last = np.maximum.accumulate(np.where(observed, position, -1), axis=0)
     fill = ~observed & (last >= 0) & (position - last <= state.max_fill_bars)
     row, at = np.nonzero(fill)
     log_close[row, at] = log_close[last[row, at], at]
-    return SessionMatrix(tuple(buckets), log_close, observed, np.maximum.accumulate(newest, axis=0))
+    return SessionMatrix(tuple(intervals), log_close, observed, np.maximum.accumulate(newest, axis=0))
 
 
 def _column_of_each(symbol: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
@@ -142,7 +142,7 @@ def _column_of_each(symbol: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class SpreadPath:
-    """k spreads over T buckets, arrays (T, k): s, h of the next bar, GARCH residual (NaN without a shock)."""
+    """k spreads over T bars, arrays (T, k): s, h of the next bar, GARCH residual (NaN without a shock)."""
 
     spread: np.ndarray
     next_variance: np.ndarray
@@ -170,13 +170,13 @@ def spread_path(state: SessionState, spreads: SpreadArrays, matrix: SessionMatri
     return SpreadPath(s, following, residual)
 
 
-def next_volatility(spreads: SpreadArrays, path: SpreadPath, t: int, n_buckets: int) -> np.ndarray:
-    """d √h of the bar after bucket t, shape (k,) [ln]; `n_buckets` is the length of the whole session."""
-    return spreads.diurnal[:, t + 1 if t + 1 < n_buckets else 0] * np.sqrt(path.next_variance[t])
+def next_volatility(spreads: SpreadArrays, path: SpreadPath, t: int, n_bars: int) -> np.ndarray:
+    """d √h of the bar after bar t, shape (k,) [ln]; `n_bars` is the length of the whole session."""
+    return spreads.diurnal[:, t + 1 if t + 1 < n_bars else 0] * np.sqrt(path.next_variance[t])
 
 
-def probabilities(model: ModelArrays, path: SpreadPath, t: int, n_buckets: int) -> np.ndarray:
-    """What a model says at the close of bucket t about each of its m pairs; NaN where it has not seen enough.
+def probabilities(model: ModelArrays, path: SpreadPath, t: int, n_bars: int) -> np.ndarray:
+    """What a model says at the close of bar t about each of its m pairs; NaN where it has not seen enough.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def probabilities(model: ModelArrays, path: SpreadPath, t: int, n_buckets: int) 
 
     today = np.arange(t + 1)
     bar_of_day = rows(model.tail_bar_of_day, today)
-    following = rows(model.tail_following, np.where(today + 1 < n_buckets, today + 1, 0))
+    following = rows(model.tail_following, np.where(today + 1 < n_bars, today + 1, 0))
     variance = rows(model.tail_next_variance, path.next_variance[: t + 1])
     features = feature_matrix(
         rows(model.tail_spread, path.spread[: t + 1]),
@@ -214,20 +214,20 @@ def session_signals(
     *,
     first: int,
     previous: Mapping[str, Signal],
-    n_buckets: int,
+    n_bars: int,
     late: Sequence[bool],
     target_volatility: float,
     actions: Iterable[str] = (),
 ) -> list[list[Signal]]:
-    """The signals of the buckets from `first` to the last one of `matrix`.
+    """The signals of the bars from `first` to the last one of `matrix`.
 
     Parameters
     ----------
     previous : mapping of pair to Signal
-        Each pair's signal of the bucket before `first`; of the session before where `first` is 0.
-    n_buckets : int
-        Buckets of the whole session.
-    late : sequence of bool, one for each of these buckets
+        Each pair's signal of the bar before `first`; of the session before where `first` is 0.
+    n_bars : int
+        Bars of the whole session.
+    late : sequence of bool, one for each of these bars
     target_volatility : float
         Volatility of a spread [ln] up to which it is traded in full.
     actions : iterable of str
@@ -236,35 +236,35 @@ def session_signals(
     Returns
     -------
     list of list of Signal
-        One list for each bucket, pairs in the order of the session state, then those that left the configuration with a
+        One list for each bar, pairs in the order of the session state, then those that left the configuration with a
         position.
     """
-    session = _Session(state, matrix, n_buckets, target_volatility, frozenset(actions))
+    session = _Session(state, matrix, n_bars, target_volatility, frozenset(actions))
     # What was decided at the last close of the session before is not filled overnight.
     before = {pair: replace(signal, action="hold") if first == 0 else signal for pair, signal in previous.items()}
     result = []
-    for t in range(first, len(matrix.buckets)):
+    for t in range(first, len(matrix.intervals)):
         signals = session.at(t, before, late=late[t - first])
         before = {signal.pair: signal for signal in signals}
         result.append(signals)
     return result
 
 
-_ACTIONS: dict[Action, SignalAction] = {
-    Action.HOLD: "hold",
-    Action.ENTER_LONG: "enter_long",
-    Action.ENTER_SHORT: "enter_short",
-    Action.EXIT: "exit",
-    Action.STOP: "stop",
-    Action.TIME_STOP: "stop",
+_ACTIONS: dict[TradeAction, SignalAction] = {
+    TradeAction.HOLD: "hold",
+    TradeAction.ENTER_LONG: "enter_long",
+    TradeAction.ENTER_SHORT: "enter_short",
+    TradeAction.EXIT: "exit",
+    TradeAction.STOP: "stop",
+    TradeAction.TIME_STOP: "stop",
 }
 
 
 FILLED_ACTIONS = {
-    "enter_long": Action.ENTER_LONG,
-    "enter_short": Action.ENTER_SHORT,
-    "exit": Action.EXIT,
-    "stop": Action.STOP,
+    "enter_long": TradeAction.ENTER_LONG,
+    "enter_short": TradeAction.ENTER_SHORT,
+    "exit": TradeAction.EXIT,
+    "stop": TradeAction.STOP,
 }
 """What a stored action does to a position when it is filled."""
 
@@ -272,16 +272,18 @@ FILLED_ACTIONS = {
 def _after(signal: Signal, *, filled: bool) -> TradeState:
     """Where a pair stands after a signal whose order could be filled or not; that of a late one never is."""
     trade = TradeState(signal.position, signal.bars_held, signal.blocked)
-    return after_fill(trade, FILLED_ACTIONS.get(signal.action, Action.HOLD)) if filled and not signal.late else trade
+    return (
+        after_fill(trade, FILLED_ACTIONS.get(signal.action, TradeAction.HOLD)) if filled and not signal.late else trade
+    )
 
 
 class _Session:
-    """Everything of a session that all its buckets share."""
+    """Everything of a session that all its bars share."""
 
     def __init__(
-        self, state: SessionState, matrix: SessionMatrix, n_buckets: int, target: float, actions: frozenset[str]
+        self, state: SessionState, matrix: SessionMatrix, n_bars: int, target: float, actions: frozenset[str]
     ) -> None:
-        self.state, self.matrix, self.n_buckets, self.target = state, matrix, n_buckets, target
+        self.state, self.matrix, self.n_bars, self.target = state, matrix, n_bars, target
         self.path = spread_path(state, state.traded, matrix)
         self.models = [
             None if model is None else (model, spread_path(state, model.spreads, matrix))
@@ -298,16 +300,16 @@ class _Session:
         self.actions = actions
 
     def _split_at(self) -> np.ndarray:
-        """Bucket from which on each symbol's prices look split, shape (n,); behind the session where they do not."""
+        """Bar from which on each symbol's prices look split, shape (n,); behind the session where they do not."""
         seen = self.matrix.observed
         first = seen.argmax(axis=0)
         opening = np.take_along_axis(self.matrix.log_close, first[None, :], axis=0)[0]
         move = np.abs(opening - self.state.last_log_close)
         near = (np.abs(move[:, None] - np.log(COMMON_SPLIT_RATIOS)) < self.state.split_tolerance).any(axis=1)
-        return np.where(near & seen.any(axis=0), first, self.n_buckets)
+        return np.where(near & seen.any(axis=0), first, self.n_bars)
 
     def _refusal(self, t: int, k: int, age: int) -> str:
-        """Why a pair cannot be judged at bucket t; empty where it can."""
+        """Why a pair cannot be judged at bar t; empty where it can."""
         pair, legs = self.state.pairs[k], (self.state.traded.y[k], self.state.traded.x[k])
         if pair.reason:
             return pair.reason
@@ -318,11 +320,11 @@ class _Session:
         if split:
             return f"split_like_jump: {', '.join(split)}"
         if age > self.state.trading.max_stale_bars:
-            return f"stale: {age} buckets since both legs had a bar"
+            return f"stale: {age} bars since both legs had one"
         return "" if math.isfinite(self.path.spread[t, k]) else "gap: a leg has no price"
 
     def _ages(self, t: int) -> np.ndarray:
-        """Buckets since both legs had a bar, shape (k,)."""
+        """Bars since both legs had one, shape (k,)."""
         seen = self.matrix.observed[: t + 1]
         since = np.where(seen.any(axis=0), seen[::-1].argmax(axis=0), t + 1 + self.state.bars_since)
         return np.maximum(since[self.y], since[self.x])
@@ -338,7 +340,7 @@ class _Session:
         """A model's probabilities at the place of each pair of the session state; NaN where it is not asked."""
         answer = np.full(len(self.state.pairs), np.nan)
         if model is not None:
-            answer[model[0].pair] = probabilities(*model, t, self.n_buckets)
+            answer[model[0].pair] = probabilities(*model, t, self.n_bars)
         return answer
 
     def _confidence(self, spread: float, k: int, champion: float, volatility: float) -> float:
@@ -367,7 +369,7 @@ class _Session:
                 signal,
                 **unknown,  # type: ignore[arg-type]
                 role="left",
-                start_ns=self.matrix.buckets[t].start_ns,
+                start_ns=self.matrix.intervals[t].start_ns,
                 action="exit",
                 reason="left_configuration",
                 champion_version=None,
@@ -384,10 +386,10 @@ class _Session:
         ]
 
     def at(self, t: int, before: Mapping[str, Signal], *, late: bool) -> list[Signal]:
-        """Every pair's signal at the close of bucket t."""
+        """Every pair's signal at the close of bar t."""
         traded = self.state.traded
         ages = self._ages(t)
-        volatilities = next_volatility(traded, self.path, t, self.n_buckets)
+        volatilities = next_volatility(traded, self.path, t, self.n_bars)
         bands = stop_band(1.0, self.path.next_variance[t], 1.0) * traded.sigma / np.sqrt(traded.reference_variance)
         champion, challenger = (self._asked(model, t) for model in self.models)
         versions = [None if model is None else model.version for model in (self.state.champion, self.state.challenger)]
@@ -411,9 +413,9 @@ class _Session:
                 Signal(
                     pair=pair.pair,
                     role=pair.role,
-                    start_ns=self.matrix.buckets[t].start_ns,
+                    start_ns=self.matrix.intervals[t].start_ns,
                     action="skip" if reason else _ACTIONS[action],
-                    reason=reason or ("time_stop" if action is Action.TIME_STOP else ""),
+                    reason=reason or ("time_stop" if action is TradeAction.TIME_STOP else ""),
                     y=traded.y[k],
                     x=traded.x[k],
                     beta=float(traded.beta[k]),

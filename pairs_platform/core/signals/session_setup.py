@@ -14,7 +14,7 @@ from pairs_platform.core.models.gru.inference import stacked
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
 from pairs_platform.core.signals.session_state import ModelArrays, SessionPair, SessionState, SpreadArrays
-from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.trading.rule import max_hold_bars
 from pairs_platform.core.trading.settings import TradingSettings
 
@@ -177,8 +177,8 @@ def _model_row(model: PairModel, went_on: ContinuedSpread, *, trading: TradingSe
 
 def _bars_of_day(config: TradingConfig, rows: Sequence[Mapping[str, Any]]) -> int:
     """Diurnal factors of each spread: those that were estimated, and enough for the session where none were."""
-    n_buckets = len(session_buckets(config.valid_for, config.frequency))
-    return max([n_buckets, *(len(row["diurnal"]) for row in rows)])
+    n_bars = len(bar_intervals(config.valid_for, config.frequency))
+    return max([n_bars, *(len(row["diurnal"]) for row in rows)])
 
 
 def _spread_arrays(rows: Sequence[Mapping[str, Any]], width: int) -> SpreadArrays:

@@ -1,1 +1,1 @@
-"""Streamed bars: what they are, how revisions fold, when a bucket is complete, what time the market has."""
+"""Streamed bars: what they are, how revisions merge, when a bar is complete, what time the market has."""

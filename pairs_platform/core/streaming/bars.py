@@ -1,6 +1,6 @@
-"""A streamed bar, and how its revisions fold into one.
+"""A streamed bar, and how its revisions merge into one.
 
-What does not belong here: Redis (`adapters.redis.bus`), and when a bucket is complete (`buckets`).
+What does not belong here: Redis (`adapters.redis.bus`), and when a bar is complete (`builder`).
 """
 
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ class StreamBar(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class FoldedBars:
+class MergedBars:
     """One bar for each symbol and time, sorted by symbol and time; arrays of n rows as in `StreamBar`."""
 
     symbol: np.ndarray
@@ -81,13 +81,13 @@ class FoldedBars:
             found |= self.source == source
         return found
 
-    def before(self, ts_ns: int) -> "FoldedBars":
+    def before(self, ts_ns: int) -> "MergedBars":
         """The bars that start before a moment."""
         return self.where(self.ts_ns < ts_ns)
 
-    def where(self, chosen: np.ndarray) -> "FoldedBars":
+    def where(self, chosen: np.ndarray) -> "MergedBars":
         """The chosen rows (n,)."""
-        return FoldedBars(*(getattr(self, name)[chosen] for name in StreamBar._fields))
+        return MergedBars(*(getattr(self, name)[chosen] for name in StreamBar._fields))
 
     def frame(self) -> "pd.DataFrame":
         """The bars with `BAR_COLUMNS` of `core.prices.bars`, then revision and source."""
@@ -100,7 +100,7 @@ class FoldedBars:
         return frame
 
 
-def fold(bars: Iterable[StreamBar]) -> FoldedBars:
+def merge_revisions(bars: Iterable[StreamBar]) -> MergedBars:
     """The bars that count, of bars in the order of their arrival.
 
     A symbol's own bar beats a proxy's; of several the highest revision counts, of equal ones the last to arrive.
@@ -114,7 +114,7 @@ def fold(bars: Iterable[StreamBar]) -> FoldedBars:
     rows = [kept[place] for place in sorted(kept)]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(StreamBar._fields)
     kinds = (object, np.int64, *[np.float64] * 4, np.int64, np.int64, object)
-    return FoldedBars(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+    return MergedBars(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
 def _rank(bar: StreamBar) -> tuple[bool, int]:

@@ -12,7 +12,7 @@ OLDEST_END_NS, NEWEST_END_NS = 90 * SECOND_NS, 5 * SECOND_NS
 """How far before and after the wall time a newly received bar may end that confirms it."""
 
 
-class MarketClock:
+class LiveClock:
     """The wall time at the start, carried on by the monotonic clock until a bar confirms another wall time.
 
     A bar arrives within a minute and a half of its end. So a wall clock that was set right agrees with the next bar,

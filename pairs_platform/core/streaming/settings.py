@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.settings import SettingsGroup, setting
 
-Feed = Literal["live", "replay"]
-"""Where streamed bars, signals and orders come from; part of their keys."""
+RunMode = Literal["live", "replay"]
+"""Whether the session under way is the market's or a replay; part of the keys of streamed bars, signals and orders."""
 
 SymbolSet = Literal["universe", "pairs", "testing"]
 
@@ -52,7 +52,7 @@ class ReplaySettings(SettingsGroup):
         "", unit="HH:MM", pattern=r"^(\d\d:\d\d)?$", description="New York time in the session at which play starts."
     )
     buckets: int = setting(
-        0, unit="buckets", ge=0, description="Buckets of a session that are played; 0 plays it to the close."
+        0, unit="bars", ge=0, description="Bars of a session that are played; 0 plays it to the close."
     )
     proxied: tuple[Symbol, ...] = setting(
         (), unit="symbols", description="Symbols served from the proxy symbol while they have no bars of their own."
@@ -61,7 +61,7 @@ class ReplaySettings(SettingsGroup):
 
 
 class StreamSettings(SettingsGroup):
-    """How streamed bars are collected and when a bucket of them is complete."""
+    """How streamed bars are collected and when a bar of the profile's frequency is complete."""
 
     mode: Literal["replay", "alpaca"] = setting(
         "replay", unit="name", description="Whether bars come from the replay server or from Alpaca."
@@ -80,10 +80,10 @@ class StreamSettings(SettingsGroup):
         ("AAPL", "MSFT", "NVDA", "AMD", "INTC"), unit="symbols", min_length=1, description="The set `testing`."
     )
     grace_seconds: float = setting(
-        5.0, unit="seconds", ge=0, le=240, description="Market time after its end at which a bucket is complete anyway."
+        5.0, unit="seconds", ge=0, le=240, description="Market time after its end at which a bar is complete anyway."
     )
     silent_buckets: int = setting(
-        2, unit="buckets", ge=1, le=100, description="A symbol without a bar for this long is not waited for."
+        2, unit="bars", ge=1, le=100, description="A symbol without a bar for this long is not waited for."
     )
     data_timeout_seconds: float = setting(
         90.0,
@@ -113,8 +113,8 @@ class StreamSettings(SettingsGroup):
         return self
 
     @property
-    def feed(self) -> Feed:
-        """What the mode's bars are stored as."""
+    def run_mode(self) -> RunMode:
+        """`live` for Alpaca, `replay` for the replay server."""
         return "live" if self.mode == "alpaca" else "replay"
 
     def bar_frequency(self, profile: Frequency) -> Frequency:

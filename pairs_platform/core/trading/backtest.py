@@ -13,8 +13,8 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
 from pairs_platform.core.trading.rule import (
-    Action,
     Limits,
+    TradeAction,
     after_fill_step,
     at_close_step,
     limits_of,
@@ -245,15 +245,15 @@ def backtest(
         nights,
         costs,
     )
-    entries = np.flatnonzero((filled == Action.ENTER_LONG) | (filled == Action.ENTER_SHORT))
-    exits = np.flatnonzero(filled >= Action.EXIT)
+    entries = np.flatnonzero((filled == TradeAction.ENTER_LONG) | (filled == TradeAction.ENTER_SHORT))
+    exits = np.flatnonzero(filled >= TradeAction.EXIT)
     trades = tuple(
         database.book(
-            1 if filled[entry] == Action.ENTER_LONG else -1,
+            1 if filled[entry] == TradeAction.ENTER_LONG else -1,
             parameters.beta,
             int(entry),
             int(exits[i]) if i < len(exits) else None,
-            _EXIT_REASONS[Action(filled[exits[i]])] if i < len(exits) else "window_end",
+            _EXIT_REASONS[TradeAction(filled[exits[i]])] if i < len(exits) else "window_end",
         )
         for i, entry in enumerate(entries)
     )
@@ -275,7 +275,7 @@ def backtest(
     return _report(bars, trades, database.traded, SESSIONS_PER_YEAR * window.mean_bars_per_session)
 
 
-_EXIT_REASONS = {Action.EXIT: "exit", Action.STOP: "stop", Action.TIME_STOP: "time_stop"}
+_EXIT_REASONS = {TradeAction.EXIT: "exit", TradeAction.STOP: "stop", TradeAction.TIME_STOP: "time_stop"}
 
 
 class _Database:

@@ -29,7 +29,7 @@ def limits_of(settings: TradingSettings, max_hold: float) -> Limits:
     return settings.entry_z, settings.exit_z, settings.stop_multiple, float(max_hold)
 
 
-class Action(IntEnum):
+class TradeAction(IntEnum):
     """What the rule asks for at a bar's close."""
 
     HOLD = 0
@@ -108,7 +108,7 @@ def at_close(
     max_hold: float,
     settings: TradingSettings,
     may_enter: bool = True,
-) -> tuple[Action, TradeState]:
+) -> tuple[TradeAction, TradeState]:
     """Age `state` by one close and say what the rule asks for.
 
     Parameters
@@ -143,10 +143,10 @@ def at_close(
         may_enter,
         limits_of(settings, max_hold),
     )
-    return Action(action), TradeState(state.position, bars_held, blocked)
+    return TradeAction(action), TradeState(state.position, bars_held, blocked)
 
 
-def after_fill(state: TradeState, action: Action) -> TradeState:
+def after_fill(state: TradeState, action: TradeAction) -> TradeState:
     """State once `action` was filled for both legs."""
     position, bars_held, blocked = after_fill_step(state.position, state.bars_held, state.blocked, int(action))
     return TradeState(position, bars_held, blocked)

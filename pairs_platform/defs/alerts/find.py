@@ -225,7 +225,7 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
     session = session_at(now_ns)
     if session is None or not is_open(now_ns):
         return [], []
-    key = f"silent|{bus.feed}"
+    key = f"silent|{bus.run_mode}"
     opened_ns = moment_ns(session_open(session))
     try:
         bars = bus.last_bars()
@@ -241,7 +241,7 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
         key=key,
         kind="stream_silent",
         severity="error",
-        what=f"feed {bus.feed}: {what}",
+        what=f"run mode {bus.run_mode}: {what}",
         remedy="pairs-platform stream status; then its log, the keys of the vendor, and the vendor's own status page",
         session=session,
         path="/assets/streamed_bars",

@@ -1,8 +1,9 @@
-"""The run launcher: runs of signals go to a process that has been started, and has imported everything, beforehand.
+"""The run launcher: runs of signals go to a warm worker, a process that has imported everything beforehand.
 
-A run is a fresh process, and importing Dagster and the definitions takes most of the time from a complete bucket to its
-signals. So one process is kept that waits for a run id; it executes that one run and ends, and the next one is started.
-Every other run is launched as Dagster does. Started by `dagster.yaml`. What does not belong here: what a run does.
+A run is a fresh process, and importing Dagster and the definitions takes most of the time from a complete bar to its
+signals. So one warm worker is kept that waits for a run id; it executes that one run and ends, and the next one is
+started. Every other run is launched as Dagster does. Started by `dagster.yaml`.
+What does not belong here: what a run does.
 """
 
 import json
@@ -23,24 +24,24 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 from pairs_platform.core.operations.run_tags import PROCESS_TAG, SIGNALS_TAG, is_alive_here, tag_of
 
 COMMAND = (sys.executable, "-m", "pairs_platform.defs.launcher.warm_worker")
-"""Starts the process that waits."""
+"""Starts a warm worker."""
 
 LONGEST_WAIT_SECONDS = 900.0
-"""A process that has waited longer, as over night, may know settings and code that have changed since; it is let go."""
+"""A worker that has waited longer, as overnight, may know settings and code that have changed since; it is let go."""
 
 
-class ReadyRunLauncher(DefaultRunLauncher):
-    """`DefaultRunLauncher`, and a process in waiting for runs that carry `SIGNALS_TAG`.
+class WarmRunLauncher(DefaultRunLauncher):
+    """`DefaultRunLauncher`, and a warm worker for runs that carry `SIGNALS_TAG`.
 
-    The first such run is launched as any other, and starts the waiting process; so does a run that comes before the
-    next one is there. Only the process that launches runs (the daemon) keeps one.
+    The first such run is launched as any other, and starts a warm worker; so does a run that comes before the next
+    one is there. Only the process that launches runs (the daemon) keeps one.
     """
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(inst_data)
         self._lock = threading.Lock()
-        self._waiting: subprocess.Popen[str] | None = None
-        self._waiting_since = 0.0
+        self._warm: subprocess.Popen[str] | None = None
+        self._warm_since = 0.0
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -53,7 +54,7 @@ class ReadyRunLauncher(DefaultRunLauncher):
         return cls(inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Hand the run to the waiting process, or launch it as usual."""
+        """Hand the run to the warm worker, or launch it as usual."""
         run = context.dagster_run
         if SIGNALS_TAG not in run.tags:
             super().launch_run(context)
@@ -77,7 +78,7 @@ class ReadyRunLauncher(DefaultRunLauncher):
         return True
 
     def dispose(self) -> None:
-        """Let the waiting process end."""
+        """Let the warm worker end."""
         worker = self._take()
         if worker is not None:
             self._close(worker)
@@ -85,19 +86,19 @@ class ReadyRunLauncher(DefaultRunLauncher):
 
     def _take(self) -> "subprocess.Popen[str] | None":
         with self._lock:
-            worker, self._waiting = self._waiting, None
+            worker, self._warm = self._warm, None
         if worker is None:
             return None
-        if worker.poll() is not None or time.monotonic() - self._waiting_since > LONGEST_WAIT_SECONDS:
+        if worker.poll() is not None or time.monotonic() - self._warm_since > LONGEST_WAIT_SECONDS:
             self._close(worker)
             return None
         return worker
 
     def _start_next(self) -> None:
         with self._lock:
-            if self._waiting is None:
-                self._waiting_since = time.monotonic()
-                self._waiting = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, text=True)
+            if self._warm is None:
+                self._warm_since = time.monotonic()
+                self._warm = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, text=True)
 
     def _hand_over(self, worker: "subprocess.Popen[str]", run: dg.DagsterRun) -> None:
         self._instance.add_run_tags(run.run_id, {PROCESS_TAG: tag_of(worker.pid)})
@@ -117,7 +118,7 @@ class ReadyRunLauncher(DefaultRunLauncher):
 
     @staticmethod
     def _close(worker: "subprocess.Popen[str]") -> None:
-        """Close the pipe of a process, which lets one that waits end."""
+        """Close the pipe of a worker, which lets one that waits end."""
         if worker.stdin is not None:
             worker.stdin.close()
         worker.wait()

@@ -11,7 +11,7 @@ from pairs_platform.platform import Platform
 GROUP = "live"
 
 PATIENT_RETRIES, PATIENT_SECONDS = 40, 5
-"""A run of signals outlasts a Redis or a database that is away for three minutes: behind the last bucket of a session
+"""A run of signals outlasts a Redis or a database that is away for three minutes: behind the last bar of a session
 no later run would fill what is missing."""
 
 
@@ -61,9 +61,9 @@ def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     retry_policy=dg.RetryPolicy(max_retries=2, delay=2),
 )
 def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """What to do with every configured pair at every bucket of the session: rows of the database, stored once.
+    """What to do with every configured pair at every bar of the session: rows of the database, stored once.
 
-    A run computes every complete bucket that has no signals yet; what is stored is never changed. Read by
+    A run computes every complete bar that has no signals yet; what is stored is never changed. Read by
     `pairs-platform signals`.
     """
     from pairs_platform.adapters.redis.bus import StreamUnavailable

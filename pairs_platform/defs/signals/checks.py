@@ -22,7 +22,7 @@ def stream_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
 def decided_after_data(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
-    """No signal of the session rests on a bar after its bucket."""
+    """No signal of the session rests on a bar after its own."""
     import pandas as pd
 
     from pairs_platform.core.signals.checks import check_decided_after_data
@@ -34,7 +34,7 @@ def decided_after_data(
 
 @dg.asset_check(asset=signals, name="in_time")
 def in_time(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """Few buckets of the session were decided late, few signals of selected pairs skipped."""
+    """Few bars of the session were decided late, few signals of selected pairs skipped."""
     from pairs_platform.core.signals.checks import check_signals_in_time
     from pairs_platform.defs.signals.work import stored_signals
 

@@ -1,4 +1,4 @@
-"""The sensor that waits for complete buckets, and the one that reports the collector's health.
+"""The sensor that waits for complete bars, and the one that reports the collector's health.
 
 What does not belong here: deciding what is due (`core.signals.requests`).
 """
@@ -10,7 +10,7 @@ import dagster as dg
 
 from pairs_platform.core.operations.run_tags import SIGNALS_TAG
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.core.signals.requests import StreamRequest, decide
+from pairs_platform.core.signals.requests import StreamRequest, decide_signal_requests
 from pairs_platform.core.streaming.sessions import is_open
 from pairs_platform.core.time import SECOND_NS
 from pairs_platform.defs.signals.assets import signals, streamed_bars
@@ -18,7 +18,7 @@ from pairs_platform.defs.signals.checks import decided_after_data, in_time, matc
 from pairs_platform.platform import Platform
 
 MAX_SECONDS = 300
-"""A run of signals that takes longer is ended: its bucket is long over, and the next run fills it."""
+"""A run of signals that takes longer is ended: its bar is long over, and the next run fills it."""
 
 MAX_RETRIES = 3
 """Times that a run of signals whose process died is run again."""
@@ -27,13 +27,13 @@ GONE_SECONDS = 30.0
 """A collector that has not said how it is for this long is taken for gone; it does so every second."""
 
 BLOCK_MS = 3800
-"""How long a tick waits for a bucket. The daemon looks at its sensors every 5 s, and leaves out one whose tick has not
+"""How long a tick waits for a bar. The daemon looks at its sensors every 5 s, and leaves out one whose tick has not
 ended by then: the rest is for its start and end over gRPC and PostgreSQL."""
 
 signal_job = dg.define_asset_job(
     "five_minute_signals",
     selection=dg.AssetSelection.assets(signals) - dg.AssetSelection.all_asset_checks(),
-    description="The signals of the complete buckets of one session of one sector.",
+    description="The signals of the complete bars of one session of one sector.",
 )
 
 save_job = dg.define_asset_job(
@@ -50,7 +50,7 @@ save_job = dg.define_asset_job(
     jobs=[signal_job, save_job],
     minimum_interval_seconds=1,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Waits for complete buckets of bars and requests the signals of every active sector.",
+    description="Waits for complete bars and requests the signals of every active sector.",
 )
 def signal_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
@@ -61,17 +61,19 @@ def signal_sensor(
         return dg.SkipReason(idle)
     bus = platform.bus
     cursors: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
-    after = cursors.get(bus.feed, "0-0")
+    after = cursors.get(bus.run_mode, "0-0")
     found = bus.announcements(after, block_ms=BLOCK_MS)
     if not found:
-        return dg.SkipReason("no bucket has become complete")
-    due = decide(found, market_ns=bus.market_ns(), sectors=platform.settings.active_sectors, feed=bus.feed)
+        return dg.SkipReason("no bar has become complete")
+    due = decide_signal_requests(
+        found, market_ns=bus.market_ns(), sectors=platform.settings.active_sectors, run_mode=bus.run_mode
+    )
     requests = [request_signals(one) for one in due.signals]
     requests += [_request(one, save_job.name, 0, {}) for one in due.saves]
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else due.reason,
-        cursor=json.dumps({**cursors, bus.feed: found[-1].id}),
+        cursor=json.dumps({**cursors, bus.run_mode: found[-1].id}),
     )
 
 

@@ -1,6 +1,6 @@
 """What the assets of the session under way do with one partition: read, call `core`, store.
 
-A run behind a bucket is a fresh process, and what it imports is most of its time: nothing here imports pandas, a model
+A run behind a bar is a fresh process, and what it imports is most of its time: nothing here imports pandas, a model
 registry or a Parquet library before the signals are stored, unless the session's state has to be made.
 What does not belong here: signals themselves (`core.signals`), and Dagster's declarations (`assets`).
 """
@@ -21,7 +21,7 @@ from pairs_platform.core.signals.session_state import (
     state_from_bytes,
     state_to_bytes,
 )
-from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.time import moment_utc
 from pairs_platform.core.trading.settings import BASIS_POINT
 from pairs_platform.database.signals import (
@@ -61,9 +61,9 @@ class SignalOutcome:
     ----------
     key : SignalKey
     stored : tuple of int
-        Starts of the buckets whose signals it stored, in nanoseconds.
+        Starts of the bars whose signals it stored, in nanoseconds.
     newest : tuple of Signal
-        Of the newest complete bucket; empty where nothing is configured.
+        Of the newest complete bar; empty where nothing is configured.
     note : str
         Why nothing was stored; empty otherwise.
     source_label : str
@@ -78,9 +78,9 @@ class SignalOutcome:
 
 
 def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> SignalOutcome:
-    """Compute and store the signals of every complete bucket of a session that has none.
+    """Compute and store the signals of every complete bar of a session that has none.
 
-    A bucket is late when a later one was complete already, or its successor's time has passed.
+    A bar is late when a later one was complete already, or its successor's time has passed.
 
     Raises
     ------
@@ -89,28 +89,30 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
     StreamUnavailable, DatabaseUnavailable
     """
     bus, database, settings = platform.bus, platform.database, platform.settings
-    where = SignalKey(feed=bus.feed, sector=key.sector, session=key.session)
-    announced = {one.bucket.start_ns for one in bus.announced(key.session)}
-    grid = session_buckets(key.session, settings.frequency)
-    complete = [t for t, bucket in enumerate(grid) if bucket.start_ns in announced]
+    where = SignalKey(feed=bus.run_mode, sector=key.sector, session=key.session)
+    announced = {one.interval.start_ns for one in bus.announced(key.session)}
+    grid = bar_intervals(key.session, settings.frequency)
+    complete = [t for t, interval in enumerate(grid) if interval.start_ns in announced]
     if not complete:
-        return SignalOutcome(where, note=f"no bucket of {key.session} is complete")
-    buckets = grid[: complete[-1] + 1]
+        return SignalOutcome(where, note=f"no bar of {key.session} is complete")
+    intervals = grid[: complete[-1] + 1]
     done = stored_buckets(database, where)
-    missing = [t for t, bucket in enumerate(buckets) if moment_utc(bucket.start_ns) not in done]
+    missing = [t for t, interval in enumerate(intervals) if moment_utc(interval.start_ns) not in done]
     if not missing:
-        return SignalOutcome(where, note="every complete bucket has its signals")
+        return SignalOutcome(where, note="every complete bar has its signals")
     state = session_state(platform, key)
     market_ns = bus.market_ns()
     first = missing[0]
     length_ns = settings.frequency.length_ns
-    late = [t < len(buckets) - 1 or market_ns >= buckets[t].end_ns + length_ns for t in range(first, len(buckets))]
+    late = [
+        t < len(intervals) - 1 or market_ns >= intervals[t].end_ns + length_ns for t in range(first, len(intervals))
+    ]
     found = session_signals(
         state,
-        session_matrix(state, bus.folded(key.session), buckets, allow_proxy=settings.signals.allow_proxy),
+        session_matrix(state, bus.folded(key.session), intervals, allow_proxy=settings.signals.allow_proxy),
         first=first,
         previous=_previous(platform, where, grid, first),
-        n_buckets=len(grid),
+        n_bars=len(grid),
         late=late,
         target_volatility=settings.signals.target_volatility_bps * BASIS_POINT,
         actions={str(action["symbol"]) for action in bus.actions(key.session)},
@@ -131,12 +133,12 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
         if not store_signals(database, where, signals, provenance):
             # Another run was faster, and may have decided otherwise: go on from what it has stored.
             return signal_partition(platform, key, run_id=run_id)
-        stored.append(buckets[t].start_ns)
+        stored.append(intervals[t].start_ns)
     return SignalOutcome(where, tuple(stored), tuple(found[-1]), source_label=state.source_label)
 
 
 def _previous(platform: Platform, where: SignalKey, grid: list[Any], first: int) -> Mapping[str, Signal]:
-    """The signals that the state at bucket `first` follows from: of the bucket before, or of the last session.
+    """The signals that the state at bar `first` follows from: of the bar before, or of the last session.
 
     Positions that are older than `CARRIED_SESSIONS` are forgotten: after so long nobody knows what became of them.
     """
@@ -217,27 +219,27 @@ def save_stream(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFrame, d
     """
     import pandas as pd
 
-    from pairs_platform.core.streaming.bars import StreamBar, fold
+    from pairs_platform.core.streaming.bars import StreamBar, merge_revisions
     from pairs_platform.core.streaming.contracts import STREAMED_BARS
 
     bus, lake = platform.bus, platform.lake
     symbols = {listing.symbol for listing in platform.listings(key.sector)}
     stored = lake.read(STREAMED_BARS, key) if lake.exists(STREAMED_BARS.table, key) else STREAMED_BARS.empty()
     names = list(StreamBar._fields)
-    own = stored[stored["feed"] == bus.feed].assign(ts_ns=lambda frame: frame["ts_utc"].astype("int64"))
+    own = stored[stored["feed"] == bus.run_mode].assign(ts_ns=lambda frame: frame["ts_utc"].astype("int64"))
     held = [StreamBar(*row) for row in own[names].itertuples(index=False)]
     streamed = [bar for bar in bus.bars(key.session) if bar.symbol in symbols]
     if not held and not streamed:
         raise NothingStreamedError(
-            f"no bar of {key} has been streamed on the feed {bus.feed}: start `pairs-platform live`, or look at "
+            f"no bar of {key} has been streamed on the feed {bus.run_mode}: start `pairs-platform live`, or look at "
             "`pairs-platform stream status`"
         )
-    frame = fold([*held, *streamed]).frame()
-    frame.insert(0, "feed", bus.feed)
-    rows = pd.concat([stored[stored["feed"] != bus.feed], frame], ignore_index=True)
+    frame = merge_revisions([*held, *streamed]).frame()
+    frame.insert(0, "feed", bus.run_mode)
+    rows = pd.concat([stored[stored["feed"] != bus.run_mode], frame], ignore_index=True)
     facts = {
-        "source": f"{bus.feed} stream of {platform.market_data.label}",
-        "feed": bus.feed,
+        "source": f"{bus.run_mode} stream of {platform.market_data.label}",
+        "feed": bus.run_mode,
         "bar": platform.settings.stream.bar_frequency(platform.settings.frequency).value,
         "saved_utc": platform.clock().isoformat(timespec="seconds"),
     }
@@ -247,7 +249,7 @@ def save_stream(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFrame, d
 
 def stored_signals(platform: Platform, key: PartitionKey) -> "pd.DataFrame":
     """The signals of a session and sector on the configured feed, as the database has them."""
-    where = SignalKey(feed=platform.settings.stream.feed, sector=key.sector, session=key.session)
+    where = SignalKey(feed=platform.settings.stream.run_mode, sector=key.sector, session=key.session)
     return signal_frame(platform.database, where)
 
 
@@ -264,7 +266,7 @@ def bar_differences(platform: Platform, key: PartitionKey) -> "tuple[pd.DataFram
     if not lake.exists(STREAMED_BARS.table, key):
         return None
     streamed, facts = lake.read(STREAMED_BARS, key), lake.metadata(STREAMED_BARS, key)
-    own = streamed[(streamed["feed"] == settings.stream.feed) & ~streamed["source"].str.startswith(PROXY)]
+    own = streamed[(streamed["feed"] == settings.stream.run_mode) & ~streamed["source"].str.startswith(PROXY)]
     if own.empty:
         return None
     bars = aggregate_bars(own[list(BAR_COLUMNS)], source=Frequency(facts["bar"]), target=settings.frequency)

@@ -60,7 +60,7 @@ class Gap:
             return self._filling_ns
 
     def end(self, *, is_filled: bool) -> None:
-        """The gap that was taken is filled, or still there; buckets do not wait for a second attempt."""
+        """The gap that was taken is filled, or still there; bars do not wait for a second attempt."""
         with self._lock:
             if not is_filled and self._filling_ns is not None:
                 if self._since_ns is None:

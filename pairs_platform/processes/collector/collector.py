@@ -24,7 +24,7 @@ from pairs_platform.adapters.redis.bus import StreamUnavailable
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
-from pairs_platform.core.streaming.clock import MarketClock
+from pairs_platform.core.streaming.clock import LiveClock
 from pairs_platform.core.streaming.sessions import is_open
 from pairs_platform.core.streaming.settings import SymbolSet
 from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
@@ -86,7 +86,7 @@ class Collector:
         Addresses instead of the replay server's or Alpaca's own.
     keys : callable
         Alpaca's keys, asked for at each attempt, so that new ones need no restart.
-    clock : MarketClock or None
+    clock : LiveClock or None
         Of a live feed; the wall clock's if not given.
     refused_seconds : float
         Shortest wait after wrong keys or a limit.
@@ -104,7 +104,7 @@ class Collector:
         stream_url: str | None = None,
         history_url: str | None = None,
         keys: Callable[[], Keys] = environment_keys,
-        clock: MarketClock | None = None,
+        clock: LiveClock | None = None,
         refused_seconds: float = REFUSED_SECONDS,
     ) -> None:
         stream, feed = settings.stream, settings.source.alpaca.feed
@@ -128,7 +128,7 @@ class Collector:
             streamed=self._streamed,
             gap=gap,
             health=self._health,
-            clock=clock or MarketClock(),
+            clock=clock or LiveClock(),
             choose=self._choose,
         )
         self._backfill = Backfill(

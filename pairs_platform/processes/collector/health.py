@@ -31,8 +31,8 @@ class Health:
         Start of the newest bar that was streamed; 0 before the first.
     lag_seconds : float or None
         Market time of the newest bar's writing, from its end; None where it is unknown.
-    reconnects, redis_outages, buckets : int
-        Connections after the first; times that Redis stayed away; buckets announced.
+    reconnects, redis_outages, bar_closes : int
+        Connections after the first; times that Redis stayed away; bar-close events published.
     bars, gaps_filled, quarantined, dropped : int
         Bars written; those of them that were fetched after a gap; rows refused; bars lost while Redis was away.
     clock_offset_seconds : float
@@ -50,7 +50,7 @@ class Health:
     lag_seconds: float | None = None
     reconnects: int = 0
     redis_outages: int = 0
-    buckets: int = 0
+    bar_closes: int = 0
     bars: int = 0
     gaps_filled: int = 0
     quarantined: int = 0
@@ -73,7 +73,7 @@ class Health:
             "bars": str(self.bars),
             "quarantined": str(self.quarantined),
             "dropped": str(self.dropped),
-            "buckets": str(self.buckets),
+            "buckets": str(self.bar_closes),
             "redis_outages": str(self.redis_outages),
             "clock_offset_seconds": f"{self.clock_offset_seconds:.3f}",
             "symbols": str(self.symbols),

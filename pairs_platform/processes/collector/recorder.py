@@ -1,4 +1,4 @@
-"""Writes received bars to Redis, announces complete buckets and reports health; lives in one thread.
+"""Writes received bars to Redis, announces complete bars and reports health; lives in one thread.
 
 Every step may meet a Redis that is away: what was received stays in a bounded buffer, the state is read anew from Redis
 afterwards, and what was lost is fetched again.
@@ -20,9 +20,9 @@ from itertools import takewhile
 from pairs_platform.adapters.redis.bus import ClockUnknown, StreamBus, StreamUnavailable
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import BACKFILLED, FIRST, StreamBar
-from pairs_platform.core.streaming.buckets import Announcement
-from pairs_platform.core.streaming.builder import BucketBuilder
-from pairs_platform.core.streaming.clock import MarketClock
+from pairs_platform.core.streaming.builder import BarBuilder
+from pairs_platform.core.streaming.clock import LiveClock
+from pairs_platform.core.streaming.intervals import BarClose
 from pairs_platform.core.streaming.sessions import session_at
 from pairs_platform.core.time import DAY_NS, SECOND_NS, market_day
 from pairs_platform.processes.collector.backfill import Gap
@@ -38,7 +38,7 @@ JUDGED_BARS = 10_000
 """Received bars that are judged at once at most; the fixed cost of a batch is that of a thousand bars."""
 
 HOLD_SECONDS = 15.0
-"""Longest time that buckets wait for a back-fill."""
+"""Longest time that bars wait for a back-fill."""
 
 _BEAT_SECONDS = 1.0
 _QUIET_LOOKS, _QUIET_SECONDS = 3, 15.0
@@ -52,11 +52,11 @@ class Recorder:
     ----------
     bus : StreamBus
     frequency, streamed : Frequency
-        Of buckets, and of bars.
+        Of the bars that are built, and of streamed ones.
     gap : Gap
         Told of bars that may be missing.
     health : Health
-    clock : MarketClock
+    clock : LiveClock
         Of a live feed.
     choose : callable
         Takes the session by the market clock, or None; returns the symbols that are to be streamed. Called every
@@ -83,7 +83,7 @@ class Recorder:
         streamed: Frequency,
         gap: Gap,
         health: Health,
-        clock: MarketClock,
+        clock: LiveClock,
         choose: Callable[[date | None], tuple[str, ...]],
     ) -> None:
         settings = bus.settings
@@ -92,7 +92,7 @@ class Recorder:
         self.received_at, self.quiet_looks = time.monotonic(), 0
         self._bus, self._gap, self._health, self._clock, self._choose = bus, gap, health, clock, choose
         self._streamed, self._bar_ns = streamed, streamed.length_ns
-        self._builder = BucketBuilder(
+        self._builder = BarBuilder(
             frequency, streamed, grace_seconds=settings.grace_seconds, silent_buckets=settings.silent_buckets
         )
         self._received: deque[Message] = deque()
@@ -163,7 +163,7 @@ class Recorder:
 
     def _follow_replay(self) -> None:
         """A replay that was reset begins anew: what is in the buffer belongs to its past."""
-        if self._bus.feed != "replay":
+        if self._bus.run_mode != "replay":
             return
         generation = self._bus.generation()
         if self._generation is not None and generation != self._generation:
@@ -177,7 +177,7 @@ class Recorder:
         self._generation = generation
 
     def _read_market(self) -> int | None:
-        if self._bus.feed == "live":
+        if self._bus.run_mode == "live":
             return self._clock.now_ns()
         try:
             return self._bus.market_ns()
@@ -239,7 +239,7 @@ class Recorder:
     def _believed_ns(self) -> int | None:
         """Market time up to which every bar has come: a fast replay's clock runs ahead of the bars in the socket."""
         silent_s = time.monotonic() - self.received_at
-        if self.market_ns is None or self._bus.feed == "live":
+        if self.market_ns is None or self._bus.run_mode == "live":
             return self.market_ns
         if self.quiet_looks >= _QUIET_LOOKS or silent_s >= _QUIET_SECONDS:
             return self.market_ns
@@ -252,7 +252,7 @@ class Recorder:
             return
         if self._is_restored:
             self._announce(believed)
-        self._builder.begin(session, [entry.bucket.start_ns for entry in self._bus.announced(session)])
+        self._builder.begin(session, [entry.interval.start_ns for entry in self._bus.announced(session)])
         newest: dict[str, int] = {}
         for symbol, ts_ns in self._bus.places(session):
             self._builder.add(symbol, ts_ns)
@@ -266,22 +266,22 @@ class Recorder:
         for found in self._builder.complete(believed_ns):
             try:
                 self._bus.announce(
-                    Announcement(
-                        found.bucket,
+                    BarClose(
+                        found.interval,
                         found.reason,
                         found.symbols_in,
                         found.symbols_expected,
-                        self.market_ns or found.bucket.end_ns,
+                        self.market_ns or found.interval.end_ns,
                         time.time_ns(),
                     )
                 )
             except StreamUnavailable:
                 self._is_restored = False
                 raise
-            self._health.buckets += 1
+            self._health.bar_closes += 1
 
     def _beat(self) -> None:
-        if self._bus.feed == "live":
+        if self._bus.run_mode == "live":
             self._health.clock_offset_seconds = self._clock.offset_seconds()
         self._bus.set_health(self._health.facts(time.time_ns()))
         self._beat_at = time.monotonic() + _BEAT_SECONDS

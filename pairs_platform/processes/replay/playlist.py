@@ -30,7 +30,7 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTOR
 from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import validate_bars
 from pairs_platform.core.streaming.bars import PROXY
-from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.streaming.settings import ReplaySettings
 from pairs_platform.core.time import MARKET_TIMEZONE, moment_ns, stamps_ns
 from pairs_platform.lake.store import Lake
@@ -200,7 +200,7 @@ class Playlist:
     settings : ReplaySettings
     length : Frequency
         Of the bars.
-    bucket : Frequency
+    profile : Frequency
         Of the profile; `settings.buckets` counts these.
     today : date
         In New York. With the stamps "present" the last session lands on it, or on the next session where it is none,
@@ -215,10 +215,10 @@ class Playlist:
     """
 
     def __init__(
-        self, source: BarSource, settings: ReplaySettings, *, length: Frequency, bucket: Frequency, today: date
+        self, source: BarSource, settings: ReplaySettings, *, length: Frequency, profile: Frequency, today: date
     ) -> None:
         self.label, self.length, self.settings = source.label, length, settings
-        self._source, self._bucket = source, bucket
+        self._source, self._profile = source, profile
         self.origins = _chosen_sessions(source, settings, today)
         self.sessions = self.origins if settings.stamps == "original" else _ending_at(today, len(self.origins))
         self._loaded: OrderedDict[int, PlayedSession | None] = OrderedDict()
@@ -265,7 +265,7 @@ class Playlist:
         start_ns = opened if not self.settings.start else _time_of_day(session, self.settings.start, opened, closed)
         if not self.settings.buckets:
             return start_ns, closed
-        ends = [bucket.end_ns for bucket in session_buckets(session, self._bucket) if bucket.start_ns >= start_ns]
+        ends = [interval.end_ns for interval in bar_intervals(session, self._profile) if interval.start_ns >= start_ns]
         return start_ns, ends[: self.settings.buckets][-1] if ends else closed
 
 
@@ -296,7 +296,7 @@ def open_playlist(settings: Settings) -> Playlist:
     else:
         source = LakeBars(open_lake(settings), settings.active_sectors)
     today = datetime.now(ZoneInfo(MARKET_TIMEZONE)).date()
-    return Playlist(source, replay, length=length, bucket=settings.frequency, today=today)
+    return Playlist(source, replay, length=length, profile=settings.frequency, today=today)
 
 
 def _open_files(settings: Settings, length: Frequency) -> FileBars:

@@ -51,7 +51,7 @@ STEPPED_ABOVE = 60.0
 milliseconds that a bar is on its way."""
 
 AFTER_NS = 299 * SECOND_NS
-"""How far the clock runs on behind the last bar of a session: longer than any grace, shorter than the next bucket."""
+"""How far the clock runs on behind the last bar of a session: longer than any grace, shorter than the next bar."""
 
 _AFTER_END_NS = HOUR_NS
 _LONGEST_AFTER_SECONDS = 10.0
@@ -74,7 +74,7 @@ class ReplayBus(Protocol):
         ...
 
 
-class MarketClock:
+class ReplayClock:
     """Market time: stands, or goes on at a rate from where it was set. Nanoseconds since 1970-01-01 UTC."""
 
     def __init__(self, market_ns: int, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -190,7 +190,7 @@ class ReplayServer:
         self._stepped = self._speed == 0 or self._speed > STEPPED_ABOVE
         first = playlist.load(0)
         assert first is not None  # a playlist without is refused
-        self._clock = MarketClock(first.start_ns)
+        self._clock = ReplayClock(first.start_ns)
         self._pace = (0.0, 0)
         self._clients: set[Client] = set()
         self._wanted = asyncio.Event()
@@ -430,7 +430,7 @@ class ReplayServer:
 def run_replay(settings: Settings) -> None:
     """Serve the replay that the settings describe until SIGTERM or SIGINT; keeps serving when the play has ended.
 
-    What earlier replays left in Redis stays: a play that is started again goes over the same bars and buckets. Only the
+    What earlier replays left in Redis stays: a play that is started again goes over the same bars again. Only the
     mode loop forgets, before every further pass.
 
     Raises

@@ -34,7 +34,7 @@ def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
         "source": f"{outcome.key.feed} stream · {outcome.source_label or platform.market_data.label}",
         "feed": outcome.key.feed,
         "dagster/row_count": len(rows),
-        "buckets_stored": [str(moment_utc(start)) for start in outcome.stored],
+        "bars_stored": [str(moment_utc(start)) for start in outcome.stored],
     }
     if outcome.note:
         facts["note"] = outcome.note
@@ -59,7 +59,7 @@ def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
 
 
 def newest_signals(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those of the newest bucket, by role and pair; of rows by bucket."""
+    """Those of the newest bar, by role and pair; of rows by bar."""
     newest = [row for row in rows if row["bucket_utc"] == rows[-1]["bucket_utc"]]
     order = {"selected": 0, "left": 1, "pinned": 2, "watched": 3}
     return sorted(newest, key=lambda row: (order[row["role"]], row["pair"]))
@@ -71,10 +71,10 @@ def entries_and_exits(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _curves(rows: Sequence[dict[str, Any]], pairs: Sequence[str], *, entry_z: float, exit_z: float) -> str:
-    """z of some pairs over the buckets of the session, one strip below the other."""
-    buckets = sorted({row["bucket_utc"] for row in rows})
-    step = (WIDTH - LEFT - 20) / max(1, len(buckets) - 1)
-    at = {bucket: LEFT + 10 + i * step for i, bucket in enumerate(buckets)}
+    """z of some pairs over the bars of the session, one strip below the other."""
+    starts = sorted({row["bucket_utc"] for row in rows})
+    step = (WIDTH - LEFT - 20) / max(1, len(starts) - 1)
+    at = {start: LEFT + 10 + i * step for i, start in enumerate(starts)}
     strips = []
     for k, pair in enumerate(pairs):
         own = [row for row in rows if row["pair"] == pair and row["z"] is not None]
@@ -101,9 +101,9 @@ def _curves(rows: Sequence[dict[str, Any]], pairs: Sequence[str], *, entry_z: fl
     zone = ZoneInfo(MARKET_TIMEZONE)
     bottom = len(pairs) * HEIGHT + 14
     ticks = "".join(
-        f'<text x="{at[bucket]:.0f}" y="{bottom}" font-size="10" text-anchor="middle">'
-        f"{bucket.astimezone(zone):%H:%M}</text>"
-        for bucket in buckets[:: max(1, len(buckets) // 10)]
+        f'<text x="{at[start]:.0f}" y="{bottom}" font-size="10" text-anchor="middle">'
+        f"{start.astimezone(zone):%H:%M}</text>"
+        for start in starts[:: max(1, len(starts) // 10)]
     )
     size = f'width="{WIDTH}" height="{bottom + 8}" viewBox="0 0 {WIDTH} {bottom + 8}"'
     return (

@@ -186,10 +186,10 @@ def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     if not any(found.values()):
         yield Words("None are stored.")
     for feed, rows in ((feed, rows) for feed, rows in found.items() if rows):
-        buckets = sorted({row["bucket_utc"] for row in rows})
+        starts = sorted({row["bucket_utc"] for row in rows})
         yield Words(
-            f"Feed {feed}: {len(rows)} signals of {len(buckets)} buckets, the last one "
-            f"{buckets[-1]:%Y-%m-%d %H:%M} UTC; from the configuration of {rows[-1]['config_session']}."
+            f"Feed {feed}: {len(rows)} signals of {len(starts)} bars, the last one "
+            f"{starts[-1]:%Y-%m-%d %H:%M} UTC; from the configuration of {rows[-1]['config_session']}."
         )
         yield _counts(rows, feed)
         trades = entries_and_exits(rows)
@@ -200,7 +200,7 @@ def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
             caption = f"Entries and exits, the last {len(lines)} of {len(trades)} · {feed}"
             yield rows_of(("UTC", *_SIGNALS), lines, caption)
         newest = [[row[name] for name in _SIGNALS] for row in newest_signals(rows)]
-        yield rows_of(_SIGNALS, newest, f"The newest bucket · {feed}")
+        yield rows_of(_SIGNALS, newest, f"The newest bar · {feed}")
 
 
 def _counts(rows: Sequence[dict[str, Any]], feed: str) -> Table:

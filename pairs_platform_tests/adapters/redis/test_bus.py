@@ -19,8 +19,8 @@ from pairs_platform.adapters.redis.bus import (
 )
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED, StreamBar
-from pairs_platform.core.streaming.buckets import Announcement, session_buckets
-from pairs_platform.core.streaming.settings import Feed, StreamSettings
+from pairs_platform.core.streaming.intervals import BarClose, bar_intervals
+from pairs_platform.core.streaming.settings import RunMode, StreamSettings
 from pairs_platform.platform import open_bus
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.redis_server import embedded_redis
@@ -30,7 +30,7 @@ from pairs_platform_tests.support.waiting import WAIT_SECONDS
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the embedded Redis needs Unix sockets")
 
 SESSION, NEXT = date(2024, 7, 2), date(2024, 7, 3)
-BUCKETS = session_buckets(SESSION, Frequency.FIVE_MINUTES)
+INTERVALS = bar_intervals(SESSION, Frequency.FIVE_MINUTES)
 
 
 @pytest.fixture(scope="module")
@@ -49,20 +49,20 @@ def client(server) -> Iterator[redis.Redis]:
 
 
 def make_bus(
-    client: redis.Redis, feed: Feed = "replay", profile: str = "p", wall=time.time_ns, **settings
+    client: redis.Redis, run_mode: RunMode = "replay", profile: str = "p", wall=time.time_ns, **settings
 ) -> StreamBus:
-    return StreamBus(client, profile=profile, feed=feed, settings=StreamSettings(**settings), wall=wall)
+    return StreamBus(client, profile=profile, run_mode=run_mode, settings=StreamSettings(**settings), wall=wall)
 
 
 def bar(symbol: str = "AAA", place: int = 0, session: date = SESSION, **values) -> StreamBar:
-    start = session_buckets(session, Frequency.FIVE_MINUTES)[place].start_ns
+    start = bar_intervals(session, Frequency.FIVE_MINUTES)[place].start_ns
     prices = {"open": 0.1 + 0.2, "high": 1e17 / 3, "low": 5e-324, "close": 1.0, "volume": 2**53, **values}
     return StreamBar(symbol, start, **prices)
 
 
-def announcement(place: int = 0, **changes) -> Announcement:
+def announcement(place: int = 0, **changes) -> BarClose:
     fields = {"reason": "all_in", "symbols_in": 3, "symbols_expected": 4, "market_ns": 5, "wall_ns": 6, **changes}
-    return Announcement(BUCKETS[place], **fields)
+    return BarClose(INTERVALS[place], **fields)
 
 
 def test_bars_come_back_exactly_in_the_order_of_arrival_by_session(client):
@@ -90,7 +90,7 @@ def test_the_newest_bar_of_a_symbol_never_goes_back(client):
     bus = make_bus(client)
     bus.add_bars([bar("AAA", 3), bar("AAA", 2), bar("BBB", 1)])
     bus.add_bars([bar("AAA", 1, revision=UPDATED), bar("BBB", 2)])
-    assert bus.last_bars() == {"AAA": BUCKETS[3].start_ns, "BBB": BUCKETS[2].start_ns}
+    assert bus.last_bars() == {"AAA": INTERVALS[3].start_ns, "BBB": INTERVALS[2].start_ns}
 
 
 def test_streams_are_trimmed_and_expire(client):
@@ -107,25 +107,25 @@ def test_streams_are_trimmed_and_expire(client):
         assert 2 * 86_400 < client.ttl(key) <= 3 * 86_400
 
 
-def test_profiles_and_feeds_see_nothing_of_each_other(client):
+def test_profiles_and_run_modes_see_nothing_of_each_other(client):
     make_bus(client).add_bars([bar()])
-    assert make_bus(client, feed="live").bars(SESSION) == []
+    assert make_bus(client, run_mode="live").bars(SESSION) == []
     assert make_bus(client, profile="q").bars(SESSION) == []
 
 
-def test_announcements_are_read_after_an_id_and_by_session(client):
+def test_bar_closes_are_read_after_an_id_and_by_session(client):
     bus = make_bus(client)
     ids = [bus.announce(announcement(place)) for place in range(3)]
     found = bus.announcements()
     assert [entry.id for entry in found] == ids
     assert found[0] == announcement(0, id=ids[0])
-    assert [entry.bucket for entry in bus.announcements(after=ids[1])] == [BUCKETS[2]]
+    assert [entry.interval for entry in bus.announcements(after=ids[1])] == [INTERVALS[2]]
     assert bus.announcements(after=ids[2]) == []
     assert [entry.id for entry in bus.announced(SESSION)] == ids
     assert bus.announced(NEXT) == []
 
 
-def test_a_bucket_is_announced_once_whoever_says_it_again(client):
+def test_a_bar_is_announced_once_whoever_says_it_again(client):
     first, second = make_bus(client), make_bus(client)
     name = first.announce(announcement())
     assert second.announce(announcement(reason="grace")) == name
@@ -139,7 +139,7 @@ def test_a_blocked_reader_wakes_with_the_announcement(client, server):
     time.sleep(0.2)
     bus.announce(announcement())
     reader.join(WAIT_SECONDS)
-    assert [entry.bucket for entry in found] == [BUCKETS[0]]
+    assert [entry.interval for entry in found] == [INTERVALS[0]]
     with pytest.raises(ValueError, match="between 0 and 4500"):
         bus.announcements(block_ms=5000)
 
@@ -150,14 +150,14 @@ def test_a_read_that_blocks_in_vain_is_no_error(client):
 
 def test_market_time_is_the_wall_clock_or_the_replays_own(client):
     wall = [10**18]
-    live = make_bus(client, feed="live", wall=lambda: wall[0])
+    live = make_bus(client, run_mode="live", wall=lambda: wall[0])
     assert live.market_ns() == wall[0]
     replay = make_bus(client, wall=lambda: wall[0])
     with pytest.raises(ClockUnknown, match="stream replay"):
         replay.market_ns()
-    replay.publish_clock(BUCKETS[0].start_ns, 60.0)
+    replay.publish_clock(INTERVALS[0].start_ns, 60.0)
     wall[0] += 2 * 10**9
-    assert replay.market_ns() == BUCKETS[0].start_ns + 120 * 10**9
+    assert replay.market_ns() == INTERVALS[0].start_ns + 120 * 10**9
     with pytest.raises(ValueError, match="only a replay publishes a clock"):
         live.publish_clock(0, 1.0)
 
@@ -172,17 +172,17 @@ def test_actions_are_replaced(client):
     assert bus.actions(SESSION) == []
 
 
-def test_the_set_of_symbols_is_the_settings_until_it_is_switched_for_both_feeds(client):
+def test_the_set_of_symbols_is_the_settings_until_it_is_switched_for_both_run_modes(client):
     bus = make_bus(client, symbols="testing")
     assert bus.symbol_set() == "testing"
     bus.set_symbol_set("pairs")
-    assert make_bus(client, feed="live").symbol_set() == "pairs"
+    assert make_bus(client, run_mode="live").symbol_set() == "pairs"
     with pytest.raises(ValueError, match="valid: universe, pairs, testing"):
         bus.set_symbol_set("everything")
 
 
 def test_a_reset_forgets_the_replay_and_nothing_else(client):
-    bus, live = make_bus(client), make_bus(client, feed="live")
+    bus, live = make_bus(client), make_bus(client, run_mode="live")
     live.add_bars([bar()])
     bus.add_bars([bar()])
     bus.announce(announcement())
@@ -230,13 +230,13 @@ def test_wrong_use_stays_an_error_of_the_program(client):
         make_bus(client).announcements(after="no id")
 
 
-def test_the_settings_name_the_server_and_the_feed(server, monkeypatch):
+def test_the_settings_name_the_server_and_the_run_mode(server, monkeypatch):
     monkeypatch.setenv("PAIRS_PLATFORM__REDIS_URL", f"unix://{server / 'redis.sock'}")
     bus = open_bus(load_settings())
     bus.set_health({"state": "streaming"})
-    assert bus.feed == "replay"
+    assert bus.run_mode == "replay"
     assert bus.health()["state"] == "streaming"
-    assert open_bus(load_settings(), "live").feed == "live"
+    assert open_bus(load_settings(), "live").run_mode == "live"
 
 
 def test_what_is_there_already_is_refused_and_stays(client):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pairs_platform.core.models.labels import first_passage, horizon_bars, reverts_next
 from pairs_platform.core.models.settings import LabelSettings
-from pairs_platform.core.trading.rule import Action, TradeState, at_close
+from pairs_platform.core.trading.rule import TradeAction, TradeState, at_close
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform_tests.support.model_samples import FREE
 
@@ -133,12 +133,12 @@ class TestFirstPassage:
         for t in range(120 - max_bars):
             if not trading.entry_z <= abs(z[t]) <= trading.stop_multiple * band[t]:
                 continue
-            state, action, k = TradeState(position=-int(np.sign(z[t]))), Action.HOLD, t
-            while action is Action.HOLD:
+            state, action, k = TradeState(position=-int(np.sign(z[t]))), TradeAction.HOLD, t
+            while action is TradeAction.HOLD:
                 k += 1
                 action, state = at_close(
                     state, spread=z[k], mu=0.0, sigma=1.0, band=band[k], max_hold=max_bars, settings=trading
                 )
-            expected[t] = action is Action.EXIT
+            expected[t] = action is TradeAction.EXIT
         found = passage(z, band=band, max_bars=max_bars, sigma=1.0, mu=0.0)
         np.testing.assert_array_equal(found, expected)

@@ -52,7 +52,7 @@ def test_two_steps_equal_one(share, seed):
     assert direct["volume"].sum() == bars["volume"].sum()
 
 
-def test_a_bucket_without_a_trade_has_no_row():
+def test_a_bar_without_a_trade_has_no_row():
     bars = make_bars([FULL], symbols=["AAA"], frequency=MINUTE)
     result = aggregate_bars(bars.drop(index=range(5, 10)), source=MINUTE, target=FIVE)
     assert len(result) == 77
@@ -69,7 +69,7 @@ def test_symbols_do_not_run_into_each_other():
     ("now", "rows"),
     [(datetime(2024, 7, 3, 13, 34, 59, tzinfo=UTC), 0), (datetime(2024, 7, 3, 13, 35, tzinfo=UTC), 1)],
 )
-def test_a_bucket_is_complete_when_its_end_has_passed(now, rows):
+def test_a_bar_is_complete_when_its_end_has_passed(now, rows):
     bars = make_bars([EARLY_CLOSE], symbols=["AAA"], frequency=MINUTE)
     assert len(aggregate_bars(bars, source=MINUTE, target=FIVE, complete_at=now)) == rows
 

@@ -11,21 +11,21 @@ from pairs_platform.core.signals.checks import (
     compare_bars,
     compare_signals,
 )
-from pairs_platform.core.trading.rule import Action
+from pairs_platform.core.trading.rule import TradeAction
 
 OPEN = pd.Timestamp("2023-03-08 14:30", tz="UTC")
 LENGTH = pd.Timedelta("5min")
 
 
 def stored(n: int = 4, **columns) -> pd.DataFrame:
-    """One pair in n buckets, decided in time on its own bar."""
-    buckets = pd.DatetimeIndex([OPEN + k * LENGTH for k in range(n)])
+    """One pair in n bars, decided in time on its own bar."""
+    starts = pd.DatetimeIndex([OPEN + k * LENGTH for k in range(n)])
     numbers = dict.fromkeys(("spread", "z", "band", "probability_champion", "probability_challenger"), 0.25)
     frame = pd.DataFrame(
         {
-            "feed": "replay", "pair": "A_B", "role": "selected", "bucket_utc": buckets, "data_utc": buckets,
+            "feed": "replay", "pair": "A_B", "role": "selected", "bucket_utc": starts, "data_utc": starts,
             "action": "hold",
-            "reason": "", "position": 0, "late": False, "decided_market_utc": buckets + LENGTH, **numbers,
+            "reason": "", "position": 0, "late": False, "decided_market_utc": starts + LENGTH, **numbers,
         }
     )  # fmt: skip
     return frame.assign(**columns)
@@ -49,13 +49,13 @@ class TestDecidedAfterData:
             ("decided_market_utc", OPEN - pd.Timedelta("1s"), False),
         ],
     )
-    def test_of_one_bucket(self, column, value, passed):
+    def test_of_one_bar(self, column, value, passed):
         frame = stored()
         frame.loc[0, column] = value
         assert check_decided_after_data(frame, LENGTH).passed is passed
 
     @pytest.mark.parametrize(("before_end", "passed"), [("4s", True), ("6s", False)])
-    def test_a_live_one_is_decided_at_the_end_of_its_bucket(self, before_end, passed):
+    def test_a_live_one_is_decided_at_the_end_of_its_bar(self, before_end, passed):
         frame = stored(feed="live")
         frame["decided_market_utc"] = frame["bucket_utc"] + LENGTH - pd.Timedelta(before_end)
         assert check_decided_after_data(frame, LENGTH).passed is passed
@@ -69,10 +69,10 @@ class TestInTime:
         found = self.judged(stored(late=[True, False, False, False], action=["skip", "hold", "hold", "hold"]))
         assert (found.passed, found.figures) == (True, {"late_share": 0.25, "skipped_share": 0.25})
 
-    def test_too_many_late_buckets(self):
+    def test_too_many_late_bars(self):
         found = self.judged(stored(late=[True, True, False, False]))
         assert not found.passed
-        assert "50% of 4 buckets late" in found.summary
+        assert "50% of 4 bars late" in found.summary
         assert "stream status" in found.summary
 
     def test_skips_of_selected_pairs_are_told_by_their_reason(self):
@@ -82,7 +82,7 @@ class TestInTime:
         assert "stale 2, gap 2" in found.summary
         assert self.judged(skipped.assign(role="watched")).passed
 
-    def test_a_bucket_counts_once_however_many_pairs_it_has(self):
+    def test_a_bar_counts_once_however_many_pairs_it_has(self):
         twice = pd.concat([stored(late=[True, False, False, False]), stored(pair="A_C")])
         assert self.judged(twice).figures["late_share"] == 0.25
 
@@ -114,7 +114,7 @@ class TestBars:
 
 class TestSignals:
     def batch(self, **columns) -> pd.DataFrame:
-        return stored().assign(**{"action": int(Action.HOLD), **columns})
+        return stored().assign(**{"action": int(TradeAction.HOLD), **columns})
 
     def test_equal(self):
         assert compare_signals(stored(), self.batch()).empty
@@ -137,12 +137,12 @@ class TestSignals:
     @pytest.mark.parametrize(
         ("action", "name"),
         [
-            (Action.ENTER_LONG, "enter_long"),
-            (Action.ENTER_SHORT, "enter_short"),
-            (Action.EXIT, "exit"),
-            (Action.STOP, "stop"),
-            (Action.TIME_STOP, "stop"),
-            (Action.HOLD, "hold"),
+            (TradeAction.ENTER_LONG, "enter_long"),
+            (TradeAction.ENTER_SHORT, "enter_short"),
+            (TradeAction.EXIT, "exit"),
+            (TradeAction.STOP, "stop"),
+            (TradeAction.TIME_STOP, "stop"),
+            (TradeAction.HOLD, "hold"),
         ],
     )
     def test_actions_by_their_names(self, action, name):
@@ -150,7 +150,7 @@ class TestSignals:
         assert compare_signals(stored(action=name), batch).empty
         assert len(compare_signals(stored(action="exit" if name != "exit" else "hold"), batch)) == 4
 
-    def test_a_position_counts_until_a_bucket_of_the_pair_is_late(self):
+    def test_a_position_counts_until_a_bar_of_the_pair_is_late(self):
         frame = stored(position=[0, 1, 1, 1])
         assert len(compare_signals(frame, self.batch())) == 3
         frame.loc[3, "late"] = True

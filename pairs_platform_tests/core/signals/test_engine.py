@@ -1,4 +1,4 @@
-"""What a pair does from bucket to bucket, on drawings whose outcome can be told by hand."""
+"""What a pair does from bar to bar, on drawings whose outcome can be told by hand."""
 
 import dataclasses
 import math
@@ -25,7 +25,7 @@ from pairs_platform_tests.support.drawn_signals import (
     matrix_of,
     play,
 )
-from pairs_platform_tests.support.live_session import Market, bucket_by_bucket, run
+from pairs_platform_tests.support.live_session import Market, bar_by_bar, run
 from pairs_platform_tests.support.live_session import grid as market_grid
 
 LAST = len(GRID)
@@ -36,7 +36,7 @@ def actions(signals) -> list[str]:
 
 
 class TestRule:
-    def test_a_short_entry_is_filled_in_the_next_bucket_and_left_near_the_mean(self):
+    def test_a_short_entry_is_filled_in_the_next_bar_and_left_near_the_mean(self):
         found = play([0.0, 2.5, 2.2, 1.0, 0.4, 0.0])
         assert actions(found) == ["hold", "enter_short", "hold", "hold", "exit", "hold"]
         assert [one.position for one in found] == [0, 0, -1, -1, -1, 0]
@@ -79,7 +79,7 @@ class TestRule:
 
 
 class TestFill:
-    def test_a_missing_leg_lets_the_order_lapse_and_the_next_bucket_decides_afresh(self):
+    def test_a_missing_leg_lets_the_order_lapse_and_the_next_bar_decides_afresh(self):
         found = play([2.5, GONE, 2.4, 2.3])
         assert actions(found) == ["enter_short", "enter_short", "hold", "hold"]
         assert [one.position for one in found] == [0, 0, -1, -1]
@@ -100,7 +100,7 @@ class TestFill:
         assert [one.position for one in found] == [0, 0, 0, -1]
         assert [one.late for one in found] == [True, True, False, False]
 
-    def test_a_decision_of_the_last_bucket_is_not_filled_in_the_next_session(self):
+    def test_a_decision_of_the_last_bar_is_not_filled_in_the_next_session(self):
         evening = play([0.0] * (LAST - 1) + [2.5])
         assert evening[-1].action == "enter_short"
         morning = play([2.4, 2.3], previous=by_pair(evening[-1:]))
@@ -111,7 +111,7 @@ class TestFill:
 class TestState:
     @settings(max_examples=40, deadline=None)
     @given(st.data())
-    def test_it_follows_from_the_stored_signals_of_any_bucket_alone(self, data):
+    def test_it_follows_from_the_stored_signals_of_any_bar_alone(self, data):
         level = st.sampled_from([GONE, 0.0, 0.3, 1.0, -1.0, 2.2, -2.2, 3.0, -3.0, 4.5, -4.5])
         drawings = [data.draw(st.lists(level, min_size=24, max_size=24)) for _ in range(2)]
         late = data.draw(st.lists(st.booleans(), min_size=24, max_size=24))
@@ -124,7 +124,7 @@ class TestState:
         )
         assert repr(again) == repr(whole[cut:end])
 
-    def test_a_revision_changes_what_later_buckets_see(self):
+    def test_a_revision_changes_what_later_bars_see(self):
         state = drawn_state(alpha1=np.array([0.5]))
         bars = drawn_bars([0.0, 0.5, 0.5])
         revised = bars[3]._replace(close=PRICE * math.exp(2 * SIGMA), revision=UPDATED)
@@ -154,13 +154,13 @@ class TestRefusals:
     def test_stale_after_more_than_the_allowed_bars(self):
         found = play([1.0, GONE, GONE, GONE, 1.0])
         assert actions(found) == ["hold", "hold", "hold", "skip", "hold"]
-        assert found[3].reason == "stale: 3 buckets since both legs had a bar"
+        assert found[3].reason == "stale: 3 bars since both legs had one"
 
     def test_age_is_counted_across_the_start_of_the_session(self):
         found = play([GONE] * 4)
         assert [one.reason.split(":")[0] for one in found] == ["gap", "gap", "stale", "stale"]
         old = play([GONE, 1.0], drawn_state(bars_since=2))
-        assert old[0].reason == "stale: 3 buckets since both legs had a bar"
+        assert old[0].reason == "stale: 3 bars since both legs had one"
         assert old[1].action == "hold"
 
     def test_a_gap_is_one_even_where_it_is_not_stale_yet(self):
@@ -189,7 +189,7 @@ class TestRefusals:
         assert actions(found) == ["skip", "enter_short"]
         assert found[0].reason == f"corporate_action: {leg} falls ex"
 
-    def test_a_jump_like_a_split_from_the_bucket_on_at_which_it_is_seen(self):
+    def test_a_jump_like_a_split_from_the_bar_on_at_which_it_is_seen(self):
         state = drawn_state(last_spread=np.zeros(1))
         bars = [bar for bar in drawn_bars([0.0] * 4) if bar.symbol != "Y0" or bar.ts_ns >= GRID[1].start_ns]
         halved = [bar._replace(close=PRICE / 2) if bar.symbol == "Y0" else bar for bar in bars]
@@ -219,7 +219,7 @@ class TestRefusals:
         assert decided(state, matrix_of(state, bars, 1))[0][0].action == "skip"
         assert decided(state, matrix_of(state, bars, 1, allow_proxy=True))[0][0].action == "enter_short"
 
-    def test_only_bars_of_the_bucket_and_earlier_ones_are_seen(self):
+    def test_only_bars_up_to_the_end_are_seen(self):
         state = drawn_state()
         minutes = [bar._replace(ts_ns=bar.ts_ns + 4 * 60 * 10**9) for bar in drawn_bars([2.5, 0.0])]
         matrix = matrix_of(state, [*drawn_bars([0.0]), *minutes], 1)
@@ -282,7 +282,7 @@ class TestCarriedOver:
         assert found[0].position == -1
 
     @pytest.mark.parametrize("first", [0, 1])
-    def test_it_is_turned_where_the_legs_are_swapped_at_any_bucket(self, first):
+    def test_it_is_turned_where_the_legs_are_swapped_at_any_bar(self, first):
         """A morning's new configuration, or a model that was promoted during the session."""
         swapped = drawn_state(y=("X0",), x=("Y0",), max_hold=np.array([99.0]))
         found = play([2.4] * 3, swapped, first=first, previous=self.held())
@@ -295,9 +295,9 @@ class TestCarriedOver:
         pending = self.held(position=0, bars_held=0, action="enter_short")
         assert [one.position for one in play([2.4] * 2, swapped, first=1, previous=pending)] == [1]
 
-    def left(self, buckets: int = 3, *, state=None, previous=None, **given):
+    def left(self, n_bars: int = 3, *, state=None, previous=None, **given):
         chosen = drawn_state(2) if state is None else state
-        matrix = matrix_of(chosen, drawn_bars([0.0] * buckets, [0.0] * buckets), buckets)
+        matrix = matrix_of(chosen, drawn_bars([0.0] * n_bars, [0.0] * n_bars), n_bars)
         found = decided(chosen, matrix, previous=self.gone() if previous is None else previous, **given)
         return [[one for one in signals if one.role == "left"] for signals in found]
 
@@ -341,7 +341,7 @@ class TestCarriedOver:
 
 @pytest.fixture(scope="module")
 def signals(simulated):
-    return bucket_by_bucket(simulated.state(), simulated.bars(), 30)
+    return bar_by_bar(simulated.state(), simulated.bars(), 30)
 
 
 class TestModels:

@@ -1,4 +1,4 @@
-"""Live signals, bucket by bucket from the bars so far, against the batch path over the whole window."""
+"""Live signals, bar by bar from the bars so far, against the batch path over the whole window."""
 
 from datetime import date
 
@@ -14,7 +14,7 @@ from pairs_platform_tests.support.live_session import (
     BARS,
     UNTRADED,
     Market,
-    bucket_by_bucket,
+    bar_by_bar,
     frame_of,
     grid,
     market,
@@ -29,7 +29,7 @@ def simulated() -> Market:
 
 @pytest.fixture(scope="module")
 def live(simulated: Market) -> pd.DataFrame:
-    return frame_of(bucket_by_bucket(simulated.state(), simulated.bars()))
+    return frame_of(bar_by_bar(simulated.state(), simulated.bars()))
 
 
 def batch(simulated: Market, *, champion: bool = True, challenger: bool = True) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def test_with_models_every_value_is_that_of_the_batch_path(simulated: Market, li
 
 
 def test_without_models_too(simulated: Market):
-    live = frame_of(bucket_by_bucket(simulated.state(champion=False, challenger=False), simulated.bars()))
+    live = frame_of(bar_by_bar(simulated.state(champion=False, challenger=False), simulated.bars()))
     assert compare_signals(live, batch(simulated, champion=False, challenger=False)).empty
     assert live["probability_champion"].isna().all()
     assert "enter_long" in set(live["action"])
@@ -72,7 +72,7 @@ def test_the_comparison_sees_a_value_that_is_off_by_a_little(simulated: Market, 
     assert len(compare_signals(changed, batch(simulated))) == 1
 
 
-def test_many_buckets_at_once_are_the_same_as_one_by_one(simulated: Market, live: pd.DataFrame):
+def test_many_bars_at_once_are_the_same_as_one_by_one(simulated: Market, live: pd.DataFrame):
     state = simulated.state()
     at_once = frame_of(run(state, session_matrix(state, simulated.bars(), grid())))
     pd.testing.assert_frame_equal(at_once, live)
@@ -81,7 +81,7 @@ def test_many_buckets_at_once_are_the_same_as_one_by_one(simulated: Market, live
 def test_a_session_state_survives_its_file(simulated: Market, live: pd.DataFrame):
     state = state_from_bytes(state_to_bytes(simulated.state()))
     assert state_to_bytes(state) == state_to_bytes(simulated.state())
-    again = frame_of(bucket_by_bucket(state, simulated.bars(), 20))
+    again = frame_of(bar_by_bar(state, simulated.bars(), 20))
     pd.testing.assert_frame_equal(again, live[live["start_ns"] < grid()[20].start_ns])
 
 
@@ -100,7 +100,7 @@ def test_later_bars_change_nothing(simulated: Market, live: pd.DataFrame):
 )
 def test_early_closes(session: date):
     simulated = market(session=session, n_pairs=3)
-    found = bucket_by_bucket(simulated.state(), simulated.bars())
+    found = bar_by_bar(simulated.state(), simulated.bars())
     assert len(found) == (42 if session == date(2022, 11, 25) else BARS)
     live = frame_of(found)
     assert (live["action"] != "skip").mean() > 0.8

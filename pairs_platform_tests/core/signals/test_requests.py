@@ -1,4 +1,4 @@
-"""What announced buckets ask for."""
+"""What bar-close events ask for."""
 
 from dataclasses import replace
 from datetime import date
@@ -7,8 +7,8 @@ import pytest
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.core.signals.requests import StreamRequest, decide
-from pairs_platform.core.streaming.buckets import Announcement, session_buckets
+from pairs_platform.core.signals.requests import StreamRequest, decide_signal_requests
+from pairs_platform.core.streaming.intervals import BarClose, bar_intervals
 from pairs_platform.core.streaming.sessions import newest_session
 
 SESSION = date(2023, 3, 8)
@@ -19,36 +19,36 @@ SECTORS = ("energy", "technology")
 
 
 def announced(*positions: int, session: date = SESSION, frequency: Frequency = Frequency.FIVE_MINUTES):
-    grid = session_buckets(session, frequency)
+    grid = bar_intervals(session, frequency)
     return [
-        Announcement(grid[k], "all_in", 2, 2, grid[k].end_ns, grid[k].end_ns, f"{n}-0")
+        BarClose(grid[k], "all_in", 2, 2, grid[k].end_ns, grid[k].end_ns, f"{n}-0")
         for n, k in enumerate(positions, start=1)
     ]
 
 
 def asked(found, *, market_ns: int | None = None, **given):
-    now = found[-1].bucket.end_ns if market_ns is None and found else market_ns or 0
-    return decide(found, **{"market_ns": now, "sectors": SECTORS, "feed": "live", **given})
+    now = found[-1].interval.end_ns if market_ns is None and found else market_ns or 0
+    return decide_signal_requests(found, **{"market_ns": now, "sectors": SECTORS, "run_mode": "live", **given})
 
 
-def test_the_newest_bucket_alone_for_every_sector():
+def test_the_newest_bar_alone_for_every_sector():
     due = asked(announced(1, 2, 3))
-    start = session_buckets(SESSION, Frequency.FIVE_MINUTES)[3].start_ns
+    start = bar_intervals(SESSION, Frequency.FIVE_MINUTES)[3].start_ns
     assert due.signals == tuple(
         StreamRequest(sector, SESSION, start, f"signals|live|{sector}|2023-03-08T14:50:00Z") for sector in SECTORS
     )
     assert (due.saves, due.reason) == ((), "")
 
 
-def test_keys_tell_feeds_announcements_sectors_and_buckets_apart():
+def test_keys_tell_run_modes_events_sectors_and_bars_apart():
     def keys(*positions: int, id: str = "1-0", **given) -> set[str]:
         found = [replace(one, id=id) for one in announced(*positions)]
         return {one.run_key for one in asked(found, **given).signals}
 
-    live, replayed = keys(3), keys(3, feed="replay")
+    live, replayed = keys(3), keys(3, run_mode="replay")
     assert replayed == {f"signals|replay 1-0|{sector}|2023-03-08T14:50:00Z" for sector in SECTORS}
-    assert live == keys(3, id="5-0"), "a live bucket happens once"
-    everything = [live, replayed, keys(3, id="5-0", feed="replay"), keys(4)]
+    assert live == keys(3, id="5-0"), "a live bar happens once"
+    everything = [live, replayed, keys(3, id="5-0", run_mode="replay"), keys(4)]
     assert len(set().union(*everything)) == 8
 
 
@@ -58,7 +58,7 @@ def test_bars_are_saved_when_an_hour_of_the_clock_ends():
     assert one.run_key == "save|live|energy|2023-03-08T15:00:00Z"
     assert two.sector == "technology"
     late = asked(announced(4, 5, 6)).saves
-    assert [save.run_key for save in late] == [one.run_key, two.run_key], "of the bucket that ended the hour"
+    assert [save.run_key for save in late] == [one.run_key, two.run_key], "of the bar that ended the hour"
 
 
 @pytest.mark.parametrize(("session", "last", "close"), [(SESSION, 77, "21:00"), (EARLY, 41, "18:00")])
@@ -71,14 +71,14 @@ def test_and_at_the_close(session, last, close):
 
 def test_at_the_close_where_it_is_no_end_of_an_hour_of_the_grid():
     hours = announced(6, frequency=Frequency.ONE_HOUR)
-    assert hours[0].bucket.end_ns - hours[0].bucket.start_ns == 30 * MINUTE_NS
+    assert hours[0].interval.end_ns - hours[0].interval.start_ns == 30 * MINUTE_NS
     assert len(asked(hours).saves) == 2
     assert asked(announced(5, frequency=Frequency.ONE_HOUR)).saves == ()
 
 
-def test_a_bucket_of_a_session_that_has_not_opened_asks_for_nothing():
+def test_a_bar_of_a_session_that_has_not_opened_asks_for_nothing():
     before = session_offset(SESSION, -1)
-    now = session_buckets(before, Frequency.FIVE_MINUTES)[0].start_ns
+    now = bar_intervals(before, Frequency.FIVE_MINUTES)[0].start_ns
     due = asked(announced(0), market_ns=now)
     assert (due.signals, due.saves) == ((), ())
     assert due.reason == f"buckets of {SESSION}, while the market clock is in {before}"
@@ -86,16 +86,18 @@ def test_a_bucket_of_a_session_that_has_not_opened_asks_for_nothing():
 
 def test_an_earlier_session_is_brought_to_its_end():
     yesterday = announced(76, 77, session=session_offset(SESSION, -1))
-    now = session_buckets(SESSION, Frequency.FIVE_MINUTES)[0].end_ns
+    now = bar_intervals(SESSION, Frequency.FIVE_MINUTES)[0].end_ns
     mixed = asked([*yesterday, *announced(0)], market_ns=now)
     assert [(one.session, one.start_ns) for one in mixed.signals] == [
-        (bucket.session, bucket.start_ns) for bucket in (yesterday[1].bucket, announced(0)[0].bucket) for _ in SECTORS
+        (interval.session, interval.start_ns)
+        for interval in (yesterday[1].interval, announced(0)[0].interval)
+        for _ in SECTORS
     ]
-    assert {one.session for one in mixed.saves} == {yesterday[0].bucket.session}
+    assert {one.session for one in mixed.saves} == {yesterday[0].interval.session}
 
 
 def test_nothing_new():
-    assert asked([]).reason == "no bucket has become complete"
+    assert asked([]).reason == "no bar has become complete"
 
 
 def test_before_the_calendar_there_is_no_session():
@@ -106,6 +108,6 @@ def test_before_the_calendar_there_is_no_session():
 
 
 def test_the_session_begins_with_its_open():
-    opened = session_buckets(SESSION, Frequency.FIVE_MINUTES)[0].start_ns
+    opened = bar_intervals(SESSION, Frequency.FIVE_MINUTES)[0].start_ns
     assert newest_session(opened) == SESSION
     assert newest_session(opened - 1) == session_offset(SESSION, -1)

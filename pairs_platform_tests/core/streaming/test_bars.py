@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.core.prices.bars import BAR_COLUMNS
-from pairs_platform.core.streaming.bars import BACKFILLED, FIRST, UPDATED, StreamBar, fold
+from pairs_platform.core.streaming.bars import BACKFILLED, FIRST, UPDATED, StreamBar, merge_revisions
 
 START = 1711632600 * 10**9  # the open of 2024-03-28
 STEP = 300 * 10**9
@@ -15,11 +15,11 @@ def bar(symbol: str = "AAA", place: int = 0, close: float = 10.0, revision: int 
 
 
 def closes(*bars: StreamBar) -> list[float]:
-    return fold(bars).close.tolist()
+    return merge_revisions(bars).close.tolist()
 
 
 def test_bars_are_sorted_by_symbol_and_time_whatever_the_order_of_arrival():
-    folded = fold([bar("BBB", 1, 1.0), bar("AAA", 2, 2.0), bar("BBB", 0, 3.0), bar("AAA", 1, 4.0)])
+    folded = merge_revisions([bar("BBB", 1, 1.0), bar("AAA", 2, 2.0), bar("BBB", 0, 3.0), bar("AAA", 1, 4.0)])
     assert list(zip(folded.symbol, folded.close, strict=True)) == [("AAA", 4), ("AAA", 2), ("BBB", 3), ("BBB", 1)]
     assert len(folded) == 4
 
@@ -35,19 +35,19 @@ def test_the_highest_revision_counts_and_of_equal_ones_the_last():
 def test_a_symbols_own_bar_beats_a_proxys_whichever_comes_first():
     own, proxy = bar(close=1.0), bar(close=2.0, revision=UPDATED, source="proxy:AAPL")
     assert closes(own, proxy) == closes(proxy, own) == [1.0]
-    folded = fold([proxy, bar("BBB")])
+    folded = merge_revisions([proxy, bar("BBB")])
     assert folded.is_proxy.tolist() == [True, False]
 
 
 def test_no_bars_fold_to_none_with_the_types_of_some():
-    empty, full = fold([]), fold([bar()])
+    empty, full = merge_revisions([]), merge_revisions([bar()])
     assert len(empty) == 0
     for name in StreamBar._fields:
         assert getattr(empty, name).dtype == getattr(full, name).dtype
 
 
 def test_a_frame_has_the_columns_of_bars():
-    folded = fold([bar(place=0), bar(place=1)])
+    folded = merge_revisions([bar(place=0), bar(place=1)])
     frame = folded.before(START + STEP).frame()
     assert tuple(frame.columns[:7]) == BAR_COLUMNS
     assert frame["ts_utc"].tolist() == [pd.Timestamp(START, tz="UTC")]

@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from pairs_platform.core.streaming.clock import MarketClock
+from pairs_platform.core.streaming.clock import LiveClock
 from pairs_platform.core.streaming.sessions import is_open, session_at
 from pairs_platform.core.time import market_day
 
@@ -13,7 +13,7 @@ START = 1_711_632_600 * SECOND
 class Clocks:
     def __init__(self) -> None:
         self.wall, self.monotonic = START, 7 * SECOND
-        self.market = MarketClock(lambda: self.wall, lambda: self.monotonic)
+        self.market = LiveClock(lambda: self.wall, lambda: self.monotonic)
 
     def run(self, seconds: int) -> None:
         self.wall += seconds * SECOND
@@ -46,7 +46,7 @@ def test_a_wall_clock_that_jumps_moves_nothing_and_the_offset_says_so(jump):
 def test_a_wall_clock_that_was_set_right_is_adopted_with_the_next_bar():
     clocks = Clocks()
     clocks.jump(-3600)
-    wrong = MarketClock(lambda: clocks.wall, lambda: clocks.monotonic)
+    wrong = LiveClock(lambda: clocks.wall, lambda: clocks.monotonic)
     clocks.jump(3600)
     assert wrong.offset_seconds() == 3600
     wrong.confirm(START - 2 * SECOND)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.core.streaming.bars import UPDATED, StreamBar, fold
+from pairs_platform.core.streaming.bars import UPDATED, StreamBar, merge_revisions
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
 
 OPEN_NS = pd.Timestamp("2023-03-08 14:30", tz="UTC").value
@@ -14,12 +14,12 @@ def frame() -> pd.DataFrame:
         StreamBar("AAPL", OPEN_NS + 60 * 10**9, 10.0, 11.0, 9.0, 10.5, 0, UPDATED),
         StreamBar("ADI", OPEN_NS, 10.0, 11.0, 9.0, 10.5, 100, source="proxy:AAPL"),
     ]
-    found = fold(bars).frame()
+    found = merge_revisions(bars).frame()
     found.insert(0, "feed", "replay")
     return found
 
 
-def test_folded_bars_with_their_feed_satisfy_it():
+def test_merged_bars_with_their_feed_satisfy_it():
     assert STREAMED_BARS.violations(frame()) == []
     assert list(frame().columns) == list(STREAMED_BARS.columns)
     assert STREAMED_BARS.violations(STREAMED_BARS.empty()) == []

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.trading.backtest import BacktestReport, backtest
 from pairs_platform.core.trading.rule import (
-    Action,
+    TradeAction,
     TradeState,
     after_fill,
     at_close,
@@ -78,7 +78,13 @@ def test_long_trade_is_filled_at_the_next_opens_and_pays_for_both_legs_twice():
     assert report.trades[0].net_return == pytest.approx(report.net_return, abs=1e-15)
     assert report.turnover == pytest.approx(1 + value_out, abs=1e-12)
     assert report.break_even_cost_multiple == pytest.approx(report.gross_return / (6e-4 * (1 + value_out)), abs=1e-9)
-    assert report.bars["action"].tolist() == [Action.HOLD, Action.ENTER_LONG, Action.HOLD, Action.EXIT, Action.HOLD]
+    assert report.bars["action"].tolist() == [
+        TradeAction.HOLD,
+        TradeAction.ENTER_LONG,
+        TradeAction.HOLD,
+        TradeAction.EXIT,
+        TradeAction.HOLD,
+    ]
     assert report.bars["position"].tolist() == [0, 0, 1, 1, 0]
 
 
@@ -382,7 +388,7 @@ def test_batch_is_the_step_taken_bar_by_bar(seed):
     parameters, settings = parameters_of(), TradingSettings()
     bars = run(window, variance=variance, half_life=6.0).bars
     band = stop_band(parameters.sigma, variance[1:], 1.0)
-    state, pending, age = TradeState(), Action.HOLD, [99, 99]
+    state, pending, age = TradeState(), TradeAction.HOLD, [99, 99]
     for t in range(window.n_bars):
         if pending and window.session[t] == window.session[t - 1] and window.observed[t].all():
             state = after_fill(state, pending)

@@ -1,4 +1,4 @@
-"""Which run goes to the waiting process, and what becomes of it when that process does not do as it should."""
+"""Which run goes to the warm worker, and what becomes of it when that worker does not do as it should."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from pairs_platform.core.operations.run_tags import PROCESS_TAG, SIGNALS_TAG, is_alive_here, tag_of
 from pairs_platform.defs.launcher import run_launcher as module
-from pairs_platform.defs.launcher.run_launcher import ReadyRunLauncher
+from pairs_platform.defs.launcher.run_launcher import WarmRunLauncher
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 SIGNALS = {SIGNALS_TAG: "technology"}
@@ -36,7 +36,7 @@ def usual(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """File of what the waiting processes were given; they end at once, with status 3 when they were given a run."""
+    """File of what the warm workers were given; they end at once, with status 3 when they were given a run."""
     path = tmp_path / "taken"
     waits_for(monkeypatch, path, "sys.exit(3 if line else 0)")
     return path
@@ -49,7 +49,7 @@ def waits_for(monkeypatch: pytest.MonkeyPatch, path: Path, then: str) -> None:
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    block = {"run_launcher": {"module": module.__name__, "class": ReadyRunLauncher.__name__}}
+    block = {"run_launcher": {"module": module.__name__, "class": WarmRunLauncher.__name__}}
     (tmp_path / "home").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "home"), block) as opened:
         yield opened
@@ -61,8 +61,8 @@ def launched(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
     return run.run_id
 
 
-def waiting(instance: dg.DagsterInstance) -> "subprocess.Popen[str] | None":
-    return instance.run_launcher._waiting
+def warm(instance: dg.DagsterInstance) -> "subprocess.Popen[str] | None":
+    return instance.run_launcher._warm
 
 
 def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
@@ -71,19 +71,19 @@ def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
 
 def test_other_runs_are_launched_as_usual_and_nothing_waits(instance, usual, taken):
     assert [launched(instance, {}), launched(instance, {})] == usual
-    assert waiting(instance) is None
+    assert warm(instance) is None
 
 
 def test_the_second_run_of_signals_goes_to_the_process_that_the_first_one_started(instance, usual, taken):
     first = launched(instance, SIGNALS)
-    worker = waiting(instance)
+    worker = warm(instance)
     tag = tag_of(worker.pid)
     second = launched(instance, SIGNALS)
     assert usual == [first]
     assert instance.get_run_by_id(second).tags[PROCESS_TAG] == tag
     (line,) = until(lambda: taken.exists() and taken.read_text().splitlines())
     assert json.loads(json.loads(line))["pipeline_run_id"] == second
-    assert waiting(instance).pid != worker.pid
+    assert warm(instance).pid != worker.pid
 
 
 def test_a_run_whose_process_ends_first_has_failed_with_its_status(instance, usual, taken):
@@ -101,7 +101,7 @@ def test_a_run_that_has_ended_stays_as_it_ended(instance, usual, tmp_path, monke
         monkeypatch, tmp_path / "taken", f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)"
     )
     launched(instance, SIGNALS)
-    worker = waiting(instance)
+    worker = warm(instance)
     run_id = launched(instance, SIGNALS)
     instance.report_run_canceled(instance.get_run_by_id(run_id))
     go.touch()
@@ -109,18 +109,18 @@ def test_a_run_that_has_ended_stays_as_it_ended(instance, usual, tmp_path, monke
     assert status(instance, run_id) is dg.DagsterRunStatus.CANCELED
 
 
-def test_a_waiting_process_that_has_died_is_given_no_run(instance, usual, taken):
+def test_a_warm_worker_that_has_died_is_given_no_run(instance, usual, taken):
     first = launched(instance, SIGNALS)
-    dead = waiting(instance)
+    dead = warm(instance)
     dead.kill()
     dead.wait(WAIT_SECONDS)
     assert usual == [first, launched(instance, SIGNALS)]
-    assert waiting(instance).pid != dead.pid
+    assert warm(instance).pid != dead.pid
 
 
 def test_a_process_that_has_waited_too_long_is_given_no_run_and_ends(instance, usual, taken, monkeypatch):
     first = launched(instance, SIGNALS)
-    old = waiting(instance)
+    old = warm(instance)
     monkeypatch.setattr(module, "LONGEST_WAIT_SECONDS", -1.0)
     assert usual == [first, launched(instance, SIGNALS)]
     assert old.wait(WAIT_SECONDS) == 0
@@ -134,7 +134,7 @@ def test_a_run_again_does_not_name_the_process_of_the_first_one(instance, usual,
 def test_a_run_of_a_waiting_process_is_interrupted_there(instance, usual, tmp_path, monkeypatch):
     waits_for(monkeypatch, tmp_path / "taken", "import time; time.sleep(3600 if line else 0)")
     launched(instance, SIGNALS)
-    worker = waiting(instance)
+    worker = warm(instance)
     run_id = launched(instance, SIGNALS)
     assert is_alive_here(instance.get_run_by_id(run_id).tags[PROCESS_TAG])
     assert instance.run_launcher.terminate(run_id)
@@ -144,10 +144,10 @@ def test_a_run_of_a_waiting_process_is_interrupted_there(instance, usual, tmp_pa
 
 def test_disposing_ends_the_process_that_waits(instance, usual, taken):
     launched(instance, SIGNALS)
-    worker = waiting(instance)
+    worker = warm(instance)
     instance.run_launcher.dispose()
     assert worker.wait(WAIT_SECONDS) == 0
-    assert waiting(instance) is None
+    assert warm(instance) is None
 
 
 def test_the_process_in_waiting_ends_when_nobody_can_give_it_a_run():

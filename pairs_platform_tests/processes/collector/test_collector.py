@@ -21,8 +21,8 @@ from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
 from pairs_platform.core.prices.calendar import session_of
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED
-from pairs_platform.core.streaming.buckets import session_buckets
-from pairs_platform.core.streaming.clock import MarketClock
+from pairs_platform.core.streaming.clock import LiveClock
+from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.platform import open_bus, open_lake
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.collector import recorder
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="the embedded Redis need
 
 SESSION = date(2024, 3, 28)
 SYMBOLS = ("AAA", "BBB", "CCC")
-BUCKETS = session_buckets(SESSION, Frequency.FIVE_MINUTES)
+INTERVALS = bar_intervals(SESSION, Frequency.FIVE_MINUTES)
 MINUTE = 60 * 10**9
 
 
@@ -92,26 +92,26 @@ class Market:
         self.bus.publish_clock(market_ns, rate)
 
     def play(self, place: int, symbols: tuple[str, ...] = SYMBOLS) -> None:
-        """The bars of a bucket, as streamed and as history has them."""
-        bucket = BUCKETS[place]
+        """The bars of an interval, as streamed and as history has them."""
+        interval = INTERVALS[place]
         self.record(place, symbols)
-        self.clock(bucket.end_ns)
-        self.stream.send([bar_message(symbol, bucket.start_ns, 10.0 + place) for symbol in symbols])
+        self.clock(interval.end_ns)
+        self.stream.send([bar_message(symbol, interval.start_ns, 10.0 + place) for symbol in symbols])
 
     def record(self, place: int, symbols: tuple[str, ...] = SYMBOLS) -> None:
-        stamp = datetime.fromtimestamp(BUCKETS[place].start_ns / 1e9, UTC)
+        stamp = datetime.fromtimestamp(INTERVALS[place].start_ns / 1e9, UTC)
         for symbol in symbols:
             self.history.bars.setdefault((symbol, "5Min"), []).append(alpaca_bar(stamp, 10.0 + place))
 
     def announced(self) -> list[int]:
-        return [BUCKETS.index(entry.bucket) for entry in self.bus.announced(SESSION)]
+        return [INTERVALS.index(entry.interval) for entry in self.bus.announced(SESSION)]
 
     def places(self) -> set[tuple[str, int]]:
         return {(bar.symbol, bar.ts_ns) for bar in self.bus.bars(SESSION)}
 
 
-def places_of(buckets: range, symbols: tuple[str, ...] = SYMBOLS) -> set[tuple[str, int]]:
-    return {(symbol, BUCKETS[place].start_ns) for place in buckets for symbol in symbols}
+def places_of(intervals: range, symbols: tuple[str, ...] = SYMBOLS) -> set[tuple[str, int]]:
+    return {(symbol, INTERVALS[place].start_ns) for place in intervals for symbol in symbols}
 
 
 @contextmanager
@@ -125,16 +125,16 @@ def market(*, with_redis: bool = True, **stream: object) -> Iterator[Market]:
         yield Market(settings, server, history)
 
 
-def test_bars_are_stored_in_order_and_complete_buckets_announced_once():
+def test_bars_are_stored_in_order_and_complete_bars_announced_once():
     with market() as now, now.collecting():
-        now.clock(BUCKETS[0].start_ns)
+        now.clock(INTERVALS[0].start_ns)
         now.connected()
         assert now.stream.subscribed == {"bars": set(SYMBOLS), "updatedBars": set(SYMBOLS)}
         for place in range(3):
             now.play(place)
             until(lambda place=place: now.announced() == list(range(place + 1)))
-        now.stream.send([bar_message("AAA", BUCKETS[1].start_ns, 99.0, "u")])
-        now.stream.send([bar_message("BBB", BUCKETS[2].start_ns, 12.0, x="proxy:AAPL")])
+        now.stream.send([bar_message("AAA", INTERVALS[1].start_ns, 99.0, "u")])
+        now.stream.send([bar_message("BBB", INTERVALS[2].start_ns, 12.0, x="proxy:AAPL")])
         until(lambda: len(now.bus.bars(SESSION)) == 11)
         corrected, proxied = now.bus.bars(SESSION)[-2:]
         assert (corrected.revision, corrected.close, corrected.source) == (UPDATED, 99.0, "feed")
@@ -143,15 +143,15 @@ def test_bars_are_stored_in_order_and_complete_buckets_announced_once():
         assert [entry.reason for entry in now.bus.announced(SESSION)] == ["all_in"] * 3
         health = until(lambda: now.bus.health() if now.bus.health()["bars"] == "11" else None)
         assert (health["state"], health["symbols"], health["bar"], health["buckets"]) == ("streaming", "3", "5min", "3")
-        assert int(health["newest_bar_ns"]) == BUCKETS[2].start_ns
-        assert now.bus.last_bars() == dict.fromkeys(SYMBOLS, BUCKETS[2].start_ns)
+        assert int(health["newest_bar_ns"]) == INTERVALS[2].start_ns
+        assert now.bus.last_bars() == dict.fromkeys(SYMBOLS, INTERVALS[2].start_ns)
 
 
 def test_refused_rows_are_quarantined_with_their_reason():
     with market() as now, now.collecting():
-        now.clock(BUCKETS[0].end_ns)
+        now.clock(INTERVALS[0].end_ns)
         now.connected()
-        good, start = bar_message("AAA", BUCKETS[0].start_ns), BUCKETS[0].start_ns
+        good, start = bar_message("AAA", INTERVALS[0].start_ns), INTERVALS[0].start_ns
         now.stream.send(
             [
                 bar_message("BBB", start, v=-1),
@@ -174,14 +174,14 @@ def test_refused_rows_are_quarantined_with_their_reason():
         assert len(rows) == 4
 
 
-def test_a_bucket_with_a_missing_symbol_waits_for_the_grace_time():
+def test_a_bar_with_a_missing_symbol_waits_for_the_grace_time():
     with market() as now, now.collecting():
-        now.clock(BUCKETS[0].start_ns)
+        now.clock(INTERVALS[0].start_ns)
         now.connected()
         now.play(0, ("AAA", "BBB"))
         until(lambda: len(now.places()) == 2)
         assert now.announced() == []
-        now.clock(BUCKETS[0].end_ns + 6 * 10**9)
+        now.clock(INTERVALS[0].end_ns + 6 * 10**9)
         until(lambda: now.announced() == [0])
         (entry,) = now.bus.announced(SESSION)
         assert (entry.reason, entry.symbols_in, entry.symbols_expected) == ("grace", 2, 3)
@@ -189,17 +189,17 @@ def test_a_bucket_with_a_missing_symbol_waits_for_the_grace_time():
 
 def test_a_broken_connection_is_made_again_and_the_gap_filled():
     with market() as now, now.collecting():
-        now.clock(BUCKETS[0].start_ns)
+        now.clock(INTERVALS[0].start_ns)
         now.connected()
         now.play(0)
         until(lambda: now.announced() == [0])
         for place in (1, 2, 3):  # 3 has not ended when the gap is filled
             now.record(place)
-        now.clock(BUCKETS[2].end_ns)
+        now.clock(INTERVALS[2].end_ns)
         now.stream.drop()
         until(lambda: now.announced() == [0, 1, 2])
         assert now.places() == places_of(range(3))
-        filled = [bar for bar in now.bus.bars(SESSION) if bar.ts_ns > BUCKETS[0].start_ns]
+        filled = [bar for bar in now.bus.bars(SESSION) if bar.ts_ns > INTERVALS[0].start_ns]
         assert {(bar.revision, bar.source) for bar in filled} == {(BACKFILLED, "backfill")}
         assert len(filled) == 6  # what is held already is not fetched again
         health = until(lambda: now.bus.health() if now.bus.health()["gaps_filled"] == "6" else None)
@@ -208,13 +208,13 @@ def test_a_broken_connection_is_made_again_and_the_gap_filled():
 
 def test_a_bar_that_was_corrected_while_nobody_listened_is_fetched_again():
     with market() as now, now.collecting():
-        now.clock(BUCKETS[0].start_ns)
+        now.clock(INTERVALS[0].start_ns)
         now.connected()
         now.play(0)
         until(lambda: now.announced() == [0])
-        now.stream.send([bar_message("BBB", BUCKETS[0].start_ns, 77.0, "u")])
+        now.stream.send([bar_message("BBB", INTERVALS[0].start_ns, 77.0, "u")])
         until(lambda: len(now.bus.bars(SESSION)) == 4)
-        stamp = datetime.fromtimestamp(BUCKETS[0].start_ns / 1e9, UTC)
+        stamp = datetime.fromtimestamp(INTERVALS[0].start_ns / 1e9, UTC)
         for symbol in ("AAA", "BBB"):
             now.history.bars[symbol, "5Min"][0] = alpaca_bar(stamp, 55.0)
         now.stream.drop()
@@ -229,7 +229,7 @@ def test_a_proxys_bars_keep_their_mark_when_they_are_fetched():
         now.record(0)
         now.history.bars["AAA", "5Min"][0]["x"] = "proxy:AAPL"
         with now.collecting():
-            now.clock(BUCKETS[0].end_ns)
+            now.clock(INTERVALS[0].end_ns)
             until(lambda: len(now.places()) == 3)
             assert {bar.symbol: bar.source for bar in now.bus.bars(SESSION)} == {
                 "AAA": "proxy:AAPL", "BBB": "backfill", "CCC": "backfill"
@@ -238,12 +238,12 @@ def test_a_proxys_bars_keep_their_mark_when_they_are_fetched():
 
 def test_a_silent_socket_is_replaced_while_the_market_trades_and_left_alone_afterwards():
     with market(data_timeout_seconds=1.0) as now, now.collecting():
-        now.clock(BUCKETS[-1].end_ns + 3600 * 10**9, rate=600.0)
+        now.clock(INTERVALS[-1].end_ns + 3600 * 10**9, rate=600.0)
         now.connected()
         held = now.stream.attempts
         threading.Event().wait(2.5)
         assert now.stream.attempts == held
-        now.clock(BUCKETS[3].start_ns, rate=600.0)
+        now.clock(INTERVALS[3].start_ns, rate=600.0)
         until(lambda: now.stream.attempts > held)
 
 
@@ -328,7 +328,7 @@ def test_bars_that_come_while_redis_is_away_are_kept_and_lost_ones_fetched(monke
             first.enter_context(embedded_redis(folder))
             collector = now.collecting()
             with collector:
-                now.clock(BUCKETS[0].start_ns)
+                now.clock(INTERVALS[0].start_ns)
                 now.connected()
                 now.play(0)
                 until(lambda: now.announced() == [0])
@@ -336,10 +336,10 @@ def test_bars_that_come_while_redis_is_away_are_kept_and_lost_ones_fetched(monke
                 threading.Event().wait(0.5)
                 for place in (1, 2, 3):
                     now.record(place)
-                    now.stream.send([bar_message(symbol, BUCKETS[place].start_ns) for symbol in SYMBOLS])
+                    now.stream.send([bar_message(symbol, INTERVALS[place].start_ns) for symbol in SYMBOLS])
                 threading.Event().wait(0.5)
                 with embedded_redis(folder):
-                    now.clock(BUCKETS[3].end_ns)
+                    now.clock(INTERVALS[3].end_ns)
                     until(lambda: now.announced() == [0, 1, 2, 3])
                     assert now.places() == places_of(range(4))
                     health = until(lambda: now.bus.health() if int(now.bus.health()["redis_outages"]) else None)
@@ -348,7 +348,7 @@ def test_bars_that_come_while_redis_is_away_are_kept_and_lost_ones_fetched(monke
 
 def test_the_symbols_can_be_switched_on_the_fly():
     with market(testing=("AAA", "BBB")) as now, now.collecting():
-        now.clock(BUCKETS[0].start_ns)
+        now.clock(INTERVALS[0].start_ns)
         now.connected()
         assert now.stream.subscribed["bars"] == {"AAA", "BBB"}
         now.bus.set_symbol_set("universe")
@@ -359,7 +359,7 @@ def test_the_symbols_can_be_switched_on_the_fly():
 
 def test_a_replay_that_is_reset_begins_anew():
     with market() as now, now.collecting():
-        now.clock(BUCKETS[0].start_ns)
+        now.clock(INTERVALS[0].start_ns)
         now.connected()
         for place in range(2):
             now.play(place)
@@ -367,14 +367,14 @@ def test_a_replay_that_is_reset_begins_anew():
         now.history.bars.clear()
         now.bus.reset()
         assert now.announced() == []
-        now.clock(BUCKETS[0].start_ns)
+        now.clock(INTERVALS[0].start_ns)
         threading.Event().wait(0.5)
         now.play(0)
         until(lambda: now.announced() == [0])
         assert now.places() == places_of(range(1))
 
 
-def test_a_replay_at_full_speed_arrives_whole_and_completes_every_bucket_with_all_symbols():
+def test_a_replay_at_full_speed_arrives_whole_and_completes_every_bar_with_all_symbols():
     sessions = (date(2024, 7, 2), date(2024, 7, 3))
     bars = make_bars(sessions, symbols=SYMBOLS)
     settings = make_settings(testing=(*SYMBOLS, "PPP"), replay={"proxied": ("PPP",), "proxy": "AAA"})
@@ -413,7 +413,7 @@ def test_corporate_actions_of_a_replay_come_from_the_lake():
         )
         open_lake(now.settings).write(CORPORATE_ACTIONS, PartitionKey(SESSION, "technology"), actions, {})
         with now.collecting():
-            now.clock(BUCKETS[0].end_ns)
+            now.clock(INTERVALS[0].end_ns)
             until(lambda: now.bus.actions(SESSION) == [{"symbol": "AAA", "kind": "split", "value": 2.0}])
 
 
@@ -424,10 +424,10 @@ def test_a_live_feed_follows_its_own_clock_and_fetches_what_it_missed():
     settings, server, history = make_settings(mode="alpaca"), StreamServer(), AlpacaServer()
     jump_ns = [0]
     monotonic = time.monotonic_ns
-    start_ns = BUCKETS[0].end_ns + MINUTE // 2 - monotonic()
-    clock = MarketClock(lambda: start_ns + monotonic() + jump_ns[0], monotonic)
+    start_ns = INTERVALS[0].end_ns + MINUTE // 2 - monotonic()
+    clock = LiveClock(lambda: start_ns + monotonic() + jump_ns[0], monotonic)
     for minute in range(7):  # one of them has not ended, one lies in the future
-        stamp = datetime.fromtimestamp((BUCKETS[0].start_ns + minute * MINUTE) / 1e9, UTC)
+        stamp = datetime.fromtimestamp((INTERVALS[0].start_ns + minute * MINUTE) / 1e9, UTC)
         for symbol in SYMBOLS:
             history.bars.setdefault((symbol, "1Min"), []).append(alpaca_bar(stamp, 10.0 + minute))
     split = {"id": "1", "symbol": "BBB", "new_rate": 3, "old_rate": 1}
@@ -437,13 +437,13 @@ def test_a_live_feed_follows_its_own_clock_and_fetches_what_it_missed():
         bus = open_bus(settings)
         arguments = {"stream_url": server.url, "history_url": history.url, "keys": lambda: keys, "clock": clock}
         with collecting(settings, **arguments):
-            until(lambda: [entry.bucket for entry in bus.announced(SESSION)] == [BUCKETS[0]])
+            until(lambda: [entry.interval for entry in bus.announced(SESSION)] == [INTERVALS[0]])
             assert len(bus.bars(SESSION)) == 15
-            assert bus.feed == "live"
+            assert bus.run_mode == "live"
             assert bus.actions(SESSION) == [{"symbol": "BBB", "kind": "split", "value": 3.0}]
             jump_ns[0] = 3600 * 10**9
             until(lambda: float(bus.health()["clock_offset_seconds"]) == 3600.0)
-            server.send([bar_message(symbol, BUCKETS[1].start_ns) for symbol in SYMBOLS])
+            server.send([bar_message(symbol, INTERVALS[1].start_ns) for symbol in SYMBOLS])
             until(lambda: len(bus.bars(SESSION)) == 18)
             assert len(bus.announced(SESSION)) == 1
 
@@ -475,7 +475,7 @@ def collector_process(now: Market, log: Path) -> Iterator[subprocess.Popen[bytes
 def test_a_killed_collector_continues_without_loss_and_announces_nothing_twice(tmp_path):
     with market() as now:
         with collector_process(now, tmp_path / "log") as first:
-            now.clock(BUCKETS[0].start_ns)
+            now.clock(INTERVALS[0].start_ns)
             until(lambda: now.stream.connections)
             for place in range(2):
                 now.play(place)
@@ -487,7 +487,7 @@ def test_a_killed_collector_continues_without_loss_and_announces_nothing_twice(t
         until(lambda: not now.stream.connections)
         now.record(2, ("BBB", "CCC"))
         now.record(3)
-        now.clock(BUCKETS[3].end_ns)
+        now.clock(INTERVALS[3].end_ns)
         with collector_process(now, tmp_path / "log") as second:
             until(lambda: now.announced() == [0, 1, 2, 3])
             assert now.places() == places_of(range(4))

@@ -6,11 +6,11 @@ import pytest
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import FIRST, UPDATED, StreamBar
-from pairs_platform.core.streaming.buckets import session_buckets
+from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.processes.collector.incoming import judge_messages
 from pairs_platform_tests.support.stream_servers import bar_message
 
-STARTS = [bucket.start_ns for bucket in session_buckets(date(2024, 7, 2), Frequency.FIVE_MINUTES)]
+STARTS = [interval.start_ns for interval in bar_intervals(date(2024, 7, 2), Frequency.FIVE_MINUTES)]
 
 
 def judge(*messages):

@@ -93,18 +93,18 @@ class TestStamps:
 
 
 class TestPart:
-    def test_only_the_buckets_that_are_asked_for(self):
+    def test_only_the_bars_that_are_asked_for(self):
         played = loaded(make_playlist(WrittenBars(BARS), first=FULL, start="10:00", buckets=3))
         ticks = dict(played.ticks())
         assert list(ticks) == [new_york(FULL, time) for time in ("10:05", "10:10", "10:15")]
         assert not played.is_whole
 
-    def test_buckets_are_the_profile_s(self):
+    def test_bars_are_the_profile_s(self):
         source = WrittenBars(make_bars([FULL], frequency=Frequency.ONE_MINUTE))
         played = loaded(make_playlist(source, length=Frequency.ONE_MINUTE, buckets=2))
         assert [len(rows) for _, rows in played.ticks()] == [2] * 10
 
-    def test_more_buckets_than_are_left_reach_to_the_close(self):
+    def test_more_bars_than_are_left_reach_to_the_close(self):
         assert loaded(make_playlist(WrittenBars(BARS), first=FULL, start="15:00", buckets=99)).is_whole
 
     @pytest.mark.parametrize(

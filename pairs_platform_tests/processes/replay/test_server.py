@@ -19,7 +19,7 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.replay.rest import Correction
-from pairs_platform.processes.replay.server import AFTER_NS, MarketClock, listen
+from pairs_platform.processes.replay.server import AFTER_NS, ReplayClock, listen
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars
 from pairs_platform_tests.support.replays import (
@@ -156,7 +156,7 @@ class TestPlayed:
 class TestClock:
     def test_goes_on_at_its_rate(self):
         now = [10.0]
-        clock = MarketClock(100, lambda: now[0])
+        clock = ReplayClock(100, lambda: now[0])
         now[0] = 20.0
         assert clock.read() == (100, 0.0)
         clock.set(100, 2.0)

@@ -1,4 +1,4 @@
-"""Buckets of bars: their grid, and how they are announced.
+"""The bars of a session: their grid, and the event that says that one is complete.
 
 What does not belong here: the bars themselves (`bars`), Redis (`adapters.redis.bus`), and signals (`core.signals`).
 """
@@ -13,8 +13,8 @@ from pairs_platform.core.time import moment_ns
 
 
 @dataclass(frozen=True, order=True)
-class Bucket:
-    """One bar of the profile's frequency, of all symbols: from `start_ns` to `end_ns` since 1970-01-01 UTC."""
+class BarInterval:
+    """One bar of the profile for all symbols: from `start_ns` to `end_ns`, nanoseconds since 1970-01-01 UTC."""
 
     session: date
     start_ns: int
@@ -22,23 +22,23 @@ class Bucket:
 
 
 @dataclass(frozen=True)
-class Announcement:
-    """A bucket is complete.
+class BarClose:
+    """A bar-close event: a bar of every symbol is complete.
 
     Attributes
     ----------
-    bucket : Bucket
+    interval : BarInterval
     reason : str
         "all_in": every symbol that is waited for has its last bar; "grace": its time has passed.
     symbols_in, symbols_expected : int
-        Symbols with the bucket's last bar, and symbols that were waited for.
+        Symbols with the bar's last streamed bar, and symbols that were waited for.
     market_ns, wall_ns : int
-        Market clock and wall clock when it was announced.
+        Market clock and wall clock when it was published.
     id : str
-        Id of the entry in the stream of announcements; empty before it is there.
+        Id of the entry in the stream of bar-close events; empty before it is there.
     """
 
-    bucket: Bucket
+    interval: BarInterval
     reason: Literal["all_in", "grace"]
     symbols_in: int
     symbols_expected: int
@@ -47,8 +47,8 @@ class Announcement:
     id: str = ""
 
 
-def session_buckets(session: date, frequency: Frequency) -> list[Bucket]:
-    """Every bucket of a session, in order; the last one ends with the session.
+def bar_intervals(session: date, frequency: Frequency) -> list[BarInterval]:
+    """Every bar of a session, in order; the last one ends with the session.
 
     Raises
     ------
@@ -57,4 +57,4 @@ def session_buckets(session: date, frequency: Frequency) -> list[Bucket]:
     """
     opened, closed = moment_ns(session_open(session)), moment_ns(session_close(session))
     length = frequency.length_ns
-    return [Bucket(session, start, min(start + length, closed)) for start in range(opened, closed, length)]
+    return [BarInterval(session, start, min(start + length, closed)) for start in range(opened, closed, length)]
