@@ -34,18 +34,14 @@ from pairs_platform.database.store import Decision
 from pairs_platform.database.tables import SIGNALS
 from pairs_platform.defs.outcomes import without_useless_retries
 from pairs_platform.defs.signals import assets, checks, sensors
-from pairs_platform.defs.signals.work import (
-    NothingStreamedError,
-    SignalOutcome,
-    save_stream,
-    signal_partition,
-    stored_signals,
-)
 from pairs_platform.lake.errors import PartitionMissing
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
+from pairs_platform.workflows.signal_parity import stored_signals
+from pairs_platform.workflows.signals import SignalOutcome, signal_partition
+from pairs_platform.workflows.streamed_bars import NothingStreamedError, save_stream
 from pairs_platform_tests.defs.test_models import AwayRegistry, promote
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, SYMBOLS, key
@@ -471,15 +467,15 @@ class TestStreamedBars:
     def test_a_proxy_is_stored_as_one_until_the_symbols_own_bar_comes(self, live):
         own = next(bar for bar in live.bars([0]) if bar.symbol == "ADI")
         live.stream(0, bars=[own._replace(source="proxy:AAPL", close=own.high, revision=UPDATED)])
-        frame, _ = save_stream(live.platform, key())
+        frame = save_stream(live.platform, key()).bars
         assert frame["source"].tolist() == ["proxy:AAPL"]
         live.platform.bus.add_bars([own])
-        frame, _ = save_stream(live.platform, key())
+        frame = save_stream(live.platform, key()).bars
         assert frame[["source", "close"]].values.tolist() == [["feed", own.close]]
 
     def test_symbols_of_another_sector_are_not_its(self, live):
         live.stream(0, bars=[*live.bars([0]), live.bars([0])[0]._replace(symbol="XOM")])
-        frame, _ = save_stream(live.platform, key())
+        frame = save_stream(live.platform, key()).bars
         assert set(frame["symbol"]) == set(SYMBOLS)
 
     def test_nothing_streamed_is_told(self, live):
@@ -648,7 +644,7 @@ def test_a_run_behind_a_bar_loads_nothing_that_trains_or_analyses(live):
 import sys
 from datetime import date
 from pairs_platform.platform import Platform
-from pairs_platform.defs.signals.work import signal_partition
+from pairs_platform.workflows.signals import signal_partition
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.settings.loading import load_settings
 key = PartitionKey(date({SESSION:%Y, %-m, %-d}), "{SECTOR}")

@@ -11,9 +11,9 @@ import pytest
 
 from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.database.signals import forget_replay
-from pairs_platform.defs.signals.work import signal_partition
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.topology import command_of
+from pairs_platform.workflows.signals import signal_partition
 from pairs_platform_tests.support.live_processes import Profile, configured_profile
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 

@@ -35,7 +35,6 @@ from pairs_platform.core.operations.scheduling import as_of_session
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import sessions_ending
-from pairs_platform.core.selection.trading_config import TradingConfig
 from pairs_platform.database.audit import entries
 from pairs_platform.database.tables import MODEL_DECISIONS, MODEL_PERFORMANCE, MODEL_RANKINGS, MODEL_TRAINING
 from pairs_platform.defs.automation import IN_FLIGHT, RETRY_OF_TAG, daily_job, price_run, session_run
@@ -47,6 +46,7 @@ from pairs_platform.processes.runtime.supervisor import Supervisor, running_proc
 from pairs_platform.processes.runtime.topology import live_folder
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
+from pairs_platform.views.trading_config import read_trading_config
 from pairs_platform_tests.support.demo_profile import write_config
 from pairs_platform_tests.support.live_processes import QUIET_ENVIRONMENT
 from pairs_platform_tests.support.postgres import free_port
@@ -411,7 +411,7 @@ def assert_consistent(soak: Soak) -> None:
         if runs[0].dagster_run.is_success
     ]
     for key in good:
-        config = TradingConfig.model_validate(platform.lake.read_document("trading_config", key))
+        config = read_trading_config(platform, key)
         (table,) = (one for one in TABLES if one.table == "trading_config")
         assert sorted(platform.lake.read(table, key)["pair"]) == sorted(pair.pair for pair in config.pairs), key
     assert_materialized(soak, good)

@@ -32,13 +32,14 @@ from pairs_platform.core.signals.checks import compare_signals
 from pairs_platform.core.streaming.intervals import BarInterval
 from pairs_platform.core.time import moment_utc
 from pairs_platform.database.signals import SignalKey, stored_buckets
-from pairs_platform.defs.signals.work import stored_signals
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import running_processes
 from pairs_platform.processes.runtime.topology import live_folder
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
+from pairs_platform.views.trading_config import read_trading_config
+from pairs_platform.workflows.signal_parity import stored_signals
 from pairs_platform_tests.defs.test_models import promote
 from pairs_platform_tests.support.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun, write_config
 from pairs_platform_tests.support.postgres import free_port
@@ -92,7 +93,7 @@ class Profile:
     @property
     def config(self) -> TradingConfig:
         before = PartitionKey(session_offset(self.session, -1), self.sector)
-        return TradingConfig.model_validate(self.platform.lake.read_document("trading_config", before))
+        return read_trading_config(self.platform, before)
 
     def done(self) -> set[datetime]:
         """Bars that have signals."""

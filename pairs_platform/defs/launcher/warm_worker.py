@@ -12,7 +12,7 @@ def main() -> int:
     import redis  # noqa: F401 - imported now, so that the run need not
     from dagster._cli.api import execute_run_command
 
-    import pairs_platform.defs.signals.work  # noqa: F401
+    import pairs_platform.workflows.signals  # noqa: F401
     from pairs_platform.definitions import defs
 
     defs.get_repository_def()

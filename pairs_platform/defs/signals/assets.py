@@ -1,6 +1,10 @@
-"""The assets `streamed_bars` and `signals`, of the session under way."""
+"""The assets `streamed_bars` and `signals`, of the session under way, and what their pages show.
 
-from typing import Any
+What does not belong here: saving bars (`workflows.streamed_bars`) and making signals (`workflows.signals`).
+"""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -8,11 +12,15 @@ from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, lo
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.platform import Platform
 
+if TYPE_CHECKING:
+    from pairs_platform.workflows.signals import SignalOutcome
+    from pairs_platform.workflows.streamed_bars import SavedStream
+
 GROUP = "live"
 
 PATIENT_RETRIES, PATIENT_SECONDS = 40, 5
-"""A run of signals outlasts a Redis or a database that is away for three minutes: behind the last bar of a session
-no later run would fill what is missing."""
+"""A run of signals outlasts a Redis or a database that is unavailable for three minutes: after the last bar of a
+session no later run would fill what is missing."""
 
 
 @dg.asset(
@@ -26,27 +34,27 @@ no later run would fill what is missing."""
 def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Bars as they were streamed, of the stream's own length, each in its last revision; every hour and at the close.
 
-    Beside `price_history`, which comes from the vendor alone and is what everything is computed from.
+    Alongside `price_history`, which comes from the vendor alone and is what everything is computed from.
     """
-    from pairs_platform.core.partition_key import PartitionKey
-    from pairs_platform.defs.metadata import table
     from pairs_platform.defs.outcomes import for_each_partition
-    from pairs_platform.defs.signals.work import save_stream
+    from pairs_platform.workflows.streamed_bars import save_stream
 
-    def save(key: PartitionKey) -> dict[str, Any]:
-        frame, facts = save_stream(platform, key)
-        by_symbol = frame.groupby("symbol").agg(
-            bars=("ts_utc", "size"), first=("ts_utc", "min"), last=("ts_utc", "max"), revised=("revision", "max")
-        )
-        return {
-            **facts,
-            "dagster/row_count": len(frame),
-            "symbols": len(by_symbol),
-            "rows_of_a_proxy": int(frame["source"].str.startswith("proxy:").sum()),
-            "by_symbol": table(by_symbol.reset_index(), rows=50),
-        }
+    for_each_partition(context, lambda key: _stream_page(save_stream(platform, key)))
 
-    for_each_partition(context, save)
+
+def _stream_page(saved: "SavedStream") -> dict[str, Any]:
+    from pairs_platform.defs.metadata import table
+
+    by_symbol = saved.bars.groupby("symbol").agg(
+        bars=("ts_utc", "size"), first=("ts_utc", "min"), last=("ts_utc", "max"), revised=("revision", "max")
+    )
+    return {
+        **saved.metadata,
+        "dagster/row_count": len(saved.bars),
+        "symbols": len(by_symbol),
+        "rows_of_a_proxy": int(saved.bars["source"].str.startswith("proxy:").sum()),
+        "by_symbol": table(by_symbol.reset_index(), rows=50),
+    }
 
 
 @dg.asset(
@@ -69,7 +77,7 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     from pairs_platform.adapters.redis.bus import StreamUnavailable
     from pairs_platform.database.errors import DatabaseUnavailable
     from pairs_platform.defs.outcomes import without_useless_retries
-    from pairs_platform.defs.signals.work import signal_partition
+    from pairs_platform.workflows.signals import signal_partition
 
     for key in lake_keys(context.partition_keys):
         with without_useless_retries():
@@ -77,6 +85,50 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
                 outcome = signal_partition(platform, key, run_id=context.run.run_id)
             except (StreamUnavailable, DatabaseUnavailable) as error:
                 raise dg.RetryRequested(max_retries=PATIENT_RETRIES, seconds_to_wait=PATIENT_SECONDS) from error
-        from pairs_platform.views.drawing.signal_strip import signal_page
+        context.add_asset_metadata(_signal_page(platform, outcome), partition_key=str(key))
 
-        context.add_asset_metadata(signal_page(platform, outcome), partition_key=str(key))
+
+SHOWN = (
+    "pair", "role", "action", "z", "spread", "volatility", "probability_champion", "probability_challenger",
+    "confidence", "size", "position", "reason",
+)  # fmt: skip
+DRAWN = 6
+"""Pairs in the drawing: the selected ones first."""
+
+
+def _signal_page(platform: Platform, outcome: "SignalOutcome") -> dict[str, Any]:
+    """The session so far, read after its signals are stored: every 5 minutes in every sector, so without pandas."""
+    from pairs_platform.core.time import moment_utc
+    from pairs_platform.database.signals import signal_rows
+    from pairs_platform.defs.metadata import drawing, rows_table
+    from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals, signal_strips
+
+    rows = signal_rows(platform.database, outcome.key)
+    page: dict[str, Any] = {
+        "source": f"{outcome.key.feed} stream · {outcome.source_label or platform.market_data.label}",
+        "feed": outcome.key.feed,
+        "dagster/row_count": len(rows),
+        "bars_stored": [str(moment_utc(start)) for start in outcome.stored],
+    }
+    if outcome.note:
+        page["note"] = outcome.note
+    if not rows:
+        return page
+    newest, trades = newest_signals(rows), entries_and_exits(rows)
+    settings = platform.settings.trading
+    strips = signal_strips(
+        rows, [row["pair"] for row in newest[:DRAWN]], entry_z=settings.entry_z, exit_z=settings.exit_z
+    )
+    return {
+        **page,
+        "newest_bucket": str(rows[-1]["bucket_utc"]),
+        "late_buckets": len({row["bucket_utc"] for row in rows if row["late"]}),
+        "actions_so_far": dict(Counter(row["action"] for row in rows)),
+        "newest_signals": rows_table(SHOWN, ([row[name] for name in SHOWN] for row in newest), rows=50),
+        "entries_and_exits": rows_table(
+            ("bucket_utc", *SHOWN), ([row[name] for name in ("bucket_utc", *SHOWN)] for row in trades), rows=50
+        ),
+        "session_so_far": drawing(
+            strips, "z of the first pairs, with entries (long blue, short orange), exits (green) and stops (red)"
+        ),
+    }

@@ -26,7 +26,7 @@ def decided_after_data(
     import pandas as pd
 
     from pairs_platform.core.signals.checks import check_decided_after_data
-    from pairs_platform.defs.signals.work import stored_signals
+    from pairs_platform.workflows.signal_parity import stored_signals
 
     length = pd.Timedelta(minutes=platform.settings.frequency.minutes)
     return check_partitions(context, lambda key: check_decided_after_data(stored_signals(platform, key), length))
@@ -36,15 +36,16 @@ def decided_after_data(
 def in_time(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Few bars of the session were decided late, few signals of selected pairs skipped."""
     from pairs_platform.core.signals.checks import check_signals_in_time
-    from pairs_platform.defs.signals.work import stored_signals
+    from pairs_platform.workflows.signal_parity import stored_signals
 
     settings = platform.settings.checks
 
     def judge(key: PartitionKey) -> CheckResult:
         return check_signals_in_time(
-            stored_signals(platform, key), max_late_share=settings.max_late_share,
+            stored_signals(platform, key),
+            max_late_share=settings.max_late_share,
             max_skipped_share=settings.max_skipped_share,
-        )  # fmt: skip
+        )
 
     return check_partitions(context, judge, warn=True)
 
@@ -55,14 +56,14 @@ def matches_price_history(
 ) -> dg.AssetCheckResult:
     """The day after: streamed bars, aggregated, are the vendor's; a session that was not streamed passes."""
     from pairs_platform.core.signals.checks import check_bars_match
-    from pairs_platform.defs.signals.work import bar_differences
+    from pairs_platform.workflows.streamed_bars import bar_differences
 
     def judge(key: PartitionKey) -> CheckResult:
-        found = bar_differences(platform, key)
-        if found is None:
+        compared = bar_differences(platform, key)
+        if compared is None:
             return CheckResult(passed=True, summary="the session was not streamed", figures={})
-        differences, n_bars = found
-        return check_bars_match(differences, n_bars, max_share=platform.settings.checks.max_stream_difference)
+        max_share = platform.settings.checks.max_stream_difference
+        return check_bars_match(compared.differences, compared.n_bars, max_share=max_share)
 
     return check_partitions(context, judge, warn=True)
 
@@ -71,12 +72,12 @@ def matches_price_history(
 def matches_batch(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """The day after: stored signals are those that the vendor's bars give by the batch path."""
     from pairs_platform.core.signals.checks import check_signals_match
-    from pairs_platform.defs.signals.work import signal_differences
+    from pairs_platform.workflows.signal_parity import signal_differences
 
     def judge(key: PartitionKey) -> CheckResult:
-        found = signal_differences(platform, key)
-        if found is None:
+        compared = signal_differences(platform, key)
+        if compared is None:
             return CheckResult(passed=True, summary="the session has no signals that can be compared", figures={})
-        return check_signals_match(*found)
+        return check_signals_match(compared.differences, compared.n_signals)
 
     return check_partitions(context, judge, warn=True)

@@ -62,33 +62,33 @@ def signal_sensor(
     bus = platform.bus
     cursors: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
     after = cursors.get(bus.run_mode, "0-0")
-    found = bus.announcements(after, block_ms=BLOCK_MS)
-    if not found:
+    bar_closes = bus.announcements(after, block_ms=BLOCK_MS)
+    if not bar_closes:
         return dg.SkipReason("no bar has become complete")
     due = decide_signal_requests(
-        found, market_ns=bus.market_ns(), sectors=platform.settings.active_sectors, run_mode=bus.run_mode
+        bar_closes, market_ns=bus.market_ns(), sectors=platform.settings.active_sectors, run_mode=bus.run_mode
     )
-    requests = [request_signals(one) for one in due.signals]
-    requests += [_request(one, save_job.name, 0, {}) for one in due.saves]
+    requests = [request_signals(request) for request in due.signals]
+    requests += [_request(request, save_job.name, 0, {}) for request in due.saves]
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else due.reason,
-        cursor=json.dumps({**cursors, bus.run_mode: found[-1].id}),
+        cursor=json.dumps({**cursors, bus.run_mode: bar_closes[-1].id}),
     )
 
 
-def request_signals(one: StreamRequest) -> dg.RunRequest:
+def request_signals(request: StreamRequest) -> dg.RunRequest:
     """One run of the signals of a sector, before whatever else waits in the queue."""
     tags = {"dagster/max_runtime": str(MAX_SECONDS), "dagster/max_retries": str(MAX_RETRIES)}
-    return _request(one, signal_job.name, 20, {SIGNALS_TAG: one.sector, **tags})
+    return _request(request, signal_job.name, 20, {SIGNALS_TAG: request.sector, **tags})
 
 
-def _request(one: StreamRequest, job: str, priority: int, tags: dict[str, str]) -> dg.RunRequest:
+def _request(request: StreamRequest, job: str, priority: int, tags: dict[str, str]) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=one.run_key,
+        run_key=request.run_key,
         job_name=job,
-        partition_key=str(PartitionKey(one.session, one.sector)),
-        tags={**tags, "dagster/priority": str(priority), "pairs_platform/bucket_ns": str(one.start_ns)},
+        partition_key=str(PartitionKey(request.session, request.sector)),
+        tags={**tags, "dagster/priority": str(priority), "pairs_platform/bucket_ns": str(request.start_ns)},
     )
 
 
@@ -118,16 +118,16 @@ def health_sensor(
     if idle:
         return dg.SkipReason(idle)
     bus = platform.bus
-    facts = bus.health()
+    health = bus.health()
     try:
         open_now = is_open(bus.market_ns())
     except ClockUnknown:
         open_now = False
-    if not facts or not open_now:
-        return dg.SkipReason("no session is open" if facts else "no collector has run")
-    silent_s = (time.time_ns() - int(facts.get("heartbeat_wall_ns", 0))) / SECOND_NS
-    state = facts.get("state", "unknown") if silent_s < GONE_SECONDS else "gone"
-    known: dict[str, str | int] = {**facts, "state": state, "symbols_with_bars": len(bus.last_bars())}
+    if not health or not open_now:
+        return dg.SkipReason("no session is open" if health else "no collector has run")
+    silent_s = (time.time_ns() - int(health.get("heartbeat_wall_ns", 0))) / SECOND_NS
+    state = health.get("state", "unknown") if silent_s < GONE_SECONDS else "gone"
+    metadata: dict[str, str | int] = {**health, "state": state, "symbols_with_bars": len(bus.last_bars())}
     return dg.SensorResult(
-        asset_events=[dg.AssetObservation("streamed_bars", metadata=known)], skip_reason=f"the collector is {state}"
+        asset_events=[dg.AssetObservation("streamed_bars", metadata=metadata)], skip_reason=f"the collector is {state}"
     )

@@ -1,61 +1,18 @@
-"""What the page of `signals` shows: the session so far as a table and as a drawing of z with entries and exits.
+"""The signals of a session so far: the newest ones, the trades, and a drawing of z with entries and exits.
 
-It is made after the signals are stored, every 5 minutes in every sector, so it imports no drawing library.
-What does not belong here: computing signals (`work`).
+The drawing is made every 5 minutes in every sector, so nothing here imports a drawing library or pandas.
+What does not belong here: reading signals (`database.signals`) and computing them (`core.signals.engine`).
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pairs_platform.core.time import MARKET_TIMEZONE, moment_utc
-from pairs_platform.database.signals import signal_rows
-from pairs_platform.defs.metadata import drawing, rows_table
-from pairs_platform.defs.signals.work import SignalOutcome
-from pairs_platform.platform import Platform
-
-SHOWN = (
-    "pair", "role", "action", "z", "spread", "volatility", "probability_champion", "probability_challenger",
-    "confidence", "size", "position", "reason",
-)  # fmt: skip
-DRAWN = 6
-"""Pairs in the drawing: the selected ones first."""
+from pairs_platform.core.time import MARKET_TIMEZONE
 
 WIDTH, HEIGHT, LEFT = 760, 90, 110
 LARGEST_Z = 4.5
 COLOURS = {"enter_long": "#2f6fb3", "enter_short": "#d9822b", "exit": "#3a8f5c", "stop": "#c23b3b"}
-
-
-def signal_page(platform: Platform, outcome: SignalOutcome) -> dict[str, Any]:
-    """Metadata of one materialization."""
-    rows = signal_rows(platform.database, outcome.key)
-    facts: dict[str, Any] = {
-        "source": f"{outcome.key.feed} stream · {outcome.source_label or platform.market_data.label}",
-        "feed": outcome.key.feed,
-        "dagster/row_count": len(rows),
-        "bars_stored": [str(moment_utc(start)) for start in outcome.stored],
-    }
-    if outcome.note:
-        facts["note"] = outcome.note
-    if not rows:
-        return facts
-    ranked, moves = newest_signals(rows), entries_and_exits(rows)
-    settings = platform.settings.trading
-    return {
-        **facts,
-        "newest_bucket": str(rows[-1]["bucket_utc"]),
-        "late_buckets": len({row["bucket_utc"] for row in rows if row["late"]}),
-        "actions_so_far": dict(Counter(row["action"] for row in rows)),
-        "newest_signals": rows_table(SHOWN, ([row[name] for name in SHOWN] for row in ranked), rows=50),
-        "entries_and_exits": rows_table(
-            ("bucket_utc", *SHOWN), ([row[name] for name in ("bucket_utc", *SHOWN)] for row in moves), rows=50
-        ),
-        "session_so_far": drawing(
-            _curves(rows, [row["pair"] for row in ranked[:DRAWN]], entry_z=settings.entry_z, exit_z=settings.exit_z),
-            "z of the first pairs, with entries (long blue, short orange), exits (green) and stops (red)",
-        ),
-    }
 
 
 def newest_signals(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -70,8 +27,8 @@ def entries_and_exits(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows if row["action"] in COLOURS]
 
 
-def _curves(rows: Sequence[dict[str, Any]], pairs: Sequence[str], *, entry_z: float, exit_z: float) -> str:
-    """z of some pairs over the bars of the session, one strip below the other."""
+def signal_strips(rows: Sequence[dict[str, Any]], pairs: Sequence[str], *, entry_z: float, exit_z: float) -> str:
+    """z of some pairs over the bars of the session as an SVG drawing, one strip below the other."""
     starts = sorted({row["bucket_utc"] for row in rows})
     step = (WIDTH - LEFT - 20) / max(1, len(starts) - 1)
     at = {start: LEFT + 10 + i * step for i, start in enumerate(starts)}

@@ -1,0 +1,92 @@
+"""Streamed bars of a session: from Redis into the lake, and their comparison with the vendor's history.
+
+What does not belong here: receiving bars (`processes.collector`) and what a streamed bar is (`core.streaming.bars`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.prices.aggregation import aggregate_bars
+from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
+from pairs_platform.core.prices.contracts import PRICE_HISTORY
+from pairs_platform.core.signals.checks import compare_bars
+from pairs_platform.core.streaming.bars import PROXY, StreamBar, merge_revisions
+from pairs_platform.core.streaming.contracts import STREAMED_BARS
+from pairs_platform.platform import Platform
+
+
+class NothingStreamedError(LookupError):
+    """A session of which no bar has been streamed."""
+
+
+@dataclass(frozen=True, eq=False)
+class SavedStream:
+    """What was stored of a session in the configured run mode.
+
+    Attributes
+    ----------
+    bars : DataFrame with the columns of `STREAMED_BARS`
+        Rows of this run mode alone.
+    metadata : mapping
+        What the partition says about itself.
+    """
+
+    bars: pd.DataFrame
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class BarComparison:
+    """Where streamed bars and price history differ, as `compare_bars`, and the bars of history."""
+
+    differences: pd.DataFrame
+    n_bars: int
+
+
+def save_stream(platform: Platform, key: PartitionKey) -> SavedStream:
+    """Bring the streamed bars of a session into the lake; rows of the other run mode, and what Redis forgot, stay.
+
+    Raises
+    ------
+    NothingStreamedError
+        Neither Redis nor the lake has a bar of it.
+    """
+    bus, lake = platform.bus, platform.lake
+    symbols = {listing.symbol for listing in platform.listings(key.sector)}
+    stored = lake.read(STREAMED_BARS, key) if lake.exists(STREAMED_BARS.table, key) else STREAMED_BARS.empty()
+    own = stored[stored["feed"] == bus.run_mode].assign(ts_ns=lambda frame: frame["ts_utc"].astype("int64"))
+    earlier = [StreamBar(*row) for row in own[list(StreamBar._fields)].itertuples(index=False)]
+    streamed = [bar for bar in bus.bars(key.session) if bar.symbol in symbols]
+    if not earlier and not streamed:
+        raise NothingStreamedError(
+            f"no bar of {key} has been streamed on the feed {bus.run_mode}: start `pairs-platform live`, or look at "
+            "`pairs-platform stream status`"
+        )
+    bars = merge_revisions([*earlier, *streamed]).frame()
+    bars.insert(0, "feed", bus.run_mode)
+    rows = pd.concat([stored[stored["feed"] != bus.run_mode], bars], ignore_index=True)
+    metadata = {
+        "source": f"{bus.run_mode} stream of {platform.market_data.label}",
+        "feed": bus.run_mode,
+        "bar": platform.settings.stream.bar_frequency(platform.settings.frequency).value,
+        "saved_utc": platform.clock().isoformat(timespec="seconds"),
+    }
+    lake.write(STREAMED_BARS, key, rows[list(STREAMED_BARS.columns)], metadata)
+    return SavedStream(bars, metadata)
+
+
+def bar_differences(platform: Platform, key: PartitionKey) -> BarComparison | None:
+    """Where streamed bars and price history of a session differ; None without a stream."""
+    lake, settings = platform.lake, platform.settings
+    if not lake.exists(STREAMED_BARS.table, key):
+        return None
+    streamed, metadata = lake.read(STREAMED_BARS, key), lake.metadata(STREAMED_BARS, key)
+    own = streamed[(streamed["feed"] == settings.stream.run_mode) & ~streamed["source"].str.startswith(PROXY)]
+    if own.empty:
+        return None
+    bars = aggregate_bars(own[list(BAR_COLUMNS)], source=Frequency(metadata["bar"]), target=settings.frequency)
+    history = lake.read(PRICE_HISTORY, key)
+    return BarComparison(compare_bars(bars, history), len(history))
