@@ -1,10 +1,10 @@
 """Bars and corporate actions from Alpaca's market data service, through its own client library.
 
 The library pages through replies but has no timeout, and its retry knows two status codes and one fixed wait. Both are
-replaced beneath it, in the HTTP session (`alpaca_http`): every page is requested with a timeout, paced, and asked again
+replaced beneath it, in the HTTP session (`http`): every page is requested with a timeout, paced, and asked again
 by itself, so a connection that breaks on page 7 costs one page and can neither lose nor repeat rows.
 
-What does not belong here: reading the keys (`pairs_platform.settings.loading`), aggregation and validation
+What does not belong here: reading the keys (`settings`), aggregation and validation
 (`core.prices`).
 
 References
@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 from pydantic import SecretStr
 
-from pairs_platform.adapters.alpaca.settings import AlpacaSettings
-from pairs_platform.adapters.retry import Pacer, RetryPolicy
-from pairs_platform.adapters.vendor_rows import Action, actions_frame, bars_reply, join_bars, tidy_bars
+from pairs_platform.adapters.alpaca.errors import SymbolRefused
+from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES, AlpacaSettings
+from pairs_platform.adapters.vendors.retry import Pacer, RetryPolicy
+from pairs_platform.adapters.vendors.rows import VendorAction, actions_frame, bars_reply, join_bars, tidy_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_close, session_open, sessions_between
 from pairs_platform.core.time import market_midnight, utc_now
@@ -39,14 +40,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-KEY_VARIABLES = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
-"""Environment variables in which a person puts the two keys; named in every message about keys."""
-
 _FIELDS = {"t": "ts_utc", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
-
-
-class SymbolRefusedError(PermanentSourceError):
-    """The server refuses a request because of a symbol in it, without saying reliably which."""
 
 
 class AlpacaMarketData:
@@ -66,7 +60,7 @@ class AlpacaMarketData:
     frequency : Frequency
         Of the bars to return.
     base_url : str or None
-        Instead of the address that the rules name.
+        Instead of the address that the settings name.
     sleep, now : callable
         Takes seconds; returns the aware time.
 
@@ -104,11 +98,11 @@ class AlpacaMarketData:
 
     def fetch_bars(self, symbols: Sequence[str], first: date, last: date) -> BarsReply:
         """Bars of `symbols`, as `MarketData.fetch_bars` says."""
-        wanted, sessions = list(dict.fromkeys(symbols)), sessions_between(first, last)
+        unique_symbols, sessions = list(dict.fromkeys(symbols)), sessions_between(first, last)
         fetched = Frequency.FIVE_MINUTES if self.frequency is Frequency.ONE_HOUR else self.frequency
         refused: dict[str, str] = {}
         parts = []
-        for group in _batches(wanted, self.settings.symbols_per_request):
+        for group in _batches(unique_symbols, self.settings.symbols_per_request):
             for span in _batches(sessions, self.settings.sessions_per_request):
                 ask = partial(self._rows, span=span, frequency=fetched)
                 answers = _answers(ask, [symbol for symbol in group if symbol not in refused], refused)
@@ -118,7 +112,9 @@ class AlpacaMarketData:
             from pairs_platform.core.prices.aggregation import aggregate_bars
 
             bars = aggregate_bars(bars, source=fetched, target=self.frequency)
-        return bars_reply(bars, wanted, refused, f"no bars from {first} to {last} on the {self.settings.feed} feed")
+        return bars_reply(
+            bars, unique_symbols, refused, f"no bars from {first} to {last} on the {self.settings.feed} feed"
+        )
 
     def fetch_since(self, symbols: Sequence[str], session: date, since: datetime) -> pd.DataFrame:
         """Bars of one session that start at `since` or later, of the length that the service itself gives.
@@ -170,13 +166,13 @@ class AlpacaMarketData:
         ex-date; so a longer range is requested (`AlpacaSettings.process_lag_days`) and the ex-date decides here.
         """
         ask = partial(self._actions, first=first, last=last)
-        found: list[Action] = []
+        actions: list[VendorAction] = []
         for group in _batches(list(dict.fromkeys(symbols)), self.settings.symbols_per_request):
-            for actions in _answers(ask, group, {}):
-                found += actions
-        return actions_frame(found, first, last)
+            for answer in _answers(ask, group, {}):
+                actions += answer
+        return actions_frame(actions, first, last)
 
-    def _actions(self, symbols: list[str], first: date, last: date) -> list[Action]:
+    def _actions(self, symbols: list[str], first: date, last: date) -> list[VendorAction]:
         from alpaca.data.enums import CorporateActionsType
         from alpaca.data.requests import CorporateActionsRequest
 
@@ -242,7 +238,7 @@ def _answers(ask: Callable[[list[str]], T], symbols: list[str], refused: dict[st
         return []
     try:
         return [ask(symbols)]
-    except SymbolRefusedError as error:
+    except SymbolRefused as error:
         if len(symbols) == 1:
             refused[symbols[0]] = str(error)
             return []
@@ -280,18 +276,18 @@ _ACTION_KINDS = {
 }
 
 
-def _actions_of(reply: Any, symbols: set[str]) -> list[Action]:
+def _actions_of(reply: Any, symbols: set[str]) -> list[VendorAction]:
     """Actions of a whole answer; one that is repeated (same id) counts once."""
-    found: dict[object, Action] = {}
+    by_id: dict[object, VendorAction] = {}
     for name, how in _ACTION_KINDS.items():
         for item in reply.get(name) or ():
             try:
-                action = Action(item["symbol"], date.fromisoformat(item["ex_date"]), how.kind, how.value(item))
+                action = VendorAction(item["symbol"], date.fromisoformat(item["ex_date"]), how.kind, how.value(item))
             except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
                 raise PermanentSourceError(f"Alpaca's {name} are not as documented: {error!r}") from error
             if action.symbol in symbols:
-                found[item.get("id", action)] = action
-    return list(found.values())
+                by_id[item.get("id", action)] = action
+    return list(by_id.values())
 
 
 def _timeframe(frequency: Frequency) -> Any:

@@ -1,7 +1,7 @@
-"""The HTTP session beneath Alpaca's client library: timeout, pace, retry of single pages, errors in our words.
+"""The HTTP session beneath Alpaca's client library: timeout, pace, retry of single pages, the platform's errors.
 
 A module of its own because it needs the HTTP library when it is imported; the definitions load without it. What does
-not belong here: what is asked and what the answers mean (`alpaca`), how often to ask again (`retry`).
+not belong here: what is asked and what the answers mean (`history`), how often to ask again (`vendors.retry`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +11,14 @@ from typing import Any
 import requests
 from pydantic import SecretStr
 
-from pairs_platform.adapters.alpaca.history import KEY_VARIABLES, SymbolRefusedError
-from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
+from pairs_platform.adapters.alpaca.errors import SymbolRefused
+from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES
+from pairs_platform.adapters.vendors.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 
 
 class AlpacaHttp(requests.Session):
-    """The HTTP session beneath the client library: timeout, pace, retry, and errors in the platform's words."""
+    """The HTTP session beneath the client library: timeout, pace, retry, and the platform's errors."""
 
     def __init__(
         self,
@@ -52,32 +53,32 @@ class AlpacaHttp(requests.Session):
         return reply
 
     def _refusal(self, reply: requests.Response) -> Exception:
-        status, said = reply.status_code, self._words_of(reply)
+        status, reason = reply.status_code, self._reason(reply)
         if status == 429:
-            return AskedToWaitError(f"Alpaca's rate limit is reached (429: {said})", self._asked_wait_s(reply))
+            return AskedToWaitError(f"Alpaca's rate limit is reached (429: {reason})", self._asked_wait_s(reply))
         if status == 408 or status >= 500:
-            return AskedToWaitError(f"Alpaca fails at the moment ({status}: {said})", self._asked_wait_s(reply))
+            return AskedToWaitError(f"Alpaca fails at the moment ({status}: {reason})", self._asked_wait_s(reply))
         if status in (401, 403):
             return PermanentSourceError(
-                f"Alpaca refuses access ({status}: {said}): check the variables {' and '.join(KEY_VARIABLES)}, and "
+                f"Alpaca refuses access ({status}: {reason}): check the variables {' and '.join(KEY_VARIABLES)}, and "
                 "whether the account may read this feed (setting source.alpaca.feed; iex needs no subscription)"
             )
-        if status in (400, 422) and "symbol" in said.lower():
-            return SymbolRefusedError(f"refused by Alpaca ({status}: {said})")
-        return PermanentSourceError(f"Alpaca refuses the request ({status}: {said})")
+        if status in (400, 422) and "symbol" in reason.lower():
+            return SymbolRefused(f"refused by Alpaca ({status}: {reason})")
+        return PermanentSourceError(f"Alpaca refuses the request ({status}: {reason})")
 
     def _asked_wait_s(self, reply: requests.Response) -> float | None:
         return wait_asked_for_s(reply.headers, self._now())
 
-    def _words_of(self, reply: requests.Response) -> str:
+    def _reason(self, reply: requests.Response) -> str:
         """What the server says, shortened, without the keys should it repeat them."""
         try:
-            said = str(reply.json()["message"])
+            reason = str(reply.json()["message"])
         except (ValueError, TypeError, KeyError):
-            said = reply.text
+            reason = reply.text
         for secret in self._secrets:
-            said = said.replace(secret.get_secret_value(), "***")
-        return " ".join(said.split())[:200] or "no reason given"
+            reason = reason.replace(secret.get_secret_value(), "***")
+        return " ".join(reason.split())[:200] or "no reason given"
 
 
 def _require_page(reply: requests.Response, params: Mapping[str, Any]) -> None:

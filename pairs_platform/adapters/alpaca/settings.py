@@ -1,11 +1,14 @@
-"""Settings of Alpaca; light enough to be read while definitions load.
+"""Settings of Alpaca and the names of its keys; light enough to be read while definitions load.
 
-What does not belong here: the two keys, which are secrets of the platform's settings.
+What does not belong here: the values of the two keys, which are secrets of the platform's settings.
 """
 
 from typing import Literal
 
 from pairs_platform.core.settings import SettingsGroup, setting
+
+KEY_VARIABLES = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+"""Environment variables in which a person puts the two keys; named in every message about keys."""
 
 
 class AlpacaSettings(SettingsGroup):

@@ -1,6 +1,6 @@
 """Parquet and CSV files as a source of prices: one file, several, a folder or a glob pattern.
 
-What does not belong here: reading a single file (`file_tables`), judging prices (`core.prices.validation`).
+What does not belong here: reading a single file (`tables`), judging prices (`core.prices.validation`).
 """
 
 import glob
@@ -41,7 +41,7 @@ _ACTION_SPELLINGS = {
     "kind": ("kind", "type", "action"),
     "value": ("value", "amount", "ratio"),
 }
-_KNOWN_SPELLINGS = {"known_ts_utc": ("known_ts_utc", "known", "announced")}
+_ANNOUNCED_SPELLINGS = {"known_ts_utc": ("known_ts_utc", "known", "announced")}
 
 
 class FileMarketData:
@@ -86,11 +86,11 @@ class FileMarketData:
         PermanentSourceError
             When a label is unknown, or a symbol has no sector or several.
         """
-        found = self._symbols
-        if found["sector"].isna().all():
+        sectors = self._symbols["sector"]
+        if sectors.isna().all():
             return None
         listings = set()
-        for symbol, label in found["sector"].items():
+        for symbol, label in sectors.items():
             if not isinstance(label, str) or not label.strip():
                 raise PermanentSourceError(f"{self.label}: {symbol} has no sector where others have one; fill it in")
             try:
@@ -121,15 +121,16 @@ class FileMarketData:
                 f"{self.label}: the bars are {stored} long and {self._frequency} is set; "
                 f"set the frequency to {stored} or give files with finer bars"
             )
-        wanted = set(symbols)
-        frames = [file.read(wanted, first, last) for file in self._files if wanted & set(file.inventory.symbols.index)]
+        requested = set(symbols)
+        with_any = [file for file in self._files if requested & set(file.inventory.symbols.index)]
+        frames = [file.read(requested, first, last) for file in with_any]
         bars = pd.concat([frame for frame in frames if not frame.empty] or [empty_bars()], ignore_index=True)
         bars = bars.sort_values(["symbol", "ts_utc"], kind="stable", ignore_index=True)
         if stored is not self._frequency and not bars.empty:
             bars = _aggregated(bars, first, last, source=stored, target=self._frequency)
         if ((bars["volume"] % 1 == 0) & (bars["volume"].abs() < 2**53)).all():
             bars["volume"] = bars["volume"].astype("int64")
-        absent = sorted(wanted - set(bars["symbol"].unique()))
+        absent = sorted(requested - set(bars["symbol"].unique()))
         unavailable = tuple(UnavailableSymbol(symbol, self._why_not(symbol, first, last)) for symbol in absent)
         return BarsReply(bars[list(BAR_COLUMNS)], unavailable)
 
@@ -151,8 +152,8 @@ class FileMarketData:
     def _files(self) -> tuple[PriceFile, ...]:
         actions = Path(self._settings.actions_path).expanduser().resolve() if self._settings.actions_path else None
         paths: dict[Path, None] = {}
-        for given in self._settings.paths:
-            paths.update(dict.fromkeys(path for path in _expand(given) if path.resolve() != actions))
+        for pattern in self._settings.paths:
+            paths.update(dict.fromkeys(path for path in _expand(pattern) if path.resolve() != actions))
         if not paths:
             raise PermanentSourceError(
                 f"{', '.join(self._settings.paths)}: only the actions file is there, and no prices"
@@ -192,19 +193,19 @@ class FileMarketData:
         return _read_actions(Path(self._settings.actions_path).expanduser())
 
     def _why_not(self, symbol: str, first: date, last: date) -> str:
-        known = self._symbols
-        if symbol not in known.index:
-            names = known.index.unique()
+        in_files = self._symbols
+        if symbol not in in_files.index:
+            names = in_files.index.unique()
             respelled = next((name for name in names if _plain(name) == _plain(symbol)), None)
             hint = f"; they have {respelled}, which may be the same share" if respelled else ""
             return f"{symbol} is not among the {len(names)} symbols of the files{hint}"
-        rows = known.loc[[symbol]]
+        rows = in_files.loc[[symbol]]
         have = f"{rows['first_session'].min():%Y-%m-%d} to {rows['last_session'].max():%Y-%m-%d}"
         return f"no bar of {symbol} in the sessions from {first} to {last}; the files have it from {have}"
 
 
 def _aggregated(bars: pd.DataFrame, first: date, last: date, *, source: Frequency, target: Frequency) -> pd.DataFrame:
-    """Sound bars aggregated to `target`; unsound ones behind them as they are, so that validation finds them."""
+    """Sound bars aggregated to `target`; unsound ones after them as they are, so that validation finds them."""
     from pairs_platform.core.prices.aggregation import aggregate_bars
     from pairs_platform.core.prices.settings import ValidationSettings
     from pairs_platform.core.prices.validation import validate_bars
@@ -224,32 +225,32 @@ def _plain(symbol: str) -> str:
     return "".join(character for character in symbol.casefold() if character.isalnum())
 
 
-def _expand(given: str) -> list[Path]:
-    """Files behind a path as the user typed it: a file, a folder's price files, or a pattern's matches."""
-    path = Path(given).expanduser()
+def _expand(pattern: str) -> list[Path]:
+    """Files of a path as the user typed it: a file, a folder's price files, or a pattern's matches."""
+    path = Path(pattern).expanduser()
     suffixes = PARQUET_SUFFIXES + CSV_SUFFIXES
     if path.is_dir():
-        found = sorted(entry for entry in path.iterdir() if entry.is_file() and has_suffix(entry, suffixes))
-        if not found:
+        files = sorted(entry for entry in path.iterdir() if entry.is_file() and has_suffix(entry, suffixes))
+        if not files:
             raise PermanentSourceError(f"{path} holds no file that ends with {', '.join(suffixes)}")
-        return found
+        return files
     if path.exists():
         if not has_suffix(path, suffixes):
             raise PermanentSourceError(
                 f"{path} is neither Parquet nor CSV by its name; it must end with {', '.join(suffixes)}"
             )
         return [path]
-    found = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if has_suffix(Path(match), suffixes))
-    if not found:
+    files = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if has_suffix(Path(match), suffixes))
+    if not files:
         raise PermanentSourceError(
             f"{path} does not exist; give a Parquet or CSV file, a folder of them, or a glob pattern"
         )
-    return found
+    return files
 
 
 def _read_actions(path: Path) -> pd.DataFrame:
     [path] = _expand(str(path))
-    columns = match_columns(column_names(path), path, _ACTION_SPELLINGS, _KNOWN_SPELLINGS)
+    columns = match_columns(column_names(path), path, _ACTION_SPELLINGS, _ANNOUNCED_SPELLINGS)
     if has_suffix(path, PARQUET_SUFFIXES):
         import pyarrow.parquet as pq
 
@@ -268,9 +269,9 @@ def _read_actions(path: Path) -> pd.DataFrame:
     frame["value"] = pd.to_numeric(table["value"].to_pandas(), errors="coerce").astype("float64")
     frame["known_ts_utc"] = frame["ex_date"].dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC")
     if "known_ts_utc" in columns:
-        known = read_timestamps(table["known_ts_utc"], path, columns["known_ts_utc"])
+        announced = read_timestamps(table["known_ts_utc"], path, columns["known_ts_utc"])
         frame["known_ts_utc"] = (
-            known.dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC") if known.dt.tz is None else known
+            announced.dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC") if announced.dt.tz is None else announced
         )
     wrong = frame[~frame["kind"].isin(["split", "dividend"]) | ~(frame["value"] > 0)]
     if not wrong.empty:

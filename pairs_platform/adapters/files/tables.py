@@ -1,7 +1,7 @@
 """One price file: which of its columns is which, what its time stamps mean, how long its bars are.
 
 Wrong prices are none of its business: what is no number becomes NaN, for validation to quarantine. What does not belong
-here: choosing files, sectors, aggregation (`files`).
+here: choosing files, sectors, aggregation (`history`).
 """
 
 import re
@@ -71,16 +71,16 @@ def match_columns(
     by_key: dict[str, str] = {}
     for name in names:
         by_key.setdefault(_key(name), name)
-    found = {}
+    matched = {}
     for column, spellings in {**required, **optional}.items():
         match = next((by_key[_key(spelling)] for spelling in spellings if _key(spelling) in by_key), None)
         if match is not None:
-            found[column] = match
+            matched[column] = match
         elif column in required:
             raise PermanentSourceError(
                 f"{path}: no {column} column; name it {' or '.join(spellings[:3])} (the file has {', '.join(names)})"
             )
-    return found
+    return matched
 
 
 def _key(name: str) -> str:
@@ -116,7 +116,7 @@ def _kind(path: Path) -> str:
 
 
 def read_csv_text(path: Path) -> pa.Table:
-    """Every cell of a CSV file as text; the delimiter (comma, semicolon, tab, bar) is told from the header.
+    """Every cell of a CSV file as text; the delimiter (comma, semicolon, tab, bar) is recognised by the header.
 
     Raises
     ------
@@ -251,9 +251,9 @@ class PriceFile:
             numbers = pd.to_numeric(table[name].to_pandas(), errors="coerce")
             frame[name] = numbers.to_numpy(dtype="float64", na_value=np.nan)
         sessions = self._sessions(frame["ts_utc"], frequency)
-        wanted = (sessions >= pd.Timestamp(first)) & (sessions <= pd.Timestamp(last))
+        in_range = (sessions >= pd.Timestamp(first)) & (sessions <= pd.Timestamp(last))
         frame["ts_utc"] = self._bar_starts(frame["ts_utc"], sessions, frequency)
-        return frame[wanted].reset_index(drop=True)
+        return frame[in_range].reset_index(drop=True)
 
     def _table(
         self,

@@ -1,7 +1,7 @@
 """The registered model as MLflow serves it: probabilities for named pairs, computed by NumPy.
 
 MLflow imports this module to load a model (`loader_module`); no pickled object is involved. What does not belong here:
-registering models (`mlflow_registry`).
+registering models (`registry`).
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """MLflow as tracker and registry: a database and files in the profile's folder, or a server.
 
 What does not belong here: what a model is (`core.models.bundle`), when one is promoted (`core.models.promotion`), and
-how a model answers when MLflow serves it (`mlflow_model`).
+how a model answers when MLflow serves it (`pyfunc`).
 """
 
 import logging
@@ -133,17 +133,17 @@ class MlflowRegistry:
             raise RegistryUnavailable(f"the registry {self._where} does not answer: {error.orig}") from None
         except MlflowException as error:
             if error.error_code in ("TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED"):
-                words = str(error.message).replace(self._uri.get_secret_value(), self._where)
-                raise RegistryUnavailable(f"the registry {self._where} does not answer: {words}") from None
+                message = str(error.message).replace(self._uri.get_secret_value(), self._where)
+                raise RegistryUnavailable(f"the registry {self._where} does not answer: {message}") from None
             raise
 
     def _experiment(self, client: "MlflowClient", sector: str) -> str:
         from mlflow.exceptions import MlflowException
 
         name = f"{EXPERIMENTS}{sector}"
-        found = client.get_experiment_by_name(name)
-        if found is not None:
-            return str(found.experiment_id)
+        experiment = client.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
         location = None if self._folder is None else (self._folder / "artifacts" / sector).as_uri()
         try:
             return str(client.create_experiment(name, artifact_location=location))
@@ -253,15 +253,15 @@ class MlflowRegistry:
         )
         return self._version(record.sector, made, {})
 
-    def _version(self, sector: str, found: Any, aliases: Mapping[str, Any]) -> ModelVersion:
+    def _version(self, sector: str, registered: Any, aliases: Mapping[str, Any]) -> ModelVersion:
         return ModelVersion(
             sector=sector,
             name=model_name(sector),
-            version=int(found.version),
-            session=date.fromisoformat(found.tags["session"]),
-            run_id=str(found.run_id),
-            tags=dict(found.tags),
-            aliases=tuple(sorted(name for name, number in aliases.items() if int(number) == int(found.version))),
+            version=int(registered.version),
+            session=date.fromisoformat(registered.tags["session"]),
+            run_id=str(registered.run_id),
+            tags=dict(registered.tags),
+            aliases=tuple(sorted(name for name, number in aliases.items() if int(number) == int(registered.version))),
         )
 
     def _aliases(self, client: "MlflowClient", sector: str) -> dict[str, Any]:
@@ -278,15 +278,15 @@ class MlflowRegistry:
         """Every version of a sector's model, oldest first."""
         with self._reachable() as client:
             aliases = self._aliases(client, sector)
-            found: list[Any] = []
+            registered: list[Any] = []
             token = None
             while True:
                 page = client.search_model_versions(f"name='{model_name(sector)}'", page_token=token)
-                found += page
+                registered += page
                 token = page.token
                 if not token:
                     break
-        return sorted((self._version(sector, one, aliases) for one in found), key=lambda one: one.version)
+        return sorted((self._version(sector, version, aliases) for version in registered), key=lambda one: one.version)
 
     def version(self, sector: str, number: int) -> ModelVersion:
         """One version of a sector's model.
@@ -296,11 +296,10 @@ class MlflowRegistry:
         NoSuchModelError
             Names the versions that there are.
         """
-        held = self.versions(sector)
-        for one in held:
-            if one.version == number:
-                return one
-        there = ", ".join(str(one.version) for one in held) or "none"
+        versions = {version.version: version for version in self.versions(sector)}
+        if number in versions:
+            return versions[number]
+        there = ", ".join(map(str, versions)) or "none"
         raise NoSuchModelError(f"{model_name(sector)} has no version {number}; it has {there}")
 
     def alias(self, sector: str, alias: Alias) -> ModelVersion | None:
@@ -346,7 +345,7 @@ class MlflowRegistry:
             token = None
             while experiments:
                 page = client.search_runs(
-                    [one.experiment_id for one in experiments],
+                    [experiment.experiment_id for experiment in experiments],
                     filter_string="attributes.status = 'RUNNING'",
                     page_token=token,
                 )
@@ -366,8 +365,8 @@ class MlflowRegistry:
             return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
         with self._reachable() as client:
             models = client.search_registered_models(filter_string="name LIKE 'pairs_trading_gru_garch_%'")
-            sectors = [one.name.removeprefix("pairs_trading_gru_garch_").rsplit("_v", 1)[0] for one in models]
-        return sum(int(one.tags["bytes"]) for sector in sectors for one in self.versions(sector))
+            sectors = [model.name.removeprefix("pairs_trading_gru_garch_").rsplit("_v", 1)[0] for model in models]
+        return sum(int(version.tags["bytes"]) for sector in sectors for version in self.versions(sector))
 
 
 def database_of(folder: Path) -> SecretStr:
@@ -398,8 +397,8 @@ def move_artifacts(database: SecretStr, folder: Path) -> None:
                         continue
                     column: sa.ColumnClause[str] = sa.column(place, sa.String)
                     moved = sa.literal(new) + sa.func.substr(column, len(old) + 1)
-                    chosen = column.startswith(f"{old}/artifacts/", autoescape=True)
-                    connection.execute(sa.update(sa.table(name, column)).where(chosen).values({place: moved}))
+                    in_old = column.startswith(f"{old}/artifacts/", autoescape=True)
+                    connection.execute(sa.update(sa.table(name, column)).where(in_old).values({place: moved}))
     finally:
         engine.dispose()
 
@@ -408,12 +407,12 @@ def _places(connection: sa.Connection) -> set[str]:
     """The folders in which the platform's experiments have their artifacts."""
     name_of: sa.ColumnClause[str] = sa.column("name", sa.String)
     experiments = sa.table("experiments", name_of, sa.column("artifact_location", sa.String))
-    found = set()
+    places = set()
     for name, location in connection.execute(sa.select(experiments).where(name_of.startswith(EXPERIMENTS))):
         place, below, sector = str(location).rpartition("/artifacts/")
         if below and sector == name.removeprefix(EXPERIMENTS) and place.startswith("file:"):
-            found.add(place)
-    return found
+            places.add(place)
+    return places
 
 
 @contextmanager

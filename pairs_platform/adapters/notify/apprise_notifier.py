@@ -29,8 +29,8 @@ def receivers(urls: SecretStr | None) -> dict[str, SecretStr]:
     urls : SecretStr or None
         Separated by blanks or line ends.
     """
-    given = urls.get_secret_value().split() if urls else []
-    return {f"{urlsplit(url).scheme} {hashlib.sha256(url.encode()).hexdigest()[:8]}": SecretStr(url) for url in given}
+    unnamed = urls.get_secret_value().split() if urls else []
+    return {f"{urlsplit(url).scheme} {hashlib.sha256(url.encode()).hexdigest()[:8]}": SecretStr(url) for url in unnamed}
 
 
 def send(name: str, url: SecretStr, title: str, body: str) -> str:
@@ -52,41 +52,41 @@ def send(name: str, url: SecretStr, title: str, body: str) -> str:
         raise PermanentSourceError(
             f"receiver {name}: no URL that Apprise understands; see {URLS_VARIABLE} and docs/alerts.md"
         )
-    with _said() as words:
+    with _captured_warnings() as warnings:
         sent = service.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT)
     if sent:
         return ""
-    said = "; ".join(words) or "it gave no reason"
+    reason = "; ".join(warnings) or "it gave no reason"
     for secret in _secret_parts(url.get_secret_value()):
-        said = re.sub(re.escape(secret), "…", said, flags=re.IGNORECASE)
-    return said
+        reason = re.sub(re.escape(secret), "…", reason, flags=re.IGNORECASE)
+    return reason
 
 
 def _secret_parts(url: str) -> list[str]:
     """Everything in a URL that may be a token, longest first."""
     parts = urlsplit(url)
     values = [value for _, value in parse_qsl(parts.query)]
-    found = {url, parts.username or "", parts.password or "", *parts.path.split("/"), *values}
+    secrets = {url, parts.username or "", parts.password or "", *parts.path.split("/"), *values}
     if not parts.hostname or "." not in parts.hostname:  # of Slack, Discord and others a token stands there
-        found.add(parts.hostname or "")
-    return sorted((one for one in {*found, *map(unquote, found)} if len(one) > 3), key=len, reverse=True)
+        secrets.add(parts.hostname or "")
+    return sorted((secret for secret in {*secrets, *map(unquote, secrets)} if len(secret) > 3), key=len, reverse=True)
 
 
 @contextmanager
-def _said() -> Iterator[list[str]]:
-    """What Apprise logs as warnings meanwhile: its only word on why something was not sent."""
-    words: list[str] = []
+def _captured_warnings() -> Iterator[list[str]]:
+    """What Apprise logs as warnings meanwhile: its only account of why something was not sent."""
+    warnings: list[str] = []
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            words.append(record.getMessage())
+            warnings.append(record.getMessage())
 
     logger, listener = logging.getLogger("apprise"), Listener(logging.WARNING)
     before = logger.propagate
     logger.addHandler(listener)
     logger.propagate = False
     try:
-        yield words
+        yield warnings
     finally:
         logger.removeHandler(listener)
         logger.propagate = before

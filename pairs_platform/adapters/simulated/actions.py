@@ -18,10 +18,10 @@ QUARTER_SESSIONS = 63
 
 @dataclass(frozen=True)
 class SimulatedAction:
-    """A corporate action at session number `ex` of the market, known after the close of session number `known`."""
+    """A corporate action at session number `ex` of the market, public after the close of session `announced`."""
 
     ex: int
-    known: int
+    announced: int
     kind: str
     value: float
 
@@ -45,8 +45,8 @@ def corporate_actions(
     actions = []
     log_factor = np.zeros(len(log_close))
     for ex in sorted(sizes):
-        known = ex - ANNOUNCED_SESSIONS
-        price = traded(log_close[known], log_factor[known])
+        announced = ex - ANNOUNCED_SESSIONS
+        price = traded(log_close[announced], log_factor[announced])
         kind = sizes[ex]
         value = _split_ratio(price) if kind == "split" else round(price * settings.dividend_yield / 4.0, 4)
         if kind == "split" and value != 1.0:
@@ -55,7 +55,7 @@ def corporate_actions(
             log_factor[ex:] += np.log1p(-value / traded(log_close[ex - 1], log_factor[ex - 1]))
         else:
             continue
-        actions.append(SimulatedAction(ex, known, kind, value))
+        actions.append(SimulatedAction(ex, announced, kind, value))
     return tuple(actions), log_factor
 
 

@@ -60,7 +60,7 @@ class _Sector:
 class SimulatedMarket:
     """Source of simulated prices, as traded (basis raw) and with the corporate actions to adjust them by.
 
-    A market is defined by its universe, its frequency and its rules: the bars of a session are the same whichever
+    A market is defined by its universe, its frequency and its settings: the bars of a session are the same whichever
     range is asked for and whenever. Each frequency is a market of its own, with half-lives in its own bars. A sector is
     simulated on first use and kept; sessions that are not over yet have no bars.
 
@@ -168,11 +168,11 @@ class SimulatedMarket:
                 pd.Timestamp(every[action.ex]),
                 action.kind,
                 action.value,
-                pd.Timestamp(session_close(every[action.known])),
+                pd.Timestamp(session_close(every[action.announced])),
             )
             for symbol in sorted(set(symbols) & self._sector_of.keys())
             for action in self._simulated(symbol, sessions[-1]).actions[symbol]
-            # What was simulated up to a later session knows actions behind this one.
+            # What was simulated up to a later session knows actions after this one.
             if action.ex < len(every) and every[action.ex] >= sessions[0]
         ]
         if not rows:
@@ -200,11 +200,10 @@ class SimulatedMarket:
     def _simulated(self, symbol: str, last: date) -> _Sector:
         """The sector of `symbol`, simulated at least to session `last`."""
         sector = self._sector_of[symbol]
-        known = self._sectors.get(sector)
-        if known is None or known.last < last:
-            known = self._simulate(sector, last)
-            self._sectors[sector] = known
-        return known
+        simulated = self._sectors.get(sector)
+        if simulated is None or simulated.last < last:
+            simulated = self._sectors[sector] = self._simulate(sector, last)
+        return simulated
 
     def _simulate(self, sector: str, last: date) -> _Sector:
         symbols = self._symbols(sector)

@@ -107,14 +107,14 @@ def plant_pairs(
         key=lambda pair: stream(settings.seed, "order", pair_name(*pair)).random_raw(),
     )
     free = set(symbols)
-    chosen: list[PlantedPair] = []
+    planted: list[PlantedPair] = []
     for pair in candidates:
-        if len(chosen) == settings.planted_pairs_per_sector:
+        if len(planted) == settings.planted_pairs_per_sector:
             break
         if free.issuperset(pair) and pair_name(*pair) not in settings.never_planted:
             free.difference_update(pair)
-            chosen.append(_planted(pair, sector, frequency, settings))
-    return tuple(sorted(chosen, key=lambda planted: planted.pair))
+            planted.append(_planted(pair, sector, frequency, settings))
+    return tuple(sorted(planted, key=lambda pair: pair.pair))
 
 
 def _planted(

@@ -4,7 +4,7 @@ Of yfinance only the transport is used (browser-like session, cookies, crumb). I
 status, keeps failed replies in a cache for the life of the process and calls a failing server "possibly delisted": a
 retry would get the same failure again, and a bad hour at Yahoo would look like missing symbols.
 
-What does not belong here: when to ask again (`retry`), aggregation and validation (`core.prices`).
+What does not belong here: when to ask again (`vendors.retry`), aggregation and validation (`core.prices`).
 
 References
 ----------
@@ -20,8 +20,15 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
-from pairs_platform.adapters.vendor_rows import PRICES, Action, actions_frame, bars_reply, join_bars, tidy_bars
+from pairs_platform.adapters.vendors.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
+from pairs_platform.adapters.vendors.rows import (
+    PRICES,
+    VendorAction,
+    actions_frame,
+    bars_reply,
+    join_bars,
+    tidy_bars,
+)
 from pairs_platform.adapters.yahoo.settings import YahooSettings
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between
@@ -89,10 +96,10 @@ class YahooMarketData:
     def fetch_bars(self, symbols: Sequence[str], first: date, last: date) -> BarsReply:
         """Bars of `symbols`, as `MarketData.fetch_bars` says."""
         self._require_in_reach(first)
-        wanted, sessions = list(dict.fromkeys(symbols)), sessions_between(first, last)
+        unique_symbols, sessions = list(dict.fromkeys(symbols)), sessions_between(first, last)
         reasons: dict[str, str] = {}
         parts = []
-        for symbol in wanted if sessions else ():
+        for symbol in unique_symbols if sessions else ():
             try:
                 chart = self._chart(symbol, first, last, _INTERVALS[self.frequency])
             except _NoDataError as error:
@@ -100,20 +107,20 @@ class YahooMarketData:
             else:
                 parts.append(tidy_bars(_rows_of(chart, symbol), sessions, self.frequency))
         bars = join_bars(parts)
-        return bars_reply(bars, wanted, reasons, f"no bars from {first} to {last} at Yahoo")
+        return bars_reply(bars, unique_symbols, reasons, f"no bars from {first} to {last} at Yahoo")
 
     def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
         """Splits and cash dividends of `symbols`, as `MarketData.fetch_actions` says.
 
         A dividend's amount is adjusted for later splits, as the prices are.
         """
-        found: list[Action] = []
+        actions: list[VendorAction] = []
         for symbol in dict.fromkeys(symbols):
             try:
-                found += _actions_of(self._chart(symbol, first, last, "1d"), symbol)
+                actions += _actions_of(self._chart(symbol, first, last, "1d"), symbol)
             except _NoDataError:
-                continue  # `fetch_bars` is the one to say so
-        return actions_frame(found, first, last)
+                continue  # `fetch_bars` says so
+        return actions_frame(actions, first, last)
 
     def universe(self) -> tuple[Listing, ...] | None:
         """None: the sectors are not part of the replies."""
@@ -195,15 +202,17 @@ def _rows_of(chart: Mapping[str, Any], symbol: str) -> pd.DataFrame:
     return rows.loc[rows[list(PRICES)].notna().any(axis=1), list(BAR_COLUMNS)]
 
 
-def _actions_of(chart: Mapping[str, Any], symbol: str) -> list[Action]:
+def _actions_of(chart: Mapping[str, Any], symbol: str) -> list[VendorAction]:
     events = chart.get("events") or {}
     try:
         dividends = [
-            Action(symbol, _new_york_date(item["date"]), "dividend", float(item["amount"]))
+            VendorAction(symbol, _new_york_date(item["date"]), "dividend", float(item["amount"]))
             for item in events.get("dividends", {}).values()
         ]
         splits = [
-            Action(symbol, _new_york_date(item["date"]), "split", float(item["numerator"]) / float(item["denominator"]))
+            VendorAction(
+                symbol, _new_york_date(item["date"]), "split", float(item["numerator"]) / float(item["denominator"])
+            )
             for item in events.get("splits", {}).values()
         ]
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:

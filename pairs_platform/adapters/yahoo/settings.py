@@ -1,6 +1,6 @@
 """Settings of Yahoo Finance; light enough to be read while definitions load.
 
-What does not belong here: which frequencies Yahoo has (`yahoo`).
+What does not belong here: which frequencies Yahoo has (`history`).
 """
 
 from pairs_platform.core.settings import SettingsGroup, setting

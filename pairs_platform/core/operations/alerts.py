@@ -100,14 +100,14 @@ class OpenAlert(Alert):
 
 
 @dataclass(frozen=True)
-class Message:
-    """A message: plain text."""
+class AlertMessage:
+    """The message of some alerts: plain text."""
 
     title: str
     body: str
 
 
-def compose(opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], settings: AlertSettings) -> Message:
+def compose(opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], settings: AlertSettings) -> AlertMessage:
     """One message about alerts that are new and alerts that are over, errors first, then by kind, session and key.
 
     Parameters
@@ -116,28 +116,30 @@ def compose(opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], settings
         Not both empty.
     settings : AlertSettings
     """
-    ordered = sorted(opened, key=lambda one: (one.severity != "error", one.kind, str(one.session), one.key))
+    ordered = sorted(opened, key=lambda alert: (alert.severity != "error", alert.kind, str(alert.session), alert.key))
     shown = ordered[: settings.lines_per_message]
     lines = []
-    for one in shown:
-        where = f" · {one.session}|{one.sector}" if one.session else (f" · {one.sector}" if one.sector else "")
-        lines.append(f"{one.severity.upper()} {TITLES[one.kind]}{where}: {one.what}")
-        lines.append(f"  do: {one.remedy}")
-        if one.path:
-            lines.append(f"  see: {settings.ui_url.rstrip('/')}{one.path}")
+    for alert in shown:
+        where = (
+            f" · {alert.session}|{alert.sector}" if alert.session else (f" · {alert.sector}" if alert.sector else "")
+        )
+        lines.append(f"{alert.severity.upper()} {TITLES[alert.kind]}{where}: {alert.what}")
+        lines.append(f"  do: {alert.remedy}")
+        if alert.path:
+            lines.append(f"  see: {settings.ui_url.rstrip('/')}{alert.path}")
     if len(ordered) > len(shown):
         lines.append(f"and {len(ordered) - len(shown)} more: pairs-platform alerts")
-    over = sorted(resolved, key=lambda one: one.key)
-    lines += [f"OVER {TITLES[one.kind]}: {one.what}" for one in over[: settings.lines_per_message]]
+    over = sorted(resolved, key=lambda alert: alert.key)
+    lines += [f"OVER {TITLES[alert.kind]}: {alert.what}" for alert in over[: settings.lines_per_message]]
     if len(over) > settings.lines_per_message:
         lines.append(f"and {len(over) - settings.lines_per_message} more are over")
     parts = []
     if opened:
-        kinds = sorted({TITLES[one.kind] for one in opened})
+        kinds = sorted({TITLES[alert.kind] for alert in opened})
         parts.append(f"{len(opened)} × {kinds[0]}" if len(kinds) == 1 else f"{len(opened)} alerts")
     if resolved:
         parts.append(f"{len(resolved)} over")
-    return Message("pairs platform: " + ", ".join(parts), "\n".join(lines))
+    return AlertMessage("pairs platform: " + ", ".join(parts), "\n".join(lines))
 
 
 def may_send(sent: Sequence[datetime], now: datetime, settings: AlertSettings) -> bool:

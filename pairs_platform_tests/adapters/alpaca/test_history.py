@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from pairs_platform.adapters.alpaca.history import KEY_VARIABLES, AlpacaMarketData
-from pairs_platform.adapters.alpaca.settings import AlpacaSettings
+from pairs_platform.adapters.alpaca.history import AlpacaMarketData
+from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES, AlpacaSettings
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, UnavailableSymbol

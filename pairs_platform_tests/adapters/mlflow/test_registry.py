@@ -158,10 +158,10 @@ class TestBothDatabases:
             "import os, signal\n"
             "from pathlib import Path\n"
             "from pydantic import SecretStr\n"
-            "from pairs_platform.adapters import mlflow_registry\n"
+            "from pairs_platform.adapters.mlflow import registry\n"
             "from pairs_platform.adapters.mlflow.registry import MlflowRegistry\n"
             "from pairs_platform_tests.support.bundles import record\n"
-            "mlflow_registry.bundle_files = lambda bundle: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "registry.bundle_files = lambda bundle: os.kill(os.getpid(), signal.SIGKILL)\n"
             f"{opening}.log_training(record(owner='dead'))\n"
         )
         root = Path(__file__).resolve().parents[3]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from pairs_platform.adapters.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
+from pairs_platform.adapters.vendors.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
 from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 Only what concerns the transport and the calendar is settled here: rows outside the regular session are not bars of this
 platform, a daily row belongs to its session's open, and one bar that came twice is one bar. What does not belong here:
-judging prices (`core.prices.validation`), and what a particular vendor calls its fields (`alpaca`, `yahoo`).
+judging prices (`core.prices.validation`), and what a particular vendor calls its fields (their folders).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True)
-class Action:
+class VendorAction:
     """A corporate action as a vendor reports it: `value` is new shares per old share, or US dollars per share."""
 
     symbol: str
@@ -83,7 +83,7 @@ def bars_reply(bars: pd.DataFrame, symbols: Iterable[str], reasons: Mapping[str,
     return BarsReply(bars, tuple(UnavailableSymbol(symbol, reasons.get(symbol, otherwise)) for symbol in missing))
 
 
-def actions_frame(actions: Iterable[Action], first: date, last: date) -> pd.DataFrame:
+def actions_frame(actions: Iterable[VendorAction], first: date, last: date) -> pd.DataFrame:
     """Corporate actions with an ex-date from `first` to `last`, one row per symbol, ex-date and kind.
 
     Neither vendor says when an action was announced. It is announced before its ex-date, so it counts as known at the
@@ -105,5 +105,4 @@ def actions_frame(actions: Iterable[Action], first: date, last: date) -> pd.Data
         for kind, combine in (("dividend", "sum"), ("split", "prod"))
     ]
     merged = pd.concat([part for part in parts if not part.empty]).sort_values(keys, ignore_index=True)
-    return merged.astype({"symbol": object, "kind": object, "value": "float64", "ex_date": "datetime64[ns]",
-                          "known_ts_utc": "datetime64[ns, UTC]"})[list(ACTION_COLUMNS)]  # fmt: skip
+    return merged[list(ACTION_COLUMNS)].astype(empty_actions().dtypes.to_dict())

@@ -93,8 +93,8 @@ class RetryPolicy:
 
     def _say(self, state: tenacity.RetryCallState) -> None:
         wait_s = state.next_action.sleep if state.next_action else 0.0
-        log.warning("attempt %d of %d failed, next in %.1f s: %s",
-                    state.attempt_number, self.max_attempts, wait_s, _error(state))  # fmt: skip
+        attempt, error = state.attempt_number, _error(state)
+        log.warning("attempt %d of %d failed, next in %.1f s: %s", attempt, self.max_attempts, wait_s, error)
 
 
 def _error(state: tenacity.RetryCallState) -> BaseException | None:

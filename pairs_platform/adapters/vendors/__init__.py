@@ -1,0 +1,1 @@
+"""What the adapters of several market data vendors share."""
