@@ -23,8 +23,9 @@ from pairs_platform.core.screening.engle_granger import (
     mackinnon_p,
     run_tests,
 )
+from pairs_platform.core.screening.half_life import half_lives
 from pairs_platform.core.screening.settings import CointegrationSettings
-from pairs_platform.core.screening.spread import half_life_bars, pair_rows, pair_table
+from pairs_platform.core.screening.spread import pair_rows, pair_table
 
 __all__ = ["CointegrationSettings", "EngleGranger", "engle_granger", "mackinnon_p", "pair_status", "screen_pairs"]
 
@@ -99,7 +100,7 @@ def screen_pairs(
         frame[f"p_value_{suffix}"] = tests.p_value[:, column]
     frame["p_cal"] = calibrated_p(frame["p_value"].to_numpy(), tests.n_bars)
     frame["q_value"] = benjamini_hochberg(frame["p_cal"].to_numpy())
-    frame["half_life_bars"], frame["half_life_status"] = half_life_bars(frame["phi"].to_numpy())
+    frame["half_life_bars"], frame["half_life_status"] = half_lives(frame["phi"].to_numpy())
     frame["half_life_days"] = frame["half_life_bars"] / window.mean_bars_per_session
     frame["johansen_trace_crit_95"] = JOHANSEN_TRACE_CRIT_95
     frame["expected_move_bps"] = 1e4 * (entry_z - exit_z) * frame["sigma"] / (1.0 + frame["beta"].abs())

@@ -3,13 +3,17 @@
 What does not belong here: how a figure is computed (`correlation`, `cointegration`).
 """
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract, reason_where_not_ok
 from pairs_platform.core.screening.cointegration import STATUSES
-from pairs_platform.core.screening.spread import HALF_LIFE_STATUSES
+from pairs_platform.core.screening.half_life import HalfLifeStatus
+
+HALF_LIFE_STATUSES = tuple(status for status in get_args(HalfLifeStatus) if status != "not_fitted")
 
 
 def _number(description: str, *checks: pa.Check, nullable: bool = False) -> pa.Column:

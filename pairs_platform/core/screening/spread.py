@@ -99,28 +99,3 @@ def pair_table(symbols: tuple[str, ...]) -> "pd.DataFrame":
 def pair_rows(n_symbols: int) -> tuple[np.ndarray, np.ndarray]:
     """Positions of both symbols of every pair, (0, 1), (0, 2), …: the order in which tables of pairs are written."""
     return np.triu_indices(n_symbols, 1)
-
-
-HALF_LIFE_STATUSES = ("ok", "phi_not_positive", "phi_not_below_one", "phi_unknown")
-
-
-def half_life_bars(phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Half-life −ln 2 / ln φ of AR(1) deviations, in bars.
-
-    Parameters
-    ----------
-    phi : ndarray
-        AR(1) coefficients; NaN where none could be estimated.
-
-    Returns
-    -------
-    bars : ndarray of float64
-        NaN where the status is not ``"ok"``.
-    status : ndarray of str
-        One of `HALF_LIFE_STATUSES`.
-    """
-    phi = np.asarray(phi, dtype=np.float64)
-    conditions = [phi <= 0.0, phi >= 1.0, np.isnan(phi)]
-    status = np.select(conditions, HALF_LIFE_STATUSES[1:], default=HALF_LIFE_STATUSES[0]).astype(object)
-    inside = (phi > 0.0) & (phi < 1.0)
-    return np.where(inside, -np.log(2.0) / np.log(np.where(inside, phi, 0.5)), np.nan), status

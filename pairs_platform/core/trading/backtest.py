@@ -236,7 +236,7 @@ def backtest(
         observed[part][:, 0] & observed[part][:, 1],
         limits_of(trading, max_hold_bars(half_life_bars, trading)),
     )
-    database = _Database(
+    ledger = _Ledger(
         window.ts_utc[part],
         first_bar,
         log_close[part],
@@ -248,7 +248,7 @@ def backtest(
     entries = np.flatnonzero((filled == TradeAction.ENTER_LONG) | (filled == TradeAction.ENTER_SHORT))
     exits = np.flatnonzero(filled >= TradeAction.EXIT)
     trades = tuple(
-        database.book(
+        ledger.book(
             1 if filled[entry] == TradeAction.ENTER_LONG else -1,
             parameters.beta,
             int(entry),
@@ -265,20 +265,20 @@ def backtest(
             "band": band,
             "action": action,
             "position": held,
-            "gross_return": database.gross,
-            "fill_cost": database.fill_cost,
-            "borrow_cost": database.borrow_cost,
-            "closing_cost": database.closing_cost,
-            "net_return": database.gross - database.fill_cost - database.borrow_cost - database.closing_cost,
+            "gross_return": ledger.gross,
+            "fill_cost": ledger.fill_cost,
+            "borrow_cost": ledger.borrow_cost,
+            "closing_cost": ledger.closing_cost,
+            "net_return": ledger.gross - ledger.fill_cost - ledger.borrow_cost - ledger.closing_cost,
         }
     )
-    return _report(bars, trades, database.traded, SESSIONS_PER_YEAR * window.mean_bars_per_session)
+    return _report(bars, trades, ledger.traded, SESSIONS_PER_YEAR * window.mean_bars_per_session)
 
 
 _EXIT_REASONS = {TradeAction.EXIT: "exit", TradeAction.STOP: "stop", TradeAction.TIME_STOP: "time_stop"}
 
 
-class _Database:
+class _Ledger:
     """Money of a pair's trades, bar by bar; every amount is a share of the gross value at entry."""
 
     def __init__(

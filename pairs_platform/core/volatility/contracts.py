@@ -7,11 +7,12 @@ from typing import Any, get_args
 import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract
-from pairs_platform.core.volatility.settings import FitStatus, HalfLifeStatus
+from pairs_platform.core.screening.half_life import HalfLifeStatus
+from pairs_platform.core.volatility.settings import FitStatus
 
 PARAMETER_SETS = ("evaluation", "production")
 FIT_STATUSES = get_args(FitStatus)
-HALF_LIFE_STATUSES = get_args(HalfLifeStatus)
+HALF_LIFE_STATUSES = tuple(status for status in get_args(HalfLifeStatus) if status != "phi_unknown")
 
 _REQUIRED_WHEN_OK = (
     "alpha",

@@ -14,11 +14,12 @@ from typing import Any, Literal
 import numba
 import numpy as np
 
+from pairs_platform.core.screening.half_life import HalfLifeStatus, half_life
 from pairs_platform.core.volatility import likelihood as kernel
 from pairs_platform.core.volatility.diagnostics import residual_diagnostics
 from pairs_platform.core.volatility.diurnal import ar1_residuals, count_sessions, diurnal_factors
 from pairs_platform.core.volatility.likelihood import SeriesFit
-from pairs_platform.core.volatility.settings import FitStatus, GarchSettings, HalfLifeStatus
+from pairs_platform.core.volatility.settings import FitStatus, GarchSettings
 
 __all__ = [
     "GarchFit",
@@ -29,7 +30,6 @@ __all__ = [
     "final_state",
     "fit_ar_garch",
     "fit_many",
-    "half_life",
     "shocks",
     "standardised_residuals",
 ]
@@ -127,17 +127,6 @@ class GarchState:
 
     last_spread: float
     variance: float
-
-
-def half_life(phi: float) -> tuple[float, HalfLifeStatus]:
-    """−ln 2 / ln φ in bars, with its status; NaN where φ is outside (0, 1)."""
-    if math.isnan(phi):
-        return math.nan, "not_fitted"
-    if phi <= 0.0:
-        return math.nan, "phi_not_positive"
-    if phi >= 1.0:
-        return math.nan, "phi_not_below_one"
-    return -math.log(2.0) / math.log(phi), "ok"
 
 
 def fit_ar_garch(

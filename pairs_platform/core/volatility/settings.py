@@ -8,7 +8,6 @@ from typing import Literal
 from pairs_platform.core.settings import SettingsGroup, setting
 
 FitStatus = Literal["ok", "too_few_shocks", "constant_spread", "not_converged", "no_direction", "no_spread"]
-HalfLifeStatus = Literal["ok", "phi_not_positive", "phi_not_below_one", "not_fitted"]
 
 
 class GarchSettings(SettingsGroup):

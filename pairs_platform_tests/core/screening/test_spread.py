@@ -1,4 +1,4 @@
-"""Names and order of pairs, the spread's estimate, half-lives."""
+"""Names and order of pairs, the spread's estimate."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,7 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.tools import add_constant
 
 from pairs_platform.core.screening.spread import (
-    HALF_LIFE_STATUSES,
     estimate_spread,
-    half_life_bars,
     pair_name,
     pair_rows,
     pair_table,
@@ -58,11 +56,3 @@ def test_a_constant_leg_or_too_few_bars_are_refused_by_name():
         estimate_spread("A", "B", np.arange(5.0), np.ones(5))
     with pytest.raises(ValueError, match="2 complete bars"):
         estimate_spread("A", "B", np.array([1.0, 2.0, np.nan]), np.array([1.0, 2.0, 3.0]))
-
-
-def test_half_lives_and_their_statuses():
-    bars, status = half_life_bars(np.array([0.5, 0.9, 0.0, -0.2, 1.0, 1.01, np.nan]))
-    np.testing.assert_allclose(bars[:2], [1.0, np.log(0.5) / np.log(0.9)])
-    assert np.isnan(bars[2:]).all()
-    assert status.tolist() == ["ok", "ok", *["phi_not_positive"] * 2, *["phi_not_below_one"] * 2, "phi_unknown"]
-    assert set(status) == set(HALF_LIFE_STATUSES)

@@ -17,7 +17,6 @@ from pairs_platform.core.volatility.garch import (
     final_state,
     fit_ar_garch,
     fit_many,
-    half_life,
     shocks,
     standardised_residuals,
 )
@@ -301,23 +300,6 @@ def test_integrated_variance_has_no_unconditional_variance() -> None:
         assert fit.mean_variance > 0
     stable = _fit_daily(simulate(np.random.default_rng(1), 500))[0]
     assert math.isfinite(stable.unconditional_variance)
-
-
-@pytest.mark.parametrize(
-    ("phi", "bars", "status"),
-    [
-        (0.5, 1.0, "ok"),
-        (0.0, math.nan, "phi_not_positive"),
-        (-0.3, math.nan, "phi_not_positive"),
-        (1.0, math.nan, "phi_not_below_one"),
-        (1.01, math.nan, "phi_not_below_one"),
-        (math.nan, math.nan, "not_fitted"),
-    ],
-)
-def test_half_life_is_null_with_a_status_outside_zero_and_one(phi: float, bars: float, status: str) -> None:
-    found, found_status = half_life(phi)
-    assert found == pytest.approx(bars, nan_ok=True)
-    assert found_status == status
 
 
 def test_batch_equals_one_by_one_and_repeats_itself() -> None:
