@@ -7,14 +7,14 @@ from typing import get_args
 import click
 import pandas as pd
 
-from pairs_platform.database.audit import Action, entries
+from pairs_platform.database.audit import AuditAction, entries
 from pairs_platform.platform import open_database
 from pairs_platform.settings.loading import load_settings
 
 
 @click.command("audit")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Not before this moment (UTC).")
-@click.option("--action", "actions", multiple=True, type=click.Choice(get_args(Action)), help="May be repeated.")
+@click.option("--action", "actions", multiple=True, type=click.Choice(get_args(AuditAction)), help="May be repeated.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="So many of the newest.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object in each line, with every detail.")
 def command(since: datetime | None, actions: tuple[str, ...], limit: int, as_json: bool) -> None:

@@ -39,10 +39,11 @@ def _print(frame: pd.DataFrame, title: str) -> None:
 
 def _newest_session(platform: "Platform", sector: str) -> date:
     """The session that decisions made by hand belong to: the newest one with a configuration or a decision."""
+    from pairs_platform.database.models import read_decisions
     from pairs_platform.defs.automation import TRADING_CONFIG
 
     known = platform.lake.sessions(TRADING_CONFIG, sector)
-    known += [one.session for one in platform.database.decisions(sector)]
+    known += [one.session for one in read_decisions(platform.database, sector)]
     if not known:
         raise click.ClickException(f"{sector} has no session yet: run the daily job first")
     return max(known)
@@ -104,7 +105,7 @@ def show(version: int, sector: str | None) -> None:
 
 def _change(platform: "Platform", sector: str, version: int, action: str, reason: str, figures: dict[str, Any]) -> None:
     """Let the champion alias name a version, with its row in the audit: both or neither."""
-    from pairs_platform.database.store import Decision
+    from pairs_platform.database.models import Decision, add_decisions
 
     database, registry = platform.database, platform.registry
     before = registry.alias(sector, "champion")
@@ -114,7 +115,7 @@ def _change(platform: "Platform", sector: str, version: int, action: str, reason
         actor=getpass.getuser(), decided_utc=platform.clock(),
     )  # fmt: skip
     with database.begin() as connection:
-        database.add_decisions(connection, [decision])
+        add_decisions(connection, [decision])
         registry.set_alias(sector, "champion", version)
     click.echo(f"champion of {sector}: version {version} (before: {before.version if before else 'none'})")
 
@@ -135,8 +136,10 @@ def promote(version: int, sector: str | None, reason: str) -> None:
 @click.option("--reason", default="rolled back by hand", show_default=True, help="Kept in the audit.")
 def rollback(sector: str | None, reason: str) -> None:
     """Make the champion before this one champion again."""
+    from pairs_platform.database.models import read_decisions
+
     platform, sector = _open(sector)
-    past = [one for one in platform.database.decisions(sector) if one.alias == "champion" and one.version_after]
+    past = [one for one in read_decisions(platform.database, sector) if one.alias == "champion" and one.version_after]
     now = platform.registry.alias(sector, "champion")
     before = [one.version_after for one in past if now is None or one.version_after != now.version]
     if not before or before[-1] is None:

@@ -65,9 +65,9 @@ def resolve_alerts(database: Database, keys: Sequence[str], now: datetime) -> in
     """Close the open alerts among `keys`; how many there were."""
     if not keys:
         return 0
-    chosen = ALERTS.c.key.in_(keys) & ALERTS.c.resolved_utc.is_(None)
+    condition = ALERTS.c.key.in_(keys) & ALERTS.c.resolved_utc.is_(None)
     with database.begin() as connection:
-        return int(connection.execute(sa.update(ALERTS).where(chosen).values(resolved_utc=now)).rowcount)
+        return int(connection.execute(sa.update(ALERTS).where(condition).values(resolved_utc=now)).rowcount)
 
 
 def end_earlier(database: Database, begin: str, sector: str, session: date, now: datetime, *, told: bool) -> int:
@@ -87,7 +87,7 @@ def end_earlier(database: Database, begin: str, sector: str, session: date, now:
     -------
     How many there were.
     """
-    chosen = (
+    condition = (
         ALERTS.c.key.startswith(begin, autoescape=True)
         & (ALERTS.c.sector == sector)
         & (ALERTS.c.session < session)
@@ -95,7 +95,7 @@ def end_earlier(database: Database, begin: str, sector: str, session: date, now:
     )
     values = {"resolved_utc": now} if told else {"resolved_utc": now, "told_over": True}
     with database.begin() as connection:
-        return int(connection.execute(sa.update(ALERTS).where(chosen).values(values)).rowcount)
+        return int(connection.execute(sa.update(ALERTS).where(condition).values(values)).rowcount)
 
 
 def close_alert(database: Database, number: int, *, actor: str, reason: str, now: datetime) -> OpenAlert | None:
@@ -194,8 +194,8 @@ def _alerts(database: Database, condition: sa.ColumnElement[bool]) -> list[OpenA
 
 
 def _read(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[OpenAlert]:
-    chosen = sa.select(*(ALERTS.c[name] for name in _KEPT)).where(condition).order_by(ALERTS.c.id)
-    return [OpenAlert(**row) for row in connection.execute(chosen).mappings()]
+    statement = sa.select(*(ALERTS.c[name] for name in _KEPT)).where(condition).order_by(ALERTS.c.id)
+    return [OpenAlert(**row) for row in connection.execute(statement).mappings()]
 
 
 def _mark(connection: sa.Connection, alerts: Sequence[OpenAlert], values: dict[str, bool]) -> None:
@@ -209,6 +209,6 @@ def _unsent(targets: Sequence[str]) -> sa.ColumnElement[bool]:
 
 def _deliveries(database: Database, condition: sa.ColumnElement[bool]) -> list[Delivery]:
     names = ("id", "target", "title", "body", "made_utc", "attempts", "sent_utc", "error")
-    chosen = sa.select(*(ALERT_MESSAGES.c[name] for name in names)).where(condition).order_by(ALERT_MESSAGES.c.id)
+    statement = sa.select(*(ALERT_MESSAGES.c[name] for name in names)).where(condition).order_by(ALERT_MESSAGES.c.id)
     with database.begin() as connection:
-        return [Delivery(**row) for row in connection.execute(chosen).mappings()]
+        return [Delivery(**row) for row in connection.execute(statement).mappings()]

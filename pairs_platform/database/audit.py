@@ -1,6 +1,6 @@
 """The audit log: who or what changed something, when and why.
 
-What does not belong here: what became of champion and challenger in detail (`store.Decision`), and the tables.
+What does not belong here: what became of champion and challenger in detail (`models.Decision`), and the tables.
 """
 
 import hashlib
@@ -11,17 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from getpass import getuser
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from pairs_platform.core.time import utc_now
+from pairs_platform.database.store import Database
 from pairs_platform.database.tables import AUDIT_LOG
 
-if TYPE_CHECKING:
-    from pairs_platform.database.store import Database
-
-Action = Literal[
+AuditAction = Literal[
     "configuration_changed", "model_alias_changed", "run_retried", "data_deleted", "state_restored", "alert_closed",
     "symbols_switched",
 ]  # fmt: skip
@@ -43,7 +41,7 @@ class AuditEntry:
     ----------
     actor : str
         `person()`, or the part of the platform that acted.
-    action : Action
+    action : AuditAction
     object : str
         What was changed.
     reason : str
@@ -59,7 +57,7 @@ class AuditEntry:
     """
 
     actor: str
-    action: Action
+    action: AuditAction
     object: str
     reason: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
@@ -77,15 +75,15 @@ def record(connection: sa.Connection, entry: AuditEntry) -> None:
     )
 
 
-def record_once(database: "Database", entry: AuditEntry) -> None:
+def record_once(database: Database, entry: AuditEntry) -> None:
     """Add a row about a run, unless one of the same action is there."""
-    known = sa.select(AUDIT_LOG.c.id).where((AUDIT_LOG.c.action == entry.action) & (AUDIT_LOG.c.run_id == entry.run_id))
+    same = sa.select(AUDIT_LOG.c.id).where((AUDIT_LOG.c.action == entry.action) & (AUDIT_LOG.c.run_id == entry.run_id))
     with database.begin() as connection:
-        if connection.execute(known.limit(1)).first() is None:
+        if connection.execute(same.limit(1)).first() is None:
             record(connection, entry)
 
 
-def record_configuration(database: "Database", values: Mapping[str, Any], *, actor: str) -> bool:
+def record_configuration(database: Database, values: Mapping[str, Any], *, actor: str) -> bool:
     """Record the configuration in force where it is not the one recorded last.
 
     Parameters
@@ -100,13 +98,15 @@ def record_configuration(database: "Database", values: Mapping[str, Any], *, act
     """
     text = json.dumps(dict(values), sort_keys=True, default=str)
     after, digest = json.loads(text), hashlib.sha256(text.encode()).hexdigest()[:16]
-    chosen = sa.select(AUDIT_LOG).where(AUDIT_LOG.c.action == "configuration_changed").order_by(AUDIT_LOG.c.id.desc())
+    statement = (
+        sa.select(AUDIT_LOG).where(AUDIT_LOG.c.action == "configuration_changed").order_by(AUDIT_LOG.c.id.desc())
+    )
     with database.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": CONFIGURATION_LOCK})
         else:
             connection.execute(sa.text("BEGIN IMMEDIATE"))
-        last = connection.execute(chosen.limit(1)).mappings().first()
+        last = connection.execute(statement.limit(1)).mappings().first()
         if last is not None and last["object"] == f"settings {digest}":
             return False
         before = json.loads(last["detail"])["values"] if last is not None else {}
@@ -127,16 +127,16 @@ def record_configuration(database: "Database", values: Mapping[str, Any], *, act
 
 
 def entries(
-    database: "Database", *, actions: Sequence[str] = (), since: datetime | None = None, limit: int | None = None
+    database: Database, *, actions: Sequence[str] = (), since: datetime | None = None, limit: int | None = None
 ) -> list[AuditEntry]:
     """Rows of the audit, newest first."""
-    chosen = sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.id.desc())
+    statement = sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.id.desc())
     if actions:
-        chosen = chosen.where(AUDIT_LOG.c.action.in_(actions))
+        statement = statement.where(AUDIT_LOG.c.action.in_(actions))
     if since is not None:
-        chosen = chosen.where(AUDIT_LOG.c.at_utc >= since)
+        statement = statement.where(AUDIT_LOG.c.at_utc >= since)
     with database.begin() as connection:
-        rows = connection.execute(chosen.limit(limit)).mappings().all()
+        rows = connection.execute(statement.limit(limit)).mappings().all()
     return [
         AuditEntry(**{**{name: row[name] for name in row if name != "id"}, "detail": json.loads(row["detail"])})
         for row in rows

@@ -9,14 +9,9 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pairs_platform.core.prices.calendar import session_offset
+from pairs_platform.database.rows import read_frame
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import MODEL_PERFORMANCE, MODEL_TRENDS
-
-
-def _frame(database: Database, chosen: sa.Select) -> pd.DataFrame:
-    with database.begin() as connection:
-        result = connection.execute(chosen)
-        return pd.DataFrame(result.all(), columns=list(result.keys()))
 
 
 def best_performing_pairs(database: Database, sector: str, *, rows: int = 10) -> pd.DataFrame:
@@ -34,23 +29,15 @@ def best_performing_pairs(database: Database, sector: str, *, rows: int = 10) ->
         .group_by(table.c.pair)
         .subquery()
     )
-    chosen = (
+    statement = (
         sa.select(table)
         .join(newest, (newest.c.pair == table.c.pair) & (newest.c.session == table.c.session))
         .where((table.c.sector == sector) & table.c.lift_30.is_not(None))
         .order_by(table.c.lift_30.desc(), table.c.pair)
         .limit(rows)
     )
-    return _frame(database, chosen)
-
-
-def pair_performance_trends(database: Database, sector: str, pair: str) -> pd.DataFrame:
-    """Every trend of one pair, columns of `model_trends`, oldest first."""
-    table = MODEL_TRENDS
-    return _frame(
-        database,
-        sa.select(table).where((table.c.sector == sector) & (table.c.pair == pair)).order_by(table.c.session),
-    )
+    with database.begin() as connection:
+        return read_frame(connection, statement)
 
 
 def recent_pair_performance(
@@ -65,9 +52,11 @@ def recent_pair_performance(
     """
     table = MODEL_PERFORMANCE
     first = session_offset(as_of, 1 - sessions)
-    chosen = sa.select(table).where(
+    statement = sa.select(table).where(
         (table.c.sector == sector) & (table.c.session >= first) & (table.c.session <= as_of)
     )
     if pair is not None:
-        chosen = chosen.where(table.c.pair == pair)
-    return _frame(database, chosen.order_by(table.c.session.desc(), table.c.pair))
+        statement = statement.where(table.c.pair == pair)
+    statement = statement.order_by(table.c.session.desc(), table.c.pair)
+    with database.begin() as connection:
+        return read_frame(connection, statement)

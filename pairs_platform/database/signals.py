@@ -69,16 +69,16 @@ def store_signals(database: Database, key: SignalKey, signals: Sequence[Signal],
 
 def stored_buckets(database: Database, key: SignalKey) -> set[datetime]:
     """Starts of the buckets that have signals, aware."""
-    chosen = sa.select(SIGNALS.c.bucket_utc).where(_of(key)).distinct()
+    statement = sa.select(SIGNALS.c.bucket_utc).where(_of(key)).distinct()
     with database.begin() as connection:
-        return set(connection.scalars(chosen))
+        return set(connection.scalars(statement))
 
 
 def signals_at(database: Database, key: SignalKey, bucket_utc: datetime) -> dict[str, Signal]:
     """The signals of one bucket by pair."""
-    chosen = sa.select(SIGNALS).where(_of(key) & (SIGNALS.c.bucket_utc == bucket_utc))
+    statement = sa.select(SIGNALS).where(_of(key) & (SIGNALS.c.bucket_utc == bucket_utc))
     with database.begin() as connection:
-        return {row["pair"]: _signal(row) for row in connection.execute(chosen).mappings()}
+        return {row["pair"]: _signal(row) for row in connection.execute(statement).mappings()}
 
 
 def last_signals(database: Database, key: SignalKey) -> dict[str, Signal]:
@@ -89,11 +89,11 @@ def last_signals(database: Database, key: SignalKey) -> dict[str, Signal]:
 
 def signal_rows(database: Database, key: SignalKey, *, after: datetime | None = None) -> list[dict[str, Any]]:
     """Signals of a session by bucket and pair, columns of the table; of the buckets after `after`."""
-    chosen = sa.select(SIGNALS).where(_of(key)).order_by(SIGNALS.c.bucket_utc, SIGNALS.c.pair)
+    statement = sa.select(SIGNALS).where(_of(key)).order_by(SIGNALS.c.bucket_utc, SIGNALS.c.pair)
     if after is not None:
-        chosen = chosen.where(SIGNALS.c.bucket_utc > after)
+        statement = statement.where(SIGNALS.c.bucket_utc > after)
     with database.begin() as connection:
-        return [dict(row) for row in connection.execute(chosen).mappings()]
+        return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def signal_frame(database: Database, key: SignalKey, *, after: datetime | None = None) -> "pd.DataFrame":
@@ -105,14 +105,14 @@ def signal_frame(database: Database, key: SignalKey, *, after: datetime | None =
 
 def sessions_with_signals(database: Database, feed: str, sector: str) -> list[date]:
     """Sessions of a sector that have signals of a feed, ascending."""
-    chosen = (
+    statement = (
         sa.select(SIGNALS.c.session)
         .where((SIGNALS.c.feed == feed) & (SIGNALS.c.sector == sector))
         .distinct()
         .order_by(SIGNALS.c.session)
     )
     with database.begin() as connection:
-        return list(connection.scalars(chosen))
+        return list(connection.scalars(statement))
 
 
 def forget_replay(database: Database) -> int:

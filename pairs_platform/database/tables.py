@@ -1,6 +1,6 @@
 """Tables and views of the database, as SQLAlchemy Core has them; the migrations make exactly these.
 
-What does not belong here: statements (`store`, `queries`).
+What does not belong here: statements (`models`, `signals`, `alerts`, `audit`, `queries`).
 """
 
 from datetime import UTC, datetime

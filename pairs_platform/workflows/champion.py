@@ -44,11 +44,13 @@ def resolve_champion(platform: Platform, sector: str, session: date, *, manual_s
 def _newest_decision(
     platform: Platform, sector: str, alias: str, session: date, *, manual_since: bool
 ) -> AliasDecision | None:
+    from pairs_platform.database.models import alias_as_of, alias_now, training_of_version
+
     database = platform.database
-    decision = (database.alias_now if manual_since else database.alias_as_of)(sector, alias, session)
+    decision = (alias_now if manual_since else alias_as_of)(database, sector, alias, session)
     if decision is None or decision.version_after is None:
         return None if decision is None else AliasDecision(version=None, reason=decision.reason)
-    run_id, trained_session = database.training_of_version(sector, decision.version_after) or (None, None)
+    run_id, trained_session = training_of_version(database, sector, decision.version_after) or (None, None)
     return AliasDecision(
         version=decision.version_after, reason=decision.reason, run_id=run_id, trained_session=trained_session
     )
@@ -62,13 +64,14 @@ def configured_model(platform: Platform, key: PartitionKey) -> "tuple[ModelSecti
     from pairs_platform.adapters.mlflow.registry import model_name
     from pairs_platform.core.selection.trading_config import ModelSection
     from pairs_platform.database.errors import DatabaseUnavailable
+    from pairs_platform.database.models import pairs_of_run
 
     try:
         choice = resolve_champion(platform, key.sector, key.session, manual_since=False)
         champion = choice.champion
         if champion is None:
             return None, choice.reason
-        pairs = platform.database.pairs_of_run(champion.run_id)
+        pairs = pairs_of_run(platform.database, champion.run_id)
     except DatabaseUnavailable as error:
         return None, f"the database cannot be read, so signals go without a model: {error}"
     section = ModelSection(name=model_name(key.sector), version=champion.version, session=champion.session, pairs=pairs)

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from pairs_platform.cli import cli
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+from pairs_platform.database.models import read_performance
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.runs import execute
@@ -32,7 +33,7 @@ def test_performance_and_signals_of_a_range(stored, tmp_path):
     path = tmp_path / "performance.parquet"
     console("export", "performance", str(path), "--from", str(SESSIONS[0]), "--to", str(SESSIONS[-1]))
     found = pd.read_parquet(path)
-    assert len(found) == len(stored.database.performance(SECTOR))
+    assert len(found) == len(read_performance(stored.database, SECTOR))
     assert console("export", "signals", str(tmp_path / "signals.csv")).startswith(tuple("123456789"))
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.database.store import Decision
+from pairs_platform.database.models import Decision, alias_as_of, read_decisions
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.bundles import SECTOR, SESSION, record
@@ -51,12 +51,12 @@ def test_promote_and_roll_back_are_in_the_audit_and_take_effect_at_once(platform
     promoted = console("models", "promote", "3", "--reason", "a test")
     assert promoted.exit_code == 0, promoted.output
     assert champion(platform) == 3
-    assert platform.database.alias_as_of(SECTOR, "champion", SESSION).version_after == 3
+    assert alias_as_of(platform.database, SECTOR, "champion", SESSION).version_after == 3
     assert console("models", "rollback").exit_code == 0
     assert champion(platform) == 1
-    audit = [(one.action, one.version_before, one.version_after) for one in platform.database.decisions(SECTOR)]
+    audit = [(one.action, one.version_before, one.version_after) for one in read_decisions(platform.database, SECTOR)]
     assert audit == [("promote_first", None, 1), ("manual_promote", 1, 3), ("manual_rollback", 3, 1)]
-    assert platform.database.decisions(SECTOR)[1].reason == "a test"
+    assert read_decisions(platform.database, SECTOR)[1].reason == "a test"
 
 
 def test_what_is_not_there_is_told_and_changes_nothing(platform, console):
@@ -67,7 +67,7 @@ def test_what_is_not_there_is_told_and_changes_nothing(platform, console):
     assert first.exit_code == 1
     assert "has had no other champion" in first.output
     assert champion(platform) == 1
-    assert len(platform.database.decisions(SECTOR)) == 1
+    assert len(read_decisions(platform.database, SECTOR)) == 1
 
 
 def test_compare_without_shadow_says_that_nothing_can_be_said(platform, console):
@@ -92,4 +92,4 @@ def test_a_promotion_whose_alias_fails_leaves_no_row(platform, monkeypatch):
     monkeypatch.setattr(MlflowRegistry, "set_alias", away)
     with pytest.raises(RegistryUnavailable):
         _change(platform, SECTOR, 2, "manual_promote", "a test", {})
-    assert len(platform.database.decisions(SECTOR)) == 1
+    assert len(read_decisions(platform.database, SECTOR)) == 1

@@ -2,10 +2,11 @@
 
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
+from pairs_platform.database.models import record_training
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
-from pairs_platform_tests.database.test_store import performance, training
 from pairs_platform_tests.support.price_samples import FULL, make_bars
+from pairs_platform_tests.support.trainings import performance, training
 
 BEST = "select pair, rank_by_lift from current_best_models order by rank_by_lift"
 
@@ -13,7 +14,7 @@ BEST = "select pair, rank_by_lift from current_best_models order by rank_by_lift
 def test_lake_and_database_in_one_statement(console):
     platform = Platform(load_settings())
     platform.lake.write(PRICE_HISTORY, PartitionKey(FULL, "technology"), make_bars([FULL]), {})
-    platform.database.record_training(training(FULL), performance())
+    record_training(platform.database, training(FULL), performance())
     shown = console(
         "sql", "--csv",
         "select run_name, count(*) as bars from model_training join price_history using (sector, session) group by 1",

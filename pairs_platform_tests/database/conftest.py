@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pairs_platform.database.store import Database
 from pairs_platform.processes.runtime.postgres_server import APPLICATION, OWNER, SUPERUSER, EmbeddedPostgres
 from pairs_platform_tests.support.postgres import new_database
 
@@ -19,6 +20,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server: EmbeddedPostgres = request.getfixturevalue("postgres")
     with new_database(server) as name:
         yield server.url(name, SUPERUSER).get_secret_value()
+
+
+@pytest.fixture
+def database(url: str) -> Database:
+    """The database of a profile, which its first use makes."""
+    return Database(url, "simulated-5min-raw")
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,11 @@ from pairs_platform.database.alerts import (
     recent_alerts,
     resolve_alerts,
 )
-from pairs_platform.database.store import Database
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 NOW = datetime(2026, 3, 2, 13, 0, tzinfo=UTC)
 RULES = AlertSettings(messages_per_hour=2, first_retry_seconds=30)
 TARGETS = ["1 json", "2 mailto"]
-
-
-@pytest.fixture
-def database(url) -> Database:
-    return Database(url, "simulated-5min-raw")
 
 
 def alert(key: str = "run|daily|2026-02-27", **more) -> Alert:

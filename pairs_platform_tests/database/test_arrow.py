@@ -7,17 +7,18 @@ import sqlalchemy as sa
 
 from pairs_platform.database.arrow import arrow_schemas, arrow_tables
 from pairs_platform.database.errors import DatabaseMismatch
-from pairs_platform.database.store import Database, Decision
+from pairs_platform.database.models import Decision, record_training
+from pairs_platform.database.store import Database
 from pairs_platform.database.tables import METADATA, VIEWS
-from pairs_platform_tests.database.test_store import SESSION, TRAINED, performance, training
 from pairs_platform_tests.support.decisions import store_decisions
+from pairs_platform_tests.support.trainings import SESSION, TRAINED, performance, training
 
 PROFILE = "simulated-5min-raw"
 
 
 def filled(url: str) -> Database:
     database = Database(url, PROFILE)
-    database.record_training(training(), performance())
+    record_training(database, training(), performance())
     store_decisions(
         database,
         [

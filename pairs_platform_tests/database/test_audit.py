@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from pairs_platform.database.audit import AuditEntry, entries, record, record_configuration
 from pairs_platform.database.errors import DatabaseMismatch
+from pairs_platform.database.models import Decision, read_decisions
 from pairs_platform.database.signals import forget_replay, store_signals
-from pairs_platform.database.store import Database, Decision
+from pairs_platform.database.store import Database
 from pairs_platform_tests.database.test_signals import GIVEN, REPLAY, SESSION, signal
 from pairs_platform_tests.support.decisions import store_decisions
 
@@ -57,7 +58,7 @@ class TestRows:
         ):
             connection.execute(sa.text(statement.format(table)))
         assert len(entries(database)) == 1
-        assert len(database.decisions("technology")) == 1
+        assert len(read_decisions(database, "technology")) == 1
 
 
 def decide(database: Database, **more) -> None:

@@ -38,11 +38,6 @@ GIVEN = Provenance(
 )  # fmt: skip
 
 
-@pytest.fixture
-def database(url) -> Database:
-    return Database(url, "simulated-5min-raw")
-
-
 def signal(pair: str = "A_B", bucket: int = 0, **changes) -> Signal:
     full = Signal(
         pair=pair, role="selected", start_ns=OPEN_NS + bucket * LENGTH_NS, action="enter_short", reason="", y="B",

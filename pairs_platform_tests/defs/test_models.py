@@ -5,7 +5,7 @@ import dagster as dg
 from pairs_platform.core.models.contracts import GRU_MODELS, SHADOW_LOSSES
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.core.time import utc_now
-from pairs_platform.database.store import Decision
+from pairs_platform.database.models import Decision, read_decisions
 from pairs_platform.defs.models.assets import gru_models
 from pairs_platform.defs.models.automation import close_abandoned_runs
 from pairs_platform.defs.models.work import decide_partition
@@ -89,10 +89,10 @@ class TestChampion:
 
     def test_a_session_before_the_last_decision_changes_nothing(self, copied):
         promote(copied, 1, SESSION)
-        before = copied.database.decisions(SECTOR)
+        before = read_decisions(copied.database, SECTOR)
         found = decide_partition(copied, key(SESSIONS[0]), actor="a test")
         assert "changes nothing" in found["decision"]
-        assert copied.database.decisions(SECTOR) == before
+        assert read_decisions(copied.database, SECTOR) == before
 
     def test_a_challenger_is_frozen_beside_a_champion(self, copied):
         promote(copied, 1, SESSIONS[0])

@@ -29,8 +29,8 @@ from pairs_platform.core.streaming.bars import UPDATED, StreamBar
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.core.streaming.intervals import BarClose, bar_intervals
 from pairs_platform.core.time import moment_utc, utc_now
+from pairs_platform.database.models import Decision
 from pairs_platform.database.signals import Provenance, SignalKey, forget_replay, signals_at, store_signals
-from pairs_platform.database.store import Decision
 from pairs_platform.database.tables import SIGNALS
 from pairs_platform.defs.outcomes import without_useless_retries
 from pairs_platform.defs.signals import assets, checks, sensors

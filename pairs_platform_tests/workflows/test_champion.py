@@ -9,7 +9,7 @@ import pytest
 
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.database.errors import DatabaseUnavailable
-from pairs_platform.database.store import Decision
+from pairs_platform.database.models import Decision, read_decisions, record_training
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.workflows.champion import configured_model, resolve_champion
@@ -26,8 +26,7 @@ def platform() -> Platform:
     """A profile whose versions 1, 2 and 3 were trained on the session before last, the last one and the one after."""
     opened = Platform(load_settings({"gru": {"promotion": {"challenger_sessions": 2, "max_age_sessions": 4}}}))
     for version, session in enumerate((BEFORE, SESSION, AFTER), 1):
-        opened.database.record_training(
-            {
+        record_training(opened.database, {
                 "run_id": f"run {version}", "run_name": "GRU_Training", "dagster_run_id": "dagster", "sector": SECTOR,
                 "session": session, "model_version": version, "strategy": "all", "strategy_reason": "",
                 "full_baseline": True, "n_candidates": 2, "n_trained": 1, "n_failed": 1, "n_pairs": 1, "seconds": 1.0,
@@ -46,7 +45,7 @@ def platform() -> Platform:
 def decide(
     platform: Platform, version: int | None, session: date = SESSION, *, alias="champion", action="promote_first"
 ) -> None:
-    n_earlier = len(platform.database.decisions(SECTOR))
+    n_earlier = len(read_decisions(platform.database, SECTOR))
     decision = Decision(
         sector=SECTOR, session=session, action=action, alias=alias, version_after=version, reason="a test", figures={},
         actor="a test", decided_utc=AT + timedelta(minutes=n_earlier),

@@ -137,8 +137,10 @@ def shadow_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
 def decisions(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """What was decided on the session, in words; WARN where a champion was demoted or left without a successor."""
 
+    from pairs_platform.database.models import read_decisions
+
     def judge(key: PartitionKey) -> CheckResult:
-        made = [one for one in platform.database.decisions(key.sector) if one.session == key.session]
+        made = [one for one in read_decisions(platform.database, key.sector) if one.session == key.session]
         words = "; ".join(f"{one.action} {one.version_after or one.version_before}: {one.reason}" for one in made)
         lost = [one for one in made if one.action in ("demote", "expire")]
         return CheckResult(
@@ -154,10 +156,11 @@ def decisions(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam
 def champion_age(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """The champion is young enough to give signals."""
     from pairs_platform.core.models.checks import check_staleness
+    from pairs_platform.database.models import alias_as_of
     from pairs_platform.defs.models.work import model_candidates
 
     def judge(key: PartitionKey) -> CheckResult:
-        named = platform.database.alias_as_of(key.sector, "champion", key.session)
+        named = alias_as_of(platform.database, key.sector, "champion", key.session)
         version = named.version_after if named else None
         session = next((one.session for one in model_candidates(platform, key) if one.version == version), None)
         return check_staleness(session, key.session, max_age=platform.settings.gru.promotion.max_age_sessions)

@@ -88,9 +88,10 @@ class ChunkFiles:
 def training_history(platform: Platform, sector: str) -> "TrainingHistory":
     """Past trainings of a sector and the lifts of their pairs, from the database."""
     from pairs_platform.core.models.pair_choice import TrainingHistory
+    from pairs_platform.database.models import read_performance, read_trainings
 
-    trainings = platform.database.trainings(sector)
-    performance = platform.database.performance(sector)
+    trainings = read_trainings(platform.database, sector)
+    performance = read_performance(platform.database, sector)
     judged = performance[performance["status"] == "ok"] if len(performance) else performance
     return TrainingHistory(
         trainings=trainings[["session", "full_baseline", "seconds"]],
@@ -298,11 +299,13 @@ def record_partition(platform: Platform, key: PartitionKey) -> dict[str, dict[st
     from datetime import datetime
 
     from pairs_platform.core.models.contracts import GRU_MODELS
+    from pairs_platform.database.models import record_training
     from pairs_platform.database.queries import best_performing_pairs, recent_pair_performance
 
     rows, facts = platform.lake.read(GRU_MODELS, key), platform.lake.metadata(GRU_MODELS, key)
     record = facts["training"]
-    platform.database.record_training(
+    record_training(
+        platform.database,
         {
             **record,
             "sector": key.sector,
@@ -340,13 +343,14 @@ def shadow_partition(platform: Platform, key: PartitionKey) -> tuple[pd.DataFram
     """Losses of the models that were champion and challenger before the session, and which they were."""
     from pairs_platform.core.models.contracts import SHADOW_LOSSES
     from pairs_platform.core.models.shadow import shadow_losses
+    from pairs_platform.database.models import alias_as_of
     from pairs_platform.workflows.windows import load_window
 
     before = session_offset(key.session, -1)
     frames, facts = [], {}
     window = None
     for alias in ("champion", "challenger"):
-        decision = platform.database.alias_as_of(key.sector, alias, before)
+        decision = alias_as_of(platform.database, key.sector, alias, before)
         if decision is None or decision.version_after is None:
             continue
         version = decision.version_after
@@ -364,10 +368,10 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
     from pairs_platform.core.models.contracts import SHADOW_LOSSES
     from pairs_platform.core.models.promotion import PromotionState, decide
     from pairs_platform.core.models.splits import n_test_sessions
-    from pairs_platform.database.store import Decision
+    from pairs_platform.database.models import Decision, add_decisions, alias_as_of, read_decisions
 
     database, settings = platform.database, platform.settings.gru.promotion
-    past = database.decisions(key.sector)
+    past = read_decisions(database, key.sector)
     newest = max((one.session for one in past), default=key.session)
     if newest > key.session:
         return {
@@ -377,7 +381,8 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
         }
     candidates = model_candidates(platform, key)
     champion, challenger = (
-        _named(candidates, database.alias_as_of(key.sector, alias, key.session)) for alias in ("champion", "challenger")
+        _named(candidates, alias_as_of(database, key.sector, alias, key.session))
+        for alias in ("champion", "challenger")
     )
     first = session_offset(key.session, -2 * settings.max_age_sessions)
     stored = [
@@ -407,12 +412,12 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
         for change in changes
     ]
     with database.begin() as connection:
-        database.add_decisions(connection, decisions)
+        add_decisions(connection, decisions)
         # Inside the transaction: where an alias cannot be set, no row says that it was.
         for change in changes:
             platform.registry.set_alias(key.sector, change.alias, change.version_after)
     shown = pd.DataFrame([asdict(change) for change in changes], columns=["action", "alias", "version_after", "reason"])
-    now = database.alias_as_of(key.sector, "champion", key.session)
+    now = alias_as_of(database, key.sector, "champion", key.session)
     return {
         "source": platform.market_data.label,
         "decision": "; ".join(
@@ -428,8 +433,9 @@ def decide_partition(platform: Platform, key: PartitionKey, *, actor: str) -> di
 def model_candidates(platform: Platform, key: PartitionKey) -> "list[Candidate]":
     """Every registered version whose training ended at the session or before, with its pooled test skill."""
     from pairs_platform.core.models.promotion import Candidate
+    from pairs_platform.database.models import read_trainings
 
-    trainings = platform.database.trainings(key.sector)
+    trainings = read_trainings(platform.database, key.sector)
     known = trainings[trainings["model_version"].notna() & (trainings["session"] <= key.session)]
 
     def number(value: Any) -> float | None:

@@ -168,12 +168,13 @@ def models_frame(platform: "Platform", sector: str, sessions: Sequence[date]) ->
 def configured_model(platform: "Platform", key: "PartitionKey") -> tuple[str, ...]:
     """Which model the configuration of `key` names and why, and what was decided after it in the same session."""
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
+    from pairs_platform.database.models import alias_as_of
 
     document = platform.lake.read_document(TRADING_CONFIG.table, key)
     model = document["model"]
     shown = f"version {model['version']}" if model else "none"
     said = [f"Model in the configuration of {key.session}: {shown}; {document['model_reason']}"]
-    now = platform.database.alias_as_of(key.sector, "champion", key.session)
+    now = alias_as_of(platform.database, key.sector, "champion", key.session)
     if now is not None and now.session == key.session:
         said.append(f"Decided after it: {now.action} {now.version_after or now.version_before}; {now.reason}")
     return tuple(said)

@@ -1,0 +1,47 @@
+"""What every statement needs: rows from mappings, frames from rows, and rows in place of others.
+
+What does not belong here: any table's own statements.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_frame(connection: sa.Connection, statement: sa.Select[Any]) -> "pd.DataFrame":
+    """The rows of a statement as a frame, which has its columns even where there are no rows."""
+    import pandas as pd
+
+    result = connection.execute(statement)
+    return pd.DataFrame(result.all(), columns=list(result.keys()))
+
+
+def row_of(table: sa.Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The table's columns out of `values`, missing and NaN as null, NumPy scalars as Python's."""
+    import pandas as pd
+
+    row: dict[str, Any] = {}
+    for column in table.columns:
+        value = values.get(column.name)
+        if value is None or pd.isna(value):
+            row[column.name] = None
+        else:
+            row[column.name] = value.item() if hasattr(value, "item") else value
+    return row
+
+
+def replace_rows(
+    connection: sa.Connection,
+    table: sa.Table,
+    where: sa.ColumnElement[bool],
+    rows: Sequence[Mapping[Any, Any]],
+    key: Mapping[str, Any],
+) -> None:
+    """Put `rows`, each completed by `key`, in place of the rows that `where` names; in the caller's transaction."""
+    connection.execute(sa.delete(table).where(where))
+    if rows:
+        connection.execute(sa.insert(table), [row_of(table, {**row, **key}) for row in rows])
