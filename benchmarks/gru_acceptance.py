@@ -135,10 +135,14 @@ def real(settings: GruSettings) -> None:
         for last in lasts:
             sessions = sessions_ending(last, n_sessions)
             window = build_window(
-                bars, pd.DataFrame(columns=list(ACTION_COLUMNS)),
-                sessions=sessions_between(sessions[0], last), frequency=frequency, basis=PriceBasis.SPLIT_ADJUSTED,
-                settings=WindowSettings(min_session_coverage=0.4), symbols=sorted(bars["symbol"].unique()),
-            )  # fmt: skip
+                bars,
+                pd.DataFrame(columns=list(ACTION_COLUMNS)),
+                sessions=sessions_between(sessions[0], last),
+                frequency=frequency,
+                basis=PriceBasis.SPLIT_ADJUSTED,
+                settings=WindowSettings(min_session_coverage=0.4),
+                symbols=sorted(bars["symbol"].unique()),
+            )
             gates = pair_correlations(window, settings=CorrelationSettings())
             chosen = gates.loc[gates["passes_correlation"], ["pair", "symbol_1", "symbol_2"]]
             pairs = chosen.rename(columns={"symbol_1": "y", "symbol_2": "x"})

@@ -15,13 +15,15 @@ from pairs_platform.core.screening.engle_granger import run_tests
 BARS = (126, 252, 504, 1170, 2340, 4680)
 SEED = 20_240_102
 LEVELS = np.unique(
-    np.concatenate([
-        np.geomspace(2e-5, 1e-3, 30),
-        np.geomspace(1e-3, 0.1, 80),
-        np.linspace(0.1, 0.99, 90),
-        [0.995, 0.999, 0.9999],
-    ])
-)  # fmt: skip
+    np.concatenate(
+        [
+            np.geomspace(2e-5, 1e-3, 30),
+            np.geomspace(1e-3, 0.1, 80),
+            np.linspace(0.1, 0.99, 90),
+            [0.995, 0.999, 0.9999],
+        ]
+    )
+)
 
 
 def smaller_p(n_bars: int, n_draws: int) -> np.ndarray:
@@ -49,8 +51,10 @@ def main() -> None:
         start = time.perf_counter()
         values = smaller_p(n_bars, options.draws)
         columns.append(np.quantile(values, LEVELS))
-        print(f"T = {n_bars}: raw size {np.mean(values < 0.05):.4f}, 5 % quantile {np.quantile(values, 0.05):.4f}, "
-              f"{time.perf_counter() - start:.0f} s")  # fmt: skip
+        print(
+            f"T = {n_bars}: raw size {np.mean(values < 0.05):.4f}, 5 % quantile {np.quantile(values, 0.05):.4f}, "
+            f"{time.perf_counter() - start:.0f} s"
+        )
     rows = ["probability," + ",".join(str(n) for n in BARS)]
     for level, quantiles in zip([*LEVELS, 1.0], [*np.stack(columns, axis=1), np.ones(len(BARS))], strict=True):
         rows.append(",".join([f"{level:.6g}", *(f"{q:.6g}" for q in quantiles)]))

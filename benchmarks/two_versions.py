@@ -73,8 +73,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="two versions ") as folder:
         pair = [checkout(path, Path(folder) / name) for path, name in ((ROOT, "this"), (other, "other"))]
         for version in pair:
-            version.run([*MATERIALIZE, "--select", "price_history", "--partition-range",
-                         f"{FIRST}|{SECTOR}...{SESSION}|{SECTOR}"])  # fmt: skip
+            partitions = f"{FIRST}|{SECTOR}...{SESSION}|{SECTOR}"
+            version.run([*MATERIALIZE, "--select", "price_history", "--partition-range", partitions])
             for command in MEASURED.values():
                 version.run(command)  # compiles kernels, makes databases
         ratios = [compare(name, command, pair, arguments.rounds) for name, command in MEASURED.items()]

@@ -52,9 +52,12 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
     n_bars = len(bar_intervals(session, settings.frequency)) if hourly else BARS
     set_variable("stream.mode", "replay")
     for name, value in {
-        "first": session, "buckets": n_bars, "mode": "single_pass",
-        "speed": settings.frequency.minutes * 60 / BAR_SECONDS, "port": _free_port(),
-    }.items():  # fmt: skip
+        "first": session,
+        "buckets": n_bars,
+        "mode": "single_pass",
+        "speed": settings.frequency.minutes * 60 / BAR_SECONDS,
+        "port": _free_port(),
+    }.items():
         set_variable(f"stream.replay.{name}", str(value))
     settings = load_settings()
     with _redis(settings):

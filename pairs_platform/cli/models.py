@@ -110,10 +110,17 @@ def _change(platform: "Platform", sector: str, version: int, action: str, reason
     database, registry = platform.database, platform.registry
     before = registry.alias(sector, "champion")
     decision = Decision(
-        sector=sector, session=_newest_session(platform, sector), action=action, alias="champion",
-        version_before=before.version if before else None, version_after=version, reason=reason, figures=figures,
-        actor=getpass.getuser(), decided_utc=platform.clock(),
-    )  # fmt: skip
+        sector=sector,
+        session=_newest_session(platform, sector),
+        action=action,
+        alias="champion",
+        version_before=before.version if before else None,
+        version_after=version,
+        reason=reason,
+        figures=figures,
+        actor=getpass.getuser(),
+        decided_utc=platform.clock(),
+    )
     with database.begin() as connection:
         add_decisions(connection, [decision])
         registry.set_alias(sector, "champion", version)

@@ -12,9 +12,12 @@ from pairs_platform.settings.loading import load_settings
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest stored one if not given.")
 @click.option("--sector", help="Sector slug; every sector that is stored for the session if not given.")
 @click.option(
-    "-o", "--output", "target", type=click.Path(dir_okay=False, path_type=Path),
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
     help="File; its ending says the form, .html or .pdf.  [default: report-<session>.html]",
-)  # fmt: skip
+)
 def command(session: datetime | None, sector: str | None, target: Path | None) -> None:
     """Write the report of a session: funnel, ranking, selection, configuration, model, signals and spreads.
 

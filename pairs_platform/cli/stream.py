@@ -70,11 +70,13 @@ def status() -> None:
     if newest:
         rows = [
             {
-                "bar": _moment(one.interval.start_ns), "complete by": one.reason, "symbols in": one.symbols_in,
+                "bar": _moment(one.interval.start_ns),
+                "complete by": one.reason,
+                "symbols in": one.symbols_in,
                 "waited for": one.symbols_expected,
             }
             for one in newest
-        ]  # fmt: skip
+        ]
         print_renderable(frame_table(pd.DataFrame(rows), title="Newest bar-close events"))
         refused = bus.quarantined(newest[-1].interval.session)[-5:]
         if refused:

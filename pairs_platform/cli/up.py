@@ -103,9 +103,12 @@ def _start(settings: Settings) -> None:
     log = folder / LOG_FILE
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command_of("up", "--foreground"), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+            command_of("up", "--foreground"),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
             start_new_session=sys.platform != "win32",
-        )  # fmt: skip
+        )
     until = time.monotonic() + START_SECONDS
     while not state_of(settings).get("healthy"):
         if process.poll() is not None:

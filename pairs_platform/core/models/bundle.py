@@ -154,8 +154,8 @@ def bundle_files(bundle: SectorBundle) -> dict[str, bytes]:
         **{
             name: _plain(getattr(bundle, name))
             for name in (
-                "sector", "source_label", "code_version", "dagster_run_id", "first_session", "session", "frequency",
-                "label", "sequence_length", "bars_per_session",
+                *("sector", "source_label", "code_version", "dagster_run_id", "first_session", "session"),
+                *("frequency", "label", "sequence_length", "bars_per_session"),
             )
         },
         "pairs": [
@@ -174,7 +174,7 @@ def bundle_files(bundle: SectorBundle) -> dict[str, bytes]:
             }
             for one in bundle.pairs
         ],
-    }  # fmt: skip
+    }
     text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
     return {WEIGHTS_FILE: save(arrays), DOCUMENT_FILE: text.encode()}
 

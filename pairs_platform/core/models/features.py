@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -188,10 +188,16 @@ def _dataset(
     ).astype(np.float32)
     if settings.label.kind == "first_passage":
         label = first_passage(
-            spread, mu=parameters.mu, sigma=parameters.sigma, beta=parameters.beta,
-            band=stop_band(parameters.sigma, variance[1:], fit.mean_variance), excluded=excluded,
-            max_bars=horizon, trading=trading, costs=costs,
-        )  # fmt: skip
+            spread,
+            mu=parameters.mu,
+            sigma=parameters.sigma,
+            beta=parameters.beta,
+            band=stop_band(parameters.sigma, variance[1:], fit.mean_variance),
+            excluded=excluded,
+            max_bars=horizon,
+            trading=trading,
+            costs=costs,
+        )
     else:
         label = reverts_next(spread, parameters.mu, horizon, excluded)
     length = settings.network.sequence_length
@@ -291,54 +297,67 @@ class LaterBars:
     excess: np.ndarray
 
 
-def later_bars(
-    window: PriceWindow,
-    *,
-    parameters: SpreadParameters,
-    fit: GarchFit,
-    state: GarchState,
-    tail_variance: Sequence[float],
-    tail_residual: Sequence[float],
-    horizon_bars: int,
-    bars_per_session: int,
-    after: date,
-) -> LaterBars:
+class StoredSpread(Protocol):
+    """What a stored model goes on with after its own window (`bundle.PairModel`); attributes as in `PairDataset`."""
+
+    @property
+    def parameters(self) -> SpreadParameters: ...  # noqa: D102 - as in `PairDataset`
+
+    @property
+    def fit(self) -> GarchFit: ...  # noqa: D102
+
+    @property
+    def state(self) -> GarchState: ...  # noqa: D102
+
+    @property
+    def tail_variance(self) -> Sequence[float]: ...  # noqa: D102
+
+    @property
+    def tail_residual(self) -> Sequence[float]: ...  # noqa: D102
+
+    @property
+    def horizon_bars(self) -> int: ...  # noqa: D102
+
+
+def later_bars(window: PriceWindow, model: StoredSpread, *, bars_per_session: int, after: date) -> LaterBars:
     """Features and labels of `reverts_next` on the bars after session `after`, from a model's own parameters.
 
-    The variance recursion goes on from `state` over every bar since; nothing of the model is estimated again.
+    The variance recursion goes on from the model's state over every bar since; nothing of it is estimated again.
 
     Parameters
     ----------
     window : PriceWindow
         Ends later than `after` and still holds the last sequence and lookback of the model's window.
-    tail_variance, tail_residual : sequence of float
-        As in `PairDataset`; their length is the sequence length.
+    model : StoredSpread
+        The length of its tails is the sequence length.
+    bars_per_session : int
+        Of the model's features.
+    after : date
+        Last session of the model's own window.
     """
-    found = continue_spread(
-        window, parameters=parameters, fit=fit, state=state, tail_variance=tail_variance, tail_residual=tail_residual,
-        after=after,
-    )  # fmt: skip
-    if isinstance(found, OutOfReach):
-        return _no_later_bars(found)
-    length, lead = len(tail_variance), found.lead
-    volatility = np.asarray(fit.diurnal)[next_bar_of_day(window)[found.first - lead :]] * np.sqrt(found.next_variance)
+    continued = continue_spread(window, model, after)
+    if isinstance(continued, OutOfReach):
+        return _no_later_bars(continued)
+    parameters, first, lead = model.parameters, continued.first, continued.lead
+    following = next_bar_of_day(window)[first - lead :]
+    volatility = np.asarray(model.fit.diurnal)[following] * np.sqrt(continued.next_variance)
     features = feature_matrix(
-        found.spread,
+        continued.spread,
         mu=parameters.mu,
         sigma=parameters.sigma,
         next_volatility=volatility,
-        residual=found.residual,
-        bar_of_day=window.bar_of_day[found.first - lead :],
+        residual=continued.residual,
+        bar_of_day=window.bar_of_day[first - lead :],
         bars_per_session=bars_per_session,
     )
-    label = reverts_next(found.spread, parameters.mu, horizon_bars, found.excluded)
+    label = reverts_next(continued.spread, parameters.mu, model.horizon_bars, continued.excluded)
     return LaterBars(
         status="ok",
-        ts_utc=window.ts_utc[found.first :].tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]"),
-        session=window.session[found.first :],
-        features=features[lead - length + 1 :].astype(np.float32),
+        ts_utc=window.ts_utc[first:].tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]"),
+        session=window.session[first:],
+        features=features[lead - len(model.tail_variance) + 1 :].astype(np.float32),
         label=label[lead:],
-        excess=(np.abs(found.spread - parameters.mu) / volatility)[lead:],
+        excess=(np.abs(continued.spread - parameters.mu) / volatility)[lead:],
     )
 
 
@@ -373,21 +392,13 @@ class ContinuedSpread:
     residual: np.ndarray
 
 
-def continue_spread(
-    window: PriceWindow,
-    *,
-    parameters: SpreadParameters,
-    fit: GarchFit,
-    state: GarchState,
-    tail_variance: Sequence[float],
-    tail_residual: Sequence[float],
-    after: date,
-) -> ContinuedSpread | OutOfReach:
+def continue_spread(window: PriceWindow, model: StoredSpread, after: date) -> ContinuedSpread | OutOfReach:
     """A model's recursion over the bars of `window` after session `after`, the last of the model's own window.
 
     Parameters are those of `later_bars`. The window may end with `after`: then there are no later bars.
     """
-    lead = len(tail_variance) + FEATURE_LOOKBACK_BARS
+    parameters, fit, state = model.parameters, model.fit, model.state
+    lead = len(model.tail_variance) + FEATURE_LOOKBACK_BARS
     missing = [leg for leg in (parameters.y, parameters.x) if leg not in window.symbols]
     if missing:
         return OutOfReach("leg_missing", f"{', '.join(missing)} is not in the window")
@@ -412,8 +423,8 @@ def continue_spread(
         lead=lead,
         spread=spread,
         excluded=excluded,
-        next_variance=np.r_[unknown, np.asarray(tail_variance), variance[1:]],
-        residual=np.r_[unknown, np.asarray(tail_residual), u / np.sqrt(variance[:-1])],
+        next_variance=np.r_[unknown, np.asarray(model.tail_variance), variance[1:]],
+        residual=np.r_[unknown, np.asarray(model.tail_residual), u / np.sqrt(variance[:-1])],
     )
 
 

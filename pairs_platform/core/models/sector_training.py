@@ -146,9 +146,11 @@ def train_sector(
         metrics, threshold, test = judged[0]
         if len(judged) > 1:
             metrics = _mean_of([one[0] for one in judged]) | gain_intervals(
-                [one[2] for one in judged], block=_block(dataset, settings), settings=settings.evaluation,
+                [one[2] for one in judged],
+                block=_block(dataset, settings),
+                settings=settings.evaluation,
                 seed=settings.training.seed,
-            )  # fmt: skip
+            )
         forecasts.append(test)
         frames.append(_frame(dataset, plan, test, settings))
         models.append(PairModel.of(dataset, baseline, weights, threshold, metrics))

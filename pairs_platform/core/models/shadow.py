@@ -55,17 +55,7 @@ def _losses(window: PriceWindow, bundle: SectorBundle, model: PairModel, session
     none: dict[str, Any] = dict.fromkeys(("loss", "base_loss", "baseline_loss"), np.nan)
     if bundle.label != "reverts_next":
         return {**none, "status": "no_labels", "reason": f"labels of {bundle.label} need the bars after", "n_labels": 0}
-    bars = later_bars(
-        window,
-        parameters=model.parameters,
-        fit=model.fit,
-        state=model.state,
-        tail_variance=model.tail_variance,
-        tail_residual=model.tail_residual,
-        horizon_bars=model.horizon_bars,
-        bars_per_session=bundle.bars_per_session,
-        after=bundle.session,
-    )
+    bars = later_bars(window, model, bars_per_session=bundle.bars_per_session, after=bundle.session)
     if bars.status != "ok":
         return {**none, "status": bars.status, "reason": bars.reason, "n_labels": 0}
     length = bundle.sequence_length

@@ -200,10 +200,8 @@ def _figures(
     halves = np.full((len(y), 2), np.nan)
 
     def work(a: int, b: int) -> None:
-        kernels.describe_pairs(
-            prices, excluded, y[a:b], x[a:b], alpha[a:b], beta[a:b],
-            sigma[a:b], mu[a:b], phi[a:b], halves[a:b], johansen[a:b],
-        )  # fmt: skip
+        arguments = (column[a:b] for column in (y, x, alpha, beta, sigma, mu, phi, halves, johansen))
+        kernels.describe_pairs(prices, excluded, *arguments)
 
     kernels.share_rows(work, len(y))
     return np.column_stack([sigma, mu, phi, johansen, halves])

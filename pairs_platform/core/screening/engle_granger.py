@@ -138,10 +138,8 @@ def _run_batch(prices: np.ndarray, first: np.ndarray, second: np.ndarray, *, min
     lag = np.full((k, 2), -1, np.int64)
 
     def work(a: int, b: int) -> None:
-        kernels.test_pairs(
-            prices, first[a:b], second[a:b], max(min_bars, LEAST_BARS),
-            n_bars[a:b], outcome[a:b], t_stat[a:b], lag[a:b], alpha[a:b], beta[a:b],
-        )  # fmt: skip
+        results = (column[a:b] for column in (n_bars, outcome, t_stat, lag, alpha, beta))
+        kernels.test_pairs(prices, first[a:b], second[a:b], max(min_bars, LEAST_BARS), *results)
 
     kernels.share_rows(work, k)
     failed = outcome != kernels.TESTED

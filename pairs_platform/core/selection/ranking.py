@@ -130,8 +130,10 @@ RANKING_COLUMNS = (
 )  # fmt: skip
 
 _FROM_CORRELATIONS = ("corr_log_price", "corr_log_return", "passes_correlation")
-_FROM_SCREEN = ("status", "reason", "p_cal", "q_value", "half_life_bars", "half_life_days", "beta", "sigma",
-                "expected_move_bps", "round_trip_cost_bps", "passes_amplitude", "passes_cointegration")  # fmt: skip
+_FROM_SCREEN = (
+    *("status", "reason", "p_cal", "q_value", "half_life_bars", "half_life_days", "beta", "sigma"),
+    *("expected_move_bps", "round_trip_cost_bps", "passes_amplitude", "passes_cointegration"),
+)
 _FROM_SCORES = (
     "score",
     *COMPONENTS,

@@ -21,8 +21,10 @@ from pairs_platform.core.volatility.garch import GarchFit, shocks
 from pairs_platform.core.volatility.likelihood import variance_path
 from pairs_platform.core.volatility.parameters import leg_shocks_excluded
 
-COLUMNS = ("pair", "bucket_utc", "spread", "z", "band", "action", "position", "probability_champion",
-           "probability_challenger")  # fmt: skip
+COLUMNS = (
+    *("pair", "bucket_utc", "spread", "z", "band", "action", "position"),
+    *("probability_champion", "probability_challenger"),
+)
 
 
 def batch_signals(
@@ -79,9 +81,16 @@ def _pair_signals(
         half_life = np.inf if pair.garch.half_life_bars is None else pair.garch.half_life_bars
         variance[first + 1 :] = _config_variance(pair, window, first)
     report = backtest(
-        window, parameters, variance=variance, reference_variance=reference, half_life_bars=half_life,
-        trading=config.trading, costs=CostSettings(), first_bar=first, may_enter=may_enter,
-    )  # fmt: skip
+        window,
+        parameters,
+        variance=variance,
+        reference_variance=reference,
+        half_life_bars=half_life,
+        trading=config.trading,
+        costs=CostSettings(),
+        first_bar=first,
+        may_enter=may_enter,
+    )
     return pd.DataFrame(
         {
             "pair": pair.pair,
@@ -107,10 +116,7 @@ def _config_variance(pair: ConfiguredPair, window: PriceWindow, first: int) -> n
 
 
 def _model_variance(model: PairModel, window: PriceWindow, after: date) -> np.ndarray:
-    found = continue_spread(
-        window, parameters=model.parameters, fit=model.fit, state=model.state, tail_variance=model.tail_variance,
-        tail_residual=model.tail_residual, after=after,
-    )  # fmt: skip
+    found = continue_spread(window, model, after)
     if isinstance(found, OutOfReach):
         raise ValueError(f"{model.pair}: {found.status}, {found.reason}")
     return found.next_variance
@@ -122,11 +128,7 @@ def _probabilities(bundle: SectorBundle | None, pair: str, window: PriceWindow, 
     model = None if bundle is None else next((one for one in bundle.pairs if one.pair == pair), None)
     if bundle is None or model is None or not np.isfinite(model.fit.half_life_bars):
         return np.full(n, np.nan)
-    bars = later_bars(
-        window, parameters=model.parameters, fit=model.fit, state=model.state, tail_variance=model.tail_variance,
-        tail_residual=model.tail_residual, horizon_bars=model.horizon_bars, bars_per_session=bundle.bars_per_session,
-        after=bundle.session,
-    )  # fmt: skip
+    bars = later_bars(window, model, bars_per_session=bundle.bars_per_session, after=bundle.session)
     if bars.status != "ok":
         return np.full(n, np.nan)
     length = bundle.sequence_length

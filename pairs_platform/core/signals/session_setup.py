@@ -132,10 +132,7 @@ def _usable(config: TradingConfig, window: PriceWindow, bundle: SectorBundle, re
         if not np.isfinite(model.fit.half_life_bars):
             reasons[pair.pair] = "the model's spread has no half-life"
             continue
-        went_on = continue_spread(
-            window, parameters=model.parameters, fit=model.fit, state=model.state, tail_variance=model.tail_variance,
-            tail_residual=model.tail_residual, after=bundle.session,
-        )  # fmt: skip
+        went_on = continue_spread(window, model, bundle.session)
         if isinstance(went_on, OutOfReach):
             reasons[pair.pair] = f"{went_on.status}: {went_on.reason}"
         else:

@@ -378,8 +378,11 @@ def _run_tool(name: str, url: SecretStr, *words: str) -> None:
         environment = {**os.environ, "PGSERVICEFILE": str(service), "PGPASSWORD": str(password)}
         done = subprocess.run(
             [_tool(name, server), "--dbname=service=database", *words],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         raise PermanentSourceError(
             f"{name} of {_shown(given)} ended with status {done.returncode}: {done.stderr.strip()}"

@@ -90,11 +90,14 @@ class EmbeddedPostgres:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         self._give_to_server_user(new)
-        self._tool("initdb", "--username", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
-                   "--pgdata", str(new), "--no-instructions", "--auth-local=trust")  # fmt: skip
+        self._tool(
+            *("initdb", "--username", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
+            *("--pgdata", str(new), "--no-instructions", "--auth-local=trust"),
+        )
         password = self._passwords[SUPERUSER]
-        self._tool("postgres", "--single", "-D", str(new), SUPERUSER,
-                   given=f"ALTER ROLE {SUPERUSER} PASSWORD '{password}';\n")  # fmt: skip
+        self._tool(
+            "postgres", "--single", "-D", str(new), SUPERUSER, given=f"ALTER ROLE {SUPERUSER} PASSWORD '{password}';\n"
+        )
         (new / "pg_hba.conf").write_text(_HBA, encoding="utf-8")
         new.rename(self._data)
 
@@ -241,9 +244,13 @@ class EmbeddedPostgres:
         import psycopg2
 
         connection = psycopg2.connect(
-            host=HOST, port=self.port, user=SUPERUSER, password=self._passwords[SUPERUSER], dbname=database,
+            host=HOST,
+            port=self.port,
+            user=SUPERUSER,
+            password=self._passwords[SUPERUSER],
+            dbname=database,
             connect_timeout=5,
-        )  # fmt: skip
+        )
         connection.autocommit = True
         try:
             yield connection

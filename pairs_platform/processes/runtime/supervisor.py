@@ -135,9 +135,13 @@ class Supervisor:
         with path.open("wb" if is_long else "ab") as log:
             # Of its own group: Ctrl-C reaches the supervisor alone, which stops the others in order.
             return subprocess.Popen(
-                list(spec.command), env={**os.environ, **spec.environment}, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=sys.platform != "win32",
-            )  # fmt: skip
+                list(spec.command),
+                env={**os.environ, **spec.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=sys.platform != "win32",
+            )
 
     def _await_ready(self, spec: ProcessSpec) -> None:
         until = time.monotonic() + READY_SECONDS

@@ -260,8 +260,10 @@ def production_processes(
         free_code()
         migrate()
 
-    code = [script("dagster"), "api", "grpc", "-h", LOOPBACK, "-p", str(services.code_port),
-            "-m", "pairs_platform.definitions"]  # fmt: skip
+    code = [
+        *(script("dagster"), "api", "grpc", "-h", LOOPBACK, "-p", str(services.code_port)),
+        *("-m", "pairs_platform.definitions"),
+    ]
     specs.append(
         ProcessSpec(
             "code", code, {"DAGSTER_HOME": str(home)}, lambda: _code_is_served(services.code_port), prepare_code
@@ -295,8 +297,10 @@ def _mlflow(settings: Settings, own: OwnStores, lock: FileLock, tell: Callable[[
                 own.postgres.provision()
             upgrade_mlflow(database, tell)
 
-    command = [script("mlflow"), "server", "--host", services.host, "--port", str(services.mlflow_port),
-               "--workers", str(services.mlflow_workers), "--artifacts-destination", files.as_uri()]  # fmt: skip
+    command = [
+        *(script("mlflow"), "server", "--host", services.host, "--port", str(services.mlflow_port)),
+        *("--workers", str(services.mlflow_workers), "--artifacts-destination", files.as_uri()),
+    ]
     environment = {
         "MLFLOW_BACKEND_STORE_URI": database.get_secret_value(),
         "MLFLOW_DISABLE_TELEMETRY": "true",

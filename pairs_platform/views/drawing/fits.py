@@ -33,14 +33,24 @@ def fit_drawings(
     shock = np.r_[np.nan, spread[1:] - fit.c - fit.phi * spread[:-1]]
     return {
         "spread": partial(
-            plots.spread_with_bands, pair=pair, z=parameters.z(spread), session=window.session, entry_z=entry_z,
-            exit_z=exit_z, label=source,
+            plots.spread_with_bands,
+            pair=pair,
+            z=parameters.z(spread),
+            session=window.session,
+            entry_z=entry_z,
+            exit_z=exit_z,
+            label=source,
         ),
         "volatility": partial(
-            plots.volatility_with_forecast, pair=pair, shock=shock, volatility=volatility, session=window.session,
-            next_volatility=fit.next_volatility, label=source,
+            plots.volatility_with_forecast,
+            pair=pair,
+            shock=shock,
+            volatility=volatility,
+            session=window.session,
+            next_volatility=fit.next_volatility,
+            label=source,
         ),
-    }  # fmt: skip
+    }
 
 
 def fit_pictures(

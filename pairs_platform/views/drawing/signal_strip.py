@@ -43,9 +43,12 @@ def signal_strips(rows: Sequence[dict[str, Any]], pairs: Sequence[str], *, entry
             f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y(level):.1f}" y2="{y(level):.1f}" stroke="{colour}" '
             f'stroke-dasharray="4 3" stroke-width="0.8"/>'
             for level, colour in (
-                (entry_z, "#d9822b"), (-entry_z, "#d9822b"), (exit_z, "#3a8f5c"), (-exit_z, "#3a8f5c"),
+                (entry_z, "#d9822b"),
+                (-entry_z, "#d9822b"),
+                (exit_z, "#3a8f5c"),
+                (-exit_z, "#3a8f5c"),
             )
-        )  # fmt: skip
+        )
         points = " ".join(f"{at[row['bucket_utc']]:.1f},{y(row['z']):.1f}" for row in own)
         marks = "".join(
             f'<circle cx="{at[row["bucket_utc"]]:.1f}" cy="{y(row["z"]):.1f}" r="4" fill="{COLOURS[row["action"]]}"/>'

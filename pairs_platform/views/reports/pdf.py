@@ -98,9 +98,16 @@ class _Pages:
     ) -> None:
         """One line of text below `top`, without moving it."""
         self.done[-1].text(
-            x / WIDTH, (self.top - size) / HEIGHT, text, fontsize=size, fontweight="bold" if bold else "normal",
-            color=colour, ha="right" if right else "left", va="baseline", parse_math=False,
-        )  # fmt: skip
+            x / WIDTH,
+            (self.top - size) / HEIGHT,
+            text,
+            fontsize=size,
+            fontweight="bold" if bold else "normal",
+            color=colour,
+            ha="right" if right else "left",
+            va="baseline",
+            parse_math=False,
+        )
 
     def words(self, text: str, *, size: float, bold: bool = False, colour: str = INK) -> None:
         for part in _wrapped(printable(text), BODY, size, bold):

@@ -407,16 +407,7 @@ class TestNoLookAhead:
 
 def asked(window: PriceWindow, model: PairDataset, after: date, **changed) -> LaterBars:
     """What the model of a dataset is asked about on the bars of `window` after a session."""
-    given = {
-        "parameters": model.parameters,
-        "fit": model.fit,
-        "state": model.state,
-        "tail_variance": model.tail_variance,
-        "tail_residual": model.tail_residual,
-        "horizon_bars": model.horizon_bars,
-        "bars_per_session": BARS,
-    }
-    return later_bars(window, after=after, **{**given, **changed})
+    return later_bars(window, dataclasses.replace(model, **changed), bars_per_session=BARS, after=after)
 
 
 def in_one_go(window: PriceWindow, model: PairDataset) -> dict[str, np.ndarray]:

@@ -63,9 +63,8 @@ def test_losses_are_sums_over_the_labels_of_the_last_session_alone(window, bundl
     assert frame["n_labels"].tolist() == [BARS - 1] * 2
     for model, row in zip(bundle.pairs, frame.to_dict("records"), strict=True):
         bars = later_bars(
-            window, parameters=model.parameters, fit=model.fit, state=model.state, tail_variance=model.tail_variance,
-            tail_residual=model.tail_residual, horizon_bars=1, bars_per_session=BARS, after=bundle.session,
-        )  # fmt: skip
+            window, dataclasses.replace(model, horizon_bars=1), bars_per_session=BARS, after=bundle.session
+        )
         p = predict(model.weights, model.baseline, model.scaling, bars.features, LENGTH)[-BARS:-1]
         label = bars.label[-BARS:-1]
         simple = 1 / (1 + np.exp(-(0.1 + 0.2 * bars.excess[-BARS:-1])))
