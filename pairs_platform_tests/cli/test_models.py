@@ -23,11 +23,18 @@ def platform() -> Platform:
         platform.database,
         [
             Decision(
-                sector=SECTOR, session=SESSION, action="promote_first", alias="champion", version_after=1,
-                reason="skill above zero", figures={}, actor="a run", decided_utc=datetime(2023, 3, 9, tzinfo=UTC),
+                sector=SECTOR,
+                session=SESSION,
+                action="promote_first",
+                alias="champion",
+                version_after=1,
+                reason="skill above zero",
+                figures={},
+                actor="a run",
+                decided_utc=datetime(2023, 3, 9, tzinfo=UTC),
             )
-        ]
-    )  # fmt: skip
+        ],
+    )
     platform.registry.set_alias(SECTOR, "champion", 1)
     return platform
 

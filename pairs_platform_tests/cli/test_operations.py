@@ -42,9 +42,14 @@ def test_what_is_broken_what_is_over_and_what_did_not_go_out(database, monkeypat
     now = datetime.now(UTC)
     for key in ("one", "two"):
         given = Alert(
-            key=key, kind="run_failed", severity="error", what=f"what of {key}", remedy="mend it",
-            sector="technology", session=date(2026, 2, 27),
-        )  # fmt: skip
+            key=key,
+            kind="run_failed",
+            severity="error",
+            what=f"what of {key}",
+            remedy="mend it",
+            sector="technology",
+            session=date(2026, 2, 27),
+        )
         raise_alert(database, given, now)
     settings = load_settings().alerts
     monkeypatch.setenv(variable("alert_urls"), "json://127.0.0.1:9/T0ken")

@@ -16,9 +16,10 @@ def test_lake_and_database_in_one_statement(console):
     platform.lake.write(PRICE_HISTORY, PartitionKey(FULL, "technology"), make_bars([FULL]), {})
     record_training(platform.database, training(FULL), performance())
     shown = console(
-        "sql", "--csv",
+        "sql",
+        "--csv",
         "select run_name, count(*) as bars from model_training join price_history using (sector, session) group by 1",
-    )  # fmt: skip
+    )
     assert shown.exit_code == 0, shown.output
     assert shown.output == "run_name,bars\nGRU_Training_run,156\n"
     assert console("sql", "--csv", BEST).output == "pair,rank_by_lift\nB_C,1\nA_B,2\nA_C,3\n"

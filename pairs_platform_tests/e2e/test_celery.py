@@ -59,9 +59,16 @@ def start(tmp_path) -> Iterator[Callable[..., None]]:
 
 def test_a_run_is_made_by_a_worker(home, start, tmp_path):
     start(
-        "dagster-celery", "worker", "start", "-A", "dagster_celery.app", "-y", str(DEPLOY / "celery.yaml"),
-        "-q", "pairs_platform",
-    )  # fmt: skip
+        "dagster-celery",
+        "worker",
+        "start",
+        "-A",
+        "dagster_celery.app",
+        "-y",
+        str(DEPLOY / "celery.yaml"),
+        "-q",
+        "pairs_platform",
+    )
     start("dagster-daemon", "run", "-m", "pairs_platform.definitions")
     words = ["job", "launch", "-m", "pairs_platform.definitions", "-j", "housekeeping"]
     done = subprocess.run([SCRIPTS / "dagster", *words], capture_output=True, text=True, cwd=tmp_path)

@@ -144,16 +144,32 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     correlations, screened = correlations_of(pairs), screen_of(pairs)
     scores = scores_of(SESSION, {"AMAT_KLAC": 0.8, "PDFS_ROG": 0.3})
     rankings = rank_pairs(
-        correlations, screened, scores, history_of([(session_offset(SESSION, -1), "AMAT_KLAC", 0.8)]),
-        session=SESSION, correlation=CorrelationSettings(), cointegration=CointegrationSettings(),
+        correlations,
+        screened,
+        scores,
+        history_of([(session_offset(SESSION, -1), "AMAT_KLAC", 0.8)]),
+        session=SESSION,
+        correlation=CorrelationSettings(),
+        cointegration=CointegrationSettings(),
         scoring=ScoreSettings(),
         selection=SelectionSettings(),
-    )  # fmt: skip
+    )
     chance = PlaceboResult(
-        kind="joint", n_draws=50, counts=(1,) * 50, counts_correlated=(2,) * 50, found=1, mean=1.0, standard_error=0.0,
-        p05=1.0, p95=1.0, p_at_least_found=1.0, mean_correlated=2.0, standard_error_correlated=0.0,
-        p05_correlated=2.0, p95_correlated=2.0,
-    )  # fmt: skip
+        kind="joint",
+        n_draws=50,
+        counts=(1,) * 50,
+        counts_correlated=(2,) * 50,
+        found=1,
+        mean=1.0,
+        standard_error=0.0,
+        p05=1.0,
+        p95=1.0,
+        p_at_least_found=1.0,
+        mean_correlated=2.0,
+        standard_error_correlated=0.0,
+        p05_correlated=2.0,
+        p95_correlated=2.0,
+    )
     facts = {
         "source": "SIMULATED market",
         "funnel": asdict(selection_funnel(rankings, n_symbols=4)),

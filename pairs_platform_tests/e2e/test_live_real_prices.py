@@ -47,10 +47,14 @@ def streaming(profile: Profile) -> Iterator[None]:
             with (profile.folder / f"{name}.log").open("wb") as log:
                 started.append(
                     subprocess.Popen(
-                        command_of("stream", name), cwd=profile.folder, env=dict(profile.environment), stdout=log,
-                        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                        command_of("stream", name),
+                        cwd=profile.folder,
+                        env=dict(profile.environment),
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                        stdin=subprocess.DEVNULL,
                     )
-                )  # fmt: skip
+                )
         yield
     finally:
         for process in reversed(started):

@@ -49,8 +49,11 @@ def manager(tmp_path, monkeypatch) -> Iterator[subprocess.Popen]:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("honcho")), "-f", str(PROCFILE), "-d", str(folder), "start"],
-            env=os.environ.copy(), stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+            env=os.environ.copy(),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     yield process
     children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.send_signal(signal.SIGINT)

@@ -159,8 +159,10 @@ RESOURCE = """{ topLevelResourceDetailsOrError(resourceSelector: {
 def test_resources_are_shown_with_the_names_of_their_secrets(production, name, expected):
     shown = graphql(production, RESOURCE % name)["topLevelResourceDetailsOrError"]
     assert shown["resourceType"].endswith(f"{name.capitalize()}Resource")
-    values = {one["key"]: json.loads(one["value"]) if one["type"] == "VALUE" else one["value"]
-              for one in shown["configuredValues"]}  # fmt: skip
+    values = {
+        one["key"]: json.loads(one["value"]) if one["type"] == "VALUE" else one["value"]
+        for one in shown["configuredValues"]
+    }
     assert {key: str(values[key]) for key in expected} == expected
     kinds = {one["key"]: one["type"] for one in shown["configuredValues"]}
     assert all(kinds[key] == "ENV_VAR" for key, value in expected.items() if value.isupper())
@@ -197,10 +199,17 @@ def test_a_failed_run_reaches_the_receiver(production, receiver):
     """A run from the command line, found by the sensors of the daemon, told by the library."""
     before = str(session_offset(SESSION, -200))
     failed = production.profile.console_script(
-        "dagster", "job", "execute", "-m", "pairs_platform.definitions", "-j", "daily_pair_identification",
-        "--tags", json.dumps({"dagster/partition": f"{before}|{SECTOR}"}),
+        "dagster",
+        "job",
+        "execute",
+        "-m",
+        "pairs_platform.definitions",
+        "-j",
+        "daily_pair_identification",
+        "--tags",
+        json.dumps({"dagster/partition": f"{before}|{SECTOR}"}),
         DAGSTER_HOME=sourced(environment(production))["DAGSTER_HOME"],
-    )  # fmt: skip
+    )
     assert failed.returncode == 1
     until(lambda: any(before in text for text in receiver.texts))
     assert any("run failed" in text for text in receiver.texts)
@@ -229,9 +238,12 @@ def test_nobody_enters_without_the_password(production):
     for password in ("", "trading_app", "postgres"):
         with pytest.raises(psycopg2.OperationalError, match="password"):
             psycopg2.connect(
-                host="127.0.0.1", port=production.settings.services.postgres_port, user="trading_app",
-                password=password, dbname="trading_system",
-            )  # fmt: skip
+                host="127.0.0.1",
+                port=production.settings.services.postgres_port,
+                user="trading_app",
+                password=password,
+                dbname="trading_system",
+            )
 
 
 def test_the_platform_may_not_change_tables_or_the_audit(production):

@@ -50,10 +50,18 @@ def bundle(session: date = SESSION) -> SectorBundle:
         for k, pair in enumerate(PAIRS)
     ]
     return SectorBundle(
-        sector=SECTOR, source_label="simulated", code_version="1", dagster_run_id="dagster", session=session,
-        first_session=date(2023, 1, 3), frequency=Frequency.FIVE_MINUTES, label="reverts_next", sequence_length=LENGTH,
-        bars_per_session=1, pairs=tuple(models),
-    )  # fmt: skip
+        sector=SECTOR,
+        source_label="simulated",
+        code_version="1",
+        dagster_run_id="dagster",
+        session=session,
+        first_session=date(2023, 1, 3),
+        frequency=Frequency.FIVE_MINUTES,
+        label="reverts_next",
+        sequence_length=LENGTH,
+        bars_per_session=1,
+        pairs=tuple(models),
+    )
 
 
 def record(session: date = SESSION, *, owner: str = "dagster", with_bundle: bool = True) -> TrainingRecord:
@@ -71,8 +79,14 @@ def record(session: date = SESSION, *, owner: str = "dagster", with_bundle: bool
         ]
     )
     return TrainingRecord(
-        sector=SECTOR, session=session, dagster_run_id=owner, trained_utc=datetime(2023, 3, 9, 11, tzinfo=UTC),
-        params={"network.hidden_1": UNITS_1}, pooled={"skill": 0.002, "skill_low": 0.001}, pairs=rows,
+        sector=SECTOR,
+        session=session,
+        dagster_run_id=owner,
+        trained_utc=datetime(2023, 3, 9, 11, tzinfo=UTC),
+        params={"network.hidden_1": UNITS_1},
+        pooled={"skill": 0.002, "skill_low": 0.001},
+        pairs=rows,
         tables={"curves": pd.DataFrame({"pair": [PAIRS[0]], "epoch": [1], "train_loss": [0.69]})},
-        pictures={"lift": b"\x89PNG"}, bundle=replace(bundle(session)) if with_bundle else None,
-    )  # fmt: skip
+        pictures={"lift": b"\x89PNG"},
+        bundle=replace(bundle(session)) if with_bundle else None,
+    )

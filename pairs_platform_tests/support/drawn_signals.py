@@ -43,21 +43,43 @@ def drawn_state(
     )
     k = len(chosen)
     plain = SpreadArrays(
-        y=tuple(f"Y{i}" for i in range(k)), x=tuple(f"X{i}" for i in range(k)), alpha=np.zeros(k), beta=np.ones(k),
-        mu=np.zeros(k), sigma=np.full(k, SIGMA), c=np.zeros(k), phi=np.full(k, 0.9), omega=np.full(k, VOLATILITY**2),
-        alpha1=np.zeros(k), beta1=np.zeros(k), diurnal=np.ones((k, len(GRID))),
-        reference_variance=np.full(k, VOLATILITY**2), max_hold=np.full(k, MAX_HOLD), last_spread=np.zeros(k),
+        y=tuple(f"Y{i}" for i in range(k)),
+        x=tuple(f"X{i}" for i in range(k)),
+        alpha=np.zeros(k),
+        beta=np.ones(k),
+        mu=np.zeros(k),
+        sigma=np.full(k, SIGMA),
+        c=np.zeros(k),
+        phi=np.full(k, 0.9),
+        omega=np.full(k, VOLATILITY**2),
+        alpha1=np.zeros(k),
+        beta1=np.zeros(k),
+        diurnal=np.ones((k, len(GRID))),
+        reference_variance=np.full(k, VOLATILITY**2),
+        max_hold=np.full(k, MAX_HOLD),
+        last_spread=np.zeros(k),
         variance=np.full(k, VOLATILITY**2),
-    )  # fmt: skip
+    )
     symbols = tuple(sorted({*plain.y, *plain.x}))
     return SessionState(
-        sector="technology", source_label="drawn", session=SESSION, config_session=session_offset(SESSION, -1),
-        config_hash="hash", frequency=Frequency.FIVE_MINUTES, trading=TradingSettings(), max_fill_bars=3,
-        split_tolerance=0.05, pairs=tuple(chosen), traded=replace(plain, **spreads), champion=None, challenger=None,
+        sector="technology",
+        source_label="drawn",
+        session=SESSION,
+        config_session=session_offset(SESSION, -1),
+        config_hash="hash",
+        frequency=Frequency.FIVE_MINUTES,
+        trading=TradingSettings(),
+        max_fill_bars=3,
+        split_tolerance=0.05,
+        pairs=tuple(chosen),
+        traded=replace(plain, **spreads),
+        champion=None,
+        challenger=None,
         symbols=symbols,
-        last_observed=np.full(len(symbols), bars_since == 0), bars_since=np.full(len(symbols), bars_since),
+        last_observed=np.full(len(symbols), bars_since == 0),
+        bars_since=np.full(len(symbols), bars_since),
         last_log_close=np.full(len(symbols), math.log(PRICE)),
-    )  # fmt: skip
+    )
 
 
 def drawn_bars(*drawings: Drawing, source: str = "feed") -> list[StreamBar]:
@@ -83,9 +105,15 @@ def decided(state: SessionState, matrix: SessionMatrix, *, first: int = 0, n_bar
     """The signals of the bars from `first` on, one list for each."""
     late = given.pop("late", [False] * (len(matrix.intervals) - first))
     return session_signals(
-        state, matrix, first=first, previous=given.pop("previous", {}), n_bars=n_bars, late=late,
-        target_volatility=TARGET, **given,
-    )  # fmt: skip
+        state,
+        matrix,
+        first=first,
+        previous=given.pop("previous", {}),
+        n_bars=n_bars,
+        late=late,
+        target_volatility=TARGET,
+        **given,
+    )
 
 
 def play(drawing: Drawing, state: SessionState | None = None, **given: Any) -> list[Signal]:

@@ -121,9 +121,14 @@ class Profile:
 
     def console_script(self, name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(SCRIPTS / name), *words], cwd=self.folder, env={**self.environment, "COLUMNS": "200", **more},
-            capture_output=True, text=True, timeout=2 * WAIT_SECONDS, check=False,
-        )  # fmt: skip
+            [str(SCRIPTS / name), *words],
+            cwd=self.folder,
+            env={**self.environment, "COLUMNS": "200", **more},
+            capture_output=True,
+            text=True,
+            timeout=2 * WAIT_SECONDS,
+            check=False,
+        )
 
     def runs(self, job: str = "five_minute_signals") -> list[dg.RunRecord]:
         """Dagster's records of a job's runs, oldest first."""
@@ -300,9 +305,14 @@ def running_live(profile: Profile, *words: str) -> Iterator[Live]:
     command = [str(SCRIPTS / "pairs-platform"), "live", "--port", str(port), *words]
     with output.open("ab") as log:
         process = subprocess.Popen(
-            command, cwd=profile.folder, env=dict(profile.environment), stdin=subprocess.DEVNULL, stdout=log,
-            stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+            command,
+            cwd=profile.folder,
+            env=dict(profile.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         until(lambda: process.poll() is not None or "running: UI at" in output.read_text())
         assert process.poll() is None, output.read_text()

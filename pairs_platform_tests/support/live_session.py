@@ -111,16 +111,33 @@ def configured(window: PriceWindow, pairs: pd.DataFrame) -> TradingConfig:
     legs = pairs["pair"].str.split("_", expand=True)
     rankings = pd.DataFrame(
         {
-            "pair": pairs["pair"], "symbol_1": legs[0], "symbol_2": legs[1], "selected": half, "pinned": False,
-            "watched": ~half, "size": np.where(half, 1.0, 0.0), "provisional": False,
-            "rank": np.arange(1, len(pairs) + 1), "score": 0.9, "ranking_score": 0.9, "explanation": "planted",
+            "pair": pairs["pair"],
+            "symbol_1": legs[0],
+            "symbol_2": legs[1],
+            "selected": half,
+            "pinned": False,
+            "watched": ~half,
+            "size": np.where(half, 1.0, 0.0),
+            "provisional": False,
+            "rank": np.arange(1, len(pairs) + 1),
+            "score": 0.9,
+            "ranking_score": 0.9,
+            "explanation": "planted",
         }
-    )  # fmt: skip
+    )
     return build_trading_config(
-        rankings, fits, session=window.session[-1].astype(object), sector="technology", source_label="simulated",
-        frequency=Frequency.FIVE_MINUTES, price_basis=PriceBasis.RAW, trading=TradingSettings(entry_z=1.2),
-        costs=CostSettings(), model=None, model_reason="a test",
-    )  # fmt: skip
+        rankings,
+        fits,
+        session=window.session[-1].astype(object),
+        sector="technology",
+        source_label="simulated",
+        frequency=Frequency.FIVE_MINUTES,
+        price_basis=PriceBasis.RAW,
+        trading=TradingSettings(entry_z=1.2),
+        costs=CostSettings(),
+        model=None,
+        model_reason="a test",
+    )
 
 
 def bundle(window: PriceWindow, pairs: pd.DataFrame, *, seed: int) -> SectorBundle:
@@ -146,11 +163,18 @@ def bundle(window: PriceWindow, pairs: pd.DataFrame, *, seed: int) -> SectorBund
         for one in datasets
     ]
     return SectorBundle(
-        sector="technology", source_label="simulated", code_version="1", dagster_run_id="run",
-        first_session=window.session[0].astype(object), session=window.session[-1].astype(object),
-        frequency=Frequency.FIVE_MINUTES, label="reverts_next", sequence_length=RULES.network.sequence_length,
-        bars_per_session=BARS, pairs=tuple(models),
-    )  # fmt: skip
+        sector="technology",
+        source_label="simulated",
+        code_version="1",
+        dagster_run_id="run",
+        first_session=window.session[0].astype(object),
+        session=window.session[-1].astype(object),
+        frequency=Frequency.FIVE_MINUTES,
+        label="reverts_next",
+        sequence_length=RULES.network.sequence_length,
+        bars_per_session=BARS,
+        pairs=tuple(models),
+    )
 
 
 def grid(session: date = SESSION) -> list[BarInterval]:

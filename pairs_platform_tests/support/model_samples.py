@@ -67,7 +67,7 @@ def prepared(
     chosen = pairs_of(window) if pairs is None else pairs
     return pair_datasets(
         window, chosen, settings=settings, garch=GarchSettings(), trading=TradingSettings(), costs=CostSettings()
-    )  # fmt: skip
+    )
 
 
 def with_label(**label: object) -> GruSettings:

@@ -22,5 +22,5 @@ def performance(lifts: dict[str, float] | None = None) -> pd.DataFrame:
     rows = [
         {"pair": pair, "status": "ok", "lift": lift, "f1": 0.7 - lift, "skill": lift, "n_test": 900}
         for pair, lift in (lifts or LIFTS).items()
-    ]  # fmt: skip
+    ]
     return pd.DataFrame([*rows, {"pair": "X_Y", "status": "failed", "reason": "the loss is not finite"}])

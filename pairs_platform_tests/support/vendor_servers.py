@@ -114,8 +114,16 @@ def running(server: LocalServer) -> Iterator[LocalServer]:
 
 def alpaca_bar(stamp: datetime, close: float, volume: int = 100) -> dict[str, Any]:
     """A bar as Alpaca writes it."""
-    return {"t": stamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "o": close - 0.1, "h": close + 0.2,
-            "l": close - 0.2, "c": close, "v": volume, "n": 7, "vw": close}  # fmt: skip
+    return {
+        "t": stamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "o": close - 0.1,
+        "h": close + 0.2,
+        "l": close - 0.2,
+        "c": close,
+        "v": volume,
+        "n": 7,
+        "vw": close,
+    }
 
 
 class AlpacaServer(LocalServer):
@@ -205,15 +213,27 @@ def yahoo_chart(
         return [None if close is None else close + shift for _, close in rows]
 
     result: dict[str, Any] = {
-        "meta": {"currency": currency, "symbol": symbol, "instrumentType": "EQUITY",
-                 "exchangeTimezoneName": "America/New_York", "dataGranularity": "1d"},
+        "meta": {
+            "currency": currency,
+            "symbol": symbol,
+            "instrumentType": "EQUITY",
+            "exchangeTimezoneName": "America/New_York",
+            "dataGranularity": "1d",
+        },
         "timestamp": [int(stamp.timestamp()) for stamp, _ in rows],
         "indicators": {
-            "quote": [{"open": column(-0.1), "high": column(0.2), "low": column(-0.2), "close": column(0.0),
-                       "volume": [None if close is None else 1000 for _, close in rows]}],
+            "quote": [
+                {
+                    "open": column(-0.1),
+                    "high": column(0.2),
+                    "low": column(-0.2),
+                    "close": column(0.0),
+                    "volume": [None if close is None else 1000 for _, close in rows],
+                }
+            ],
             "adjclose": [{"adjclose": column(-50.0)}],
         },
-    }  # fmt: skip
+    }
     events: dict[str, Any] = {}
     if dividends:
         events["dividends"] = {
@@ -222,10 +242,14 @@ def yahoo_chart(
         }
     if splits:
         events["splits"] = {
-            str(int(stamp.timestamp())): {"date": int(stamp.timestamp()), "numerator": new, "denominator": old,
-                                          "splitRatio": f"{new}:{old}"}
+            str(int(stamp.timestamp())): {
+                "date": int(stamp.timestamp()),
+                "numerator": new,
+                "denominator": old,
+                "splitRatio": f"{new}:{old}",
+            }
             for stamp, (new, old) in splits.items()
-        }  # fmt: skip
+        }
     return {"chart": {"result": [result | ({"events": events} if events else {})], "error": None}}
 
 

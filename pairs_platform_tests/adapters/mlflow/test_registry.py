@@ -50,9 +50,12 @@ def serve() -> Iterator:
         port = free_port()
         process = subprocess.Popen(
             [str(SCRIPTS / "mlflow"), *arguments, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd=folder,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             env={**os.environ, "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}", **more},
-        )  # fmt: skip
+        )
         started.append(process)
         wait_for(f"http://127.0.0.1:{port}{health}", process)
         return f"http://127.0.0.1:{port}"
@@ -242,8 +245,10 @@ class TestServing:
         registry.set_alias(SECTOR, "champion", tracked.version.version)
         url = serve(
             ["models", "serve", "-m", f"models:/{model_name(SECTOR)}@champion", "--env-manager", "local"],
-            tmp_path, "/ping", MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}",
-        )  # fmt: skip
+            tmp_path,
+            "/ping",
+            MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}",
+        )
         features = np.random.default_rng(1).standard_normal((LENGTH, 13))
         status, reply = self.ask(url, [{"pair": PAIRS[1], "features": features.tolist()}])
         assert status == 200, reply

@@ -95,8 +95,10 @@ def keys(bars):
 def test_it_says_what_it_is(server):
     yahoo = source(server)
     assert (yahoo.label, yahoo.basis, yahoo.frequency) == (
-        "Yahoo Finance", PriceBasis.SPLIT_ADJUSTED, Frequency.ONE_DAY,
-    )  # fmt: skip
+        "Yahoo Finance",
+        PriceBasis.SPLIT_ADJUSTED,
+        Frequency.ONE_DAY,
+    )
     assert yahoo.universe() is None
     assert yahoo.sessions_available() is None
 
@@ -311,10 +313,11 @@ def test_hourly_bars_reach_back_730_days(server):
 
 def test_dividends_and_splits_forward_and_reverse(server):
     server.charts["AAPL"] = daily(
-        "AAPL", 100.0,
+        "AAPL",
+        100.0,
         dividends={session_open(date(2024, 3, 8)): 0.24, session_open(date(2024, 3, 20)): 0.5},
         splits={session_open(date(2024, 3, 11)): (4, 1)},
-    )  # fmt: skip
+    )
     server.charts["BRK-B"] = daily("BRK-B", 200.0, splits={session_open(date(2024, 3, 7)): (1, 8)})
     frame = source(server).fetch_actions(["AAPL", "BRK.B", "IBM", "ZZZZ"], FIRST, LAST)
     assert tuple(frame.columns) == ACTION_COLUMNS

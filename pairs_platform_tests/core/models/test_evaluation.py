@@ -27,9 +27,13 @@ def forecasts(n: int = 900, seed: int = 0, edge: float = 0.0, sessions: int = 12
     days = np.datetime64("2023-03-01") + np.sort(np.arange(n) % sessions)
     known = np.full(n, 0.55)
     return TestForecasts(
-        pair=pair, session=days, label=(rng.random(n) < chance).astype(float), probability=chance,
-        base_probability=np.full(n, 0.5), baseline_probability=known,
-    )  # fmt: skip
+        pair=pair,
+        session=days,
+        label=(rng.random(n) < chance).astype(float),
+        probability=chance,
+        base_probability=np.full(n, 0.5),
+        baseline_probability=known,
+    )
 
 
 def evaluated(given: TestForecasts, threshold: float = 0.5) -> dict:
@@ -104,11 +108,16 @@ class TestBlockBootstrap:
         rng, settings = np.random.default_rng(4), EvaluationSettings(n_bootstrap=300)
         series = [np.convolve(rng.standard_normal(909), np.ones(10), "valid") for _ in range(150)]
         covered = {
-            block: np.mean([one.low <= 0 <= one.high for one in (block_bootstrap(v, block=block,
-            settings=settings, seed=k)
-                                                                 for k, v in enumerate(series))])
+            block: np.mean(
+                [
+                    one.low <= 0 <= one.high
+                    for one in (
+                        block_bootstrap(v, block=block, settings=settings, seed=k) for k, v in enumerate(series)
+                    )
+                ]
+            )
             for block in (1, 40)
-        }  # fmt: skip
+        }
         assert covered[1] < 0.6
         assert covered[40] > 0.85
 

@@ -285,10 +285,16 @@ class TestDatasets:
         spread = one.parameters.spread(y, x)
         h = conditional_variance(one.fit, spread, window.bar_of_day)
         expected = first_passage(
-            spread, mu=one.parameters.mu, sigma=one.parameters.sigma, beta=one.parameters.beta,
+            spread,
+            mu=one.parameters.mu,
+            sigma=one.parameters.sigma,
+            beta=one.parameters.beta,
             band=stop_band(one.parameters.sigma, h[1:], one.fit.mean_variance),
-            excluded=np.zeros(window.n_bars, bool), max_bars=20, trading=TradingSettings(), costs=CostSettings(),
-        )  # fmt: skip
+            excluded=np.zeros(window.n_bars, bool),
+            max_bars=20,
+            trading=TradingSettings(),
+            costs=CostSettings(),
+        )
         np.testing.assert_array_equal(one.label, expected)
         np.testing.assert_array_equal(np.isfinite(one.label[:-20]), np.abs(one.parameters.z(spread[:-20])) >= 2.0)
         assert set(np.unique(one.label[np.isfinite(one.label)])) == {0.0, 1.0}
@@ -418,10 +424,14 @@ def in_one_go(window: PriceWindow, model: PairDataset) -> dict[str, np.ndarray]:
     h = conditional_variance(fit, spread, window.bar_of_day, excluded)
     volatility = np.array(fit.diurnal)[next_bar_of_day(window)] * np.sqrt(h[1:])
     features = feature_matrix(
-        spread, mu=parameters.mu, sigma=parameters.sigma, next_volatility=volatility,
+        spread,
+        mu=parameters.mu,
+        sigma=parameters.sigma,
+        next_volatility=volatility,
         residual=standardised_residuals(fit, spread, window.bar_of_day, excluded),
-        bar_of_day=window.bar_of_day, bars_per_session=BARS,
-    )  # fmt: skip
+        bar_of_day=window.bar_of_day,
+        bars_per_session=BARS,
+    )
     return {
         "features": features.astype(np.float32),
         "label": reverts_next(spread, parameters.mu, model.horizon_bars, excluded),

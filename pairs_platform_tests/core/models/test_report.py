@@ -9,12 +9,23 @@ def rows(n: int = 20) -> pd.DataFrame:
     lift = np.linspace(-0.01, 0.01, n)
     return pd.DataFrame(
         {
-            "pair": [f"P{k}_Q" for k in range(n)], "status": "ok", "lift": lift, "skill": lift + 0.001,
-            "roc_auc": 0.5 + lift, "f1": 0.6, "f1_always": 0.7, "skill_low": lift, "lift_low": lift - 0.005,
-            "skill_q": np.where(lift > 0.009, 0.01, 0.9), "best_epoch": np.arange(n) % 2, "n_overnight": 12,
-            "n_test": 900, "calibration_error": 0.04, "correlation": 0.8 + 2 * lift,
+            "pair": [f"P{k}_Q" for k in range(n)],
+            "status": "ok",
+            "lift": lift,
+            "skill": lift + 0.001,
+            "roc_auc": 0.5 + lift,
+            "f1": 0.6,
+            "f1_always": 0.7,
+            "skill_low": lift,
+            "lift_low": lift - 0.005,
+            "skill_q": np.where(lift > 0.009, 0.01, 0.9),
+            "best_epoch": np.arange(n) % 2,
+            "n_overnight": 12,
+            "n_test": 900,
+            "calibration_error": 0.04,
+            "correlation": 0.8 + 2 * lift,
         }
-    )  # fmt: skip
+    )
 
 
 def test_distribution_gap_and_relation_to_correlation():

@@ -44,11 +44,18 @@ def bundle(window) -> SectorBundle:
     datasets, _, _ = prepared(bars_of(window, 0, SEEN), settings=settings)
     baseline = Baseline("ar1_logit", 0.55, 0.1, 0.2)
     return SectorBundle(
-        sector="technology", source_label="simulated", code_version="1", dagster_run_id="run", label="reverts_next",
-        first_session=window.session[0].astype(date), session=window.session[SEEN - 1].astype(date),
-        frequency=Frequency.FIVE_MINUTES, sequence_length=LENGTH, bars_per_session=BARS,
+        sector="technology",
+        source_label="simulated",
+        code_version="1",
+        dagster_run_id="run",
+        label="reverts_next",
+        first_session=window.session[0].astype(date),
+        session=window.session[SEEN - 1].astype(date),
+        frequency=Frequency.FIVE_MINUTES,
+        sequence_length=LENGTH,
+        bars_per_session=BARS,
         pairs=tuple(PairModel.of(one, baseline, random_weights(k), 0.5, {}) for k, one in enumerate(datasets)),
-    )  # fmt: skip
+    )
 
 
 def losses(window, bundle, session=None, **changed):

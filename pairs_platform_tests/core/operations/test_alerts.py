@@ -36,8 +36,9 @@ class TestMessage:
     def test_what_is_over_is_said(self):
         message = compose([], [alert("b"), alert("a")], RULES)
         assert (message.title, message.body.splitlines()) == (
-            "pairs platform: 2 over", ["OVER run failed: what of a", "OVER run failed: what of b"],
-        )  # fmt: skip
+            "pairs platform: 2 over",
+            ["OVER run failed: what of a", "OVER run failed: what of b"],
+        )
 
 
 class TestLimits:

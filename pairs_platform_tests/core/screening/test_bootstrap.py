@@ -13,10 +13,12 @@ def test_size_holds_where_volatility_changes():
     volatility = np.where(np.arange(n_bars) < 90, 0.005, 0.03)[:, None]
     correlated = rng.standard_normal((n_bars, 2 * n_pairs)) + 0.7 * rng.standard_normal((n_bars, 1))
     window = make_window(5.0 + (volatility * correlated).cumsum(axis=0))
-    p = np.array([
-        wild_bootstrap_p(window, window.symbols[2 * k], window.symbols[2 * k + 1], n_draws=99, seed=k)
-        for k in range(n_pairs)
-    ])  # fmt: skip
+    p = np.array(
+        [
+            wild_bootstrap_p(window, window.symbols[2 * k], window.symbols[2 * k + 1], n_draws=99, seed=k)
+            for k in range(n_pairs)
+        ]
+    )
     for level in (0.05, 0.1, 0.5):
         standard_error = np.sqrt(level * (1.0 - level) / n_pairs)
         assert abs((p <= level).mean() - level) < 3.0 * standard_error

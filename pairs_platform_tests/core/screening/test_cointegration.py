@@ -79,7 +79,7 @@ def test_parameters_are_those_of_the_one_spread_definition(screened, market):
         expected = estimate_spread(row.y, row.x, market[:, window.column(row.y)], market[:, window.column(row.x)])
         assert [row.alpha, row.beta, row.mu, row.sigma] == pytest.approx(
             [expected.alpha, expected.beta, expected.mu, expected.sigma], rel=1e-9, abs=1e-12
-        )  # fmt: skip
+        )
         single = engle_granger(market[:, window.column(row.y)], market[:, window.column(row.x)])
         assert (single.t_stat, single.lag, single.p_value) == (row.t_stat, row.lag, row.p_value)
 

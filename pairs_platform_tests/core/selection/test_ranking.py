@@ -129,8 +129,12 @@ def test_only_scores_within_the_lookback_and_before_today_count():
 
 
 def test_sessions_without_a_score_are_skipped_not_counted_as_zero():
-    rows = [(session_offset(TODAY, -1), "A_B", np.nan), (session_offset(TODAY, -2), "A_B", 0.8),
-            (session_offset(TODAY, -3), "A_B", 0.6), (session_offset(TODAY, -4), "A_B", 0.1)]  # fmt: skip
+    rows = [
+        (session_offset(TODAY, -1), "A_B", np.nan),
+        (session_offset(TODAY, -2), "A_B", 0.8),
+        (session_offset(TODAY, -3), "A_B", 0.6),
+        (session_offset(TODAY, -4), "A_B", 0.1),
+    ]
     found = ranking_scores(
         scores_of(TODAY, {"A_B": 1.0}), history_of(rows), session=TODAY, settings=SelectionSettings()
     )
@@ -169,10 +173,16 @@ def test_weakest_component_is_the_one_that_costs_the_score_most():
     for name, value in components.items():
         scores[name] = value
     frame = rank_pairs(
-        correlations_of({"A_B": {}}), screen_of({"A_B": {}}), scores, NO_HISTORY, session=TODAY,
-        correlation=CorrelationSettings(), cointegration=CointegrationSettings(), scoring=ScoreSettings(),
+        correlations_of({"A_B": {}}),
+        screen_of({"A_B": {}}),
+        scores,
+        NO_HISTORY,
+        session=TODAY,
+        correlation=CorrelationSettings(),
+        cointegration=CointegrationSettings(),
+        scoring=ScoreSettings(),
         selection=SelectionSettings(pinned_pairs=()),
-    )  # fmt: skip
+    )
     assert frame.loc[0, "weakest_component"] == "trading"
     assert "does not earn its costs" in frame.loc[0, "explanation"]
 

@@ -79,13 +79,20 @@ def test_every_ingredient_is_what_its_stage_says(planted, scores):
         spread, bar_of_day=window.bar_of_day, bars_per_session=78, shock_excluded=excluded, fit=fit, settings=GARCH
     )
     assert (row["dm_vs_ewma"], row["dm_vs_constant"], row["n_forecasts"]) == (
-        skill.dm_vs_ewma, skill.dm_vs_constant, skill.n_test,
-    )  # fmt: skip
+        skill.dm_vs_ewma,
+        skill.dm_vs_constant,
+        skill.n_test,
+    )
     report = backtest(
-        window, parameters, variance=conditional_variance(fit, spread, window.bar_of_day, excluded),
-        reference_variance=fit.mean_variance, half_life_bars=fit.half_life_bars, trading=TradingSettings(),
-        costs=CostSettings(), first_bar=split,
-    )  # fmt: skip
+        window,
+        parameters,
+        variance=conditional_variance(fit, spread, window.bar_of_day, excluded),
+        reference_variance=fit.mean_variance,
+        half_life_bars=fit.half_life_bars,
+        trading=TradingSettings(),
+        costs=CostSettings(),
+        first_bar=split,
+    )
     assert row["net_return"] == report.net_return
     assert row["n_returns"] == window.n_bars - split
     assert row["psr"] == probabilistic_sharpe_ratio(sharpe_moments(report.net_returns))

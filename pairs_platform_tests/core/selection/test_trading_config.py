@@ -29,15 +29,29 @@ MODEL = ModelSection(
 def config_of(scores: dict, fits: pd.DataFrame, model: ModelSection | None = None, **settings) -> TradingConfig:
     screen = {pair: {} for pair in scores}
     rankings = rank_pairs(
-        correlations_of(screen), screen_of(screen), scores_of(FRIDAY, scores), history_of([]), session=FRIDAY,
-        correlation=CorrelationSettings(), cointegration=CointegrationSettings(), scoring=ScoreSettings(),
+        correlations_of(screen),
+        screen_of(screen),
+        scores_of(FRIDAY, scores),
+        history_of([]),
+        session=FRIDAY,
+        correlation=CorrelationSettings(),
+        cointegration=CointegrationSettings(),
+        scoring=ScoreSettings(),
         selection=SelectionSettings(**settings),
-    )  # fmt: skip
+    )
     return build_trading_config(
-        rankings, fits, session=FRIDAY, sector="technology", source_label="simulated market (not real prices)",
-        frequency=Frequency.FIVE_MINUTES, price_basis=PriceBasis.RAW, trading=TradingSettings(), costs=CostSettings(),
-        model=model, model_reason="champion" if model else "no model was trained",
-    )  # fmt: skip
+        rankings,
+        fits,
+        session=FRIDAY,
+        sector="technology",
+        source_label="simulated market (not real prices)",
+        frequency=Frequency.FIVE_MINUTES,
+        price_basis=PriceBasis.RAW,
+        trading=TradingSettings(),
+        costs=CostSettings(),
+        model=model,
+        model_reason="champion" if model else "no model was trained",
+    )
 
 
 def test_only_pairs_that_the_model_holds_carry_its_version():

@@ -23,11 +23,19 @@ def stored(n: int = 4, **columns) -> pd.DataFrame:
     numbers = dict.fromkeys(("spread", "z", "band", "probability_champion", "probability_challenger"), 0.25)
     frame = pd.DataFrame(
         {
-            "feed": "replay", "pair": "A_B", "role": "selected", "bucket_utc": starts, "data_utc": starts,
+            "feed": "replay",
+            "pair": "A_B",
+            "role": "selected",
+            "bucket_utc": starts,
+            "data_utc": starts,
             "action": "hold",
-            "reason": "", "position": 0, "late": False, "decided_market_utc": starts + LENGTH, **numbers,
+            "reason": "",
+            "position": 0,
+            "late": False,
+            "decided_market_utc": starts + LENGTH,
+            **numbers,
         }
-    )  # fmt: skip
+    )
     return frame.assign(**columns)
 
 

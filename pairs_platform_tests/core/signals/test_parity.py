@@ -35,10 +35,12 @@ def live(simulated: Market) -> pd.DataFrame:
 def batch(simulated: Market, *, champion: bool = True, challenger: bool = True) -> pd.DataFrame:
     held = {model.pair for model in simulated.champion.pairs} if champion else set()
     return batch_signals(
-        simulated.config, simulated.window, champion=simulated.champion if champion else None,
+        simulated.config,
+        simulated.window,
+        champion=simulated.champion if champion else None,
         challenger=simulated.challenger if challenger else None,
         pairs={pair.pair: pair.pair in held for pair in simulated.config.pairs},
-    )  # fmt: skip
+    )
 
 
 def test_with_models_every_value_is_that_of_the_batch_path(simulated: Market, live: pd.DataFrame):

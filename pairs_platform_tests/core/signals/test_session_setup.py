@@ -20,10 +20,14 @@ FIRST = 0
 
 def planned(simulated: Market, *, champion=None, challenger=None, window=None, config=None):
     return make_session_state(
-        config or simulated.config, simulated.before if window is None else window,
-        champion=(3, champion or simulated.champion), challenger=(4, challenger or simulated.challenger),
-        champion_reason="", max_fill_bars=3, split_tolerance=0.05,
-    )  # fmt: skip
+        config or simulated.config,
+        simulated.before if window is None else window,
+        champion=(3, champion or simulated.champion),
+        challenger=(4, challenger or simulated.challenger),
+        champion_reason="",
+        max_fill_bars=3,
+        split_tolerance=0.05,
+    )
 
 
 def with_an_unfitted_pair(simulated: Market, *others: ConfiguredPair) -> SessionState:
@@ -31,9 +35,14 @@ def with_an_unfitted_pair(simulated: Market, *others: ConfiguredPair) -> Session
     unfitted = simulated.config.pairs[-1].model_copy(update={"spread": None, "garch": None})
     config = simulated.config.model_copy(update={"pairs": (*others, unfitted)})
     return make_session_state(
-        config, simulated.before, champion=None, challenger=None, champion_reason="none", max_fill_bars=3,
+        config,
+        simulated.before,
+        champion=None,
+        challenger=None,
+        champion_reason="none",
+        max_fill_bars=3,
         split_tolerance=0.05,
-    )  # fmt: skip
+    )
 
 
 def with_first_model(bundle, **changes):
@@ -193,8 +202,10 @@ class TestFile:
         again = state_from_bytes(state_to_bytes(state))
         assert (again.pairs, again.symbols, again.trading) == (state.pairs, state.symbols, state.trading)
         assert (again.session, again.config_session, again.config_hash) == (
-            state.session, state.config_session, state.config_hash,
-        )  # fmt: skip
+            state.session,
+            state.config_session,
+            state.config_hash,
+        )
         for ours, theirs in ((state.traded, again.traded), (state.champion.spreads, again.champion.spreads)):
             assert (ours.y, ours.x) == (theirs.y, theirs.x)
             for name in ("sigma", "max_hold", "diurnal", "variance"):

@@ -232,8 +232,10 @@ def test_a_proxys_bars_keep_their_mark_when_they_are_fetched():
             now.clock(INTERVALS[0].end_ns)
             until(lambda: len(now.places()) == 3)
             assert {bar.symbol: bar.source for bar in now.bus.bars(SESSION)} == {
-                "AAA": "proxy:AAPL", "BBB": "backfill", "CCC": "backfill"
-            }  # fmt: skip
+                "AAA": "proxy:AAPL",
+                "BBB": "backfill",
+                "CCC": "backfill",
+            }
 
 
 def test_a_silent_socket_is_replaced_while_the_market_trades_and_left_alone_afterwards():

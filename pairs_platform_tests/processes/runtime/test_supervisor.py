@@ -47,9 +47,11 @@ class TestStart:
     def test_in_order_each_after_the_one_before_is_ready(self, tmp_path):
         ready, seen = tmp_path / "ready", []
         first = ProcessSpec(
-            "first", python(f"import time, pathlib; time.sleep(0.3); pathlib.Path({str(ready)!r}).touch(); {SLEEPS}"),
-            ready=ready.exists, prepare=lambda: seen.append(("first", ready.exists())),
-        )  # fmt: skip
+            "first",
+            python(f"import time, pathlib; time.sleep(0.3); pathlib.Path({str(ready)!r}).touch(); {SLEEPS}"),
+            ready=ready.exists,
+            prepare=lambda: seen.append(("first", ready.exists())),
+        )
         second = ProcessSpec("second", python(SLEEPS), prepare=lambda: seen.append(("second", ready.exists())))
         with supervised([first, second], tmp_path / "live") as (supervisor, _):
             assert seen == [("first", False), ("second", True)]
@@ -77,7 +79,7 @@ class TestStart:
         started: list[bool] = []
         bad = ProcessSpec(
             "bad", python(words), ready=lambda: False, prepare=lambda: good.append(pid_of(tmp_path, "good"))
-        )  # fmt: skip
+        )
         with pytest.raises(PermanentSourceError) as raised:
             Supervisor([ProcessSpec("good", python(SLEEPS)), bad], tmp_path, print).run(lambda: started.append(True))
         assert "bad ended with status 1:" in str(raised.value)

@@ -226,10 +226,18 @@ def bundle(sample, trained) -> SectorBundle:
         for data, one in zip(datasets, trained, strict=True)
     ]
     return SectorBundle(
-        sector="technology", source_label="simulated", code_version="1", dagster_run_id="run",
-        first_session=date(2023, 2, 1), session=date(2023, 3, 8), frequency=Frequency.FIVE_MINUTES,
-        label="reverts_next", sequence_length=10, bars_per_session=78, pairs=tuple(models),
-    )  # fmt: skip
+        sector="technology",
+        source_label="simulated",
+        code_version="1",
+        dagster_run_id="run",
+        first_session=date(2023, 2, 1),
+        session=date(2023, 3, 8),
+        frequency=Frequency.FIVE_MINUTES,
+        label="reverts_next",
+        sequence_length=10,
+        bars_per_session=78,
+        pairs=tuple(models),
+    )
 
 
 class TestBundle:
