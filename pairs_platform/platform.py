@@ -10,10 +10,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pairs_platform.core.errors import NoSuchSector
 from pairs_platform.core.time import utc_now
 from pairs_platform.lake.profile import claim_profile
 from pairs_platform.ports.market_data import Listing, MarketData
-from pairs_platform.settings.errors import NoSuchSectorError
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Platform:
 
         Raises
         ------
-        NoSuchSectorError
+        NoSuchSector
             When the universe has no symbol of the sector; names the sectors that it has.
         """
         if self.settings.universe_origin == "config":
@@ -199,11 +199,11 @@ class Platform:
         else:
             universe = self.market_data.universe()
             if universe is None:
-                raise NoSuchSectorError(
+                raise NoSuchSector(
                     f"{self.market_data.label} names no sectors: set universe_origin to config and use universe.yaml"
                 )
             found = tuple(listing for listing in universe if listing.sector == sector)
             known, remedy = sorted({listing.sector for listing in universe}), "choose one of these"
         if not found:
-            raise NoSuchSectorError(f"the universe has no sector {sector!r}; it has {', '.join(known)}: {remedy}")
+            raise NoSuchSector(f"the universe has no sector {sector!r}; it has {', '.join(known)}: {remedy}")
         return found

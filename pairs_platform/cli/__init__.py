@@ -35,7 +35,8 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the console script: expected errors become one message and exit code 1."""
-    from pairs_platform.cli.errors import EXPECTED
+    from pairs_platform.core.errors import PlatformError
+    from pairs_platform.views.remedies import with_remedy
 
     try:
         # Without standalone mode click returns the code of an `Exit` instead of ending the process with it.
@@ -45,6 +46,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except EXPECTED as error:
+    except PlatformError as error:
+        click.secho(f"Error: {with_remedy(error)}", err=True, fg="red")
+        sys.exit(1)
+    except PermissionError as error:
         click.secho(f"Error: {error}", err=True, fg="red")
         sys.exit(1)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import SecretStr
 
+from pairs_platform.core.errors import Unavailable
 from pairs_platform.platform import object_lake, open_bus
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.backup import State, save
 from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATABASE
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
@@ -68,7 +69,7 @@ def _running_bus(settings: Settings) -> "StreamBus | None":
     bus = open_bus(settings)
     try:
         bus.generation()
-    except TransientSourceError as error:
+    except Unavailable as error:
         if settings.redis_url is not None:
             raise
         click.echo(f"without streamed bars: {error}", err=True)

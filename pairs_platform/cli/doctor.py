@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.cli.errors import EXPECTED
+from pairs_platform.core.errors import PlatformError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import value_of
+from pairs_platform.views.remedies import with_remedy
 
 NEEDED_BYTES = 2 * 1024**3
 
@@ -37,8 +38,8 @@ def command() -> None:
 def _guarded(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
     try:
         yield from check(settings)
-    except EXPECTED as error:
-        yield False, str(error), "mend what the message names"
+    except PlatformError as error:
+        yield False, with_remedy(error), "mend what the message names"
 
 
 def _python(settings: Settings) -> Iterator[Finding]:

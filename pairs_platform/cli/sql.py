@@ -25,7 +25,7 @@ def command(
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.database.arrow import arrow_schemas, arrow_tables
     from pairs_platform.database.tables import VIEWS
-    from pairs_platform.lake.sql import SqlRefused, TablesBeside, query
+    from pairs_platform.lake.sql import TablesBeside, query
     from pairs_platform.lake.tables import TABLES
     from pairs_platform.platform import open_database, open_lake
 
@@ -33,7 +33,7 @@ def command(
     database = TablesBeside(arrow_schemas(), VIEWS, partial(arrow_tables, open_database(settings)))
     try:
         frame = query(open_lake(settings), TABLES, statement, database)
-    except (duckdb.Error, SqlRefused) as error:
+    except duckdb.Error as error:
         raise click.ClickException(str(error)) from None
     if as_csv:
         click.echo(frame.to_csv(index=False), nl=False)

@@ -134,13 +134,14 @@ def save(session: datetime | None, sector: str | None) -> None:
 
 
 def _session_of_market(bus: "StreamBus") -> date:
-    from pairs_platform.adapters.redis.bus import ClockUnknown
+    from pairs_platform.core.errors import ClockUnknown
     from pairs_platform.core.streaming.sessions import newest_session
+    from pairs_platform.views.remedies import with_remedy
 
     try:
         found = newest_session(bus.market_ns())
     except ClockUnknown as error:
-        raise click.ClickException(f"{error}, or give --session") from None
+        raise click.ClickException(f"{with_remedy(error)}, or give --session") from None
     if found is None:
         raise click.ClickException("the market clock is before the calendar: give --session")
     return found

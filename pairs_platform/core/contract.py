@@ -6,15 +6,13 @@ Each stage keeps its own contracts in `core/<stage>/contracts.py`. What does not
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pairs_platform.core.errors import ContractViolation
+
 if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
 
 _SHOWN = 5
-
-
-class ContractViolation(ValueError):
-    """A frame that does not satisfy its table's contract; nothing of it is stored."""
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,36 @@
 
     PlatformError
     ├── ConfigurationError   a setting, a variable or an argument cannot be used
+    │   ├── SettingsError        the settings as a whole: a file, a variable, a value in them
+    │   ├── ProfileMismatch      a folder of another source, frequency or price basis
+    │   └── DatabaseMismatch     a database of another profile or of another version
+    │       └── SchemaOutdated       its tables are older, and its user may not change them
     ├── NotFound             something that was asked for by name is not there
+    │   ├── NoSuchSector         a sector, in GICS or in the universe
+    │   ├── NoSuchModel          a version of a registered model
+    │   ├── PartitionMissing     partitions that nobody has stored yet
+    │   └── ClockUnknown         the market clock of a replay that has not started
     ├── DataError            content breaks what it must satisfy
+    │   ├── ContractViolation    a frame that must not be stored
+    │   ├── VersionMismatch      a partition of another version of its contract
+    │   └── PartitionUnreadable  a partition whose file is damaged
     ├── Unavailable          an outside system does not answer now: the only kind that is retried
+    │   ├── DatabaseUnavailable
+    │   ├── RegistryUnavailable
+    │   └── StreamUnavailable
     └── Refused              an outside system answered no, and will again
 
-Every error that the platform raises on purpose is one of these. Anything else (`KeyError`, a library's `ValueError`) is
-a bug and is never taken for a finding. What does not belong here: the commands that help (`views.remedies`).
+Every error that the platform raises on purpose is one of these, or a subclass beside the code that alone raises and
+catches it. Anything else (`KeyError`, a library's `ValueError`) is a bug and is never taken for a finding. What does
+not belong here: the commands that help (`views.remedies`).
 """
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pairs_platform.core.contract import Contract
+    from pairs_platform.core.partition_key import PartitionKey
 
 
 class PlatformError(Exception):
@@ -22,16 +44,108 @@ class ConfigurationError(PlatformError):
     """A setting, an environment variable or an argument that cannot be used: a person changes it."""
 
 
+class SettingsError(ConfigurationError):
+    """Settings that cannot be used; the message names path, value, what is valid, and where the value came from."""
+
+
+class ProfileMismatch(ConfigurationError):
+    """A folder that belongs to another source, frequency or price basis."""
+
+
+class DatabaseMismatch(ConfigurationError):
+    """A database that belongs to another profile, or to another version of the platform."""
+
+
+class SchemaOutdated(DatabaseMismatch):
+    """A database without the tables of this version, whose user may not make them."""
+
+
 class NotFound(PlatformError):
     """Something that was asked for by name (sector, symbol, partition, version) and is not there."""
+
+
+class NoSuchSector(NotFound):
+    """A sector that is none of GICS, or of which the universe has no symbol."""
+
+
+class NoSuchModel(NotFound):
+    """A model version that the registry does not have; the message names those that it has."""
+
+
+class PartitionMissing(NotFound):
+    """Partitions that nobody has stored yet.
+
+    Attributes
+    ----------
+    table : str
+    keys : tuple of PartitionKey
+    asset : str
+        Key of the asset that writes the table.
+    """
+
+    def __init__(self, table: str, keys: "Sequence[PartitionKey]", *, asset: str) -> None:
+        self.table, self.keys, self.asset = table, tuple(keys), asset
+        shown = ", ".join(str(key) for key in keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+        super().__init__(f"{table} has no partition {shown}")
+
+
+class ClockUnknown(NotFound):
+    """No replay has published its market clock."""
 
 
 class DataError(PlatformError):
     """Content (a file, a reply, a stored partition) that breaks what it must satisfy."""
 
 
+class ContractViolation(DataError):
+    """A frame that does not satisfy its table's contract; nothing of it is stored."""
+
+
+class VersionMismatch(DataError):
+    """A partition written under another version of its contract.
+
+    Attributes
+    ----------
+    key : PartitionKey
+    asset : str
+        Key of the asset that writes the table.
+    """
+
+    def __init__(self, contract: "Contract", key: "PartitionKey", stored: int | None) -> None:
+        self.key, self.asset = key, contract.written_by
+        written = "without a contract" if stored is None else f"under version {stored} of its contract"
+        super().__init__(f"{contract.table} {key} was written {written}, version {contract.version} is needed")
+
+
+class PartitionUnreadable(DataError):
+    """A partition whose file is damaged.
+
+    Attributes
+    ----------
+    key : PartitionKey
+    asset : str
+        Key of the asset that writes the table.
+    """
+
+    def __init__(self, path: object, reason: str, *, asset: str, key: "PartitionKey") -> None:
+        self.key, self.asset = key, asset
+        super().__init__(f"{path} cannot be read ({reason})")
+
+
 class Unavailable(PlatformError):
     """An outside system that does not answer now (network, rate limit, lock): asking again later makes sense."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached or does not answer in time."""
+
+
+class RegistryUnavailable(Unavailable):
+    """The model registry cannot be reached or failed in a way that may pass."""
+
+
+class StreamUnavailable(Unavailable):
+    """Redis does not answer, or refuses for a reason that may pass. A failed read is never "no data"."""
 
 
 class Refused(PlatformError):

@@ -20,7 +20,7 @@ class PartitionKey:
 
     Raises
     ------
-    CalendarError
+    NotFound
         `session` is not a session of the exchange.
     ValueError
         `sector` is not a slug (lower-case letters, digits, underscores).
@@ -43,8 +43,3 @@ class PartitionKey:
 def keys_of(sessions: Iterable[date], sector: str) -> list[PartitionKey]:
     """The keys of a sector's `sessions`, in order."""
     return [PartitionKey(session, sector) for session in sessions]
-
-
-def materialize_command(asset: str, key: PartitionKey) -> str:
-    """The command that makes partition `key` of `asset`, as typed in a terminal."""
-    return f'dagster asset materialize -m pairs_platform.definitions --select {asset} --partition "{key}"'

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from pairs_platform.database.errors import DatabaseMismatch, DatabaseUnavailable
+from pairs_platform.core.errors import DatabaseMismatch, DatabaseUnavailable, SchemaOutdated
 from pairs_platform.database.tables import APPEND_ONLY, DATABASE_PROFILE, SCHEMA
 
 MIGRATION_LOCK = 7_240_311
@@ -86,10 +86,8 @@ class Database:
         except exc.ProgrammingError as error:
             if getattr(error.orig, "pgcode", None) != INSUFFICIENT_PRIVILEGE:
                 raise
-            raise DatabaseMismatch(
-                f"the database {self._shown} does not have the tables of this "
-                "version, and its user may not make them: run `pairs-platform migrate` with the owner's URL in "
-                "PAIRS_PLATFORM__DATABASE_OWNER_URL"
+            raise SchemaOutdated(
+                f"the database {self._shown} does not have the tables of this version, and its user may not make them"
             ) from error
 
     @cached_property

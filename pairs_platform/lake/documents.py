@@ -8,8 +8,8 @@ import re
 from datetime import date
 from typing import Any
 
+from pairs_platform.core.errors import PartitionMissing, PartitionUnreadable
 from pairs_platform.core.partition_key import SLUG, PartitionKey
-from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable
 from pairs_platform.lake.files import LakePath, names_in, read_file
 
 _FILE = re.compile(r"(?P<session>\d{4}-\d{2}-\d{2})(?P<suffix>\.parquet|\.json)")

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from pairs_platform.core.errors import ProfileMismatch
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.lake.atomic import TEMPORARY_SUFFIX, while_locked
 from pairs_platform.lake.files import LakePath, create_object, read_file
@@ -19,10 +20,6 @@ from pairs_platform.lake.files import LakePath, create_object, read_file
 MANIFEST = "manifest.json"
 
 _Folder = TypeVar("_Folder", bound=LakePath)
-
-
-class ProfileMismatch(ValueError):
-    """A folder that belongs to another source, frequency or price basis."""
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,9 @@ import pandas as pd
 import pyarrow as pa
 
 from pairs_platform.core.contract import Contract
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.lake.files import LakePath, names_in
 from pairs_platform.lake.store import Lake, contract_version, to_arrow
-
-
-class SqlRefused(ValueError):
-    """A statement that does more than read."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def query(
 
     Raises
     ------
-    SqlRefused
+    ConfigurationError
         There is not exactly one statement, or it does more than read.
     duckdb.Error
         The statement is wrong.
@@ -79,9 +76,11 @@ def query(
     with sql_connection(lake, named, tables, [views[name] for name in named_views]) as connection:
         statements = connection.extract_statements(statement)
         if len(statements) != 1:
-            raise SqlRefused(f"one statement at a time, please; found {len(statements)}")
+            raise ConfigurationError(f"one statement at a time, please; found {len(statements)}")
         if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
-            raise SqlRefused("assets alone write what is stored: only statements that read are run, SELECT above all")
+            raise ConfigurationError(
+                "assets alone write what is stored: only statements that read are run, SELECT above all"
+            )
         return connection.sql(statement).to_arrow_table().to_pandas()
 
 

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairs_platform.core.contract import Contract
+from pairs_platform.core.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.lake.atomic import while_locked
 from pairs_platform.lake.documents import Documents
-from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.lake.files import LakePath, is_stored, read_file, replace, sizes_below
 
 _METADATA_KEY = b"pairs_platform"

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
+from pairs_platform.core.errors import Refused
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class TransientSourceError(Exception):
-    """The source failed in a way that may pass by itself (network, rate limit): asking again later makes sense."""
-
-
-class PermanentSourceError(Exception):
+class PermanentSourceError(Refused):
     """The source failed in a way that will not pass by itself (bad key, bad file, bad setting): somebody has to act."""
 
 
@@ -83,7 +80,7 @@ class MarketData(Protocol):
 
         Raises
         ------
-        TransientSourceError
+        Unavailable
             When retrying inside the adapter did not help, but later may.
         PermanentSourceError
             When the whole request cannot be served; a single symbol without data is an `UnavailableSymbol` instead.
@@ -95,7 +92,7 @@ class MarketData(Protocol):
 
         Raises
         ------
-        TransientSourceError, PermanentSourceError
+        Unavailable, PermanentSourceError
             As `fetch_bars`.
         """
         ...

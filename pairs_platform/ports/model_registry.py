@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from pairs_platform.core.models.bundle import SectorBundle
 
 
-class RegistryUnavailable(Exception):
-    """The model registry cannot be reached or failed in a way that may pass: asking again later makes sense."""
-
-
-class NoSuchModelError(LookupError):
-    """A model version that the registry does not have; the message names those that it has."""
-
-
 Alias = Literal["champion", "challenger"]
 
 
@@ -116,7 +108,7 @@ class ModelRegistry(Protocol):
         """Every version of a sector's model, oldest first."""
 
     def version(self, sector: str, number: int) -> ModelVersion:
-        """One version; NoSuchModelError names those that there are."""
+        """One version; NoSuchModel names those that there are."""
 
     def alias(self, sector: str, alias: Alias) -> ModelVersion | None:
         """The version that an alias names, None where it names none."""

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError as UnreadableVariableError
 
-from pairs_platform.settings.errors import SettingsError
+from pairs_platform.core.errors import SettingsError
 from pairs_platform.settings.model import SECRET_FIELDS, Settings
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, read_yaml, shipped_document
 from pairs_platform.settings.variables import FROM_FILE, PREFIX, secret_in_file, user_folder, variable

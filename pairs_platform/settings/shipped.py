@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pairs_platform.settings.errors import SettingsError
+from pairs_platform.core.errors import SettingsError
 
 PLATFORM_FILE = "platform.yaml"
 UNIVERSE_FILE = "universe.yaml"

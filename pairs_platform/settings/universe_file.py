@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from pairs_platform.settings.errors import SettingsError
+from pairs_platform.core.errors import SettingsError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.shipped import UNIVERSE_FILE, read_yaml
 from pairs_platform.settings.variables import CONFIG_VARIABLE, user_folder

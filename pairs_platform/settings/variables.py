@@ -6,7 +6,7 @@ What does not belong here: which settings there are (`model`), and what override
 import os
 from pathlib import Path
 
-from pairs_platform.settings.errors import SettingsError
+from pairs_platform.core.errors import SettingsError
 
 CONFIG_VARIABLE = "PAIRS_PLATFORM_CONFIG"
 PREFIX = "PAIRS_PLATFORM__"

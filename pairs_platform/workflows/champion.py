@@ -62,8 +62,8 @@ def configured_model(platform: Platform, key: PartitionKey) -> "tuple[ModelSecti
     A database that cannot be read is a reason to go without a model: a configuration is due every morning.
     """
     from pairs_platform.adapters.mlflow.registry import model_name
+    from pairs_platform.core.errors import DatabaseUnavailable
     from pairs_platform.core.selection.trading_config import ModelSection
-    from pairs_platform.database.errors import DatabaseUnavailable
     from pairs_platform.database.models import pairs_of_run
 
     try:

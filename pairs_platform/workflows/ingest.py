@@ -10,20 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from pairs_platform.core.errors import ConfigurationError, NotFound
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.prices.validation import ValidatedBars, validate_bars
 from pairs_platform.defs.metadata import table
 from pairs_platform.platform import Platform
-
-
-class NoBarsError(ValueError):
-    """A session for which the source gave no usable bar."""
-
-
-class BeforeBackfillStartError(ValueError):
-    """Sessions that the configuration keeps out of backfills."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +45,11 @@ def fetch_batch(platform: Platform, sector: str, sessions: Sequence[date]) -> Pr
 
     Raises
     ------
-    BeforeBackfillStartError
+    ConfigurationError
         When the stretch begins before the configured `backfill_start`; nothing is fetched.
     """
     if sessions[0] < platform.settings.backfill_start:
-        raise BeforeBackfillStartError(
+        raise ConfigurationError(
             f"{sessions[0]} is before backfill_start {platform.settings.backfill_start}: choose later sessions, or set "
             "an earlier backfill_start in platform.yaml"
         )
@@ -99,7 +92,7 @@ def publish(platform: Platform, batch: PriceBatch, key: PartitionKey) -> dict[st
 
     Raises
     ------
-    NoBarsError
+    NotFound
         When no row of the session was accepted; nothing of it is stored.
     """
     part = batch.by_session[key.session]
@@ -109,7 +102,7 @@ def publish(platform: Platform, batch: PriceBatch, key: PartitionKey) -> dict[st
     actions = batch.actions[(ex_date > before) & (ex_date <= day)].reset_index(drop=True)
     if bars.empty:
         reasons = quarantined["reason"].value_counts().to_dict()
-        raise NoBarsError(
+        raise NotFound(
             f"{batch.provenance['source']} has no usable bar of {key.sector} on {key.session}"
             + (f"; quarantined rows by reason: {reasons}" if reasons else "; see `pairs-platform symbols status`")
         )

@@ -101,8 +101,8 @@ def _gather(platform: Platform, key: PartitionKey) -> StateInputs:
 
 def _make(platform: Platform, inputs: StateInputs) -> tuple[SessionState, bool]:
     """The state, and whether it may be kept: not when the registry could not be asked."""
+    from pairs_platform.core.errors import NoSuchModel, RegistryUnavailable
     from pairs_platform.core.signals.session_setup import empty_session_state, make_session_state
-    from pairs_platform.ports.model_registry import NoSuchModelError, RegistryUnavailable
     from pairs_platform.workflows.windows import load_window
 
     config = checked(inputs.document)
@@ -114,7 +114,7 @@ def _make(platform: Platform, inputs: StateInputs) -> tuple[SessionState, bool]:
     try:
         champion = _bundle(platform, inputs.before.sector, inputs.models.champion)
         challenger = _bundle(platform, inputs.before.sector, inputs.models.challenger)
-    except (RegistryUnavailable, NoSuchModelError) as error:
+    except (RegistryUnavailable, NoSuchModel) as error:
         reason, may_be_kept = f"the registry does not give the model: {error}", False
     legs = sorted({leg for pair in config.pairs for leg in (pair.symbol_1, pair.symbol_2)})
     state = make_session_state(

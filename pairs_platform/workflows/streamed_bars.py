@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pairs_platform.core.errors import NotFound
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
@@ -16,10 +17,6 @@ from pairs_platform.core.signals.checks import compare_bars
 from pairs_platform.core.streaming.bars import PROXY, StreamBar, merge_revisions
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.platform import Platform
-
-
-class NothingStreamedError(LookupError):
-    """A session of which no bar has been streamed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +48,7 @@ def save_stream(platform: Platform, key: PartitionKey) -> SavedStream:
 
     Raises
     ------
-    NothingStreamedError
+    NotFound
         Neither Redis nor the lake has a bar of it.
     """
     bus, lake = platform.bus, platform.lake
@@ -61,7 +58,7 @@ def save_stream(platform: Platform, key: PartitionKey) -> SavedStream:
     earlier = [StreamBar(*row) for row in own[list(StreamBar._fields)].itertuples(index=False)]
     streamed = [bar for bar in bus.bars(key.session) if bar.symbol in symbols]
     if not earlier and not streamed:
-        raise NothingStreamedError(
+        raise NotFound(
             f"no bar of {key} has been streamed on the feed {bus.run_mode}: start `pairs-platform live`, or look at "
             "`pairs-platform stream status`"
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.adjustment import stale_sessions
 from pairs_platform.core.prices.bars import PriceBasis
@@ -23,14 +24,6 @@ LATER_SESSIONS = 5
 """Sessions after the as-of session that the look-ahead check reads, where they are stored."""
 
 
-class StalePricesError(LookupError):
-    """Stored prices that the source has restated since, with the command that fetches them again."""
-
-
-class EmptyWindowError(ValueError):
-    """A window that fewer than two symbols entered."""
-
-
 def load_window(platform: Platform, key: PartitionKey, symbols: Sequence[str] | None = None) -> PriceWindow:
     """Window of the lookback that ends with `key.session`, adjusted as of that session's close.
 
@@ -43,7 +36,7 @@ def load_window(platform: Platform, key: PartitionKey, symbols: Sequence[str] | 
     ------
     PartitionMissing
         Names every session of the lookback without prices and the command that fetches them.
-    EmptyWindowError
+    DataError
         With the reason why each symbol stayed out.
     """
     sessions = sessions_ending(key.session, platform.settings.lookback_sessions)
@@ -71,7 +64,7 @@ def _window(
     stale = stale_prices(lake, keys, actions, basis)
     if stale:
         first, last = PartitionKey(stale[0], key.sector), PartitionKey(stale[-1], key.sector)
-        raise StalePricesError(
+        raise DataError(
             f"the prices of {len(stale)} sessions from {first} on were fetched before a split that the source has "
             "worked into them since; fetch them again with\n  dagster asset materialize -m pairs_platform.definitions "
             f'--select price_history --partition-range "{first}...{last}"'
@@ -89,7 +82,7 @@ def _window(
     )
     if len(window.symbols) < 2:
         reasons = "; ".join(f"{symbol.symbol}: {symbol.reason}" for symbol in window.excluded)
-        raise EmptyWindowError(f"{len(window.symbols)} symbols entered the window; {reasons}")
+        raise DataError(f"{len(window.symbols)} symbols entered the window; {reasons}")
     return window
 
 

@@ -91,7 +91,7 @@ def test_a_sector_without_models(console):
 def test_a_promotion_whose_alias_fails_leaves_no_row(platform, monkeypatch):
     from pairs_platform.adapters.mlflow.registry import MlflowRegistry
     from pairs_platform.cli.models import _change
-    from pairs_platform.ports.model_registry import RegistryUnavailable
+    from pairs_platform.core.errors import RegistryUnavailable
 
     def away(*_: object) -> None:
         raise RegistryUnavailable("the registry does not answer")

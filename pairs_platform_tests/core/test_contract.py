@@ -3,7 +3,8 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from pairs_platform.core.contract import Contract, ContractViolation
+from pairs_platform.core.contract import Contract
+from pairs_platform.core.errors import ContractViolation
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform_tests.support.price_samples import FULL, make_actions, make_bars
 

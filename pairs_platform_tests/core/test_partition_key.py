@@ -2,8 +2,8 @@ from datetime import date, datetime
 
 import pytest
 
+from pairs_platform.core.errors import NotFound
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.core.prices.calendar import CalendarError
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, GOOD_FRIDAY, HOLIDAY
 
 KEY = PartitionKey(FULL, "technology")
@@ -15,7 +15,7 @@ def test_prints_as_a_dagster_partition():
 
 @pytest.mark.parametrize("day", [HOLIDAY, GOOD_FRIDAY, date(2024, 7, 6)])
 def test_a_holiday_has_no_partition(day):
-    with pytest.raises(CalendarError, match="not an XNYS session"):
+    with pytest.raises(NotFound, match="not an XNYS session"):
         PartitionKey(day, "technology")
 
 

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from pairs_platform.core.errors import DatabaseMismatch
 from pairs_platform.database.arrow import arrow_schemas, arrow_tables
-from pairs_platform.database.errors import DatabaseMismatch
 from pairs_platform.database.models import Decision, record_training
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import METADATA, VIEWS

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from pairs_platform.core.errors import SchemaOutdated
 from pairs_platform.database.audit import AuditEntry, entries, record, record_configuration
-from pairs_platform.database.errors import DatabaseMismatch
 from pairs_platform.database.models import Decision, read_decisions
 from pairs_platform.database.signals import forget_replay, store_signals
 from pairs_platform.database.store import Database
@@ -146,5 +146,5 @@ class TestRights:
         assert forget_replay(app) == 1
 
     def test_without_the_owner_an_old_schema_is_an_error_that_says_what_to_do(self, owned):
-        with pytest.raises(DatabaseMismatch, match="run `pairs-platform migrate` with the owner's URL"):
+        with pytest.raises(SchemaOutdated, match="does not have the tables of this version"):
             Database(owned.app, PROFILE).upgrade()

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from pairs_platform.database.errors import DatabaseMismatch, DatabaseUnavailable
+from pairs_platform.core.errors import DatabaseMismatch, DatabaseUnavailable
 from pairs_platform.database.models import read_trainings
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import METADATA, VIEWS

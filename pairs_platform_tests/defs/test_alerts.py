@@ -11,6 +11,7 @@ from dagster._core.test_utils import create_run_for_test
 from pairs_platform.adapters.notify.apprise_notifier import receivers as receivers_of
 from pairs_platform.adapters.redis.bus import StreamBus, connect
 from pairs_platform.build import build_definitions
+from pairs_platform.core.errors import DatabaseUnavailable
 from pairs_platform.core.operations.alerts import Alert, AlertSettings
 from pairs_platform.core.prices.calendar import session_open
 from pairs_platform.core.streaming.bars import StreamBar
@@ -26,7 +27,6 @@ from pairs_platform.database.alerts import (
     raise_alert,
 )
 from pairs_platform.database.audit import entries
-from pairs_platform.database.errors import DatabaseUnavailable
 from pairs_platform.database.tables import ALERTS
 from pairs_platform.defs.alerts.find import (
     NOT_ALERTS,

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pairs_platform.core.errors import DataError, Refused, Unavailable
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.platform import Platform
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
@@ -210,7 +210,7 @@ class TestFailingSource:
         return FakeMarket(hourly_bars([SESSION], {"AAA": walk(7, 1), "BBB": walk(7, 2)}))
 
     def test_what_may_pass_is_tried_again_later(self, market, monkeypatch, waits):
-        market.failures = [TransientSourceError("rate limit"), TransientSourceError("rate limit")]
+        market.failures = [Unavailable("rate limit"), Unavailable("rate limit")]
         instance = dg.DagsterInstance.ephemeral()
         result = one_session(Platform(settings_for(monkeypatch, ["AAA", "BBB"]), market), instance)
         assert result.success
@@ -219,16 +219,26 @@ class TestFailingSource:
         assert waits == pytest.approx([20, 60], abs=1)
 
     def test_it_ends_after_three_retries_with_the_reason(self, market, monkeypatch, waits):
-        market.failures = [TransientSourceError("the network is down")] * 9
+        market.failures = [Unavailable("the network is down")] * 9
         result = one_session(Platform(settings_for(monkeypatch, ["AAA", "BBB"]), market))
         assert "the network is down" in failure(result, "price_history")
         assert len(market.calls) == 4
 
-    @pytest.mark.parametrize("error", [PermanentSourceError("the key is wrong"), ValueError("no such thing")])
+    @pytest.mark.parametrize("error", [Refused("the key is wrong"), DataError("no such thing")])
     def test_what_will_not_pass_is_not_tried_again(self, market, monkeypatch, waits, error):
         market.failures = [error] * 9
         result = one_session(Platform(settings_for(monkeypatch, ["AAA", "BBB"]), market))
         assert failure(result, "price_history") == str(error)
+        assert len(market.calls) == 1
+        assert waits == []
+
+    @pytest.mark.parametrize("error", [KeyError("close"), ValueError("operands could not be broadcast together")])
+    def test_a_bug_is_no_finding(self, market, monkeypatch, waits, error):
+        market.failures = [error] * 9
+        result = one_session(Platform(settings_for(monkeypatch, ["AAA", "BBB"]), market))
+        assert failure(result, "price_history") == f"a bug, not a finding: {type(error).__name__}: {error}"
+        cause = result.failure_data_for_node("price_history").error.cause
+        assert "fetch_bars" in "".join(cause.stack)
         assert len(market.calls) == 1
         assert waits == []
 

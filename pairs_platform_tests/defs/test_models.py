@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from pairs_platform.core.errors import RegistryUnavailable
 from pairs_platform.core.models.contracts import GRU_MODELS, SHADOW_LOSSES
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.core.time import utc_now
@@ -10,7 +11,6 @@ from pairs_platform.defs.models.assets import gru_models
 from pairs_platform.defs.models.automation import close_abandoned_runs
 from pairs_platform.defs.models.work import decide_partition
 from pairs_platform.platform import Platform
-from pairs_platform.ports.model_registry import RegistryUnavailable
 from pairs_platform.workflows.champion import configured_model
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key

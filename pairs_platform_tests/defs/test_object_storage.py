@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from pairs_platform.cli import cli
+from pairs_platform.core.errors import SettingsError
 from pairs_platform.core.models.contracts import PAIR_FEATURES
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
@@ -13,7 +14,6 @@ from pairs_platform.lake.documents import Documents
 from pairs_platform.lake.files import read_file, remove_below, replace, sizes_below
 from pairs_platform.lake.profile import MANIFEST
 from pairs_platform.platform import Platform, open_documents
-from pairs_platform.settings.errors import SettingsError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.processes.runtime.test_backup import console, with_streams

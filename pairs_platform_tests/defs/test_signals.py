@@ -18,9 +18,9 @@ import pytest
 import redis
 import sqlalchemy as sa
 
-from pairs_platform.adapters.redis.bus import ClockUnknown, StreamUnavailable
 from pairs_platform.build import build_definitions
 from pairs_platform.cli import models
+from pairs_platform.core.errors import ClockUnknown, NotFound, PartitionMissing, StreamUnavailable
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
@@ -34,14 +34,13 @@ from pairs_platform.database.signals import Provenance, SignalKey, forget_replay
 from pairs_platform.database.tables import SIGNALS
 from pairs_platform.defs.outcomes import without_useless_retries
 from pairs_platform.defs.signals import assets, checks, sensors
-from pairs_platform.lake.errors import PartitionMissing
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform.workflows.signal_parity import stored_signals
 from pairs_platform.workflows.signals import SignalOutcome, signal_partition
-from pairs_platform.workflows.streamed_bars import NothingStreamedError, save_stream
+from pairs_platform.workflows.streamed_bars import save_stream
 from pairs_platform_tests.defs.test_models import AwayRegistry, promote
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, SYMBOLS, key
@@ -479,9 +478,7 @@ class TestStreamedBars:
         assert set(frame["symbol"]) == set(SYMBOLS)
 
     def test_nothing_streamed_is_told(self, live):
-        with pytest.raises(
-            NothingStreamedError, match=r"has been streamed on the feed replay: start `pairs-platform live`"
-        ):
+        with pytest.raises(NotFound, match=r"has been streamed on the feed replay: start `pairs-platform live`"):
             save_stream(live.platform, key())
         result = live.run("stream_save")
         assert "has been streamed on the feed replay" in failure(result, "streamed_bars")

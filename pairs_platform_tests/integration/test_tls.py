@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pairs_platform.adapters.redis.bus import StreamUnavailable, connect, socket_path
+from pairs_platform.adapters.redis.bus import connect, socket_path
+from pairs_platform.core.errors import DatabaseUnavailable, StreamUnavailable
 from pairs_platform.database.audit import entries
-from pairs_platform.database.errors import DatabaseUnavailable
 from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import open_bus, open_database, open_registry
 from pairs_platform.processes.runtime.dagster_home import prepare_home

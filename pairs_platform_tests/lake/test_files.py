@@ -3,6 +3,7 @@ import threading
 
 import pytest
 
+from pairs_platform.core.errors import ProfileMismatch
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
@@ -17,7 +18,7 @@ from pairs_platform.lake.files import (
     replace,
     sizes_below,
 )
-from pairs_platform.lake.profile import MANIFEST, Profile, ProfileMismatch, claim_profile
+from pairs_platform.lake.profile import MANIFEST, Profile, claim_profile
 from pairs_platform.lake.store import Lake
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars

@@ -6,9 +6,10 @@ import textwrap
 
 import pytest
 
+from pairs_platform.core.errors import ProfileMismatch
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.lake import profile as module
-from pairs_platform.lake.profile import MANIFEST, Profile, ProfileMismatch, claim_profile, read_profile
+from pairs_platform.lake.profile import MANIFEST, Profile, claim_profile, read_profile
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 SIMULATED = Profile("simulated", Frequency.FIVE_MINUTES, PriceBasis.RAW)

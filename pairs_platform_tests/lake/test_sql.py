@@ -5,9 +5,10 @@ import pyarrow
 import pytest
 
 from pairs_platform.core.contract import Contract
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
-from pairs_platform.lake.sql import SqlRefused, TablesBeside, query, sql_connection
+from pairs_platform.lake.sql import TablesBeside, query, sql_connection
 from pairs_platform.lake.store import Lake
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars
 
@@ -140,7 +141,7 @@ def test_tables_beside_the_lake_are_listed_without_being_read(lake):
     ],
 )
 def test_only_one_reading_statement_is_run(lake, statement):
-    with pytest.raises(SqlRefused):
+    with pytest.raises(ConfigurationError):
         query(lake, CONTRACTS, statement)
 
 

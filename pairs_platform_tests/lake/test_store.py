@@ -9,11 +9,11 @@ import pandera.pandas as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pairs_platform.core.contract import Contract, ContractViolation
+from pairs_platform.core.contract import Contract
+from pairs_platform.core.errors import ContractViolation, PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
-from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.lake.files import LakePath, names_in, read_file
 from pairs_platform.lake.store import Lake, contract_version
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars
@@ -164,16 +164,15 @@ class TestContractsGuardTheLake:
         assert names_in(lake.path("price_history", KEY).parent) == ["2024-07-02.parquet"]
 
     @pytest.mark.parametrize("version", [2, 4])
-    def test_another_version_is_refused_with_the_remedy(self, lake, version):
+    def test_another_version_is_refused(self, lake, version):
         lake.write(MIXED, KEY, MIXED.empty(), {})
         other = Contract(table="mixed", version=version, schema=MIXED.schema)
-        expected = (
-            r"mixed 2024-07-02\|technology was written under version 3 of its contract, version \d is needed; "
-            r'.*\n  dagster asset materialize -m pairs_platform\.definitions --select mixed --partition "2024-07-02\|'
-        )
+        expected = f"mixed {KEY} was written under version 3 of its contract, version {version} is needed"
         for read in (lake.read, lake.metadata):
-            with pytest.raises(VersionMismatch, match=expected):
+            with pytest.raises(VersionMismatch) as raised:
                 read(other, KEY)
+            assert str(raised.value) == expected
+            assert (raised.value.asset, raised.value.key) == ("mixed", KEY)
 
     def test_a_foreign_file_is_refused(self, lake):
         put(lake.path("price_history", KEY), BARS.to_parquet())
@@ -186,13 +185,12 @@ class TestContractsGuardTheLake:
         with pytest.raises(VersionMismatch):
             lake.read(PRICE_QUARANTINE, KEY)
 
-    def test_a_damaged_file_is_named_with_the_remedy(self, lake):
+    def test_a_damaged_file_is_named(self, lake):
         path = lake.write(PRICE_HISTORY, KEY, BARS, {})
         put(path, read_file(path)[:-20])
-        with pytest.raises(
-            PartitionUnreadable, match=r"2024-07-02\.parquet cannot be read(.|\n)*--select price_history"
-        ):
+        with pytest.raises(PartitionUnreadable, match=r"2024-07-02\.parquet cannot be read") as raised:
             lake.read(PRICE_HISTORY, KEY)
+        assert (raised.value.asset, raised.value.key) == ("price_history", KEY)
 
 
 class TestReadMany:
@@ -227,21 +225,19 @@ class TestReadMany:
         assert frame.dtypes.astype(str).to_dict() == {"close": "float64", "session": "datetime64[ns]"}
         pd.testing.assert_frame_equal(lake.read_many(PRICE_HISTORY, []), PRICE_HISTORY.empty())
 
-    def test_names_all_missing_keys_and_the_command(self, lake, keys):
+    def test_names_all_missing_keys(self, lake, keys):
         absent = keys_of(sessions_ending(FULL, 9)[:7], "technology")
         with pytest.raises(PartitionMissing) as raised:
             lake.read_many(PRICE_HISTORY, [*keys, *absent])
         assert raised.value.table == "price_history"
         assert raised.value.keys == tuple(key for key in absent if key not in keys)
-        text = str(raised.value)
         first = "2024-06-20|technology, 2024-06-21|technology, 2024-06-24|technology and 3 more"
-        assert f"price_history has no partition {first}" in text
-        command = "dagster asset materialize -m pairs_platform.definitions --select price_history"
-        assert f'{command} --partition "2024-06-20|technology"' in text
+        assert str(raised.value) == f"price_history has no partition {first}"
 
-    def test_the_command_names_the_asset_that_writes_the_table(self, lake):
-        with pytest.raises(PartitionMissing, match="--select price_history"):
+    def test_a_missing_partition_names_the_asset_that_writes_the_table(self, lake):
+        with pytest.raises(PartitionMissing) as raised:
             lake.read(PRICE_QUARANTINE, KEY)
+        assert (raised.value.table, raised.value.asset) == ("price_quarantine", "price_history")
 
     def test_ignores_what_writers_left_behind(self, lake, keys):
         folder = lake.path("price_history", keys[0]).parent
@@ -271,11 +267,12 @@ class TestDocuments:
         assert lake.read_document("trading_config", KEY) == {"a": 1}
 
     def test_missing_and_damaged(self, lake):
-        with pytest.raises(PartitionMissing, match="--select trading_config"):
+        with pytest.raises(PartitionMissing, match="trading_config has no partition 2024-07-02"):
             lake.read_document("trading_config", KEY)
         lake.write_document("trading_config", KEY, {}).write_text("{")
-        with pytest.raises(PartitionUnreadable, match="write it again"):
+        with pytest.raises(PartitionUnreadable, match="cannot be read") as raised:
             lake.read_document("trading_config", KEY)
+        assert (raised.value.asset, raised.value.key) == ("trading_config", KEY)
 
     def test_names_stay_inside_the_lake(self, lake):
         with pytest.raises(ValueError, match="not the name of a table"):

@@ -5,15 +5,9 @@ import pytest
 from pairs_platform.adapters.files.history import FileMarketData
 from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.adapters.simulated.market import SimulatedMarket
+from pairs_platform.core.errors import Unavailable
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency
-from pairs_platform.ports.market_data import (
-    Listing,
-    MarketData,
-    PermanentSourceError,
-    TransientSourceError,
-    empty_actions,
-    empty_bars,
-)
+from pairs_platform.ports.market_data import Listing, MarketData, PermanentSourceError, empty_actions, empty_bars
 
 
 def use(source: MarketData) -> str:
@@ -30,8 +24,8 @@ def test_empty_frames_have_the_columns_and_types_of_full_ones() -> None:
 
 def test_the_two_errors_are_unrelated() -> None:
     """A retry on what may pass must never catch what will not."""
-    assert not issubclass(PermanentSourceError, TransientSourceError)
-    assert not issubclass(TransientSourceError, PermanentSourceError)
+    assert not issubclass(PermanentSourceError, Unavailable)
+    assert not issubclass(Unavailable, PermanentSourceError)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
+from pairs_platform.core.errors import SettingsError
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.settings.errors import SettingsError
 from pairs_platform.settings.loading import load_settings, secrets_from_environment
 from pairs_platform.settings.model import SECRET_FIELDS
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE

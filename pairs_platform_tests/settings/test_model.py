@@ -1,7 +1,7 @@
 import pytest
 
+from pairs_platform.core.errors import SettingsError
 from pairs_platform.core.settings import SettingsGroup
-from pairs_platform.settings.errors import SettingsError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import described_fields
 from pairs_platform.settings.universe_file import edit_universe

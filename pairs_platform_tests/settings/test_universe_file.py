@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from pairs_platform.settings.errors import SettingsError
+from pairs_platform.core.errors import SettingsError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.shipped import UNIVERSE_FILE, shipped_text
 from pairs_platform.settings.universe_file import edit_universe

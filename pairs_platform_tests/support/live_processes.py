@@ -290,7 +290,7 @@ class Live:
 
 
 def _quietly(condition: Callable[[], bool]) -> bool:
-    from pairs_platform.adapters.redis.bus import StreamUnavailable
+    from pairs_platform.core.errors import StreamUnavailable
 
     try:
         return condition()

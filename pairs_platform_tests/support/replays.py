@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 from alpaca.data.live.stock import StockDataStream
 
+from pairs_platform.core.errors import Unavailable
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_of
 from pairs_platform.core.streaming.settings import ReplaySettings
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, empty_actions
+from pairs_platform.ports.market_data import PermanentSourceError, empty_actions
 from pairs_platform.processes.replay.playlist import Playlist
 from pairs_platform.processes.replay.server import ReplayServer, listen
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
@@ -59,12 +60,12 @@ class KeptClock:
 
     def publish_clock(self, market_ns: int, rate: float) -> None:
         if self.is_away:
-            raise TransientSourceError("away")
+            raise Unavailable("away")
         self.published.append((market_ns, rate))
 
     def reset(self) -> int:
         if self.is_away:
-            raise TransientSourceError("away")
+            raise Unavailable("away")
         self.resets += 1
         return self.resets
 

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pytest
 
+from pairs_platform.core.errors import DatabaseUnavailable
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.database.errors import DatabaseUnavailable
 from pairs_platform.database.models import Decision, read_decisions, record_training
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings

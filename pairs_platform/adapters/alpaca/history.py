@@ -126,7 +126,7 @@ class AlpacaMarketData:
 
         Raises
         ------
-        TransientSourceError, PermanentSourceError
+        Unavailable, PermanentSourceError
             As `fetch_bars`.
         """
         first = market_midnight(session) if self.frequency is Frequency.ONE_DAY else max(since, session_open(session))

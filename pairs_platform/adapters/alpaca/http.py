@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from pairs_platform.adapters.alpaca.errors import SymbolRefused
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES
 from pairs_platform.adapters.vendors.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.core.errors import Unavailable
+from pairs_platform.ports.market_data import PermanentSourceError
 
 
 class AlpacaHttp(requests.Session):
@@ -46,7 +47,7 @@ class AlpacaHttp(requests.Session):
             requests.exceptions.ChunkedEncodingError,
             requests.exceptions.ContentDecodingError,
         ) as error:
-            raise TransientSourceError(f"no complete answer from Alpaca ({type(error).__name__})") from error
+            raise Unavailable(f"no complete answer from Alpaca ({type(error).__name__})") from error
         if reply.status_code != 200:
             raise self._refusal(reply)
         _require_page(reply, kwargs.get("params") or {})
@@ -82,13 +83,13 @@ class AlpacaHttp(requests.Session):
 
 
 def _require_page(reply: requests.Response, params: Mapping[str, Any]) -> None:
-    """Raise `TransientSourceError` unless the reply is a whole page, and not the one whose successor we asked for."""
+    """Raise `Unavailable` unless the reply is a whole page, and not the one whose successor we asked for."""
     try:
         page = reply.json()
     except ValueError as error:
-        raise TransientSourceError("Alpaca's answer is not JSON") from error
+        raise Unavailable("Alpaca's answer is not JSON") from error
     if not isinstance(page, dict) or not isinstance(page.get("bars", page.get("corporate_actions")), dict):
-        raise TransientSourceError("Alpaca's answer holds neither bars nor corporate actions")
+        raise Unavailable("Alpaca's answer holds neither bars nor corporate actions")
     token = page.get("next_page_token")
     if token is not None and token == params.get("page_token"):
-        raise TransientSourceError("Alpaca's page names itself as the next one")
+        raise Unavailable("Alpaca's page names itself as the next one")

@@ -22,9 +22,10 @@ from pairs_platform.adapters.files.tables import (
     read_csv_text,
     read_timestamps,
 )
+from pairs_platform.core.errors import NoSuchSector
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between
-from pairs_platform.core.prices.sectors import UnknownSectorError, sector_slug
+from pairs_platform.core.prices.sectors import sector_slug
 from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.ports.market_data import (
     BarsReply,
@@ -95,7 +96,7 @@ class FileMarketData:
                 raise PermanentSourceError(f"{self.label}: {symbol} has no sector where others have one; fill it in")
             try:
                 listings.add(Listing(str(symbol), sector_slug(label)))
-            except UnknownSectorError as error:
+            except NoSuchSector as error:
                 raise PermanentSourceError(f"{self.label}: {symbol}: {error}") from error
         symbols = [listing.symbol for listing in listings]
         if len(set(symbols)) < len(symbols):

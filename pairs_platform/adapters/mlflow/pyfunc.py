@@ -12,6 +12,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
+from pairs_platform.core.errors import NotFound
 from pairs_platform.core.models.bundle import DOCUMENT_FILE, WEIGHTS_FILE, SectorBundle, bundle_from_files
 from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.core.models.inputs import FEATURES
@@ -49,8 +50,8 @@ class SectorModel:
     def _answer(self, pair: str, features: Any) -> dict[str, Any]:
         try:
             model = self._bundle.pair(pair)
-        except KeyError as error:
-            raise MlflowException(str(error.args[0]), error_code=INVALID_PARAMETER_VALUE) from None
+        except NotFound as error:
+            raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
         length = self._bundle.sequence_length
         try:
             values = np.array([list(row) for row in features], dtype=np.float32)

@@ -20,24 +20,17 @@ import sqlalchemy as sa
 from filelock import FileLock
 from pydantic import SecretStr
 
+from pairs_platform.core.errors import DataError, NoSuchModel, RegistryUnavailable
 from pairs_platform.core.models.bundle import (
     DOCUMENT_FILE,
     SCHEMA_VERSION,
     WEIGHTS_FILE,
-    BundleError,
     SectorBundle,
     bundle_files,
     bundle_from_files,
 )
 from pairs_platform.core.time import moment_ns, utc_now
-from pairs_platform.ports.model_registry import (
-    Alias,
-    ModelVersion,
-    NoSuchModelError,
-    RegistryUnavailable,
-    TrackedTraining,
-    TrainingRecord,
-)
+from pairs_platform.ports.model_registry import Alias, ModelVersion, TrackedTraining, TrainingRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -293,14 +286,14 @@ class MlflowRegistry:
 
         Raises
         ------
-        NoSuchModelError
+        NoSuchModel
             Names the versions that there are.
         """
         versions = {version.version: version for version in self.versions(sector)}
         if number in versions:
             return versions[number]
         there = ", ".join(map(str, versions)) or "none"
-        raise NoSuchModelError(f"{model_name(sector)} has no version {number}; it has {there}")
+        raise NoSuchModel(f"{model_name(sector)} has no version {number}; it has {there}")
 
     def alias(self, sector: str, alias: Alias) -> ModelVersion | None:
         """The version that an alias names now."""
@@ -330,12 +323,12 @@ class MlflowRegistry:
                     path = client.download_artifacts(run, f"model/data/{DATA_FOLDER}/{name}", scratch)
                     files[name] = Path(path).read_bytes()
             return bundle_from_files(files)
-        except BundleError as error:
-            raise NoSuchModelError(f"{model_name(sector)} version {version} cannot be read: {error}") from error
+        except DataError as error:
+            raise NoSuchModel(f"{model_name(sector)} version {version} cannot be read: {error}") from error
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            raise NoSuchModelError(f"the files of {model_name(sector)} version {version} are gone: {error}") from error
+            raise NoSuchModel(f"the files of {model_name(sector)} version {version} are gone: {error}") from error
 
     def close_orphans(self, is_alive: Callable[[str], bool]) -> int:
         """End as KILLED every open run whose Dagster run is not alive."""

@@ -24,11 +24,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from pairs_platform.core.errors import ClockUnknown, ConfigurationError, StreamUnavailable
 from pairs_platform.core.streaming.bars import MergedBars, StreamBar, merge_revisions
 from pairs_platform.core.streaming.intervals import BarClose, BarInterval
 from pairs_platform.core.streaming.settings import RunMode, StreamSettings, SymbolSet
 from pairs_platform.core.time import DAY_NS, DAY_SECONDS, utc_day
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.ports.market_data import PermanentSourceError
 
 URL_VARIABLE = "PAIRS_PLATFORM__REDIS_URL"
 SOCKET_FILE = "redis.sock"
@@ -69,18 +70,6 @@ redis.call('EXPIRE', KEYS[2], ARGV[3])
 return id
 """
 """Appends a bar unless it is there: a repeated request, or a second collector, announces nothing twice."""
-
-
-class StreamUnavailable(TransientSourceError):
-    """Redis does not answer, or refuses for a reason that may pass. A failed read is never "no data"."""
-
-
-class KeysPresent(PermanentSourceError):
-    """Redis holds the profile's keys already, where none may be."""
-
-
-class ClockUnknown(LookupError):
-    """No replay has published its market clock."""
 
 
 def connect(url: str | None, folder: Path) -> redis.Redis:
@@ -252,7 +241,7 @@ class StreamBus:
         with self._speaking():
             market_ns, wall_ns, rate = self._redis.hmget(self._prefix + "clock", ["market_ns", "wall_ns", "rate"])
         if market_ns is None or wall_ns is None or rate is None:
-            raise ClockUnknown("no replay has published its clock; start one with `pairs-platform stream replay`")
+            raise ClockUnknown("no replay has published its clock")
         return int(market_ns) + round((self._wall() - int(wall_ns)) * float(rate))
 
     def publish_clock(self, market_ns: int, rate: float) -> None:
@@ -341,12 +330,12 @@ class StreamBus:
 
         Raises
         ------
-        KeysPresent
+        ConfigurationError
         """
         with self._speaking():
             first = next(self._redis.scan_iter(self._shared + "*", count=1000), None)
         if first is not None:
-            raise KeysPresent(
+            raise ConfigurationError(
                 f"Redis at {address(self._redis)} has keys of this profile already, {first} among them: name another "
                 f"one with {URL_VARIABLE}, or remove them"
             )
@@ -356,7 +345,7 @@ class StreamBus:
 
         Raises
         ------
-        KeysPresent
+        ConfigurationError
             The profile has keys already; they stay as they are.
         """
         self.require_no_keys()
@@ -402,10 +391,7 @@ class StreamBus:
         except redis.RedisError as error:
             if type(error) is redis.ResponseError and not _MAY_PASS.search(str(error)):
                 raise
-            raise StreamUnavailable(
-                f"Redis at {address(self._redis)} does not answer ({error}); start it with `pairs-platform live`, or "
-                f"name another with {URL_VARIABLE}"
-            ) from error
+            raise StreamUnavailable(f"Redis at {address(self._redis)} does not answer ({error})") from error
 
 
 def address(client: redis.Redis) -> str:

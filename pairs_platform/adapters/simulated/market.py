@@ -137,7 +137,7 @@ class SimulatedMarket:
 
         Raises
         ------
-        UnknownSectorError
+        NoSuchSector
             When `sector` is no GICS sector.
         """
         slug = sector_slug(sector)

@@ -1,7 +1,7 @@
 """How the adapters ask again: which failures, how often, how long in between, and how many requests a minute.
 
 What does not belong here: telling which failure is which; each adapter translates its vendor's answers into
-`TransientSourceError` (asked again) and `PermanentSourceError` (never asked again).
+`Unavailable` (asked again) and `PermanentSourceError` (never asked again).
 """
 
 import logging
@@ -17,14 +17,14 @@ from typing import TypeVar
 
 import tenacity
 
-from pairs_platform.ports.market_data import TransientSourceError
+from pairs_platform.core.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 
-class AskedToWaitError(TransientSourceError):
+class AskedToWaitError(Unavailable):
     """The source refused for now and said how long to stay away.
 
     Attributes
@@ -62,17 +62,17 @@ class RetryPolicy:
     sleep: Callable[[float], None] = time.sleep
 
     def call(self, request: Callable[[], T]) -> T:
-        """Return ``request()``, asked again after each `TransientSourceError` until it answers or patience ends.
+        """Return ``request()``, asked again after each `Unavailable` until it answers or patience ends.
 
         Raises
         ------
-        TransientSourceError
+        Unavailable
             The last one, as it was.
         Exception
             Whatever else `request` raises, at once.
         """
         attempts = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TransientSourceError),
+            retry=tenacity.retry_if_exception_type(Unavailable),
             stop=self._ends,
             wait=self._wait_s,
             sleep=self.sleep,

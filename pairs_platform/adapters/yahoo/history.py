@@ -30,10 +30,11 @@ from pairs_platform.adapters.vendors.rows import (
     tidy_bars,
 )
 from pairs_platform.adapters.yahoo.settings import YahooSettings
+from pairs_platform.core.errors import Unavailable
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between
 from pairs_platform.core.time import MARKET_TIMEZONE, SECOND_NS, market_midnight, moment_ns, utc_now
-from pairs_platform.ports.market_data import BarsReply, Listing, PermanentSourceError, TransientSourceError
+from pairs_platform.ports.market_data import BarsReply, Listing, PermanentSourceError
 
 HOURLY_DAYS = 730
 """Yahoo keeps hourly bars for this many days."""
@@ -159,9 +160,9 @@ class YahooMarketData:
         try:
             reply = YfData(session=self._session).get(url, params=params, timeout=self.settings.timeout_s)
         except YFRateLimitError as error:
-            raise TransientSourceError("Yahoo's rate limit is reached (429)") from error
+            raise Unavailable("Yahoo's rate limit is reached (429)") from error
         except OSError as error:  # the base of both HTTP libraries' errors
-            raise TransientSourceError(f"no complete answer from Yahoo ({type(error).__name__})") from error
+            raise Unavailable(f"no complete answer from Yahoo ({type(error).__name__})") from error
         if reply.status_code >= 500 or reply.status_code in (401, 403, 408, 429):
             raise AskedToWaitError(
                 f"Yahoo refuses or fails at the moment ({reply.status_code}) for {symbol}; if it stays so, Yahoo may "
@@ -181,7 +182,7 @@ def _chart_of(reply: Any) -> Mapping[str, Any]:
         chart = reply.json()["chart"]
         error, results = chart["error"], chart["result"]
     except (ValueError, KeyError, TypeError) as broken:
-        raise TransientSourceError(f"Yahoo's answer ({reply.status_code}) is not a chart") from broken
+        raise Unavailable(f"Yahoo's answer ({reply.status_code}) is not a chart") from broken
     if error:
         raise _NoDataError(f"Yahoo: {error.get('description') or error.get('code')}")
     if not results or not results[0].get("timestamp"):

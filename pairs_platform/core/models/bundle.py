@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pairs_platform.core.errors import DataError, NotFound
 from pairs_platform.core.models.baseline import Baseline
 from pairs_platform.core.models.features import PairDataset
 from pairs_platform.core.models.gru.inference import WEIGHT_NAMES, GruWeights
@@ -24,10 +25,6 @@ SCHEMA_VERSION = 1
 """Version of the two files, part of the registered model's name; raised with every change of content or meaning."""
 
 WEIGHTS_FILE, DOCUMENT_FILE = "weights.safetensors", "model.json"
-
-
-class BundleError(ValueError):
-    """Model files that this version of the platform does not understand."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -128,14 +125,14 @@ class SectorBundle:
 
         Raises
         ------
-        KeyError
+        NotFound
             Names the pairs that there are.
         """
         for one in self.pairs:
             if one.pair == name:
                 return one
         held = ", ".join(one.pair for one in self.pairs)
-        raise KeyError(f"the model of {self.sector} {self.session} does not hold {name}; it holds {held}")
+        raise NotFound(f"the model of {self.sector} {self.session} does not hold {name}; it holds {held}")
 
 
 def bundle_files(bundle: SectorBundle) -> dict[str, bytes]:
@@ -184,7 +181,7 @@ def bundle_from_files(files: Mapping[str, bytes]) -> SectorBundle:
 
     Raises
     ------
-    BundleError
+    DataError
         When a file is missing or damaged, or was written under another schema, spread definition or feature list.
     """
     from safetensors import SafetensorError
@@ -194,16 +191,16 @@ def bundle_from_files(files: Mapping[str, bytes]) -> SectorBundle:
         document = json.loads(files[DOCUMENT_FILE])
         arrays = load(files[WEIGHTS_FILE])
     except KeyError as error:
-        raise BundleError(f"the model has no file {error}: it is not a model of this platform") from error
+        raise DataError(f"the model has no file {error}: it is not a model of this platform") from error
     except (ValueError, SafetensorError) as error:
-        raise BundleError(f"the model's files are damaged: {error}") from error
+        raise DataError(f"the model's files are damaged: {error}") from error
     for name, expected in (
         ("schema_version", SCHEMA_VERSION),
         ("spread_definition", SPREAD_DEFINITION),
         ("features", list(FEATURES)),
     ):
         if document.get(name) != expected:
-            raise BundleError(
+            raise DataError(
                 f"the model has {name} {document.get(name)!r}, this platform reads {expected!r}: train anew"
             )
     return SectorBundle(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.splits import FEATURE_LOOKBACK_BARS
 
 FEATURES = (
@@ -128,13 +129,13 @@ def fit_scaling(features: np.ndarray) -> Scaling:
 
     Raises
     ------
-    ValueError
+    DataError
         Without a complete row.
     """
     rows = np.asarray(features, dtype=np.float64)
     rows = rows[np.isfinite(rows).all(axis=1)]
     if not len(rows):
-        raise ValueError("no training row has all its features")
+        raise DataError("no training row has all its features")
     scale = rows.std(axis=0)
     return Scaling(tuple(rows.mean(axis=0).tolist()), tuple(np.where(scale > 1e-12, scale, 1.0).tolist()))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.baseline import log_loss
 from pairs_platform.core.models.bundle import PairModel, SectorBundle
 from pairs_platform.core.models.features import later_bars
@@ -38,11 +39,11 @@ def shadow_losses(
 
     Raises
     ------
-    ValueError
+    DataError
         When the bundle has seen the session.
     """
     if session <= bundle.session:
-        raise ValueError(f"version {version} was trained up to {bundle.session}: {session} is no unseen session")
+        raise DataError(f"version {version} was trained up to {bundle.session}: {session} is no unseen session")
     rows = [
         {"alias": alias, "version": version, "pair": model.pair, **_losses(window, bundle, model, session)}
         for model in bundle.pairs

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.settings import GruSettings, SplitSettings
 
 PARTS = ("train", "validation", "test", "purge")
@@ -84,7 +85,7 @@ def plan_of_parts(parts: Sequence[str] | np.ndarray) -> SplitPlan:
 
     Raises
     ------
-    ValueError
+    DataError
         When a part is missing or not one stretch.
     """
     names = np.asarray(parts, dtype=object)
@@ -92,7 +93,7 @@ def plan_of_parts(parts: Sequence[str] | np.ndarray) -> SplitPlan:
     for name in ("train", "validation", "test"):
         rows = np.flatnonzero(names == name)
         if not len(rows) or rows[-1] - rows[0] + 1 != len(rows):
-            raise ValueError(f"the rows of the {name} part are not one stretch: write pair_features again")
+            raise DataError(f"the rows of the {name} part are not one stretch: write pair_features again")
         found[name] = slice(int(rows[0]), int(rows[-1]) + 1)
     return SplitPlan(len(names), found["validation"].start - found["train"].stop, **found)
 

@@ -11,6 +11,7 @@ from datetime import date, datetime
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, PriceBasis
 from pairs_platform.core.prices.calendar import is_session, last_session_before, session_close, session_table
 from pairs_platform.core.time import MARKET_TIMEZONE, moment_ns, stamps_ns
@@ -73,14 +74,16 @@ def known_actions(actions: pd.DataFrame | None, *, as_of: datetime) -> pd.DataFr
     Raises
     ------
     ValueError
-        `as_of` has no time zone, a column is missing, a kind is unknown, or a ratio or dividend is not positive.
+        `as_of` has no time zone.
+    DataError
+        A column is missing, a kind is unknown, or a ratio or dividend is not positive.
     """
     as_of_ns = moment_ns(as_of)
     if actions is None:
         return pd.DataFrame(columns=list(ACTION_COLUMNS))
     absent = [name for name in ACTION_COLUMNS if name not in actions.columns]
     if absent:
-        raise ValueError(f"corporate actions lack the columns {', '.join(absent)}")
+        raise DataError(f"corporate actions lack the columns {', '.join(absent)}")
     if actions.empty:
         return actions[list(ACTION_COLUMNS)]
     opened = np.searchsorted(session_table().open_ns, as_of_ns, side="right") - 1
@@ -94,7 +97,7 @@ def known_actions(actions: pd.DataFrame | None, *, as_of: datetime) -> pd.DataFr
     if len(wrong):
         first = wrong.iloc[0]
         where = f"{first['symbol']}, ex-date {first['ex_date']:%Y-%m-%d}"
-        raise ValueError(f"{where}: a {first['kind']} of {first['value']} cannot be applied")
+        raise DataError(f"{where}: a {first['kind']} of {first['value']} cannot be applied")
     return chosen
 
 

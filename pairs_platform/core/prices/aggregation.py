@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.adjustment import sorted_bars
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_positions, session_table
@@ -36,11 +37,11 @@ def aggregate_bars(
 
     Raises
     ------
-    ValueError
+    DataError
         `target` is shorter than `source`, a bar lies outside the regular session, or a symbol has two bars at one time.
     """
     if target.minutes < source.minutes or (target is not Frequency.ONE_DAY and target.minutes % source.minutes):
-        raise ValueError(f"bars of {source} cannot be aggregated to {target}")
+        raise DataError(f"bars of {source} cannot be aggregated to {target}")
     ordered = sorted_bars(bars)
     if ordered.empty:
         return ordered
@@ -80,4 +81,4 @@ def aggregate_bars(
 def _refuse(bars: pd.DataFrame, wrong: np.ndarray, what: str) -> None:
     if wrong.any():
         first = bars[wrong].iloc[0]
-        raise ValueError(f"{first['symbol']} at {first['ts_utc']} {what}")
+        raise DataError(f"{first['symbol']} at {first['ts_utc']} {what}")

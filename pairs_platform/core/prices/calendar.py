@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pairs_platform.core.errors import NotFound
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.time import MARKET_TIMEZONE, moment_utc
 
@@ -23,10 +24,6 @@ TABLE_NAME = "xnys_sessions.csv"
 CALENDAR_START = date(2018, 1, 2)
 CALENDAR_END = date(2030, 12, 31)
 """Fixed in code: the partition definition's identity follows from them."""
-
-
-class CalendarError(ValueError):
-    """A date outside the calendar, or one on which the exchange is closed."""
 
 
 @lru_cache(maxsize=1)
@@ -46,19 +43,19 @@ def is_session(day: date) -> bool:
 
 
 def require_session(day: date) -> date:
-    """Return `day`, or raise `CalendarError` with the nearest earlier session as the remedy."""
+    """Return `day`, or raise `NotFound` with the nearest earlier session as the remedy."""
     if is_session(day):
         return day
     if not CALENDAR_START <= day <= CALENDAR_END:
-        raise CalendarError(f"{day} is outside the calendar, which spans {CALENDAR_START} to {CALENDAR_END}")
-    raise CalendarError(f"{day} is not an XNYS session ({day:%A}); the session before it is {last_session_before(day)}")
+        raise NotFound(f"{day} is outside the calendar, which spans {CALENDAR_START} to {CALENDAR_END}")
+    raise NotFound(f"{day} is not an XNYS session ({day:%A}); the session before it is {last_session_before(day)}")
 
 
 def last_session_before(day: date) -> date:
     """The newest session strictly before `day`."""
     found = int(np.searchsorted(session_table().day, np.datetime64(day, "D"))) - 1
     if found < 0:
-        raise CalendarError(f"no session before {day}: the calendar starts at {CALENDAR_START}")
+        raise NotFound(f"no session before {day}: the calendar starts at {CALENDAR_START}")
     return all_sessions()[found]
 
 
@@ -66,7 +63,7 @@ def session_offset(session: date, n: int) -> date:
     """The session `n` sessions after (before, if negative) `session`."""
     position = _positions()[require_session(session)] + n
     if not 0 <= position < len(all_sessions()):
-        raise CalendarError(f"{n} sessions from {session} is outside the calendar")
+        raise NotFound(f"{n} sessions from {session} is outside the calendar")
     return all_sessions()[position]
 
 
@@ -168,13 +165,15 @@ def bar_grid(sessions: list[date], frequency: Frequency) -> BarGrid:
 
     Raises
     ------
-    CalendarError
-        Without a session, or with a day that is none.
+    ValueError
+        Without a session.
+    NotFound
+        With a day that is no session.
     """
     import pandas as pd
 
     if not sessions:
-        raise CalendarError("a bar grid needs at least one session")
+        raise ValueError("a bar grid needs at least one session")
     table = session_table()
     at = np.array([_positions()[require_session(session)] for session in sessions])
     step_ns = frequency.length_ns

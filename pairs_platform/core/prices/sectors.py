@@ -5,6 +5,8 @@ What does not belong here: which sectors are active and which symbols they hold 
 
 import re
 
+from pairs_platform.core.errors import NoSuchSector
+
 SECTORS = (
     "communication_services",
     "consumer_discretionary",
@@ -35,10 +37,6 @@ _SPELLINGS = {
 }
 
 
-class UnknownSectorError(ValueError):
-    """A sector label that is none of the eleven GICS sectors in any known spelling."""
-
-
 def _key(label: str) -> str:
     return re.sub(r"[\s_\-]+", "", label).casefold()
 
@@ -53,10 +51,10 @@ def sector_slug(label: str) -> str:
 
     Raises
     ------
-    UnknownSectorError
+    NoSuchSector
         With the label and the valid slugs.
     """
     try:
         return _BY_KEY[_key(label)]
     except KeyError:
-        raise UnknownSectorError(f"unknown sector {label!r}; valid: {', '.join(SECTORS)} or GICS names") from None
+        raise NoSuchSector(f"unknown sector {label!r}; valid: {', '.join(SECTORS)} or GICS names") from None

@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.adjustment import sorted_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import require_session, session_open, session_positions, session_table
@@ -33,10 +34,6 @@ _LARGEST_EXACT_VOLUME = 2.0**53
 
 _Reasons = list[tuple[np.ndarray, str]]
 """Rows to which a reason for quarantine applies, and the reason."""
-
-
-class BarsFormatError(ValueError):
-    """A frame that does not hold bars at all: a column is missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +137,9 @@ def validate_bars(
 
     Raises
     ------
-    BarsFormatError
+    DataError
         A column is missing.
-    CalendarError
+    NotFound
         `sessions` holds a day without trading.
     """
     expected = tuple(sorted(set(symbols)))
@@ -218,13 +215,13 @@ def judge_rows(
 
     Raises
     ------
-    BarsFormatError
+    DataError
         A column is missing.
     """
     absent = [name for name in BAR_COLUMNS if name not in bars.columns]
     if absent:
         has = ", ".join(map(str, bars.columns)) or "none"
-        raise BarsFormatError(f"bars lack the columns {', '.join(absent)}; the columns are: {has}")
+        raise DataError(f"bars lack the columns {', '.join(absent)}; the columns are: {has}")
     given, reasons = _typed(bars)
     reasons += _place_reasons(given, symbols, sessions, frequency) + _value_reasons(given)
     wrong = np.zeros(len(given), dtype=bool)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.errors import NotFound
 from pairs_platform.core.prices.bars import Frequency
 
 
@@ -81,4 +82,4 @@ class PriceWindow:
         try:
             return self.symbols.index(symbol)
         except ValueError:
-            raise KeyError(f"{symbol} is not in the window; it holds {', '.join(self.symbols)}") from None
+            raise NotFound(f"{symbol} is not in the window; it holds {', '.join(self.symbols)}") from None

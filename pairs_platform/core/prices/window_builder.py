@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.adjustment import UnadjustedDividend, adjustments, scale_bars, sorted_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import BarGrid, bar_grid, session_close
@@ -58,10 +59,10 @@ def build_window(
 
     Raises
     ------
-    ValueError
+    DataError
         A symbol has two bars at one time, a price is not positive, or an action cannot be applied.
-    CalendarError
-        `sessions` is empty or holds a day without trading.
+    NotFound
+        `sessions` holds a day without trading.
     """
     sessions = sorted(set(sessions))
     grid = bar_grid(sessions, frequency)
@@ -83,7 +84,7 @@ def build_window(
     log_open[row, column] = np.log(chosen["open"].to_numpy())
     observed = np.isfinite(log_close)
     if int(observed.sum()) != len(chosen):
-        raise ValueError(_first_repetition(chosen))
+        raise DataError(_first_repetition(chosen))
     reasons = _exclusions(observed, grid, settings)
     kept = [j for j in range(len(candidates)) if reasons[j] is None]
     log_close, log_open, observed = log_close[:, kept], log_open[:, kept], observed[:, kept]
@@ -116,7 +117,7 @@ def _refuse_bad_prices(bars: pd.DataFrame) -> None:
     bad = ~(np.isfinite(prices) & (prices > 0.0)).all(axis=1)
     if bad.any():
         first = bars[bad].iloc[0]
-        raise ValueError(
+        raise DataError(
             f"{first['symbol']} at {first['ts_utc']}: open {first['open']}, close {first['close']}; "
             "prices must be positive, validate the bars first"
         )

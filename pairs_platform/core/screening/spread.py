@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pairs_platform.core.errors import DataError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -63,7 +65,7 @@ def estimate_spread(y: str, x: str, log_y: np.ndarray, log_x: np.ndarray) -> Spr
 
     Raises
     ------
-    ValueError
+    DataError
         With fewer than three complete bars or a constant `log_x`.
 
     References
@@ -73,11 +75,11 @@ def estimate_spread(y: str, x: str, log_y: np.ndarray, log_x: np.ndarray) -> Spr
     known = np.isfinite(log_y) & np.isfinite(log_x)
     a, b = log_y[known], log_x[known]
     if len(a) < 3:
-        raise ValueError(f"spread of {y} on {x}: {len(a)} complete bars, at least 3 are needed")
+        raise DataError(f"spread of {y} on {x}: {len(a)} complete bars, at least 3 are needed")
     centred = b - b.mean()
     variance = float(centred @ centred)
     if variance <= 1e-18 * len(b):
-        raise ValueError(f"spread of {y} on {x}: {x} is constant over the {len(b)} bars")
+        raise DataError(f"spread of {y} on {x}: {x} is constant over the {len(b)} bars")
     beta = float(centred @ (a - a.mean())) / variance
     alpha = float(a.mean() - beta * b.mean())
     residual = a - alpha - beta * b

@@ -10,6 +10,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.bundle import PairModel, SectorBundle
 from pairs_platform.core.models.features import OutOfReach, continue_spread, later_bars
 from pairs_platform.core.models.gru.inference import predict
@@ -118,7 +119,7 @@ def _config_variance(pair: ConfiguredPair, window: PriceWindow, first: int) -> n
 def _model_variance(model: PairModel, window: PriceWindow, after: date) -> np.ndarray:
     found = continue_spread(window, model, after)
     if isinstance(found, OutOfReach):
-        raise ValueError(f"{model.pair}: {found.status}, {found.reason}")
+        raise DataError(f"{model.pair}: {found.status}, {found.reason}")
     return found.next_variance
 
 

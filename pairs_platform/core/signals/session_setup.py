@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.bundle import PairModel, SectorBundle
 from pairs_platform.core.models.features import ContinuedSpread, OutOfReach, continue_spread, next_bar_of_day
 from pairs_platform.core.models.gru.inference import stacked
@@ -49,15 +50,15 @@ def make_session_state(
 
     Raises
     ------
-    ValueError
+    DataError
         When the window ends elsewhere, or a model has seen later bars.
     """
     last = window.session[-1].astype(object)
     if last != config.session:
-        raise ValueError(f"the window ends with {last}, the configuration of {config.session} needs its own close")
+        raise DataError(f"the window ends with {last}, the configuration of {config.session} needs its own close")
     for number, bundle in (one for one in (champion, challenger) if one is not None):
         if bundle.session > config.session:
-            raise ValueError(f"version {number} has seen {bundle.session}, after the configuration's {config.session}")
+            raise DataError(f"version {number} has seen {bundle.session}, after the configuration's {config.session}")
     reasons = {pair.pair: champion_reason for pair in config.pairs}
     of_champion = _usable(config, window, champion[1], reasons) if champion else []
     of_challenger = _usable(config, window, challenger[1], {}) if challenger else []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.intervals import BarInterval, bar_intervals
 from pairs_platform.core.time import SECOND_NS
@@ -48,7 +49,7 @@ class BarBuilder:
 
     def __init__(self, frequency: Frequency, streamed: Frequency, *, grace_seconds: float, silent_buckets: int) -> None:
         if streamed.minutes > frequency.minutes:
-            raise ValueError(
+            raise ConfigurationError(
                 f"streamed bars of {streamed.value} cannot fill bars of {frequency.value}; set stream.bar to "
                 f"{frequency.value} or shorter"
             )
@@ -69,7 +70,7 @@ class BarBuilder:
 
         Raises
         ------
-        CalendarError
+        NotFound
             The day is no session.
         """
         self.session = session

@@ -52,7 +52,7 @@ def bar_intervals(session: date, frequency: Frequency) -> list[BarInterval]:
 
     Raises
     ------
-    CalendarError
+    NotFound
         The day is no session.
     """
     opened, closed = moment_ns(session_open(session)), moment_ns(session_close(session))

@@ -50,7 +50,7 @@ def fit_parameter_sets(
 
     Raises
     ------
-    KeyError
+    NotFound
         When a leg is not in the window.
     """
     batches = [(pairs.iloc[part],) for part in backend.split(len(pairs), "fits")]

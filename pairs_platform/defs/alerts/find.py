@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from pairs_platform.core.errors import NoSuchSector
 from pairs_platform.core.operations.alerts import Alert
 from pairs_platform.core.operations.run_tags import SIGNALS_TAG
 from pairs_platform.core.operations.scheduling import READY_BY, RUN_AT, SectorState, as_of_session
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import is_session, session_open
-from pairs_platform.core.prices.sectors import SECTORS, UnknownSectorError
+from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.streaming.sessions import is_open, session_at
 from pairs_platform.core.time import MARKET_TIMEZONE, MINUTE_NS, moment_ns
 from pairs_platform.defs.automation import RANGE_END, RANGE_START, SECTOR_TAG, daily_job, sector_state
@@ -71,7 +72,7 @@ class Subject:
         """The partition, or the last one of a stretch; None where there is none of a session and a sector."""
         try:
             return lake_key(self.of.rpartition(_TO)[2])
-        except (ValueError, UnknownSectorError):
+        except (ValueError, NoSuchSector):
             return None
 
 
@@ -219,7 +220,8 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
     The alert, or its key where bars come; neither while nothing can be said, as when the market is closed, or when
     it has just opened and nothing came yet.
     """
-    from pairs_platform.adapters.redis.bus import StreamUnavailable
+    from pairs_platform.core.errors import StreamUnavailable
+    from pairs_platform.views.remedies import with_remedy
 
     now_ns = bus.market_ns()
     session = session_at(now_ns)
@@ -234,7 +236,7 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
     except StreamUnavailable as error:
         if now_ns - opened_ns <= silent_after_minutes * MINUTE_NS:
             return [], []
-        what, heard = str(error), False
+        what, heard = with_remedy(error), False
     if not what:
         return [], [key] if heard else []
     alert = Alert(

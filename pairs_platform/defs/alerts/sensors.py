@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 import dagster as dg
 
+from pairs_platform.core.errors import DatabaseUnavailable
 from pairs_platform.core.operations.alerts import TITLES, Alert
-from pairs_platform.database.errors import DatabaseUnavailable
 from pairs_platform.defs.alerts.find import CHECK, failed_run, judged_checks, late_sessions, silent_stream, subject_of
 from pairs_platform.defs.automation import RETRY_OF_TAG
 from pairs_platform.defs.metadata import rows_table

@@ -15,7 +15,7 @@ from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, PIPELINE_EVEN
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
-from pairs_platform.adapters.redis.bus import StreamUnavailable
+from pairs_platform.core.errors import StreamUnavailable
 from pairs_platform.core.operations.retention import Growth, HousekeepingSettings, growth
 from pairs_platform.core.operations.scheduling import as_of_session
 from pairs_platform.database.audit import AuditEntry, record

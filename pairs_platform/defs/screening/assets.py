@@ -5,12 +5,14 @@ from typing import Any
 
 import dagster as dg
 
-from pairs_platform.core.partition_key import PartitionKey, materialize_command
+from pairs_platform.core.errors import DataError
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.metadata import picture, table
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.platform import Platform
+from pairs_platform.views.remedies import materialize_command
 
 
 @dg.asset(
@@ -79,7 +81,7 @@ def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceP
         gates = platform.lake.read(CORRELATION_MATRIX, key).set_index("pair")["passes_correlation"]
         names = pair_table(window.symbols)["pair"]
         if set(names) != set(gates.index):
-            raise ValueError(
+            raise DataError(
                 f"correlation_matrix {key} holds other pairs than the prices stored now; write it again with\n  "
                 f"{materialize_command(CORRELATION_MATRIX.table, key)}"
             )

@@ -74,9 +74,8 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     A run computes every complete bar that has no signals yet; what is stored is never changed. Read by
     `pairs-platform signals`.
     """
-    from pairs_platform.adapters.redis.bus import StreamUnavailable
-    from pairs_platform.database.errors import DatabaseUnavailable
-    from pairs_platform.defs.outcomes import without_useless_retries
+    from pairs_platform.core.errors import DatabaseUnavailable, StreamUnavailable
+    from pairs_platform.defs.outcomes import explain, without_useless_retries
     from pairs_platform.workflows.signals import signal_partition
 
     for key in lake_keys(context.partition_keys):
@@ -84,6 +83,7 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
             try:
                 outcome = signal_partition(platform, key, run_id=context.run.run_id)
             except (StreamUnavailable, DatabaseUnavailable) as error:
+                explain(error)
                 raise dg.RetryRequested(max_retries=PATIENT_RETRIES, seconds_to_wait=PATIENT_SECONDS) from error
         context.add_asset_metadata(_signal_page(platform, outcome), partition_key=str(key))
 

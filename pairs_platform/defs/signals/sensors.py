@@ -112,7 +112,7 @@ def health_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.SensorResult | dg.SkipReason:
     """Observe; request nothing."""
-    from pairs_platform.adapters.redis.bus import ClockUnknown
+    from pairs_platform.core.errors import ClockUnknown
 
     idle = _no_stream(platform)
     if idle:

@@ -20,21 +20,26 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 from pairs_platform.adapters.alpaca.stream import BarStream, ConnectionLost, ConnectionRefused
-from pairs_platform.adapters.redis.bus import StreamUnavailable
+from pairs_platform.core.errors import (
+    PartitionMissing,
+    PartitionUnreadable,
+    SettingsError,
+    StreamUnavailable,
+    Unavailable,
+    VersionMismatch,
+)
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
 from pairs_platform.core.streaming.clock import LiveClock
 from pairs_platform.core.streaming.sessions import is_open
 from pairs_platform.core.streaming.settings import SymbolSet
-from pairs_platform.lake.errors import PartitionMissing, PartitionUnreadable, VersionMismatch
 from pairs_platform.platform import open_bus, open_lake
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.collector.backfill import Backfill, Gap, action_rows
 from pairs_platform.processes.collector.health import Health
 from pairs_platform.processes.collector.recorder import Recorder
 from pairs_platform.processes.collector.symbols import streamed_symbols
-from pairs_platform.settings.errors import SettingsError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 
@@ -314,7 +319,7 @@ class Collector:
             try:
                 with _as_source():
                     symbols = streamed_symbols(self._settings, name, session)
-            except (TransientSourceError, PermanentSourceError) as error:
+            except (Unavailable, PermanentSourceError) as error:
                 log.warning("the symbols of the set %s are not known: %s", name, error)
             self._chosen = (name, session, now + _CONFIGURATION_SECONDS, symbols)
         return self._chosen[3]

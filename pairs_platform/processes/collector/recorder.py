@@ -17,7 +17,8 @@ from collections.abc import Callable
 from datetime import date
 from itertools import takewhile
 
-from pairs_platform.adapters.redis.bus import ClockUnknown, StreamBus, StreamUnavailable
+from pairs_platform.adapters.redis.bus import StreamBus
+from pairs_platform.core.errors import ClockUnknown, StreamUnavailable
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import BACKFILLED, FIRST, StreamBar
 from pairs_platform.core.streaming.builder import BarBuilder

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.partition_key import PartitionKey, materialize_command
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
 from pairs_platform.core.prices.calendar import (
     is_session,
@@ -37,6 +37,7 @@ from pairs_platform.lake.store import Lake
 from pairs_platform.platform import open_lake
 from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.settings.model import Settings
+from pairs_platform.views.remedies import materialize_command
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.files.history import FileMarketData
@@ -210,7 +211,7 @@ class Playlist:
     ------
     PermanentSourceError
         The source lacks a session, or `settings.start` lies outside it; the message names what there is.
-    CalendarError
+    NotFound
         `settings.first` is no session.
     """
 

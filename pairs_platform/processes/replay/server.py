@@ -25,9 +25,10 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from pairs_platform.core.errors import Unavailable
 from pairs_platform.core.time import HOUR_NS, SECOND_NS
 from pairs_platform.platform import open_bus
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.replay.playlist import PlayedSession, Playlist, open_playlist
 from pairs_platform.processes.replay.rest import Correction, History, Keys, corrections_of
 from pairs_platform.processes.replay.wire import (
@@ -63,7 +64,7 @@ _PUBLISH_AT_FULL_SPEED_SECONDS = 0.02
 
 
 class ReplayBus(Protocol):
-    """Where the market clock is published; both methods raise `TransientSourceError` when that fails for now."""
+    """Where the market clock is published; both methods raise `Unavailable` when that fails for now."""
 
     def publish_clock(self, market_ns: int, rate: float) -> None:
         """Market time now, and how it goes on."""
@@ -334,7 +335,7 @@ class ReplayServer:
                 return
             try:
                 await asyncio.to_thread(lambda: self._bus.publish_clock(*self._clock.read()))
-            except TransientSourceError as error:
+            except Unavailable as error:
                 if self._bus_failed_at is None:
                     log.warning("the market clock cannot be published: %s", error)
                 self._bus_failed_at = time.monotonic()
@@ -351,7 +352,7 @@ class ReplayServer:
                 try:
                     await asyncio.to_thread(self._bus.reset)
                     break
-                except TransientSourceError as error:
+                except Unavailable as error:
                     log.warning("the next pass waits: %s", error)
                     await asyncio.sleep(_PUBLISH_SECONDS)
             self._clock.set(first.start_ns, 0.0)
@@ -435,7 +436,7 @@ def run_replay(settings: Settings) -> None:
 
     Raises
     ------
-    PermanentSourceError, CalendarError
+    PermanentSourceError, NotFound
         What is to be played is not there, or the port is in use; nothing was served.
     """
     replay = settings.stream.replay

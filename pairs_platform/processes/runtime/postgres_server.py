@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from pairs_platform.core.errors import Unavailable
 from pairs_platform.lake.atomic import replace_file
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.ports.market_data import PermanentSourceError
 
 if TYPE_CHECKING:
     import pwd
@@ -138,7 +139,7 @@ class EmbeddedPostgres:
 
         Raises
         ------
-        TransientSourceError
+        Unavailable
             The server ended, or did not answer in time.
         """
         with tempfile.TemporaryFile() as log:
@@ -149,7 +150,7 @@ class EmbeddedPostgres:
                     if process.poll() is not None or time.monotonic() > until:
                         log.seek(0)
                         said = log.read().decode(errors="replace").strip()
-                        raise TransientSourceError(f"PostgreSQL in {self.folder} does not answer: {said}")
+                        raise Unavailable(f"PostgreSQL in {self.folder} does not answer: {said}")
                     time.sleep(0.05)
                 self.provision()
                 yield

@@ -17,7 +17,8 @@ from pathlib import Path
 import redis
 
 from pairs_platform.adapters.redis.bus import LONGEST_SOCKET_BYTES, SOCKET_FILE, URL_VARIABLE, connect, socket_path
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.core.errors import Unavailable
+from pairs_platform.ports.market_data import PermanentSourceError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -86,7 +87,7 @@ def embedded_redis(folder: Path) -> Iterator[None]:
     ------
     PermanentSourceError
         As `server_command`.
-    TransientSourceError
+    Unavailable
         The server ended, or did not answer in time.
     """
     command = server_command(folder)
@@ -113,11 +114,11 @@ def _await_answer(process: subprocess.Popen[bytes], folder: Path) -> None:
     while not answers(folder):
         if process.poll() is not None:
             said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
-            raise TransientSourceError(
+            raise Unavailable(
                 f"the embedded Redis in {folder} ended with status {process.returncode}: {said or 'it said nothing'}"
             )
         if time.monotonic() > until:
-            raise TransientSourceError(f"the embedded Redis in {folder} does not answer after {START_SECONDS:.0f} s")
+            raise Unavailable(f"the embedded Redis in {folder} does not answer after {START_SECONDS:.0f} s")
         time.sleep(0.02)
 
 

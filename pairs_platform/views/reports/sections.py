@@ -64,12 +64,13 @@ def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
 
 
 def _or_why_not(section: Callable[[], Iterable[Block]]) -> list[Block]:
-    from pairs_platform.lake.errors import PartitionMissing
+    from pairs_platform.core.errors import PartitionMissing
+    from pairs_platform.views.remedies import with_remedy
 
     try:
         return list(section())
     except PartitionMissing as error:
-        return [Words(f"Not stored: {' '.join(str(error).split())}")]
+        return [Words(f"Not stored: {' '.join(with_remedy(error).split())}")]
 
 
 def _data(platform: "Platform", key: PartitionKey, facts: dict[str, Any]) -> Table:

@@ -9,9 +9,10 @@ from pydantic import SecretStr, ValidationError
 
 from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES, AlpacaSettings
+from pairs_platform.core.errors import Unavailable
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, UnavailableSymbol
+from pairs_platform.ports.market_data import PermanentSourceError, UnavailableSymbol
 from pairs_platform_tests.support.vendor_servers import NEW_YORK, NO_ANSWER, AlpacaServer, Answer, alpaca_bar, running
 
 FIRST, LAST = date(2024, 3, 6), date(2024, 3, 12)  # five sessions, across the clock change of 10 March
@@ -177,7 +178,7 @@ def test_of_two_versions_of_a_bar_the_later_one_stays(server):
 def test_a_page_that_names_itself_as_the_next_does_not_loop_for_ever(server):
     page = server.answer
     server.answer = lambda asked: Answer(page(asked).body | {"next_page_token": "7"})
-    with pytest.raises(TransientSourceError, match="names itself"):
+    with pytest.raises(Unavailable, match="names itself"):
         source(server, max_attempts=2).fetch_bars(SYMBOLS, FIRST, LAST)
     assert len(server.asked) == 3
 
@@ -223,7 +224,7 @@ def test_a_silent_server_is_given_up_after_the_timeout(server):
 def test_patience_is_bounded(server):
     server.faults = dict.fromkeys(range(99), Answer("down", 500))
     sleeps = Sleeps()
-    with pytest.raises(TransientSourceError, match="500"):
+    with pytest.raises(Unavailable, match="500"):
         source(server, sleep=sleeps, max_attempts=3).fetch_bars(SYMBOLS, FIRST, LAST)
     assert len(server.asked) == 3
     assert len(sleeps) == 2
@@ -285,7 +286,7 @@ def test_no_secret_is_ever_shown(server, caplog):
     shown = [repr(alpaca), repr(vars(alpaca))]
     with caplog.at_level(logging.DEBUG):
         for _ in range(3):  # the server repeats both keys in its refusal
-            with pytest.raises((PermanentSourceError, TransientSourceError)) as raised:
+            with pytest.raises((PermanentSourceError, Unavailable)) as raised:
                 alpaca.fetch_bars(SYMBOLS, FIRST, LAST)
             shown += traceback.format_exception(raised.value)
     shown.append(caplog.text)

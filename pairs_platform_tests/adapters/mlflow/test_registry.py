@@ -18,9 +18,9 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.mlflow import registry as mlflow_registry
 from pairs_platform.adapters.mlflow.registry import MlflowRegistry, model_name
+from pairs_platform.core.errors import NoSuchModel, RegistryUnavailable
 from pairs_platform.core.models.bundle import bundle_files
 from pairs_platform.core.models.gru.inference import predict
-from pairs_platform.ports.model_registry import NoSuchModelError, RegistryUnavailable
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER
 from pairs_platform_tests.support.bundles import LENGTH, PAIRS, SECTOR, SESSION, bundle, record
 from pairs_platform_tests.support.postgres import free_port, new_database
@@ -112,7 +112,7 @@ def contract(registry: MlflowRegistry) -> None:
     registry.set_alias(SECTOR, "champion", None)
     assert registry.alias(SECTOR, "champion") is None
     assert bundle_files(registry.load(SECTOR, 2)) == bundle_files(bundle(date(2023, 3, 9)))
-    with pytest.raises(NoSuchModelError, match="has no version 7; it has 1, 2"):
+    with pytest.raises(NoSuchModel, match="has no version 7; it has 1, 2"):
         registry.set_alias(SECTOR, "champion", 7)
     assert set(second.pair_runs) == set(PAIRS)
     assert registry.storage_bytes() > 1000
@@ -204,10 +204,10 @@ class TestBothDatabases:
         registry.log_training(record())
         (weights,) = tmp_path.rglob("weights.safetensors")
         weights.write_bytes(b"\x80\x04")
-        with pytest.raises(NoSuchModelError, match="version 1 cannot be read: the model's files are damaged"):
+        with pytest.raises(NoSuchModel, match="version 1 cannot be read: the model's files are damaged"):
             registry.load(SECTOR, 1)
         weights.unlink()
-        with pytest.raises(NoSuchModelError, match=r"files of .* version 1 are gone"):
+        with pytest.raises(NoSuchModel, match=r"files of .* version 1 are gone"):
             registry.load(SECTOR, 1)
 
 

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from pairs_platform.adapters.simulated.market import FIRST_SESSION, SimulatedMarket
 from pairs_platform.adapters.simulated.paths import PlantedPair
 from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
+from pairs_platform.core.errors import NoSuchSector
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_close, sessions_between, sessions_ending
-from pairs_platform.core.prices.sectors import UnknownSectorError
 from pairs_platform.core.screening.spread import estimate_spread
 from pairs_platform.ports.market_data import BarsReply, Listing, PermanentSourceError
 from pairs_platform_tests.support.price_samples import adjust_bars
@@ -371,5 +371,5 @@ class TestRefusals:
             market(universe=[Listing("XOM", "energy"), Listing("XOM", "technology"), Listing("CVX", "energy")])
 
     def test_the_truth_about_an_unknown_sector_is_refused(self, standard) -> None:
-        with pytest.raises(UnknownSectorError, match="unknown sector 'crypto'"):
+        with pytest.raises(NoSuchSector, match="unknown sector 'crypto'"):
             standard.ground_truth("crypto")

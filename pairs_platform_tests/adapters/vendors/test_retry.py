@@ -5,7 +5,8 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from pairs_platform.adapters.vendors.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.core.errors import Unavailable
+from pairs_platform.ports.market_data import PermanentSourceError
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -29,16 +30,16 @@ def policy(slept, **settings):
 
 
 def test_a_transient_failure_is_asked_again():
-    slept, source = [], Source(TransientSourceError("a"), TransientSourceError("b"))
+    slept, source = [], Source(Unavailable("a"), Unavailable("b"))
     assert policy(slept).call(source) == "answer"
     assert source.times_asked == 3
     assert len(slept) == 2
 
 
 def test_patience_is_bounded_and_the_last_failure_is_raised_as_it_was():
-    slept, failures = [], [TransientSourceError(str(n)) for n in range(9)]
+    slept, failures = [], [Unavailable(str(n)) for n in range(9)]
     source = Source(*failures)
-    with pytest.raises(TransientSourceError) as raised:
+    with pytest.raises(Unavailable) as raised:
         policy(slept).call(source)
     assert raised.value is failures[3]
     assert source.times_asked == 4
@@ -57,10 +58,8 @@ def test_what_will_not_pass_is_not_asked_again(failure):
 def test_backoff_doubles_is_jittered_and_capped():
     waits = [[] for _ in range(200)]
     for slept in waits:
-        with pytest.raises(TransientSourceError):
-            policy(slept, max_attempts=6, first_wait_s=2.0, longest_wait_s=10.0).call(
-                Source(*[TransientSourceError("x")] * 6)
-            )
+        with pytest.raises(Unavailable):
+            policy(slept, max_attempts=6, first_wait_s=2.0, longest_wait_s=10.0).call(Source(*[Unavailable("x")] * 6))
     for position, upper in enumerate([2.0, 4.0, 8.0, 10.0, 10.0]):
         drawn = [slept[position] for slept in waits]
         assert upper / 2 <= min(drawn) < 0.6 * upper
@@ -84,7 +83,7 @@ def test_a_wait_beyond_patience_ends_it_at_once():
 
 def test_every_retry_is_logged_with_its_reason(caplog):
     with caplog.at_level(logging.WARNING):
-        policy([]).call(Source(TransientSourceError("the line is dead")))
+        policy([]).call(Source(Unavailable("the line is dead")))
     assert "attempt 1 of 4 failed" in caplog.text
     assert "the line is dead" in caplog.text
 

@@ -7,9 +7,10 @@ from yfinance.data import SingletonMeta
 
 from pairs_platform.adapters.yahoo.history import YahooMarketData
 from pairs_platform.adapters.yahoo.settings import YahooSettings
+from pairs_platform.core.errors import Unavailable
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError, UnavailableSymbol
+from pairs_platform.ports.market_data import PermanentSourceError, UnavailableSymbol
 from pairs_platform_tests.support.vendor_servers import (
     NEW_YORK,
     NO_ANSWER,
@@ -256,7 +257,7 @@ def test_a_symbol_that_keeps_failing_is_not_taken_for_one_without_data(server):
     plain = server.answer
     server.answer = lambda asked: Answer("down", 500) if asked.path.endswith("/IBM") else plain(asked)
     sleeps = Sleeps()
-    with pytest.raises(TransientSourceError, match=r"500.*IBM"):
+    with pytest.raises(Unavailable, match=r"500.*IBM"):
         source(server, sleep=sleeps, max_attempts=3, first_wait_s=8.0).fetch_bars(["AAPL", "IBM"], FIRST, LAST)
     assert len(sleeps) == 2
     assert 4.0 <= sleeps[0] <= 8.0 <= sleeps[1] <= 16.0
@@ -264,7 +265,7 @@ def test_a_symbol_that_keeps_failing_is_not_taken_for_one_without_data(server):
 
 def test_a_rate_limit_that_stays_ends_with_its_reason(server):
     server.faults = dict.fromkeys(range(99), Answer("Too Many Requests", 429))
-    with pytest.raises(TransientSourceError, match="rate limit"):
+    with pytest.raises(Unavailable, match="rate limit"):
         source(server, max_attempts=2).fetch_bars(["AAPL"], FIRST, LAST)
 
 

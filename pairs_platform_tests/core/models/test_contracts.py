@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.core.contract import Contract, ContractViolation
+from pairs_platform.core.contract import Contract
+from pairs_platform.core.errors import ContractViolation, VersionMismatch
 from pairs_platform.core.models.contracts import (
     FEATURE_FITS,
     FEATURE_SCALING,
@@ -25,7 +26,6 @@ from pairs_platform.core.models.shadow import COLUMNS as SHADOW_COLUMNS
 from pairs_platform.core.models.splits import SplitPlan
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.volatility.contracts import GARCH_FITS
-from pairs_platform.lake.errors import VersionMismatch
 from pairs_platform.lake.store import Lake
 from pairs_platform.lake.tables import TABLES
 from pairs_platform_tests.support.model_samples import pairs_of, planted_window, prepared

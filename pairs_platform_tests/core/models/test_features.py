@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.features import (
     LaterBars,
     PairDataset,
@@ -180,7 +181,7 @@ class TestScaling:
         assert scaling.apply(np.full((1, 13), -1e6)).tolist() == [[-CLIP] * 13]
 
     def test_it_needs_a_complete_row(self):
-        with pytest.raises(ValueError, match="no training row has all its features"):
+        with pytest.raises(DataError, match="no training row has all its features"):
             fit_scaling(np.full((5, 13), np.nan))
 
 

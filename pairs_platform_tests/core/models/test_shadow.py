@@ -4,6 +4,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.baseline import Baseline
 from pairs_platform.core.models.bundle import PairModel, SectorBundle
 from pairs_platform.core.models.contracts import SHADOW_LOSSES
@@ -89,7 +90,7 @@ def test_each_day_is_judged_the_same_however_far_the_window_has_moved(window, bu
 
 
 def test_a_session_that_the_model_has_seen_is_refused(window, bundle):
-    with pytest.raises(ValueError, match=f"version 3 was trained up to {bundle.session}: .* is no unseen session"):
+    with pytest.raises(DataError, match=f"version 3 was trained up to {bundle.session}: .* is no unseen session"):
         losses(window, bundle, bundle.session)
 
 

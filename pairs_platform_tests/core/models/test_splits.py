@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.settings import GruSettings, NetworkSettings, SplitSettings
 from pairs_platform.core.models.splits import (
     FEATURE_LOOKBACK_BARS,
@@ -66,10 +67,10 @@ def test_stored_parts_give_the_plan_back(n_bars):
 
 def test_parts_that_are_missing_or_torn_are_refused_by_name():
     names = split_plan(500, settings=GruSettings(), horizon_bars=1).parts()
-    with pytest.raises(ValueError, match="the validation part are not one stretch"):
+    with pytest.raises(DataError, match="the validation part are not one stretch"):
         plan_of_parts(np.where(names == "validation", "purge", names))
     names[100] = "purge"
-    with pytest.raises(ValueError, match="the train part are not one stretch: write pair_features again"):
+    with pytest.raises(DataError, match="the train part are not one stretch: write pair_features again"):
         plan_of_parts(names)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.adjustment import (
     adjustments,
     known_actions,
@@ -135,14 +136,14 @@ def test_order_does_not_matter():
 )
 def test_impossible_actions_are_refused_by_name(kind, value):
     actions = make_actions(("AAA", str(EX), kind, value, EARLY))
-    with pytest.raises(ValueError, match="AAA, ex-date 2024-07-02"):
+    with pytest.raises(DataError, match="AAA, ex-date 2024-07-02"):
         adjust_bars(BARS, actions, basis=PriceBasis.RAW, as_of=CLOSE)
 
 
 def test_what_cannot_be_dated_is_refused():
     with pytest.raises(ValueError, match="no time zone"):
         known_actions(None, as_of=datetime(2024, 7, 5))  # noqa: DTZ001
-    with pytest.raises(ValueError, match="lack the columns known_ts_utc"):
+    with pytest.raises(DataError, match="lack the columns known_ts_utc"):
         known_actions(make_actions().drop(columns="known_ts_utc"), as_of=CLOSE)
 
 

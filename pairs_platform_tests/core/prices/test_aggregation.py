@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, session_of, sessions_between
@@ -92,11 +93,11 @@ def test_no_bars_give_no_bars():
 
 def test_bars_that_validation_would_refuse_are_refused():
     bars = make_bars([FULL], symbols=["AAA"])
-    with pytest.raises(ValueError, match="appears twice"):
+    with pytest.raises(DataError, match="appears twice"):
         aggregate_bars(pd.concat([bars, bars.head(1)]), source=FIVE, target=HOUR)
-    with pytest.raises(ValueError, match="outside the regular session"):
+    with pytest.raises(DataError, match="outside the regular session"):
         aggregate_bars(bars.assign(ts_utc=bars["ts_utc"] + pd.Timedelta("1h")), source=FIVE, target=HOUR)
-    with pytest.raises(ValueError, match="cannot be aggregated"):
+    with pytest.raises(DataError, match="cannot be aggregated"):
         aggregate_bars(bars, source=HOUR, target=FIVE)
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pairs_platform.core.errors import NotFound
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import (
     CALENDAR_END,
     CALENDAR_START,
-    CalendarError,
     all_sessions,
     bar_grid,
     closed_weekdays,
@@ -30,22 +30,22 @@ from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, GOOD_F
 def test_holidays_and_weekends_are_no_sessions():
     for day in (HOLIDAY, GOOD_FRIDAY, date(2024, 7, 6), date(2025, 1, 9), date(2024, 6, 19)):
         assert not is_session(day)
-        with pytest.raises(CalendarError, match="not an XNYS session"):
+        with pytest.raises(NotFound, match="not an XNYS session"):
             require_session(day)
     assert is_session(EARLY_CLOSE)
 
 
 def test_the_error_names_the_session_before_a_holiday():
-    with pytest.raises(CalendarError, match="2024-03-28"):
+    with pytest.raises(NotFound, match="2024-03-28"):
         require_session(GOOD_FRIDAY)
 
 
 def test_days_outside_the_calendar_are_refused_as_such():
-    with pytest.raises(CalendarError, match="outside the calendar"):
+    with pytest.raises(NotFound, match="outside the calendar"):
         require_session(date(1999, 1, 4))
-    with pytest.raises(CalendarError, match="no session before"):
+    with pytest.raises(NotFound, match="no session before"):
         last_session_before(CALENDAR_START)
-    with pytest.raises(CalendarError, match="outside the calendar"):
+    with pytest.raises(NotFound, match="outside the calendar"):
         session_offset(CALENDAR_START, -1)
     assert all_sessions()[0] == CALENDAR_START
     assert all_sessions()[-1] == CALENDAR_END
@@ -117,7 +117,7 @@ def test_grid_agrees_with_the_calendar_library():
 
 
 def test_an_empty_grid_is_refused():
-    with pytest.raises(CalendarError, match="at least one session"):
+    with pytest.raises(ValueError, match="at least one session"):
         bar_grid([], Frequency.ONE_DAY)
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from pairs_platform.core.prices.sectors import SECTORS, UnknownSectorError, sector_slug
+from pairs_platform.core.errors import NoSuchSector
+from pairs_platform.core.prices.sectors import SECTORS, sector_slug
 
 
 @pytest.mark.parametrize(
@@ -36,5 +37,5 @@ def test_there_are_eleven_slugs_and_each_is_its_own_label() -> None:
 
 @pytest.mark.parametrize("label", ["", "Crypto", "Information", "Tech nologies"])
 def test_an_unknown_label_is_refused_with_the_valid_ones(label: str) -> None:
-    with pytest.raises(UnknownSectorError, match=f"unknown sector '{label}'.*healthcare.*technology"):
+    with pytest.raises(NoSuchSector, match=f"unknown sector '{label}'.*healthcare.*technology"):
         sector_slug(label)

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairs_platform.core.errors import DataError, NotFound
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import CalendarError, session_of, session_open, sessions_ending
+from pairs_platform.core.prices.calendar import session_of, session_open, sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.prices.settings import ValidationSettings
-from pairs_platform.core.prices.validation import BarsFormatError, ValidatedBars, validate_bars
+from pairs_platform.core.prices.validation import ValidatedBars, validate_bars
 from pairs_platform_tests.support.price_samples import (
     EARLY_CLOSE,
     FULL,
@@ -176,16 +177,16 @@ def test_an_empty_file_means_that_every_symbol_is_missing(empty):
 
 
 def test_a_frame_without_a_needed_column_is_refused_by_name():
-    with pytest.raises(BarsFormatError, match=r"lack the columns close, volume; the columns are: symbol"):
+    with pytest.raises(DataError, match=r"lack the columns close, volume; the columns are: symbol"):
         check(BARS.drop(columns=["close", "volume"]))
-    with pytest.raises(BarsFormatError, match="the columns are: none"):
+    with pytest.raises(DataError, match="the columns are: none"):
         check(pd.DataFrame())
 
 
 def test_a_holiday_cannot_be_asked_for():
-    with pytest.raises(CalendarError, match="2024-07-04 is not an XNYS session"):
+    with pytest.raises(NotFound, match="2024-07-04 is not an XNYS session"):
         check(BARS, sessions=[HOLIDAY])
-    with pytest.raises(CalendarError, match="Friday"):
+    with pytest.raises(NotFound, match="Friday"):
         check(BARS, sessions=[GOOD_FRIDAY])
 
 

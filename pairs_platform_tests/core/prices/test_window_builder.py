@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pairs_platform.core.errors import DataError, NotFound
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import (
-    CalendarError,
     bar_grid,
     session_close,
     session_of,
@@ -206,15 +206,15 @@ def test_a_truncated_window_shows_the_same_rows(seed, share, cut):
 
 
 def test_bars_that_validation_would_refuse_are_refused():
-    with pytest.raises(ValueError, match="AAA has two bars at 2024-06-27 13:35"):
+    with pytest.raises(DataError, match="AAA has two bars at 2024-06-27 13:35"):
         window(pd.concat([BARS, BARS.iloc[[1]]]))
-    with pytest.raises(ValueError, match="prices must be positive"):
+    with pytest.raises(DataError, match="prices must be positive"):
         window(BARS.assign(close=BARS["close"].where(BARS.index != 5, 0.0)))
-    with pytest.raises(ValueError, match="prices must be positive"):
+    with pytest.raises(DataError, match="prices must be positive"):
         window(BARS.assign(open=BARS["open"].where(BARS.index != 5)))
-    with pytest.raises(CalendarError, match="2024-07-04"):
+    with pytest.raises(NotFound, match="2024-07-04"):
         window(BARS, sessions=[FULL, HOLIDAY])
-    with pytest.raises(CalendarError, match="at least one session"):
+    with pytest.raises(ValueError, match="at least one session"):
         window(BARS, sessions=[])
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pairs_platform.core.contract import ContractViolation
+from pairs_platform.core.errors import ContractViolation
 from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.screening.correlation import pair_correlations

@@ -5,6 +5,7 @@ import pytest
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tools import add_constant
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.screening.spread import (
     estimate_spread,
     pair_name,
@@ -52,7 +53,7 @@ def test_the_estimate_equals_least_squares_and_skips_missing_bars():
 
 
 def test_a_constant_leg_or_too_few_bars_are_refused_by_name():
-    with pytest.raises(ValueError, match="B is constant over the 5 bars"):
+    with pytest.raises(DataError, match="B is constant over the 5 bars"):
         estimate_spread("A", "B", np.arange(5.0), np.ones(5))
-    with pytest.raises(ValueError, match="2 complete bars"):
+    with pytest.raises(DataError, match="2 complete bars"):
         estimate_spread("A", "B", np.array([1.0, 2.0, np.nan]), np.array([1.0, 2.0, 3.0]))

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.selection.trading_config import ConfiguredPair
 from pairs_platform.core.signals import session_state
@@ -153,14 +154,14 @@ class TestRefused:
     @pytest.mark.parametrize("alias", ["champion", "challenger"])
     def test_a_model_that_has_seen_later_sessions(self, simulated, alias):
         later = dataclasses.replace(getattr(simulated, alias), session=simulated.session)
-        with pytest.raises(ValueError, match=f"has seen {simulated.session}, after the configuration's"):
+        with pytest.raises(DataError, match=f"has seen {simulated.session}, after the configuration's"):
             planned(simulated, **{alias: later})
 
     def test_a_window_that_ends_elsewhere(self, simulated):
-        with pytest.raises(ValueError, match=f"the window ends with {simulated.session}, the configuration of"):
+        with pytest.raises(DataError, match=f"the window ends with {simulated.session}, the configuration of"):
             planned(simulated, window=simulated.window)
         earlier = window_until(simulated.window, session_offset(simulated.session, -2))
-        with pytest.raises(ValueError, match="needs its own close"):
+        with pytest.raises(DataError, match="needs its own close"):
             planned(simulated, window=earlier)
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.builder import BarBuilder, CompleteBar
 from pairs_platform.core.streaming.intervals import bar_intervals
@@ -151,7 +152,7 @@ def test_a_new_session_begins_with_nothing():
 
 
 def test_streamed_bars_that_are_longer_than_bars_are_refused():
-    with pytest.raises(ValueError, match=r"set stream\.bar to 5min or shorter"):
+    with pytest.raises(ConfigurationError, match=r"set stream\.bar to 5min or shorter"):
         BarBuilder(Frequency.FIVE_MINUTES, Frequency.ONE_HOUR, grace_seconds=5.0, silent_buckets=2)
 
 

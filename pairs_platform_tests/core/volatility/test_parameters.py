@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.core.contract import ContractViolation
+from pairs_platform.core.errors import ContractViolation, NotFound
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
@@ -159,7 +159,7 @@ def test_no_pairs_is_an_empty_valid_table() -> None:
 
 
 def test_symbol_outside_the_window_is_named() -> None:
-    with pytest.raises(KeyError, match="ZZ"):
+    with pytest.raises(NotFound, match="ZZ"):
         fit_parameter_sets(_window(), pd.DataFrame([("AA_ZZ", "AA", "ZZ")], columns=["pair", "y", "x"]))
 
 

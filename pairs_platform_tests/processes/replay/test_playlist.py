@@ -3,9 +3,10 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from pairs_platform.core.errors import NotFound
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.prices.calendar import CalendarError, bar_grid, session_close
+from pairs_platform.core.prices.calendar import bar_grid, session_close
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
 from pairs_platform.platform import open_lake
 from pairs_platform.ports.market_data import PermanentSourceError
@@ -51,7 +52,7 @@ class TestSessions:
             make_playlist(WrittenBars(BARS), first=date(2024, 7, 5))
 
     def test_a_holiday_is_refused(self):
-        with pytest.raises(CalendarError, match="not an XNYS session"):
+        with pytest.raises(NotFound, match="not an XNYS session"):
             make_playlist(WrittenBars(BARS), first=HOLIDAY)
 
 

@@ -18,12 +18,12 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.redis.bus import socket_path
 from pairs_platform.cli import cli
-from pairs_platform.cli.errors import EXPECTED
+from pairs_platform.core.errors import PlatformError, Unavailable
 from pairs_platform.database.audit import entries
 from pairs_platform.database.store import Database
 from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import open_bus, open_database, open_registry
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.backup import MANIFEST, NOT_SAVED, State, restore_databases, save
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import APPLICATION, OWNER, SUPERUSER
@@ -31,6 +31,7 @@ from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_postgres, production_folder
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
+from pairs_platform.views.remedies import with_remedy
 from pairs_platform_tests.database.test_audit import decide
 from pairs_platform_tests.support.bundles import SECTOR, record
 from pairs_platform_tests.support.postgres import new_database, running_postgres
@@ -40,8 +41,8 @@ NAMES = ("database", "dagster", "mlflow")
 
 def console(*words: str) -> tuple[int, str]:
     done = CliRunner().invoke(cli, list(words))
-    if isinstance(done.exception, EXPECTED):
-        return 1, str(done.exception)
+    if isinstance(done.exception, PlatformError):
+        return 1, with_remedy(done.exception)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.exit_code, done.output
@@ -262,12 +263,12 @@ class TestRedis:
         )
 
         def fails(*_: object) -> int:
-            raise TransientSourceError("Redis does not answer")
+            raise Unavailable("Redis does not answer")
 
         monkeypatch.setattr("pairs_platform.cli.restore.restore_databases", lambda *_: None)
         monkeypatch.setattr("pairs_platform.cli.restore.restore_streams", fails)
         done = CliRunner().invoke(cli, ["restore", str(saved)])
-        assert isinstance(done.exception, TransientSourceError)
+        assert isinstance(done.exception, Unavailable)
         assert "the databases named for database may hold tables now: empty them" in done.output
         assert not (tmp_path / "elsewhere").exists() or not list((tmp_path / "elsewhere").iterdir())
 

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from pairs_platform.adapters.redis.bus import connect, socket_path
-from pairs_platform.ports.market_data import PermanentSourceError, TransientSourceError
+from pairs_platform.core.errors import Unavailable
+from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime import redis_server as module
 from pairs_platform.processes.runtime.redis_server import answers, embedded_redis, server_command
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
@@ -65,7 +66,7 @@ def test_after_a_kill_it_starts_again_with_what_was_synced(tmp_path):
 
 def test_a_server_that_cannot_start_says_why(tmp_path):
     (tmp_path / "appendonly.aof").mkdir()
-    with pytest.raises(TransientSourceError, match="ended with status"), embedded_redis(tmp_path):
+    with pytest.raises(Unavailable, match="ended with status"), embedded_redis(tmp_path):
         pass
 
 

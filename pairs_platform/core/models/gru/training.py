@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.models.baseline import Baseline, choose_baseline
 from pairs_platform.core.models.features import PairDataset, usable_rows
 from pairs_platform.core.models.gru.inference import WEIGHT_NAMES, GruWeights
@@ -97,11 +98,11 @@ def choose_device(wanted: str) -> torch.device:
 
     Raises
     ------
-    ValueError
+    ConfigurationError
         When a GPU is asked for and there is none.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise ValueError("gru.training.device is cuda, and torch sees no GPU: set it to auto or cpu")
+        raise ConfigurationError("gru.training.device is cuda, and torch sees no GPU: set it to auto or cpu")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 

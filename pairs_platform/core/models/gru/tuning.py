@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.features import PairDataset
 from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.models.splits import SplitPlan
@@ -77,7 +78,7 @@ def tune(
 
     Raises
     ------
-    ValueError
+    DataError
         Without a pair that could be trained.
     """
     import optuna
@@ -85,7 +86,7 @@ def tune(
     from pairs_platform.core.models.gru.training import train_pairs
 
     if not datasets or plan is None:
-        raise ValueError("no pair has enough data to be trained: there is nothing to tune on")
+        raise DataError("no pair has enough data to be trained: there is nothing to tune on")
     picked = np.unique(np.linspace(0, len(datasets) - 1, min(settings.tuning.n_pairs, len(datasets))).astype(int))
     pairs = [datasets[k] for k in picked]
     configured = {

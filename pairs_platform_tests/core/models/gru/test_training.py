@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from pairs_platform.core.errors import DataError, NotFound
 from pairs_platform.core.models.baseline import Baseline, choose_baseline, excess_of
 from pairs_platform.core.models.bundle import (
     DOCUMENT_FILE,
     WEIGHTS_FILE,
-    BundleError,
     PairModel,
     SectorBundle,
     bundle_files,
@@ -257,7 +257,7 @@ class TestBundle:
         assert np.array_equal(before, after, equal_nan=True)
 
     def test_an_unknown_pair_is_named_with_those_that_are_held(self, bundle):
-        with pytest.raises(KeyError, match="does not hold X_Y; it holds S00000_S00001"):
+        with pytest.raises(NotFound, match="does not hold X_Y; it holds S00000_S00001"):
             bundle.pair("X_Y")
 
     @pytest.mark.parametrize(
@@ -269,5 +269,5 @@ class TestBundle:
         ],
     )
     def test_what_is_not_understood_is_refused(self, bundle, change, words):
-        with pytest.raises(BundleError, match=words):
+        with pytest.raises(DataError, match=words):
             bundle_from_files(bundle_files(bundle) | change)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.gru.tuning import tune
 from pairs_platform.core.models.settings import GruSettings, TuningSettings
 from pairs_platform_tests.support.model_samples import RULES, planted_window, prepared
@@ -35,5 +36,5 @@ def test_what_did_well_on_an_earlier_window_is_tried_behind_the_configuration(tm
 
 
 def test_nothing_to_tune_on(tmp_path):
-    with pytest.raises(ValueError, match="no pair has enough data"):
+    with pytest.raises(DataError, match="no pair has enough data"):
         tune([], None, settings=RULES, storage=f"sqlite:///{tmp_path / 'o.db'}", study="s", tell=print)

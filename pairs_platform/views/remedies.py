@@ -1,0 +1,41 @@
+"""What to type after an error: the commands that help, added where an error is shown (`cli`, `defs`).
+
+What does not belong here: the errors themselves, which know nothing of commands (`core.errors`).
+"""
+
+from pairs_platform.core.errors import (
+    ClockUnknown,
+    PartitionMissing,
+    PartitionUnreadable,
+    SchemaOutdated,
+    StreamUnavailable,
+    VersionMismatch,
+)
+from pairs_platform.core.partition_key import PartitionKey
+
+
+def with_remedy(error: BaseException) -> str:
+    """The message of an error, followed by the command that helps where there is one."""
+    remedy = remedy_of(error)
+    return f"{error}; {remedy}" if remedy else str(error)
+
+
+def remedy_of(error: BaseException) -> str:
+    """What helps against an error; empty where its message says all that there is to say."""
+    match error:
+        case PartitionMissing():
+            return f"make it with\n  {materialize_command(error.asset, error.keys[0])}"
+        case PartitionUnreadable() | VersionMismatch():
+            return f"write it again with\n  {materialize_command(error.asset, error.key)}"
+        case SchemaOutdated():
+            return "run `pairs-platform migrate` with the owner's URL in PAIRS_PLATFORM__DATABASE_OWNER_URL"
+        case StreamUnavailable():
+            return "start it with `pairs-platform live`, or name another with PAIRS_PLATFORM__REDIS_URL"
+        case ClockUnknown():
+            return "start one with `pairs-platform stream replay`"
+    return ""
+
+
+def materialize_command(asset: str, key: PartitionKey) -> str:
+    """The command that makes partition `key` of `asset`, as typed in a terminal."""
+    return f'dagster asset materialize -m pairs_platform.definitions --select {asset} --partition "{key}"'

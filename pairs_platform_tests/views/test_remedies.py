@@ -1,0 +1,41 @@
+from datetime import date
+
+import pytest
+
+from pairs_platform.core.errors import (
+    ClockUnknown,
+    DatabaseUnavailable,
+    PartitionMissing,
+    PartitionUnreadable,
+    SchemaOutdated,
+    StreamUnavailable,
+    VersionMismatch,
+)
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.prices.contracts import PRICE_QUARANTINE
+from pairs_platform.views.remedies import with_remedy
+
+KEY = PartitionKey(date(2024, 7, 2), "technology")
+MATERIALIZE = (
+    'dagster asset materialize -m pairs_platform.definitions --select price_history --partition "2024-07-02|technology"'
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (PartitionMissing("price_quarantine", [KEY], asset="price_history"), f"make it with\n  {MATERIALIZE}"),
+        (VersionMismatch(PRICE_QUARANTINE, KEY, 0), f"write it again with\n  {MATERIALIZE}"),
+        (PartitionUnreadable("x.parquet", "cut off", asset="price_history", key=KEY), f"again with\n  {MATERIALIZE}"),
+        (SchemaOutdated("old"), "run `pairs-platform migrate` with the owner's URL"),
+        (StreamUnavailable("Redis does not answer"), "start it with `pairs-platform live`"),
+        (ClockUnknown("no clock"), "start one with `pairs-platform stream replay`"),
+    ],
+)
+def test_the_command_that_helps_follows_the_message(error, remedy):
+    assert with_remedy(error).startswith(f"{error}; ")
+    assert remedy in with_remedy(error)
+
+
+def test_an_error_whose_message_says_all_stays_as_it_is():
+    assert with_remedy(DatabaseUnavailable("the database does not answer")) == "the database does not answer"
