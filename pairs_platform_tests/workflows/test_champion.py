@@ -100,10 +100,10 @@ class TestResolver:
 
 
 def unavailable(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(_sector: str) -> None:
+    def fails() -> None:
         raise DatabaseUnavailable("the database does not answer")
 
-    monkeypatch.setattr(platform.database, "decisions", fails)
+    monkeypatch.setattr(platform.database, "begin", fails)
 
 
 def test_decisions_by_hand_since_count_where_they_are_asked_for(platform):
