@@ -57,7 +57,7 @@ def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
         scaling_frame,
     )
     from pairs_platform.core.models.features import pair_datasets
-    from pairs_platform.workflows.windows import load_window, past_correlation_gate, window_metadata
+    from pairs_platform.views.windows import load_window, past_correlation_gate, window_metadata
 
     settings, lake = platform.settings, platform.lake
 

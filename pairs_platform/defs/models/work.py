@@ -285,7 +285,7 @@ def _walk_forward(
 ) -> list[dict[str, Any]]:
     """Pooled figures of models trained on the first part of the window and judged on the stretch behind it."""
     from pairs_platform.core.models.sector_training import walk_forward_figures
-    from pairs_platform.workflows.windows import load_window, past_correlation_gate
+    from pairs_platform.views.windows import load_window, past_correlation_gate
 
     configured = platform.settings
     return walk_forward_figures(
@@ -344,7 +344,7 @@ def shadow_partition(platform: Platform, key: PartitionKey) -> tuple[pd.DataFram
     from pairs_platform.core.models.contracts import SHADOW_LOSSES
     from pairs_platform.core.models.shadow import shadow_losses
     from pairs_platform.database.models import alias_as_of
-    from pairs_platform.workflows.windows import load_window
+    from pairs_platform.views.windows import load_window
 
     before = session_offset(key.session, -1)
     frames, facts = [], {}
