@@ -5,30 +5,15 @@ import dagster as dg
 from pairs_platform.core.errors import RegistryUnavailable
 from pairs_platform.core.models.contracts import GRU_MODELS, SHADOW_LOSSES
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
-from pairs_platform.core.time import utc_now
-from pairs_platform.database.models import Decision, read_decisions
+from pairs_platform.database.models import read_decisions
 from pairs_platform.defs.models.assets import gru_models
 from pairs_platform.defs.models.automation import close_abandoned_runs
 from pairs_platform.defs.models.work import decide_partition
 from pairs_platform.platform import Platform
 from pairs_platform.workflows.champion import configured_model
-from pairs_platform_tests.support.decisions import store_decisions
+from pairs_platform_tests.support.decisions import promote
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.runs import ALL, execute, failure
-
-
-def promote(platform: Platform, version: int, session) -> None:
-    """What the rules write when they make a version champion."""
-    store_decisions(
-        platform.database,
-        [
-            Decision(
-                sector=SECTOR, session=session, action="promote_first", alias="champion", version_after=version,
-                reason="a test", figures={}, actor="a test", decided_utc=utc_now(),
-            )
-        ]
-    )  # fmt: skip
-    platform.registry.set_alias(SECTOR, "champion", version)
 
 
 class AwayRegistry:

@@ -40,7 +40,7 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
 from pairs_platform.views.trading_config import read_trading_config
 from pairs_platform.workflows.signal_parity import stored_signals
-from pairs_platform_tests.defs.test_models import promote
+from pairs_platform_tests.support.decisions import promote
 from pairs_platform_tests.support.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun, write_config
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.runs import ALL, execute
