@@ -114,7 +114,7 @@ def train_partition(
     )
     from pairs_platform.core.models.pair_choice import choose_pairs, training_triggers
     from pairs_platform.core.models.report import sector_report
-    from pairs_platform.core.models.sector_training import ROW_COLUMNS, first_test_session, pooled_figures, train_sector
+    from pairs_platform.core.models.sector_training import first_test_session, pooled_figures, train_sector
     from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
     from pairs_platform.core.selection.contracts import PAIR_SCORES
     from pairs_platform.core.volatility.contracts import GARCH_FITS
@@ -237,10 +237,8 @@ def train_partition(
         **{name: value for name, value in pooled.items() if name not in ("n_pairs", "n_labels", "n_sessions")},
     }
     stored = {**facts, "training": record, "report": report.document()}
-    forecasts = training.forecasts if len(training.forecasts) else GRU_FORECASTS.empty()
-    lake.write(GRU_FORECASTS, key, forecasts, stored)
-    kinds = {name: kind for name, kind in ROW_COLUMNS.items() if name in GRU_MODELS.columns}
-    lake.write(GRU_MODELS, key, rows[list(GRU_MODELS.columns)].astype(kinds), stored)
+    lake.write(GRU_FORECASTS, key, training.forecasts, stored)
+    lake.write(GRU_MODELS, key, GRU_MODELS.frame(rows), stored)
     files.clear()
     best = rows[rows["status"] == "ok"].sort_values("lift", ascending=False)
     return {
