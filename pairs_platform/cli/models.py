@@ -173,7 +173,7 @@ def compare(first: int, second: int, sector: str | None) -> None:
     one, other = (losses[losses["version"] == version] for version in (first, second))
     found = compare_losses(one, other)
     click.echo(f"version {first} as champion, version {second} as challenger, {found.n_pairs} common pairs")
-    click.echo(found.verdict)
+    click.echo(found.conclusion)
     if found.n_sessions >= 2:
         click.echo(
             f"skill {found.champion_skill:+.5f} and {found.challenger_skill:+.5f} nats; t {found.t:.2f}, one-sided p "

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
 from pairs_platform.core.errors import Refused
-from pairs_platform.core.prices.bars import Frequency, PriceBasis
+from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,13 +108,28 @@ class MarketData(Protocol):
 
 def empty_bars() -> "pd.DataFrame":
     """No bars, with the columns and types of bars."""
-    from pairs_platform.core.prices.contracts import PRICE_HISTORY
+    import pandas as pd
 
-    return PRICE_HISTORY.empty()
+    return pd.DataFrame(
+        {
+            "symbol": pd.Series(dtype="object"),
+            "ts_utc": pd.Series(dtype="datetime64[ns, UTC]"),
+            **{name: pd.Series(dtype="float64") for name in ("open", "high", "low", "close")},
+            "volume": pd.Series(dtype="int64"),
+        }
+    )[list(BAR_COLUMNS)]
 
 
 def empty_actions() -> "pd.DataFrame":
     """No corporate actions, with the columns and types of actions."""
-    from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
+    import pandas as pd
 
-    return CORPORATE_ACTIONS.empty()
+    return pd.DataFrame(
+        {
+            "symbol": pd.Series(dtype="object"),
+            "ex_date": pd.Series(dtype="datetime64[ns]"),
+            "kind": pd.Series(dtype="object"),
+            "value": pd.Series(dtype="float64"),
+            "known_ts_utc": pd.Series(dtype="datetime64[ns, UTC]"),
+        }
+    )[list(ACTION_COLUMNS)]

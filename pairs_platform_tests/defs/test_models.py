@@ -2,28 +2,17 @@
 
 import dagster as dg
 
-from pairs_platform.core.errors import RegistryUnavailable
-from pairs_platform.core.models.contracts import GRU_MODELS, SHADOW_LOSSES
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
-from pairs_platform.database.models import read_decisions
 from pairs_platform.defs.models.assets import gru_models
 from pairs_platform.defs.models.automation import close_abandoned_runs
-from pairs_platform.defs.models.work import decide_partition
+from pairs_platform.defs.models.metadata import promotion_metadata
 from pairs_platform.platform import Platform
 from pairs_platform.workflows.champion import configured_model
+from pairs_platform.workflows.promotion import PromotionOutcome
+from pairs_platform_tests.support.away_registry import AwayRegistry
 from pairs_platform_tests.support.decisions import promote
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.runs import ALL, execute, failure
-
-
-class AwayRegistry:
-    """A registry that never answers."""
-
-    def __getattr__(self, name: str):
-        def away(*_: object) -> None:
-            raise RegistryUnavailable("the registry does not answer")
-
-        return away
 
 
 def test_a_training_that_fails_leaves_the_configuration_alone(copied, monkeypatch):
@@ -35,6 +24,15 @@ def test_a_training_that_fails_leaves_the_configuration_alone(copied, monkeypatc
     assert copied.lake.exists("trading_config", key())
     order = [event.step_key for event in result.all_events if event.is_step_start]
     assert order.index("trading_config") < order.index("pair_features") < order.index("gru_models")
+
+
+def test_the_page_says_why_nothing_was_decided():
+    page = promotion_metadata(PromotionOutcome(source="a test", decided_until=SESSION), SESSIONS[0])
+    assert page == {
+        "source": "a test",
+        "decision": f"sessions up to {SESSION} are decided; {SESSIONS[0]} changes nothing",
+        "decisions": 0,
+    }
 
 
 class TestChampion:
@@ -61,30 +59,6 @@ class TestChampion:
         section, reason = configured_model(Platform(copied.settings.model_copy(update={"gru": gru})), key())
         assert section is None
         assert "2 sessions old" in reason
-
-    def test_shadow_judges_what_was_champion_before_on_bars_that_it_has_not_seen(self, copied):
-        promote(copied, 1, SESSIONS[0])
-        execute(copied, ["shadow_losses"], session=SESSIONS[1])
-        losses = copied.lake.read(SHADOW_LOSSES, key(SESSIONS[1]))
-        assert set(losses["alias"]) == {"champion"}
-        assert (losses["version"] == 1).all()
-        judged = losses[losses["status"] == "ok"]
-        assert len(judged) == (copied.lake.read(GRU_MODELS, key(SESSIONS[0]))["status"] == "ok").sum()
-        assert (judged["n_labels"] == 6).all(), "seven hourly bars, of which the last one's label is not known yet"
-
-    def test_a_session_before_the_last_decision_changes_nothing(self, copied):
-        promote(copied, 1, SESSION)
-        before = read_decisions(copied.database, SECTOR)
-        found = decide_partition(copied, key(SESSIONS[0]), actor="a test")
-        assert "changes nothing" in found["decision"]
-        assert read_decisions(copied.database, SECTOR) == before
-
-    def test_a_challenger_is_frozen_beside_a_champion(self, copied):
-        promote(copied, 1, SESSIONS[0])
-        decide_partition(copied, key(SESSIONS[1]), actor="a test")
-        assert copied.registry.alias(SECTOR, "challenger").version == 2
-        decide_partition(copied, key(), actor="a test")
-        assert copied.registry.alias(SECTOR, "challenger").version == 2
 
 
 def test_only_runs_whose_dagster_run_has_ended_are_closed(copied):

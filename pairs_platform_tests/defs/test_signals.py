@@ -41,7 +41,7 @@ from pairs_platform.settings.variables import variable
 from pairs_platform.workflows.signal_parity import stored_signals
 from pairs_platform.workflows.signals import SignalOutcome, signal_partition
 from pairs_platform.workflows.streamed_bars import save_stream
-from pairs_platform_tests.defs.test_models import AwayRegistry
+from pairs_platform_tests.support.away_registry import AwayRegistry
 from pairs_platform_tests.support.decisions import promote, store_decisions
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, SYMBOLS, key
 from pairs_platform_tests.support.runs import QUIET, check, failure

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 
-import pandas as pd
 import pytest
 
 from pairs_platform.core.errors import DatabaseUnavailable
@@ -15,6 +14,7 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform.workflows.champion import configured_model, resolve_champion
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
+from pairs_platform_tests.support.trainings import performance, training
 
 AFTER = session_offset(SESSION, 1)
 BEFORE = session_offset(SESSION, -1)
@@ -26,19 +26,8 @@ def platform() -> Platform:
     """A profile whose versions 1, 2 and 3 were trained on the session before last, the last one and the one after."""
     opened = Platform(load_settings({"gru": {"promotion": {"challenger_sessions": 2, "max_age_sessions": 4}}}))
     for version, session in enumerate((BEFORE, SESSION, AFTER), 1):
-        record_training(opened.database, {
-                "run_id": f"run {version}", "run_name": "GRU_Training", "dagster_run_id": "dagster", "sector": SECTOR,
-                "session": session, "model_version": version, "strategy": "all", "strategy_reason": "",
-                "full_baseline": True, "n_candidates": 2, "n_trained": 1, "n_failed": 1, "n_pairs": 1, "seconds": 1.0,
-                "triggers": "{}", "trained_utc": AT,
-            },
-            pd.DataFrame(
-                [
-                    {"pair": f"A_V{version}", "status": "ok", "lift": 0.1, "f1": 0.5, "skill": 0.1, "n_test": 90},
-                    {"pair": "A_B", "status": "failed", "reason": "the loss is not finite"},
-                ]
-            ),
-        )  # fmt: skip
+        trained = training(session, run_id=f"run {version}", model_version=version)
+        record_training(opened.database, trained, performance({f"A_V{version}": 0.1}))
     return opened
 
 

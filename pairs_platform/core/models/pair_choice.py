@@ -9,30 +9,30 @@ from datetime import date
 
 import pandas as pd
 
-from pairs_platform.core.models.settings import GruSettings, ModelTrainingSettings, Strategy
+from pairs_platform.core.models.settings import GruSettings, ModelTrainingSettings, TrainingScope
 from pairs_platform.core.prices.calendar import session_offset, sessions_between
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingPlan:
+class TrainingChoice:
     """The pairs of one training.
 
     Attributes
     ----------
     pairs : tuple of str
         In the order of the candidates.
-    strategy : str
-        The one that was used.
-    reason : str
-        Why that one, in words.
-    full_baseline : bool
+    scope : str
+        The training scope that was used.
+    scope_reason : str
+        Why that one.
+    full_retrain : bool
         Whether every candidate is trained.
     """
 
     pairs: tuple[str, ...]
-    strategy: Strategy
-    reason: str
-    full_baseline: bool
+    scope: TrainingScope
+    scope_reason: str
+    full_retrain: bool
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,7 +42,7 @@ class TrainingHistory:
     Attributes
     ----------
     trainings : DataFrame
-        session (date), full_baseline, seconds; oldest first.
+        session (date), full_retrain, seconds; oldest first.
     lifts : DataFrame
         session (date), pair, lift of every judged pair.
     """
@@ -61,6 +61,18 @@ class TrainingHistory:
         """All trainings, with the lifts alone whose test parts ended before `session`."""
         return TrainingHistory(trainings=self.trainings, lifts=self.lifts[self.lifts["session"] < session])
 
+    def followed_by(
+        self, session: date, *, full_retrain: bool, seconds: float, lifts: pd.DataFrame
+    ) -> "TrainingHistory":
+        """The part before `session`, and one training of that session with the lifts (pair, lift) of its pairs."""
+        past = self.before(session)
+        training = pd.DataFrame({"session": [session], "full_retrain": [full_retrain], "seconds": [seconds]})
+        lifts = lifts.assign(session=session)
+        return TrainingHistory(
+            trainings=pd.concat([past.trainings, training]) if len(past.trainings) else training,
+            lifts=pd.concat([past.lifts, lifts]) if len(past.lifts) else lifts,
+        )
+
 
 def choose_pairs(
     candidates: Sequence[str],
@@ -69,8 +81,8 @@ def choose_pairs(
     session: date,
     test_begins: date,
     settings: GruSettings,
-    full_baseline: bool = False,
-) -> TrainingPlan:
+    full_retrain: bool = False,
+) -> TrainingChoice:
     """The pairs to train on a session.
 
     Parameters
@@ -82,54 +94,59 @@ def choose_pairs(
         chosen for its gains on sessions on which it is judged again would make the judgement too good.
     test_begins : date
         First session of the test part on which this training is judged.
-    full_baseline : bool
-        Train every candidate, whatever the strategy.
+    full_retrain : bool
+        Train every candidate, whatever the scope.
 
     Notes
     -----
-    The strategy `all` moves to `selected` while a trigger of the past trainings fires (`training_triggers`: their
-    time, or diminishing returns). Every strategy trains all candidates again when no training of the last
+    The scope `all` moves to `selected` while a trigger of the past trainings fires (`training_triggers`: their
+    time, or diminishing returns). Every scope trains all candidates again when no training of the last
     `baseline_every_sessions` sessions did. `selected` keeps pairs whose mean past lift is above zero and pairs that
     were never judged; `top_n` keeps the best by mean past lift, those never judged first.
     """
     training, past = settings.training, history.before(session).judged_before(test_begins)
     everything = tuple(candidates)
-    baselines = past.trainings.loc[past.trainings["full_baseline"].astype(bool), "session"]
-    age = None if baselines.empty else len(sessions_between(baselines.iloc[-1], session)) - 1
-    strategy, reason = training.strategy, f"gru.training.strategy is {training.strategy}"
+    full = past.trainings.loc[past.trainings["full_retrain"].astype(bool), "session"]
+    age = None if full.empty else len(sessions_between(full.iloc[-1], session)) - 1
+    scope, reason = training.strategy, f"gru.training.strategy is {training.strategy}"
     fired = training_triggers(past, len(sessions_between(test_begins, session)), registry_bytes=0, settings=settings)
-    if strategy == "all" and fired:
-        strategy, reason = "selected", "; ".join(fired.values())
+    if scope == "all" and fired:
+        scope, reason = "selected", "; ".join(fired.values())
     due = None
-    if full_baseline:
-        due = "a full baseline was asked for"
+    if full_retrain:
+        due = "a full retrain was asked for"
     elif age is None:
-        due = "no full baseline has been trained yet"
-    elif strategy != "all" and age >= training.baseline_every_sessions:
-        due = f"the last full baseline is {age} sessions old"
+        due = "there has been no full retrain yet"
+    elif scope != "all" and age >= training.baseline_every_sessions:
+        due = f"the last full retrain is {age} sessions old"
     if due:
-        return TrainingPlan(pairs=everything, strategy="all", reason=due, full_baseline=True)
-    mean = past.lifts.groupby("pair")["lift"].mean()
-    if strategy == "all":
-        chosen = everything
-    elif strategy == "top_n":
-        ordered = sorted(everything, key=lambda pair: (-float(mean.get(pair, float("inf"))), pair))
-        kept = set(ordered[: training.top_n])
-        chosen = tuple(pair for pair in everything if pair in kept)
-    else:
-        chosen = tuple(pair for pair in everything if float(mean.get(pair, float("inf"))) > 0.0)
-    return TrainingPlan(pairs=chosen, strategy=strategy, reason=reason, full_baseline=len(chosen) == len(everything))
+        return TrainingChoice(pairs=everything, scope="all", scope_reason=due, full_retrain=True)
+    pairs = _pairs_of_scope(scope, everything, past.lifts, top_n=training.top_n)
+    return TrainingChoice(pairs=pairs, scope=scope, scope_reason=reason, full_retrain=len(pairs) == len(everything))
+
+
+def _pairs_of_scope(
+    scope: TrainingScope, candidates: tuple[str, ...], lifts: pd.DataFrame, *, top_n: int
+) -> tuple[str, ...]:
+    if scope == "all":
+        return candidates
+    mean = lifts.groupby("pair")["lift"].mean()
+    if scope == "top_n":
+        best_first = sorted(candidates, key=lambda pair: (-float(mean.get(pair, float("inf"))), pair))
+        kept = set(best_first[:top_n])
+        return tuple(pair for pair in candidates if pair in kept)
+    return tuple(pair for pair in candidates if float(mean.get(pair, float("inf"))) > 0.0)
 
 
 def training_triggers(
     history: TrainingHistory, test_sessions: int, *, registry_bytes: int, settings: GruSettings
 ) -> dict[str, str]:
-    """What about the trainings so far asks for attention, in words, by name; empty when nothing does.
+    """What about the trainings so far asks for attention: messages by name; empty when nothing does.
 
-    * ``training_time``: the newest full baseline took longer than `max_training_minutes`;
-    * ``diminishing_returns``: over the newest half of `diminishing_sessions` full baselines, the mean lift of the
+    * ``training_time``: the newest full retrain took longer than `max_training_minutes`;
+    * ``diminishing_returns``: over the newest half of `diminishing_sessions` full retrains, the mean lift of the
       pairs is not above zero that the other half, judged on sessions before all of theirs, would leave out; with fewer
-      full baselines it does not fire;
+      full retrains it does not fire;
     * ``registry_size``: the registry holds more than `max_registry_gb`.
 
     Parameters
@@ -141,7 +158,7 @@ def training_triggers(
     """
     fired: dict[str, str] = {}
     training = settings.training
-    full = history.trainings[history.trainings["full_baseline"].astype(bool)]
+    full = history.trainings[history.trainings["full_retrain"].astype(bool)]
     if len(full) and float(full["seconds"].iloc[-1]) > 60.0 * training.max_training_minutes:
         fired["training_time"] = (
             f"training every pair took {float(full['seconds'].iloc[-1]) / 60.0:.0f} minutes, at most "
@@ -150,7 +167,7 @@ def training_triggers(
     left_out = _lift_left_out(full, history.lifts, test_sessions, training)
     if left_out is not None and left_out <= 0.0:
         fired["diminishing_returns"] = (
-            f"in {training.diminishing_sessions} full baselines the pairs without a positive mean lift had later "
+            f"in {training.diminishing_sessions} full retrains the pairs without a positive mean lift had later "
             f"{left_out:+.5f} nats: training them has no return"
         )
     if registry_bytes > settings.max_registry_gb * 1e9:
@@ -163,15 +180,15 @@ def training_triggers(
 def _lift_left_out(
     full: pd.DataFrame, lifts: pd.DataFrame, test_sessions: int, settings: ModelTrainingSettings
 ) -> float | None:
-    """Mean lift, over the newest baselines, of the pairs that as many older ones would have left out.
+    """Mean lift, over the newest full retrains, of the pairs that as many older ones would have left out.
 
     Chosen and judged on different sessions: a mean that was chosen for being negative would be negative by itself.
     """
     judged = set(lifts["session"])
-    sessions = [one for one in dict.fromkeys(full["session"]) if one in judged]
+    sessions = [session for session in dict.fromkeys(full["session"]) if session in judged]
     half = settings.diminishing_sessions // 2
     newest = sessions[-half:]
-    before = [one for one in sessions if one <= session_offset(newest[0], -test_sessions)] if newest else []
+    before = [day for day in sessions if day <= session_offset(newest[0], -test_sessions)] if newest else []
     if len(before) < half or len(newest) < half:
         return None
     older = lifts[lifts["session"].isin(before[-half:])].groupby("pair")["lift"].mean()

@@ -1,7 +1,7 @@
 """Champion and challenger: which version gives signals, and what it takes to replace it.
 
 Everything is decided on sessions that the models concerned have never seen. What does not belong here: carrying a
-decision out (`defs.models`), and computing losses (`shadow`).
+decision out (`workflows.promotion`), computing losses (`shadow`), and which version signals use (`champion`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from pairs_platform.core.models.settings import PromotionSettings
 from pairs_platform.core.models.trends import LONG_SESSIONS, SHORT_SESSIONS
 from pairs_platform.core.prices.calendar import sessions_between
 
-Action = Literal[
+PromotionAction = Literal[
     "promote_first",
     "promote_significance",
     "promote_succession",
@@ -62,7 +62,7 @@ class PromotionState:
     champion, challenger : Candidate or None
     champion_looks : int
         How many challengers the champion has been compared with.
-    left : date or None
+    vacant_since : date or None
         Session at which the last champion left and none followed; None while there has never been one.
     test_sessions : int
         Sessions of a test part.
@@ -76,7 +76,7 @@ class PromotionState:
     champion: Candidate | None
     challenger: Candidate | None
     champion_looks: int
-    left: date | None
+    vacant_since: date | None
     test_sessions: int
     shadow: pd.DataFrame
 
@@ -85,7 +85,7 @@ class PromotionState:
 class Change:
     """One decision: what happens to an alias, and why."""
 
-    action: Action
+    action: PromotionAction
     alias: Literal["champion", "challenger"]
     version_before: int | None
     version_after: int | None
@@ -119,8 +119,8 @@ class Comparison:
     champion_skill: float
 
     @property
-    def verdict(self) -> str:
-        """The answer in words."""
+    def conclusion(self) -> str:
+        """What the comparison says, as a sentence."""
         if self.n_sessions < 2:
             return f"{self.n_sessions} paired sessions: nothing can be said yet"
         figures = f"{self.difference:+.5f} nats ({self.low:+.5f} to {self.high:+.5f}) over {self.n_sessions} sessions"
@@ -174,7 +174,7 @@ def compare(champion: pd.DataFrame, challenger: pd.DataFrame) -> Comparison:
     )
 
 
-def decide(state: PromotionState, settings: PromotionSettings) -> list[Change]:
+def decide_promotion(state: PromotionState, settings: PromotionSettings) -> list[Change]:
     """What happens to champion and challenger at the close of a session, in order; empty when nothing changes.
 
     * A champion whose 7-session lift falls below its 30-session lift by more than `demotion_drop` is demoted.
@@ -210,12 +210,12 @@ def decide(state: PromotionState, settings: PromotionSettings) -> list[Change]:
         )
         champion = None
     if champion is None:
-        left = state.session if state.champion is not None else state.left
-        barred = {one.version_before for one in changes if one.action == "demote"}
-        first = _first(state, left, settings, barred=barred)
+        vacant_since = state.session if state.champion is not None else state.vacant_since
+        barred = {change.version_before for change in changes if change.action == "demote"}
+        first = _first(state, vacant_since, settings, barred=barred)
         if first is not None:
             changes.append(first)
-            champion = next(one for one in state.candidates if one.version == first.version_after)
+            champion = next(candidate for candidate in state.candidates if candidate.version == first.version_after)
             if challenger is not None and challenger.session <= champion.session:
                 changes.append(_challenger_leaves(challenger, "the new champion is not older"))
                 challenger = None
@@ -249,15 +249,15 @@ def _demotion(state: PromotionState, champion: Candidate, settings: PromotionSet
 def _end_of_freeze(
     state: PromotionState, champion: Candidate, challenger: Candidate, settings: PromotionSettings
 ) -> Change | None:
-    found = compare(_of(state, champion), _of(state, challenger))
+    compared = compare(_of(state, champion), _of(state, challenger))
     frozen = age_sessions(challenger.session, state.session)
     if frozen < settings.challenger_sessions:
         return None
     figures = {
-        "n_sessions": found.n_sessions,
-        "difference": _finite(found.difference),
-        "p": _finite(found.p),
-        "challenger_skill": _finite(found.challenger_skill),
+        "n_sessions": compared.n_sessions,
+        "difference": _finite(compared.difference),
+        "p": _finite(compared.p),
+        "challenger_skill": _finite(compared.challenger_skill),
         "look": state.champion_looks + 1,
     }
     change: dict[str, Any] = {
@@ -265,29 +265,33 @@ def _end_of_freeze(
         "version_before": champion.version,
         "version_after": challenger.version,
     }
-    if found.n_sessions >= settings.min_sessions_for_significance:
+    if compared.n_sessions >= settings.min_sessions_for_significance:
         look = state.champion_looks + 1
         level = settings.significance / (look * (look + 1))
         figures["level"] = level
-        if found.p < level:
-            reason = f"{found.verdict}; one-sided p {found.p:.4f} is below {level:.4f}, the level of look {look}"
+        if compared.p < level:
+            reason = (
+                f"{compared.conclusion}; one-sided p {compared.p:.4f} is below {level:.4f}, the level of look {look}"
+            )
             return Change(action="promote_significance", reason=reason, figures=figures, **change)
     too_old = age_sessions(champion.session, state.session) + settings.challenger_sessions > settings.max_age_sessions
-    if too_old and found.challenger_skill > 0.0:
+    if too_old and compared.challenger_skill > 0.0:
         reason = (
             f"the champion would be older than {settings.max_age_sessions} sessions before another "
             f"challenger is ready, "
-            f"and this one's skill is {found.challenger_skill:+.5f} nats over {found.n_sessions} unseen sessions"
+            f"and this one's skill is {compared.challenger_skill:+.5f} nats over {compared.n_sessions} unseen sessions"
         )
         return Change(action="promote_succession", reason=reason, figures=figures, **change)
-    return _challenger_leaves(challenger, f"frozen for {frozen} sessions: {found.verdict}", figures)
+    return _challenger_leaves(challenger, f"frozen for {frozen} sessions: {compared.conclusion}", figures)
 
 
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _lose(champion: Candidate, action: Action, reason: str, figures: Mapping[str, Any] | None = None) -> Change:
+def _lose(
+    champion: Candidate, action: PromotionAction, reason: str, figures: Mapping[str, Any] | None = None
+) -> Change:
     return Change(
         action=action,
         alias="champion",
@@ -309,7 +313,7 @@ def _challenger_leaves(challenger: Candidate, reason: str, figures: Mapping[str,
     )
 
 
-def first_tries(sessions: Sequence[date], left: date | None, test_sessions: int) -> list[date]:
+def first_tries(sessions: Sequence[date], vacant_since: date | None, test_sessions: int) -> list[date]:
     """Sessions whose versions are tried as first champions.
 
     The newest one when the last champion left, then each that is a whole test part behind the one before.
@@ -318,24 +322,28 @@ def first_tries(sessions: Sequence[date], left: date | None, test_sessions: int)
     ----------
     sessions : sequence of date
         With a version.
-    left, test_sessions
+    vacant_since, test_sessions
         As in `PromotionState`.
     """
-    found: list[date] = []
-    begin = max((day for day in sessions if left is not None and day <= left), default=date.min)
+    tries: list[date] = []
+    begin = max((day for day in sessions if vacant_since is not None and day <= vacant_since), default=date.min)
     for day in sorted(set(sessions)):
-        if day >= begin and (not found or len(sessions_between(found[-1], day)) > test_sessions):
-            found.append(day)
-    return found
+        if day >= begin and (not tries or len(sessions_between(tries[-1], day)) > test_sessions):
+            tries.append(day)
+    return tries
+
+
+def _by_age(candidate: Candidate) -> tuple[date, int]:
+    return candidate.session, candidate.version
 
 
 def _first(
-    state: PromotionState, left: date | None, settings: PromotionSettings, barred: set[int | None]
+    state: PromotionState, vacant_since: date | None, settings: PromotionSettings, barred: set[int | None]
 ) -> Change | None:
-    newest = max(state.candidates, key=lambda one: (one.session, one.version), default=None)
+    newest = max(state.candidates, key=_by_age, default=None)
     if newest is None or newest.version in barred or newest.skill is None or newest.skill_p is None:
         return None
-    tries = first_tries([one.session for one in state.candidates], left, state.test_sessions)
+    tries = first_tries([candidate.session for candidate in state.candidates], vacant_since, state.test_sessions)
     look = len(tries)
     level = settings.significance / (look * (look + 1))
     if newest.session != tries[-1] or newest.skill_p >= level:
@@ -354,10 +362,10 @@ def _first(
 
 
 def _freeze(state: PromotionState, champion: Candidate, settings: PromotionSettings) -> list[Change]:
-    later = [one for one in state.candidates if one.session > champion.session]
+    later = [candidate for candidate in state.candidates if candidate.session > champion.session]
     if not later:
         return []
-    newest = max(later, key=lambda one: (one.session, one.version))
+    newest = max(later, key=_by_age)
     return [
         Change(
             action="freeze_challenger",

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from pairs_platform.core.settings import SettingsGroup, setting
 
 LabelKind = Literal["reverts_next", "first_passage"]
-Strategy = Literal["all", "top_n", "selected"]
+TrainingScope = Literal["all", "top_n", "selected"]
 
 
 class LabelSettings(SettingsGroup):
@@ -72,26 +72,26 @@ class NetworkSettings(SettingsGroup):
 class ModelTrainingSettings(SettingsGroup):
     """Which pairs are trained, on what, and when that changes."""
 
-    strategy: Strategy = setting(
+    strategy: TrainingScope = setting(
         "all",
         unit="name",
         description="all: every fitted pair past the correlation gate; top_n: the best by past lift; selected: those "
         "with a positive past lift.",
     )
-    top_n: int = setting(50, unit="pairs", ge=1, le=100_000, description="Pairs of the strategy top_n.")
+    top_n: int = setting(50, unit="pairs", ge=1, le=100_000, description="Pairs of the scope top_n.")
     baseline_every_sessions: int = setting(
         20, unit="sessions", ge=1, le=250, description="All pairs are trained again after this many sessions."
     )
     max_training_minutes: float = setting(
-        120.0, unit="minutes", gt=0, le=1440, description="A longer training moves the strategy from all to selected."
+        120.0, unit="minutes", gt=0, le=1440, description="A longer training moves the scope from all to selected."
     )
     diminishing_sessions: int = setting(
         10,
         unit="sessions",
         ge=2,
         le=250,
-        description="Full baselines, half of them to name the pairs outside `selected` and half, tested on later "
-        "sessions, to average their lift; when it is not above zero, training them has no return and the strategy "
+        description="Full retrains, half of them to name the pairs outside `selected` and half, tested on later "
+        "sessions, to average their lift; when it is not above zero, training them has no return and the scope "
         "moves from all to selected.",
     )
     chunk_pairs: int = setting(

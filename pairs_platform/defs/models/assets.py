@@ -1,7 +1,7 @@
-"""The assets of the models: features, training, performance tables, losses in shadow, champion, tuning.
+"""The assets of the models: features, training, performance tables, shadow evaluation, champion, tuning.
 
 They come after `trading_config` in the daily run (their steps have a lower priority), and nothing that trades waits for
-them. What does not belong here: what they compute (`core.gru`) and how a run of them is put together (`work`).
+them. What does not belong here: what they do (`workflows`) and what their pages show (`metadata`).
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,14 @@ from typing import Any
 import dagster as dg
 
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.defs.metadata import table
+from pairs_platform.defs.models.metadata import (
+    feature_metadata,
+    promotion_metadata,
+    shadow_metadata,
+    table_results,
+    training_metadata,
+    tuning_metadata,
+)
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import lake_keys, session_by_sector
 from pairs_platform.defs.prices.assets import price_history
@@ -25,7 +32,7 @@ AFTER_TRADING = {"dagster/priority": "-1"}
 REGISTRY_RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL)
 
 
-class TrainingChoice(dg.Config):
+class TrainingConfig(dg.Config):
     """What a run may ask for beyond the settings."""
 
     full_baseline: bool = False
@@ -49,41 +56,9 @@ def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     Beside it `feature_fits`, the parameters of that spread, and `feature_scaling`: scaling constants of the training
     part, and why a pair has no features.
     """
-    from pairs_platform.core.models.contracts import (
-        FEATURE_FITS,
-        FEATURE_SCALING,
-        PAIR_FEATURES,
-        feature_frame,
-        scaling_frame,
-    )
-    from pairs_platform.core.models.features import pair_datasets
-    from pairs_platform.views.windows import load_window, past_correlation_gate, window_metadata
+    from pairs_platform.workflows.features import feature_partition
 
-    settings, lake = platform.settings, platform.lake
-
-    def describe(key: PartitionKey) -> dict[str, Any]:
-        window = load_window(platform, key)
-        datasets, plan, fits = pair_datasets(
-            window, past_correlation_gate(platform, key), settings=settings.gru, garch=settings.garch,
-            trading=settings.trading, costs=settings.costs,
-        )  # fmt: skip
-        facts = window_metadata(platform, key, window) | {"bars_per_session": int(window.bar_of_day.max()) + 1}
-        scaling, features = scaling_frame(datasets), feature_frame(datasets, plan)
-        lake.write(FEATURE_FITS, key, fits, facts)
-        lake.write(FEATURE_SCALING, key, scaling, facts)
-        path = lake.write(PAIR_FEATURES, key, features, facts)
-        labels = features.groupby("part")["label"].agg(["count", "mean"]).reset_index()
-        return {
-            **facts,
-            "dagster/row_count": len(features),
-            "statuses": scaling["status"].value_counts().to_dict(),
-            "purge_bars": plan.purge_bars,
-            "overnight_labels": float(features["overnight"].mean()) if len(features) else 0.0,
-            "labels": table(labels.rename(columns={"count": "labels", "mean": "share that reverts"})),
-            "megabytes": path.stat().st_size / 1e6,
-        }
-
-    for_each_partition(context, describe)
+    for_each_partition(context, lambda key: feature_metadata(feature_partition(platform, key)))
 
 
 @dg.asset(
@@ -98,15 +73,20 @@ def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     op_tags=AFTER_TRADING,
     retry_policy=REGISTRY_RETRIES,
 )
-def gru_models(context: dg.AssetExecutionContext, config: TrainingChoice, platform: dg.ResourceParam[Platform]) -> None:
+def gru_models(context: dg.AssetExecutionContext, config: TrainingConfig, platform: dg.ResourceParam[Platform]) -> None:
     """A GRU for every chosen pair, trained together, judged on test data alone, tracked and registered in MLflow.
 
     A killed training goes on with the chunks that were finished; a pair that fails has a reason, and the others go on.
     """
-    from pairs_platform.defs.models.work import train_partition
+    from pairs_platform.workflows.training import TrainingOptions, train_partition
+
+    options = TrainingOptions(
+        full_retrain=config.full_baseline, n_seeds=config.n_seeds, walk_forward_folds=config.walk_forward_folds
+    )
 
     def train(key: PartitionKey) -> dict[str, Any]:
-        return train_partition(context, platform, key, config.model_dump())
+        stored = train_partition(platform, key, options, run_id=context.run.run_id, log=context.log.info)
+        return training_metadata(stored)
 
     for_each_partition(context, train)
 
@@ -138,13 +118,12 @@ def model_tables(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> Iterator[dg.MaterializeResult]:
     """Performance, rankings and trends of each training, stored in one transaction."""
-    from pairs_platform.defs.models.work import record_partition
+    from pairs_platform.workflows.model_tables import record_partition
 
-    figures: dict[str, dict[str, Any]] = {}
+    results: list[dg.MaterializeResult] = []
     for key in lake_keys(context.partition_keys):
-        figures = record_partition(platform, key)
-    for name, metadata in figures.items():
-        yield dg.MaterializeResult(asset_key=name, metadata=metadata)
+        results = table_results(record_partition(platform, key))
+    yield from results
 
 
 @dg.asset(
@@ -160,17 +139,9 @@ def model_tables(
 )
 def shadow_losses(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Losses of champion and challenger, as they stood before the session, on a session that they have never seen."""
-    from pairs_platform.core.models.contracts import SHADOW_LOSSES
-    from pairs_platform.defs.models.work import shadow_partition
+    from pairs_platform.workflows.promotion import shadow_partition
 
-    def judge(key: PartitionKey) -> dict[str, Any]:
-        losses, facts = shadow_partition(platform, key)
-        platform.lake.write(SHADOW_LOSSES, key, losses, facts)
-        sums = losses.groupby("alias")[["n_labels", "loss", "base_loss", "baseline_loss"]].sum().reset_index()
-        source = platform.market_data.label
-        return {"source": source, **facts, "dagster/row_count": len(losses), "losses": table(sums)}
-
-    for_each_partition(context, judge)
+    for_each_partition(context, lambda key: shadow_metadata(shadow_partition(platform, key)))
 
 
 @dg.asset(
@@ -189,12 +160,12 @@ def champion_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam
 
     A session that is older than the last one decided changes nothing.
     """
-    from pairs_platform.defs.models.work import decide_partition
+    from pairs_platform.workflows.promotion import decide_partition
 
-    def decide(key: PartitionKey) -> dict[str, Any]:
-        return decide_partition(platform, key, actor=f"dagster run {context.run.run_id}")
-
-    for_each_partition(context, decide)
+    actor = f"dagster run {context.run.run_id}"
+    for_each_partition(
+        context, lambda key: promotion_metadata(decide_partition(platform, key, actor=actor), key.session)
+    )
 
 
 @dg.asset(
@@ -212,6 +183,6 @@ def gru_tuning(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
 
     The best settings are a document; trainings of this and later sessions use the newest one.
     """
-    from pairs_platform.defs.models.work import tune_partition
+    from pairs_platform.workflows.tuning import tune_partition
 
-    for_each_partition(context, lambda key: tune_partition(context, platform, key))
+    for_each_partition(context, lambda key: tuning_metadata(tune_partition(platform, key, log=context.log.info)))

@@ -22,7 +22,7 @@ _tuning = dg.AssetSelection.assets(gru_tuning)
 baseline_job = dg.define_asset_job(
     "model_baseline",
     selection=dg.AssetSelection.groups("models") - _tuning,
-    description="Every pair of a sector trained again, whatever the strategy, with walk-forward folds in the report.",
+    description="Every pair of a sector trained again, whatever the scope, with walk-forward folds in the report.",
     tags=DAILY,
 )
 
@@ -58,7 +58,7 @@ def _newest(platform: Platform, suffix: str, run_config: dict | None = None) -> 
     description="Saturday 10:00 New York: all pairs of every active sector, trained on the newest session's window.",
 )
 def baseline_schedule(platform: dg.ResourceParam[Platform]) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Request the re-baseline of every active sector."""
+    """Request a full retrain of every active sector."""
     config = {"full_baseline": True, "walk_forward_folds": WALK_FORWARD_FOLDS}
     yield from _newest(platform, "baseline", {"ops": {"gru_models": {"config": config}}})
 

@@ -29,14 +29,14 @@ def feature_no_look_ahead(
     from pairs_platform.core.models.contracts import FEATURE_FITS, PAIR_FEATURES
     from pairs_platform.core.models.features import row_features
     from pairs_platform.core.models.inputs import FEATURES
-    from pairs_platform.views.windows import load_truncated_window
+    from pairs_platform.workflows.windows import load_truncated_window
 
     def judge(key: PartitionKey) -> CheckResult:
         features = platform.lake.read(PAIR_FEATURES, key)
-        known = features[features[list(FEATURES)].notna().all(axis=1)]
-        if known.empty:
+        complete = features[features[list(FEATURES)].notna().all(axis=1)]
+        if complete.empty:
             return CheckResult(passed=True, summary="no pair has features", figures={})
-        stored = sampled(known, key)
+        stored = sampled(complete, key)
         fits = platform.lake.read(FEATURE_FITS, key)
         (row,) = fits[fits["pair"] == stored["pair"]].to_dict("records")
         window = load_truncated_window(platform, key, [row["y"], row["x"]])
@@ -87,7 +87,7 @@ def pairs_trained(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
 
 @dg.asset_check(asset=gru_models, name="lift_beside_f1")
 def lift_beside_f1(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """The models beat the simple forecasts; F1 is told beside what "always reverts" gets."""
+    """The models beat the simple forecasts; F1 is shown beside what "always reverts" gets."""
     from pairs_platform.core.models.checks import check_lift
     from pairs_platform.core.models.contracts import GRU_MODELS
 
@@ -140,12 +140,17 @@ def decisions(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam
     from pairs_platform.database.models import read_decisions
 
     def judge(key: PartitionKey) -> CheckResult:
-        made = [one for one in read_decisions(platform.database, key.sector) if one.session == key.session]
-        words = "; ".join(f"{one.action} {one.version_after or one.version_before}: {one.reason}" for one in made)
-        lost = [one for one in made if one.action in ("demote", "expire")]
+        made = [
+            decision for decision in read_decisions(platform.database, key.sector) if decision.session == key.session
+        ]
+        sentences = [
+            f"{decision.action} {decision.version_after or decision.version_before}: {decision.reason}"
+            for decision in made
+        ]
+        lost = [decision for decision in made if decision.action in ("demote", "expire")]
         return CheckResult(
             passed=not lost,
-            summary=words or "nothing changed",
+            summary="; ".join(sentences) or "nothing changed",
             figures={"decisions": len(made), "last": json.dumps(dict(made[-1].figures)) if made else ""},
         )
 
@@ -157,12 +162,13 @@ def champion_age(context: dg.AssetCheckExecutionContext, platform: dg.ResourcePa
     """The champion is young enough to give signals."""
     from pairs_platform.core.models.checks import check_staleness
     from pairs_platform.database.models import alias_as_of
-    from pairs_platform.defs.models.work import model_candidates
+    from pairs_platform.workflows.promotion import model_candidates
 
     def judge(key: PartitionKey) -> CheckResult:
         named = alias_as_of(platform.database, key.sector, "champion", key.session)
         version = named.version_after if named else None
-        session = next((one.session for one in model_candidates(platform, key) if one.version == version), None)
+        candidates = model_candidates(platform, key)
+        session = next((candidate.session for candidate in candidates if candidate.version == version), None)
         return check_staleness(session, key.session, max_age=platform.settings.gru.promotion.max_age_sessions)
 
     return check_partitions(context, judge, warn=True)
@@ -173,20 +179,20 @@ def model_carried(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     """The configuration says which model signals use; WARN where the training of the session before is missing."""
     from pairs_platform.core.models.contracts import GRU_MODELS
     from pairs_platform.core.prices.calendar import session_offset
-    from pairs_platform.views.trading_config import trading_document
+    from pairs_platform.core.selection.contracts import TRADING_CONFIG
 
     def judge(key: PartitionKey) -> CheckResult:
-        document = trading_document(platform, key)
+        document = platform.lake.read_document(TRADING_CONFIG.table, key)
         model, reason = document["model"], document["model_reason"]
         before = PartitionKey(session_offset(key.session, -1), key.sector)
         started = any(day < before.session for day in platform.lake.sessions(GRU_MODELS.table, key.sector))
         missing = started and not platform.lake.exists(GRU_MODELS.table, before)
         unread = "database cannot be read" in reason
-        words = f"version {model['version']} of {model['session']}" if model else "no model"
+        carried = f"version {model['version']} of {model['session']}" if model else "no model"
         trouble = f"; the training of {before} is missing: look at its run" if missing else ""
         return CheckResult(
             passed=not (missing or unread),
-            summary=f"{words}: {reason}{trouble}",
+            summary=f"{carried}: {reason}{trouble}",
             figures={"model_version": model["version"] if model else -1},
         )
 

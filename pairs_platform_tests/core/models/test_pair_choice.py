@@ -20,17 +20,17 @@ def settings(**given) -> GruSettings:
 def history(
     lifts: dict[str, float], *, n: int = 1, age: int = N_TEST, every: int = 6, seconds: float = 60.0
 ) -> TrainingHistory:
-    """`n` full baselines, the newest `age` sessions before `SESSION`, in which each pair had the same lift."""
+    """`n` full retrains, the newest `age` sessions before `SESSION`, in which each pair had the same lift."""
     days = [session_offset(SESSION, -age - every * k) for k in reversed(range(n))]
     return TrainingHistory(
-        trainings=pd.DataFrame({"session": days, "full_baseline": [True] * n, "seconds": [seconds] * n}),
+        trainings=pd.DataFrame({"session": days, "full_retrain": [True] * n, "seconds": [seconds] * n}),
         lifts=pd.DataFrame([(day, pair, lift) for day in days for pair, lift in lifts.items()],
                            columns=["session", "pair", "lift"]),
     )  # fmt: skip
 
 
 NONE = TrainingHistory(
-    trainings=pd.DataFrame(columns=["session", "full_baseline", "seconds"]),
+    trainings=pd.DataFrame(columns=["session", "full_retrain", "seconds"]),
     lifts=pd.DataFrame(columns=["session", "pair", "lift"]),
 )
 LIFTS = {"A_B": 0.003, "A_C": -0.002, "B_C": 0.001}
@@ -41,14 +41,14 @@ def choose(past: TrainingHistory, given: GruSettings, **more):
 
 
 def test_all_is_the_default():
-    plan = choose(history(LIFTS), settings())
-    assert (plan.pairs, plan.strategy, plan.full_baseline) == (PAIRS, "all", True)
+    choice = choose(history(LIFTS), settings())
+    assert (choice.pairs, choice.scope, choice.full_retrain) == (PAIRS, "all", True)
 
 
-def test_the_first_training_is_a_full_baseline_whatever_the_strategy():
-    plan = choose(NONE, settings(strategy="selected"))
-    assert plan.pairs == PAIRS
-    assert "no full baseline" in plan.reason
+def test_the_first_training_is_a_full_retrain_whatever_the_scope():
+    choice = choose(NONE, settings(strategy="selected"))
+    assert choice.pairs == PAIRS
+    assert "no full retrain" in choice.scope_reason
 
 
 def test_selected_keeps_positive_lifts_and_pairs_that_were_never_judged():
@@ -62,25 +62,25 @@ def test_top_n_keeps_the_best_and_new_ones_first():
 def test_an_old_baseline_forces_a_new_one():
     given = settings(strategy="selected", baseline_every_sessions=15)
     assert choose(history(LIFTS, age=14), given).pairs != PAIRS
-    plan = choose(history(LIFTS, age=15), given)
-    assert plan.full_baseline
-    assert "15 sessions old" in plan.reason
+    choice = choose(history(LIFTS, age=15), given)
+    assert choice.full_retrain
+    assert "15 sessions old" in choice.scope_reason
 
 
 def test_a_slow_training_moves_all_to_selected():
-    plan = choose(history(LIFTS, seconds=121 * 60), settings())
-    assert plan.strategy == "selected"
-    assert "121 minutes" in plan.reason
-    assert choose(history(LIFTS, seconds=121 * 60), settings(), full_baseline=True).pairs == PAIRS
+    choice = choose(history(LIFTS, seconds=121 * 60), settings())
+    assert choice.scope == "selected"
+    assert "121 minutes" in choice.scope_reason
+    assert choose(history(LIFTS, seconds=121 * 60), settings(), full_retrain=True).pairs == PAIRS
 
 
 def test_diminishing_returns_need_enough_baselines_and_unseen_evidence():
-    assert choose(history(LIFTS, n=4), settings()).strategy == "all"
-    assert choose(history(LIFTS, n=5), settings()).strategy == "selected"
+    assert choose(history(LIFTS, n=4), settings()).scope == "all"
+    assert choose(history(LIFTS, n=5), settings()).scope == "selected"
     turned = history(LIFTS, n=5)
     newer = turned.lifts["session"] > turned.trainings["session"].iloc[2]
     turned.lifts.loc[newer & (turned.lifts["pair"] == "A_C"), "lift"] = 0.004
-    assert choose(turned, settings()).strategy == "all"
+    assert choose(turned, settings()).scope == "all"
 
 
 @pytest.mark.parametrize("strategy", ["selected", "top_n"])
@@ -96,13 +96,14 @@ def test_a_lift_on_sessions_that_are_judged_again_chooses_nothing(strategy, age)
 
 
 def test_diminishing_returns_are_measured_on_sessions_behind_those_that_chose():
-    assert choose(history(LIFTS, n=12, every=1), settings()).strategy == "all"
-    assert choose(history(LIFTS, n=15, every=1), settings()).strategy == "selected"
+    assert choose(history(LIFTS, n=12, every=1), settings()).scope == "all"
+    assert choose(history(LIFTS, n=15, every=1), settings()).scope == "selected"
 
 
 def test_later_trainings_do_not_count():
     assert (
-        choose(history(LIFTS, age=-1, seconds=121 * 60), settings()).reason == "no full baseline has been trained yet"
+        choose(history(LIFTS, age=-1, seconds=121 * 60), settings()).scope_reason
+        == "there has been no full retrain yet"
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.core.models.promotion import Candidate, PromotionState, compare, decide, first_tries
+from pairs_platform.core.models.promotion import Candidate, PromotionState, compare, decide_promotion, first_tries
 from pairs_platform.core.models.settings import PromotionSettings
 from pairs_platform.core.prices.calendar import session_offset
 
@@ -44,15 +44,16 @@ def actions(
     at: int,
     shadow=NO_SHADOW,
     looks: int = 0,
-    left: int | None = None,
+    vacant_since: int | None = None,
     settings=RULES,
 ):
     state = PromotionState(
         session=session_offset(START, at), candidates=candidates, champion=champion, challenger=challenger,
-        champion_looks=looks, shadow=shadow, left=None if left is None else session_offset(START, left),
+        champion_looks=looks, shadow=shadow,
+        vacant_since=None if vacant_since is None else session_offset(START, vacant_since),
         test_sessions=N_TEST,
     )  # fmt: skip
-    return [(one.action, one.alias, one.version_after) for one in decide(state, settings)]
+    return [(change.action, change.alias, change.version_after) for change in decide_promotion(state, settings)]
 
 
 V1, V2, V3 = candidate(1, 0), candidate(2, 1), candidate(3, 25)
@@ -71,15 +72,15 @@ class TestFirst:
         assert actions([*missed, candidate(99, N_TEST, 0.0084)], at=N_TEST) == []
         assert actions([*missed, candidate(99, N_TEST, 0.0083)], at=N_TEST) == [("promote_first", "champion", 99)]
 
-    def test_the_tries_begin_anew_when_a_champion_has_left(self):
+    def test_the_tries_begin_again_when_a_champion_has_left(self):
         sessions = [session_offset(START, n) for n in range(40)]
         tries = first_tries(sessions, None, N_TEST)
         assert tries == [sessions[0], sessions[12], sessions[24], sessions[36]]
         assert first_tries(sessions, sessions[30], N_TEST) == [sessions[30]]
         assert first_tries(sessions[:26], sessions[30], N_TEST) == [sessions[25]]
         many = [candidate(n + 1, n, 0.02) for n in range(30)]
-        assert actions(many, at=29, left=29) == [("promote_first", "champion", 30)]
-        assert actions(many, at=29, left=28) == []
+        assert actions(many, at=29, vacant_since=29) == [("promote_first", "champion", 30)]
+        assert actions(many, at=29, vacant_since=28) == []
 
     def test_without_skill_few_histories_ever_have_a_champion(self):
         """A version a session for 120 sessions, each with a p of its own: as many chances as there could be."""
@@ -128,8 +129,8 @@ class TestEndOfFreeze:
 
     def test_later_looks_ask_for_more(self):
         shadow = self.shadow(0.0007)
-        found = compare(shadow[shadow["version"] == 1], shadow[shadow["version"] == 2])
-        assert 0.05 / 6 < found.p < 0.025
+        comparison = compare(shadow[shadow["version"] == 1], shadow[shadow["version"] == 2])
+        assert 0.05 / 6 < comparison.p < 0.025
         assert actions([V1, V2], V1, V2, at=21, shadow=shadow, looks=0)[0][0] == "promote_significance"
         assert actions([V1, V2], V1, V2, at=21, shadow=shadow, looks=1)[0][0] == "retire_challenger"
 
@@ -185,9 +186,9 @@ class TestCompare:
     def test_only_common_pairs_and_sessions_count(self):
         first = losses(1, {1: 0.0, 2: 0.0, 3: 0.0}, pairs=("A_B", "A_C"))
         second = losses(2, {2: 0.01, 3: 0.02, 4: 0.9}, pairs=("A_C", "X_Y"))
-        found = compare(first, second)
-        assert (found.n_sessions, found.n_pairs) == (2, 1)
-        assert found.difference == pytest.approx(0.015)
+        comparison = compare(first, second)
+        assert (comparison.n_sessions, comparison.n_pairs) == (2, 1)
+        assert comparison.difference == pytest.approx(0.015)
 
     def test_more_pairs_of_the_same_session_are_no_more_evidence(self):
         rng = np.random.default_rng(2)
@@ -197,10 +198,10 @@ class TestCompare:
         more = compare(losses(1, dict.fromkeys(skills, 0.0), pairs=many), losses(2, skills, pairs=many))
         assert more.t == pytest.approx(few.t)
 
-    def test_words(self):
-        assert "nothing can be said" in compare(losses(1, {1: 0.0}), losses(2, {1: 0.0})).verdict
+    def test_the_conclusion(self):
+        assert "nothing can be said" in compare(losses(1, {1: 0.0}), losses(2, {1: 0.0})).conclusion
         assert "is better" in compare(losses(1, {k: 0.0 for k in (1, 2, 3)}),
-                                      losses(2, {1: 0.01, 2: 0.0101, 3: 0.0102})).verdict  # fmt: skip
+                                      losses(2, {1: 0.01, 2: 0.0101, 3: 0.0102})).conclusion  # fmt: skip
 
 
 def test_equal_models_are_seldom_promoted_over_many_looks():

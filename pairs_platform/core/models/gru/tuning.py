@@ -21,7 +21,7 @@ LOST = 1.0
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TuningResult:
-    """What a study has found so far.
+    """What a study has come to so far.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ def tune(
     settings: GruSettings,
     storage: str,
     study: str,
-    known: Sequence[Mapping[str, Any]] = (),
-    tell: Callable[[str], None],
+    earlier_best: Sequence[Mapping[str, Any]] = (),
+    log: Callable[[str], None],
 ) -> TuningResult:
     """Add `settings.tuning.n_trials` trials to a study; one that was interrupted goes on where it stopped.
 
@@ -73,8 +73,10 @@ def tune(
         With status "ok"; `settings.tuning.n_pairs` of them, evenly spread, judge each trial.
     storage, study : str
         Optuna's storage URL and the name of the study.
-    known : sequence of mapping
+    earlier_best : sequence of mapping
         Settings that did well on earlier windows; the trials after the first one try them.
+    log : callable
+        Takes a message about every trial.
 
     Raises
     ------
@@ -94,38 +96,40 @@ def tune(
     }
 
     def objective(trial: optuna.Trial) -> float:
-        chosen = {
+        searched = {
             "hidden_1": trial.suggest_int("hidden_1", 2, 128, log=True),
             "hidden_2": trial.suggest_int("hidden_2", 2, 64, log=True),
             "dropout": trial.suggest_float("dropout", 0.0, 0.6),
             "learning_rate": trial.suggest_float("learning_rate", 1e-5, 1e-2, log=True),
         }
-        own = settings.model_copy(update={"network": settings.network.model_copy(update=chosen)})
+        own = settings.model_copy(update={"network": settings.network.model_copy(update=searched)})
         trained = train_pairs(pairs, plan, settings=own, seed=settings.training.seed)
-        losses = [min((held for _, held in one.curve), default=LOST) if one.status == "ok" else LOST for one in trained]
+        losses = [
+            min((held for _, held in pair.curve), default=LOST) if pair.status == "ok" else LOST for pair in trained
+        ]
         return float(np.mean(losses))
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    found = optuna.create_study(
+    opened = optuna.create_study(
         study_name=study,
         storage=storage,
         load_if_exists=True,
         sampler=optuna.samplers.TPESampler(seed=settings.training.seed),
     )
-    if not found.trials:
-        for trial in (configured, *known):
-            found.enqueue_trial(dict(trial))
+    if not opened.trials:
+        for trial in (configured, *earlier_best):
+            opened.enqueue_trial(dict(trial))
 
     def report(running: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        tell(f"trial {trial.number}: {trial.value:.5f} nats; best {running.best_value:.5f} {running.best_params}")
+        log(f"trial {trial.number}: {trial.value:.5f} nats; best {running.best_value:.5f} {running.best_params}")
 
-    found.optimize(objective, n_trials=settings.tuning.n_trials, callbacks=[report])
-    frame = found.trials_dataframe(attrs=("number", "value", "params", "state"))
+    opened.optimize(objective, n_trials=settings.tuning.n_trials, callbacks=[report])
+    frame = opened.trials_dataframe(attrs=("number", "value", "params", "state"))
     done = frame[frame["state"] == "COMPLETE"].sort_values("value").drop(columns="state")
     return TuningResult(
-        best=dict(found.best_params),
-        validation_loss=float(found.best_value),
+        best=dict(opened.best_params),
+        validation_loss=float(opened.best_value),
         default_loss=float(done.loc[done["number"] == 0, "value"].iloc[0]),
-        n_trials=len(found.trials),
+        n_trials=len(opened.trials),
         trials=done.reset_index(drop=True),
     )
