@@ -85,7 +85,7 @@ def open_bus(settings: Settings, run_mode: "RunMode | None" = None) -> "StreamBu
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         The URL is none, or there is none on a system without Unix sockets.
     """
     from pairs_platform.adapters.redis.bus import StreamBus, connect

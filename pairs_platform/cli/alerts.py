@@ -5,9 +5,9 @@ from datetime import timedelta
 import click
 import pandas as pd
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.operations.alerts import TITLES
 from pairs_platform.core.time import utc_now
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 
@@ -78,7 +78,7 @@ def test() -> None:
     for name, url in found.items():
         try:
             error = send(name, url, "pairs platform: test", "Alerts of the pairs platform reach this receiver.")
-        except PermanentSourceError as mistake:
+        except ConfigurationError as mistake:
             error = str(mistake)
         failed += bool(error)
         click.echo(f"{name}: {error or 'sent'}")

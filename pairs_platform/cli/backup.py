@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import SecretStr
 
-from pairs_platform.core.errors import Unavailable
+from pairs_platform.core.errors import ConfigurationError, NotFound, Unavailable
 from pairs_platform.platform import object_lake, open_bus
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.backup import State, save
 from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATABASE
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
@@ -32,12 +31,12 @@ def command(target: Path) -> None:
     environment = production_folder(settings) / ENVIRONMENT_FILE
     missing = _not_sourced(settings, environment)
     if missing:
-        raise PermanentSourceError(
+        raise ConfigurationError(
             f"this profile has stores that the environment does not name ({', '.join(missing)}): start it with "
             f"`pairs-platform up`, source {environment}, and call `backup` again"
         )
     if not settings.profile_root.is_dir():
-        raise PermanentSourceError(f"{settings.profile_root} does not exist: there is nothing to save")
+        raise NotFound(f"{settings.profile_root} does not exist: there is nothing to save")
     databases = databases_of(settings)
     if settings.mlflow_uri is not None and "mlflow" not in databases:
         click.echo("without models: the MLflow server is not the platform's own, and is saved where it runs", err=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.settings.loading import load_settings
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -38,7 +38,7 @@ def command(
 
     kind = KINDS.get(target.suffix.lower())
     if kind is None:
-        raise PermanentSourceError(f"{target} has no ending that says the form; valid: {', '.join(KINDS)}")
+        raise ConfigurationError(f"{target} has no ending that says the form; valid: {', '.join(KINDS)}")
     if session is not None and (first is not None or last is not None):
         raise click.UsageError("give --session, or --from and --to")
     begin, end = _range(session or first, session or last)

@@ -7,7 +7,7 @@ import click
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import value_of
 
@@ -33,7 +33,7 @@ def command(name: str | None) -> None:
         try:
             upgrade_mlflow(SecretStr(url), changes.append)
         except (sa.exc.ArgumentError, sa.exc.OperationalError) as error:
-            raise PermanentSourceError(f"the database that {name} names: {getattr(error, 'orig', error)}") from None
+            raise ConfigurationError(f"the database that {name} names: {getattr(error, 'orig', error)}") from None
     else:
         settings = load_settings()
         migrate_stores(settings, changes.append)

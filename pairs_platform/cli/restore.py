@@ -10,10 +10,10 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.mlflow.registry import move_artifacts
 from pairs_platform.cli.backup import databases_of
+from pairs_platform.core.errors import ConfigurationError, ProfileMismatch
 from pairs_platform.database.audit import AuditEntry, person, record
 from pairs_platform.lake.files import remove_below
 from pairs_platform.platform import object_lake, open_bus, open_database
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.backup import (
     read_manifest,
     require_empty,
@@ -49,7 +49,7 @@ def command(source: Path) -> None:
     settings = load_settings()
     manifest = read_manifest(source)
     if manifest["profile"] != settings.profile.name:
-        raise PermanentSourceError(
+        raise ProfileMismatch(
             f"{source} holds profile {manifest['profile']}, the settings ask for {settings.profile.name}: use the "
             "configuration that it was made with"
         )
@@ -93,7 +93,7 @@ def _named_databases(settings: Settings, saved: Sequence[str], source: Path) -> 
     """The databases that the environment names, with the database's owner; empty where it names none."""
     named = databases_of(settings)
     if named and set(named) != set(saved):
-        raise PermanentSourceError(
+        raise ConfigurationError(
             f"{source} has on PostgreSQL: {', '.join(saved) or 'nothing'}; the environment names databases for: "
             f"{', '.join(sorted(named))}. Name the same ones, or none to restore into the platform's own"
         )

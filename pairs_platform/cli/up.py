@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from pairs_platform.cli.dagster_calls import dagster_calls
+from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.core.operations.run_tags import is_alive_here, this_process
 from pairs_platform.lake.atomic import replace_file
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import ProcessSpec, Supervisor
 from pairs_platform.processes.runtime.topology import (
@@ -97,7 +97,7 @@ def _run(settings: Settings) -> None:
 
 def _start(settings: Settings) -> None:
     if state_of(settings):
-        raise PermanentSourceError(f"`up` runs already (pid {state_of(settings)['pid']}): stop it with `down`")
+        raise ConfigurationError(f"`up` runs already (pid {state_of(settings)['pid']}): stop it with `down`")
     folder = live_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / LOG_FILE
@@ -113,11 +113,11 @@ def _start(settings: Settings) -> None:
     while not state_of(settings).get("healthy"):
         if process.poll() is not None:
             words = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_WORDS:]
-            raise PermanentSourceError("nothing runs:\n" + "\n".join(words))
+            raise Unavailable("nothing runs:\n" + "\n".join(words))
         if time.monotonic() > until:
             process.terminate()
             process.wait()
-            raise PermanentSourceError(f"not healthy after {START_SECONDS:.0f} s, everything is stopped; see {log}")
+            raise Unavailable(f"not healthy after {START_SECONDS:.0f} s, everything is stopped; see {log}")
         time.sleep(0.2)
     click.echo(log.read_text(encoding="utf-8"), nl=False)
 

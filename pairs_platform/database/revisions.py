@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.core.errors import DatabaseMismatch
 
 
 def current_revision(engine: sa.Engine) -> str | None:
@@ -23,7 +23,7 @@ def newest_revision(scripts: Path, current: str | None, what: str) -> str:
 
     Raises
     ------
-    PermanentSourceError
+    DatabaseMismatch
         The database is newer than the installed package.
     """
     from alembic.config import Config
@@ -34,7 +34,7 @@ def newest_revision(scripts: Path, current: str | None, what: str) -> str:
     directory = ScriptDirectory.from_config(config)
     revisions = {script.revision for script in directory.walk_revisions()}
     if current is not None and current not in revisions:
-        raise PermanentSourceError(
+        raise DatabaseMismatch(
             f"{what} has schema {current}, which the installed version does not know (newest "
             f"{directory.get_current_head()}): install the newer version again"
         )

@@ -58,7 +58,7 @@ def prepare_instance(home: Path, tell: Callable[[str], None]) -> None:
 
     Raises
     ------
-    PermanentSourceError
+    DatabaseMismatch
         The storage is newer than the installed Dagster.
     """
     package, _, folder = ALEMBIC_SCRIPTS_LOCATION.partition(":")

@@ -10,6 +10,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+from pairs_platform.core.errors import ConfigurationError, Refused, Unavailable
 from pairs_platform.lake.atomic import replace_file, while_locked
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ LakePath: TypeAlias = Union[Path, "UPath"]
 """A path on a disk, or one that `object_folder` made or that was derived from it."""
 
 
-class LakeUnavailable(OSError):
-    """Object storage that does not answer, or refuses."""
+class LakeUnavailable(Unavailable):
+    """Object storage that does not answer, or refuses for a reason that may pass."""
 
     def __init__(self, path: LakePath, reason: object) -> None:
         super().__init__(
@@ -42,7 +43,7 @@ def object_folder(url: str, options: Mapping[str, Any]) -> "UPath":
 
     Raises
     ------
-    LakeUnavailable
+    ConfigurationError
         The driver is not installed, or does not take the options.
     """
     from upath import UPath
@@ -54,9 +55,11 @@ def object_folder(url: str, options: Mapping[str, Any]) -> "UPath":
     try:
         known = set(signature(type(folder.fs).__init__).parameters) - {"self", "kwargs"}
     except ImportError:
-        raise LakeUnavailable(folder, "s3fs is not installed (pip install 'pairs-platform[s3]')") from None
+        raise ConfigurationError(f"{folder}: s3fs is not installed (pip install 'pairs-platform[s3]')") from None
     if unknown := sorted(set(options) - known):
-        raise LakeUnavailable(folder, f"s3fs has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        raise ConfigurationError(
+            f"lake_options: s3fs has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}"
+        )
     return folder
 
 
@@ -153,5 +156,7 @@ def _answering(path: "UPath") -> Iterator[None]:
         yield
     except (FileNotFoundError, FileExistsError):
         raise
+    except PermissionError as error:
+        raise Refused(f"the lake's object storage refuses access to {path}: {error}; check lake_options") from error
     except (OSError, BotoCoreError) as error:
         raise LakeUnavailable(path, error) from error

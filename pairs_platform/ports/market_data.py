@@ -9,15 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
-from pairs_platform.core.errors import Refused
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class PermanentSourceError(Refused):
-    """The source failed in a way that will not pass by itself (bad key, bad file, bad setting): somebody has to act."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ class MarketData(Protocol):
         ------
         Unavailable
             When retrying inside the adapter did not help, but later may.
-        PermanentSourceError
+        Refused, NotFound, DataError, ConfigurationError
             When the whole request cannot be served; a single symbol without data is an `UnavailableSymbol` instead.
         """
         ...
@@ -92,7 +87,7 @@ class MarketData(Protocol):
 
         Raises
         ------
-        Unavailable, PermanentSourceError
+        Unavailable, Refused, NotFound, DataError, ConfigurationError
             As `fetch_bars`.
         """
         ...

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.champion import ChampionChoice, UsableVersion
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.signals.session_state import (
     STATE_VERSION,
     SessionState,
-    SessionStateError,
     state_from_bytes,
     state_to_bytes,
 )
@@ -81,7 +81,7 @@ def session_state(platform: Platform, key: PartitionKey) -> SessionState:
     path = platform.settings.profile_root / "signals" / key.sector / inputs.file_name
     try:
         return state_from_bytes(path.read_bytes())
-    except (FileNotFoundError, SessionStateError):
+    except (FileNotFoundError, DataError):
         state, may_be_kept = _make(platform, inputs)
     if may_be_kept:
         _store(path, state)

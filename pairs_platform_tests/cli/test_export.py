@@ -5,9 +5,9 @@ import pytest
 from click.testing import CliRunner
 
 from pairs_platform.cli import cli
+from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
 from pairs_platform.database.models import read_performance
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.runs import execute
 
@@ -47,7 +47,7 @@ def test_performance_and_signals_of_a_range(stored, tmp_path):
 )
 def test_mistakes_are_named(stored, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(PermanentSourceError, match=message):
+    with pytest.raises(PlatformError, match=message):
         console("export", *words)
     assert list(tmp_path.glob("out*")) == []
 

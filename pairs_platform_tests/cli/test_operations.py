@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from pairs_platform.adapters.notify.apprise_notifier import receivers
 from pairs_platform.cli import cli
+from pairs_platform.core.errors import ConfigurationError, DatabaseMismatch
 from pairs_platform.core.operations.alerts import Alert
 from pairs_platform.database.alerts import (
     due_deliveries,
@@ -19,7 +20,6 @@ from pairs_platform.database.alerts import (
 )
 from pairs_platform.database.audit import entries
 from pairs_platform.platform import open_database
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.database.test_audit import add, decide
@@ -108,7 +108,7 @@ def test_databases_are_brought_to_this_version_once(database, monkeypatch):
     assert "NO_SUCH_VARIABLE is not set" in console("migrate", "--mlflow-database", "NO_SUCH_VARIABLE", code=2)
     for url in ("postgresql+psycopg2://me:hunter2@127.0.0.1:1/x?sslpassword=hunter2", "postgresql//me:hunter2"):
         monkeypatch.setenv("MLFLOW_URL", url)
-        with pytest.raises(PermanentSourceError, match="the database that MLFLOW_URL names") as raised:
+        with pytest.raises(ConfigurationError, match="the database that MLFLOW_URL names") as raised:
             console("migrate", "--mlflow-database", "MLFLOW_URL")
         assert "hunter2" not in str(raised.value)
     assert console("migrate") == "every database is at this version already\n"
@@ -119,7 +119,6 @@ def test_a_newer_database_is_refused_with_both_versions(what, monkeypatch):
     import sqlalchemy as sa
 
     from pairs_platform.platform import open_registry
-    from pairs_platform.ports.market_data import PermanentSourceError
 
     settings = load_settings()
     console("migrate")
@@ -129,7 +128,7 @@ def test_a_newer_database_is_refused_with_both_versions(what, monkeypatch):
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'fffffff'"))
     engine.dispose()
-    with pytest.raises(PermanentSourceError, match=f"{what} has schema fffffff, which the installed version does not"):
+    with pytest.raises(DatabaseMismatch, match=f"{what} has schema fffffff, which the installed version does not"):
         console("migrate")
 
 

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from pairs_platform.core.errors import ProfileMismatch
+from pairs_platform.core.errors import ConfigurationError, ProfileMismatch
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
@@ -124,7 +124,7 @@ class TestWithoutAnswer:
                 write(folder / "a", b"1")
 
     def test_options_that_the_driver_does_not_know(self, object_storage):
-        with pytest.raises(LakeUnavailable, match=r"s3fs has no option secert; it has .*endpoint_url"):
+        with pytest.raises(ConfigurationError, match=r"s3fs has no option secert; it has .*endpoint_url"):
             object_folder(object_storage.url, {"secert": "planted-secret-key"})
 
     def test_a_write_that_fails_leaves_the_previous_partition(self, object_storage, monkeypatch):

@@ -5,9 +5,8 @@ import pytest
 from pairs_platform.adapters.files.history import FileMarketData
 from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.adapters.simulated.market import SimulatedMarket
-from pairs_platform.core.errors import Unavailable
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency
-from pairs_platform.ports.market_data import Listing, MarketData, PermanentSourceError, empty_actions, empty_bars
+from pairs_platform.ports.market_data import Listing, MarketData, empty_actions, empty_bars
 
 
 def use(source: MarketData) -> str:
@@ -20,12 +19,6 @@ def test_empty_frames_have_the_columns_and_types_of_full_ones() -> None:
     assert list(bars.columns) == list(BAR_COLUMNS)
     assert empty_bars().dtypes.to_dict() == bars.dtypes.to_dict()
     assert list(empty_actions().columns) == list(ACTION_COLUMNS)
-
-
-def test_the_two_errors_are_unrelated() -> None:
-    """A retry on what may pass must never catch what will not."""
-    assert not issubclass(PermanentSourceError, Unavailable)
-    assert not issubclass(Unavailable, PermanentSourceError)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 from alpaca.data.live.stock import StockDataStream
 
-from pairs_platform.core.errors import Unavailable
+from pairs_platform.core.errors import NotFound, Unavailable
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_of
 from pairs_platform.core.streaming.settings import ReplaySettings
-from pairs_platform.ports.market_data import PermanentSourceError, empty_actions
+from pairs_platform.ports.market_data import empty_actions
 from pairs_platform.processes.replay.playlist import Playlist
 from pairs_platform.processes.replay.server import ReplayServer, listen
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
@@ -41,8 +41,8 @@ class WrittenBars:
     def actions(self, session: date) -> pd.DataFrame:
         return self.due
 
-    def absent(self, sessions: Sequence[date]) -> PermanentSourceError:
-        return PermanentSourceError(f"no bars of {sessions[0]}; newest: {self.sessions()[-1]}")
+    def absent(self, sessions: Sequence[date]) -> NotFound:
+        return NotFound(f"no bars of {sessions[0]}; newest: {self.sessions()[-1]}")
 
 
 @dataclass

@@ -3,8 +3,8 @@
 What does not belong here: failures that the rest of the platform handles (`core.errors`).
 """
 
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.core.errors import Refused
 
 
-class SymbolRefused(PermanentSourceError):
+class SymbolRefused(Refused):
     """The server refuses a request because of a symbol in it, without saying reliably which."""

@@ -27,10 +27,11 @@ from pairs_platform.adapters.alpaca.errors import SymbolRefused
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES, AlpacaSettings
 from pairs_platform.adapters.vendors.retry import Pacer, RetryPolicy
 from pairs_platform.adapters.vendors.rows import VendorAction, actions_frame, bars_reply, join_bars, tidy_bars
+from pairs_platform.core.errors import ConfigurationError, DataError
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_close, session_open, sessions_between
 from pairs_platform.core.time import market_midnight, utc_now
-from pairs_platform.ports.market_data import BarsReply, Listing, PermanentSourceError, empty_bars
+from pairs_platform.ports.market_data import BarsReply, Listing, empty_bars
 
 if TYPE_CHECKING:
     from alpaca.data.historical.corporate_actions import CorporateActionsClient
@@ -66,7 +67,7 @@ class AlpacaMarketData:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         When a key is missing.
     """
 
@@ -87,7 +88,7 @@ class AlpacaMarketData:
         self.settings = settings or AlpacaSettings()
         self._base_url = base_url or self.settings.base_url
         if not (key_id and secret_key and key_id.get_secret_value() and secret_key.get_secret_value()):
-            raise PermanentSourceError(f"Alpaca needs two keys: set the variables {' and '.join(KEY_VARIABLES)}")
+            raise ConfigurationError(f"Alpaca needs two keys: set the variables {' and '.join(KEY_VARIABLES)}")
         self._keys = (key_id, secret_key)
         self._sleep, self._now = sleep, now
 
@@ -126,7 +127,7 @@ class AlpacaMarketData:
 
         Raises
         ------
-        Unavailable, PermanentSourceError
+        Unavailable, Refused, DataError
             As `fetch_bars`.
         """
         first = market_midnight(session) if self.frequency is Frequency.ONE_DAY else max(since, session_open(session))
@@ -258,7 +259,7 @@ def _rows_of(reply: Any, symbols: Sequence[str]) -> pd.DataFrame:
     try:
         rows["ts_utc"] = pd.to_datetime(rows["ts_utc"], utc=True, format="ISO8601")
     except ValueError as error:
-        raise PermanentSourceError(f"Alpaca's bars carry a time stamp that is none: {error}") from error
+        raise DataError(f"Alpaca's bars carry a time stamp that is none: {error}") from error
     return rows[list(BAR_COLUMNS)]
 
 
@@ -284,7 +285,7 @@ def _actions_of(reply: Any, symbols: set[str]) -> list[VendorAction]:
             try:
                 action = VendorAction(item["symbol"], date.fromisoformat(item["ex_date"]), how.kind, how.value(item))
             except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-                raise PermanentSourceError(f"Alpaca's {name} are not as documented: {error!r}") from error
+                raise DataError(f"Alpaca's {name} are not as documented: {error!r}") from error
             if action.symbol in symbols:
                 by_id[item.get("id", action)] = action
     return list(by_id.values())

@@ -13,9 +13,8 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.alpaca.errors import SymbolRefused
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES
-from pairs_platform.adapters.vendors.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
-from pairs_platform.core.errors import Unavailable
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.adapters.vendors.retry import AskedToWait, Pacer, RetryPolicy, wait_asked_for_s
+from pairs_platform.core.errors import Refused, Unavailable
 
 
 class AlpacaHttp(requests.Session):
@@ -56,17 +55,17 @@ class AlpacaHttp(requests.Session):
     def _refusal(self, reply: requests.Response) -> Exception:
         status, reason = reply.status_code, self._reason(reply)
         if status == 429:
-            return AskedToWaitError(f"Alpaca's rate limit is reached (429: {reason})", self._asked_wait_s(reply))
+            return AskedToWait(f"Alpaca's rate limit is reached (429: {reason})", self._asked_wait_s(reply))
         if status == 408 or status >= 500:
-            return AskedToWaitError(f"Alpaca fails at the moment ({status}: {reason})", self._asked_wait_s(reply))
+            return AskedToWait(f"Alpaca fails at the moment ({status}: {reason})", self._asked_wait_s(reply))
         if status in (401, 403):
-            return PermanentSourceError(
+            return Refused(
                 f"Alpaca refuses access ({status}: {reason}): check the variables {' and '.join(KEY_VARIABLES)}, and "
                 "whether the account may read this feed (setting source.alpaca.feed; iex needs no subscription)"
             )
         if status in (400, 422) and "symbol" in reason.lower():
             return SymbolRefused(f"refused by Alpaca ({status}: {reason})")
-        return PermanentSourceError(f"Alpaca refuses the request ({status}: {reason})")
+        return Refused(f"Alpaca refuses the request ({status}: {reason})")
 
     def _asked_wait_s(self, reply: requests.Response) -> float | None:
         return wait_asked_for_s(reply.headers, self._now())

@@ -16,6 +16,8 @@ from alpaca.data.enums import DataFeed
 from alpaca.data.live.stock import StockDataStream
 from websockets.legacy.exceptions import InvalidStatusCode  # the library connects by the legacy client (0.44)
 
+from pairs_platform.core.errors import Unavailable
+
 CONNECT_SECONDS = 20.0
 _CHANNELS = ("bars", "updatedBars")
 _SOCKET = {"ping_interval": 10, "ping_timeout": 60, "close_timeout": 2, "max_queue": 16, "max_size": 2**24}
@@ -27,7 +29,7 @@ _KEY_WORDS = ("auth", "insufficient subscription", "forbidden")
 _LIMIT_WORDS = ("limit", "slow client", "too many")
 
 
-class ConnectionLost(Exception):
+class ConnectionLost(Unavailable):
     """The server cannot be reached, or the connection ended."""
 
 

@@ -22,7 +22,7 @@ from pairs_platform.adapters.files.tables import (
     read_csv_text,
     read_timestamps,
 )
-from pairs_platform.core.errors import NoSuchSector
+from pairs_platform.core.errors import ConfigurationError, DataError, NoSuchSector, NotFound
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between
 from pairs_platform.core.prices.sectors import sector_slug
@@ -30,7 +30,6 @@ from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.ports.market_data import (
     BarsReply,
     Listing,
-    PermanentSourceError,
     UnavailableSymbol,
     empty_actions,
     empty_bars,
@@ -84,7 +83,7 @@ class FileMarketData:
 
         Raises
         ------
-        PermanentSourceError
+        DataError
             When a label is unknown, or a symbol has no sector or several.
         """
         sectors = self._symbols["sector"]
@@ -93,15 +92,15 @@ class FileMarketData:
         listings = set()
         for symbol, label in sectors.items():
             if not isinstance(label, str) or not label.strip():
-                raise PermanentSourceError(f"{self.label}: {symbol} has no sector where others have one; fill it in")
+                raise DataError(f"{self.label}: {symbol} has no sector where others have one; fill it in")
             try:
                 listings.add(Listing(str(symbol), sector_slug(label)))
             except NoSuchSector as error:
-                raise PermanentSourceError(f"{self.label}: {symbol}: {error}") from error
+                raise DataError(f"{self.label}: {symbol}: {error}") from error
         symbols = [listing.symbol for listing in listings]
         if len(set(symbols)) < len(symbols):
             twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
-            raise PermanentSourceError(f"{self.label}: {', '.join(twice)} in different sectors in different files")
+            raise DataError(f"{self.label}: {', '.join(twice)} in different sectors in different files")
         return tuple(sorted(listings, key=lambda listing: (listing.sector, listing.symbol)))
 
     def sessions_available(self) -> tuple[date, date]:
@@ -113,12 +112,16 @@ class FileMarketData:
 
         Raises
         ------
-        PermanentSourceError
-            When a path, file, column or time stamp cannot be used, or the files' bars are coarser than `frequency`.
+        NotFound
+            When a path leads to no file.
+        ConfigurationError
+            When the files' bars are coarser than `frequency`.
+        DataError
+            When a file, column or time stamp cannot be used.
         """
         stored = self.stored_frequency
         if stored.minutes > self._frequency.minutes:
-            raise PermanentSourceError(
+            raise ConfigurationError(
                 f"{self.label}: the bars are {stored} long and {self._frequency} is set; "
                 f"set the frequency to {stored} or give files with finer bars"
             )
@@ -142,7 +145,7 @@ class FileMarketData:
 
         Raises
         ------
-        PermanentSourceError
+        DataError
             When the file cannot be used or holds a wrong kind or value.
         """
         every = self._actions
@@ -156,7 +159,7 @@ class FileMarketData:
         for pattern in self._settings.paths:
             paths.update(dict.fromkeys(path for path in _expand(pattern) if path.resolve() != actions))
         if not paths:
-            raise PermanentSourceError(
+            raise ConfigurationError(
                 f"{', '.join(self._settings.paths)}: only the actions file is there, and no prices"
             )
         return tuple(PriceFile(path, self._settings.timezone) for path in paths)
@@ -167,7 +170,7 @@ class FileMarketData:
 
         Raises
         ------
-        PermanentSourceError
+        DataError
             When the files disagree.
         """
         by_frequency: dict[Frequency, list[str]] = {}
@@ -177,9 +180,7 @@ class FileMarketData:
             listed = "; ".join(
                 f"{frequency}: {', '.join(names[:3])}" for frequency, names in sorted(by_frequency.items())
             )
-            raise PermanentSourceError(
-                f"the files hold bars of different lengths ({listed}); give the paths of one length"
-            )
+            raise DataError(f"the files hold bars of different lengths ({listed}); give the paths of one length")
         return next(iter(by_frequency))
 
     @cached_property
@@ -233,19 +234,17 @@ def _expand(pattern: str) -> list[Path]:
     if path.is_dir():
         files = sorted(entry for entry in path.iterdir() if entry.is_file() and has_suffix(entry, suffixes))
         if not files:
-            raise PermanentSourceError(f"{path} holds no file that ends with {', '.join(suffixes)}")
+            raise NotFound(f"{path} holds no file that ends with {', '.join(suffixes)}")
         return files
     if path.exists():
         if not has_suffix(path, suffixes):
-            raise PermanentSourceError(
+            raise ConfigurationError(
                 f"{path} is neither Parquet nor CSV by its name; it must end with {', '.join(suffixes)}"
             )
         return [path]
     files = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if has_suffix(Path(match), suffixes))
     if not files:
-        raise PermanentSourceError(
-            f"{path} does not exist; give a Parquet or CSV file, a folder of them, or a glob pattern"
-        )
+        raise NotFound(f"{path} does not exist; give a Parquet or CSV file, a folder of them, or a glob pattern")
     return files
 
 
@@ -277,7 +276,7 @@ def _read_actions(path: Path) -> pd.DataFrame:
     wrong = frame[~frame["kind"].isin(["split", "dividend"]) | ~(frame["value"] > 0)]
     if not wrong.empty:
         row = wrong.iloc[0]
-        raise PermanentSourceError(
+        raise DataError(
             f"{path}: {row['symbol']} {row['ex_date']:%Y-%m-%d}: kind {row['kind']!r}, value {row['value']}; kind must "
             "be split (value: new shares per old share) or dividend (value: dollars per share), and value positive"
         )

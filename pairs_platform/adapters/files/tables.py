@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.time import MARKET_TIMEZONE
-from pairs_platform.ports.market_data import PermanentSourceError
 
 CSV_SUFFIXES = (".csv", ".csv.gz")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -65,7 +65,7 @@ def match_columns(
 
     Raises
     ------
-    PermanentSourceError
+    DataError
         When a required column is missing; names it, its spellings, and what the file has.
     """
     by_key: dict[str, str] = {}
@@ -77,7 +77,7 @@ def match_columns(
         if match is not None:
             matched[column] = match
         elif column in required:
-            raise PermanentSourceError(
+            raise DataError(
                 f"{path}: no {column} column; name it {' or '.join(spellings[:3])} (the file has {', '.join(names)})"
             )
     return matched
@@ -92,7 +92,7 @@ def column_names(path: Path) -> list[str]:
 
     Raises
     ------
-    PermanentSourceError
+    DataError
         When the file cannot be read or has no header.
     """
     try:
@@ -101,9 +101,9 @@ def column_names(path: Path) -> list[str]:
         with pa.input_stream(str(path), compression="detect") as stream:
             header = stream.read(1 << 16).decode("utf-8-sig", errors="replace").split("\n", 1)[0].strip()
     except (OSError, pa.ArrowException) as error:
-        raise PermanentSourceError(f"{path} cannot be read as {_kind(path)}: {error}") from error
+        raise DataError(f"{path} cannot be read as {_kind(path)}: {error}") from error
     if not header:
-        raise PermanentSourceError(f"{path} is empty; a CSV file needs a line of column names and a line per bar")
+        raise DataError(f"{path} is empty; a CSV file needs a line of column names and a line per bar")
     return [name.strip().strip('"') for name in header.split(_delimiter(header))]
 
 
@@ -120,7 +120,7 @@ def read_csv_text(path: Path) -> pa.Table:
 
     Raises
     ------
-    PermanentSourceError
+    DataError
         When the file cannot be read.
     """
     names = column_names(path)
@@ -134,7 +134,7 @@ def read_csv_text(path: Path) -> pa.Table:
             convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
     except (OSError, pa.ArrowException) as error:
-        raise PermanentSourceError(f"{path} cannot be read as CSV: {error}") from error
+        raise DataError(f"{path} cannot be read as CSV: {error}") from error
 
 
 def read_timestamps(column: pa.ChunkedArray, path: Path, name: str) -> pd.Series:
@@ -142,7 +142,7 @@ def read_timestamps(column: pa.ChunkedArray, path: Path, name: str) -> pd.Series
 
     Raises
     ------
-    PermanentSourceError
+    DataError
         When a value is missing, is no ISO 8601 time stamp, or only some have an offset.
     """
     kind = column.type
@@ -153,18 +153,18 @@ def read_timestamps(column: pa.ChunkedArray, path: Path, name: str) -> pd.Series
         offsets = values.str.contains(_WITH_OFFSET, na=False)
         if offsets.any() and not offsets.all():
             row = int(np.argmin(offsets))
-            raise PermanentSourceError(f"{path}: {name} {values[row]!r} (row {row + 1}) has no UTC offset, others have")
+            raise DataError(f"{path}: {name} {values[row]!r} (row {row + 1}) has no UTC offset, others have")
         stamps = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=bool(offsets.any()))
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         stamps = values.dt.tz_convert("UTC") if pa.types.is_timestamp(kind) and kind.tz else values
     else:
-        raise PermanentSourceError(
+        raise DataError(
             f"{path}: {name} holds {kind}, for example {column[0]}; write it as a date, a time stamp or ISO 8601 text"
         )
     bad = stamps.isna()
     if bad.any():
         row = int(np.argmax(bad))
-        raise PermanentSourceError(
+        raise DataError(
             f"{path}: {name} {values[row]!r} (row {row + 1}) is no date or time; write ISO 8601, "
             "such as 2025-05-12 or 2025-05-12T13:30:00Z"
         )
@@ -197,7 +197,7 @@ class PriceFile:
 
     Raises
     ------
-    PermanentSourceError
+    DataError
         When the file cannot be read or lacks a column.
     """
 
@@ -206,7 +206,7 @@ class PriceFile:
         self._timezone = timezone
         self._columns = match_columns(column_names(path), path, PRICE_SPELLINGS, OPTIONAL_SPELLINGS)
         if "time" in self._columns and _key(self._columns["timestamp"]) == "date":
-            raise PermanentSourceError(
+            raise DataError(
                 f"{path}: date and time are two columns; join them into one named timestamp, with its UTC offset"
             )
 
@@ -216,7 +216,7 @@ class PriceFile:
         present = [name for name in self._columns if name in {"symbol", "timestamp", "sector", "freq"}]
         table = self._table(present)
         if table.num_rows == 0:
-            raise PermanentSourceError(f"{self.path} has no rows; it holds no bar at all")
+            raise DataError(f"{self.path} has no rows; it holds no bar at all")
         stamps = read_timestamps(table["timestamp"], self.path, self._columns["timestamp"])
         frame = pd.DataFrame({"symbol": self._symbols(table), "stamp": stamps})
         frequency = self._stated_frequency(table) or self._frequency_from_steps(frame)
@@ -271,7 +271,7 @@ class PriceFile:
                     self.path, columns=actual, filters=self._filter(symbols, first, last), partitioning=None
                 )
             except (OSError, pa.ArrowException) as error:
-                raise PermanentSourceError(f"{self.path} cannot be read as Parquet: {error}") from error
+                raise DataError(f"{self.path} cannot be read as Parquet: {error}") from error
         else:
             table = self._text.select(actual)
             if symbols is not None:
@@ -305,9 +305,7 @@ class PriceFile:
         column = table["symbol"]
         if column.null_count:
             row = int(np.argmax(column.is_null().to_numpy()))
-            raise PermanentSourceError(
-                f"{self.path}: row {row + 1} has no {self._columns['symbol']}; fill it or delete the row"
-            )
+            raise DataError(f"{self.path}: row {row + 1} has no {self._columns['symbol']}; fill it or delete the row")
         if not pa.types.is_dictionary(column.type):
             column = column.cast(pa.string()).dictionary_encode()
         return column.to_pandas()
@@ -322,7 +320,7 @@ class PriceFile:
         if not twice.empty:
             symbol = twice["symbol"].iloc[0]
             labels = " and ".join(repr(label) for label in twice.loc[twice["symbol"] == symbol, "sector"])
-            raise PermanentSourceError(f"{self.path}: {symbol} has the sectors {labels}; a symbol needs exactly one")
+            raise DataError(f"{self.path}: {symbol} has the sectors {labels}; a symbol needs exactly one")
         return pairs.set_index("symbol")["sector"]
 
     def _stated_frequency(self, table: pa.Table) -> Frequency | None:
@@ -331,7 +329,7 @@ class PriceFile:
         labels = [str(label) for label in pc.unique(table["freq"]).to_pylist()]
         frequencies = {_FREQUENCY_BY_LABEL.get(_key(label)) for label in labels}
         if len(frequencies) != 1 or None in frequencies:
-            raise PermanentSourceError(
+            raise DataError(
                 f"{self.path}: {self._columns['freq']} holds {', '.join(map(repr, labels))}; "
                 f"a file needs one value of {', '.join(Frequency)}"
             )
@@ -343,7 +341,7 @@ class PriceFile:
         steps = ordered["stamp"].diff()[ordered["symbol"].eq(ordered["symbol"].shift())]
         steps = steps[steps > pd.Timedelta(0)]
         if steps.empty:
-            raise PermanentSourceError(
+            raise DataError(
                 f"{self.path}: one bar a symbol does not tell how long a bar is; add a column freq with one of "
                 f"{', '.join(Frequency)}"
             )
@@ -353,9 +351,7 @@ class PriceFile:
                 return frequency
         if pd.Timedelta(hours=22) <= step <= _LONGEST_DAILY_STEP:
             return Frequency.ONE_DAY
-        raise PermanentSourceError(
-            f"{self.path}: bars are mostly {step} apart; only bars of {', '.join(Frequency)} can be read"
-        )
+        raise DataError(f"{self.path}: bars are mostly {step} apart; only bars of {', '.join(Frequency)} can be read")
 
     def _sessions(self, stamps: pd.Series, frequency: Frequency) -> pd.Series:
         """Session date of each time stamp, datetime64[ns] at midnight without a zone."""
@@ -376,13 +372,13 @@ class PriceFile:
 
     def _localized(self, stamps: pd.Series) -> pd.Series:
         if self._timezone is None:
-            raise PermanentSourceError(
+            raise DataError(
                 f"{self.path}: {self._columns['timestamp']} has no time zone (first: {stamps.iloc[0]}); store it as "
                 f"UTC with its zone, or set the source's timezone to that of the file, such as {MARKET_TIMEZONE} or UTC"
             )
         local = stamps.dt.tz_localize(self._timezone, ambiguous="NaT", nonexistent="NaT")
         if local.isna().any():
-            raise PermanentSourceError(
+            raise DataError(
                 f"{self.path}: {self._columns['timestamp']} {stamps[local.isna()].iloc[0]} is no single moment in "
                 f"{self._timezone}, where clocks change; store the time stamps in UTC with their zone"
             )

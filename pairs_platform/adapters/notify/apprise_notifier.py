@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.core.errors import ConfigurationError
 
 URLS_VARIABLE = "PAIRS_PLATFORM__ALERT_URLS"
 
@@ -42,14 +42,14 @@ def send(name: str, url: SecretStr, title: str, body: str) -> str:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         The URL is none that Apprise understands.
     """
     import apprise
 
     service = apprise.Apprise()
     if not service.add(url.get_secret_value()):
-        raise PermanentSourceError(
+        raise ConfigurationError(
             f"receiver {name}: no URL that Apprise understands; see {URLS_VARIABLE} and docs/alerts.md"
         )
     with _captured_warnings() as warnings:

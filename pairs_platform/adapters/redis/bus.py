@@ -29,7 +29,6 @@ from pairs_platform.core.streaming.bars import MergedBars, StreamBar, merge_revi
 from pairs_platform.core.streaming.intervals import BarClose, BarInterval
 from pairs_platform.core.streaming.settings import RunMode, StreamSettings, SymbolSet
 from pairs_platform.core.time import DAY_NS, DAY_SECONDS, utc_day
-from pairs_platform.ports.market_data import PermanentSourceError
 
 URL_VARIABLE = "PAIRS_PLATFORM__REDIS_URL"
 SOCKET_FILE = "redis.sock"
@@ -77,7 +76,7 @@ def connect(url: str | None, folder: Path) -> redis.Redis:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         The URL is none, or there is none where the system has no Unix sockets.
     """
     shared: dict[str, Any] = {
@@ -90,12 +89,12 @@ def connect(url: str | None, folder: Path) -> redis.Redis:
         try:
             return redis.Redis.from_url(url, **shared)
         except ValueError:  # its words may hold a part of the password
-            raise PermanentSourceError(
+            raise ConfigurationError(
                 f"{URL_VARIABLE} is no address of a Redis: write redis://, rediss:// or unix://, and special "
                 "characters of a password percent-encoded"
             ) from None
     if os.name == "nt":
-        raise PermanentSourceError(f"there is no embedded Redis on Windows; name a server with {URL_VARIABLE}")
+        raise ConfigurationError(f"there is no embedded Redis on Windows; name a server with {URL_VARIABLE}")
     return redis.Redis(unix_socket_path=str(socket_path(folder)), **shared)
 
 

@@ -21,6 +21,7 @@ from pairs_platform.adapters.simulated.paths import (
     stream,
 )
 from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, BarGrid, bar_grid, session_close, sessions_between
 from pairs_platform.core.prices.sectors import sector_slug
@@ -28,7 +29,6 @@ from pairs_platform.core.time import utc_now
 from pairs_platform.ports.market_data import (
     BarsReply,
     Listing,
-    PermanentSourceError,
     UnavailableSymbol,
     empty_actions,
     empty_bars,
@@ -76,7 +76,7 @@ class SimulatedMarket:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         When the universe is empty or lists a symbol twice.
     """
 
@@ -94,13 +94,11 @@ class SimulatedMarket:
         self._universe = tuple(sorted(universe, key=lambda listing: (listing.sector, listing.symbol)))
         self._sector_of = {listing.symbol: listing.sector for listing in self._universe}
         if not self._universe:
-            raise PermanentSourceError("the simulated market needs at least one symbol; name some in the universe")
+            raise ConfigurationError("the simulated market needs at least one symbol; name some in the universe")
         if len(self._sector_of) < len(self._universe):
             seen = [listing.symbol for listing in self._universe]
             twice = sorted({symbol for symbol in seen if seen.count(symbol) > 1})
-            raise PermanentSourceError(
-                f"the universe lists {', '.join(twice)} more than once; keep one sector for each"
-            )
+            raise ConfigurationError(f"the universe lists {', '.join(twice)} more than once; keep one sector for each")
         self._sectors: dict[str, _Sector] = {}
         self._shape = bar_shape(frequency, self._settings.overnight_minutes)
 

@@ -1,7 +1,7 @@
 """How the adapters ask again: which failures, how often, how long in between, and how many requests a minute.
 
 What does not belong here: telling which failure is which; each adapter translates its vendor's answers into
-`Unavailable` (asked again) and `PermanentSourceError` (never asked again).
+`Unavailable` (asked again) and other errors of `core.errors` (never asked again).
 """
 
 import logging
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class AskedToWaitError(Unavailable):
+class AskedToWait(Unavailable):
     """The source refused for now and said how long to stay away.
 
     Attributes
@@ -103,7 +103,7 @@ def _error(state: tenacity.RetryCallState) -> BaseException | None:
 
 def _wait_asked_for(state: tenacity.RetryCallState) -> float | None:
     error = _error(state)
-    return error.wait_s if isinstance(error, AskedToWaitError) else None
+    return error.wait_s if isinstance(error, AskedToWait) else None
 
 
 def wait_asked_for_s(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from pairs_platform.adapters.vendors.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
+from pairs_platform.adapters.vendors.retry import AskedToWait, Pacer, RetryPolicy, wait_asked_for_s
 from pairs_platform.adapters.vendors.rows import (
     PRICES,
     VendorAction,
@@ -30,11 +30,11 @@ from pairs_platform.adapters.vendors.rows import (
     tidy_bars,
 )
 from pairs_platform.adapters.yahoo.settings import YahooSettings
-from pairs_platform.core.errors import Unavailable
+from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, Unavailable
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between
 from pairs_platform.core.time import MARKET_TIMEZONE, SECOND_NS, market_midnight, moment_ns, utc_now
-from pairs_platform.ports.market_data import BarsReply, Listing, PermanentSourceError
+from pairs_platform.ports.market_data import BarsReply, Listing
 
 HOURLY_DAYS = 730
 """Yahoo keeps hourly bars for this many days."""
@@ -42,7 +42,7 @@ HOURLY_DAYS = 730
 _INTERVALS = {Frequency.ONE_HOUR: "1h", Frequency.ONE_DAY: "1d"}
 
 
-class _NoDataError(Exception):
+class _NoData(NotFound):
     """Yahoo has nothing for this one symbol, and says why."""
 
 
@@ -65,7 +65,7 @@ class YahooMarketData:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         When Yahoo does not have the frequency.
     """
 
@@ -82,7 +82,7 @@ class YahooMarketData:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         if frequency not in _INTERVALS:
-            raise PermanentSourceError(
+            raise ConfigurationError(
                 f"Yahoo has no {frequency} bars of a useful history: set the bar frequency to "
                 f"{' or '.join(_INTERVALS)}, or take another source"
             )
@@ -103,7 +103,7 @@ class YahooMarketData:
         for symbol in unique_symbols if sessions else ():
             try:
                 chart = self._chart(symbol, first, last, _INTERVALS[self.frequency])
-            except _NoDataError as error:
+            except _NoData as error:
                 reasons[symbol] = str(error)
             else:
                 parts.append(tidy_bars(_rows_of(chart, symbol), sessions, self.frequency))
@@ -119,7 +119,7 @@ class YahooMarketData:
         for symbol in dict.fromkeys(symbols):
             try:
                 actions += _actions_of(self._chart(symbol, first, last, "1d"), symbol)
-            except _NoDataError:
+            except _NoData:
                 continue  # `fetch_bars` says so
         return actions_frame(actions, first, last)
 
@@ -134,7 +134,7 @@ class YahooMarketData:
     def _require_in_reach(self, first: date) -> None:
         earliest = self._now().astimezone(ZoneInfo(MARKET_TIMEZONE)).date() - timedelta(days=HOURLY_DAYS - 1)
         if self.frequency is Frequency.ONE_HOUR and first < earliest:
-            raise PermanentSourceError(
+            raise NotFound(
                 f"Yahoo keeps hourly bars for {HOURLY_DAYS} days: {first} is too early, {earliest} is the earliest; "
                 "choose a later start or the frequency 1d"
             )
@@ -164,7 +164,7 @@ class YahooMarketData:
         except OSError as error:  # the base of both HTTP libraries' errors
             raise Unavailable(f"no complete answer from Yahoo ({type(error).__name__})") from error
         if reply.status_code >= 500 or reply.status_code in (401, 403, 408, 429):
-            raise AskedToWaitError(
+            raise AskedToWait(
                 f"Yahoo refuses or fails at the moment ({reply.status_code}) for {symbol}; if it stays so, Yahoo may "
                 "have blocked this machine's address for a while",
                 wait_asked_for_s(reply.headers, self._now()),
@@ -184,12 +184,12 @@ def _chart_of(reply: Any) -> Mapping[str, Any]:
     except (ValueError, KeyError, TypeError) as broken:
         raise Unavailable(f"Yahoo's answer ({reply.status_code}) is not a chart") from broken
     if error:
-        raise _NoDataError(f"Yahoo: {error.get('description') or error.get('code')}")
+        raise _NoData(f"Yahoo: {error.get('description') or error.get('code')}")
     if not results or not results[0].get("timestamp"):
-        raise _NoDataError("Yahoo's answer holds no bars")
+        raise _NoData("Yahoo's answer holds no bars")
     currency = results[0]["meta"].get("currency")
     if currency != "USD":
-        raise _NoDataError(f"quoted in {currency} at Yahoo, not in US dollars")
+        raise _NoData(f"quoted in {currency} at Yahoo, not in US dollars")
     return results[0]
 
 
@@ -198,7 +198,7 @@ def _rows_of(chart: Mapping[str, Any], symbol: str) -> pd.DataFrame:
         quotes = chart["indicators"]["quote"][0]
         rows = pd.DataFrame({"ts_utc": chart["timestamp"], **{name: quotes[name] for name in (*PRICES, "volume")}})
     except (KeyError, IndexError, ValueError) as error:
-        raise PermanentSourceError(f"Yahoo's chart of {symbol} is not as expected: {error!r}") from error
+        raise DataError(f"Yahoo's chart of {symbol} is not as expected: {error!r}") from error
     rows = rows.assign(symbol=symbol, ts_utc=pd.to_datetime(rows["ts_utc"], unit="s", utc=True))
     return rows.loc[rows[list(PRICES)].notna().any(axis=1), list(BAR_COLUMNS)]
 
@@ -217,7 +217,7 @@ def _actions_of(chart: Mapping[str, Any], symbol: str) -> list[VendorAction]:
             for item in events.get("splits", {}).values()
         ]
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise PermanentSourceError(f"Yahoo's events of {symbol} are not as expected: {error!r}") from error
+        raise DataError(f"Yahoo's events of {symbol} are not as expected: {error!r}") from error
     return dividends + splits
 
 

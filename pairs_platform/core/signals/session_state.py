@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.gru.inference import WEIGHT_NAMES
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.trading.settings import TradingSettings
@@ -171,10 +172,6 @@ class SessionState:
     last_log_close: np.ndarray
 
 
-class SessionStateError(ValueError):
-    """A file that is no session state of this version."""
-
-
 def state_to_bytes(state: SessionState) -> bytes:
     """A session state as one safetensors file; `state_from_bytes` gives it back and executes nothing."""
     from safetensors.numpy import save
@@ -209,7 +206,7 @@ def state_from_bytes(content: bytes) -> SessionState:
 
     Raises
     ------
-    SessionStateError
+    DataError
         For anything else, and for a session state of another version.
     """
     from safetensors import SafetensorError
@@ -220,10 +217,10 @@ def state_from_bytes(content: bytes) -> SessionState:
         file_header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         header = json.loads(file_header["__metadata__"]["session_state"])
         if header["state_version"] != STATE_VERSION:
-            raise SessionStateError(f"it has version {header['state_version']}, {STATE_VERSION} is needed")
+            raise DataError(f"it has version {header['state_version']}, {STATE_VERSION} is needed")
         return _state_of(arrays, header)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise SessionStateError(f"the file is no session state: {error}") from error
+        raise DataError(f"the file is no session state: {error}") from error
 
 
 def _state_of(arrays: dict[str, np.ndarray], header: dict[str, Any]) -> SessionState:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 import dagster as dg
 
-from pairs_platform.core.errors import DatabaseUnavailable
+from pairs_platform.core.errors import ConfigurationError, DatabaseUnavailable
 from pairs_platform.core.operations.alerts import TITLES, Alert
 from pairs_platform.defs.alerts.find import CHECK, failed_run, judged_checks, late_sessions, silent_stream, subject_of
 from pairs_platform.defs.automation import RETRY_OF_TAG
 from pairs_platform.defs.metadata import rows_table
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.platform import Platform
-from pairs_platform.ports.market_data import PermanentSourceError
 
 if TYPE_CHECKING:
     from dagster._core.event_api import RunStatusChangeEventType
@@ -147,7 +146,7 @@ def deliver(platform: Platform) -> str:
             continue
         try:
             error = send(delivery.target, receivers[delivery.target], delivery.title, delivery.body)
-        except PermanentSourceError as mistake:
+        except ConfigurationError as mistake:
             error = str(mistake)
         note_delivery(platform.database, delivery, error, platform.clock(), platform.settings.alerts)
         sent += not error

@@ -16,14 +16,14 @@ import pandas as pd
 
 from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 from pairs_platform.adapters.redis.bus import StreamBus
-from pairs_platform.core.errors import Unavailable
+from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED, StreamBar
 from pairs_platform.core.streaming.sessions import session_at
 from pairs_platform.core.time import moment_ns, moment_utc, stamps_ns
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.collector.health import Health
 from pairs_platform.processes.collector.incoming import judge_frame
+from pairs_platform.views.remedies import with_remedy
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +131,9 @@ class Backfill:
                 # Each time: the symbols may be others by now, and Redis may have lost what it held.
                 self._bus.set_actions(session, self._actions(session, symbols))
                 self._fetch(session, symbols, since_ns, market_ns)
-        except (Unavailable, PermanentSourceError) as error:
-            log.warning("the back-fill failed: %s", error)
-            self._health.backfill_detail = f"back-fill failed: {error}"
+        except PlatformError as error:
+            log.warning("the back-fill failed: %s", with_remedy(error))
+            self._health.backfill_detail = f"back-fill failed: {with_remedy(error)}"
             self._gap.end(is_filled=False)
         else:
             self._health.backfill_detail = ""

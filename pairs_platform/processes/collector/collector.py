@@ -21,12 +21,10 @@ from pydantic import SecretStr
 from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 from pairs_platform.adapters.alpaca.stream import BarStream, ConnectionLost, ConnectionRefused
 from pairs_platform.core.errors import (
-    PartitionMissing,
-    PartitionUnreadable,
+    ConfigurationError,
+    PlatformError,
     SettingsError,
     StreamUnavailable,
-    Unavailable,
-    VersionMismatch,
 )
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
@@ -35,13 +33,13 @@ from pairs_platform.core.streaming.clock import LiveClock
 from pairs_platform.core.streaming.sessions import is_open
 from pairs_platform.core.streaming.settings import SymbolSet
 from pairs_platform.platform import open_bus, open_lake
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.collector.backfill import Backfill, Gap, action_rows
 from pairs_platform.processes.collector.health import Health
 from pairs_platform.processes.collector.recorder import Recorder
 from pairs_platform.processes.collector.symbols import streamed_symbols
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
+from pairs_platform.views.remedies import with_remedy
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +67,7 @@ def run_collector(settings: Settings) -> None:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         Alpaca's keys are missing, `stream.bar` is not what it streams, or the address of Redis is none.
     """
     asyncio.run(Collector(settings).run())
@@ -98,7 +96,7 @@ class Collector:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         As `run_collector`.
     """
 
@@ -121,7 +119,7 @@ class Collector:
         self._keys = (lambda: _REPLAY_KEYS) if self._is_replay else keys
         self._streamed = stream.bar_frequency(settings.frequency)
         if not self._is_replay and self._streamed is not Frequency.ONE_MINUTE:
-            raise PermanentSourceError(f"Alpaca streams bars of 1min, not of {self._streamed.value}: unset stream.bar")
+            raise ConfigurationError(f"Alpaca streams bars of 1min, not of {self._streamed.value}: unset stream.bar")
         self._bar_ns = self._streamed.length_ns
         self._history()  # missing keys are an error now, not at the first gap
         self._bus = open_bus(settings)
@@ -307,8 +305,7 @@ class Collector:
         for sector in self._settings.active_sectors:
             key = PartitionKey(session, sector)
             if lake.exists(CORPORATE_ACTIONS.table, key):
-                with _as_source():
-                    found += action_rows(lake.read(CORPORATE_ACTIONS, key))
+                found += action_rows(lake.read(CORPORATE_ACTIONS, key))
         return [action for action in found if action["symbol"] in symbols]
 
     def _choose(self, session: date | None) -> tuple[str, ...]:
@@ -317,10 +314,9 @@ class Collector:
         if self._chosen is None or self._chosen[:2] != (name, session) or now >= self._chosen[2]:
             symbols: tuple[str, ...] = self._chosen[3] if self._chosen else ()
             try:
-                with _as_source():
-                    symbols = streamed_symbols(self._settings, name, session)
-            except (Unavailable, PermanentSourceError) as error:
-                log.warning("the symbols of the set %s are not known: %s", name, error)
+                symbols = streamed_symbols(self._settings, name, session)
+            except PlatformError as error:
+                log.warning("the symbols of the set %s are not known: %s", name, with_remedy(error))
             self._chosen = (name, session, now + _CONFIGURATION_SECONDS, symbols)
         return self._chosen[3]
 
@@ -332,15 +328,6 @@ async def _end(task: "asyncio.Future[Any]", *, patience_s: float) -> None:
         await asyncio.wait((task,), timeout=patience_s)
     if not task.cancelled():
         task.exception()  # read, so that nothing complains that nobody did
-
-
-@contextlib.contextmanager
-def _as_source() -> Iterator[None]:
-    """A partition that cannot be read is an error of the source of symbols and actions: told, and tried again."""
-    try:
-        yield
-    except (PartitionMissing, PartitionUnreadable, VersionMismatch) as error:
-        raise PermanentSourceError(str(error)) from error
 
 
 @contextlib.contextmanager

@@ -5,10 +5,10 @@ What does not belong here: which set is streamed (`adapters.redis.bus`), and val
 
 from datetime import date
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.streaming.settings import SymbolSet
 from pairs_platform.platform import open_lake, open_source
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.settings.model import Settings
 
 
@@ -25,7 +25,7 @@ def streamed_symbols(settings: Settings, name: SymbolSet, session: date | None) 
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         The universe is the source's own, and the source knows none.
     """
     if name == "testing":
@@ -38,7 +38,7 @@ def streamed_symbols(settings: Settings, name: SymbolSet, session: date | None) 
     source = open_source(settings)
     known = source.universe()
     if known is None:
-        raise PermanentSourceError(f"{source.label} names no sectors: set universe_origin to config")
+        raise ConfigurationError(f"{source.label} names no sectors: set universe_origin to config")
     return tuple(sorted(listing.symbol for listing in known if listing.sector in settings.active_sectors))
 
 

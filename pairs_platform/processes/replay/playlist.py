@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.errors import ConfigurationError, NotFound
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
 from pairs_platform.core.prices.calendar import (
@@ -35,7 +36,6 @@ from pairs_platform.core.streaming.settings import ReplaySettings
 from pairs_platform.core.time import MARKET_TIMEZONE, moment_ns, stamps_ns
 from pairs_platform.lake.store import Lake
 from pairs_platform.platform import open_lake
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.settings.model import Settings
 from pairs_platform.views.remedies import materialize_command
 
@@ -64,7 +64,7 @@ class BarSource(Protocol):
         """Corporate actions that fall ex in a session, with ACTION_COLUMNS."""
         ...
 
-    def absent(self, sessions: Sequence[date]) -> PermanentSourceError:
+    def absent(self, sessions: Sequence[date]) -> NotFound:
         """The error for sessions that are not there, with what is."""
         ...
 
@@ -89,12 +89,12 @@ class LakeBars:
         """See `BarSource`."""
         return self._lake.read_many(CORPORATE_ACTIONS, self._keys(CORPORATE_ACTIONS.table, session))
 
-    def absent(self, sessions: Sequence[date]) -> PermanentSourceError:
+    def absent(self, sessions: Sequence[date]) -> NotFound:
         """See `BarSource`; names the newest stored session and the command that stores one."""
         stored = self.sessions()
         newest = f"the newest stored one is {stored[-1]}" if stored else "it holds none"
         command = materialize_command("price_history", PartitionKey(sessions[0], self._sectors[0]))
-        return PermanentSourceError(
+        return NotFound(
             f"{self.label} does not hold {_listed(sessions)}; {newest}. Store it with\n  {command}\nor choose another "
             "session with stream.replay.first"
         )
@@ -134,10 +134,10 @@ class FileBars:
         """See `BarSource`."""
         return self._files.fetch_actions(self._symbols, session, session)
 
-    def absent(self, sessions: Sequence[date]) -> PermanentSourceError:
+    def absent(self, sessions: Sequence[date]) -> NotFound:
         """See `BarSource`; names the sessions that the files have."""
         first, last = self._files.sessions_available()
-        return PermanentSourceError(
+        return NotFound(
             f"{self.label} do not hold {_listed(sessions)}; they have sessions from {first} to {last}: choose one of "
             "them with stream.replay.first"
         )
@@ -209,10 +209,10 @@ class Playlist:
 
     Raises
     ------
-    PermanentSourceError
-        The source lacks a session, or `settings.start` lies outside it; the message names what there is.
     NotFound
-        `settings.first` is no session.
+        The source lacks a session, or `settings.first` is none; the message names what there is.
+    ConfigurationError
+        `settings.start` lies outside the session.
     """
 
     def __init__(
@@ -225,7 +225,7 @@ class Playlist:
         self._loaded: OrderedDict[int, PlayedSession | None] = OrderedDict()
         self._lock = threading.Lock()
         if self.load(0) is None:
-            raise PermanentSourceError(f"{self.label}: no bar in the session {self.origins[0]}; choose another one")
+            raise NotFound(f"{self.label}: no bar in the session {self.origins[0]}; choose another one")
 
     def load(self, position: int) -> PlayedSession | None:
         """The session at a position; None when it has no bar. Safe in several threads."""
@@ -275,25 +275,27 @@ def open_playlist(settings: Settings) -> Playlist:
 
     Raises
     ------
-    PermanentSourceError
-        As `Playlist`; also when a file cannot be read or bars of the configured length are not stored.
+    NotFound, ConfigurationError
+        As `Playlist`; also when bars of the configured length are not stored.
+    DataError
+        A file cannot be read.
     """
     replay = settings.stream.replay
     length = settings.stream.bar_frequency(settings.frequency)
     if length.minutes > settings.frequency.minutes:
-        raise PermanentSourceError(
+        raise ConfigurationError(
             f"stream.bar is {length} and the frequency {settings.frequency}: a streamed bar must not be longer"
         )
     source: BarSource
     if replay.files:
         source = _open_files(settings, length)
     elif length is not settings.frequency:
-        raise PermanentSourceError(
+        raise ConfigurationError(
             f"stream.bar is {length}, and the lake holds bars of {settings.frequency}: play files that have them "
             "(stream.replay.files), or leave stream.bar out"
         )
     elif not settings.active_sectors:
-        raise PermanentSourceError("no sector of the universe is active, so the lake has nothing to play")
+        raise ConfigurationError("no sector of the universe is active, so the lake has nothing to play")
     else:
         source = LakeBars(open_lake(settings), settings.active_sectors)
     today = datetime.now(ZoneInfo(MARKET_TIMEZONE)).date()
@@ -350,9 +352,9 @@ def _time_of_day(session: date, text: str, opened: int, closed: int) -> int:
     try:
         moment = datetime.combine(session, time.fromisoformat(text), ZoneInfo(MARKET_TIMEZONE))
     except ValueError:
-        raise PermanentSourceError(f"stream.replay.start is {text!r}, which is no time of day") from None
+        raise ConfigurationError(f"stream.replay.start is {text!r}, which is no time of day") from None
     if not opened <= moment_ns(moment) < closed:
-        raise PermanentSourceError(
+        raise ConfigurationError(
             f"stream.replay.start is {text}, outside the session {session}: it runs from "
             f"{session_open(session).astimezone(ZoneInfo(MARKET_TIMEZONE)):%H:%M} to "
             f"{session_close(session).astimezone(ZoneInfo(MARKET_TIMEZONE)):%H:%M} in New York"

@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.adjustment import SPLIT
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import Frequency
@@ -68,7 +69,7 @@ class Correction:
     delay_seconds: float = 60.0
 
 
-class _Refused(Exception):
+class _BadRequest(DataError):
     """A request that cannot be answered; its text is the reply's message."""
 
 
@@ -108,7 +109,7 @@ class History:
             return JSONResponse({"message": "forbidden."}, 403)
         try:
             return JSONResponse(await run_in_threadpool(find, request.query_params))
-        except _Refused as error:
+        except _BadRequest as error:
             return JSONResponse({"message": str(error)}, 400)
 
     def bars(self, query: Mapping[str, str]) -> dict[str, Any]:
@@ -166,7 +167,9 @@ class History:
         target, length = _TIMEFRAMES.get(timeframe), self._playlist.length
         if target is None or target.minutes < length.minutes:
             usable = [name for name, longer in _TIMEFRAMES.items() if longer.minutes >= length.minutes]
-            raise _Refused(f"invalid timeframe: {timeframe}; bars of {length} are played, usable: {', '.join(usable)}")
+            raise _BadRequest(
+                f"invalid timeframe: {timeframe}; bars of {length} are played, usable: {', '.join(usable)}"
+            )
         return target
 
     def _ended(self, played: PlayedSession, symbols: set[str], target: Frequency, now_ns: int) -> pd.DataFrame:
@@ -209,7 +212,7 @@ def _action(kind: str, value: float) -> tuple[str, dict[str, float]]:
 
 def _text(query: Mapping[str, str], name: str) -> str:
     if not query.get(name):
-        raise _Refused(f"{name} is required")
+        raise _BadRequest(f"{name} is required")
     return query[name]
 
 
@@ -219,7 +222,7 @@ def _moment(query: Mapping[str, str], name: str, default: int) -> int:
     try:
         moment = datetime.fromisoformat(query[name])
     except ValueError:
-        raise _Refused(f"invalid {name}: {query[name]}") from None
+        raise _BadRequest(f"invalid {name}: {query[name]}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(MARKET_TIMEZONE) if "T" not in query[name] else UTC)
     return round(moment.timestamp() * 1e6) * 1000
@@ -228,7 +231,7 @@ def _moment(query: Mapping[str, str], name: str, default: int) -> int:
 def _limit(query: Mapping[str, str]) -> int:
     text = query.get("limit") or str(_DEFAULT_LIMIT)
     if not text.isdecimal() or not 1 <= int(text) <= _MAX_LIMIT:
-        raise _Refused(f"invalid limit: {text}; valid: 1 to {_MAX_LIMIT}")
+        raise _BadRequest(f"invalid limit: {text}; valid: 1 to {_MAX_LIMIT}")
     return int(text)
 
 
@@ -241,4 +244,4 @@ def _read_token(token: str) -> tuple[str, int]:
         symbol, _, ts_ns = base64.urlsafe_b64decode(token).decode().partition("|")
         return symbol, int(ts_ns)
     except (ValueError, binascii.Error):
-        raise _Refused("invalid page_token") from None
+        raise _BadRequest("invalid page_token") from None

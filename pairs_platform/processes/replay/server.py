@@ -25,10 +25,9 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pairs_platform.core.errors import Unavailable
+from pairs_platform.core.errors import ConfigurationError, DataError, Unavailable
 from pairs_platform.core.time import HOUR_NS, SECOND_NS
 from pairs_platform.platform import open_bus
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.replay.playlist import PlayedSession, Playlist, open_playlist
 from pairs_platform.processes.replay.rest import Correction, History, Keys, corrections_of
 from pairs_platform.processes.replay.wire import (
@@ -38,7 +37,6 @@ from pairs_platform.processes.replay.wire import (
     UPDATED_BARS,
     BarFields,
     Batch,
-    UnreadableRequest,
     changed_fields,
     decode,
     encode,
@@ -384,7 +382,7 @@ class ReplayServer:
                 return
             try:
                 request = decode(content, packed=client.packed)
-            except UnreadableRequest:
+            except DataError:
                 await client.refuse(400)
                 continue
             if not await self._serve_request(client, request):
@@ -436,8 +434,10 @@ def run_replay(settings: Settings) -> None:
 
     Raises
     ------
-    PermanentSourceError, NotFound
-        What is to be played is not there, or the port is in use; nothing was served.
+    NotFound
+        What is to be played is not there.
+    ConfigurationError
+        The port is in use; nothing was served.
     """
     replay = settings.stream.replay
     playlist = open_playlist(settings)
@@ -459,7 +459,7 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         The address cannot be used; names it and the setting.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -473,7 +473,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise PermanentSourceError(
+        raise ConfigurationError(
             f"the replay server cannot listen on {host}:{port} ({error.strerror or error}); end what uses the port, or "
             "choose another one with stream.replay.port"
         ) from error

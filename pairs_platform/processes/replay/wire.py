@@ -16,6 +16,7 @@ from typing import Any
 import msgpack
 import pandas as pd
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.time import moment_utc, stamps_ns
 
 BARS, UPDATED_BARS = "bars", "updatedBars"
@@ -40,10 +41,6 @@ _TYPES = {BARS: "b", UPDATED_BARS: "u"}
 _PRICES = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 
 
-class UnreadableRequest(ValueError):
-    """A message of a client that is no mapping in the connection's encoding."""
-
-
 def encode(messages: Sequence[Mapping[str, Any]], *, packed: bool) -> bytes | str:
     """One frame with several messages: msgpack, or JSON."""
     return bytes(msgpack.packb(messages)) if packed else json.dumps(messages, separators=(",", ":"))
@@ -54,15 +51,15 @@ def decode(content: bytes | str, *, packed: bool) -> dict[str, Any]:
 
     Raises
     ------
-    UnreadableRequest
+    DataError
         It is none, or not in the connection's encoding.
     """
     try:
         message = msgpack.unpackb(content) if packed and isinstance(content, bytes) else json.loads(content)
     except (ValueError, msgpack.UnpackException) as error:
-        raise UnreadableRequest(str(error)) from error
+        raise DataError(str(error)) from error
     if not isinstance(message, dict):
-        raise UnreadableRequest(f"a {type(message).__name__} is no request")
+        raise DataError(f"a {type(message).__name__} is no request")
     return message
 
 

@@ -28,10 +28,10 @@ import msgpack
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from pairs_platform.core.errors import ConfigurationError, DatabaseUnavailable, DataError, Refused
 from pairs_platform.core.time import utc_now
 from pairs_platform.lake.files import LakePath, names_in, read_file, replace, sizes_below
 from pairs_platform.lake.profile import MANIFEST as LAKE_MANIFEST
-from pairs_platform.ports.market_data import PermanentSourceError
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.redis.bus import StreamBus
@@ -76,11 +76,13 @@ def save(state: State, target: Path, tell: Callable[[str], None]) -> None:
 
     Raises
     ------
-    PermanentSourceError
-        `target` exists already, or a database cannot be read.
+    ConfigurationError
+        `target` exists already.
+    DatabaseUnavailable, Refused
+        A database cannot be read.
     """
     if target.exists():
-        raise PermanentSourceError(f"{target} exists already: choose another name, or remove it")
+        raise ConfigurationError(f"{target} exists already: choose another name, or remove it")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -198,7 +200,7 @@ def read_manifest(source: Path) -> dict[str, Any]:
 
     Raises
     ------
-    PermanentSourceError
+    DataError
         It is no backup, is damaged, or was made by a newer version.
     """
     found: dict[str, dict[str, Any]] = {}
@@ -208,7 +210,7 @@ def read_manifest(source: Path) -> dict[str, Any]:
             for info in archive:
                 reader = archive.extractfile(info)
                 if reader is None or not _is_inside(info.name):
-                    raise PermanentSourceError(f"{source} holds {info.name}, which no backup does")
+                    raise DataError(f"{source} holds {info.name}, which no backup does")
                 if info.name == MANIFEST:
                     manifest = json.loads(reader.read())
                     continue
@@ -217,14 +219,14 @@ def read_manifest(source: Path) -> dict[str, Any]:
                     digest.update(chunk)
                 found[info.name] = {"bytes": info.size, "sha256": digest.hexdigest()}
     except (OSError, tarfile.TarError, EOFError, ValueError) as error:
-        raise PermanentSourceError(f"{source} is no whole backup ({error}): use another one") from None
+        raise DataError(f"{source} is no whole backup ({error}): use another one") from None
     if manifest is None:
-        raise PermanentSourceError(f"{source} is no whole backup (it has no manifest): use another one")
+        raise DataError(f"{source} is no whole backup (it has no manifest): use another one")
     if manifest["format"] > FORMAT:
-        raise PermanentSourceError(f"{source} has format {manifest['format']}: restore it with a newer version")
+        raise DataError(f"{source} has format {manifest['format']}: restore it with a newer version")
     wrong = sorted(name for name in {*found, *manifest["members"]} if found.get(name) != manifest["members"].get(name))
     if wrong:
-        raise PermanentSourceError(f"{source} is damaged: {', '.join(wrong[:3])} differ from its manifest")
+        raise DataError(f"{source} is damaged: {', '.join(wrong[:3])} differ from its manifest")
     return manifest
 
 
@@ -239,7 +241,7 @@ def restore_files(folder: Path, source: Path, lake: LakePath | None = None) -> N
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         The folder is not empty.
     """
     require_empty(folder)
@@ -268,10 +270,10 @@ def require_empty(folder: Path) -> None:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
     """
     if folder.exists() and any(folder.iterdir()):
-        raise PermanentSourceError(f"{folder} is not empty: move it away, or name another state_root")
+        raise ConfigurationError(f"{folder} is not empty: move it away, or name another state_root")
 
 
 def require_empty_lake(lake: LakePath) -> None:
@@ -279,10 +281,10 @@ def require_empty_lake(lake: LakePath) -> None:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
     """
     if set(names_in(lake)) - {LAKE_MANIFEST}:
-        raise PermanentSourceError(f"{lake} is not empty: name another lake_url, or remove what is there")
+        raise ConfigurationError(f"{lake} is not empty: name another lake_url, or remove what is there")
 
 
 def require_empty_databases(databases: Mapping[str, SecretStr]) -> None:
@@ -290,20 +292,20 @@ def require_empty_databases(databases: Mapping[str, SecretStr]) -> None:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError, DatabaseUnavailable
     """
     for name, url in databases.items():
         engine = sa.create_engine(url.get_secret_value())
         try:
             tables = sa.inspect(engine).get_table_names()
         except sa.exc.OperationalError as error:
-            raise PermanentSourceError(
+            raise DatabaseUnavailable(
                 f"database {name} at {_shown(engine.url)} does not answer: {error.orig}"
             ) from None
         finally:
             engine.dispose()
         if tables:
-            raise PermanentSourceError(f"database {name} at {_shown(engine.url)} has tables already: make an empty one")
+            raise ConfigurationError(f"database {name} at {_shown(engine.url)} has tables already: make an empty one")
 
 
 def restore_databases(databases: Mapping[str, SecretStr], source: Path) -> None:
@@ -339,7 +341,7 @@ def _tool(name: str, server: int) -> str:
         known[program] = int(said.rpartition("(PostgreSQL) ")[2].split(".")[0])
         if known[program] >= server:
             return program
-    raise PermanentSourceError(
+    raise ConfigurationError(
         f"the server is PostgreSQL {server}, and no {name} of that version is here (found: "
         f"{', '.join(map(str, known.values())) or 'none'}): install PostgreSQL's client {server}"
     )
@@ -365,7 +367,7 @@ def _run_tool(name: str, url: SecretStr, *words: str) -> None:
         with engine.connect() as connection:
             server = int(connection.scalar(sa.text("SHOW server_version_num"))) // 10_000
     except sa.exc.OperationalError as error:
-        raise PermanentSourceError(f"the database {_shown(given)} does not answer: {error.orig}") from None
+        raise DatabaseUnavailable(f"the database {_shown(given)} does not answer: {error.orig}") from None
     finally:
         engine.dispose()
     # Everybody can read the words of a command: what is in the URL goes by a file and the environment.
@@ -384,6 +386,4 @@ def _run_tool(name: str, url: SecretStr, *words: str) -> None:
             check=False,
         )
     if done.returncode:
-        raise PermanentSourceError(
-            f"{name} of {_shown(given)} ended with status {done.returncode}: {done.stderr.strip()}"
-        )
+        raise Refused(f"{name} of {_shown(given)} ended with status {done.returncode}: {done.stderr.strip()}")

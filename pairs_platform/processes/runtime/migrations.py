@@ -27,7 +27,7 @@ def migrate_stores(settings: Settings, tell: Callable[[str], None]) -> None:
 
     Raises
     ------
-    DatabaseMismatch, PermanentSourceError
+    DatabaseMismatch
         A database is newer than this version.
     """
     database = open_database(settings)
@@ -47,7 +47,7 @@ def upgrade_mlflow(url: SecretStr, tell: Callable[[str], None]) -> None:
 
     Raises
     ------
-    PermanentSourceError
+    DatabaseMismatch
         It is newer than the installed version.
     """
     mlflow = find_spec("mlflow")

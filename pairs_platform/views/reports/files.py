@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.lake.atomic import replace_file
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.settings.exports import Format
 
 EXCEL_ROWS = 1_048_575
@@ -34,7 +34,7 @@ def write_export(path: Path, frame: pd.DataFrame, kind: Format) -> None:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         More rows than a sheet of Excel has.
     OSError
         The file cannot be written; what was there stays.
@@ -45,7 +45,7 @@ def write_export(path: Path, frame: pd.DataFrame, kind: Format) -> None:
         replace_file(path, _harmless(frame).to_csv(index=False, lineterminator="\n").encode())
     else:
         if len(frame) > EXCEL_ROWS:
-            raise PermanentSourceError(
+            raise ConfigurationError(
                 f"{len(frame)} rows do not fit on a sheet of Excel ({EXCEL_ROWS}): choose csv, parquet or fewer days"
             )
         buffer = io.BytesIO()

@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pairs_platform.core.errors import ConfigurationError, NoSuchSector, NotFound
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.sectors import SECTORS
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.views.reports.document import Document
 from pairs_platform.views.reports.sections import sector_blocks
 
@@ -34,7 +34,7 @@ def write_report(path: Path, document: Document) -> int:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
         Another ending.
     OSError
         The file cannot be written; what was there stays.
@@ -51,7 +51,7 @@ def require_form(path: Path) -> None:
 
     Raises
     ------
-    PermanentSourceError
+    ConfigurationError
     """
     _form(path)
 
@@ -63,7 +63,7 @@ def _form(path: Path) -> Callable[[Document], bytes]:
     forms = {".html": html_of, ".pdf": pdf_of}
     form = forms.get(path.suffix.lower())
     if form is None:
-        raise PermanentSourceError(f"{path} has no ending that says the form; valid: {', '.join(forms)}")
+        raise ConfigurationError(f"{path} has no ending that says the form; valid: {', '.join(forms)}")
     return form
 
 
@@ -80,23 +80,23 @@ def reported_keys(platform: "Platform", session: date | None, sector: str | None
 
     Raises
     ------
-    PermanentSourceError
+    NotFound
         The sector is unknown, or there is no such ranking.
     """
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
 
     if sector is not None and sector not in SECTORS:
-        raise PermanentSourceError(f"{sector!r} is no sector; valid: {', '.join(SECTORS)}")
+        raise NoSuchSector(f"{sector!r} is no sector; valid: {', '.join(SECTORS)}")
     sectors = [slug for slug in SECTORS if sector in (None, slug)]
     stored = {slug: platform.lake.sessions(COMPOSITE_RANKINGS.table, slug) for slug in sectors}
     days = sorted({day for found in stored.values() for day in found})
     of_sector = f" of {sector}" if sector else ""
     profile = platform.settings.profile.name
     if not days:
-        raise PermanentSourceError(f"profile {profile} has no ranking{of_sector} yet: pairs-platform demo makes one")
+        raise NotFound(f"profile {profile} has no ranking{of_sector} yet: pairs-platform demo makes one")
     chosen = session or days[-1]
     if chosen not in days:
-        raise PermanentSourceError(
+        raise NotFound(
             f"profile {profile} has no ranking{of_sector} of session {chosen}; stored: {len(days)} sessions from "
             f"{days[0]} to {days[-1]}; give one of them with --session"
         )

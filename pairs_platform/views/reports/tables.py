@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pairs_platform.core.errors import NoSuchSector, NotFound
 from pairs_platform.core.prices.sectors import SECTORS
-from pairs_platform.ports.market_data import PermanentSourceError
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
@@ -42,7 +42,7 @@ def exported(platform: "Platform", name: str, sector: str | None, first: date, l
 
     Raises
     ------
-    PermanentSourceError
+    NotFound
         The name or the sector is unknown.
     """
     from pairs_platform.database.arrow import arrow_schemas, arrow_tables
@@ -51,9 +51,9 @@ def exported(platform: "Platform", name: str, sector: str | None, first: date, l
     from pairs_platform.lake.tables import TABLES
 
     if name not in EXPORTS:
-        raise PermanentSourceError(f"{name!r} is no export; valid: {', '.join(EXPORTS)}")
+        raise NotFound(f"{name!r} is no export; valid: {', '.join(EXPORTS)}")
     if sector is not None and sector not in SECTORS:
-        raise PermanentSourceError(f"{sector!r} is no sector; valid: {', '.join(SECTORS)}")
+        raise NoSuchSector(f"{sector!r} is no sector; valid: {', '.join(SECTORS)}")
     table, order = EXPORTS[name]
     where = f"session BETWEEN DATE '{first:%Y-%m-%d}' AND DATE '{last:%Y-%m-%d}'"
     where += f" AND sector = '{sector}'" if sector else ""

@@ -9,10 +9,10 @@ from pydantic import SecretStr, ValidationError
 
 from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES, AlpacaSettings
-from pairs_platform.core.errors import Unavailable
+from pairs_platform.core.errors import ConfigurationError, DataError, Refused, Unavailable
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
-from pairs_platform.ports.market_data import PermanentSourceError, UnavailableSymbol
+from pairs_platform.ports.market_data import UnavailableSymbol
 from pairs_platform_tests.support.vendor_servers import NEW_YORK, NO_ANSWER, AlpacaServer, Answer, alpaca_bar, running
 
 FIRST, LAST = date(2024, 3, 6), date(2024, 3, 12)  # five sessions, across the clock change of 10 March
@@ -258,7 +258,7 @@ def test_more_requests_than_a_minute_allows_are_held_back(server):
 def test_a_refused_key_ends_it_at_once_and_names_the_remedy(server, status):
     server.faults = {0: Answer({"message": "forbidden."}, status)}
     sleeps = Sleeps()
-    with pytest.raises(PermanentSourceError) as raised:
+    with pytest.raises(Refused) as raised:
         source(server, sleep=sleeps).fetch_bars(SYMBOLS, FIRST, LAST)
     assert all(name in str(raised.value) for name in (*KEY_VARIABLES, str(status), "forbidden.", "feed"))
     assert len(server.asked) == 1
@@ -268,13 +268,13 @@ def test_a_refused_key_ends_it_at_once_and_names_the_remedy(server, status):
 @pytest.mark.parametrize("keys", [(None, None), ("id", None), ("id", ""), ("", "secret")])
 def test_a_missing_key_is_said_before_anything_is_asked(keys):
     key_id, secret_key = (None if key is None else SecretStr(key) for key in keys)
-    with pytest.raises(PermanentSourceError, match=" and ".join(KEY_VARIABLES)):
+    with pytest.raises(ConfigurationError, match=" and ".join(KEY_VARIABLES)):
         AlpacaMarketData(key_id=key_id, secret_key=secret_key, frequency=Frequency.ONE_DAY)
 
 
 def test_another_refusal_ends_it_with_the_servers_words(server):
     server.faults = {0: Answer({"code": 42210000, "message": "end should not be before start"}, 422)}
-    with pytest.raises(PermanentSourceError, match="422: end should not be before start"):
+    with pytest.raises(Refused, match="422: end should not be before start"):
         source(server).fetch_bars(SYMBOLS, FIRST, LAST)
     assert len(server.asked) == 1
 
@@ -286,7 +286,7 @@ def test_no_secret_is_ever_shown(server, caplog):
     shown = [repr(alpaca), repr(vars(alpaca))]
     with caplog.at_level(logging.DEBUG):
         for _ in range(3):  # the server repeats both keys in its refusal
-            with pytest.raises((PermanentSourceError, Unavailable)) as raised:
+            with pytest.raises((Refused, Unavailable)) as raised:
                 alpaca.fetch_bars(SYMBOLS, FIRST, LAST)
             shown += traceback.format_exception(raised.value)
     shown.append(caplog.text)
@@ -410,7 +410,7 @@ def test_no_actions_is_an_empty_frame(server):
 
 def test_an_action_that_is_not_as_documented_is_refused(server):
     server.actions = {"forward_splits": [action("AAPL", "2024-03-07", new_rate=4)]}
-    with pytest.raises(PermanentSourceError, match="forward_splits are not as documented"):
+    with pytest.raises(DataError, match="forward_splits are not as documented"):
         fetched_actions(server)
 
 

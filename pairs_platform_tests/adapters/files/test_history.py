@@ -10,11 +10,12 @@ from pydantic import ValidationError
 
 from pairs_platform.adapters.files.history import FileMarketData
 from pairs_platform.adapters.files.settings import FileSourceSettings
+from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, PlatformError
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_of, sessions_between, sessions_ending
 from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import validate_bars
-from pairs_platform.ports.market_data import Listing, PermanentSourceError
+from pairs_platform.ports.market_data import Listing
 
 SESSIONS = sessions_between(date(2025, 10, 30), date(2025, 11, 5))
 FIRST, LAST = SESSIONS[0], SESSIONS[-1]
@@ -94,9 +95,7 @@ class TestColumns:
     def test_a_missing_column_is_named_with_what_the_file_has(self, tmp_path, column, name) -> None:
         path = written(tmp_path, example().drop(columns=column), name)
         shown = "timestamp" if column == "ts_utc" else column
-        with pytest.raises(
-            PermanentSourceError, match=rf"prices.* no {shown} column; name it .*\(the file has "
-        ) as raised:
+        with pytest.raises(DataError, match=rf"prices.* no {shown} column; name it .*\(the file has ") as raised:
             source(path).fetch_bars(["AAPL"], FIRST, LAST)
         assert column not in str(raised.value).split("the file has")[1]
 
@@ -105,7 +104,7 @@ class TestColumns:
         split = bars.assign(date=bars["ts_utc"].dt.date, time=bars["ts_utc"].dt.strftime("%H:%M")).drop(
             columns="ts_utc"
         )
-        with pytest.raises(PermanentSourceError, match="date and time are two columns; join them"):
+        with pytest.raises(DataError, match="date and time are two columns; join them"):
             source(written(tmp_path, split)).universe()
 
 
@@ -141,9 +140,7 @@ class TestTimeStamps:
         bars = example(Frequency.FIVE_MINUTES)
         naive = bars["ts_utc"].dt.tz_convert("America/New_York").dt.tz_localize(None)
         path = written(tmp_path, bars.assign(ts_utc=naive), name)
-        with pytest.raises(
-            PermanentSourceError, match=r"ts_utc has no time zone \(first: 2025-10-30 09:30:00\).*timezone"
-        ):
+        with pytest.raises(DataError, match=r"ts_utc has no time zone \(first: 2025-10-30 09:30:00\).*timezone"):
             source(path, frequency=Frequency.FIVE_MINUTES).fetch_bars(["AAPL"], FIRST, LAST)
         told = source(path, frequency=Frequency.FIVE_MINUTES, timezone="America/New_York")
         pd.testing.assert_frame_equal(fetched(told), bars)
@@ -152,7 +149,7 @@ class TestTimeStamps:
         stamps = pd.date_range("2025-03-09 01:00", periods=4, freq="h")
         bars = example(Frequency.ONE_HOUR, ("AAPL",)).head(4).assign(ts_utc=stamps)
         market = source(written(tmp_path, bars), frequency=Frequency.ONE_HOUR, timezone="America/New_York")
-        with pytest.raises(PermanentSourceError, match="02:00:00 is no single moment in America/New_York"):
+        with pytest.raises(DataError, match="02:00:00 is no single moment in America/New_York"):
             market.fetch_bars(["AAPL"], date(2025, 3, 9), date(2025, 3, 9))
 
     @pytest.mark.parametrize(
@@ -166,12 +163,12 @@ class TestTimeStamps:
     )
     def test_a_stamp_that_cannot_be_read_is_an_error_with_its_row(self, tmp_path, stamps, message) -> None:
         path = written(tmp_path, example().head(2).assign(ts_utc=stamps), "prices.csv")
-        with pytest.raises(PermanentSourceError, match=message):
+        with pytest.raises(DataError, match=message):
             source(path).fetch_bars(["AAPL"], FIRST, LAST)
 
     def test_numbers_are_not_guessed_to_be_times(self, tmp_path) -> None:
         path = written(tmp_path, example().assign(ts_utc=1_762_000_000))
-        with pytest.raises(PermanentSourceError, match="ts_utc holds int64, for example 1762000000"):
+        with pytest.raises(DataError, match="ts_utc holds int64, for example 1762000000"):
             source(path).sessions_available()
 
 
@@ -223,21 +220,21 @@ class TestFrequency:
             assert reason in reasons
 
     def test_coarser_bars_are_refused_with_the_remedy(self, tmp_path) -> None:
-        with pytest.raises(PermanentSourceError, match="bars are 1d long and 5min is set; set the frequency to 1d"):
+        with pytest.raises(ConfigurationError, match="bars are 1d long and 5min is set; set the frequency to 1d"):
             source(written(tmp_path, example()), frequency=Frequency.FIVE_MINUTES).fetch_bars(["AAPL"], FIRST, LAST)
 
     def test_bars_of_another_length_are_refused(self, tmp_path) -> None:
         bars = example(Frequency.FIVE_MINUTES, ("AAPL",)).iloc[::3]
-        with pytest.raises(PermanentSourceError, match="mostly 0 days 00:15:00 apart; only bars of 1min, 5min, 1h, 1d"):
+        with pytest.raises(DataError, match="mostly 0 days 00:15:00 apart; only bars of 1min, 5min, 1h, 1d"):
             source(written(tmp_path, bars)).universe()
 
     def test_one_bar_does_not_tell_its_length(self, tmp_path) -> None:
-        with pytest.raises(PermanentSourceError, match=r"one bar a symbol.*add a column freq"):
+        with pytest.raises(DataError, match=r"one bar a symbol.*add a column freq"):
             source(written(tmp_path, example(sessions=SESSIONS[:1]))).universe()
 
     @pytest.mark.parametrize("labels", [["2h"] * 10, ["1d"] * 5 + ["5min"] * 5])
     def test_a_frequency_column_must_hold_one_known_value(self, tmp_path, labels) -> None:
-        with pytest.raises(PermanentSourceError, match=r"freq holds .*a file needs one value of 1min, 5min, 1h, 1d"):
+        with pytest.raises(DataError, match=r"freq holds .*a file needs one value of 1min, 5min, 1h, 1d"):
             source(written(tmp_path, example().assign(freq=labels))).universe()
 
 
@@ -291,19 +288,19 @@ class TestPaths:
     def test_what_cannot_be_read_is_named(self, tmp_path, name, content, message) -> None:
         if content is not None:
             (tmp_path / name).write_bytes(content)
-        with pytest.raises(PermanentSourceError, match=message):
+        with pytest.raises(PlatformError, match=message):
             source(tmp_path / name).fetch_bars(["AAPL"], FIRST, LAST)
 
     def test_an_empty_parquet_file_and_an_empty_folder(self, tmp_path) -> None:
-        with pytest.raises(PermanentSourceError, match="holds no file that ends with"):
+        with pytest.raises(NotFound, match="holds no file that ends with"):
             source(tmp_path).universe()
-        with pytest.raises(PermanentSourceError, match="has no rows"):
+        with pytest.raises(DataError, match="has no rows"):
             source(written(tmp_path, example().head(0))).universe()
 
     def test_files_of_different_frequencies_do_not_mix(self, tmp_path) -> None:
         written(tmp_path, example(), "days.parquet")
         written(tmp_path, example(Frequency.ONE_HOUR), "hours.parquet")
-        with pytest.raises(PermanentSourceError, match=r"different lengths \(1d: days.parquet; 1h: hours.parquet\)"):
+        with pytest.raises(DataError, match=r"different lengths \(1d: days.parquet; 1h: hours.parquet\)"):
             source(tmp_path).fetch_bars(["AAPL"], FIRST, LAST)
 
     def test_nothing_is_read_before_it_is_needed(self) -> None:
@@ -383,7 +380,7 @@ class TestSelection:
     def test_a_row_without_symbol_is_an_error(self, tmp_path) -> None:
         bars = example()
         bars.loc[3, "symbol"] = None
-        with pytest.raises(PermanentSourceError, match="row 4 has no symbol"):
+        with pytest.raises(DataError, match="row 4 has no symbol"):
             source(written(tmp_path, bars)).universe()
 
 
@@ -415,13 +412,13 @@ class TestUniverse:
         ],
     )
     def test_labels_that_do_not_tell_the_sector_are_refused(self, tmp_path, labels, message, name) -> None:
-        with pytest.raises(PermanentSourceError, match=message):
+        with pytest.raises(DataError, match=message):
             source(written(tmp_path, example().assign(sector=labels), name)).universe()
 
     def test_files_that_disagree_are_refused(self, tmp_path) -> None:
         written(tmp_path, example().assign(sector="Energy"), "1.csv")
         written(tmp_path, example().assign(sector="Materials"), "2.csv")
-        with pytest.raises(PermanentSourceError, match=r"AAPL, BRK\.B in different sectors in different files"):
+        with pytest.raises(DataError, match=r"AAPL, BRK\.B in different sectors in different files"):
             source(tmp_path).universe()
 
 
@@ -455,7 +452,7 @@ class TestActions:
         path = written(tmp_path, frame, "actions.parquet")
         actions = source(tmp_path, actions_path=str(path)).fetch_actions(["AAPL"], FIRST, LAST)
         assert actions["known_ts_utc"].tolist() == [pd.Timestamp("2025-11-04T05:00:00Z")]
-        with pytest.raises(PermanentSourceError, match="only the actions file is there"):
+        with pytest.raises(ConfigurationError, match="only the actions file is there"):
             source(tmp_path, actions_path=str(path)).universe()
 
     @pytest.mark.parametrize(
@@ -471,11 +468,11 @@ class TestActions:
     def test_wrong_ones_are_named(self, tmp_path, old, new, message) -> None:
         path = tmp_path / "actions.csv"
         path.write_text(self.ROWS.replace(old, new))
-        with pytest.raises(PermanentSourceError, match=message):
+        with pytest.raises(DataError, match=message):
             source("prices.csv", actions_path=str(path)).fetch_actions(["AAPL"], FIRST, LAST)
 
     def test_a_missing_file_is_named(self) -> None:
-        with pytest.raises(PermanentSourceError, match=r"actions.csv does not exist"):
+        with pytest.raises(NotFound, match=r"actions.csv does not exist"):
             source("prices.csv", actions_path="nowhere/actions.csv").fetch_actions(["AAPL"], FIRST, LAST)
 
 
@@ -558,5 +555,5 @@ class TestRealFiles:
         assert daily["volume"].sum() == bars["volume"].sum()
 
     def test_a_folder_of_all_files_says_why_it_cannot_be_one_source(self, data) -> None:
-        with pytest.raises(PermanentSourceError, match="different lengths"):
+        with pytest.raises(DataError, match="different lengths"):
             source(data).fetch_bars(["AAPL"], FIRST, LAST)

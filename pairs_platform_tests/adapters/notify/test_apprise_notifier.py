@@ -8,7 +8,7 @@ from apprise.plugins.slack import NotifySlack
 from pydantic import SecretStr
 
 from pairs_platform.adapters.notify.apprise_notifier import receivers, send
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform_tests.support.receivers import mail_receiver, web_receiver
 
 TITLE, BODY = "pairs platform: 1 × run failed", "ERROR run failed · 2026-02-27|technology: <boom> & more\n  do: mend it"
@@ -87,7 +87,7 @@ def test_a_receiver_that_is_not_there_is_told():
 
 
 def test_a_url_of_no_service_is_refused_without_showing_it():
-    with pytest.raises(PermanentSourceError, match="receiver 1 hunter: no URL that Apprise understands") as caught:
+    with pytest.raises(ConfigurationError, match="receiver 1 hunter: no URL that Apprise understands") as caught:
         send("1 hunter", SecretStr("hunter://T0ken"), TITLE, BODY)
     assert "T0ken" not in str(caught.value)
 

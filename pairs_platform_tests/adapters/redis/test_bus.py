@@ -15,7 +15,6 @@ from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED, StreamBar
 from pairs_platform.core.streaming.intervals import BarClose, bar_intervals
 from pairs_platform.core.streaming.settings import RunMode, StreamSettings
 from pairs_platform.platform import open_bus
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
@@ -214,7 +213,7 @@ def test_a_message_names_the_server_without_its_password():
         make_bus(client).health()
     assert "127.0.0.1:1/3" in str(raised.value)
     assert "secret-word" not in str(raised.value)
-    with pytest.raises(PermanentSourceError, match="PAIRS_PLATFORM__REDIS_URL is no address"):
+    with pytest.raises(ConfigurationError, match="PAIRS_PLATFORM__REDIS_URL is no address"):
         connect("http://example.com", Path())
 
 

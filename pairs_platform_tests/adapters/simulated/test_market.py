@@ -8,11 +8,11 @@ from pydantic import ValidationError
 from pairs_platform.adapters.simulated.market import FIRST_SESSION, SimulatedMarket
 from pairs_platform.adapters.simulated.paths import PlantedPair
 from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
-from pairs_platform.core.errors import NoSuchSector
+from pairs_platform.core.errors import ConfigurationError, NoSuchSector
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_close, sessions_between, sessions_ending
 from pairs_platform.core.screening.spread import estimate_spread
-from pairs_platform.ports.market_data import BarsReply, Listing, PermanentSourceError
+from pairs_platform.ports.market_data import BarsReply, Listing
 from pairs_platform_tests.support.price_samples import adjust_bars
 
 TECHNOLOGY = [
@@ -365,9 +365,9 @@ class TestRefusals:
             SimulatedMarketSettings(**settings)
 
     def test_an_empty_universe_and_a_symbol_in_two_sectors_are_refused(self) -> None:
-        with pytest.raises(PermanentSourceError, match="at least one symbol"):
+        with pytest.raises(ConfigurationError, match="at least one symbol"):
             market(universe=())
-        with pytest.raises(PermanentSourceError, match="lists XOM more than once"):
+        with pytest.raises(ConfigurationError, match="lists XOM more than once"):
             market(universe=[Listing("XOM", "energy"), Listing("XOM", "technology"), Listing("CVX", "energy")])
 
     def test_the_truth_about_an_unknown_sector_is_refused(self, standard) -> None:

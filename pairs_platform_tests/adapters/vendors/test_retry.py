@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from pairs_platform.adapters.vendors.retry import AskedToWaitError, Pacer, RetryPolicy, wait_asked_for_s
-from pairs_platform.core.errors import Unavailable
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.adapters.vendors.retry import AskedToWait, Pacer, RetryPolicy, wait_asked_for_s
+from pairs_platform.core.errors import Refused, Unavailable
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -46,7 +45,7 @@ def test_patience_is_bounded_and_the_last_failure_is_raised_as_it_was():
     assert len(slept) == 3
 
 
-@pytest.mark.parametrize("failure", [PermanentSourceError("bad key"), KeyError("bug")])
+@pytest.mark.parametrize("failure", [Refused("bad key"), KeyError("bug")])
 def test_what_will_not_pass_is_not_asked_again(failure):
     slept, source = [], Source(failure)
     with pytest.raises(type(failure)):
@@ -69,13 +68,13 @@ def test_backoff_doubles_is_jittered_and_capped():
 
 def test_a_wait_that_the_source_asks_for_is_honoured():
     slept = []
-    assert policy(slept).call(Source(AskedToWaitError("429", 17.0))) == "answer"
+    assert policy(slept).call(Source(AskedToWait("429", 17.0))) == "answer"
     assert 17.0 <= slept[0] <= 18.0
 
 
 def test_a_wait_beyond_patience_ends_it_at_once():
-    slept, source = [], Source(AskedToWaitError("429", 3600.0))
-    with pytest.raises(AskedToWaitError):
+    slept, source = [], Source(AskedToWait("429", 3600.0))
+    with pytest.raises(AskedToWait):
         policy(slept, longest_wait_s=60.0).call(source)
     assert source.times_asked == 1
     assert slept == []

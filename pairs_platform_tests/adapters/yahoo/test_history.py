@@ -7,10 +7,10 @@ from yfinance.data import SingletonMeta
 
 from pairs_platform.adapters.yahoo.history import YahooMarketData
 from pairs_platform.adapters.yahoo.settings import YahooSettings
-from pairs_platform.core.errors import Unavailable
+from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, Unavailable
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
-from pairs_platform.ports.market_data import PermanentSourceError, UnavailableSymbol
+from pairs_platform.ports.market_data import UnavailableSymbol
 from pairs_platform_tests.support.vendor_servers import (
     NEW_YORK,
     NO_ANSWER,
@@ -286,7 +286,7 @@ def test_more_requests_than_a_minute_allows_are_held_back(server):
 
 def test_a_chart_whose_columns_differ_in_length_is_refused(server):
     server.charts["AAPL"]["chart"]["result"][0]["indicators"]["quote"][0]["open"].pop()
-    with pytest.raises(PermanentSourceError, match="chart of AAPL"):
+    with pytest.raises(DataError, match="chart of AAPL"):
         source(server).fetch_bars(["AAPL"], FIRST, LAST)
 
 
@@ -295,7 +295,7 @@ def test_a_chart_whose_columns_differ_in_length_is_refused(server):
 
 @pytest.mark.parametrize("frequency", [Frequency.FIVE_MINUTES, Frequency.ONE_MINUTE])
 def test_other_frequencies_are_refused_with_the_valid_ones(frequency):
-    with pytest.raises(PermanentSourceError, match=rf"no {frequency} bars.*1h or 1d"):
+    with pytest.raises(ConfigurationError, match=rf"no {frequency} bars.*1h or 1d"):
         YahooMarketData(frequency=frequency)
 
 
@@ -304,7 +304,7 @@ def test_hourly_bars_reach_back_730_days(server):
     now = datetime(2024, 3, 6, 20, tzinfo=UTC) + timedelta(days=729)
     assert len(source(server, Frequency.ONE_HOUR, now=now).fetch_bars(["AAPL"], FIRST, LAST).bars) == 35
     late = source(server, Frequency.ONE_HOUR, now=now + timedelta(days=1))
-    with pytest.raises(PermanentSourceError, match="730 days: 2024-03-06 is too early, 2024-03-07 is the earliest"):
+    with pytest.raises(NotFound, match="730 days: 2024-03-06 is too early, 2024-03-07 is the earliest"):
         late.fetch_bars(["AAPL"], FIRST, LAST)
     assert len(source(server, now=now + timedelta(days=1)).fetch_bars(["IBM"], FIRST, LAST).bars) == 5
 
@@ -341,5 +341,5 @@ def test_no_actions_is_an_empty_frame(server):
 def test_an_event_that_is_not_as_expected_is_refused(server):
     chart = daily("AAPL", 100.0, splits={session_open(LAST): (4, 0)})
     server.charts["AAPL"] = chart
-    with pytest.raises(PermanentSourceError, match="events of AAPL"):
+    with pytest.raises(DataError, match="events of AAPL"):
         source(server).fetch_actions(["AAPL"], FIRST, LAST)

@@ -12,7 +12,7 @@ from pairs_platform.core.selection.trading_config import ConfiguredPair
 from pairs_platform.core.signals import session_state
 from pairs_platform.core.signals.engine import session_matrix
 from pairs_platform.core.signals.session_setup import empty_session_state, make_session_state
-from pairs_platform.core.signals.session_state import SessionState, SessionStateError, state_from_bytes, state_to_bytes
+from pairs_platform.core.signals.session_state import SessionState, state_from_bytes, state_to_bytes
 from pairs_platform_tests.support.live_session import BARS, UNTRADED, Market, grid, run, window_until
 
 FIRST = 0
@@ -179,13 +179,13 @@ class TestFile:
     def test_what_is_no_session_state(self, simulated, content):
         whole = state_to_bytes(simulated.state())
         broken = {None: whole[:-4], "cut": whole[: len(whole) // 3]}.get(content, content)
-        with pytest.raises(SessionStateError, match="is no session state"):
+        with pytest.raises(DataError, match="is no session state"):
             state_from_bytes(broken)
 
     def test_a_session_state_of_another_version(self, simulated, monkeypatch):
         content, written = state_to_bytes(simulated.state()), session_state.STATE_VERSION
         monkeypatch.setattr(session_state, "STATE_VERSION", 99)
-        with pytest.raises(SessionStateError, match=f"it has version {written}, 99 is needed"):
+        with pytest.raises(DataError, match=f"it has version {written}, 99 is needed"):
             state_from_bytes(content)
 
     def test_a_session_state_that_lacks_an_array(self, simulated):
@@ -195,7 +195,7 @@ class TestFile:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         arrays = load(content)
         del arrays["traded/sigma"]
-        with pytest.raises(SessionStateError, match="traded/sigma"):
+        with pytest.raises(DataError, match="traded/sigma"):
             state_from_bytes(save(arrays, metadata=header["__metadata__"]))
 
     def test_what_it_gives_back_is_what_was_put_in(self, simulated):

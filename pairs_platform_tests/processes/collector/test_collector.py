@@ -16,6 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from pairs_platform.adapters.redis.bus import StreamBus
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
 from pairs_platform.core.prices.calendar import session_of
@@ -24,7 +25,6 @@ from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED
 from pairs_platform.core.streaming.clock import LiveClock
 from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.platform import open_bus, open_lake
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.collector import recorder
 from pairs_platform.processes.collector.collector import Collector
 from pairs_platform.processes.replay.server import ReplayServer, listen
@@ -305,12 +305,12 @@ def test_a_limit_causes_no_storm(refusal):
 
 
 def test_missing_keys_are_named_before_anything_starts():
-    with pytest.raises(PermanentSourceError, match="APCA_API_KEY_ID"):
+    with pytest.raises(ConfigurationError, match="APCA_API_KEY_ID"):
         Collector(make_settings(mode="alpaca"))
 
 
 def test_alpaca_streams_minutes_alone():
-    with pytest.raises(PermanentSourceError, match=r"unset stream\.bar"):
+    with pytest.raises(ConfigurationError, match=r"unset stream\.bar"):
         Collector(make_settings(mode="alpaca", bar="5min"))
 
 

@@ -3,13 +3,12 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from pairs_platform.core.errors import NotFound
+from pairs_platform.core.errors import ConfigurationError, NotFound
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, session_close
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
 from pairs_platform.platform import open_lake
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.replay.playlist import PlayedSession, Playlist, open_playlist
 from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, HOLIDAY, make_actions, make_bars
@@ -48,7 +47,7 @@ class TestSessions:
         assert playlist.origins == (BEFORE, FULL, EARLY_CLOSE)
 
     def test_a_session_that_is_not_stored_is_refused_with_the_newest_one(self):
-        with pytest.raises(PermanentSourceError, match=r"no bars of 2024-07-05; newest: 2024-07-03"):
+        with pytest.raises(NotFound, match=r"no bars of 2024-07-05; newest: 2024-07-03"):
             make_playlist(WrittenBars(BARS), first=date(2024, 7, 5))
 
     def test_a_holiday_is_refused(self):
@@ -112,7 +111,7 @@ class TestPart:
         ("start", "said"), [("16:00", "from 09:30 to 16:00"), ("09:29", "outside"), ("99:99", "no time of day")]
     )
     def test_a_start_outside_the_session_is_refused(self, start, said):
-        with pytest.raises(PermanentSourceError, match=said):
+        with pytest.raises(ConfigurationError, match=said):
             make_playlist(WrittenBars(BARS), first=FULL, start=start)
 
 
@@ -158,18 +157,16 @@ class TestOpened:
         settings = settings_with(first=EARLY_CLOSE)
         key = PartitionKey(FULL, settings.active_sectors[0])
         open_lake(settings).write(PRICE_HISTORY, key, make_bars([FULL]), {})
-        with pytest.raises(
-            PermanentSourceError, match=r"(?s)2024-07-03; the newest stored one is 2024-07-02.*--select"
-        ):
+        with pytest.raises(NotFound, match=r"(?s)2024-07-03; the newest stored one is 2024-07-02.*--select"):
             open_playlist(settings)
 
     def test_an_empty_lake_is_refused(self):
-        with pytest.raises(PermanentSourceError, match="it holds none"):
+        with pytest.raises(NotFound, match="it holds none"):
             open_playlist(settings_with())
 
     def test_bars_that_the_lake_does_not_have_are_refused(self):
         settings = load_settings({"stream": {"bar": "1min"}})
-        with pytest.raises(PermanentSourceError, match=r"stream.bar is 1min, and the lake holds bars of 5min"):
+        with pytest.raises(ConfigurationError, match=r"stream.bar is 1min, and the lake holds bars of 5min"):
             open_playlist(settings)
 
     def test_files_are_played_without_their_unsound_rows(self, tmp_path, caplog):
@@ -190,9 +187,9 @@ class TestOpened:
     def test_a_session_outside_the_files_is_named_with_theirs(self, tmp_path):
         path = tmp_path / "prices.parquet"
         make_bars([FULL], symbols=["AAPL"]).to_parquet(path)
-        with pytest.raises(PermanentSourceError, match=r"2024-07-03; they have sessions from 2024-07-02 to 2024-07-02"):
+        with pytest.raises(NotFound, match=r"2024-07-03; they have sessions from 2024-07-02 to 2024-07-02"):
             open_playlist(settings_with(files=(str(path),), first=EARLY_CLOSE))
 
     def test_a_file_that_is_not_there_is_refused(self, tmp_path):
-        with pytest.raises(PermanentSourceError, match="does not exist"):
+        with pytest.raises(NotFound, match="does not exist"):
             open_playlist(settings_with(files=(str(tmp_path / "none.parquet"),)))

@@ -15,9 +15,9 @@ import redis
 from alpaca.data.models import Bar
 from websockets.sync import client as websocket_client
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_close, session_open
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.replay.rest import Correction
 from pairs_platform.processes.replay.server import AFTER_NS, ReplayClock, listen
 from pairs_platform_tests.support.postgres import free_port
@@ -319,7 +319,7 @@ class TestProcess:
     def test_a_port_in_use_is_named_with_its_setting(self):
         with listen("127.0.0.1", 0) as listener:
             port = listener.getsockname()[1]
-            with pytest.raises(PermanentSourceError, match=rf"127.0.0.1:{port}.*stream.replay.port"):
+            with pytest.raises(ConfigurationError, match=rf"127.0.0.1:{port}.*stream.replay.port"):
                 listen("127.0.0.1", port)
 
     @pytest.mark.skipif(os.name == "nt", reason="the Redis of the test and SIGTERM need a Unix")

@@ -18,12 +18,11 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.redis.bus import socket_path
 from pairs_platform.cli import cli
-from pairs_platform.core.errors import PlatformError, Unavailable
+from pairs_platform.core.errors import PlatformError, Refused, Unavailable
 from pairs_platform.database.audit import entries
 from pairs_platform.database.store import Database
 from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import open_bus, open_database, open_registry
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.processes.runtime.backup import MANIFEST, NOT_SAVED, State, restore_databases, save
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import APPLICATION, OWNER, SUPERUSER
@@ -288,7 +287,7 @@ def test_nothing_of_a_database_url_is_in_the_words_of_a_command(postgres, monkey
         state = State("p", tmp_path / "p", {"database": given}, None)
         save(state, tmp_path / "state.tar.gz", print)
         assert any(word.endswith("pg_dump") for word in words)
-        with pytest.raises(PermanentSourceError, match=name) as raised:
+        with pytest.raises(Refused, match=name) as raised:
             restore_databases({"database": SecretStr(f"{url}?sslpassword=hunter2")}, broken(tmp_path))
     for secret in ("hunter2", sa.make_url(url).password):
         assert secret not in " ".join(words)

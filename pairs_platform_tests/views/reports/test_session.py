@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.models.contracts import GRU_MODELS
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, TRADING_CONFIG
 from pairs_platform.database.signals import SignalKey, signal_rows
-from pairs_platform.ports.market_data import PermanentSourceError
 from pairs_platform.views.drawing.plots import spread_with_bands
 from pairs_platform.views.reports.document import Document, Heading, Picture, Table, Words, rows_of
 from pairs_platform.views.reports.html import html_of
@@ -232,7 +232,7 @@ class TestFiles:
     def test_the_ending_says_the_form(self, tmp_path):
         write_report(tmp_path / "A.HTML", document())
         assert (tmp_path / "A.HTML").read_bytes().startswith(b"<!DOCTYPE html>")
-        with pytest.raises(PermanentSourceError, match=r"a\.docx has no ending that says the form; valid: .html, .pdf"):
+        with pytest.raises(ConfigurationError, match=r"a\.docx has no ending that says the form; valid: .html, .pdf"):
             write_report(tmp_path / "a.docx", document())
 
     def test_sectors_of_a_session(self, copied):

@@ -1,0 +1,131 @@
+"""Every error that the platform raises on purpose is in the tree of `core.errors`."""
+
+import ast
+import builtins
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pairs_platform
+from pairs_platform.core import errors
+from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, PlatformError, Refused, Unavailable
+
+PACKAGE = Path(pairs_platform.__file__).parent
+KINDS = (ConfigurationError, NotFound, DataError, Unavailable, Refused)
+
+VALIDATORS = {"model_validator", "field_validator"}
+"""Pydantic turns a ValueError that is raised in these into an error of the settings or the document."""
+
+MISTAKES = {
+    "adapters/redis/bus.py": "a wait that looks like a dead server; a live run asked for what only a replay does",
+    "core/models/bundle.py": "a model of a pair that was not trained",
+    "core/models/sector_training.py": "rows to train on without the plan that splits them",
+    "core/prices/calendar.py": "a grid of no session",
+    "core/selection/contracts.py": "a contract that disagrees with its own list of columns, found when it is imported",
+    "core/time.py": "a moment without a time zone",
+    "core/trading/backtest.py": "parameters of the numerics outside their domain",
+    "core/trading/sharpe.py": "parameters of the numerics outside their domain",
+    "core/volatility/garch.py": "arrays whose shapes disagree, a recursion without a fit",
+    "core/volatility/parameters.py": "the spread of a row that has none",
+    "database/tables.py": "a moment without a time zone",
+    "lake/documents.py": "a table whose name would leave the lake",
+    "lake/store.py": "a column that a contract does not have, a value that JSON does not know",
+}
+"""Modules that refuse arguments which only a mistake of the calling code gives: a bug, so not in the tree."""
+
+OTHERS = {
+    "adapters/mlflow/pyfunc.py": {"MlflowException"},  # MLflow's server answers with it
+    "cli/ui.py": {"KeyboardInterrupt"},  # ends the command as Ctrl-C does
+    "defs": {"Failure", "RetryRequested"},  # how Dagster is told that a step failed, and whether to try again
+    "cli": {"ClickException", "UsageError", "BadParameter", "Exit"},  # how click ends a command
+}
+"""Classes of the libraries that call us, by where they may be raised."""
+
+
+def raised() -> Iterator[tuple[str, int, str]]:
+    """Module, line and class of every `raise` with a class outside validators and `__post_init__`."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = path.relative_to(PACKAGE).as_posix()
+        for statement in raises(ast.parse(path.read_text(encoding="utf-8"))):
+            call = statement.exc
+            target = call.func if isinstance(call, ast.Call) else call
+            name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+            if name[:1].isupper() or name.lstrip("_")[:1].isupper():
+                yield module, statement.lineno, name
+
+
+def raises(node: ast.AST) -> Iterator[ast.Raise]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef):
+            decorators = {getattr(call.func, "id", "") for call in child.decorator_list if isinstance(call, ast.Call)}
+            if child.name == "__post_init__" or decorators & VALIDATORS:
+                continue
+        if isinstance(child, ast.Raise) and child.exc is not None:
+            yield child
+        yield from raises(child)
+
+
+def classes() -> Iterator[tuple[str, type[BaseException]]]:
+    """Module and class of every exception that the package defines."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        named = [node.name for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ClassDef)]
+        bases = {"Error", "Exception", *(kind.__name__ for kind in KINDS)}
+        text = path.read_text(encoding="utf-8")
+        if not named or not any(base in text for base in bases):
+            continue
+        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        if "migrations" in module or module.endswith("__init__"):
+            continue
+        found = importlib.import_module(module)
+        for name in named:
+            defined = getattr(found, name, None)
+            if isinstance(defined, type) and issubclass(defined, BaseException):
+                yield module, defined
+
+
+def test_every_exception_of_the_package_is_in_the_tree():
+    outside = [f"{module}.{kind.__name__}" for module, kind in classes() if not issubclass(kind, PlatformError)]
+    assert outside == []
+
+
+def test_every_exception_says_whether_to_ask_again_and_has_no_base_but_the_tree():
+    for module, kind in classes():
+        if kind is PlatformError:
+            continue
+        assert sum(issubclass(kind, one) for one in KINDS) == 1, f"{module}.{kind.__name__}"
+        builtin = [base for base in kind.__mro__ if base.__module__ == "builtins"]
+        assert builtin == [Exception, BaseException, object], f"{module}.{kind.__name__}"
+
+
+def test_what_is_raised_is_of_the_tree_or_a_named_mistake():
+    tree = {kind.__name__ for _, kind in classes()} - {"PlatformError"}
+    wrong = []
+    for module, line, name in raised():
+        others = {one for place, names in OTHERS.items() if module.startswith(place) for one in names}
+        is_mistake = name in ("ValueError", "TypeError", "KeyError") and module in MISTAKES
+        if name not in tree and name not in others and not is_mistake:
+            wrong.append(f"{module}:{line} raises {name}")
+    assert wrong == []
+
+
+def test_every_module_of_mistakes_still_raises_one():
+    builtin = {module for module, _, name in raised() if hasattr(builtins, name)}
+    assert set(MISTAKES) - builtin == set()
+
+
+def test_no_message_of_storage_names_a_command():
+    """The commands that help are added where an error is shown: `views.remedies`."""
+    for room in ("core", "lake", "database", "adapters"):
+        for path in (PACKAGE / room).rglob("*.py"):
+            for statement in raises(ast.parse(path.read_text(encoding="utf-8"))):
+                words = ast.unparse(statement)
+                assert "pairs-platform " not in words, f"{path}:{statement.lineno}"
+                assert "dagster asset" not in words, f"{path}:{statement.lineno}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_picture_of_the_tree_names_every_class(kind):
+    named = [kind, *kind.__subclasses__()]
+    assert all(one.__name__ in (errors.__doc__ or "") for one in named if one.__module__ == errors.__name__)
