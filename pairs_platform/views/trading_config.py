@@ -25,7 +25,7 @@ def read_trading_config(platform: Platform, key: PartitionKey) -> "TradingConfig
         It is not stored.
     PartitionUnreadable
         The file is damaged.
-    pydantic.ValidationError
+    DataError
         The document is no configuration, or was edited.
     """
     return checked(trading_document(platform, key))
@@ -36,12 +36,12 @@ def checked(document: Mapping[str, Any]) -> "TradingConfig":
 
     Raises
     ------
-    pydantic.ValidationError
+    DataError
         The document is no configuration, or was edited.
     """
     from pairs_platform.core.selection.trading_config import TradingConfig
 
-    return TradingConfig.model_validate(document)
+    return TradingConfig.from_document(document)
 
 
 def trading_document(platform: Platform, key: PartitionKey) -> dict[str, Any]:

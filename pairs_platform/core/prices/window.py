@@ -78,7 +78,7 @@ class PriceWindow:
         return excluded
 
     def column(self, symbol: str) -> int:
-        """Column of `symbol`; KeyError naming it when it is not in the window."""
+        """Column of `symbol`; NotFound naming it when it is not in the window."""
         try:
             return self.symbols.index(symbol)
         except ValueError:

@@ -6,9 +6,8 @@ What does not belong here: how pairs are chosen (`ranking`), and reading what is
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from pairs_platform.core.check_result import CheckResult
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.selection.trading_config import TradingConfig
 
 if TYPE_CHECKING:
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
 def check_document(document: Mapping[str, object], table: "pd.DataFrame") -> CheckResult:
     """Whether the JSON document of a trading configuration is whole and lists the same pairs as its table."""
     try:
-        config = TradingConfig.model_validate(document)
-    except ValidationError as error:
-        return CheckResult(passed=False, summary=f"the document cannot be read back: {error}", figures={})
+        config = TradingConfig.from_document(document)
+    except DataError as error:
+        return CheckResult(passed=False, summary=str(error), figures={})
     same = [pair.pair for pair in config.pairs] == table["pair"].tolist()
     return CheckResult(
         passed=same,

@@ -6,13 +6,15 @@ What does not belong here: choosing pairs (`ranking`), the rule that trades them
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from pairs_platform.core.errors import DataError, NotFound
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters
@@ -142,8 +144,22 @@ class TradingConfig(_Document):
         """Pairs of one role, in rank order."""
         return tuple(pair for pair in self.pairs if pair.role == role)
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """The configuration whose `document` this is, checked against its hash.
+
+        Raises
+        ------
+        DataError
+            The document is no configuration, or was edited.
+        """
+        try:
+            return cls.model_validate(document)
+        except (ValidationError, NotFound) as error:
+            raise DataError(f"the document cannot be read back: {error}") from error
+
     def document(self) -> dict[str, Any]:
-        """JSON-ready form; `TradingConfig.model_validate` reads it back and checks the hash."""
+        """JSON-ready form, which `from_document` reads back."""
         return self.model_dump(mode="json")
 
     def table(self) -> pd.DataFrame:

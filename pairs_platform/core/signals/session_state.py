@@ -217,7 +217,9 @@ def state_from_bytes(content: bytes) -> SessionState:
         file_header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         header = json.loads(file_header["__metadata__"]["session_state"])
         if header["state_version"] != STATE_VERSION:
-            raise DataError(f"it has version {header['state_version']}, {STATE_VERSION} is needed")
+            raise DataError(
+                f"the file is no session state: it has version {header['state_version']}, {STATE_VERSION} is needed"
+            )
         return _state_of(arrays, header)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"the file is no session state: {error}") from error

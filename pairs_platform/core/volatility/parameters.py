@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.parallel import LOCAL, ComputeBackend
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.engle_granger import run_tests
@@ -184,7 +185,7 @@ def _estimate(window: PriceWindow, y: str | None, x: str | None, n_bars: int) ->
             window.log_close[:n_bars, window.column(str(y))],
             window.log_close[:n_bars, window.column(str(x))],
         )
-    except ValueError as error:
+    except DataError as error:
         return _without("no_spread", str(error))
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from pairs_platform.core.errors import NoSuchSector
+from pairs_platform.core.errors import NotFound
 from pairs_platform.core.operations.alerts import Alert
 from pairs_platform.core.operations.run_tags import SIGNALS_TAG
 from pairs_platform.core.operations.scheduling import READY_BY, RUN_AT, SectorState, as_of_session
@@ -72,7 +72,7 @@ class Subject:
         """The partition, or the last one of a stretch; None where there is none of a session and a sector."""
         try:
             return lake_key(self.of.rpartition(_TO)[2])
-        except (ValueError, NoSuchSector):
+        except (ValueError, NotFound):
             return None
 
 
