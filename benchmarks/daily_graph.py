@@ -119,7 +119,7 @@ def reference(ours: float) -> None:
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
     from pairs_platform.platform import Platform
     from pairs_platform.settings.loading import load_settings
-    from pairs_platform.workflows.windows import load_window
+    from pairs_platform.views.windows import load_window
 
     platform, key = Platform(load_settings()), PartitionKey(SESSION, "technology")
     window = load_window(platform, key)

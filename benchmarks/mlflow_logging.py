@@ -19,8 +19,8 @@ import torch
 
 from pairs_platform.adapters.mlflow.registry import MlflowRegistry
 from pairs_platform.core.models.bundle import WEIGHTS_FILE, bundle_files
+from pairs_platform.core.models.contracts import GRU_MODELS, REGISTERED
 from pairs_platform.core.models.gru.network import initial_parameters, weights_of
-from pairs_platform.core.models.sector_training import ROW_COLUMNS
 from pairs_platform.core.models.settings import NetworkSettings
 from pairs_platform_tests.support.bundles import SECTOR, bundle, record
 
@@ -35,7 +35,7 @@ def main() -> int:
     models = bundle()
     one = replace(models.pairs[0], weights=weights, fit=replace(models.pairs[0].fit, diurnal=tuple(rng.random(78))))
     models = replace(models, sequence_length=10, pairs=tuple(replace(one, pair=name) for name in names))
-    numbers = [name for name, kind in ROW_COLUMNS.items() if kind == "float64"]
+    numbers = [name for name in GRU_MODELS.columns if GRU_MODELS.dtype(name) == "float64" and name not in REGISTERED]
     rows = pd.DataFrame(rng.random((PAIRS, len(numbers))), columns=numbers)
     rows = rows.assign(pair=names, status="ok", reason=None)
     curves = pd.DataFrame(

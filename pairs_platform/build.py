@@ -3,36 +3,26 @@
 What does not belong here: the definitions themselves (`defs`).
 """
 
+import pkgutil
 from collections.abc import Mapping
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import dagster as dg
 
-from pairs_platform.defs import automation
-from pairs_platform.defs.alerts import sensors as alerts
-from pairs_platform.defs.housekeeping import assets as housekeeping
-from pairs_platform.defs.models import assets as models
-from pairs_platform.defs.models import automation as model_automation
-from pairs_platform.defs.models import checks as model_checks
+from pairs_platform import defs
 from pairs_platform.defs.partitions import lookback_mapping
-from pairs_platform.defs.prices import assets as prices
-from pairs_platform.defs.prices import checks as price_checks
-from pairs_platform.defs.reports import assets as reports
 from pairs_platform.defs.resources import resources
-from pairs_platform.defs.screening import assets as screening
-from pairs_platform.defs.screening import checks as screening_checks
-from pairs_platform.defs.selection import assets as selection
-from pairs_platform.defs.selection import checks as selection_checks
-from pairs_platform.defs.signals import assets as live
-from pairs_platform.defs.signals import checks as live_checks
-from pairs_platform.defs.signals import sensors as live_sensors
-from pairs_platform.defs.volatility import assets as volatility
-from pairs_platform.defs.volatility import checks as volatility_checks
+from pairs_platform.defs.signals.assets import GROUP as LIVE_GROUP
 from pairs_platform.settings.model import Settings
+
+MODULES = ("assets", "checks", "automation", "sensors")
+"""Modules of these names hold definitions, whatever their package; no other is imported, so that loading is light."""
 
 
 def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Assets, checks, jobs, schedules and sensors over `settings`.
+    """What `MODULES` of the packages of `defs` define at their top level, over `settings`.
 
     Parameters
     ----------
@@ -41,77 +31,21 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
     resource_overrides : mapping of str to resource, optional
         Resources that replace the ones made from the settings, by key.
     """
-    return dg.Definitions(
-        assets=dg.map_asset_specs(
-            lambda spec: _with_lookbacks(spec, settings),
-            [
-                prices.price_history,
-                screening.correlation_matrix,
-                screening.cointegrated_pairs,
-                volatility.garch_fits,
-                selection.pair_scores,
-                selection.composite_rankings,
-                selection.trading_config,
-                models.pair_features,
-                models.gru_models,
-                models.model_tables,
-                models.shadow_losses,
-                models.champion_model,
-                models.gru_tuning,
-                reports.exports,
-                reports.session_report,
-                housekeeping.storage_report,
-                housekeeping.retention,
-                live.streamed_bars,
-                live.signals,
-            ],
-        ),
-        asset_checks=dg.load_asset_checks_from_modules(
-            [
-                price_checks,
-                screening_checks,
-                volatility_checks,
-                selection_checks,
-                model_checks,
-                live_checks,
-                automation,
-                alerts,
-                housekeeping,
-            ]
-        ),
-        jobs=[
-            automation.daily_job,
-            automation.readiness_job,
-            model_automation.baseline_job,
-            model_automation.tuning_job,
-            live_sensors.signal_job,
-            live_sensors.save_job,
-            housekeeping.housekeeping_job,
-        ],
-        schedules=[
-            automation.daily_schedule,
-            automation.readiness_schedule,
-            housekeeping.housekeeping_schedule,
-            model_automation.baseline_schedule,
-            model_automation.tuning_schedule,
-        ],
-        sensors=[
-            automation.retry_sensor,
-            model_automation.run_closer,
-            live_sensors.signal_sensor,
-            live_sensors.health_sensor,
-            alerts.run_alerts,
-            alerts.alert_watch,
-            alerts.alert_delivery,
-        ],
+    return dg.load_definitions_from_modules(
+        _modules(),
         resources={**resources(settings), **(resource_overrides or {})},
         executor=dg.in_process_executor,
-    )
+    ).map_asset_specs(func=lambda spec: _with_lookbacks(spec, settings))
+
+
+def _modules() -> list[ModuleType]:
+    names = [module.name for module in pkgutil.walk_packages(defs.__path__, f"{defs.__name__}.")]
+    return [import_module(name) for name in names if name.rpartition(".")[2] in MODULES]
 
 
 def _with_lookbacks(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     """Say in the lineage how many sessions of prices and of scores an asset reads."""
-    if spec.group_name == live.GROUP:
+    if spec.group_name == LIVE_GROUP:
         return spec
     sessions = {
         dg.AssetKey("price_history"): settings.lookback_sessions,

@@ -1,6 +1,8 @@
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 HEAVY = {
     "alembic", "alpaca", "arch", "duckdb", "exchange_calendars", "matplotlib", "mlflow", "numba", "optuna", "pandas",
@@ -25,3 +27,15 @@ def test_a_command_imports_no_heavy_library_before_it_needs_one():
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_support_imports_no_test():
+    """Benchmarks import it, and with it whatever it imports."""
+    imported = {
+        (path.name, node.module)
+        for path in (Path(__file__).parent / "support").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("pairs_platform_tests")
+    }
+    assert imported
+    assert [found for found in imported if not found[1].startswith("pairs_platform_tests.support")] == []

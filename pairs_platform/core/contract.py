@@ -3,6 +3,7 @@
 Each stage keeps its own contracts in `core/<stage>/contracts.py`. What does not belong here: storing (`lake`).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,19 @@ class Contract:
         import pandas as pd
 
         return pd.DataFrame({name: pd.Series(dtype=self.dtype(name)) for name in self.columns})
+
+    def frame(self, rows: "Sequence[Mapping[str, object]] | pd.DataFrame") -> "pd.DataFrame":
+        """`rows` as a frame with the contract's columns and types, in its order.
+
+        Columns that `rows` lack are null, missing texts are None; columns that the contract lacks are left out.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(rows, columns=list(self.columns)).astype({name: self.dtype(name) for name in self.columns})
+        for name, column in self.schema.columns.items():
+            if str(column.dtype) == "str":
+                frame[name] = frame[name].where(frame[name].notna(), None)
+        return frame
 
     def dtype(self, column: str) -> str:
         """Type of a column in a frame, as pandas names it; text is ``"object"``."""

@@ -172,7 +172,7 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
 def _usable_prices(platform: Platform, sector: str) -> set[date]:
     """Sessions whose prices are stored and not stale; only the newest lookbacks are looked at for staleness."""
     from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
-    from pairs_platform.workflows.windows import stale_prices
+    from pairs_platform.views.windows import stale_prices
 
     lake, basis = platform.lake, platform.settings.price_basis
     stored = lake.sessions(PRICE_HISTORY, sector)

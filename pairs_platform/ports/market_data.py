@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
-from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
+from pairs_platform.core.prices.bars import Frequency, PriceBasis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,28 +103,13 @@ class MarketData(Protocol):
 
 def empty_bars() -> "pd.DataFrame":
     """No bars, with the columns and types of bars."""
-    import pandas as pd
+    from pairs_platform.core.prices.contracts import PRICE_HISTORY
 
-    return pd.DataFrame(
-        {
-            "symbol": pd.Series(dtype="object"),
-            "ts_utc": pd.Series(dtype="datetime64[ns, UTC]"),
-            **{name: pd.Series(dtype="float64") for name in ("open", "high", "low", "close")},
-            "volume": pd.Series(dtype="int64"),
-        }
-    )[list(BAR_COLUMNS)]
+    return PRICE_HISTORY.empty()
 
 
 def empty_actions() -> "pd.DataFrame":
     """No corporate actions, with the columns and types of actions."""
-    import pandas as pd
+    from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
 
-    return pd.DataFrame(
-        {
-            "symbol": pd.Series(dtype="object"),
-            "ex_date": pd.Series(dtype="datetime64[ns]"),
-            "kind": pd.Series(dtype="object"),
-            "value": pd.Series(dtype="float64"),
-            "known_ts_utc": pd.Series(dtype="datetime64[ns, UTC]"),
-        }
-    )[list(ACTION_COLUMNS)]
+    return CORPORATE_ACTIONS.empty()

@@ -22,7 +22,7 @@ from pairs_platform.core.models.splits import SplitPlan
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.platform import Platform
-from pairs_platform.workflows.windows import load_window, past_correlation_gate, window_metadata
+from pairs_platform.views.windows import load_window, past_correlation_gate, window_metadata
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -22,7 +22,7 @@ from pairs_platform.core.prices.calendar import session_offset, sessions_between
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.database.models import Decision, add_decisions, alias_as_of, read_decisions, read_trainings
 from pairs_platform.platform import Platform
-from pairs_platform.workflows.windows import load_window
+from pairs_platform.views.windows import load_window
 
 ALIASES = ("champion", "challenger")
 

@@ -103,7 +103,7 @@ def _make(platform: Platform, inputs: StateInputs) -> tuple[SessionState, bool]:
     """The state, and whether it may be kept: not when the registry could not be asked."""
     from pairs_platform.core.errors import NoSuchModel, RegistryUnavailable
     from pairs_platform.core.signals.session_setup import empty_session_state, make_session_state
-    from pairs_platform.workflows.windows import load_window
+    from pairs_platform.views.windows import load_window
 
     config = checked(inputs.document)
     max_fill_bars, split_tolerance = inputs.max_fill_bars, inputs.split_tolerance

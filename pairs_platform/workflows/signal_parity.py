@@ -15,7 +15,7 @@ from pairs_platform.core.signals.checks import compare_signals
 from pairs_platform.database.signals import SignalKey, signal_frame
 from pairs_platform.platform import Platform
 from pairs_platform.views.trading_config import read_trading_config
-from pairs_platform.workflows.windows import load_window
+from pairs_platform.views.windows import load_window
 
 
 @dataclass(frozen=True, eq=False)

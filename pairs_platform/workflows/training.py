@@ -18,7 +18,6 @@ from pairs_platform.core.models.features import PairDataset
 from pairs_platform.core.models.pair_choice import TrainingChoice, TrainingHistory, choose_pairs, training_triggers
 from pairs_platform.core.models.report import SectorReport, sector_report
 from pairs_platform.core.models.sector_training import (
-    ROW_COLUMNS,
     SectorTraining,
     first_test_session,
     pooled_figures,
@@ -41,10 +40,10 @@ from pairs_platform.lake.files import LakePath, read_file
 from pairs_platform.platform import Platform
 from pairs_platform.ports.model_registry import TrackedTraining, TrainingRecord
 from pairs_platform.views.drawing import plots
+from pairs_platform.views.windows import load_window, past_correlation_gate
 from pairs_platform.workflows.checkpoints import ChunkFiles
 from pairs_platform.workflows.features import load_datasets
 from pairs_platform.workflows.tuning import best_settings, tuned_sessions
-from pairs_platform.workflows.windows import load_window, past_correlation_gate
 
 if TYPE_CHECKING:
     from pairs_platform.core.models.gru.training import Checkpoint, Progress
@@ -400,13 +399,11 @@ def store_training(platform: Platform, inputs: TrainingInputs, result: TrainingR
         "training": _database_row(platform, inputs, stored),
         "report": result.report.document(),
     }
-    forecasts = result.training.forecasts
-    lake.write(GRU_FORECASTS, key, forecasts if len(forecasts) else GRU_FORECASTS.empty(), about)
+    lake.write(GRU_FORECASTS, key, result.training.forecasts, about)
     runs = [tracked.pair_runs.get(pair, (None, None)) for pair in result.rows["pair"]]
     rows = result.rows.copy()
     rows["model_run_id"], rows["run_name"] = [run_id for run_id, _ in runs], [name for _, name in runs]
-    types = {name: dtype for name, dtype in ROW_COLUMNS.items() if name in GRU_MODELS.columns}
-    lake.write(GRU_MODELS, key, rows[list(GRU_MODELS.columns)].astype(types), about)
+    lake.write(GRU_MODELS, key, GRU_MODELS.frame(rows), about)
     return stored
 
 

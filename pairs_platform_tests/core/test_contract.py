@@ -5,6 +5,7 @@ import pytest
 
 from pairs_platform.core.contract import Contract
 from pairs_platform.core.errors import ContractViolation
+from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform_tests.support.price_samples import FULL, make_actions, make_bars
 
@@ -21,6 +22,23 @@ def with_values(name: str, *rows: int, value: float) -> pd.DataFrame:
 def test_no_rows_satisfy_every_contract(contract):
     assert contract.violations(contract.empty()) == []
     assert tuple(contract.empty().columns) == contract.columns
+
+
+def test_rows_get_the_columns_types_and_order_of_the_contract():
+    rows = [{"kind": "zero_volume", "symbol": "AAA", "session": "2024-07-03", "detail": float("nan"), "other": 1}, {}]
+    frame = PRICE_FLAGS.frame(rows)
+    assert tuple(frame.columns) == PRICE_FLAGS.columns
+    assert frame.dtypes.astype(str).tolist() == [PRICE_FLAGS.dtype(name) for name in PRICE_FLAGS.columns]
+    assert frame.iloc[0].tolist() == ["AAA", pd.Timestamp("2024-07-03"), "zero_volume", None, None]
+    assert frame["symbol"].iloc[1] is None
+    pd.testing.assert_frame_equal(PRICE_FLAGS.frame(frame[::-1][::-1].assign(more=1)), frame)
+    pd.testing.assert_frame_equal(PRICE_FLAGS.frame([]), PRICE_FLAGS.empty())
+
+
+def test_bars_and_actions_are_named_as_the_tables_that_keep_them():
+    assert PRICE_HISTORY.columns == BAR_COLUMNS
+    assert PRICE_QUARANTINE.columns == (*BAR_COLUMNS, "reason")
+    assert CORPORATE_ACTIONS.columns == ACTION_COLUMNS
 
 
 def test_the_price_tables_name_the_asset_that_writes_them():

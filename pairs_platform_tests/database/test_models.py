@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from pairs_platform.core.models.contracts import GRU_MODELS
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.database.models import (
     Decision,
@@ -18,7 +19,7 @@ from pairs_platform.database.models import (
 )
 from pairs_platform.database.rows import read_frame
 from pairs_platform.database.store import Database
-from pairs_platform.database.tables import MODEL_RANKINGS, MODEL_TRENDS
+from pairs_platform.database.tables import MODEL_PERFORMANCE, MODEL_RANKINGS, MODEL_TRENDS
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.trainings import SESSION, TRAINED, performance, training
 
@@ -139,3 +140,8 @@ class TestDecisions:
         with pytest.raises(RuntimeError):
             fails_after_the_row()
         assert read_decisions(database, "technology") == []
+
+
+def test_performance_has_a_column_for_every_column_of_the_models_table():
+    keys = {"run_id", "sector", "session"}
+    assert {column.name for column in MODEL_PERFORMANCE.columns} == {*GRU_MODELS.columns, *keys}

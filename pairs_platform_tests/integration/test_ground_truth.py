@@ -6,7 +6,8 @@ Two markets with seven planted pairs each, one window of 60 sessions of 5-minute
 import pandas as pd
 import pytest
 
-from benchmarks.ground_truth import (
+from pairs_platform.settings.loading import load_settings
+from pairs_platform_tests.support.ground_truth import (
     SectorDay,
     as_of_session,
     counts,
@@ -15,7 +16,6 @@ from benchmarks.ground_truth import (
     share,
     simulated_market,
 )
-from pairs_platform.settings.loading import load_settings
 
 SEEDS = (1001, 1002)
 MOST_FALSE_SELECTED = 0.10

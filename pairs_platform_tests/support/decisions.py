@@ -16,7 +16,7 @@ def store_decisions(database: Database, decisions: Sequence[Decision]) -> None:
 
 
 def promote(platform: Platform, version: int, session: date) -> None:
-    """What the rules write when they make a version champion."""
+    """Make a version of the demo's sector champion, as the rules do."""
     store_decisions(
         platform.database,
         [

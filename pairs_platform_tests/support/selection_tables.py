@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.screening.cointegration import SCREEN_COLUMNS
+from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION
-from pairs_platform.core.selection.scores import SCORE_COLUMNS, with_types
+from pairs_platform.core.selection.contracts import PAIR_SCORES
 from pairs_platform.core.selection.settings import COMPONENTS
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform.core.volatility.garch import GarchFit
@@ -46,10 +46,7 @@ def screen_of(pairs: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
         row["passes_cointegration"] = row["status"] == "ok" and row["p_cal"] < 0.05
         row["passes_amplitude"] = row["expected_move_bps"] >= 2 * row["round_trip_cost_bps"]
         rows.append(row)
-    frame = pd.DataFrame(rows, columns=list(SCREEN_COLUMNS))
-    numbers = {name: float for name, value in _PASSING.items() if isinstance(value, float)}
-    types = numbers | {"n_bars": "int64", "passes_cointegration": bool, "passes_amplitude": bool}
-    return frame.astype(types)
+    return COINTEGRATED_PAIRS.frame(rows)
 
 
 def scores_of(session: date, scores: Mapping[str, float | None]) -> pd.DataFrame:
@@ -65,7 +62,7 @@ def scores_of(session: date, scores: Mapping[str, float | None]) -> pd.DataFrame
             row |= {"n_entries": 5, "n_returns": 936, "sharpe_per_bar": 0.01, "sharpe_ann": 1.4, "return_skewness": 0.0}
             row |= {"return_kurtosis": 3.0, "net_return": 0.01, "break_even_cost_multiple": 2.0, "trading_status": "ok"}
         rows.append(row)
-    return with_types(pd.DataFrame(rows, columns=list(SCORE_COLUMNS)))
+    return PAIR_SCORES.frame(rows)
 
 
 def history_of(rows: Sequence[tuple[date, str, float]]) -> pd.DataFrame:

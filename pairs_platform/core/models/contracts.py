@@ -12,7 +12,6 @@ import pandas as pd
 import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract, reason_where_not_ok
-from pairs_platform.core.models.evaluation import METRICS
 from pairs_platform.core.models.features import PairDataset, without_data
 from pairs_platform.core.models.inputs import FEATURES, Scaling
 from pairs_platform.core.models.splits import PARTS, SplitPlan, plan_of_parts
@@ -24,6 +23,16 @@ DATASET_STATUSES = ("ok", "no_fit", "no_labels", "insufficient_data")
 MODEL_STATUSES = (*DATASET_STATUSES, "failed", "not_chosen")
 SHADOW_STATUSES = ("ok", "leg_missing", "out_of_reach", "corporate_action", "no_labels")
 _UTC = "datetime64[ns, UTC]"
+
+METRICS = (
+    "base_rate", "f1", "f1_always", "accuracy", "accuracy_always", "mcc", "roc_auc", "pr_auc", "log_loss",
+    "log_loss_base", "log_loss_baseline", "brier", "calibration_error", "skill", "skill_low", "skill_high", "skill_p",
+    "lift", "lift_low", "lift_high", "lift_p",
+)  # fmt: skip
+"""Metrics of a pair's test part; losses, skill and lift in nats per label."""
+
+REGISTERED = ("correlation", "model_run_id", "run_name")
+"""Columns of `gru_models` that are known when the models of a training are registered."""
 
 
 def _number(*checks: pa.Check) -> pa.Column:
@@ -122,7 +131,7 @@ GRU_MODELS = Contract(
         ordered=True,
     ),
 )
-"""One row for each candidate: what became of it, and the metrics of its test part; see `evaluation.METRICS`."""
+"""One row for each candidate: what became of it, and the metrics of its test part; see `METRICS`."""
 
 GRU_FORECASTS = Contract(
     table="gru_forecasts",
@@ -192,8 +201,7 @@ def scaling_frame(datasets: Sequence[PairDataset]) -> pd.DataFrame:
     """Rows of `FEATURE_SCALING`, one for each dataset."""
     rows = []
     for one in datasets:
-        row: dict[str, object] = dict.fromkeys(FEATURE_SCALING.columns)
-        row |= {
+        row: dict[str, object] = {
             "pair": one.pair,
             "status": one.status,
             "reason": one.reason or None,
@@ -210,8 +218,7 @@ def scaling_frame(datasets: Sequence[PairDataset]) -> pd.DataFrame:
                 "last_variance": one.state.variance,
             }
         rows.append(row)
-    kinds = {"horizon_bars": "int64", "last_spread": "float64", "last_variance": "float64"}
-    return pd.DataFrame(rows, columns=list(FEATURE_SCALING.columns)).astype(kinds)
+    return FEATURE_SCALING.frame(rows)
 
 
 def datasets_of(

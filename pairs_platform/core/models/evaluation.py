@@ -16,13 +16,6 @@ CALIBRATION_BINS = 10
 CONFIDENCE = 0.95
 """Level of every interval."""
 
-METRICS = (
-    "base_rate", "f1", "f1_always", "accuracy", "accuracy_always", "mcc", "roc_auc", "pr_auc", "log_loss",
-    "log_loss_base", "log_loss_baseline", "brier", "calibration_error", "skill", "skill_low", "skill_high", "skill_p",
-    "lift", "lift_low", "lift_high", "lift_p",
-)  # fmt: skip
-"""Metrics of a pair's test part; losses, skill and lift in nats per label."""
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TestForecasts:

@@ -15,8 +15,8 @@ from scipy import stats
 
 from pairs_platform.core.models.baseline import Baseline
 from pairs_platform.core.models.bundle import PairModel
+from pairs_platform.core.models.contracts import GRU_FORECASTS, GRU_MODELS, REGISTERED
 from pairs_platform.core.models.evaluation import (
-    METRICS,
     Pooled,
     TestForecasts,
     choose_threshold,
@@ -34,8 +34,6 @@ from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.settings import GarchSettings
 
-FORECAST_COLUMNS = ("pair", "ts_utc", "label", "probability", "base_probability", "baseline_probability")
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SectorTraining:
@@ -44,9 +42,9 @@ class SectorTraining:
     Attributes
     ----------
     rows : DataFrame
-        One row for each candidate: pair, status, reason, counts, epochs, `METRICS`, skill_q.
+        One row for each candidate, the columns of `GRU_MODELS` without `REGISTERED`.
     forecasts : DataFrame
-        `FORECAST_COLUMNS` on the test parts.
+        `GRU_FORECASTS` of the test parts.
     curves : DataFrame
         pair, epoch, train_loss, validation_loss [nats].
     models : tuple of PairModel
@@ -165,34 +163,20 @@ def train_sector(
                 "baseline": baseline.kind,
             }
         )
-    table = pd.DataFrame(rows, columns=list(ROW_COLUMNS)).astype(ROW_COLUMNS)
+    table = GRU_MODELS.frame(rows).drop(columns=list(REGISTERED))
     p = table["skill_p"].to_numpy(dtype=float)
     tested = np.isfinite(p)
     if tested.any():
         table.loc[tested, "skill_q"] = stats.false_discovery_control(p[tested])
-    empty = pd.DataFrame(columns=list(FORECAST_COLUMNS))
     table["skill_q"] = table["skill_q"].astype("float64")
     return SectorTraining(
         rows=table,
-        forecasts=pd.concat(frames, ignore_index=True) if frames else empty,
+        forecasts=pd.concat(frames, ignore_index=True) if frames else GRU_FORECASTS.empty(),
         curves=pd.DataFrame(curves, columns=["pair", "epoch", "train_loss", "validation_loss"]),
         models=tuple(models),
         pooled=pool(forecasts),
         seconds=seconds,
     )
-
-
-ROW_COLUMNS = {
-    **dict.fromkeys(("pair", "status", "reason"), "object"),
-    **dict.fromkeys(("n_train", "n_validation", "n_test", "n_overnight"), "Int64"),
-    **dict.fromkeys(METRICS, "float64"),
-    "skill_q": "float64",
-    "lift_seed_sd": "float64",
-    "threshold": "float64",
-    "baseline": "object",
-    **dict.fromkeys(("best_epoch", "epochs"), "Int64"),
-}
-"""Columns of `SectorTraining.rows` and their types."""
 
 
 def counts(dataset: PairDataset, plan: SplitPlan, settings: GruSettings) -> dict[str, int]:

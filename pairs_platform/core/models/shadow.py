@@ -12,11 +12,10 @@ import pandas as pd
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.baseline import log_loss
 from pairs_platform.core.models.bundle import PairModel, SectorBundle
+from pairs_platform.core.models.contracts import SHADOW_LOSSES
 from pairs_platform.core.models.features import later_bars
 from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.core.prices.window import PriceWindow
-
-COLUMNS = ("alias", "version", "pair", "status", "reason", "n_labels", "loss", "base_loss", "baseline_loss")
 
 
 def shadow_losses(
@@ -34,8 +33,8 @@ def shadow_losses(
     Returns
     -------
     DataFrame
-        `COLUMNS`, one row for each pair: sums over labels of the loss of the model, of its training base rate and of
-        its baseline [nats]. A pair that cannot be predicted has a status and a reason.
+        `SHADOW_LOSSES`, one row for each pair: sums over labels of the loss of the model, of its training base rate and
+        of its baseline [nats]. A pair that cannot be predicted has a status and a reason.
 
     Raises
     ------
@@ -48,8 +47,7 @@ def shadow_losses(
         {"alias": alias, "version": version, "pair": model.pair, **_losses(window, bundle, model, session)}
         for model in bundle.pairs
     ]
-    kinds = {"version": "int64", "n_labels": "int64"} | dict.fromkeys(("loss", "base_loss", "baseline_loss"), "float64")
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
+    return SHADOW_LOSSES.frame(rows)
 
 
 def _losses(window: PriceWindow, bundle: SectorBundle, model: PairModel, session: date) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
 from pairs_platform.core.screening.calibration import calibrated_p
+from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.screening.engle_granger import (
     TEST_STATUSES,
     EngleGranger,
@@ -31,8 +32,6 @@ __all__ = ["CointegrationSettings", "EngleGranger", "engle_granger", "mackinnon_
 
 JOHANSEN_TRACE_CRIT_95 = 15.4943
 """5 % critical value of the trace statistic, two series, no cointegration, constant (statsmodels' `c_sjt(2, 0)`)."""
-
-STATUSES = (*TEST_STATUSES.values(), "beta_not_positive", "beta_out_of_range")
 
 
 def screen_pairs(
@@ -112,20 +111,11 @@ def screen_pairs(
     legs = list(zip(symbols[first[finalist]], symbols[second[finalist]], strict=True))
     frame.loc[finalist, "wild_bootstrap_p"] = _bootstraps(window, legs, settings, backend)
     frame["reason"] = [None if row.status == "ok" else _reason(row, window, settings) for row in frame.itertuples()]
-    return frame[list(SCREEN_COLUMNS)]
-
-
-SCREEN_COLUMNS = (
-    *("pair", "symbol_1", "symbol_2", "y", "x", "status", "reason", "n_bars", "alpha", "beta", "mu", "sigma"),
-    *("t_stat", "lag", "p_value", "t_stat_12", "lag_12", "p_value_12", "t_stat_21", "lag_21", "p_value_21"),
-    *("p_cal", "q_value", "phi", "half_life_bars", "half_life_days", "half_life_status"),
-    *("beta_first_half", "beta_second_half", "johansen_trace", "johansen_trace_crit_95"),
-    *("expected_move_bps", "round_trip_cost_bps", "passes_amplitude", "wild_bootstrap_p", "passes_cointegration"),
-)
+    return frame[list(COINTEGRATED_PAIRS.columns)]
 
 
 def pair_status(tests: PairTests, settings: CointegrationSettings) -> np.ndarray:
-    """Status of each pair, shape (k,), one of `STATUSES`: the test's own, else what is wrong with the better β."""
+    """Status of each pair, shape (k,), one of `PAIR_STATUSES`: the test's own, else what is wrong with the better β."""
     beta = tests.beta[np.arange(len(tests.better)), tests.better]
     named = np.array([TEST_STATUSES[code] for code in range(len(TEST_STATUSES))], dtype=object)[tests.outcome]
     wrong = np.where(beta <= 0.0, "beta_not_positive", "beta_out_of_range").astype(object)

@@ -10,9 +10,10 @@ import pandas as pd
 import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract, reason_where_not_ok
-from pairs_platform.core.screening.cointegration import STATUSES
+from pairs_platform.core.screening.engle_granger import TEST_STATUSES
 from pairs_platform.core.screening.half_life import HalfLifeStatus
 
+PAIR_STATUSES = (*TEST_STATUSES.values(), "beta_not_positive", "beta_out_of_range")
 HALF_LIFE_STATUSES = tuple(status for status in get_args(HalfLifeStatus) if status != "not_fitted")
 
 
@@ -88,7 +89,9 @@ COINTEGRATED_PAIRS = Contract(
         | {
             "y": pa.Column(str, nullable=True, description="Dependent leg of the better direction."),
             "x": pa.Column(str, nullable=True, description="Explanatory leg of the better direction."),
-            "status": pa.Column(str, pa.Check.isin(STATUSES), description="Whether it could be tested and traded."),
+            "status": pa.Column(
+                str, pa.Check.isin(PAIR_STATUSES), description="Whether it could be tested and traded."
+            ),
             "reason": pa.Column(str, nullable=True, description="Why the status is not ok."),
             "alpha": _number("Intercept of the spread [ln US dollars].", nullable=True),
             "beta": _number("Hedge ratio of the spread.", nullable=True),

@@ -8,10 +8,14 @@ import pandas as pd
 import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract, reason_where_not_ok
-from pairs_platform.core.selection.ranking import GATES, RANKING_COLUMNS
-from pairs_platform.core.selection.scores import SCORE_COLUMNS, SCORE_STATUSES, TRADING_STATUSES
 from pairs_platform.core.selection.settings import COMPONENTS
-from pairs_platform.core.selection.trading_config import TABLE_COLUMNS
+
+GATES = ("correlation", "cointegration", "amplitude", "fit", "score", "ranking")
+"""In the order in which a pair meets them."""
+
+SCORE_STATUSES = ("ok", "not_fitted", "not_fitted_on_training")
+TRADING_STATUSES = ("ok", "no_trade", "few_entries", "not_cointegrated_on_training", "no_half_life")
+ROLES = ("selected", "pinned", "watched")
 
 _UNIT = pa.Check.in_range(0.0, 1.0)
 _NOT_NEGATIVE = pa.Check.ge(0.0)
@@ -45,9 +49,15 @@ def _named(frame: pd.DataFrame) -> pd.Series:
 _NAMED = pa.Check(_named, error="pair is symbol_1_symbol_2 in alphabetical order")
 
 
-def _key() -> dict[str, pa.Column]:
+def _session(description: str) -> pa.Column:
+    return pa.Column("datetime64[ns]", description=description)
+
+
+_AS_OF = "As-of session, midnight without a zone."
+
+
+def _pair() -> dict[str, pa.Column]:
     return {
-        "session": pa.Column("datetime64[ns]", description="As-of session, midnight without a zone."),
         "pair": pa.Column(str, unique=True, description="Both symbols in alphabetical order, joined by an underscore."),
         "symbol_1": _text("First symbol of the pair, alphabetically."),
         "symbol_2": _text("Second symbol of the pair."),
@@ -78,24 +88,19 @@ def _ranks_without_holes(frame: pd.DataFrame) -> bool:
     return sorted(ranks) == list(range(1, len(ranks) + 1))
 
 
-def _schema(columns: dict[str, pa.Column], order: tuple[str, ...], checks: list[pa.Check]) -> pa.DataFrameSchema:
-    if set(columns) != set(order):
-        raise ValueError(f"contract and table name different columns: {sorted(set(columns) ^ set(order))}")
-    return pa.DataFrameSchema({name: columns[name] for name in order}, checks=checks, strict=True, ordered=True)
-
-
 PAIR_SCORES = Contract(
     table="pair_scores",
     version=1,
-    schema=_schema(
-        _key()
-        | _components()
-        | {
+    schema=pa.DataFrameSchema(
+        {
+            "session": _session(_AS_OF),
+            **_pair(),
             "y": _text("Dependent leg of the spread.", nullable=True),
             "x": _text("Explanatory leg of the spread.", nullable=True),
             "status": _text("Whether the pair has a score.", pa.Check.isin(SCORE_STATUSES)),
             "reason": _text("Why the status is not ok.", nullable=True),
             "score": _number("Weighted sum of the components.", _UNIT),
+            **_components(),
             "n_obs": _count("Shocks of the fit on the whole window [bars].", nullable=True),
             "e_random_walk": _number("Evidence against a random walk with GARCH variance [ln likelihood × 2]."),
             "e_constant_variance": _number("Evidence against an AR(1) with constant variance [ln likelihood × 2]."),
@@ -130,12 +135,13 @@ PAIR_SCORES = Contract(
             "ljung_box_p_z2": _number("Li-Mak p on squared z.", _UNIT),
             "arch_lm_p": _number("Engle's ARCH-LM p on z.", _UNIT),
         },
-        SCORE_COLUMNS,
-        [
+        checks=[
             _NAMED,
             pa.Check(_score_where_ok, error="score and components are there where, and only where, the status is ok"),
             pa.Check(reason_where_not_ok, error="a reason is there where, and only where, the status is not ok"),
         ],
+        strict=True,
+        ordered=True,
     ),
 )
 """One row for each pair of `garch_fits`."""
@@ -143,10 +149,10 @@ PAIR_SCORES = Contract(
 COMPOSITE_RANKINGS = Contract(
     table="composite_rankings",
     version=1,
-    schema=_schema(
-        _key()
-        | _components()
-        | {
+    schema=pa.DataFrameSchema(
+        {
+            "session": _session(_AS_OF),
+            **_pair(),
             "rank": _count("Place among the scored pairs: by gates passed, then by ranking score.", nullable=True),
             "selected": _flag("Passes every gate."),
             "size": _number("Share of a full position; 0 unless selected.", _UNIT, nullable=False),
@@ -161,6 +167,7 @@ COMPOSITE_RANKINGS = Contract(
             "ranking_score": _number("Mean of the newest scores within the lookback.", _UNIT),
             "n_scored_sessions": _count("Scores in that mean."),
             "score": _number("Score of today.", _UNIT),
+            **_components(),
             "weakest_component": _text(
                 "Component that costs the score most.", pa.Check.isin(COMPONENTS), nullable=True
             ),
@@ -186,31 +193,17 @@ COMPOSITE_RANKINGS = Contract(
             "sharpe_ann": _number("Its annualised Sharpe ratio."),
             "break_even_cost_multiple": _number("Factor on all costs at which its net return is zero."),
         },
-        RANKING_COLUMNS,
-        [
+        checks=[
             _NAMED,
             pa.Check(_selected_passes, error="selected means that every gate is passed"),
             pa.Check(_size_where_selected, error="a size is there where, and only where, a pair is selected"),
             pa.Check(_ranks_without_holes, error="ranks count from 1 without holes"),
         ],
+        strict=True,
+        ordered=True,
     ),
 )
 """One row for each pair of the window, and for each pinned pair."""
-
-_GARCH_COLUMNS = {
-    "c": _number("Intercept of the AR(1) [ln]."),
-    "phi": _number("AR(1) coefficient."),
-    "omega": _number("GARCH constant [ln²].", _POSITIVE),
-    "alpha1": _number("GARCH reaction.", _NOT_NEGATIVE),
-    "beta1": _number("GARCH memory.", _NOT_NEGATIVE),
-    "nu": _number("Degrees of freedom; null for a Gaussian fit.", _POSITIVE),
-    "last_spread": _number("Spread at the as-of session's last close [ln]."),
-    "last_variance": _number("Variance of the next bar, known at that close [ln²].", _POSITIVE),
-    "reference_variance": _number("Mean variance of the sample [ln²].", _POSITIVE),
-    "next_volatility": _number("Standard deviation of the next bar's innovation [ln].", _POSITIVE),
-    "half_life_bars": _number("Half-life of a deviation [bars].", _POSITIVE),
-    "max_hold_bars": _number("Age of the time stop [bars].", _POSITIVE),
-}
 
 
 def _follows_its_role(frame: pd.DataFrame) -> pd.Series:
@@ -220,15 +213,15 @@ def _follows_its_role(frame: pd.DataFrame) -> pd.Series:
 TRADING_CONFIG = Contract(
     table="trading_config",
     version=2,
-    schema=_schema(
-        _key()
-        | _GARCH_COLUMNS
-        | {
-            "valid_for": pa.Column("datetime64[ns]", description="Session in which the configuration is traded."),
+    schema=pa.DataFrameSchema(
+        {
+            "session": _session(_AS_OF),
+            "valid_for": _session("Session in which the configuration is traded."),
             "sector": _text("GICS sector."),
             "source_label": _text("Where the prices come from."),
             "content_hash": _text("SHA-256 of the JSON document."),
-            "role": _text("Why the pair is listed.", pa.Check.isin(["selected", "pinned", "watched"])),
+            **_pair(),
+            "role": _text("Why the pair is listed.", pa.Check.isin(ROLES)),
             "size": _number("Share of a full position; 0 unless selected.", _UNIT, nullable=False),
             "provisional": _flag("Scored, but in fewer sessions than the ranking score averages."),
             "rank": _count("Place among the scored pairs.", nullable=True),
@@ -243,9 +236,22 @@ TRADING_CONFIG = Contract(
             "mu": _number("Mean of the spread [ln]."),
             "sigma": _number("Standard deviation of the spread [ln].", _POSITIVE),
             "n_bars": _count("Bars of the estimation sample.", nullable=True),
+            "c": _number("Intercept of the AR(1) [ln]."),
+            "phi": _number("AR(1) coefficient."),
+            "omega": _number("GARCH constant [ln²].", _POSITIVE),
+            "alpha1": _number("GARCH reaction.", _NOT_NEGATIVE),
+            "beta1": _number("GARCH memory.", _NOT_NEGATIVE),
+            "nu": _number("Degrees of freedom; null for a Gaussian fit.", _POSITIVE),
+            "last_spread": _number("Spread at the as-of session's last close [ln]."),
+            "last_variance": _number("Variance of the next bar, known at that close [ln²].", _POSITIVE),
+            "reference_variance": _number("Mean variance of the sample [ln²].", _POSITIVE),
+            "next_volatility": _number("Standard deviation of the next bar's innovation [ln].", _POSITIVE),
+            "half_life_bars": _number("Half-life of a deviation [bars].", _POSITIVE),
+            "max_hold_bars": _number("Age of the time stop [bars].", _POSITIVE),
         },
-        tuple(TABLE_COLUMNS),
-        [_NAMED, pa.Check(_follows_its_role, error="a size goes with the role selected, and only with it")],
+        checks=[_NAMED, pa.Check(_follows_its_role, error="a size goes with the role selected, and only with it")],
+        strict=True,
+        ordered=True,
     ),
 )
 """One row for each pair of the document, which also holds thresholds, costs and diurnal factors."""

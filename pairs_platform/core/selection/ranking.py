@@ -14,11 +14,9 @@ import pandas as pd
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.window import ExcludedSymbol
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
+from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, GATES
 from pairs_platform.core.selection.settings import COMPONENTS, ScoreSettings, SelectionSettings
 from pairs_platform.core.trading.sharpe import SharpeMoments, deflated_sharpe_ratio
-
-GATES = ("correlation", "cointegration", "amplitude", "fit", "score", "ranking")
-"""In the order in which a pair meets them."""
 
 NOT_IN_WINDOW = "not_in_window"
 """Status of a pinned pair of which a symbol has no place in the window."""
@@ -87,7 +85,7 @@ def rank_pairs(
     Returns
     -------
     DataFrame
-        Columns and meaning: `core.selection.contracts.COMPOSITE_RANKINGS`. Sorted by gates passed, ranking score and
+        Columns and meaning: `COMPOSITE_RANKINGS`. Sorted by gates passed, ranking score and
         name; ranks go to the scored pairs in this order, so that a pair that only lacks score stands before one that is
         not cointegrated.
     """
@@ -117,17 +115,8 @@ def rank_pairs(
     frame["explanation"] = [
         _explain(row, correlation, cointegration, selection) for row in frame.itertuples(index=False)
     ]
-    return frame.loc[:, list(RANKING_COLUMNS)]
+    return frame.loc[:, list(COMPOSITE_RANKINGS.columns)]
 
-
-RANKING_COLUMNS = (
-    "session", "pair", "symbol_1", "symbol_2", "rank", "selected", "size", "provisional", "watched", "pinned",
-    "gates_passed", "first_failed_gate", "explanation", "ranking_score", "n_scored_sessions", "score", *COMPONENTS,
-    "weakest_component", "passes_correlation", "passes_cointegration", "passes_amplitude", "passes_fit",
-    "passes_score", "passes_ranking", "status", "corr_log_price", "corr_log_return", "p_cal", "q_value",
-    "half_life_bars", "half_life_days", "beta", "sigma", "expected_move_bps", "round_trip_cost_bps", "n_entries",
-    "net_return", "sharpe_ann", "break_even_cost_multiple",
-)  # fmt: skip
 
 _FROM_CORRELATIONS = ("corr_log_price", "corr_log_return", "passes_correlation")
 _FROM_SCREEN = (

@@ -20,7 +20,8 @@ import pandas as pd
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.selection.settings import COMPONENTS, ScoreSettings
+from pairs_platform.core.selection.contracts import PAIR_SCORES
+from pairs_platform.core.selection.settings import ScoreSettings
 from pairs_platform.core.trading.backtest import BacktestReport, backtest
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharpe_moments
@@ -33,34 +34,11 @@ from pairs_platform.core.volatility.parameters import (
     window_bars_per_session,
 )
 
-SCORE_STATUSES = ("ok", "not_fitted", "not_fitted_on_training")
-TRADING_STATUSES = ("ok", "no_trade", "few_entries", "not_cointegrated_on_training", "no_half_life")
-
-SCORE_COLUMNS = (
-    *("session", "pair", "symbol_1", "symbol_2", "y", "x", "status", "reason", "score", *COMPONENTS),
-    *("n_obs", "e_random_walk", "e_constant_variance"),
-    *(
-        "volatility_status",
-        "n_forecasts",
-        "dm_vs_ewma",
-        "dm_vs_constant",
-        "qlike_model",
-        "qlike_ewma",
-        "qlike_constant",
-    ),
-    *("trading_status", "coint_p_training", "psr", "n_returns", "n_entries", "net_return", "gross_return", "fill_cost"),
-    *("borrow_cost", "sharpe_per_bar", "return_skewness", "return_kurtosis", "sharpe_ann", "max_drawdown", "calmar"),
-    *("win_rate", "profit_factor", "turnover", "mean_holding_bars", "break_even_cost_multiple"),
-    *("ljung_box_p_z", "ljung_box_p_z2", "arch_lm_p"),
-)
-_SKILL_COLUMNS = ("dm_vs_ewma", "dm_vs_constant", "qlike_model", "qlike_ewma", "qlike_constant")
-_REPORT_COLUMNS = (
+_SKILL_FIGURES = ("dm_vs_ewma", "dm_vs_constant", "qlike_model", "qlike_ewma", "qlike_constant")
+_REPORT_FIGURES = (
     *("n_entries", "net_return", "gross_return", "fill_cost", "borrow_cost", "sharpe_ann", "max_drawdown", "calmar"),
     *("win_rate", "profit_factor", "turnover", "mean_holding_bars", "break_even_cost_multiple"),
 )
-_TEXT = ("pair", "symbol_1", "symbol_2", "y", "x", "status", "reason", "volatility_status", "trading_status")
-_COUNTS = ("n_obs", "n_forecasts", "n_returns", "n_entries")
-
 RESTRICTIONS = 2
 """Parameters that either rival of the fit component leaves out: c and φ, or α₁ and β₁."""
 
@@ -147,7 +125,7 @@ def score_pairs(
     Returns
     -------
     DataFrame
-        One row per pair of `fits`, columns of `core.selection.contracts.PAIR_SCORES`. A pair that cannot be scored has
+        One row per pair of `fits`, columns of `PAIR_SCORES`. A pair that cannot be scored has
         a status, a reason, and nulls.
 
     Notes
@@ -174,7 +152,7 @@ def score_pairs(
         else:
             row |= _score(window, whole, part, training_p[pair], scoring, trading, costs, garch)
         rows.append(row)
-    return with_types(pd.DataFrame(rows, columns=list(SCORE_COLUMNS)))
+    return PAIR_SCORES.frame(rows)
 
 
 def _score(
@@ -233,7 +211,7 @@ def _score(
         "e_constant_variance": e_constant_variance,
         "volatility_status": skill.status,
         "n_forecasts": skill.n_test,
-        **{name: getattr(skill, name) for name in _SKILL_COLUMNS},
+        **{name: getattr(skill, name) for name in _SKILL_FIGURES},
         "trading_status": _trading_status(report, training_p, scoring),
         "coint_p_training": training_p,
         **figures,
@@ -246,7 +224,7 @@ def _trading_figures(report: BacktestReport | None) -> dict[str, Any]:
     if report is None:
         return {}
     moments = sharpe_moments(report.net_returns)
-    figures = {name: getattr(report, name) for name in _REPORT_COLUMNS} | {"n_returns": len(report.bars)}
+    figures = {name: getattr(report, name) for name in _REPORT_FIGURES} | {"n_returns": len(report.bars)}
     if moments is None:
         return figures
     return figures | {
@@ -277,14 +255,3 @@ def _training_p(window: PriceWindow, fits: Mapping[str, pd.Series], n_training: 
     tests = run_tests(log_prices, rows[:, 0].copy(), rows[:, 1].copy())
     p_values = calibrated_p(np.fmin(tests.p_value[:, 0], tests.p_value[:, 1]), tests.n_bars)
     return dict(zip(chosen, p_values.tolist(), strict=True))
-
-
-def with_types(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with the columns and types of `pair_scores`; missing columns are filled with nulls."""
-    frame = frame.reindex(columns=list(SCORE_COLUMNS))
-    types: dict[str, Any] = dict.fromkeys(SCORE_COLUMNS, "float64")
-    types |= dict.fromkeys(_TEXT, "object") | dict.fromkeys(_COUNTS, "Int64") | {"session": "datetime64[ns]"}
-    frame = frame.astype(types)
-    for name in _TEXT:
-        frame[name] = frame[name].where(frame[name].notna(), None)
-    return frame

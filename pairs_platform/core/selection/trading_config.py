@@ -18,6 +18,7 @@ from pairs_platform.core.errors import DataError, NotFound
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters
+from pairs_platform.core.selection.contracts import ROLES, TRADING_CONFIG
 from pairs_platform.core.trading.rule import max_hold_bars
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.parameters import garch_fit, spread_parameters
@@ -163,7 +164,7 @@ class TradingConfig(_Document):
         return self.model_dump(mode="json")
 
     def table(self) -> pd.DataFrame:
-        """One row per pair for SQL, columns of `contracts.TRADING_CONFIG`; diurnal factors are left out."""
+        """One row per pair for SQL, columns of `TRADING_CONFIG`; diurnal factors are left out."""
         head = {
             "session": pd.Timestamp(self.session),
             "valid_for": pd.Timestamp(self.valid_for),
@@ -178,28 +179,7 @@ class TradingConfig(_Document):
             spread = pair.spread.model_dump(exclude={"definition"}) if pair.spread else {}
             garch = pair.garch.model_dump(exclude={"diurnal"}) if pair.garch else {}
             rows.append(head | pair.model_dump(exclude={"spread", "garch"}) | model | spread | garch)
-        frame = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
-        return frame.astype(TABLE_COLUMNS)
-
-
-TABLE_COLUMNS = {
-    **dict.fromkeys(("session", "valid_for"), "datetime64[ns]"),
-    **dict.fromkeys(("sector", "source_label", "content_hash", "pair", "symbol_1", "symbol_2", "role"), "object"),
-    "size": "float64",
-    "provisional": "bool",
-    "rank": "Int64",
-    **dict.fromkeys(("score", "ranking_score"), "float64"),
-    "explanation": "object",
-    "model_version": "Int64",
-    **dict.fromkeys(("y", "x"), "object"),
-    **dict.fromkeys(("alpha", "beta", "mu", "sigma"), "float64"),
-    "n_bars": "Int64",
-    **dict.fromkeys(
-        ("c", "phi", "omega", "alpha1", "beta1", "nu", "last_spread", "last_variance", "reference_variance",
-         "next_volatility", "half_life_bars", "max_hold_bars"),
-        "float64",
-    ),
-}  # fmt: skip
+        return TRADING_CONFIG.frame(rows)
 
 
 def build_trading_config(
@@ -233,12 +213,10 @@ def build_trading_config(
         Selected pairs first, then pinned, then watched, each in rank order. The same input gives the same hash.
     """
     production = fits[(fits["parameter_set"] == "production") & (fits["status"] == "ok")].set_index("pair", drop=False)
-    roles = np.select(
-        [rankings["selected"], rankings["pinned"], rankings["watched"]], ["selected", "pinned", "watched"], ""
-    )
+    roles = np.select([rankings["selected"], rankings["pinned"], rankings["watched"]], list(ROLES), "")
     listed = rankings.assign(role=roles)
     pairs = []
-    for role in ("selected", "pinned", "watched"):
+    for role in ROLES:
         for row in listed[listed["role"] == role].to_dict("records"):
             fit = production.loc[row["pair"]] if row["pair"] in production.index else None
             pairs.append(

@@ -61,7 +61,7 @@ def fit_parameter_sets(
 
 def _fit_batch(window: PriceWindow, pairs: pd.DataFrame, *, settings: GarchSettings) -> pd.DataFrame:
     evaluation = fit_evaluation_set(window, pairs, evaluation_bars(window.n_bars, settings), settings=settings)
-    production = _frame(_fit_span(window, pairs, "production", window.n_bars, settings))
+    production = GARCH_FITS.frame(_fit_span(window, pairs, "production", window.n_bars, settings))
     order = np.arange(2 * len(pairs)).reshape(2, -1).T.ravel()
     return pd.concat([evaluation, production]).iloc[order].reset_index(drop=True)
 
@@ -71,14 +71,7 @@ def fit_evaluation_set(
 ) -> pd.DataFrame:
     """The `evaluation` row alone of every pair, estimated on the first `n_bars` bars, direction included."""
     directed = better_directions(window, pairs, n_bars)
-    return _frame(_fit_span(window, directed, "evaluation", n_bars, settings or GarchSettings()))
-
-
-def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
-    kinds = {
-        name: str(column.dtype) for name, column in GARCH_FITS.schema.columns.items() if str(column.dtype) != "str"
-    }
-    return pd.DataFrame(rows, columns=list(GARCH_FITS.schema.columns)).astype(kinds)
+    return GARCH_FITS.frame(_fit_span(window, directed, "evaluation", n_bars, settings or GarchSettings()))
 
 
 def better_directions(window: PriceWindow, pairs: pd.DataFrame, n_bars: int) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def feature_no_look_ahead(
     from pairs_platform.core.models.contracts import FEATURE_FITS, PAIR_FEATURES
     from pairs_platform.core.models.features import row_features
     from pairs_platform.core.models.inputs import FEATURES
-    from pairs_platform.workflows.windows import load_truncated_window
+    from pairs_platform.views.windows import load_truncated_window
 
     def judge(key: PartitionKey) -> CheckResult:
         features = platform.lake.read(PAIR_FEATURES, key)
@@ -179,10 +179,10 @@ def model_carried(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     """The configuration says which model signals use; WARN where the training of the session before is missing."""
     from pairs_platform.core.models.contracts import GRU_MODELS
     from pairs_platform.core.prices.calendar import session_offset
-    from pairs_platform.core.selection.contracts import TRADING_CONFIG
+    from pairs_platform.views.trading_config import trading_document
 
     def judge(key: PartitionKey) -> CheckResult:
-        document = platform.lake.read_document(TRADING_CONFIG.table, key)
+        document = trading_document(platform, key)
         model, reason = document["model"], document["model_reason"]
         before = PartitionKey(session_offset(key.session, -1), key.sector)
         started = any(day < before.session for day in platform.lake.sessions(GRU_MODELS.table, key.sector))

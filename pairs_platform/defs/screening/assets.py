@@ -29,7 +29,7 @@ def correlation_matrix(context: dg.AssetExecutionContext, platform: dg.ResourceP
     from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
     from pairs_platform.core.screening.correlation import pair_correlations
     from pairs_platform.views.drawing.plots import correlation_heat_map
-    from pairs_platform.workflows.windows import load_window, window_metadata
+    from pairs_platform.views.windows import load_window, window_metadata
 
     settings = platform.settings.correlation
 
@@ -72,7 +72,7 @@ def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceP
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
     from pairs_platform.core.screening.placebo import placebo_counts
     from pairs_platform.core.screening.spread import pair_table
-    from pairs_platform.workflows.windows import load_window, window_metadata
+    from pairs_platform.views.windows import load_window, window_metadata
 
     settings = platform.settings
 

@@ -37,7 +37,7 @@ def cointegration_no_look_ahead(
     from pairs_platform.core.check_result import check_no_lookahead
     from pairs_platform.core.screening.cointegration import screen_pairs
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
-    from pairs_platform.workflows.windows import load_truncated_window
+    from pairs_platform.views.windows import load_truncated_window
 
     settings = platform.settings
     of_all_pairs = ["q_value", "wild_bootstrap_p"]

@@ -36,7 +36,7 @@ def pair_scores(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pl
     from pairs_platform.core.selection.settings import COMPONENTS
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.views.drawing.plots import score_components
-    from pairs_platform.workflows.windows import load_window, window_metadata
+    from pairs_platform.views.windows import load_window, window_metadata
 
     settings = platform.settings
 

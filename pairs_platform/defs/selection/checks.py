@@ -28,7 +28,7 @@ def score_no_look_ahead(
     from pairs_platform.core.selection.contracts import PAIR_SCORES
     from pairs_platform.core.selection.scores import score_pairs
     from pairs_platform.core.volatility.parameters import fit_parameter_sets
-    from pairs_platform.workflows.windows import load_truncated_window
+    from pairs_platform.views.windows import load_truncated_window
 
     settings = platform.settings
 
@@ -62,10 +62,10 @@ def config_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     """The table satisfies its contract, and the JSON document beside it reads back with the same content hash."""
     from pairs_platform.core.selection.checks import check_document
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
+    from pairs_platform.views.trading_config import trading_document
 
     def judge(key: PartitionKey) -> CheckResult:
-        document = platform.lake.read_document(TRADING_CONFIG.table, key)
-        return check_document(document, platform.lake.read(TRADING_CONFIG, key))
+        return check_document(trading_document(platform, key), platform.lake.read(TRADING_CONFIG, key))
 
     return check_contract(context, platform, TRADING_CONFIG, also=judge)
 

@@ -32,7 +32,7 @@ def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.core.volatility.parameters import fit_parameter_sets
     from pairs_platform.views.drawing.fits import fit_pictures
-    from pairs_platform.workflows.windows import load_window, past_correlation_gate, window_metadata
+    from pairs_platform.views.windows import load_window, past_correlation_gate, window_metadata
 
     def fit(key: PartitionKey) -> dict[str, Any]:
         window = load_window(platform, key)

@@ -27,7 +27,7 @@ def garch_no_look_ahead(
     from pairs_platform.core.check_result import check_no_lookahead
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.core.volatility.parameters import fit_parameter_sets, parameter_values
-    from pairs_platform.workflows.windows import load_truncated_window
+    from pairs_platform.views.windows import load_truncated_window
 
     def judge(key: PartitionKey) -> CheckResult:
         fits = platform.lake.read(GARCH_FITS, key)

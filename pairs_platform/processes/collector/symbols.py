@@ -8,8 +8,9 @@ from datetime import date
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.streaming.settings import SymbolSet
-from pairs_platform.platform import open_lake, open_source
+from pairs_platform.platform import Platform, open_source
 from pairs_platform.settings.model import Settings
+from pairs_platform.views.trading_config import TRADING_CONFIG, trading_document
 
 
 def streamed_symbols(settings: Settings, name: SymbolSet, session: date | None) -> tuple[str, ...]:
@@ -43,11 +44,11 @@ def streamed_symbols(settings: Settings, name: SymbolSet, session: date | None) 
 
 
 def _legs(settings: Settings, session: date | None) -> tuple[str, ...]:
-    lake = open_lake(settings)
-    found: set[str] = set()
+    platform = Platform(settings)
+    legs: set[str] = set()
     for sector in settings.active_sectors:
-        stored = [day for day in lake.sessions("trading_config", sector) if session is None or day < session]
+        stored = [day for day in platform.lake.sessions(TRADING_CONFIG, sector) if session is None or day < session]
         if stored:
-            document = lake.read_document("trading_config", PartitionKey(stored[-1], sector))
-            found.update(leg for pair in document["pairs"] for leg in (pair["symbol_1"], pair["symbol_2"]))
-    return tuple(sorted(found))
+            document = trading_document(platform, PartitionKey(stored[-1], sector))
+            legs.update(leg for pair in document["pairs"] for leg in (pair["symbol_1"], pair["symbol_2"]))
+    return tuple(sorted(legs))

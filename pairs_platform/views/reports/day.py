@@ -167,17 +167,17 @@ def models_frame(platform: "Platform", sector: str, sessions: Sequence[date]) ->
 
 def configured_model(platform: "Platform", key: "PartitionKey") -> tuple[str, ...]:
     """Which model the configuration of `key` names and why, and what was decided after it in the same session."""
-    from pairs_platform.core.selection.contracts import TRADING_CONFIG
     from pairs_platform.database.models import alias_as_of
+    from pairs_platform.views.trading_config import read_trading_config
 
-    document = platform.lake.read_document(TRADING_CONFIG.table, key)
-    model = document["model"]
-    shown = f"version {model['version']}" if model else "none"
-    said = [f"Model in the configuration of {key.session}: {shown}; {document['model_reason']}"]
-    now = alias_as_of(platform.database, key.sector, "champion", key.session)
-    if now is not None and now.session == key.session:
-        said.append(f"Decided after it: {now.action} {now.version_after or now.version_before}; {now.reason}")
-    return tuple(said)
+    config = read_trading_config(platform, key)
+    shown = f"version {config.model.version}" if config.model else "none"
+    lines = [f"Model in the configuration of {key.session}: {shown}; {config.model_reason}"]
+    decision = alias_as_of(platform.database, key.sector, "champion", key.session)
+    if decision is not None and decision.session == key.session:
+        version = decision.version_after or decision.version_before
+        lines.append(f"Decided after it: {decision.action} {version}; {decision.reason}")
+    return tuple(lines)
 
 
 def _interval(pooled: dict[str, Any], name: str) -> str:

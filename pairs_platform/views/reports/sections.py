@@ -139,18 +139,18 @@ def _ranking(platform: "Platform", rankings: pd.DataFrame) -> Iterator[Block]:
 
 def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
-    from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+    from pairs_platform.views.trading_config import read_trading_config
 
-    document = platform.lake.read_document(TRADING_CONFIG.table, key)
+    config = read_trading_config(platform, key)
     pairs = platform.lake.read(TRADING_CONFIG, key)
     yield Words(
-        f"For session {document['valid_for']}; {document['frequency']} bars, price basis {document['price_basis']}; "
-        f"content {document['content_hash']}"
+        f"For session {config.valid_for}; {config.frequency.value} bars, price basis {config.price_basis.value}; "
+        f"content {config.content_hash}"
     )
-    costs = CostSettings.model_validate(document["costs"])
-    yield _settings(document["trading"], TradingSettings, "Thresholds")
-    yield _settings(document["costs"], CostSettings, "Costs")
-    yield Words(f"A round trip of both legs costs {costs.round_trip_bps:g} basis points of gross value.", small=True)
+    yield _settings(config.trading, "Thresholds")
+    yield _settings(config.costs, "Costs")
+    round_trip_bps = config.costs.round_trip_bps
+    yield Words(f"A round trip of both legs costs {round_trip_bps:g} basis points of gross value.", small=True)
     if len(pairs):
         # A mean of residuals is zero but for rounding; without its minus sign.
         pairs["mu"] = pairs["mu"].round(9) + 0.0
@@ -159,12 +159,12 @@ def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         yield Words("No pair is configured: a valid outcome.")
 
 
-def _settings(values: dict[str, Any], settings: "type[SettingsGroup]", caption: str) -> Table:
+def _settings(settings: "SettingsGroup", caption: str) -> Table:
     rows = []
-    for name, value in values.items():
-        told = settings.model_fields[name]
-        extra = told.json_schema_extra if isinstance(told.json_schema_extra, dict) else {}
-        rows.append((name, value, extra.get("unit"), told.description))
+    for name, value in settings.model_dump(mode="json").items():
+        field = type(settings).model_fields[name]
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        rows.append((name, value, extra.get("unit"), field.description))
     return rows_of(("setting", "value", "unit", "meaning"), rows, caption)
 
 
@@ -216,29 +216,27 @@ def _counts(rows: Sequence[dict[str, Any]], feed: str) -> Table:
 
 def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:
     """Spread and volatility of the selected pairs, else of the best ranked ones; thresholds of the configuration."""
-    from pairs_platform.core.selection.contracts import TRADING_CONFIG
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.views.drawing.fits import fit_drawings
-    from pairs_platform.workflows.windows import load_window
+    from pairs_platform.views.trading_config import read_trading_config
+    from pairs_platform.views.windows import load_window
 
-    chosen = rankings[rankings["selected"]].head(SELECTED_DRAWN)
+    selected = rankings[rankings["selected"]].head(SELECTED_DRAWN)
     ranked = rankings[rankings["rank"].notna()].head(NEAREST_DRAWN)
-    names = list((chosen if len(chosen) else ranked)["pair"])
+    names = list((selected if len(selected) else ranked)["pair"])
     if not names:
         yield Words("No pair was fitted.")
         return
     fits = platform.lake.read(GARCH_FITS, key)
     source = str(platform.lake.metadata(GARCH_FITS, key)["source"])
-    settings = platform.lake.read_document(TRADING_CONFIG.table, key)["trading"]
+    trading = read_trading_config(platform, key).trading
     production = fits[fits["parameter_set"] == "production"]
     window = load_window(platform, key)
-    kind = "selected" if len(chosen) else "best ranked"
-    left_out = int(rankings["selected"].sum()) - len(chosen)
+    kind = "selected" if len(selected) else "best ranked"
+    left_out = int(rankings["selected"].sum()) - len(selected)
     more = f"; {left_out} more are not drawn" if left_out else ""
     yield Words(f"The {kind} pairs: {', '.join(names)}{more}.")
     for name in names:
-        drawings = fit_drawings(
-            window, production, name, entry_z=settings["entry_z"], exit_z=settings["exit_z"], source=source
-        )
+        drawings = fit_drawings(window, production, name, entry_z=trading.entry_z, exit_z=trading.exit_z, source=source)
         for what, drawing in drawings.items():
             yield Picture(drawing, f"{name}: {what} over the window", with_next=what != list(drawings)[-1])

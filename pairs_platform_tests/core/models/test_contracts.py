@@ -12,17 +12,15 @@ from pairs_platform.core.models.contracts import (
     FEATURE_SCALING,
     GRU_FORECASTS,
     GRU_MODELS,
+    METRICS,
     PAIR_FEATURES,
     SHADOW_LOSSES,
     datasets_of,
     feature_frame,
     scaling_frame,
 )
-from pairs_platform.core.models.evaluation import METRICS
 from pairs_platform.core.models.features import PairDataset
 from pairs_platform.core.models.inputs import FEATURES
-from pairs_platform.core.models.sector_training import FORECAST_COLUMNS, ROW_COLUMNS
-from pairs_platform.core.models.shadow import COLUMNS as SHADOW_COLUMNS
 from pairs_platform.core.models.splits import SplitPlan
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.volatility.contracts import GARCH_FITS
@@ -185,11 +183,6 @@ class TestModels:
         frame.loc[2, "reason"] = None
         with pytest.raises(ContractViolation, match="a reason exactly where"):
             GRU_MODELS.require(frame)
-
-    def test_the_training_makes_the_columns_in_their_order(self):
-        assert GRU_MODELS.columns == (*ROW_COLUMNS, "correlation", "model_run_id", "run_name")
-        assert GRU_FORECASTS.columns == FORECAST_COLUMNS
-        assert SHADOW_LOSSES.columns == SHADOW_COLUMNS
 
 
 class TestForecastsAndShadow:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from arch.bootstrap import MovingBlockBootstrap
 
+from pairs_platform.core.models.contracts import METRICS
 from pairs_platform.core.models.evaluation import (
-    METRICS,
     TestForecasts,
     block_bootstrap,
     calibration_error,

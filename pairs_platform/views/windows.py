@@ -113,5 +113,5 @@ def past_correlation_gate(platform: Platform, key: PartitionKey) -> pd.DataFrame
 
     gates = platform.lake.read(CORRELATION_MATRIX, key, ["pair", "passes_correlation"])
     pairs = platform.lake.read(COINTEGRATED_PAIRS, key)
-    chosen = pairs["pair"].isin(gates.loc[gates["passes_correlation"], "pair"]) & pairs["y"].notna()
-    return pairs[chosen].reset_index(drop=True)
+    estimated = pairs["pair"].isin(gates.loc[gates["passes_correlation"], "pair"]) & pairs["y"].notna()
+    return pairs[estimated].reset_index(drop=True)
