@@ -13,7 +13,7 @@ from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION
 from pairs_platform.core.selection.contracts import PAIR_SCORES
 from pairs_platform.core.selection.settings import COMPONENTS
-from pairs_platform.core.volatility.contracts import GARCH_FITS
+from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS, IN_SAMPLE
 from pairs_platform.core.volatility.garch import GarchFit
 
 _PASSING = {
@@ -71,7 +71,7 @@ def history_of(rows: Sequence[tuple[date, str, float]]) -> pd.DataFrame:
 
 
 def fits_of(pairs: Sequence[str]) -> pd.DataFrame:
-    """`garch_fits` with round numbers; α of the evaluation rows is 99, so that a mix-up shows."""
+    """`garch_fits` with round numbers; α of the in-sample rows is 99, so that a mix-up shows."""
     rows: list[dict[str, Any]] = []
     for i, pair in enumerate(pairs):
         one, two = pair.split("_")
@@ -87,8 +87,8 @@ def fits_of(pairs: Sequence[str]) -> pd.DataFrame:
         row |= {"pair": pair, "spread_definition": SPREAD_DEFINITION, "y": two, "x": one, "n_bars": 4680}
         row |= {"diurnal": json.dumps([2.8, 0.9, 0.1 + 0.2]), "beta": 1.0 + 0.1 * i, "mu": 1e-17, "sigma": 0.01}
         rows += [
-            row | {"parameter_set": "evaluation", "alpha": 99.0},
-            row | {"parameter_set": "production", "alpha": 0.1},
+            row | {"parameter_set": IN_SAMPLE, "alpha": 99.0},
+            row | {"parameter_set": FULL_WINDOW, "alpha": 0.1},
         ]
     frame = pd.DataFrame(rows, columns=list(GARCH_FITS.columns))
     return frame.astype({name: GARCH_FITS.dtype(name) for name in GARCH_FITS.columns})

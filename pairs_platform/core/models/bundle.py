@@ -36,7 +36,7 @@ class PairModel:
     pair : str
     parameters : SpreadParameters
     fit : GarchFit
-        Both of the `evaluation` set.
+        Both in-sample.
     state : GarchState
         After the last bar of the model's window.
     tail_variance, tail_residual : tuple of float, length sequence_length

@@ -15,7 +15,7 @@ from pairs_platform.core.contract import Contract, reason_where_not_ok
 from pairs_platform.core.models.features import PairDataset, without_data
 from pairs_platform.core.models.inputs import FEATURES, Scaling
 from pairs_platform.core.models.splits import PARTS, SplitPlan, plan_of_parts
-from pairs_platform.core.volatility.contracts import GARCH_FITS
+from pairs_platform.core.volatility.contracts import GARCH_FITS, IN_SAMPLE
 from pairs_platform.core.volatility.garch import GarchState
 from pairs_platform.core.volatility.parameters import garch_fit, spread_parameters
 
@@ -105,7 +105,7 @@ Lists are JSON: centre and scale in the order of `FEATURES`, the tails oldest fi
 FEATURE_FITS = Contract(
     table="feature_fits", asset="pair_features", version=GARCH_FITS.version, schema=GARCH_FITS.schema
 )
-"""Spread and GARCH parameters from the models' training part alone; only rows of the `evaluation` set."""
+"""Spread and GARCH parameters from the models' training part alone; in-sample rows only."""
 
 GRU_MODELS = Contract(
     table="gru_models",
@@ -231,14 +231,14 @@ def datasets_of(
     features, scaling, fits : DataFrame
         `PAIR_FEATURES`, `FEATURE_SCALING` and `FEATURE_FITS` of one partition.
     """
-    evaluation = fits[fits["parameter_set"] == "evaluation"].set_index("pair", drop=False)
+    in_sample = fits[fits["parameter_set"] == IN_SAMPLE].set_index("pair", drop=False)
     groups = dict(tuple(features.groupby("pair", sort=False)))
     found = []
     for row in scaling.to_dict("records"):
         if row["status"] != "ok":
             found.append(without_data(row["pair"], row["status"], row["reason"]))
             continue
-        rows, fit = groups[row["pair"]], evaluation.loc[row["pair"]]
+        rows, fit = groups[row["pair"]], in_sample.loc[row["pair"]]
         found.append(
             PairDataset(
                 pair=row["pair"],

@@ -32,7 +32,7 @@ from pairs_platform.core.volatility.garch import (
 )
 from pairs_platform.core.volatility.likelihood import variance_path
 from pairs_platform.core.volatility.parameters import (
-    fit_evaluation_set,
+    fit_in_sample_set,
     garch_fit,
     leg_shocks_excluded,
     spread_parameters,
@@ -143,7 +143,7 @@ def pair_datasets(
     mislead early stopping and the choice of the baseline: on independent random walks they cost three times as much
     pooled skill, and on planted pairs they gain nothing (`docs/measurements.md`).
     """
-    fits = fit_evaluation_set(window, pairs, math.floor(settings.split.train_fraction * window.n_bars), settings=garch)
+    fits = fit_in_sample_set(window, pairs, math.floor(settings.split.train_fraction * window.n_bars), settings=garch)
     rows = [row for _, row in fits.iterrows()]
     horizons = [
         horizon_bars(float(row["half_life_bars"]), settings.label) if row["status"] == "ok" else None for row in rows

@@ -25,7 +25,7 @@ class LabelSettings(SettingsGroup):
     horizon: Literal["one_bar", "half_of_half_life"] = setting(
         "one_bar",
         unit="name",
-        description="Horizon of reverts_next: one bar, or half the evaluation half-life of the pair.",
+        description="Horizon of reverts_next: one bar, or half the in-sample half-life of the pair.",
     )
     max_horizon_bars: int = setting(
         39, unit="bars", ge=1, le=390, description="Bound of the horizon, and the bars in which first_passage must end."

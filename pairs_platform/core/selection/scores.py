@@ -2,8 +2,8 @@
 
     score = w_fit·fit + w_volatility·volatility + w_trading·trading + w_diagnostics·diagnostics
 
-The first part of the window (80 % by default) gives the `evaluation` parameters; volatility and trading are measured
-on the rest. The cointegration gate has seen that rest, so they are pseudo-out-of-sample. Fit, volatility and
+The first part of the window (80 % by default) gives the in-sample parameters; volatility and trading are measured on
+the rest. The cointegration gate has seen that rest, so they are pseudo-out-of-sample. Fit, volatility and
 diagnostics do not change when the spread is rescaled; trading does, because costs are in basis points. What does not
 belong here: gates and ranks (`ranking`), the models and their forecasts (`core.volatility`).
 """
@@ -25,7 +25,8 @@ from pairs_platform.core.selection.settings import ScoreSettings
 from pairs_platform.core.trading.backtest import BacktestReport, backtest
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharpe_moments
-from pairs_platform.core.volatility.forecast import VolatilitySkill, evaluation_bars, volatility_skill
+from pairs_platform.core.volatility.contracts import FULL_WINDOW, IN_SAMPLE
+from pairs_platform.core.volatility.forecast import VolatilitySkill, in_sample_bars, volatility_skill
 from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance
 from pairs_platform.core.volatility.parameters import (
     garch_fit,
@@ -120,7 +121,7 @@ def score_pairs(
     window : PriceWindow
         The window of which `fits` were made; it ends with the close of `session`.
     fits : DataFrame
-        `garch_fits`: rows "evaluation" (first part of the window) and "production" (whole window) for each pair.
+        `garch_fits`: the in-sample and the full-window row of each pair.
 
     Returns
     -------
@@ -130,14 +131,14 @@ def score_pairs(
 
     Notes
     -----
-    fit and diagnostics rest on the production fit; volatility and trading on the evaluation parameters alone, measured
-    on the bars after the evaluation sample.
+    fit and diagnostics rest on the full-window fit; volatility and trading on the in-sample parameters alone, measured
+    on the bars after the first part.
     """
     whole_rows, part_rows = (
         {str(row["pair"]): row for _, row in fits[fits["parameter_set"] == name].iterrows()}
-        for name in ("production", "evaluation")
+        for name in (FULL_WINDOW, IN_SAMPLE)
     )
-    training_p = _training_p(window, part_rows, evaluation_bars(window.n_bars, garch))
+    training_p = _training_p(window, part_rows, in_sample_bars(window.n_bars, garch))
     rows = []
     for pair, whole in whole_rows.items():
         part = part_rows[pair]
@@ -165,7 +166,7 @@ def _score(
     costs: CostSettings,
     garch: GarchSettings,
 ) -> dict[str, Any]:
-    """Score and ingredients of one pair from its production row, its evaluation row and the window."""
+    """Score and ingredients of one pair from its full-window row, its in-sample row and the window."""
     parameters, fit = spread_parameters(part), garch_fit(part)
     y, x = window.column(parameters.y), window.column(parameters.x)
     spread = parameters.spread(window.log_close[:, y], window.log_close[:, x])
@@ -188,7 +189,7 @@ def _score(
             half_life_bars=fit.half_life_bars,
             trading=trading,
             costs=costs,
-            first_bar=evaluation_bars(window.n_bars, garch),
+            first_bar=in_sample_bars(window.n_bars, garch),
         )
     e_random_walk = evidence(whole["lr_random_walk"], whole["n_obs"])
     e_constant_variance = evidence(whole["lr_constant_variance"], whole["n_obs"])

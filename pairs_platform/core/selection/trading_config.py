@@ -21,6 +21,7 @@ from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParame
 from pairs_platform.core.selection.contracts import ROLES, TRADING_CONFIG
 from pairs_platform.core.trading.rule import max_hold_bars
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.volatility.contracts import FULL_WINDOW
 from pairs_platform.core.volatility.parameters import garch_fit, spread_parameters
 
 
@@ -196,14 +197,14 @@ def build_trading_config(
     model: ModelSection | None,
     model_reason: str,
 ) -> TradingConfig:
-    """Selected, pinned and watched pairs of one sector-day, with their `production` parameters.
+    """Selected, pinned and watched pairs of one sector-day, with their full-window parameters.
 
     Parameters
     ----------
     rankings : DataFrame
         `composite_rankings` of the session.
     fits : DataFrame
-        `garch_fits` of the session; the rows with parameter_set "production" are used.
+        `garch_fits` of the session; its full-window rows are used.
     model, model_reason
         The champion as of the session, or None, and why.
 
@@ -212,13 +213,13 @@ def build_trading_config(
     TradingConfig
         Selected pairs first, then pinned, then watched, each in rank order. The same input gives the same hash.
     """
-    production = fits[(fits["parameter_set"] == "production") & (fits["status"] == "ok")].set_index("pair", drop=False)
+    fitted = fits[(fits["parameter_set"] == FULL_WINDOW) & (fits["status"] == "ok")].set_index("pair", drop=False)
     roles = np.select([rankings["selected"], rankings["pinned"], rankings["watched"]], list(ROLES), "")
     listed = rankings.assign(role=roles)
     pairs = []
     for role in ROLES:
         for row in listed[listed["role"] == role].to_dict("records"):
-            fit = production.loc[row["pair"]] if row["pair"] in production.index else None
+            fit = fitted.loc[row["pair"]] if row["pair"] in fitted.index else None
             pairs.append(
                 ConfiguredPair(
                     **{name: row[name] for name in ("pair", "symbol_1", "symbol_2", "role", "explanation")},

@@ -10,7 +10,10 @@ from pairs_platform.core.contract import Contract
 from pairs_platform.core.screening.half_life import HalfLifeStatus
 from pairs_platform.core.volatility.settings import FitStatus
 
-PARAMETER_SETS = ("evaluation", "production")
+IN_SAMPLE, FULL_WINDOW = "evaluation", "production"
+"""Parameter sets: estimated on the first part of the window alone, or on all of it; as the tables store them."""
+
+PARAMETER_SETS = (IN_SAMPLE, FULL_WINDOW)
 FIT_STATUSES = get_args(FitStatus)
 HALF_LIFE_STATUSES = tuple(status for status in get_args(HalfLifeStatus) if status != "phi_unknown")
 

@@ -51,8 +51,8 @@ class VolatilitySkill:
     proxy: str = "squared_shock"
 
 
-def evaluation_bars(n_bars: int, settings: GarchSettings) -> int:
-    """Bars of the first part, which the evaluation parameters see: ⌊fraction · T⌋."""
+def in_sample_bars(n_bars: int, settings: GarchSettings) -> int:
+    """Bars of the first part, which the in-sample parameters see: ⌊fraction · T⌋."""
     return math.floor(settings.evaluation_fraction * n_bars)
 
 
@@ -75,7 +75,7 @@ def volatility_skill(
     bars_per_session : int
     shock_excluded : ndarray of bool, shape (T,), optional
     fit : GarchFit, optional
-        The evaluation fit of the first ⌊fraction · T⌋ bars; made here when not given.
+        The in-sample fit of the first ⌊fraction · T⌋ bars; made here when not given.
     settings : GarchSettings, optional
 
     Returns
@@ -97,7 +97,7 @@ def volatility_skill(
     """
     settings = settings or GarchSettings()
     spread, bar_of_day = np.asarray(spread, dtype=float), np.asarray(bar_of_day)
-    split = evaluation_bars(len(spread), settings)
+    split = in_sample_bars(len(spread), settings)
     if fit is None:
         fit = fit_ar_garch(
             spread[:split],

@@ -1,4 +1,4 @@
-"""The two parameter sets of a pair: `evaluation` from the first part of the window alone, `production` from all of it.
+"""The two parameter sets of a pair: in-sample from the first part of the window alone, full-window from all of it.
 
 What does not belong here: the model itself (`garch`), and the test that prefers a direction (`core.screening`).
 """
@@ -17,9 +17,9 @@ from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.kernels import TESTED
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters, estimate_spread
-from pairs_platform.core.volatility.contracts import GARCH_FITS
+from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS, IN_SAMPLE
 from pairs_platform.core.volatility.diurnal import count_sessions
-from pairs_platform.core.volatility.forecast import evaluation_bars
+from pairs_platform.core.volatility.forecast import in_sample_bars
 from pairs_platform.core.volatility.garch import GarchFit, fit_many
 from pairs_platform.core.volatility.settings import FitStatus, GarchSettings
 
@@ -46,8 +46,8 @@ def fit_parameter_sets(
     Returns
     -------
     DataFrame of `GARCH_FITS`
-        Two rows per pair, evaluation first. A pair without a direction, a spread or a fit has a status and a reason.
-        The evaluation rows use bars 0..⌊fraction · T⌋ − 1 alone, the choice of their direction included.
+        Two rows per pair, in-sample first. A pair without a direction, a spread or a fit has a status and a reason.
+        The in-sample rows use bars 0..⌊fraction · T⌋ − 1 alone, the choice of their direction included.
 
     Raises
     ------
@@ -60,18 +60,18 @@ def fit_parameter_sets(
 
 
 def _fit_batch(window: PriceWindow, pairs: pd.DataFrame, *, settings: GarchSettings) -> pd.DataFrame:
-    evaluation = fit_evaluation_set(window, pairs, evaluation_bars(window.n_bars, settings), settings=settings)
-    production = GARCH_FITS.frame(_fit_span(window, pairs, "production", window.n_bars, settings))
+    in_sample = fit_in_sample_set(window, pairs, in_sample_bars(window.n_bars, settings), settings=settings)
+    full_window = GARCH_FITS.frame(_fit_span(window, pairs, FULL_WINDOW, window.n_bars, settings))
     order = np.arange(2 * len(pairs)).reshape(2, -1).T.ravel()
-    return pd.concat([evaluation, production]).iloc[order].reset_index(drop=True)
+    return pd.concat([in_sample, full_window]).iloc[order].reset_index(drop=True)
 
 
-def fit_evaluation_set(
+def fit_in_sample_set(
     window: PriceWindow, pairs: pd.DataFrame, n_bars: int, *, settings: GarchSettings | None = None
 ) -> pd.DataFrame:
-    """The `evaluation` row alone of every pair, estimated on the first `n_bars` bars, direction included."""
+    """The in-sample row alone of every pair, estimated on the first `n_bars` bars, direction included."""
     directed = better_directions(window, pairs, n_bars)
-    return GARCH_FITS.frame(_fit_span(window, directed, "evaluation", n_bars, settings or GarchSettings()))
+    return GARCH_FITS.frame(_fit_span(window, directed, IN_SAMPLE, n_bars, settings or GarchSettings()))
 
 
 def better_directions(window: PriceWindow, pairs: pd.DataFrame, n_bars: int) -> pd.DataFrame:

@@ -17,7 +17,11 @@ class GarchSettings(SettingsGroup):
         "normal", unit="name", description="Distribution of the standardised shocks: normal, or t (Student, joint ν)."
     )
     evaluation_fraction: float = setting(
-        0.8, unit="1", description="First part of the window that the evaluation parameters see.", ge=0.5, le=0.95
+        0.8,
+        unit="1",
+        description="First part of the window that the in-sample parameters see.",
+        ge=0.5,
+        le=0.95,
     )
     min_sessions_diurnal: int = setting(
         20, unit="sessions", description="With fewer sessions the diurnal factors are smoothed.", ge=2, le=250

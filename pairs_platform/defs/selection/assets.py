@@ -29,7 +29,7 @@ from pairs_platform.platform import Platform
 def pair_scores(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Composite score of every fitted pair: fit 40 %, volatility forecast 30 %, trading 20 %, diagnostics 10 %.
 
-    Volatility and trading are measured on the last part of the window with `evaluation` parameters, net of costs.
+    Volatility and trading are measured on the last part of the window with in-sample parameters, net of costs.
     """
     from pairs_platform.core.selection.contracts import PAIR_SCORES
     from pairs_platform.core.selection.scores import score_pairs

@@ -26,10 +26,10 @@ from pairs_platform.platform import Platform
 def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """AR(1)-GARCH(1,1) of the spread of every pair past the correlation gate, with the shape of the day taken out.
 
-    Two rows per pair: `evaluation` is estimated on the first part of the window alone and serves every out-of-sample
-    number; `production` is estimated on the whole window and goes into the trading configuration.
+    Two rows per pair: in-sample is estimated on the first part of the window alone and serves every out-of-sample
+    number; full-window is estimated on all of it and goes into the trading configuration.
     """
-    from pairs_platform.core.volatility.contracts import GARCH_FITS
+    from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS
     from pairs_platform.core.volatility.parameters import fit_parameter_sets
     from pairs_platform.views.drawing.fits import fit_pictures
     from pairs_platform.views.windows import load_window, past_correlation_gate, window_metadata
@@ -41,7 +41,7 @@ def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
             fits = fit_parameter_sets(window, pairs, settings=platform.settings.garch, backend=backend)
         facts = window_metadata(platform, key, window)
         platform.lake.write(GARCH_FITS, key, fits, facts)
-        production = fits[fits["parameter_set"] == "production"]
+        full_window = fits[fits["parameter_set"] == FULL_WINDOW]
         shown = [
             "pair",
             "status",
@@ -56,13 +56,13 @@ def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
         return {
             **facts,
             "dagster/row_count": len(fits),
-            "pairs_fitted": int((production["status"] == "ok").sum()),
-            "statuses": production["status"].value_counts().to_dict(),
-            "fits": table(production[shown]),
+            "pairs_fitted": int((full_window["status"] == "ok").sum()),
+            "statuses": full_window["status"].value_counts().to_dict(),
+            "fits": table(full_window[shown]),
             **{
                 name: picture(png, name)
                 for pair in best
-                for name, png in fit_pictures(window, production, pair, platform, str(facts["source"])).items()
+                for name, png in fit_pictures(window, full_window, pair, platform, str(facts["source"])).items()
             },
         }
 

@@ -15,12 +15,12 @@ from pairs_platform.views.drawing import plots
 
 
 def fit_drawings(
-    window: PriceWindow, production: pd.DataFrame, pair: str, *, entry_z: float, exit_z: float, source: str
+    window: PriceWindow, fits: pd.DataFrame, pair: str, *, entry_z: float, exit_z: float, source: str
 ) -> dict[str, plots.Drawing]:
-    """Spread with bands, and volatility with its forecast, of one fitted pair; nothing where the fit failed."""
+    """Spread with bands, and volatility with its forecast, of one full-window fit; nothing where it failed."""
     from pairs_platform.core.volatility.garch import conditional_variance
 
-    row = production[production["pair"] == pair].iloc[0]
+    row = fits[fits["pair"] == pair].iloc[0]
     if row["status"] != "ok":
         return {}
     parameters = spread_parameters(row)
@@ -54,9 +54,9 @@ def fit_drawings(
 
 
 def fit_pictures(
-    window: PriceWindow, production: pd.DataFrame, pair: str, platform: Platform, source: str
+    window: PriceWindow, fits: pd.DataFrame, pair: str, platform: Platform, source: str
 ) -> dict[str, bytes]:
     """`fit_drawings` with the thresholds of the settings, as PNG images."""
     settings = platform.settings.trading
-    drawings = fit_drawings(window, production, pair, entry_z=settings.entry_z, exit_z=settings.exit_z, source=source)
+    drawings = fit_drawings(window, fits, pair, entry_z=settings.entry_z, exit_z=settings.exit_z, source=source)
     return {name: plots.png(drawing) for name, drawing in drawings.items()}

@@ -216,7 +216,7 @@ def _counts(rows: Sequence[dict[str, Any]], feed: str) -> Table:
 
 def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:
     """Spread and volatility of the selected pairs, else of the best ranked ones; thresholds of the configuration."""
-    from pairs_platform.core.volatility.contracts import GARCH_FITS
+    from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS
     from pairs_platform.views.drawing.fits import fit_drawings
     from pairs_platform.views.trading_config import read_trading_config
     from pairs_platform.views.windows import load_window
@@ -230,13 +230,13 @@ def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -
     fits = platform.lake.read(GARCH_FITS, key)
     source = str(platform.lake.metadata(GARCH_FITS, key)["source"])
     trading = read_trading_config(platform, key).trading
-    production = fits[fits["parameter_set"] == "production"]
+    fits = fits[fits["parameter_set"] == FULL_WINDOW]
     window = load_window(platform, key)
     kind = "selected" if len(selected) else "best ranked"
     left_out = int(rankings["selected"].sum()) - len(selected)
     more = f"; {left_out} more are not drawn" if left_out else ""
     yield Words(f"The {kind} pairs: {', '.join(names)}{more}.")
     for name in names:
-        drawings = fit_drawings(window, production, name, entry_z=trading.entry_z, exit_z=trading.exit_z, source=source)
+        drawings = fit_drawings(window, fits, name, entry_z=trading.entry_z, exit_z=trading.exit_z, source=source)
         for what, drawing in drawings.items():
             yield Picture(drawing, f"{name}: {what} over the window", with_next=what != list(drawings)[-1])

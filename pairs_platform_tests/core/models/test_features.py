@@ -32,6 +32,7 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.trading.rule import stop_band
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.volatility.contracts import IN_SAMPLE
 from pairs_platform.core.volatility.garch import (
     GarchState,
     advance,
@@ -221,7 +222,7 @@ class TestDatasets:
         window = planted_window(2)
         (first, second), plan, fits = prepared(window)
         assert (first.pair, second.pair) == tuple(pairs_of(window)["pair"])
-        assert fits["parameter_set"].eq("evaluation").all()
+        assert fits["parameter_set"].eq(IN_SAMPLE).all()
         for one in (first, second):
             assert (one.status, one.reason, one.horizon_bars) == ("ok", "", 1)
             assert one.features.shape == (window.n_bars, 13)

@@ -13,6 +13,7 @@ from pairs_platform.core.selection.settings import COMPONENTS, ScoreSettings
 from pairs_platform.core.trading.backtest import backtest
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharpe_moments
+from pairs_platform.core.volatility.contracts import FULL_WINDOW, IN_SAMPLE
 from pairs_platform.core.volatility.forecast import volatility_skill
 from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance
 from pairs_platform.core.volatility.parameters import (
@@ -68,8 +69,8 @@ def test_table_holds_its_contract(scores):
 def test_every_ingredient_is_what_its_stage_says(planted, scores):
     window, fits = planted
     row = scores.iloc[2]
-    part = fits[(fits["pair"] == row["pair"]) & (fits["parameter_set"] == "evaluation")].iloc[0]
-    whole = fits[(fits["pair"] == row["pair"]) & (fits["parameter_set"] == "production")].iloc[0]
+    part = fits[(fits["pair"] == row["pair"]) & (fits["parameter_set"] == IN_SAMPLE)].iloc[0]
+    whole = fits[(fits["pair"] == row["pair"]) & (fits["parameter_set"] == FULL_WINDOW)].iloc[0]
     split = 1248
     parameters, fit = spread_parameters(part), garch_fit(part)
     log_y, log_x = (window.log_close[:, window.column(leg)] for leg in (part["y"], part["x"]))
@@ -112,8 +113,8 @@ def test_filled_bars_neither_shorten_half_lives_nor_spoil_diagnostics():
     half_lives, lags = {}, {}
     for name, window in (("complete", complete), ("holed", with_missing_bars(complete, 6))):
         fits = fit_parameter_sets(window, screened_pairs(window), settings=GARCH)
-        production = fits[fits["parameter_set"] == "production"].set_index("pair")
-        half_lives[name], lags[name] = production["half_life_bars"], production["ljung_box_p_z"]
+        full_window = fits[fits["parameter_set"] == FULL_WINDOW].set_index("pair")
+        half_lives[name], lags[name] = full_window["half_life_bars"], full_window["ljung_box_p_z"]
     ratio = (half_lives["holed"] / half_lives["complete"]).median()
     assert 0.9 < ratio < 1.1
     assert (lags["holed"] > 0.05).mean() >= 0.75
@@ -186,7 +187,7 @@ def test_a_leg_that_stood_still_at_first_is_not_fitted_on_training():
 def test_without_a_half_life_there_is_nothing_to_trade(planted):
     window, fits = planted
     fits = fits.copy()
-    fits.loc[fits["parameter_set"] == "evaluation", ["half_life_bars", "half_life_status"]] = [
+    fits.loc[fits["parameter_set"] == IN_SAMPLE, ["half_life_bars", "half_life_status"]] = [
         np.nan,
         "phi_not_below_one",
     ]

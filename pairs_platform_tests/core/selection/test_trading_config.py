@@ -65,7 +65,7 @@ def test_a_model_that_has_seen_later_sessions_is_refused():
         config_of(SCORES, fits_of(SCORES), MODEL.model_copy(update={"session": MONDAY}))
 
 
-def test_selected_pinned_and_watched_pairs_with_production_parameters():
+def test_selected_pinned_and_watched_pairs_with_full_window_parameters():
     config = config_of(SCORES, fits_of(SCORES), watchlist_size=2)
     assert [(p.pair, p.role, p.size) for p in config.pairs] == [
         ("A_B", "selected", 0.5), ("PDFS_ROG", "pinned", 0.0), ("A_C", "watched", 0.0), ("A_D", "watched", 0.0),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from pairs_platform.core.volatility.forecast import VolatilitySkill, diebold_mariano, evaluation_bars, volatility_skill
+from pairs_platform.core.volatility.forecast import VolatilitySkill, diebold_mariano, in_sample_bars, volatility_skill
 from pairs_platform.core.volatility.garch import GarchSettings, fit_ar_garch
 from pairs_platform_tests.support.garch_simulation import day, simulate, u_shape
 
@@ -78,7 +78,7 @@ def test_clustering_is_skill_and_its_absence_is_not() -> None:
 def test_nothing_of_the_last_part_reaches_the_parameters() -> None:
     spread = simulate(np.random.default_rng(4), 1500)[:, 0]
     settings = GarchSettings()
-    split = evaluation_bars(1500, settings)
+    split = in_sample_bars(1500, settings)
     assert split == 1200
     fit = fit_ar_garch(spread[:split], bar_of_day=np.zeros(split, dtype=int), bars_per_session=1)
     future = spread.copy()

@@ -14,7 +14,7 @@ from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.engle_granger import engle_granger
 from pairs_platform.core.screening.spread import estimate_spread
-from pairs_platform.core.volatility.contracts import GARCH_FITS
+from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS, IN_SAMPLE
 from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance, fit_ar_garch
 from pairs_platform.core.volatility.parameters import (
     fit_parameter_sets,
@@ -70,9 +70,9 @@ def fits() -> pd.DataFrame:
 def test_two_rows_a_pair_that_satisfy_the_contract(fits: pd.DataFrame) -> None:
     GARCH_FITS.require(fits)
     assert fits["pair"].tolist() == [pair for pair in PAIRS["pair"] for _ in range(2)]
-    assert fits["parameter_set"].tolist() == ["evaluation", "production"] * len(PAIRS)
+    assert fits["parameter_set"].tolist() == [IN_SAMPLE, FULL_WINDOW] * len(PAIRS)
     status = fits.set_index(["pair", "parameter_set"])["status"]
-    assert status.xs("production", level=1).to_dict() == {
+    assert status.xs(FULL_WINDOW, level=1).to_dict() == {
         "AA_BB": "ok",
         "AA_CC": "ok",
         "BB_CC": "ok",
@@ -87,7 +87,7 @@ def test_rows_equal_the_functions_that_they_come_from(fits: pd.DataFrame) -> Non
     window = _window()
     n_train = math.floor(0.8 * window.n_bars)
     assert window.bar_of_day[n_train - 1] != window.bar_of_day[-1] or n_train % 7
-    for name, n in (("evaluation", n_train), ("production", window.n_bars)):
+    for name, n in ((IN_SAMPLE, n_train), (FULL_WINDOW, window.n_bars)):
         row = fits[(fits["pair"] == "AA_BB") & (fits["parameter_set"] == name)].iloc[0]
         y, x = (window.log_close[:, window.column(leg)] for leg in (row["y"], row["x"]))
         expected = estimate_spread(row["y"], row["x"], y[:n], x[:n])
@@ -115,17 +115,17 @@ def test_each_set_has_the_direction_that_its_own_bars_prefer(fits: pd.DataFrame)
             log_y, log_x = (window.log_close[:n_train, window.column(leg)] for leg in (y, x))
             t_stats[y, x] = engle_granger(log_y, log_x).t_stat
         rows = fits[fits["pair"] == pair].set_index("parameter_set")
-        assert tuple(rows.loc["evaluation", ["y", "x"]]) == min(t_stats, key=t_stats.get)
-        assert tuple(rows.loc["production", ["y", "x"]]) == tuple(PAIRS.set_index("pair").loc[pair])
+        assert tuple(rows.loc[IN_SAMPLE, ["y", "x"]]) == min(t_stats, key=t_stats.get)
+        assert tuple(rows.loc[FULL_WINDOW, ["y", "x"]]) == tuple(PAIRS.set_index("pair").loc[pair])
 
 
-def test_evaluation_rows_do_not_see_the_last_part(fits: pd.DataFrame) -> None:
+def test_in_sample_rows_do_not_see_the_last_part(fits: pd.DataFrame) -> None:
     window = _window()
     n_train = math.floor(0.8 * window.n_bars)
     changed = window.log_close.copy()
     changed[n_train:] += np.random.default_rng(9).standard_normal(changed[n_train:].shape)
     later = fit_parameter_sets(replace(window, log_close=changed, log_open=changed), PAIRS)
-    chosen = fits["parameter_set"] == "evaluation"
+    chosen = fits["parameter_set"] == IN_SAMPLE
     pd.testing.assert_frame_equal(fits[chosen], later[chosen], check_exact=True)
     assert (fits.loc[~chosen, "sigma"].dropna() != later.loc[~chosen, "sigma"].loc[fits["sigma"].notna()]).all()
 
@@ -140,8 +140,8 @@ def test_ex_dates_of_either_leg_and_gaps_do_not_count(fits: pd.DataFrame) -> Non
     assert np.flatnonzero(leg_shocks_excluded(window, "BB", "AA")).tolist() == [70, 105]
     frame = fit_parameter_sets(window, PAIRS.iloc[:2]).set_index(["pair", "parameter_set"])
     plain = fits.set_index(["pair", "parameter_set"])
-    assert frame.loc[("AA_BB", "production"), "n_obs"] == plain.loc[("AA_BB", "production"), "n_obs"] - 2 - 11
-    assert frame.loc[("AA_CC", "production"), "n_obs"] == plain.loc[("AA_CC", "production"), "n_obs"] - 1
+    assert frame.loc[("AA_BB", FULL_WINDOW), "n_obs"] == plain.loc[("AA_BB", FULL_WINDOW), "n_obs"] - 2 - 11
+    assert frame.loc[("AA_CC", FULL_WINDOW), "n_obs"] == plain.loc[("AA_CC", FULL_WINDOW), "n_obs"] - 1
 
 
 def test_daily_bars_and_student_t() -> None:
@@ -186,7 +186,7 @@ def test_rows_survive_parquet_and_rebuild_the_fit(fits: pd.DataFrame, tmp_path: 
         ("half_life_status", "phi_not_positive", "half-life"),
         ("diurnal", json.dumps([1.0, -1.0]), "JSON list"),
         ("diurnal", "no list", "JSON list"),
-        ("parameter_set", "production", "unique"),
+        ("parameter_set", FULL_WINDOW, "unique"),
         ("n_obs", 1.5, "int64"),
     ],
 )
