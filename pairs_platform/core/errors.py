@@ -3,7 +3,7 @@
 ::
 
     PlatformError
-    ├── ConfigurationError   a setting, a variable or an argument cannot be used
+    ├── ConfigurationError   a setting, a variable or an argument cannot be used on this machine
     │   ├── SettingsError        the settings as a whole: a file, a variable, a value in them
     │   ├── ProfileMismatch      a folder of another source, frequency or price basis
     │   └── DatabaseMismatch     a database of another profile or of another version
@@ -41,7 +41,7 @@ class PlatformError(Exception):
 
 
 class ConfigurationError(PlatformError):
-    """A setting, an environment variable or an argument that cannot be used: a person changes it."""
+    """A setting, a variable, an argument, or what is in its way on this machine: a person changes it."""
 
 
 class SettingsError(ConfigurationError):

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from pairs_platform.core.errors import DatabaseMismatch, DatabaseUnavailable, SchemaOutdated
+from pairs_platform.core.errors import ConfigurationError, DatabaseMismatch, DatabaseUnavailable, SchemaOutdated
 from pairs_platform.database.tables import APPEND_ONLY, DATABASE_PROFILE, SCHEMA
 
 MIGRATION_LOCK = 7_240_311
@@ -209,11 +209,11 @@ def _checked_url(setting: str, given: str) -> sa.URL:
     try:
         url = sa.make_url(given)
     except exc.ArgumentError:
-        raise DatabaseMismatch(
+        raise ConfigurationError(
             f"{setting} is no database URL: write sqlite:///PATH or postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
         ) from None
     if url.drivername not in ("sqlite", "postgresql+psycopg2"):
-        raise DatabaseMismatch(f"{setting} has driver {url.drivername}; use sqlite or postgresql+psycopg2")
+        raise ConfigurationError(f"{setting} has driver {url.drivername}; use sqlite or postgresql+psycopg2")
     return url
 
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from pairs_platform.core.errors import DatabaseMismatch, DatabaseUnavailable
+from pairs_platform.core.errors import ConfigurationError, DatabaseMismatch, DatabaseUnavailable
 from pairs_platform.database.models import read_trainings
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import METADATA, VIEWS
@@ -70,5 +70,5 @@ class TestUnreachable:
 
     @pytest.mark.parametrize("url", ["postgresql://host/db", "nonsense", "mysql://host/db"])
     def test_an_url_of_another_kind_is_refused(self, url):
-        with pytest.raises(DatabaseMismatch, match="postgresql\\+psycopg2"):
+        with pytest.raises(ConfigurationError, match="postgresql\\+psycopg2"):
             Database(url, "p")
