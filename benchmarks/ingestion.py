@@ -26,10 +26,10 @@ import msgpack
 import psutil
 from websockets.asyncio.server import ServerConnection, serve
 
-from pairs_platform.adapters.redis.bus import connect
+from pairs_platform.adapters.redis.connection import connect
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.intervals import bar_intervals
-from pairs_platform.platform import open_bus
+from pairs_platform.platform import open_streams
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings
 
@@ -89,8 +89,8 @@ def measure(bars: int, folder: Path) -> None:
     }
     settings = load_settings()
     with embedded_redis(settings.profile_root / "redis"):
-        bus, client = open_bus(settings), connect(None, settings.profile_root / "redis")
-        bus.publish_clock(MINUTES[-1].end_ns, 0.0)
+        streams, client = open_streams(settings), connect(None, settings.profile_root / "redis")
+        streams.replay.publish_clock(MINUTES[-1].end_ns, 0.0)
         script = "from pairs_platform.settings.loading import load_settings\n"
         script += (
             "from pairs_platform.processes.collector.collector import run_collector\nrun_collector(load_settings())"
@@ -99,7 +99,9 @@ def measure(bars: int, folder: Path) -> None:
         try:
             began = here.recv()
             watched, sizes = psutil.Process(collector.pid), []
-            while len(bus.last_bars()) < len(SYMBOLS) or min(bus.last_bars().values()) < MINUTES[-1].start_ns:
+            while (
+                len(streams.bars.newest()) < len(SYMBOLS) or min(streams.bars.newest().values()) < MINUTES[-1].start_ns
+            ):
                 sizes.append(watched.memory_info().rss / 2**20)
                 time.sleep(SAMPLE_SECONDS)
             took = time.perf_counter() - began
@@ -109,7 +111,7 @@ def measure(bars: int, folder: Path) -> None:
         finally:
             collector.kill()
             server.kill()
-        health, sent = bus.health(), frames * len(SYMBOLS)
+        health, sent = streams.health.read(), frames * len(SYMBOLS)
         info = client.info()
         report(sent, took, sizes, cpu.user + cpu.system)
         print(f"Redis: {info['used_memory'] / 2**20:.0f} MiB for {client.xlen(stream_key(client)):,} bars held")

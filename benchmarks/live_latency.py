@@ -29,12 +29,13 @@ import numpy as np
 from pairs_platform.cli.up import state_of
 from pairs_platform.core.time import moment_utc
 from pairs_platform.database.signals import SignalKey, forget_replay, sessions_with_signals, stored_buckets
-from pairs_platform.platform import open_bus, open_database
+from pairs_platform.platform import open_database, open_streams
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, command_of, live_folder, production_folder
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
+from pairs_platform_tests.support.redis_streams import arrivals
 
 MEDIAN_SECONDS, P95_SECONDS = 3.0, 5.0
 POLL_SECONDS = 0.02
@@ -117,7 +118,7 @@ def watch(settings, live: subprocess.Popen, n_bars: int, seconds: float) -> dict
 
 
 def report(settings, stored: dict, n_bars: int, since: float) -> int:
-    bus = open_bus(settings, "replay")
+    streams = open_streams(settings, "replay")
     home = prepare_home(settings)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         chosen = dg.RunsFilter(job_name="five_minute_signals", created_after=datetime.fromtimestamp(since, UTC))
@@ -125,26 +126,26 @@ def report(settings, stored: dict, n_bars: int, since: float) -> int:
     runs = {record.dagster_run.tags["pairs_platform/bucket_ns"]: record for record in reversed(records)}
     rows = []
     for (session, bar), seen in sorted(stored.items()):
-        announced = {moment_utc(one.interval.start_ns): one for one in bus.announced(session)}[bar]
+        announced = {moment_utc(one.interval.start_ns): one for one in streams.bar_closes.of_session(session)}[bar]
         start, end = announced.interval.start_ns, announced.interval.end_ns
-        arrivals = [ms / 1e3 for ms, ts in bus.arrivals(session) if start <= ts < end]
+        arrived = [ms / 1e3 for ms, ts in arrivals(streams, settings, session) if start <= ts < end]
         run = runs.get(str(start))
         if run is None or run.start_time is None:
             continue
         rows.append(
             (
-                announced.wall_ns / 1e9 - max(arrivals),
+                announced.wall_ns / 1e9 - max(arrived),
                 run.create_timestamp.timestamp() - announced.wall_ns / 1e9,
                 run.start_time - run.create_timestamp.timestamp(),
                 seen - run.start_time,
-                seen - max(arrivals),
+                seen - max(arrived),
             )
         )
     parts = np.array(rows)
     if not len(parts):
         print("no bar has both its signals and its run")
         return 1
-    symbols = len(bus.last_bars())
+    symbols = len(streams.bars.newest())
     print(f"{len(parts)} of {n_bars} bars measured, {symbols} symbols, {os.cpu_count()} cores; seconds")
     for name, column in zip((*PARTS, "arrival → stored"), parts.T, strict=True):
         low, p95 = np.percentile(column, [50, 95])

@@ -19,7 +19,7 @@ from pairs_platform.settings.model import Settings
 if TYPE_CHECKING:
     from upath import UPath
 
-    from pairs_platform.adapters.redis.bus import StreamBus
+    from pairs_platform.adapters.redis.streams import Streams
     from pairs_platform.core.parallel import ComputeBackend
     from pairs_platform.core.streaming.settings import RunMode
     from pairs_platform.database.store import Database
@@ -80,7 +80,7 @@ def open_database(settings: Settings) -> "Database":
     return Database(url, settings.profile.name, owner_url=owner)
 
 
-def open_bus(settings: Settings, run_mode: "RunMode | None" = None) -> "StreamBus":
+def open_streams(settings: Settings, run_mode: "RunMode | None" = None) -> "Streams":
     """Open the streams of a run mode (the configured mode's if not given) in the configured Redis; starts no server.
 
     Raises
@@ -88,11 +88,12 @@ def open_bus(settings: Settings, run_mode: "RunMode | None" = None) -> "StreamBu
     ConfigurationError
         The URL is none, or there is none on a system without Unix sockets.
     """
-    from pairs_platform.adapters.redis.bus import StreamBus, connect
+    from pairs_platform.adapters.redis.connection import connect
+    from pairs_platform.adapters.redis.streams import Streams
 
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
     client = connect(url, settings.profile_root / "redis")
-    return StreamBus(
+    return Streams(
         client, profile=settings.profile.name, run_mode=run_mode or settings.stream.run_mode, settings=settings.stream
     )
 
@@ -177,9 +178,9 @@ class Platform:
         return open_database(self.settings)
 
     @cached_property
-    def bus(self) -> "StreamBus":
+    def streams(self) -> "Streams":
         """The streams of the configured run mode."""
-        return open_bus(self.settings)
+        return open_streams(self.settings)
 
     def compute_backend(self) -> "AbstractContextManager[ComputeBackend]":
         """Where batches of pairs are worked on, while the context is open."""

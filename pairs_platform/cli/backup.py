@@ -7,7 +7,7 @@ import click
 from pydantic import SecretStr
 
 from pairs_platform.core.errors import ConfigurationError, NotFound, Unavailable
-from pairs_platform.platform import object_lake, open_bus
+from pairs_platform.platform import object_lake, open_streams
 from pairs_platform.processes.runtime.backup import State, save
 from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATABASE
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
@@ -16,7 +16,7 @@ from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import variable
 
 if TYPE_CHECKING:
-    from pairs_platform.adapters.redis.bus import StreamBus
+    from pairs_platform.adapters.redis.snapshot import Snapshot
 
 
 @click.command("backup")
@@ -44,7 +44,7 @@ def command(target: Path) -> None:
         settings.profile.name,
         settings.profile_root,
         databases,
-        _running_bus(settings),
+        _running_redis(settings),
         object_lake(settings),
     )
     save(state, target, click.echo)
@@ -63,17 +63,17 @@ def _not_sourced(settings: Settings, environment: Path) -> list[str]:
     return [variable(one) for one in stores if getattr(settings, one) is None]
 
 
-def _running_bus(settings: Settings) -> "StreamBus | None":
+def _running_redis(settings: Settings) -> "Snapshot | None":
     """The streamed bars; None where the platform's own Redis does not run."""
-    bus = open_bus(settings)
+    streams = open_streams(settings)
     try:
-        bus.generation()
+        streams.replay.generation()
     except Unavailable as error:
         if settings.redis_url is not None:
             raise
         click.echo(f"without streamed bars: {error}", err=True)
         return None
-    return bus
+    return streams.snapshot
 
 
 def databases_of(settings: Settings) -> dict[str, SecretStr]:

@@ -21,7 +21,7 @@ from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import set_variable
 
 if TYPE_CHECKING:
-    from pairs_platform.adapters.redis.bus import StreamBus
+    from pairs_platform.adapters.redis.health import CollectorHealth
     from pairs_platform.core.signals.requests import StreamRequest
 
 BARS = 12
@@ -46,7 +46,7 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
     from pairs_platform.core.signals.requests import decide_signal_requests
     from pairs_platform.core.streaming.intervals import bar_intervals
     from pairs_platform.database.signals import SignalKey, signal_frame
-    from pairs_platform.platform import open_bus, open_database
+    from pairs_platform.platform import open_database, open_streams
 
     hourly = settings.frequency is Frequency.ONE_HOUR
     n_bars = len(bar_intervals(session, settings.frequency)) if hourly else BARS
@@ -62,18 +62,22 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
     settings = load_settings()
     with _redis(settings):
         forget_replays(settings)
-        bus = open_bus(settings, "replay")
+        streams = open_streams(settings, "replay")
         with _processes(settings, ["replay", "collect"]) as fail_if_ended:
             after, done, until = "0-0", 0, time.monotonic() + TIMEOUT_SECONDS
             while done < n_bars:
                 fail_if_ended()
                 if time.monotonic() > until:
-                    raise click.ClickException(f"{done} of {n_bars} bars came in {TIMEOUT_SECONDS:.0f} s{_health(bus)}")
-                found = bus.announcements(after, block_ms=1000)
+                    raise click.ClickException(
+                        f"{done} of {n_bars} bars came in {TIMEOUT_SECONDS:.0f} s{_health(streams.health)}"
+                    )
+                found = streams.bar_closes.after(after, block_ms=1000)
                 if not found:
                     continue
                 after, done = found[-1].id, done + len(found)
-                due = decide_signal_requests(found, market_ns=bus.market_ns(), sectors=[sector], run_mode="replay")
+                due = decide_signal_requests(
+                    found, market_ns=streams.clock.now_ns(), sectors=[sector], run_mode="replay"
+                )
                 for one in due.signals:
                     failures = execute(one)
                     if failures:
@@ -90,8 +94,8 @@ def why_no_replay(settings: Settings) -> str:
     return ""
 
 
-def _health(bus: "StreamBus") -> str:
-    health = bus.health()
+def _health(collector: "CollectorHealth") -> str:
+    health = collector.read()
     return f"; the collector is {health.get('state')}: {health.get('detail', '')}" if health else ""
 
 

@@ -13,7 +13,7 @@ from pairs_platform.cli.backup import databases_of
 from pairs_platform.core.errors import ConfigurationError, ProfileMismatch
 from pairs_platform.database.audit import AuditEntry, person, record
 from pairs_platform.lake.files import remove_below
-from pairs_platform.platform import object_lake, open_bus, open_database
+from pairs_platform.platform import object_lake, open_database, open_streams
 from pairs_platform.processes.runtime.backup import (
     read_manifest,
     require_empty,
@@ -61,7 +61,7 @@ def command(source: Path) -> None:
     databases = _named_databases(settings, manifest["postgresql"], source)
     require_empty_databases(databases)
     if settings.redis_url is not None:
-        open_bus(settings).require_no_keys()
+        open_streams(settings).snapshot.require_no_keys()
     try:
         restore_files(folder, source, lake)
         with _running_databases(settings, manifest["postgresql"], databases) as (running, targets):
@@ -76,7 +76,7 @@ def command(source: Path) -> None:
             with database.begin() as connection:
                 record(connection, what)
         with embedded_redis(folder / "redis") if settings.redis_url is None else nullcontext():
-            n_keys = restore_streams(open_bus(settings), source)
+            n_keys = restore_streams(open_streams(settings).snapshot, source)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         if lake is not None:

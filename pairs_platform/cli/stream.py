@@ -11,7 +11,7 @@ from pairs_platform.core.streaming.settings import SymbolSet
 from pairs_platform.settings.loading import load_settings
 
 if TYPE_CHECKING:
-    from pairs_platform.adapters.redis.bus import StreamBus
+    from pairs_platform.adapters.redis.market_clock import MarketClock
 
 
 @click.group("stream")
@@ -47,26 +47,26 @@ def _log() -> None:
 def status() -> None:
     """How the collector is, the newest bar of each symbol, the newest bar-close events, and the processes of `live`."""
     from pairs_platform.cli.show import frame_table, print_renderable
-    from pairs_platform.platform import open_bus
+    from pairs_platform.platform import open_streams
     from pairs_platform.processes.runtime.supervisor import running_processes
     from pairs_platform.processes.runtime.topology import live_folder
 
     settings = load_settings()
-    bus = open_bus(settings)
+    streams = open_streams(settings)
     running = running_processes(live_folder(settings))
     if running:
         rows = [{"process": name, **{k: one[k] for k in ("pid", "alive", "restarts")}} for name, one in running.items()]
         print_renderable(frame_table(pd.DataFrame(rows), title="Processes of `pairs-platform live`"))
-    health = bus.health()
+    health = streams.health.read()
     if not health:
-        click.echo(f"no collector has run on the feed {bus.run_mode}")
+        click.echo(f"no collector has run on the feed {streams.run_mode}")
         return
     facts = [{"fact": name, "value": _readable(name, value)} for name, value in sorted(health.items())]
-    print_renderable(frame_table(pd.DataFrame(facts), title=f"Collector · feed {bus.run_mode}"))
-    bars = [{"symbol": symbol, "newest bar": _moment(ns)} for symbol, ns in sorted(bus.last_bars().items())]
+    print_renderable(frame_table(pd.DataFrame(facts), title=f"Collector · feed {streams.run_mode}"))
+    bars = [{"symbol": symbol, "newest bar": _moment(ns)} for symbol, ns in sorted(streams.bars.newest().items())]
     if bars:
         print_renderable(frame_table(pd.DataFrame(bars), title="Newest bars (start, UTC)"))
-    newest = bus.announcements()[-5:]
+    newest = streams.bar_closes.after()[-5:]
     if newest:
         rows = [
             {
@@ -78,7 +78,7 @@ def status() -> None:
             for one in newest
         ]
         print_renderable(frame_table(pd.DataFrame(rows), title="Newest bar-close events"))
-        refused = bus.quarantined(newest[-1].interval.session)[-5:]
+        refused = streams.quarantine.of_session(newest[-1].interval.session)[-5:]
         if refused:
             print_renderable(frame_table(pd.DataFrame(refused), title="Newest rows that were refused, and why"))
 
@@ -96,19 +96,19 @@ def _moment(ns: int) -> str:
 def symbols(name: SymbolSet | None) -> None:
     """Show which set of symbols is streamed, or switch to another; a running collector follows within seconds."""
     from pairs_platform.database.audit import AuditEntry, person, record
-    from pairs_platform.platform import open_bus, open_database
+    from pairs_platform.platform import open_database, open_streams
 
     settings = load_settings()
-    bus = open_bus(settings)
-    before = bus.symbol_set()
+    streams = open_streams(settings)
+    before = streams.symbols.current()
     if name is not None and name != before:
         what = AuditEntry(
             actor=person(), action="symbols_switched", object="streamed symbols", detail={"changed": [before, name]}
         )
         with open_database(settings).begin() as connection:
             record(connection, what)
-            bus.set_symbol_set(name)
-    click.echo(f"streamed symbols: {bus.symbol_set()}")
+            streams.symbols.switch(name)
+    click.echo(f"streamed symbols: {streams.symbols.current()}")
 
 
 @command.command("save")
@@ -119,11 +119,11 @@ def save(session: datetime | None, sector: str | None) -> None:
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.defs.in_process import save_streamed_bars
     from pairs_platform.defs.instance import open_instance
-    from pairs_platform.platform import Platform, open_bus
+    from pairs_platform.platform import Platform, open_streams
     from pairs_platform.processes.runtime.dagster_home import prepare_home
 
     settings = load_settings()
-    day = session.date() if session else _session_of_market(open_bus(settings))
+    day = session.date() if session else _session_of_market(open_streams(settings).clock)
     with open_instance(prepare_home(settings)) as instance:
         for slug in [sector] if sector else settings.active_sectors:
             key = PartitionKey(day, slug)
@@ -133,13 +133,13 @@ def save(session: datetime | None, sector: str | None) -> None:
             click.echo(f"streamed_bars {key}: {rows} bars")
 
 
-def _session_of_market(bus: "StreamBus") -> date:
+def _session_of_market(clock: "MarketClock") -> date:
     from pairs_platform.core.errors import ClockUnknown
     from pairs_platform.core.streaming.sessions import newest_session
     from pairs_platform.views.remedies import with_remedy
 
     try:
-        found = newest_session(bus.market_ns())
+        found = newest_session(clock.now_ns())
     except ClockUnknown as error:
         raise click.ClickException(f"{with_remedy(error)}, or give --session") from None
     if found is None:

@@ -12,8 +12,8 @@ from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.signals.engine import Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_state import SessionState
-from pairs_platform.core.streaming.bars import MergedBars
 from pairs_platform.core.streaming.intervals import BarInterval, bar_intervals
+from pairs_platform.core.streaming.revisions import MergedBars, without_proxies
 from pairs_platform.core.time import moment_utc
 from pairs_platform.core.trading.settings import BASIS_POINT
 from pairs_platform.database.signals import (
@@ -100,7 +100,7 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
         The session before has no trading configuration.
     StreamUnavailable, DatabaseUnavailable
     """
-    signal_key = SignalKey(feed=platform.bus.run_mode, sector=key.sector, session=key.session)
+    signal_key = SignalKey(feed=platform.streams.run_mode, sector=key.sector, session=key.session)
     while True:
         inputs = gather(platform, key, signal_key)
         if isinstance(inputs, str):
@@ -118,8 +118,8 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
 
 def gather(platform: Platform, key: PartitionKey, signal_key: SignalKey) -> SignalInputs | str:
     """What the undecided bars of a session are decided from, or why there is nothing to decide."""
-    bus = platform.bus
-    announced = {bar_close.interval.start_ns for bar_close in bus.announced(key.session)}
+    streams = platform.streams
+    announced = {bar_close.interval.start_ns for bar_close in streams.bar_closes.of_session(key.session)}
     grid = tuple(bar_intervals(key.session, platform.settings.frequency))
     n_complete = max((t + 1 for t, interval in enumerate(grid) if interval.start_ns in announced), default=0)
     if not n_complete:
@@ -134,11 +134,16 @@ def gather(platform: Platform, key: PartitionKey, signal_key: SignalKey) -> Sign
         grid=grid,
         n_complete=n_complete,
         first=first,
-        market_ns=bus.market_ns(),
-        bars=bus.folded(key.session),
+        market_ns=streams.clock.now_ns(),
+        bars=_usable(streams.bars.merged(key.session), platform.settings),
         previous=_previous(platform, signal_key, grid, first),
-        actions=frozenset(str(action["symbol"]) for action in bus.actions(key.session)),
+        actions=frozenset(str(action["symbol"]) for action in streams.actions.of_session(key.session)),
     )
+
+
+def _usable(bars: MergedBars, settings: Settings) -> MergedBars:
+    """The bars that signals may rest on: those of a proxy where the settings allow it."""
+    return bars if settings.signals.allow_proxy else without_proxies(bars)
 
 
 def decide(inputs: SignalInputs, settings: Settings) -> list[list[Signal]]:
@@ -150,7 +155,7 @@ def decide(inputs: SignalInputs, settings: Settings) -> list[list[Signal]]:
     length_ns = settings.frequency.length_ns
     return session_signals(
         inputs.state,
-        session_matrix(inputs.state, inputs.bars, intervals, allow_proxy=settings.signals.allow_proxy),
+        session_matrix(inputs.state, inputs.bars, intervals),
         first=inputs.first,
         previous=inputs.previous,
         n_bars=len(inputs.grid),

@@ -14,8 +14,10 @@ from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.signals.checks import compare_bars
-from pairs_platform.core.streaming.bars import PROXY, StreamBar, merge_revisions
+from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
+from pairs_platform.core.streaming.proxies import PROXY
+from pairs_platform.core.streaming.revisions import merge_revisions
 from pairs_platform.platform import Platform
 
 
@@ -51,23 +53,23 @@ def save_stream(platform: Platform, key: PartitionKey) -> SavedStream:
     NotFound
         Neither Redis nor the lake has a bar of it.
     """
-    bus, lake = platform.bus, platform.lake
+    streams, lake = platform.streams, platform.lake
     symbols = {listing.symbol for listing in platform.listings(key.sector)}
     stored = lake.read(STREAMED_BARS, key) if lake.exists(STREAMED_BARS.table, key) else STREAMED_BARS.empty()
-    own = stored[stored["feed"] == bus.run_mode].assign(ts_ns=lambda frame: frame["ts_utc"].astype("int64"))
+    own = stored[stored["feed"] == streams.run_mode].assign(ts_ns=lambda frame: frame["ts_utc"].astype("int64"))
     earlier = [StreamBar(*row) for row in own[list(StreamBar._fields)].itertuples(index=False)]
-    streamed = [bar for bar in bus.bars(key.session) if bar.symbol in symbols]
+    streamed = [bar for bar in streams.bars.of_session(key.session) if bar.symbol in symbols]
     if not earlier and not streamed:
         raise NotFound(
-            f"no bar of {key} has been streamed on the feed {bus.run_mode}: start `pairs-platform live`, or look at "
-            "`pairs-platform stream status`"
+            f"no bar of {key} has been streamed in run mode {streams.run_mode}: start `pairs-platform live`, or look "
+            "at `pairs-platform stream status`"
         )
     bars = merge_revisions([*earlier, *streamed]).frame()
-    bars.insert(0, "feed", bus.run_mode)
-    rows = pd.concat([stored[stored["feed"] != bus.run_mode], bars], ignore_index=True)
+    bars.insert(0, "feed", streams.run_mode)
+    rows = pd.concat([stored[stored["feed"] != streams.run_mode], bars], ignore_index=True)
     metadata = {
-        "source": f"{bus.run_mode} stream of {platform.market_data.label}",
-        "feed": bus.run_mode,
+        "source": f"{streams.run_mode} stream of {platform.market_data.label}",
+        "feed": streams.run_mode,
         "bar": platform.settings.stream.bar_frequency(platform.settings.frequency).value,
         "saved_utc": platform.clock().isoformat(timespec="seconds"),
     }

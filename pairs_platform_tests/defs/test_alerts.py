@@ -9,7 +9,8 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from pairs_platform.adapters.notify.apprise_notifier import receivers as receivers_of
-from pairs_platform.adapters.redis.bus import StreamBus, connect
+from pairs_platform.adapters.redis.connection import connect
+from pairs_platform.adapters.redis.streams import Streams
 from pairs_platform.build import build_definitions
 from pairs_platform.core.errors import DatabaseUnavailable
 from pairs_platform.core.operations.alerts import Alert, AlertSettings
@@ -554,26 +555,26 @@ class TestStream:
     """A live feed whose wall clock is the test's."""
 
     @pytest.fixture
-    def bus(self, tmp_path):
+    def streams(self, tmp_path):
         from pairs_platform.processes.runtime.redis_server import embedded_redis
 
         self.ns = int(session_open(FRIDAY).timestamp() * 1e9)
         with embedded_redis(tmp_path / "redis"):
             client = connect(None, tmp_path / "redis")
-            yield StreamBus(client, profile="p", run_mode="live", settings=StreamSettings(), wall=lambda: self.ns)
+            yield Streams(client, profile="p", run_mode="live", settings=StreamSettings(), wall=lambda: self.ns)
             client.close()
 
-    def beat(self, bus: StreamBus) -> None:
-        bus.set_health({"heartbeat_wall_ns": str(self.ns), "state": "streaming"})
+    def beat(self, streams: Streams) -> None:
+        streams.health.report({"heartbeat_wall_ns": str(self.ns), "state": "streaming"})
 
-    def test_before_the_open_it_is_quiet(self, bus):
-        self.beat(bus)
+    def test_before_the_open_it_is_quiet(self, streams):
+        self.beat(streams)
         self.ns -= 60 * 10**9
-        assert silent_stream(bus, 10) == ([], [])
+        assert silent_stream(streams, 10) == ([], [])
 
-    def test_a_collector_that_was_never_started_is_missed(self, bus):
+    def test_a_collector_that_was_never_started_is_missed(self, streams):
         self.ns += 11 * 60 * 10**9
-        ((alert,), _) = silent_stream(bus, 10)
+        ((alert,), _) = silent_stream(streams, 10)
         assert "a collector, which has never run on this Redis, has said nothing for 11 minutes" in alert.what
 
     def test_a_redis_that_is_away_is_a_silence_and_hides_nothing_else(self, platform, instance, tmp_path, monkeypatch):
@@ -582,7 +583,7 @@ class TestStream:
         opened = session_open(date(2023, 3, 13))
         clock = Clock()
         live = Platform(load_settings({"frequency": "1h"}), clock=clock)
-        live.__dict__["bus"] = StreamBus(
+        live.__dict__["streams"] = Streams(
             connect(None, tmp_path / "no-redis"), profile="p", run_mode="live", settings=StreamSettings(),
             wall=lambda: int(clock().timestamp() * 1e9),
         )  # fmt: skip
@@ -592,31 +593,31 @@ class TestStream:
             assert [one.kind for one in open_alerts(live.database)] == ["run_missed", "config_late", *stream]
         assert "does not answer" in words
 
-    def test_no_bar_and_then_no_word(self, bus):
-        self.beat(bus)
+    def test_no_bar_and_then_no_word(self, streams):
+        self.beat(streams)
         self.ns += 9 * 60 * 10**9
-        assert silent_stream(bus, 10) == ([], [])  # it is too early for both
+        assert silent_stream(streams, 10) == ([], [])  # it is too early for both
         self.ns += 2 * 60 * 10**9
-        self.beat(bus)
-        ((alert,), heard) = silent_stream(bus, 10)
+        self.beat(streams)
+        ((alert,), heard) = silent_stream(streams, 10)
         assert (alert.key, heard) == ("silent|live", [])
         assert "no bar for 11 minutes of an open session; the collector is streaming" in alert.what
         self.ns += 30 * 60 * 10**9
-        assert "the collector has said nothing for 30 minutes" in silent_stream(bus, 10)[0][0].what
+        assert "the collector has said nothing for 30 minutes" in silent_stream(streams, 10)[0][0].what
 
-    def test_bars_of_the_session_end_a_silence_and_not_the_open_of_the_next_one(self, bus):
-        self.beat(bus)
+    def test_bars_of_the_session_end_a_silence_and_not_the_open_of_the_next_one(self, streams):
+        self.beat(streams)
         self.ns += 60 * 60 * 10**9
-        assert silent_stream(bus, 10)[0]
+        assert silent_stream(streams, 10)[0]
         friday = self.ns
         self.ns = int(session_open(date(2023, 3, 13)).timestamp() * 1e9) + 60 * 10**9
-        assert silent_stream(bus, 10) == ([], [])
+        assert silent_stream(streams, 10) == ([], [])
         self.ns = friday
-        bus.add_bars([StreamBar("AAPL", friday - 60 * 10**9, 1.0, 1.0, 1.0, 1.0, 1)])
-        self.beat(bus)
-        assert silent_stream(bus, 10) == ([], ["silent|live"])
+        streams.bars.add([StreamBar("AAPL", friday - 60 * 10**9, 1.0, 1.0, 1.0, 1.0, 1)])
+        self.beat(streams)
+        assert silent_stream(streams, 10) == ([], ["silent|live"])
 
-    def test_the_close_does_not_end_a_silence(self, bus):
-        self.beat(bus)
+    def test_the_close_does_not_end_a_silence(self, streams):
+        self.beat(streams)
         self.ns += 10 * 3600 * 10**9
-        assert silent_stream(bus, 10) == ([], [])
+        assert silent_stream(streams, 10) == ([], [])

@@ -79,11 +79,11 @@ class Live:
 
     def stream(self, *positions: int, bars: Iterable[StreamBar] | None = None) -> None:
         """Send bars and their bar-close events; the market clock stands at the end of the last one."""
-        bus = self.platform.bus
-        bus.add_bars(self.bars(positions) if bars is None else list(bars))
+        streams = self.platform.streams
+        streams.bars.add(self.bars(positions) if bars is None else list(bars))
         for k in positions:
-            bus.announce(BarClose(GRID[k], "all_in", 8, 8, GRID[k].end_ns, GRID[k].end_ns))
-            bus.publish_clock(GRID[k].end_ns, 0.0)
+            streams.bar_closes.publish(BarClose(GRID[k], "all_in", 8, 8, GRID[k].end_ns, GRID[k].end_ns))
+            streams.replay.publish_clock(GRID[k].end_ns, 0.0)
 
     def compute(self) -> SignalOutcome:
         return signal_partition(self.platform, key(), run_id="a test")
@@ -186,14 +186,14 @@ class TestSignals:
         pd.testing.assert_frame_equal(live.rows.head(N_PAIRS), before)
 
     def test_without_a_complete_bar_nothing_is_stored(self, live):
-        live.platform.bus.add_bars(live.bars([0]))
+        live.platform.streams.bars.add(live.bars([0]))
         assert live.compute().note == f"no bar of {SESSION} is complete"
         assert live.rows.empty
 
     def test_missing_bars_are_filled_and_marked_late(self, live):
         live.stream(1)
         live.stream(3, bars=live.bars([0, 2, 3]))
-        live.platform.bus.publish_clock(GRID[3].end_ns - 10**9, 0.0)
+        live.platform.streams.replay.publish_clock(GRID[3].end_ns - 10**9, 0.0)
         outcome = live.compute()
         assert outcome.stored == tuple(interval.start_ns for interval in GRID[:4])
         late = live.rows.groupby("bucket_utc")["late"].agg(["any", "all"])
@@ -202,7 +202,7 @@ class TestSignals:
     @pytest.mark.parametrize(("after_ns", "late"), [(-1, False), (0, True)])
     def test_the_newest_one_is_late_when_the_next_ones_time_has_passed(self, live, after_ns, late):
         live.stream(0)
-        live.platform.bus.publish_clock(GRID[1].end_ns + after_ns, 0.0)
+        live.platform.streams.replay.publish_clock(GRID[1].end_ns + after_ns, 0.0)
         live.compute()
         assert set(live.rows["late"]) == {late}
 
@@ -248,7 +248,7 @@ class TestSignals:
         assert live.rows.set_index("pair").loc[FIRST_PAIR, "position"] == position
 
     def test_a_corporate_action_of_the_session(self, live):
-        live.platform.bus.set_actions(SESSION, [{"symbol": "ADI", "kind": "dividend", "value": 0.2}])
+        live.platform.streams.actions.replace(SESSION, [{"symbol": "ADI", "kind": "dividend", "value": 0.2}])
         live.stream(0)
         live.compute()
         reasons = live.rows.set_index("pair")["reason"]
@@ -440,7 +440,7 @@ class TestStreamedBars:
     def test_what_redis_forgot_stays_and_newer_revisions_win(self, live):
         live.stream(0, 1)
         save_stream(live.platform, key())
-        live.platform.bus.reset()
+        live.platform.streams.replay.reset()
         first = live.bars([0])[0]
         live.stream(2, bars=[first._replace(close=1.25, low=1.0, revision=UPDATED), *live.bars([2])])
         save_stream(live.platform, key())
@@ -448,7 +448,7 @@ class TestStreamedBars:
         assert len(frame) == 3 * len(SYMBOLS)
         revised = frame[frame["revision"] == UPDATED]
         assert revised[["symbol", "close"]].values.tolist() == [[first.symbol, 1.25]]
-        live.platform.bus.add_bars([first])
+        live.platform.streams.bars.add([first])
         save_stream(live.platform, key())
         again = live.platform.lake.read(STREAMED_BARS, key())
         pd.testing.assert_frame_equal(again, frame)
@@ -468,7 +468,7 @@ class TestStreamedBars:
         live.stream(0, bars=[own._replace(source="proxy:AAPL", close=own.high, revision=UPDATED)])
         frame = save_stream(live.platform, key()).bars
         assert frame["source"].tolist() == ["proxy:AAPL"]
-        live.platform.bus.add_bars([own])
+        live.platform.streams.bars.add([own])
         frame = save_stream(live.platform, key()).bars
         assert frame[["source", "close"]].values.tolist() == [["feed", own.close]]
 
@@ -478,10 +478,10 @@ class TestStreamedBars:
         assert set(frame["symbol"]) == set(SYMBOLS)
 
     def test_nothing_streamed_is_told(self, live):
-        with pytest.raises(NotFound, match=r"has been streamed on the feed replay: start `pairs-platform live`"):
+        with pytest.raises(NotFound, match=r"has been streamed in run mode replay: start `pairs-platform live`"):
             save_stream(live.platform, key())
         result = live.run("stream_save")
-        assert "has been streamed on the feed replay" in failure(result, "streamed_bars")
+        assert "has been streamed in run mode replay" in failure(result, "streamed_bars")
 
 
 class TestChecks:
@@ -492,7 +492,7 @@ class TestChecks:
         save_stream(live.platform, key())
         assert check(live.platform, name, session=SESSION).passed
         odd = live.bars([2])[3]
-        live.platform.bus.add_bars([odd._replace(close=odd.close * 1.0001, high=odd.high * 2, revision=UPDATED)])
+        live.platform.streams.bars.add([odd._replace(close=odd.close * 1.0001, high=odd.high * 2, revision=UPDATED)])
         save_stream(live.platform, key())
         found = check(live.platform, name, session=SESSION)
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
@@ -564,7 +564,7 @@ class TestSensors:
         (request,) = found.run_requests
         assert request.job_name == "five_minute_signals"
         assert request.partition_key == str(key())
-        newest = live.platform.bus.announcements()[-1].id
+        newest = live.platform.streams.bar_closes.after()[-1].id
         assert request.run_key == f"signals|replay {newest}|{SECTOR}|2023-03-08T16:30:00Z"
         assert request.tags[sensors.SIGNALS_TAG] == SECTOR
         assert request.tags["dagster/priority"] == "20"
@@ -582,12 +582,12 @@ class TestSensors:
         live.stream(0)
         found = self.tick(live.platform, json.dumps({"live": "7-0"}))
         assert json.loads(found.cursor)["live"] == "7-0"
-        assert json.loads(found.cursor)["replay"] == live.platform.bus.announcements()[-1].id
+        assert json.loads(found.cursor)["replay"] == live.platform.streams.bar_closes.after()[-1].id
 
     def test_a_replay_that_begins_again_asks_again(self, live):
         live.stream(0)
         first = self.tick(live.platform)
-        live.platform.bus.reset()
+        live.platform.streams.replay.reset()
         live.stream(0)
         second = self.tick(live.platform, first.cursor)
         keys = [found.run_requests[0].run_key for found in (first, second)]
@@ -596,15 +596,15 @@ class TestSensors:
 
     def test_bars_of_a_session_that_has_not_opened_are_passed_over(self, live):
         opened = bar_intervals(CONFIGURED, Frequency.ONE_HOUR)[0].start_ns
-        live.platform.bus.announce(BarClose(GRID[0], "grace", 1, 8, 0, 0))
-        live.platform.bus.publish_clock(opened, 0.0)
+        live.platform.streams.bar_closes.publish(BarClose(GRID[0], "grace", 1, 8, 0, 0))
+        live.platform.streams.replay.publish_clock(opened, 0.0)
         found = self.tick(live.platform)
         assert found.run_requests == []
         assert found.skip_reason.skip_message == f"buckets of {SESSION}, while the market clock is in {CONFIGURED}"
         assert json.loads(found.cursor)["replay"] != "0-0"
 
     def test_bar_closes_without_a_clock_are_an_error(self, live):
-        live.platform.bus.announce(BarClose(GRID[0], "grace", 1, 8, 0, 0))
+        live.platform.streams.bar_closes.publish(BarClose(GRID[0], "grace", 1, 8, 0, 0))
         with pytest.raises(ClockUnknown):
             self.tick(live.platform)
 
@@ -618,7 +618,7 @@ class TestSensors:
         assert sensors.health_sensor(context).skip_message == "no collector has run"
         live.stream(0)
         beat = str(time.time_ns())
-        live.platform.bus.set_health({"state": "streaming", "reconnects": "2", "heartbeat_wall_ns": beat})
+        live.platform.streams.health.report({"state": "streaming", "reconnects": "2", "heartbeat_wall_ns": beat})
         found = sensors.health_sensor(context)
         (observation,) = found.asset_events
         assert observation.asset_key == dg.AssetKey("streamed_bars")
@@ -626,9 +626,9 @@ class TestSensors:
         assert shown == {
             "state": "streaming", "reconnects": "2", "heartbeat_wall_ns": beat, "symbols_with_bars": len(SYMBOLS),
         }  # fmt: skip
-        live.platform.bus.set_health({"heartbeat_wall_ns": str(time.time_ns() - 60 * 10**9)})
+        live.platform.streams.health.report({"heartbeat_wall_ns": str(time.time_ns() - 60 * 10**9)})
         assert "the collector is gone" in str(sensors.health_sensor(context).skip_reason)
-        live.platform.bus.publish_clock(GRID[-1].end_ns + 1, 0.0)
+        live.platform.streams.replay.publish_clock(GRID[-1].end_ns + 1, 0.0)
         assert sensors.health_sensor(context).skip_message == "no session is open"
 
 

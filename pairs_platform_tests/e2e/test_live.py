@@ -49,7 +49,7 @@ def test_the_stream_is_saved_at_the_close(live):
     lake, key = live.profile.platform.lake, live.profile.key
     until(lambda: lake.exists(STREAMED_BARS.table, key))
     bars = lake.read(STREAMED_BARS, key)
-    assert len(bars) == len(live.profile.platform.bus.folded(live.profile.session))
+    assert len(bars) == len(live.profile.platform.streams.bars.merged(live.profile.session))
     assert set(bars["feed"]) == {"replay"}
 
 

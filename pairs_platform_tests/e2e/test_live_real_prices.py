@@ -72,21 +72,21 @@ def streaming(profile: Profile) -> Iterator[None]:
 def test_a_recorded_session_gives_the_signals_of_the_batch_path(real_data, tmp_path, name, session, bar):
     """Values on the whole way; then, from the same bars bar by bar and each decided in time, actions too."""
     profile = prepared(tmp_path / "a profile", real_data / name, session, bar)
-    platform, bus = profile.platform, profile.platform.bus
+    platform, streams = profile.platform, profile.platform.streams
     grid = bar_intervals(session, platform.settings.frequency)
     with embedded_redis(platform.settings.profile_root / "redis"):
         with streaming(profile):
             until(lambda: len(profile.intervals) == len(grid))
         signal_partition(platform, profile.key, run_id="at once")
         at_once = profile.assert_complete()
-        bars, announced = bus.bars(session), bus.announced(session)
+        bars, announced = streams.bars.of_session(session), streams.bar_closes.of_session(session)
         assert len({(one.symbol, one.ts_ns) for one in bars}) > 0.95 * SYMBOLS * (390 if bar == "1min" else 78)
-        bus.reset()
+        streams.replay.reset()
         forget_replay(platform.database)
         for one in announced:
-            bus.add_bars([each for each in bars if one.interval.start_ns <= each.ts_ns < one.interval.end_ns])
-            bus.publish_clock(one.interval.end_ns, 0.0)
-            bus.announce(one)
+            streams.bars.add([each for each in bars if one.interval.start_ns <= each.ts_ns < one.interval.end_ns])
+            streams.replay.publish_clock(one.interval.end_ns, 0.0)
+            streams.bar_closes.publish(one)
             signal_partition(platform, profile.key, run_id="in time")
         rows = profile.assert_complete()
     assert not rows["late"].any()

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pairs_platform.platform import open_bus
+from pairs_platform.platform import open_streams
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, production_folder
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
@@ -76,7 +76,7 @@ def test_all_of_them_start_at_once_and_become_healthy(manager, tmp_path):
 
     until(healthy, 2 * WAIT_SECONDS)
     assert answers(f"http://{services.host}:{services.mlflow_port}/health")
-    until(lambda: open_bus(settings).health())
+    until(lambda: open_streams(settings).health.read())
     assert manager.poll() is None
     assert variable("database_url") in (production_folder(settings) / ENVIRONMENT_FILE).read_text()
     assert [path.name for path in (production_folder(settings) / "postgres").iterdir() if "new" in path.name] == []

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pairs_platform.adapters.redis.bus import connect, socket_path
+from pairs_platform.adapters.redis.connection import connect, socket_path
 from pairs_platform.core.errors import DatabaseUnavailable, StreamUnavailable
 from pairs_platform.database.audit import entries
 from pairs_platform.defs.instance import open_instance
-from pairs_platform.platform import open_bus, open_database, open_registry
+from pairs_platform.platform import open_database, open_registry, open_streams
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER, EmbeddedPostgres
 from pairs_platform.processes.runtime.redis_server import embedded_redis
@@ -96,21 +96,21 @@ class TestRedis:
 
     def test_streams_work_over_a_verified_connection(self, port, authorities, monkeypatch):
         monkeypatch.setenv(variable("redis_url"), f"rediss://localhost:{port}/0?ssl_ca_certs={authorities[0].file}")
-        bus = open_bus(load_settings(), "replay")
-        bus.set_health({"state": "streaming"})
-        assert bus.health() == {"state": "streaming"}
-        bus.close()
+        streams = open_streams(load_settings(), "replay")
+        streams.health.report({"state": "streaming"})
+        assert streams.health.read() == {"state": "streaming"}
+        streams.close()
 
     @pytest.mark.parametrize(("authority", "host"), [(1, "localhost"), (0, "127.0.0.1")])
     def test_another_authority_or_name_is_refused(self, port, authorities, authority, host):
-        bus = connect(f"rediss://{host}:{port}/0?ssl_ca_certs={authorities[authority].file}", Path("/"))
+        client = connect(f"rediss://{host}:{port}/0?ssl_ca_certs={authorities[authority].file}", Path("/"))
         with pytest.raises(Exception, match="certificate verify failed"):
-            bus.ping()
-        bus.close()
+            client.ping()
+        client.close()
 
     def test_without_tls_nobody_is_served(self, port, monkeypatch):
         monkeypatch.setenv(variable("redis_url"), f"redis://localhost:{port}/0")
-        bus = open_bus(load_settings(), "replay")
+        streams = open_streams(load_settings(), "replay")
         with pytest.raises(StreamUnavailable):
-            bus.health()
-        bus.close()
+            streams.health.read()
+        streams.close()

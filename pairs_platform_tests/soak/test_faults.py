@@ -15,7 +15,7 @@ from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.time import moment_utc
 from pairs_platform.defs.instance import open_instance
-from pairs_platform.platform import open_bus
+from pairs_platform.platform import open_streams
 from pairs_platform.processes.replay.playlist import open_playlist
 from pairs_platform.processes.replay.server import ReplayServer, listen
 from pairs_platform.processes.replay.wire import BARS, UPDATED_BARS, Batch
@@ -70,14 +70,18 @@ def test_a_clock_that_jumps(demo, tmp_path):
     """An hour forward and an hour back, in Redis, where every process reads it; the replay corrects it in a second."""
     profile = make_profile(demo, tmp_path / "a profile")
     with running_live(profile, "--speed", "360"):
-        bus = profile.platform.bus
+        streams = profile.platform.streams
         for n, jump in ((2, HOUR_NS), (4, -HOUR_NS)):
             profile.await_signals(n)
             for _ in range(20):
-                bus.publish_clock(bus.market_ns() + jump, 0.0)
+                streams.replay.publish_clock(streams.clock.now_ns() + jump, 0.0)
                 time.sleep(0.05)
         profile.await_signals(N_BARS)
-        early = {moment_utc(one.interval.start_ns) for one in bus.announced(profile.session) if one.reason == "grace"}
+        early = {
+            moment_utc(one.interval.start_ns)
+            for one in streams.bar_closes.of_session(profile.session)
+            if one.reason == "grace"
+        }
         rows = profile.assert_complete(corrected=frozenset(early))
         assert rows["bucket_utc"].nunique() == N_BARS
         assert set(statuses(profile)) <= {dg.DagsterRunStatus.SUCCESS, *_UNDER_WAY}
@@ -125,7 +129,7 @@ def unruly_live(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     ]
     with embedded_redis(settings.profile_root / "redis"), listen("127.0.0.1", profile.replay_port) as listener:
         forget_replays(settings)
-        server = Unruly(open_playlist(settings), open_bus(settings, "replay"))
+        server = Unruly(open_playlist(settings), open_streams(settings, "replay").replay)
         serving = threading.Thread(target=server.serve, args=(listener,), daemon=True)
         serving.start()
         supervisor, started = Supervisor(specs, live_folder(settings), print), threading.Event()
@@ -149,8 +153,8 @@ def test_bars_twice_late_out_of_order_and_corrected_and_a_symbol_that_stops(demo
         grid = bar_intervals(profile.session, profile.platform.settings.frequency)
         after = {moment_utc(grid[k].start_ns) for k in (Unruly.LATE_AT, Unruly.CORRECTED_AT)}
         rows = profile.assert_complete(corrected=frozenset(after))
-        bus = profile.platform.bus
-        assert len(bus.bars(profile.session)) > len(bus.folded(profile.session))
+        streams = profile.platform.streams
+        assert len(streams.bars.of_session(profile.session)) > len(streams.bars.merged(profile.session))
     legs = rows["pair"].str.split("_").map(lambda names: Unruly.SILENT in names)
     assert legs.any()
     limit = profile.config.trading.max_stale_bars

@@ -16,6 +16,7 @@ from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.time import moment_utc
 from pairs_platform_tests.support.demo_profile import SYMBOLS
 from pairs_platform_tests.support.live_processes import Live, Profile, configured_profile, kill_a_run, running_live
+from pairs_platform_tests.support.redis_streams import arrivals
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.timeout(1500)
@@ -112,10 +113,10 @@ def test_five_hundred_symbols_in_eleven_sectors_are_done_within_the_bar(tmp_path
     with running_live(profile, "--start", "15:45", "--speed", "5") as live:
         for one in by_sector:
             one.await_signals(len(bar_intervals(SESSION, frequency)), 4 * WAIT_SECONDS)
-        arrivals = list(profile.platform.bus.arrivals(SESSION))
+        arrived = list(arrivals(profile.platform.streams, profile.platform.settings, SESSION))
         took = []
         for interval in last:
-            came = max(ms for ms, ts in arrivals if interval.start_ns <= ts < interval.end_ns) / 1e3
+            came = max(ms for ms, ts in arrived if interval.start_ns <= ts < interval.end_ns) / 1e3
             rows = [one.signals for one in by_sector]
             done = max(one.loc[one["bucket_utc"] == moment_utc(interval.start_ns), "decided_utc"].max() for one in rows)
             took.append((str(moment_utc(interval.start_ns)), pd.Timestamp(done).timestamp() - came))

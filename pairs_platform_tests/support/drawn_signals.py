@@ -15,8 +15,9 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_state import SessionPair, SessionState, SpreadArrays
-from pairs_platform.core.streaming.bars import StreamBar, merge_revisions
+from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.intervals import bar_intervals
+from pairs_platform.core.streaming.revisions import merge_revisions, without_proxies
 from pairs_platform.core.trading.settings import TradingSettings
 
 SESSION = date(2023, 3, 8)
@@ -98,7 +99,8 @@ def drawn_bars(*drawings: Drawing, source: str = "feed") -> list[StreamBar]:
 def matrix_of(
     state: SessionState, bars: Sequence[StreamBar], n_bars: int, *, allow_proxy: bool = False
 ) -> SessionMatrix:
-    return session_matrix(state, merge_revisions(bars), GRID[:n_bars], allow_proxy=allow_proxy)
+    merged = merge_revisions(bars)
+    return session_matrix(state, merged if allow_proxy else without_proxies(merged), GRID[:n_bars])
 
 
 def decided(state: SessionState, matrix: SessionMatrix, *, first: int = 0, n_bars: int = len(GRID), **given: Any):

@@ -88,7 +88,7 @@ class Profile:
     @property
     def intervals(self) -> list[BarInterval]:
         """The announced ones, as Redis has them."""
-        return [one.interval for one in self.platform.bus.announced(self.session)]
+        return [one.interval for one in self.platform.streams.bar_closes.of_session(self.session)]
 
     @property
     def config(self) -> TradingConfig:
@@ -142,7 +142,7 @@ class Profile:
         days = sessions_ending(self.session, settings.lookback_sessions)
         earlier = keys_of(days[:-1], self.sector)
         streamed = aggregate_bars(
-            platform.bus.folded(self.session).frame()[list(BAR_COLUMNS)],
+            platform.streams.bars.merged(self.session).frame()[list(BAR_COLUMNS)],
             source=settings.stream.bar_frequency(settings.frequency),
             target=settings.frequency,
         )

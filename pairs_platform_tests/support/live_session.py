@@ -20,8 +20,9 @@ from pairs_platform.core.selection.trading_config import TradingConfig, build_tr
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_setup import make_session_state
 from pairs_platform.core.signals.session_state import SessionState
-from pairs_platform.core.streaming.bars import MergedBars, StreamBar, merge_revisions
+from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.intervals import BarInterval, bar_intervals
+from pairs_platform.core.streaming.revisions import MergedBars, merge_revisions
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.garch import GarchSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets

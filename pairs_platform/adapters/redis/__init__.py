@@ -1,1 +1,1 @@
-"""Redis: streams of bars, their clock and their health."""
+"""Redis: streamed bars, bar-close events, the replay's clock, the collector's health, and backups of them."""

@@ -17,8 +17,8 @@ from pairs_platform.core.models.gru.inference import logits_stacked
 from pairs_platform.core.models.inputs import CLIP, feature_matrix
 from pairs_platform.core.prices.settings import COMMON_SPLIT_RATIOS
 from pairs_platform.core.signals.session_state import ModelArrays, SessionState, SpreadArrays
-from pairs_platform.core.streaming.bars import MergedBars
 from pairs_platform.core.streaming.intervals import BarInterval
+from pairs_platform.core.streaming.revisions import MergedBars
 from pairs_platform.core.trading.rule import TradeAction, TradeState, after_fill, at_close, stop_band
 
 SignalAction = Literal["enter_long", "enter_short", "exit", "stop", "hold", "skip"]
@@ -105,18 +105,16 @@ class SessionMatrix:
     newest_ns: np.ndarray
 
 
-def session_matrix(
-    state: SessionState, bars: MergedBars, intervals: Sequence[BarInterval], *, allow_proxy: bool = False
-) -> SessionMatrix:
+def session_matrix(state: SessionState, bars: MergedBars, intervals: Sequence[BarInterval]) -> SessionMatrix:
     """The bars of a session's symbols in `buckets`, the first ones of its session.
 
-    Bars of a proxy take no part unless `allow_proxy`; those after the last interval never do.
+    Bars after the last interval take no part.
     """
     shape = (len(intervals), len(state.symbols))
     log_close, newest = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
     if intervals and len(bars):
         inside = (bars.ts_ns >= intervals[0].start_ns) & (bars.ts_ns < intervals[-1].end_ns)
-        used = bars.where(inside if allow_proxy else inside & ~bars.is_proxy)
+        used = bars.where(inside)
         at = _column_of_each(used.symbol, state.symbols)
         used, at = used.where(at >= 0), at[at >= 0]
         row = np.searchsorted([interval.end_ns for interval in intervals], used.ts_ns, side="right")

@@ -1,6 +1,6 @@
 """The live market clock, which a wall clock that jumps does not move.
 
-What does not belong here: a replay's clock, which its server publishes (`adapters.redis.bus`).
+What does not belong here: a replay's clock, which its server publishes (`adapters.redis.streams`).
 """
 
 import time

@@ -1,6 +1,6 @@
 """The bars of a session: their grid, and the event that says that one is complete.
 
-What does not belong here: the bars themselves (`bars`), Redis (`adapters.redis.bus`), and signals (`core.signals`).
+What does not belong here: the bars themselves (`bars`), Redis (`adapters.redis.streams`), and signals (`core.signals`).
 """
 
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ from pairs_platform.defs.partitions import lake_key
 from pairs_platform.platform import Platform
 
 if TYPE_CHECKING:
-    from pairs_platform.adapters.redis.bus import StreamBus
+    from pairs_platform.adapters.redis.streams import Streams
 
 CHECK = "what_is_broken_now"
 NOT_ALERTS = (CHECK, "ready_by_0800", "found_against_chance", "lift_beside_f1")
@@ -205,12 +205,12 @@ def _session_alerts(state: SectorState, platform: Platform, now: datetime) -> It
         )  # fmt: skip
 
 
-def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[Alert], list[str]]:
+def silent_stream(streams: "Streams", silent_after_minutes: float) -> tuple[list[Alert], list[str]]:
     """Alerts about a Redis that does not answer, or a collector that is gone or gets no bar, in an open session.
 
     Parameters
     ----------
-    bus : StreamBus
+    streams : Streams
         Of the live feed: a replay may end when it likes.
     silent_after_minutes : float
         Of the open session without a word or a bar.
@@ -223,15 +223,15 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
     from pairs_platform.core.errors import StreamUnavailable
     from pairs_platform.views.remedies import with_remedy
 
-    now_ns = bus.market_ns()
+    now_ns = streams.clock.now_ns()
     session = session_at(now_ns)
     if session is None or not is_open(now_ns):
         return [], []
-    key = f"silent|{bus.run_mode}"
+    key = f"silent|{streams.run_mode}"
     opened_ns = moment_ns(session_open(session))
     try:
-        bars = bus.last_bars()
-        what = _silence(bus.health(), bars, opened_ns, now_ns, silent_after_minutes)
+        bars = streams.bars.newest()
+        what = _silence(streams.health.read(), bars, opened_ns, now_ns, silent_after_minutes)
         heard = max(bars.values(), default=0) >= opened_ns
     except StreamUnavailable as error:
         if now_ns - opened_ns <= silent_after_minutes * MINUTE_NS:
@@ -243,7 +243,7 @@ def silent_stream(bus: "StreamBus", silent_after_minutes: float) -> tuple[list[A
         key=key,
         kind="stream_silent",
         severity="error",
-        what=f"run mode {bus.run_mode}: {what}",
+        what=f"run mode {streams.run_mode}: {what}",
         remedy="pairs-platform stream status; then its log, the keys of the vendor, and the vendor's own status page",
         session=session,
         path="/assets/streamed_bars",

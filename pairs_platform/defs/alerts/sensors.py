@@ -89,7 +89,7 @@ def alert_watch(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[
     alerts, well = late_sessions(context.instance, platform, platform.clock())
     _keep(platform, alerts, well)
     if platform.settings.stream.run_mode == "live":
-        silent, heard = silent_stream(platform.bus, platform.settings.alerts.silent_after_minutes)
+        silent, heard = silent_stream(platform.streams, platform.settings.alerts.silent_after_minutes)
         _keep(platform, silent, heard)
         alerts = [*alerts, *silent]
     return dg.SkipReason("; ".join(alert.what for alert in alerts) or "everything that is due is there")

@@ -84,7 +84,7 @@ def measure(platform: Platform) -> Room:
     sizes |= {f"ledger/{name}": size for name, size in database_sizes(platform.database).items()}
     missing = []
     try:
-        sizes[REDIS_MEMORY] = platform.bus.memory_bytes()
+        sizes[REDIS_MEMORY] = platform.streams.connection.memory_bytes()
     except StreamUnavailable as error:
         missing.append(f"{REDIS_MEMORY}: {error}")
     session = as_of_session(platform.clock())

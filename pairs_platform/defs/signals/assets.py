@@ -43,6 +43,7 @@ def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
 
 
 def _stream_page(saved: "SavedStream") -> dict[str, Any]:
+    from pairs_platform.core.streaming.proxies import PROXY
     from pairs_platform.defs.metadata import table
 
     by_symbol = saved.bars.groupby("symbol").agg(
@@ -52,7 +53,7 @@ def _stream_page(saved: "SavedStream") -> dict[str, Any]:
         **saved.metadata,
         "dagster/row_count": len(saved.bars),
         "symbols": len(by_symbol),
-        "rows_of_a_proxy": int(saved.bars["source"].str.startswith("proxy:").sum()),
+        "rows_of_a_proxy": int(saved.bars["source"].str.startswith(PROXY).sum()),
         "by_symbol": table(by_symbol.reset_index(), rows=50),
     }
 

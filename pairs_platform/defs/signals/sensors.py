@@ -59,21 +59,24 @@ def signal_sensor(
     idle = _no_stream(platform)
     if idle:
         return dg.SkipReason(idle)
-    bus = platform.bus
+    streams = platform.streams
     cursors: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
-    after = cursors.get(bus.run_mode, "0-0")
-    bar_closes = bus.announcements(after, block_ms=BLOCK_MS)
+    after = cursors.get(streams.run_mode, "0-0")
+    bar_closes = streams.bar_closes.after(after, block_ms=BLOCK_MS)
     if not bar_closes:
         return dg.SkipReason("no bar has become complete")
     due = decide_signal_requests(
-        bar_closes, market_ns=bus.market_ns(), sectors=platform.settings.active_sectors, run_mode=bus.run_mode
+        bar_closes,
+        market_ns=streams.clock.now_ns(),
+        sectors=platform.settings.active_sectors,
+        run_mode=streams.run_mode,
     )
     requests = [request_signals(request) for request in due.signals]
     requests += [_request(request, save_job.name, 0, {}) for request in due.saves]
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else due.reason,
-        cursor=json.dumps({**cursors, bus.run_mode: bar_closes[-1].id}),
+        cursor=json.dumps({**cursors, streams.run_mode: bar_closes[-1].id}),
     )
 
 
@@ -94,7 +97,7 @@ def _request(request: StreamRequest, job: str, priority: int, tags: dict[str, st
 
 def _no_stream(platform: Platform) -> str:
     """Why there is nothing to wait for: nobody has started a stream; empty otherwise."""
-    from pairs_platform.adapters.redis.bus import socket_path
+    from pairs_platform.adapters.redis.connection import socket_path
 
     if platform.settings.redis_url is not None or socket_path(platform.settings.profile_root / "redis").exists():
         return ""
@@ -117,17 +120,17 @@ def health_sensor(
     idle = _no_stream(platform)
     if idle:
         return dg.SkipReason(idle)
-    bus = platform.bus
-    health = bus.health()
+    streams = platform.streams
+    health = streams.health.read()
     try:
-        open_now = is_open(bus.market_ns())
+        open_now = is_open(streams.clock.now_ns())
     except ClockUnknown:
         open_now = False
     if not health or not open_now:
         return dg.SkipReason("no session is open" if health else "no collector has run")
     silent_s = (time.time_ns() - int(health.get("heartbeat_wall_ns", 0))) / SECOND_NS
     state = health.get("state", "unknown") if silent_s < GONE_SECONDS else "gone"
-    metadata: dict[str, str | int] = {**health, "state": state, "symbols_with_bars": len(bus.last_bars())}
+    metadata: dict[str, str | int] = {**health, "state": state, "symbols_with_bars": len(streams.bars.newest())}
     return dg.SensorResult(
         asset_events=[dg.AssetObservation("streamed_bars", metadata=metadata)], skip_reason=f"the collector is {state}"
     )

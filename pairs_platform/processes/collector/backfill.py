@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.adapters.alpaca.history import AlpacaMarketData
-from pairs_platform.adapters.redis.bus import StreamBus
+from pairs_platform.adapters.redis.streams import Streams
 from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED, StreamBar
@@ -90,7 +90,7 @@ class Backfill:
 
     Parameters
     ----------
-    bus : StreamBus
+    streams : Streams
     gap : Gap
     health : Health
         Told why an attempt failed.
@@ -103,7 +103,7 @@ class Backfill:
 
     def __init__(
         self,
-        bus: StreamBus,
+        streams: Streams,
         *,
         gap: Gap,
         health: Health,
@@ -111,7 +111,7 @@ class Backfill:
         source: Callable[[], AlpacaMarketData],
         actions: Callable[[date, tuple[str, ...]], list[dict[str, Any]]],
     ) -> None:
-        self._bus, self._gap, self._health, self._receiver = bus, gap, health, receiver
+        self._streams, self._gap, self._health, self._receiver = streams, gap, health, receiver
         self._source, self._actions = source, actions
 
     def run(self, stopping: threading.Event) -> None:
@@ -129,7 +129,7 @@ class Backfill:
         try:
             if session is not None:
                 # Each time: the symbols may be others by now, and Redis may have lost what it held.
-                self._bus.set_actions(session, self._actions(session, symbols))
+                self._streams.actions.replace(session, self._actions(session, symbols))
                 self._fetch(session, symbols, since_ns, market_ns)
         except PlatformError as error:
             log.warning("the back-fill failed: %s", with_remedy(error))
@@ -158,14 +158,14 @@ class Backfill:
         sources = [mark if isinstance(mark, str) else "backfill" for mark in fresh["mark"]]
         judged = judge_frame(fresh, [BACKFILLED] * len(fresh), sources, symbols, source.frequency)
         if judged.refused:
-            self._bus.add_quarantined(judged.refused, session)
+            self._streams.quarantine.add(judged.refused, session)
         if judged.bars:
             log.info("%d bars fetched from %s on", len(judged.bars), moment_utc(since_ns))
             self._receiver.add_fetched(judged.bars)
 
     def _held(self, session: date, since_ns: int) -> dict[tuple[str, int], tuple[float, ...] | None]:
         """Prices of the bars that Redis holds from `since_ns` on, by place; None for one that was corrected."""
-        held = self._bus.folded(session)
+        held = self._streams.bars.merged(session)
         held = held.where(held.ts_ns >= since_ns)
         columns = zip(
             held.symbol, held.ts_ns.tolist(), held.open, held.high, held.low, held.close, held.revision, strict=True

@@ -32,7 +32,7 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
 from pairs_platform.core.streaming.clock import LiveClock
 from pairs_platform.core.streaming.sessions import is_open
 from pairs_platform.core.streaming.settings import SymbolSet
-from pairs_platform.platform import open_bus, open_lake
+from pairs_platform.platform import open_lake, open_streams
 from pairs_platform.processes.collector.backfill import Backfill, Gap, action_rows
 from pairs_platform.processes.collector.health import Health
 from pairs_platform.processes.collector.recorder import Recorder
@@ -122,11 +122,12 @@ class Collector:
             raise ConfigurationError(f"Alpaca streams bars of 1min, not of {self._streamed.value}: unset stream.bar")
         self._bar_ns = self._streamed.length_ns
         self._history()  # missing keys are an error now, not at the first gap
-        self._bus = open_bus(settings)
+        self._streams = open_streams(settings)
         self._health, gap = Health(bar=self._streamed.value), Gap()
         self._gap = gap
         self._recorder = Recorder(
-            self._bus,
+            self._streams,
+            settings=stream,
             frequency=settings.frequency,
             streamed=self._streamed,
             gap=gap,
@@ -135,7 +136,7 @@ class Collector:
             choose=self._choose,
         )
         self._backfill = Backfill(
-            self._bus,
+            self._streams,
             gap=gap,
             health=self._health,
             receiver=self._recorder,
@@ -165,8 +166,8 @@ class Collector:
             raise self._failure
         self._health.state, self._health.detail = "disconnected", "stopped"
         with contextlib.suppress(StreamUnavailable):
-            self._bus.set_health(self._health.facts(time.time_ns()))
-        self._bus.close()
+            self._streams.health.report(self._health.facts(time.time_ns()))
+        self._streams.close()
 
     def stop(self) -> None:
         """End `run`; from any thread."""
@@ -310,7 +311,7 @@ class Collector:
 
     def _choose(self, session: date | None) -> tuple[str, ...]:
         """The symbols of the set that is streamed now; configurations are read again every minute."""
-        name, now = self._bus.symbol_set(), time.monotonic()
+        name, now = self._streams.symbols.current(), time.monotonic()
         if self._chosen is None or self._chosen[:2] != (name, session) or now >= self._chosen[2]:
             symbols: tuple[str, ...] = self._chosen[3] if self._chosen else ()
             try:

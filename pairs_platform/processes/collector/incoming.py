@@ -13,7 +13,8 @@ import pandas as pd
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.validation import judge_rows
-from pairs_platform.core.streaming.bars import FIRST, PROXY, UPDATED, StreamBar
+from pairs_platform.core.streaming.bars import FIRST, UPDATED, StreamBar
+from pairs_platform.core.streaming.proxies import is_proxy
 from pairs_platform.core.time import SECOND_NS, stamps_ns
 
 _NAMES = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
@@ -108,4 +109,4 @@ def _numbers(values: list[Any]) -> Any:
 def _sources(marks: list[Any]) -> list[str]:
     if not any(marks):
         return ["feed"] * len(marks)
-    return [mark if isinstance(mark, str) and mark.startswith(PROXY) else "feed" for mark in marks]
+    return [mark if isinstance(mark, str) and is_proxy(mark) else "feed" for mark in marks]

@@ -4,7 +4,7 @@ Every step may meet a Redis that is away: what was received stays in a bounded b
 afterwards, and what was lost is fetched again.
 
 What does not belong here: the connection (`alpaca_stream`), fetching (`backfill`), and Redis's keys
-(`adapters.redis.bus`).
+(`adapters.redis.streams`).
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import date
 from itertools import takewhile
 
-from pairs_platform.adapters.redis.bus import StreamBus
+from pairs_platform.adapters.redis.streams import Streams
 from pairs_platform.core.errors import ClockUnknown, StreamUnavailable
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import BACKFILLED, FIRST, StreamBar
@@ -25,6 +25,7 @@ from pairs_platform.core.streaming.builder import BarBuilder
 from pairs_platform.core.streaming.clock import LiveClock
 from pairs_platform.core.streaming.intervals import BarClose
 from pairs_platform.core.streaming.sessions import session_at
+from pairs_platform.core.streaming.settings import StreamSettings
 from pairs_platform.core.time import DAY_NS, SECOND_NS, market_day
 from pairs_platform.processes.collector.backfill import Gap
 from pairs_platform.processes.collector.health import Health
@@ -51,7 +52,8 @@ class Recorder:
 
     Parameters
     ----------
-    bus : StreamBus
+    streams : Streams
+    settings : StreamSettings
     frequency, streamed : Frequency
         Of the bars that are built, and of streamed ones.
     gap : Gap
@@ -78,8 +80,9 @@ class Recorder:
 
     def __init__(
         self,
-        bus: StreamBus,
+        streams: Streams,
         *,
+        settings: StreamSettings,
         frequency: Frequency,
         streamed: Frequency,
         gap: Gap,
@@ -87,11 +90,11 @@ class Recorder:
         clock: LiveClock,
         choose: Callable[[date | None], tuple[str, ...]],
     ) -> None:
-        settings = bus.settings
+        self._settings = settings
         self.symbols: tuple[str, ...] = ()
         self.market_ns: int | None = None
         self.received_at, self.quiet_looks = time.monotonic(), 0
-        self._bus, self._gap, self._health, self._clock, self._choose = bus, gap, health, clock, choose
+        self._streams, self._gap, self._health, self._clock, self._choose = streams, gap, health, clock, choose
         self._streamed, self._bar_ns = streamed, streamed.length_ns
         self._builder = BarBuilder(
             frequency, streamed, grace_seconds=settings.grace_seconds, silent_buckets=settings.silent_buckets
@@ -130,7 +133,7 @@ class Recorder:
         """Write, announce and report once; an absent Redis is noted and never raised."""
         try:
             if self._failures:
-                self._bus.generation()
+                self._streams.replay.generation()
                 self._is_restored = False
             self._follow_replay()
             self.market_ns = self._read_market()
@@ -153,7 +156,7 @@ class Recorder:
 
     def _pause(self) -> float:
         if not self._failures:
-            return self._bus.settings.flush_seconds
+            return self._settings.flush_seconds
         return min(_LONGEST_AWAY_SECONDS, 0.1 * 2.0 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)
 
     def _be_away(self, error: StreamUnavailable) -> None:
@@ -164,9 +167,9 @@ class Recorder:
 
     def _follow_replay(self) -> None:
         """A replay that was reset begins anew: what is in the buffer belongs to its past."""
-        if self._bus.run_mode != "replay":
+        if self._streams.run_mode != "replay":
             return
-        generation = self._bus.generation()
+        generation = self._streams.replay.generation()
         if self._generation is not None and generation != self._generation:
             log.info("the replay was reset (generation %d)", generation)
             self._received.clear()
@@ -178,10 +181,10 @@ class Recorder:
         self._generation = generation
 
     def _read_market(self) -> int | None:
-        if self._bus.run_mode == "live":
+        if self._streams.run_mode == "live":
             return self._clock.now_ns()
         try:
-            return self._bus.market_ns()
+            return self._streams.clock.now_ns()
         except ClockUnknown:
             return None
 
@@ -209,10 +212,10 @@ class Recorder:
             self._write_batch()
 
     def _write_batch(self) -> None:
-        health, limit = self._health, self._bus.settings.flush_bars
+        health, limit = self._health, self._settings.flush_bars
         while self._unwritten:
             bars = _of_one_day(self._unwritten[:limit])
-            self._bus.add_bars(bars)
+            self._streams.bars.add(bars)
             del self._unwritten[: len(bars)]
             for bar in bars:
                 self._builder.add(bar.symbol, bar.ts_ns)
@@ -224,7 +227,7 @@ class Recorder:
             else:
                 health.gaps_filled += sum(bar.revision == BACKFILLED for bar in bars)
         if self._refused:
-            self._bus.add_quarantined(self._refused, market_day(self.market_ns or time.time_ns()))
+            self._streams.quarantine.add(self._refused, market_day(self.market_ns or time.time_ns()))
             health.quarantined += len(self._refused)
             self._refused = []
 
@@ -240,7 +243,7 @@ class Recorder:
     def _believed_ns(self) -> int | None:
         """Market time up to which every bar has come: a fast replay's clock runs ahead of the bars in the socket."""
         silent_s = time.monotonic() - self.received_at
-        if self.market_ns is None or self._bus.run_mode == "live":
+        if self.market_ns is None or self._streams.run_mode == "live":
             return self.market_ns
         if self.quiet_looks >= _QUIET_LOOKS or silent_s >= _QUIET_SECONDS:
             return self.market_ns
@@ -253,9 +256,11 @@ class Recorder:
             return
         if self._is_restored:
             self._announce(believed)
-        self._builder.begin(session, [entry.interval.start_ns for entry in self._bus.announced(session)])
+        self._builder.begin(
+            session, [entry.interval.start_ns for entry in self._streams.bar_closes.of_session(session)]
+        )
         newest: dict[str, int] = {}
-        for symbol, ts_ns in self._bus.places(session):
+        for symbol, ts_ns in self._streams.bars.starts(session):
             self._builder.add(symbol, ts_ns)
             newest[symbol] = max(ts_ns, newest.get(symbol, 0))
         self._builder.watch(self.symbols)
@@ -266,7 +271,7 @@ class Recorder:
     def _announce(self, believed_ns: int | None) -> None:
         for found in self._builder.complete(believed_ns):
             try:
-                self._bus.announce(
+                self._streams.bar_closes.publish(
                     BarClose(
                         found.interval,
                         found.reason,
@@ -282,9 +287,9 @@ class Recorder:
             self._health.bar_closes += 1
 
     def _beat(self) -> None:
-        if self._bus.run_mode == "live":
+        if self._streams.run_mode == "live":
             self._health.clock_offset_seconds = self._clock.offset_seconds()
-        self._bus.set_health(self._health.facts(time.time_ns()))
+        self._streams.health.report(self._health.facts(time.time_ns()))
         self._beat_at = time.monotonic() + _BEAT_SECONDS
 
 

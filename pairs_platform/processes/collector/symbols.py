@@ -1,6 +1,6 @@
 """Which symbols a set stands for.
 
-What does not belong here: which set is streamed (`adapters.redis.bus`), and validation of symbols.
+What does not belong here: which set is streamed (`adapters.redis.streams`), and validation of symbols.
 """
 
 from datetime import date

@@ -30,8 +30,8 @@ from pairs_platform.core.prices.calendar import (
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
 from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import validate_bars
-from pairs_platform.core.streaming.bars import PROXY
 from pairs_platform.core.streaming.intervals import bar_intervals
+from pairs_platform.core.streaming.proxies import PROXY
 from pairs_platform.core.streaming.settings import ReplaySettings
 from pairs_platform.core.time import MARKET_TIMEZONE, moment_ns, stamps_ns
 from pairs_platform.lake.store import Lake

@@ -27,7 +27,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pairs_platform.core.errors import ConfigurationError, DataError, Unavailable
 from pairs_platform.core.time import HOUR_NS, SECOND_NS
-from pairs_platform.platform import open_bus
+from pairs_platform.platform import open_streams
 from pairs_platform.processes.replay.playlist import PlayedSession, Playlist, open_playlist
 from pairs_platform.processes.replay.rest import Correction, History, Keys, corrections_of
 from pairs_platform.processes.replay.wire import (
@@ -450,7 +450,7 @@ def run_replay(settings: Settings) -> None:
         )  # fmt: skip
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end_quietly)
-        ReplayServer(playlist, open_bus(settings, "replay")).serve(listener)
+        ReplayServer(playlist, open_streams(settings, "replay").replay).serve(listener)
         log.info("replay server has ended")
 
 

@@ -34,7 +34,7 @@ from pairs_platform.lake.files import LakePath, names_in, read_file, replace, si
 from pairs_platform.lake.profile import MANIFEST as LAKE_MANIFEST
 
 if TYPE_CHECKING:
-    from pairs_platform.adapters.redis.bus import StreamBus
+    from pairs_platform.adapters.redis.snapshot import Snapshot
 
 FORMAT = 1
 MANIFEST, FILES, DATABASES, STREAMS = "manifest.json", "files", "databases", "redis.msgpack"
@@ -58,7 +58,7 @@ class State:
         The profile's.
     databases : mapping of str to SecretStr
         PostgreSQL databases by name: "database", "mlflow", "dagster"; those on SQLite are files of the folder.
-    bus : StreamBus or None
+    snapshot : Snapshot or None
         None where Redis does not run.
     lake : UPath or None
         Where the lake lies on object storage; None where it is in the folder.
@@ -67,7 +67,7 @@ class State:
     profile: str
     folder: Path
     databases: Mapping[str, SecretStr]
-    bus: "StreamBus | None"
+    snapshot: "Snapshot | None"
     lake: LakePath | None = None
 
 
@@ -94,7 +94,7 @@ def save(state: State, target: Path, tell: Callable[[str], None]) -> None:
                 _save_files(state.folder, writer, Path(scratch))
                 if state.lake is not None:
                     _save_objects(state.lake, writer)
-            rows = [] if state.bus is None else state.bus.dump()
+            rows = [] if state.snapshot is None else state.snapshot.dump()
             writer.add_bytes(STREAMS, msgpack.packb(rows))
             writer.close(state)
         with temporary.open("rb") as written:
@@ -317,13 +317,13 @@ def restore_databases(databases: Mapping[str, SecretStr], source: Path) -> None:
             _run_tool("pg_restore", url, "--no-owner", "--no-privileges", "--single-transaction", str(path))
 
 
-def restore_streams(bus: "StreamBus", source: Path) -> int:
+def restore_streams(snapshot: "Snapshot", source: Path) -> int:
     """Put the keys of Redis back; how many there are."""
     with tarfile.open(source, "r:gz") as archive:
         reader = archive.extractfile(STREAMS)
         assert reader is not None
         rows = [(key, left, value) for key, left, value in msgpack.unpackb(reader.read())]
-    bus.load(rows)
+    snapshot.load(rows)
     return len(rows)
 
 

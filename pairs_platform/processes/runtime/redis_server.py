@@ -2,7 +2,7 @@
 
 It listens on a Unix socket alone and appends every write to a file in its folder; a crash loses the last second.
 
-What does not belong here: clients and keys (`adapters.redis.bus`), and keeping processes alive (the console's `live`).
+What does not belong here: clients and keys (`adapters.redis`), and keeping processes alive (`supervisor`).
 """
 
 import os
@@ -16,7 +16,13 @@ from pathlib import Path
 
 import redis
 
-from pairs_platform.adapters.redis.bus import LONGEST_SOCKET_BYTES, SOCKET_FILE, URL_VARIABLE, connect, socket_path
+from pairs_platform.adapters.redis.connection import (
+    LONGEST_SOCKET_BYTES,
+    SOCKET_FILE,
+    URL_VARIABLE,
+    connect,
+    socket_path,
+)
 from pairs_platform.core.errors import ConfigurationError, Unavailable
 
 START_SECONDS = 60.0

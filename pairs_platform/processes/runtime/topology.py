@@ -105,9 +105,9 @@ def command_of(*words: str) -> list[str]:
 def forget_replays(settings: Settings) -> None:
     """Forget what earlier replays left in Redis, and the signals that they gave."""
     from pairs_platform.database.signals import forget_replay
-    from pairs_platform.platform import open_bus, open_database
+    from pairs_platform.platform import open_database, open_streams
 
-    open_bus(settings, "replay").reset()
+    open_streams(settings, "replay").replay.reset()
     forget_replay(open_database(settings))
 
 
@@ -126,9 +126,9 @@ def _serves(host: str, port: int, path: str) -> bool:
 
 def _collects(settings: Settings) -> bool:
     """Whether the collector has said how it is since a moment ago."""
-    from pairs_platform.platform import open_bus
+    from pairs_platform.platform import open_streams
 
-    beat = int(open_bus(settings).health().get("heartbeat_wall_ns", 0))
+    beat = int(open_streams(settings).health.read().get("heartbeat_wall_ns", 0))
     return time.time_ns() - beat < 5 * SECOND_NS
 
 

@@ -1,58 +1,11 @@
 from datetime import date
 
-import numpy as np
-import pandas as pd
-
-from pairs_platform.core.prices.bars import BAR_COLUMNS
-from pairs_platform.core.streaming.bars import BACKFILLED, FIRST, UPDATED, StreamBar, merge_revisions
+from pairs_platform.core.streaming.bars import StreamBar
 
 START = 1711632600 * 10**9  # the open of 2024-03-28
 STEP = 300 * 10**9
 
 
-def bar(symbol: str = "AAA", place: int = 0, close: float = 10.0, revision: int = FIRST, source: str = "feed"):
-    return StreamBar(symbol, START + place * STEP, close, close, close, close, 100, revision, source)
-
-
-def closes(*bars: StreamBar) -> list[float]:
-    return merge_revisions(bars).close.tolist()
-
-
-def test_bars_are_sorted_by_symbol_and_time_whatever_the_order_of_arrival():
-    folded = merge_revisions([bar("BBB", 1, 1.0), bar("AAA", 2, 2.0), bar("BBB", 0, 3.0), bar("AAA", 1, 4.0)])
-    assert list(zip(folded.symbol, folded.close, strict=True)) == [("AAA", 4), ("AAA", 2), ("BBB", 3), ("BBB", 1)]
-    assert len(folded) == 4
-
-
-def test_the_highest_revision_counts_and_of_equal_ones_the_last():
-    assert closes(bar(close=1.0), bar(close=2.0)) == [2.0]
-    assert closes(bar(close=1.0, revision=UPDATED), bar(close=2.0)) == [1.0]
-    assert closes(bar(close=1.0, revision=UPDATED), bar(close=2.0, revision=BACKFILLED)) == [1.0]
-    assert closes(bar(close=1.0, revision=BACKFILLED), bar(close=2.0)) == [1.0]
-    assert closes(bar(close=1.0, revision=UPDATED), bar(close=2.0, revision=UPDATED)) == [2.0]
-
-
-def test_a_symbols_own_bar_beats_a_proxys_whichever_comes_first():
-    own, proxy = bar(close=1.0), bar(close=2.0, revision=UPDATED, source="proxy:AAPL")
-    assert closes(own, proxy) == closes(proxy, own) == [1.0]
-    folded = merge_revisions([proxy, bar("BBB")])
-    assert folded.is_proxy.tolist() == [True, False]
-
-
-def test_no_bars_fold_to_none_with_the_types_of_some():
-    empty, full = merge_revisions([]), merge_revisions([bar()])
-    assert len(empty) == 0
-    for name in StreamBar._fields:
-        assert getattr(empty, name).dtype == getattr(full, name).dtype
-
-
-def test_a_frame_has_the_columns_of_bars():
-    folded = merge_revisions([bar(place=0), bar(place=1)])
-    frame = folded.before(START + STEP).frame()
-    assert tuple(frame.columns[:7]) == BAR_COLUMNS
-    assert frame["ts_utc"].tolist() == [pd.Timestamp(START, tz="UTC")]
-    assert np.issubdtype(frame["volume"].dtype, np.int64)
-
-
 def test_the_session_of_a_bar_is_its_new_york_date():
-    assert bar(place=0).session == bar(place=77).session == date(2024, 3, 28)
+    first, last = (StreamBar("AAA", START + place * STEP, 10.0, 10.0, 10.0, 10.0, 100) for place in (0, 77))
+    assert first.session == last.session == date(2024, 3, 28)

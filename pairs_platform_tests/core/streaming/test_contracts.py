@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.core.streaming.bars import UPDATED, StreamBar, merge_revisions
+from pairs_platform.core.streaming.bars import UPDATED, StreamBar
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
+from pairs_platform.core.streaming.revisions import merge_revisions
 
 OPEN_NS = pd.Timestamp("2023-03-08 14:30", tz="UTC").value
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from pairs_platform.adapters.redis.bus import StreamBus
+from pairs_platform.adapters.redis.streams import Streams
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
@@ -24,7 +24,7 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED
 from pairs_platform.core.streaming.clock import LiveClock
 from pairs_platform.core.streaming.intervals import bar_intervals
-from pairs_platform.platform import open_bus, open_lake
+from pairs_platform.platform import open_lake, open_streams
 from pairs_platform.processes.collector import recorder
 from pairs_platform.processes.collector.collector import Collector
 from pairs_platform.processes.replay.server import ReplayServer, listen
@@ -80,16 +80,16 @@ class Market:
 
     def __init__(self, settings: Settings, stream: StreamServer, history: ReplayHistory) -> None:
         self.settings, self.stream, self.history = settings, stream, history
-        self.bus: StreamBus = open_bus(settings)
+        self.streams: Streams = open_streams(settings)
 
     def collecting(self):
         return collecting(self.settings, stream_url=self.stream.url, history_url=self.history.url)
 
     def connected(self) -> None:
-        until(lambda: self.stream.connections and self.bus.health().get("state") == "streaming")
+        until(lambda: self.stream.connections and self.streams.health.read().get("state") == "streaming")
 
     def clock(self, market_ns: int, rate: float = 0.0) -> None:
-        self.bus.publish_clock(market_ns, rate)
+        self.streams.replay.publish_clock(market_ns, rate)
 
     def play(self, place: int, symbols: tuple[str, ...] = SYMBOLS) -> None:
         """The bars of an interval, as streamed and as history has them."""
@@ -104,10 +104,10 @@ class Market:
             self.history.bars.setdefault((symbol, "5Min"), []).append(alpaca_bar(stamp, 10.0 + place))
 
     def announced(self) -> list[int]:
-        return [INTERVALS.index(entry.interval) for entry in self.bus.announced(SESSION)]
+        return [INTERVALS.index(entry.interval) for entry in self.streams.bar_closes.of_session(SESSION)]
 
     def places(self) -> set[tuple[str, int]]:
-        return {(bar.symbol, bar.ts_ns) for bar in self.bus.bars(SESSION)}
+        return {(bar.symbol, bar.ts_ns) for bar in self.streams.bars.of_session(SESSION)}
 
 
 def places_of(intervals: range, symbols: tuple[str, ...] = SYMBOLS) -> set[tuple[str, int]]:
@@ -135,16 +135,16 @@ def test_bars_are_stored_in_order_and_complete_bars_announced_once():
             until(lambda place=place: now.announced() == list(range(place + 1)))
         now.stream.send([bar_message("AAA", INTERVALS[1].start_ns, 99.0, "u")])
         now.stream.send([bar_message("BBB", INTERVALS[2].start_ns, 12.0, x="proxy:AAPL")])
-        until(lambda: len(now.bus.bars(SESSION)) == 11)
-        corrected, proxied = now.bus.bars(SESSION)[-2:]
+        until(lambda: len(now.streams.bars.of_session(SESSION)) == 11)
+        corrected, proxied = now.streams.bars.of_session(SESSION)[-2:]
         assert (corrected.revision, corrected.close, corrected.source) == (UPDATED, 99.0, "feed")
         assert proxied.source == "proxy:AAPL"
         assert now.announced() == [0, 1, 2]
-        assert [entry.reason for entry in now.bus.announced(SESSION)] == ["all_in"] * 3
-        health = until(lambda: now.bus.health() if now.bus.health()["bars"] == "11" else None)
+        assert [entry.reason for entry in now.streams.bar_closes.of_session(SESSION)] == ["all_in"] * 3
+        health = until(lambda: now.streams.health.read() if now.streams.health.read()["bars"] == "11" else None)
         assert (health["state"], health["symbols"], health["bar"], health["buckets"]) == ("streaming", "3", "5min", "3")
         assert int(health["newest_bar_ns"]) == INTERVALS[2].start_ns
-        assert now.bus.last_bars() == dict.fromkeys(SYMBOLS, INTERVALS[2].start_ns)
+        assert now.streams.bars.newest() == dict.fromkeys(SYMBOLS, INTERVALS[2].start_ns)
 
 
 def test_refused_rows_are_quarantined_with_their_reason():
@@ -161,7 +161,7 @@ def test_refused_rows_are_quarantined_with_their_reason():
                 good,
             ]
         )
-        rows = until(lambda: now.bus.quarantined(SESSION))
+        rows = until(lambda: now.streams.quarantine.of_session(SESSION))
         until(lambda: now.places() == {("AAA", start)})
         reasons = "\n".join(row["reason"] for row in rows)
         for expected in (
@@ -183,7 +183,7 @@ def test_a_bar_with_a_missing_symbol_waits_for_the_grace_time():
         assert now.announced() == []
         now.clock(INTERVALS[0].end_ns + 6 * 10**9)
         until(lambda: now.announced() == [0])
-        (entry,) = now.bus.announced(SESSION)
+        (entry,) = now.streams.bar_closes.of_session(SESSION)
         assert (entry.reason, entry.symbols_in, entry.symbols_expected) == ("grace", 2, 3)
 
 
@@ -199,10 +199,10 @@ def test_a_broken_connection_is_made_again_and_the_gap_filled():
         now.stream.drop()
         until(lambda: now.announced() == [0, 1, 2])
         assert now.places() == places_of(range(3))
-        filled = [bar for bar in now.bus.bars(SESSION) if bar.ts_ns > INTERVALS[0].start_ns]
+        filled = [bar for bar in now.streams.bars.of_session(SESSION) if bar.ts_ns > INTERVALS[0].start_ns]
         assert {(bar.revision, bar.source) for bar in filled} == {(BACKFILLED, "backfill")}
         assert len(filled) == 6  # what is held already is not fetched again
-        health = until(lambda: now.bus.health() if now.bus.health()["gaps_filled"] == "6" else None)
+        health = until(lambda: now.streams.health.read() if now.streams.health.read()["gaps_filled"] == "6" else None)
         assert int(health["reconnects"]) >= 1
 
 
@@ -213,13 +213,13 @@ def test_a_bar_that_was_corrected_while_nobody_listened_is_fetched_again():
         now.play(0)
         until(lambda: now.announced() == [0])
         now.stream.send([bar_message("BBB", INTERVALS[0].start_ns, 77.0, "u")])
-        until(lambda: len(now.bus.bars(SESSION)) == 4)
+        until(lambda: len(now.streams.bars.of_session(SESSION)) == 4)
         stamp = datetime.fromtimestamp(INTERVALS[0].start_ns / 1e9, UTC)
         for symbol in ("AAA", "BBB"):
             now.history.bars[symbol, "5Min"][0] = alpaca_bar(stamp, 55.0)
         now.stream.drop()
-        until(lambda: len(now.bus.bars(SESSION)) == 5)
-        closes = {bar.symbol: bar for bar in now.bus.bars(SESSION)}
+        until(lambda: len(now.streams.bars.of_session(SESSION)) == 5)
+        closes = {bar.symbol: bar for bar in now.streams.bars.of_session(SESSION)}
         assert (closes["AAA"].close, closes["AAA"].revision) == (55.0, BACKFILLED)
         assert closes["BBB"].close == 77.0, "what was corrected by the stream stays"
 
@@ -231,7 +231,7 @@ def test_a_proxys_bars_keep_their_mark_when_they_are_fetched():
         with now.collecting():
             now.clock(INTERVALS[0].end_ns)
             until(lambda: len(now.places()) == 3)
-            assert {bar.symbol: bar.source for bar in now.bus.bars(SESSION)} == {
+            assert {bar.symbol: bar.source for bar in now.streams.bars.of_session(SESSION)} == {
                 "AAA": "proxy:AAPL",
                 "BBB": "backfill",
                 "CCC": "backfill",
@@ -255,17 +255,17 @@ def test_wrong_keys_cause_no_storm_and_new_keys_need_no_restart():
     keys = [(SecretStr("old"), SecretStr("wrong-key-never-shown"))]
     with embedded_redis(settings.profile_root / "redis"), server.running(), running(ReplayHistory()) as history:
         arguments = {"stream_url": server.url, "history_url": history.url, "keys": lambda: keys[0]}
-        bus = open_bus(settings)
+        streams = open_streams(settings)
         with collecting(settings, **arguments):
-            until(lambda: bus.health().get("state") == "auth_failed")
-            assert "auth failed" in bus.health()["detail"]
-            assert "never-shown" not in str(bus.health())
+            until(lambda: streams.health.read().get("state") == "auth_failed")
+            assert "auth failed" in streams.health.read()["detail"]
+            assert "never-shown" not in str(streams.health.read())
             threading.Event().wait(3)
             assert server.attempts == 1
         with collecting(settings, **arguments, refused_seconds=0.5):
             until(lambda: server.attempts >= 2)
             keys[0] = (SecretStr("new"), SecretStr("secret"))
-            until(lambda: bus.health().get("state") == "streaming")
+            until(lambda: streams.health.read().get("state") == "streaming")
 
 
 def test_keys_in_files_are_read_again_at_each_attempt(monkeypatch, tmp_path):
@@ -280,17 +280,17 @@ def test_keys_in_files_are_read_again_at_each_attempt(monkeypatch, tmp_path):
     settings, server = make_settings(mode="alpaca"), StreamServer()
     server.keys = ("old", "old")
     with embedded_redis(settings.profile_root / "redis"), server.running(), running(ReplayHistory()) as history:
-        bus = open_bus(settings)
+        streams = open_streams(settings)
         with collecting(settings, stream_url=server.url, history_url=history.url, refused_seconds=0.3):
-            until(lambda: bus.health().get("state") == "streaming")
+            until(lambda: streams.health.read().get("state") == "streaming")
             server.keys = ("new", "newer")
             server.drop()
-            until(lambda: bus.health().get("state") == "auth_failed")
+            until(lambda: streams.health.read().get("state") == "auth_failed")
             files["APCA_API_KEY_ID"].write_text("")
-            until(lambda: "is empty: write the secret into it" in bus.health().get("detail", ""))
+            until(lambda: "is empty: write the secret into it" in streams.health.read().get("detail", ""))
             files["APCA_API_KEY_ID"].write_text("new\n")
             files["APCA_API_SECRET_KEY"].write_text("newer\n")
-            until(lambda: bus.health().get("state") == "streaming")
+            until(lambda: streams.health.read().get("state") == "streaming")
 
 
 @pytest.mark.parametrize("refusal", [(406, "connection limit exceeded"), HTTPStatus.TOO_MANY_REQUESTS])
@@ -299,7 +299,7 @@ def test_a_limit_causes_no_storm(refusal):
         now.stream.refusal = refusal if isinstance(refusal, tuple) else None
         now.stream.status = refusal if isinstance(refusal, HTTPStatus) else None
         with now.collecting():
-            until(lambda: now.bus.health().get("state") == "rate_limited")
+            until(lambda: now.streams.health.read().get("state") == "rate_limited")
             threading.Event().wait(3)
             assert now.stream.attempts == 1
 
@@ -318,8 +318,8 @@ def test_an_absent_server_is_tried_again_ever_more_slowly():
     with market() as now:
         stream_url = now.stream.url.replace(now.stream.url.split(":")[2].split("/")[0], "1")
         with collecting(now.settings, stream_url=stream_url, history_url=now.history.url):
-            until(lambda: now.bus.health().get("state") == "disconnected")
-            assert now.bus.health()["detail"]
+            until(lambda: now.streams.health.read().get("state") == "disconnected")
+            assert now.streams.health.read()["detail"]
 
 
 def test_bars_that_come_while_redis_is_away_are_kept_and_lost_ones_fetched(monkeypatch):
@@ -344,7 +344,9 @@ def test_bars_that_come_while_redis_is_away_are_kept_and_lost_ones_fetched(monke
                     now.clock(INTERVALS[3].end_ns)
                     until(lambda: now.announced() == [0, 1, 2, 3])
                     assert now.places() == places_of(range(4))
-                    health = until(lambda: now.bus.health() if int(now.bus.health()["redis_outages"]) else None)
+                    health = until(
+                        lambda: now.streams.health.read() if int(now.streams.health.read()["redis_outages"]) else None
+                    )
                     assert (health["redis_outages"], health["dropped"]) == ("1", "4")
 
 
@@ -353,7 +355,7 @@ def test_the_symbols_can_be_switched_on_the_fly():
         now.clock(INTERVALS[0].start_ns)
         now.connected()
         assert now.stream.subscribed["bars"] == {"AAA", "BBB"}
-        now.bus.set_symbol_set("universe")
+        now.streams.symbols.switch("universe")
         technology = {listing.symbol for listing in now.settings.listings("technology")}
         until(lambda: now.stream.subscribed == {"bars": technology, "updatedBars": technology})
         assert now.stream.attempts == 1
@@ -367,7 +369,7 @@ def test_a_replay_that_is_reset_begins_anew():
             now.play(place)
         until(lambda: now.announced() == [0, 1])
         now.history.bars.clear()
-        now.bus.reset()
+        now.streams.replay.reset()
         assert now.announced() == []
         now.clock(INTERVALS[0].start_ns)
         threading.Event().wait(0.5)
@@ -384,18 +386,18 @@ def test_a_replay_at_full_speed_arrives_whole_and_completes_every_bar_with_all_s
         WrittenBars(bars), mode="date_range", first=sessions[0], last=sessions[1], proxied=("PPP",), proxy="AAA"
     )
     with embedded_redis(settings.profile_root / "redis"), listen("127.0.0.1", 0) as listener:
-        bus = open_bus(settings)
-        server = ReplayServer(playlist, bus)
+        streams = open_streams(settings)
+        server = ReplayServer(playlist, streams.replay)
         thread = threading.Thread(target=server.serve, args=(listener,))
         thread.start()
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         try:
             with collecting(settings, stream_url=f"ws://{address}/v2/iex", history_url=f"http://{address}"):
-                until(lambda: len(bus.announced(sessions[1])) == 42)
-                assert len(bus.announced(sessions[0])) == 78
+                until(lambda: len(streams.bar_closes.of_session(sessions[1])) == 42)
+                assert len(streams.bar_closes.of_session(sessions[0])) == 78
                 for session in sessions:
-                    assert {entry.reason for entry in bus.announced(session)} == {"all_in"}
-                    frame = bus.folded(session).frame()
+                    assert {entry.reason for entry in streams.bar_closes.of_session(session)} == {"all_in"}
+                    frame = streams.bars.merged(session).frame()
                     played = bars[session_of(bars["ts_utc"]) == pd.Timestamp(session)]
                     proxied = frame[frame["symbol"] == "PPP"]
                     assert set(proxied["source"]) == {"proxy:AAA"}
@@ -416,7 +418,7 @@ def test_corporate_actions_of_a_replay_come_from_the_lake():
         open_lake(now.settings).write(CORPORATE_ACTIONS, PartitionKey(SESSION, "technology"), actions, {})
         with now.collecting():
             now.clock(INTERVALS[0].end_ns)
-            until(lambda: now.bus.actions(SESSION) == [{"symbol": "AAA", "kind": "split", "value": 2.0}])
+            until(lambda: now.streams.actions.of_session(SESSION) == [{"symbol": "AAA", "kind": "split", "value": 2.0}])
 
 
 def test_a_live_feed_follows_its_own_clock_and_fetches_what_it_missed():
@@ -436,18 +438,18 @@ def test_a_live_feed_follows_its_own_clock_and_fetches_what_it_missed():
     history.actions["forward_splits"] = [{**split, "ex_date": "2024-03-28", "process_date": "2024-03-28"}]
     keys = (SecretStr(AlpacaServer.KEY_ID), SecretStr(AlpacaServer.SECRET_KEY))
     with embedded_redis(settings.profile_root / "redis"), server.running(), running(history):
-        bus = open_bus(settings)
+        streams = open_streams(settings)
         arguments = {"stream_url": server.url, "history_url": history.url, "keys": lambda: keys, "clock": clock}
         with collecting(settings, **arguments):
-            until(lambda: [entry.interval for entry in bus.announced(SESSION)] == [INTERVALS[0]])
-            assert len(bus.bars(SESSION)) == 15
-            assert bus.run_mode == "live"
-            assert bus.actions(SESSION) == [{"symbol": "BBB", "kind": "split", "value": 3.0}]
+            until(lambda: [entry.interval for entry in streams.bar_closes.of_session(SESSION)] == [INTERVALS[0]])
+            assert len(streams.bars.of_session(SESSION)) == 15
+            assert streams.run_mode == "live"
+            assert streams.actions.of_session(SESSION) == [{"symbol": "BBB", "kind": "split", "value": 3.0}]
             jump_ns[0] = 3600 * 10**9
-            until(lambda: float(bus.health()["clock_offset_seconds"]) == 3600.0)
+            until(lambda: float(streams.health.read()["clock_offset_seconds"]) == 3600.0)
             server.send([bar_message(symbol, INTERVALS[1].start_ns) for symbol in SYMBOLS])
-            until(lambda: len(bus.bars(SESSION)) == 18)
-            assert len(bus.announced(SESSION)) == 1
+            until(lambda: len(streams.bars.of_session(SESSION)) == 18)
+            assert len(streams.bar_closes.of_session(SESSION)) == 1
 
 
 @contextmanager
@@ -497,4 +499,4 @@ def test_a_killed_collector_continues_without_loss_and_announces_nothing_twice(t
             until(lambda: now.announced() == [0, 1, 2, 3, 4])
             second.send_signal(signal.SIGTERM)
             assert second.wait(WAIT_SECONDS) == 0
-        assert (now.bus.health()["state"], now.bus.health()["detail"]) == ("disconnected", "stopped")
+        assert (now.streams.health.read()["state"], now.streams.health.read()["detail"]) == ("disconnected", "stopped")

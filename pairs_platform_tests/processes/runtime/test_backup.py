@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-from pairs_platform.adapters.redis.bus import socket_path
+from pairs_platform.adapters.redis.connection import socket_path
 from pairs_platform.cli import cli
 from pairs_platform.core.errors import PlatformError, Refused, Unavailable
 from pairs_platform.database.audit import entries
 from pairs_platform.database.store import Database
 from pairs_platform.defs.instance import open_instance
-from pairs_platform.platform import open_bus, open_database, open_registry
+from pairs_platform.platform import open_database, open_registry, open_streams
 from pairs_platform.processes.runtime.backup import MANIFEST, NOT_SAVED, State, restore_databases, save
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import APPLICATION, OWNER, SUPERUSER
@@ -105,7 +105,7 @@ def populate(settings) -> None:
         assert a_job.execute_in_process(instance=instance).success
     decide(open_database(settings))
     open_registry(settings).log_training(record())
-    open_bus(settings, "replay").publish_clock(5, 1.0)
+    open_streams(settings, "replay").replay.publish_clock(5, 1.0)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_everything_is_there_again(copied, saved, monkeypatch, tmp_path):
     assert restored.action == "state_restored"
     assert older == entries(copied.database)
     with with_streams(settings.profile_root):
-        assert open_bus(settings, "replay").market_ns() >= 5
+        assert open_streams(settings, "replay").clock.now_ns() >= 5
     with open_instance(prepare_home(settings)) as instance:
         assert [run.job_name for run in instance.get_runs()] == ["a_job"]
 
@@ -246,15 +246,15 @@ class TestRedis:
             yield
 
     def test_one_with_keys_of_the_profile_is_refused_before_anything_is_written(self, theirs, saved, tmp_path):
-        bus = open_bus(load_settings(), "replay")
-        bus.publish_clock(7, 1.0)
+        streams = open_streams(load_settings(), "replay")
+        streams.replay.publish_clock(7, 1.0)
         code, said = console("restore", str(saved))
         assert code == 1
         assert "has keys of this profile already" in said
         assert not (tmp_path / "elsewhere").exists()
-        bus._redis.flushall()
+        streams.connection.redis.flushall()
         assert console("restore", str(saved))[0] == 0
-        assert bus.market_ns() >= 5
+        assert streams.clock.now_ns() >= 5
 
     def test_after_a_failure_databases_that_are_filled_are_named(self, postgres, theirs, saved, monkeypatch, tmp_path):
         monkeypatch.setattr(

@@ -1,0 +1,139 @@
+"""One connection to Redis: how it is reached, and which of its errors may pass.
+
+What does not belong here: keys (`keys`) and what is stored under them, starting a server
+(`processes.runtime.redis_server`).
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pairs_platform.core.errors import ConfigurationError, StreamUnavailable
+
+URL_VARIABLE = "PAIRS_PLATFORM__REDIS_URL"
+SOCKET_FILE = "redis.sock"
+"""Socket of the embedded server in its folder; a link where the folder's path is too long for a socket."""
+
+LONGEST_SOCKET_BYTES = 100
+"""Systems allow 104 to 108 bytes for the path of a socket."""
+
+PAGE = 10_000
+"""Entries of a stream that are read at once."""
+
+_ANSWER_SECONDS = 15.0
+_MAY_PASS = re.compile(r"\b(BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN)\b")
+
+
+def connect(url: str | None, folder: Path) -> redis.Redis:
+    """A client of the Redis at `url`, or of the platform's own whose socket is in `folder`; connects at first use.
+
+    Raises
+    ------
+    ConfigurationError
+        The URL is none, or there is none where the system has no Unix sockets.
+    """
+    shared: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_timeout": _ANSWER_SECONDS,
+        "socket_connect_timeout": 5.0,
+        "retry": Retry(NoBackoff(), 1),
+    }
+    if url is not None:
+        try:
+            return redis.Redis.from_url(url, **shared)
+        except ValueError:  # its message may hold a part of the password
+            raise ConfigurationError(
+                f"{URL_VARIABLE} is no address of a Redis: write redis://, rediss:// or unix://, and special "
+                "characters of a password percent-encoded"
+            ) from None
+    if os.name == "nt":
+        raise ConfigurationError(f"there is no embedded Redis on Windows; name a server with {URL_VARIABLE}")
+    return redis.Redis(unix_socket_path=str(socket_path(folder)), **shared)
+
+
+def socket_path(folder: Path) -> Path:
+    """Where the embedded server of a folder listens; in the temporary folder where the path would be too long."""
+    usual = folder.absolute() / SOCKET_FILE
+    if usual.is_symlink():
+        return Path(os.readlink(usual))
+    if len(os.fsencode(usual)) <= LONGEST_SOCKET_BYTES:
+        return usual
+    digest = hashlib.sha256(os.fsencode(usual.parent)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"pairs-platform-{digest}" / SOCKET_FILE
+
+
+def address(client: redis.Redis) -> str:
+    """Where a client's server listens, without user and password."""
+    arguments = client.connection_pool.connection_kwargs
+    if "path" in arguments:
+        return str(arguments["path"])
+    return f"{arguments.get('host')}:{arguments.get('port')}/{arguments.get('db', 0)}"
+
+
+class Connection:
+    """A client whose failures are `StreamUnavailable`, shared by everything that is stored in one Redis.
+
+    Parameters
+    ----------
+    client : redis.Redis
+        Decodes its replies (`connect`).
+    """
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.redis: Any = client  # the library's types allow for replies that are not decoded
+
+    @property
+    def address(self) -> str:
+        """Where the server listens, without user and password."""
+        return address(self.redis)
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Commands of the block raise `StreamUnavailable` where the server fails in a way that may pass."""
+        try:
+            yield
+        except redis.DataError:
+            raise
+        except redis.RedisError as error:
+            if type(error) is redis.ResponseError and not _MAY_PASS.search(str(error)):
+                raise
+            raise StreamUnavailable(f"Redis at {self.address} does not answer ({error})") from error
+
+    def entries(self, key: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """Id and fields of every entry of a stream, oldest first, read by pages.
+
+        Raises
+        ------
+        StreamUnavailable
+        """
+        start = "-"
+        while True:
+            with self.answering():
+                page = self.redis.xrange(key, min=start, count=PAGE)
+            yield from page
+            if len(page) < PAGE:
+                return
+            start = f"({page[-1][0]}"
+
+    def memory_bytes(self) -> int:
+        """Memory that the whole server uses for its data.
+
+        Raises
+        ------
+        StreamUnavailable
+        """
+        with self.answering():
+            return int(self.redis.info("memory")["used_memory"])
+
+    def close(self) -> None:
+        """Close the client."""
+        self.redis.close()
