@@ -29,11 +29,6 @@ not belong here: the commands that help (`views.remedies`).
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pairs_platform.core.contract import Contract
-    from pairs_platform.core.partition_key import PartitionKey
 
 
 class PlatformError(Exception):
@@ -78,12 +73,13 @@ class PartitionMissing(NotFound):
     Attributes
     ----------
     table : str
-    keys : tuple of PartitionKey
+    keys : tuple
+        The partitions, which print as Dagster writes them.
     asset : str
         Key of the asset that writes the table.
     """
 
-    def __init__(self, table: str, keys: "Sequence[PartitionKey]", *, asset: str) -> None:
+    def __init__(self, table: str, keys: Sequence[object], *, asset: str) -> None:
         self.table, self.keys, self.asset = table, tuple(keys), asset
         shown = ", ".join(str(key) for key in keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
         super().__init__(f"{table} has no partition {shown}")
@@ -106,15 +102,16 @@ class VersionMismatch(DataError):
 
     Attributes
     ----------
-    key : PartitionKey
+    key : object
+        The partition, which prints as Dagster writes it.
     asset : str
         Key of the asset that writes the table.
     """
 
-    def __init__(self, contract: "Contract", key: "PartitionKey", stored: int | None) -> None:
-        self.key, self.asset = key, contract.written_by
+    def __init__(self, table: str, key: object, *, stored: int | None, needed: int, asset: str) -> None:
+        self.key, self.asset = key, asset
         written = "without a contract" if stored is None else f"under version {stored} of its contract"
-        super().__init__(f"{contract.table} {key} was written {written}, version {contract.version} is needed")
+        super().__init__(f"{table} {key} was written {written}, version {needed} is needed")
 
 
 class PartitionUnreadable(DataError):
@@ -122,12 +119,13 @@ class PartitionUnreadable(DataError):
 
     Attributes
     ----------
-    key : PartitionKey
+    key : object
+        The partition, which prints as Dagster writes it.
     asset : str
         Key of the asset that writes the table.
     """
 
-    def __init__(self, path: object, reason: str, *, asset: str, key: "PartitionKey") -> None:
+    def __init__(self, path: object, reason: str, *, asset: str, key: object) -> None:
         self.key, self.asset = key, asset
         super().__init__(f"{path} cannot be read ({reason})")
 

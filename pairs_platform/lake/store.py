@@ -248,7 +248,7 @@ def _facts(file: pq.ParquetFile) -> dict[str, Any]:
 def _require_version(contract: Contract, key: PartitionKey, facts: dict[str, Any]) -> None:
     found = facts.get("contract_version")
     if found != contract.version or facts.get("table") != contract.table:
-        raise VersionMismatch(contract, key, found)
+        raise VersionMismatch(contract.table, key, stored=found, needed=contract.version, asset=contract.written_by)
 
 
 def _to_json(document: dict[str, Any], indent: int | None = None) -> bytes:

@@ -11,7 +11,6 @@ from pairs_platform.core.errors import (
     StreamUnavailable,
     VersionMismatch,
 )
-from pairs_platform.core.partition_key import PartitionKey
 
 
 def with_remedy(error: BaseException) -> str:
@@ -36,6 +35,6 @@ def remedy_of(error: BaseException) -> str:
     return ""
 
 
-def materialize_command(asset: str, key: PartitionKey) -> str:
+def materialize_command(asset: str, key: object) -> str:
     """The command that makes partition `key` of `asset`, as typed in a terminal."""
     return f'dagster asset materialize -m pairs_platform.definitions --select {asset} --partition "{key}"'

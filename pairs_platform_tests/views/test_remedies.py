@@ -12,7 +12,6 @@ from pairs_platform.core.errors import (
     VersionMismatch,
 )
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.core.prices.contracts import PRICE_QUARANTINE
 from pairs_platform.views.remedies import with_remedy
 
 KEY = PartitionKey(date(2024, 7, 2), "technology")
@@ -25,7 +24,10 @@ MATERIALIZE = (
     ("error", "remedy"),
     [
         (PartitionMissing("price_quarantine", [KEY], asset="price_history"), f"make it with\n  {MATERIALIZE}"),
-        (VersionMismatch(PRICE_QUARANTINE, KEY, 0), f"write it again with\n  {MATERIALIZE}"),
+        (
+            VersionMismatch("price_quarantine", KEY, stored=0, needed=1, asset="price_history"),
+            f"write it again with\n  {MATERIALIZE}",
+        ),
         (PartitionUnreadable("x.parquet", "cut off", asset="price_history", key=KEY), f"again with\n  {MATERIALIZE}"),
         (SchemaOutdated("old"), "run `pairs-platform migrate` with the owner's URL"),
         (StreamUnavailable("Redis does not answer"), "start it with `pairs-platform live`"),
