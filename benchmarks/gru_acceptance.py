@@ -32,8 +32,7 @@ from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.settings import CorrelationSettings
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
-from pairs_platform.core.volatility.settings import GarchSettings
+from pairs_platform.core.trading.settings import PairSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     grid_of,
@@ -49,9 +48,7 @@ HALF_LIVES = (5.0, 20.0)
 
 
 def trained(window: PriceWindow, pairs: pd.DataFrame, settings: GruSettings) -> tuple[SectorTraining, list, SplitPlan]:
-    datasets, plan, _ = pair_datasets(
-        window, pairs, settings=settings, garch=GarchSettings(), trading=TradingSettings(), costs=CostSettings()
-    )
+    datasets, plan, _ = pair_datasets(window, pairs, settings=settings, pair_settings=PairSettings())
     return train_sector(datasets, [one.pair for one in datasets], plan, settings=settings), datasets, plan
 
 

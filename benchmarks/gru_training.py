@@ -23,8 +23,7 @@ from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.core.models.gru.training import choose_device, train_pairs
 from pairs_platform.core.models.settings import GruSettings, NetworkSettings
 from pairs_platform.core.models.splits import SplitPlan
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
-from pairs_platform.core.volatility.settings import GarchSettings
+from pairs_platform.core.trading.settings import PairSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     planted_pairs,
@@ -106,9 +105,7 @@ def main() -> int:
         window,
         screened_pairs(window),
         settings=settings,
-        garch=GarchSettings(),
-        trading=TradingSettings(),
-        costs=CostSettings(),
+        pair_settings=PairSettings(),
     )
     datasets = [one for one in datasets if one.status == "ok"]
     device = choose_device(settings.training.device)

@@ -29,11 +29,11 @@ from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.prices.settings import ValidationSettings, WindowSettings
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
-from pairs_platform.core.selection.settings import ScoreSettings, SelectionSettings
+from pairs_platform.core.selection.settings import FunnelSettings, ScoreSettings, SelectionSettings
 from pairs_platform.core.settings import SettingsGroup, setting
 from pairs_platform.core.signals.settings import SignalSettings
 from pairs_platform.core.streaming.settings import StreamSettings, Symbol
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import CostSettings, PairSettings, TradingSettings
 from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform.lake.profile import Profile
 from pairs_platform.ports.market_data import Listing
@@ -271,6 +271,16 @@ class Settings(BaseSettings):
         frequency and price basis.
         """
         return Profile(self._source_name, self.frequency, self.price_basis)
+
+    @property
+    def pair_settings(self) -> PairSettings:
+        """What a pair is fitted and traded by."""
+        return PairSettings(self.garch, self.trading, self.costs)
+
+    @property
+    def funnel_settings(self) -> FunnelSettings:
+        """What decides how far a pair comes."""
+        return FunnelSettings(self.correlation, self.cointegration, self.scores, self.selection)
 
     @property
     def profile_root(self) -> Path:

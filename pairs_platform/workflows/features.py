@@ -92,9 +92,7 @@ def _make_tables(platform: Platform, inputs: FeatureInputs) -> FeatureTables:
         inputs.window,
         inputs.pairs,
         settings=settings.gru,
-        garch=settings.garch,
-        trading=settings.trading,
-        costs=settings.costs,
+        pair_settings=settings.pair_settings,
     )
     return FeatureTables(
         features=feature_frame(datasets, splits),

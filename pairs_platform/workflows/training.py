@@ -32,9 +32,8 @@ from pairs_platform.core.prices.calendar import sessions_between
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import PAIR_SCORES
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import PairSettings
 from pairs_platform.core.volatility.contracts import GARCH_FITS
-from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform.database.models import read_performance, read_trainings
 from pairs_platform.lake.files import LakePath, read_file
 from pairs_platform.platform import Platform
@@ -76,9 +75,7 @@ class WalkForward:
     n_folds: int
     window: PriceWindow
     pairs: pd.DataFrame
-    garch: GarchSettings
-    trading: TradingSettings
-    costs: CostSettings
+    pair_settings: PairSettings
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -269,9 +266,7 @@ def _walk_forward(platform: Platform, key: PartitionKey, options: TrainingOption
         n_folds=options.walk_forward_folds,
         window=load_window(platform, key),
         pairs=past_correlation_gate(platform, key),
-        garch=settings.garch,
-        trading=settings.trading,
-        costs=settings.costs,
+        pair_settings=settings.pair_settings,
     )
 
 
@@ -346,9 +341,7 @@ def _folds(inputs: TrainingInputs) -> list[dict[str, Any]] | None:
         parts.pairs,
         parts.n_folds,
         settings=inputs.settings,
-        garch=parts.garch,
-        trading=parts.trading,
-        costs=parts.costs,
+        pair_settings=parts.pair_settings,
     )
 
 

@@ -30,10 +30,9 @@ from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.screening.placebo import PlaceboResult
-from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
 from pairs_platform.core.selection.ranking import monitor_scores, rank_pairs, selection_funnel
-from pairs_platform.core.selection.settings import ScoreSettings, SelectionSettings
+from pairs_platform.core.selection.settings import FunnelSettings
 from pairs_platform.lake.profile import Profile, claim_profile
 from pairs_platform.lake.store import Lake
 from pairs_platform.settings.loading import load_settings
@@ -149,10 +148,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scores,
         history_of([(session_offset(SESSION, -1), "AMAT_KLAC", 0.8)]),
         session=SESSION,
-        correlation=CorrelationSettings(),
-        cointegration=CointegrationSettings(),
-        scoring=ScoreSettings(),
-        selection=SelectionSettings(),
+        settings=FunnelSettings(),
     )
     chance = PlaceboResult(
         kind="joint",

@@ -113,9 +113,7 @@ def identify(market: SimulatedMarket, session: date, settings: Settings, *, plac
             fit_parameter_sets(window, candidates, settings=settings.garch),
             session=day,
             scoring=settings.scores,
-            trading=settings.trading,
-            costs=settings.costs,
-            garch=settings.garch,
+            pair_settings=settings.pair_settings,
         )
         history.append(scores)
     rankings = rank_pairs(
@@ -124,10 +122,7 @@ def identify(market: SimulatedMarket, session: date, settings: Settings, *, plac
         history[-1],
         pd.concat(history[:-1], ignore_index=True)[["session", "pair", "score"]],
         session=session,
-        correlation=settings.correlation,
-        cointegration=settings.cointegration,
-        scoring=settings.scores,
-        selection=settings.selection,
+        settings=settings.funnel_settings,
         excluded=window.excluded,
     )
     found = screened[["pair", "y", "x", "beta", "half_life_bars"]].assign(correlated=correlated)

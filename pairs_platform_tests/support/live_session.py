@@ -16,14 +16,14 @@ from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_offset, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.trading_config import TradingConfig, build_trading_config
+from pairs_platform.core.selection.trading_config import ConfigOrigin, TradingConfig, build_trading_config
 from pairs_platform.core.signals.engine import SessionMatrix, Signal, session_matrix, session_signals
 from pairs_platform.core.signals.session_setup import make_session_state
 from pairs_platform.core.signals.session_state import SessionState
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.intervals import BarInterval, bar_intervals
 from pairs_platform.core.streaming.revisions import MergedBars, merge_revisions
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import CostSettings, PairSettings, TradingSettings
 from pairs_platform.core.volatility.garch import GarchSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 from pairs_platform_tests.support.simulated_pairs import (
@@ -129,11 +129,13 @@ def configured(window: PriceWindow, pairs: pd.DataFrame) -> TradingConfig:
     return build_trading_config(
         rankings,
         fits,
-        session=window.session[-1].astype(object),
-        sector="technology",
-        source_label="simulated",
-        frequency=Frequency.FIVE_MINUTES,
-        price_basis=PriceBasis.RAW,
+        ConfigOrigin(
+            session=window.session[-1].astype(object),
+            sector="technology",
+            source_label="simulated",
+            frequency=Frequency.FIVE_MINUTES,
+            price_basis=PriceBasis.RAW,
+        ),
         trading=TradingSettings(entry_z=1.2),
         costs=CostSettings(),
         model=None,
@@ -143,9 +145,7 @@ def configured(window: PriceWindow, pairs: pd.DataFrame) -> TradingConfig:
 
 def bundle(window: PriceWindow, pairs: pd.DataFrame, *, seed: int) -> SectorBundle:
     """Models with random weights on real spreads, GARCH states and scaling."""
-    datasets, _, _ = pair_datasets(
-        window, pairs, settings=RULES, garch=GarchSettings(), trading=TradingSettings(), costs=CostSettings()
-    )
+    datasets, _, _ = pair_datasets(window, pairs, settings=RULES, pair_settings=PairSettings())
     rng = np.random.default_rng(seed)
     h1, h2 = RULES.network.hidden_1, RULES.network.hidden_2
     shapes = {

@@ -12,8 +12,7 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import pair_name
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
-from pairs_platform.core.volatility.settings import GarchSettings
+from pairs_platform.core.trading.settings import CostSettings, PairSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     planted_pairs,
@@ -65,9 +64,7 @@ def prepared(
 ) -> tuple[list[PairDataset], SplitPlan, pd.DataFrame]:
     """`pair_datasets` of a window under the shipped settings of the other stages."""
     chosen = pairs_of(window) if pairs is None else pairs
-    return pair_datasets(
-        window, chosen, settings=settings, garch=GarchSettings(), trading=TradingSettings(), costs=CostSettings()
-    )
+    return pair_datasets(window, chosen, settings=settings, pair_settings=PairSettings())
 
 
 def with_label(**label: object) -> GruSettings:

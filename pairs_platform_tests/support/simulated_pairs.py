@@ -19,7 +19,7 @@ from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.screening.spread import pair_name
 from pairs_platform.core.selection.scores import score_pairs
 from pairs_platform.core.selection.settings import ScoreSettings
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import PairSettings
 from pairs_platform.core.volatility.garch import GarchSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 
@@ -202,9 +202,7 @@ def scored(window: PriceWindow, pairs: pd.DataFrame | None = None) -> pd.DataFra
         fits,
         session=LAST_SESSION,
         scoring=ScoreSettings(),
-        trading=TradingSettings(),
-        costs=CostSettings(),
-        garch=GarchSettings(),
+        pair_settings=PairSettings(),
     )
     return scores.merge(chosen[["pair", "p_cal"]], on="pair", validate="1:1")
 

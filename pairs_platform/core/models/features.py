@@ -22,7 +22,7 @@ from pairs_platform.core.prices.calendar import bar_grid
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
 from pairs_platform.core.trading.rule import stop_band
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import PairSettings
 from pairs_platform.core.volatility.garch import (
     GarchFit,
     GarchState,
@@ -38,7 +38,6 @@ from pairs_platform.core.volatility.parameters import (
     spread_parameters,
     window_bars_per_session,
 )
-from pairs_platform.core.volatility.settings import GarchSettings
 
 DatasetStatus = Literal["ok", "no_fit", "no_labels", "insufficient_data"]
 SPREAD_TOLERANCE = 1e-9
@@ -119,9 +118,7 @@ def pair_datasets(
     pairs: pd.DataFrame,
     *,
     settings: GruSettings,
-    garch: GarchSettings,
-    trading: TradingSettings,
-    costs: CostSettings,
+    pair_settings: PairSettings,
 ) -> tuple[list[PairDataset], SplitPlan, pd.DataFrame]:
     """Features, labels and scaling of every pair, from spread and GARCH parameters of the training part alone.
 
@@ -143,7 +140,8 @@ def pair_datasets(
     mislead early stopping and the choice of the baseline: on independent random walks they cost three times as much
     pooled skill, and on planted pairs they gain nothing (`docs/measurements.md`).
     """
-    fits = fit_in_sample_set(window, pairs, math.floor(settings.split.train_fraction * window.n_bars), settings=garch)
+    n_training = math.floor(settings.split.train_fraction * window.n_bars)
+    fits = fit_in_sample_set(window, pairs, n_training, settings=pair_settings.garch)
     rows = [row for _, row in fits.iterrows()]
     horizons = [
         horizon_bars(float(row["half_life_bars"]), settings.label) if row["status"] == "ok" else None for row in rows
@@ -158,7 +156,7 @@ def pair_datasets(
         elif horizon is None:
             found.append(without_data(row["pair"], "no_labels", "the horizon follows from a half-life, and has none"))
         else:
-            found.append(_dataset(window, row, horizon, plan, following, settings, trading, costs))
+            found.append(_dataset(window, row, horizon, plan, following, settings, pair_settings))
     return found, plan, fits
 
 
@@ -169,8 +167,7 @@ def _dataset(
     plan: SplitPlan,
     following: np.ndarray,
     settings: GruSettings,
-    trading: TradingSettings,
-    costs: CostSettings,
+    pair_settings: PairSettings,
 ) -> PairDataset:
     parameters, fit = spread_parameters(row), garch_fit(row)
     spread, excluded = _spread_of(window, parameters)
@@ -189,14 +186,12 @@ def _dataset(
     if settings.label.kind == "first_passage":
         label = first_passage(
             spread,
-            mu=parameters.mu,
-            sigma=parameters.sigma,
-            beta=parameters.beta,
+            parameters,
             band=stop_band(parameters.sigma, variance[1:], fit.mean_variance),
             excluded=excluded,
             max_bars=horizon,
-            trading=trading,
-            costs=costs,
+            trading=pair_settings.trading,
+            costs=pair_settings.costs,
         )
     else:
         label = reverts_next(spread, parameters.mu, horizon, excluded)

@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 
 from pairs_platform.core.models.settings import LabelSettings
+from pairs_platform.core.screening.spread import SpreadParameters
 from pairs_platform.core.trading.settings import BASIS_POINT, CostSettings, TradingSettings
 
 
@@ -56,10 +57,8 @@ def reverts_next(spread: np.ndarray, mu: float, horizon: int, excluded: np.ndarr
 
 def first_passage(
     spread: np.ndarray,
+    parameters: SpreadParameters,
     *,
-    mu: float,
-    sigma: float,
-    beta: float,
     band: np.ndarray,
     excluded: np.ndarray,
     max_bars: int,
@@ -75,6 +74,8 @@ def first_passage(
     ----------
     spread, band : ndarray, shape (T,), ln units
         Spread, and stop band σ·√(h_{t+1}/h̄) known at the close of t.
+    parameters : SpreadParameters
+        Of the estimation sample.
     max_bars : int
         Bars in which it must happen.
 
@@ -84,12 +85,12 @@ def first_passage(
         NaN outside the entry band, across gaps and excluded bars, and for the last `max_bars` bars: only quick outcomes
         would be known there.
     """
-    cost = costs.round_trip_bps * BASIS_POINT * (1.0 + abs(beta))
+    cost = costs.round_trip_bps * BASIS_POINT * (1.0 + abs(parameters.beta))
     return np.asarray(
         _first_passage(
             np.asarray(spread, dtype=np.float64),
-            mu,
-            sigma,
+            parameters.mu,
+            parameters.sigma,
             np.asarray(band, dtype=np.float64),
             np.asarray(excluded, dtype=bool),
             max_bars,

@@ -31,8 +31,7 @@ from pairs_platform.core.models.splits import SplitPlan, split_plan, walk_forwar
 from pairs_platform.core.parallel import LOCAL, ComputeBackend
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.time import MARKET_TIMEZONE
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
-from pairs_platform.core.volatility.settings import GarchSettings
+from pairs_platform.core.trading.settings import PairSettings
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -276,9 +275,7 @@ def walk_forward_figures(
     n_folds: int,
     *,
     settings: GruSettings,
-    garch: GarchSettings,
-    trading: TradingSettings,
-    costs: CostSettings,
+    pair_settings: PairSettings,
 ) -> list[dict[str, Any]]:
     """Pooled figures of models that are trained on the bars before each of several stretches and judged on it.
 
@@ -306,7 +303,7 @@ def walk_forward_figures(
         own = settings.model_copy(
             update={"split": split, "training": settings.training.model_copy(update={"n_seeds": 1})}
         )
-        datasets, plan, _ = pair_datasets(part, pairs, settings=own, garch=garch, trading=trading, costs=costs)
+        datasets, plan, _ = pair_datasets(part, pairs, settings=own, pair_settings=pair_settings)
         training = train_sector(datasets, [one.pair for one in datasets], plan, settings=own)
         found.append(
             {"fold": number, "bars_seen": fold.n_seen, "bars_judged": fold.n_bars - fold.n_seen}

@@ -13,9 +13,8 @@ import pandas as pd
 
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.window import ExcludedSymbol
-from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, GATES
-from pairs_platform.core.selection.settings import COMPONENTS, ScoreSettings, SelectionSettings
+from pairs_platform.core.selection.settings import COMPONENTS, FunnelSettings, ScoreSettings, SelectionSettings
 from pairs_platform.core.trading.sharpe import SharpeMoments, deflated_sharpe_ratio
 
 NOT_IN_WINDOW = "not_in_window"
@@ -59,10 +58,7 @@ def rank_pairs(
     history: pd.DataFrame,
     *,
     session: date,
-    correlation: CorrelationSettings,
-    cointegration: CointegrationSettings,
-    scoring: ScoreSettings,
-    selection: SelectionSettings,
+    settings: FunnelSettings,
     excluded: Sequence[ExcludedSymbol] = (),
 ) -> pd.DataFrame:
     """Every pair of the window, and every pinned pair, with the gates it passed, its rank and why it stopped.
@@ -89,6 +85,7 @@ def rank_pairs(
         name; ranks go to the scored pairs in this order, so that a pair that only lacks score stands before one that is
         not cointegrated.
     """
+    selection = settings.selection
     frame = _join(correlations, cointegrated, scores, selection.pinned_pairs, excluded)
     frame.insert(0, "session", pd.Timestamp(session))
     frame = frame.join(ranking_scores(scores, history, session=session, settings=selection), on="pair")
@@ -104,7 +101,7 @@ def rank_pairs(
     frame["size"] = frame["selected"].map({True: 1.0, False: 0.0}) * frame["provisional"].map(
         {True: selection.provisional_size, False: 1.0}
     )
-    frame["weakest_component"] = _weakest(frame, scoring)
+    frame["weakest_component"] = _weakest(frame, settings.scores)
     frame = frame.sort_values(
         ["gates_passed", "ranking_score", "pair"], ascending=[False, False, True], na_position="last", ignore_index=True
     )
@@ -112,9 +109,7 @@ def rank_pairs(
     frame["rank"] = ranked.cumsum().where(ranked).astype("Int64")
     candidates = frame.index[ranked & ~frame["selected"]][: selection.watchlist_size]
     frame["watched"] = frame.index.isin(candidates)
-    frame["explanation"] = [
-        _explain(row, correlation, cointegration, selection) for row in frame.itertuples(index=False)
-    ]
+    frame["explanation"] = [_explain(row, settings) for row in frame.itertuples(index=False)]
     return frame.loc[:, list(COMPOSITE_RANKINGS.columns)]
 
 
@@ -194,15 +189,14 @@ def _weakness(row: Any) -> str:
     return f"weakest component {row.weakest_component} ({getattr(row, row.weakest_component):.2f}): {words}"
 
 
-def _explain(
-    row: Any, correlation: CorrelationSettings, cointegration: CointegrationSettings, settings: SelectionSettings
-) -> str:
+def _explain(row: Any, settings: FunnelSettings) -> str:
     """Where a pair stopped and why, or that it was selected, in words; `row` is a named tuple of the joined frame."""
+    correlation, cointegration, selection = settings.correlation, settings.cointegration, settings.selection
     if row.selected:
         if not row.provisional:
             return "selected"
         return (
-            f"selected, provisional at size {row.size:g}: {row.n_scored_sessions} of {settings.sessions_averaged}"
+            f"selected, provisional at size {row.size:g}: {row.n_scored_sessions} of {selection.sessions_averaged}"
             " scores"
         )
     stopped = f"stopped at {row.first_failed_gate}: "
@@ -226,9 +220,9 @@ def _explain(
     if row.first_failed_gate == "fit":
         return stopped + (str(row.score_reason) if isinstance(row.score_reason, str) else "the pair was not fitted")
     if row.first_failed_gate == "score":
-        return stopped + f"{row.score:.2f}, above {settings.gate:.2f} is needed; {_weakness(row)}"
+        return stopped + f"{row.score:.2f}, above {selection.gate:.2f} is needed; {_weakness(row)}"
     return stopped + (
-        f"mean {row.ranking_score:.2f} of {row.n_scored_sessions} scored sessions, above {settings.gate:.2f} is needed"
+        f"mean {row.ranking_score:.2f} of {row.n_scored_sessions} scored sessions, above {selection.gate:.2f} is needed"
     )
 
 

@@ -23,11 +23,11 @@ from pairs_platform.core.screening.engle_granger import run_tests
 from pairs_platform.core.selection.contracts import PAIR_SCORES
 from pairs_platform.core.selection.settings import ScoreSettings
 from pairs_platform.core.trading.backtest import BacktestReport, backtest
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import PairSettings
 from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharpe_moments
 from pairs_platform.core.volatility.contracts import FULL_WINDOW, IN_SAMPLE
 from pairs_platform.core.volatility.forecast import VolatilitySkill, in_sample_bars, volatility_skill
-from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance
+from pairs_platform.core.volatility.garch import conditional_variance
 from pairs_platform.core.volatility.parameters import (
     garch_fit,
     leg_shocks_excluded,
@@ -110,9 +110,7 @@ def score_pairs(
     *,
     session: date,
     scoring: ScoreSettings,
-    trading: TradingSettings,
-    costs: CostSettings,
-    garch: GarchSettings,
+    pair_settings: PairSettings,
 ) -> pd.DataFrame:
     """Score every fitted pair of one sector-day.
 
@@ -138,7 +136,7 @@ def score_pairs(
         {str(row["pair"]): row for _, row in fits[fits["parameter_set"] == name].iterrows()}
         for name in (FULL_WINDOW, IN_SAMPLE)
     )
-    training_p = _training_p(window, part_rows, in_sample_bars(window.n_bars, garch))
+    training_p = _training_p(window, part_rows, in_sample_bars(window.n_bars, pair_settings.garch))
     rows = []
     for pair, whole in whole_rows.items():
         part = part_rows[pair]
@@ -151,7 +149,7 @@ def score_pairs(
             reason = f"on the first part of the window {part['status']}: {part['reason']}"
             row |= {"status": "not_fitted_on_training", "reason": reason}
         else:
-            row |= _score(window, whole, part, training_p[pair], scoring, trading, costs, garch)
+            row |= _score(window, whole, part, training_p[pair], scoring, pair_settings)
         rows.append(row)
     return PAIR_SCORES.frame(rows)
 
@@ -162,9 +160,7 @@ def _score(
     part: pd.Series,
     training_p: float,
     scoring: ScoreSettings,
-    trading: TradingSettings,
-    costs: CostSettings,
-    garch: GarchSettings,
+    pair_settings: PairSettings,
 ) -> dict[str, Any]:
     """Score and ingredients of one pair from its full-window row, its in-sample row and the window."""
     parameters, fit = spread_parameters(part), garch_fit(part)
@@ -177,7 +173,7 @@ def _score(
         bars_per_session=window_bars_per_session(window),
         shock_excluded=excluded,
         fit=fit,
-        settings=garch,
+        settings=pair_settings.garch,
     )
     report = None
     if fit.half_life_status == "ok":
@@ -187,9 +183,9 @@ def _score(
             variance=conditional_variance(fit, spread, window.bar_of_day, excluded),
             reference_variance=fit.mean_variance,
             half_life_bars=fit.half_life_bars,
-            trading=trading,
-            costs=costs,
-            first_bar=in_sample_bars(window.n_bars, garch),
+            trading=pair_settings.trading,
+            costs=pair_settings.costs,
+            first_bar=in_sample_bars(window.n_bars, pair_settings.garch),
         )
     e_random_walk = evidence(whole["lr_random_walk"], whole["n_obs"])
     e_constant_variance = evidence(whole["lr_constant_variance"], whole["n_obs"])

@@ -3,8 +3,11 @@
 What does not belong here: the code that obeys them.
 """
 
+from dataclasses import dataclass, field
+
 from pydantic import field_validator, model_validator
 
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.screening.spread import pair_name
 from pairs_platform.core.settings import SettingsGroup, setting
 
@@ -94,3 +97,13 @@ class SelectionSettings(SettingsGroup):
                 raise ValueError(f"{pair!r} is not a pair: write two different symbols as in PDFS_ROG")
             names.append(pair_name(*legs))
         return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class FunnelSettings:
+    """What decides how far a pair comes: the gates of the screening, the score's weights, and the selection."""
+
+    correlation: CorrelationSettings = field(default_factory=CorrelationSettings)
+    cointegration: CointegrationSettings = field(default_factory=CointegrationSettings)
+    scores: ScoreSettings = field(default_factory=ScoreSettings)
+    selection: SelectionSettings = field(default_factory=SelectionSettings)

@@ -183,15 +183,22 @@ class TradingConfig(_Document):
         return TRADING_CONFIG.frame(rows)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConfigOrigin:
+    """Of which sector-day and which prices a configuration is."""
+
+    session: date
+    sector: str
+    source_label: str
+    frequency: Frequency
+    price_basis: PriceBasis
+
+
 def build_trading_config(
     rankings: pd.DataFrame,
     fits: pd.DataFrame,
+    origin: ConfigOrigin,
     *,
-    session: date,
-    sector: str,
-    source_label: str,
-    frequency: Frequency,
-    price_basis: PriceBasis,
     trading: TradingSettings,
     costs: CostSettings,
     model: ModelSection | None,
@@ -205,6 +212,7 @@ def build_trading_config(
         `composite_rankings` of the session.
     fits : DataFrame
         `garch_fits` of the session; its full-window rows are used.
+    origin : ConfigOrigin
     model, model_reason
         The champion as of the session, or None, and why.
 
@@ -233,12 +241,8 @@ def build_trading_config(
                 )
             )
     return TradingConfig(
-        session=session,
-        valid_for=session_offset(session, 1),
-        sector=sector,
-        source_label=source_label,
-        frequency=frequency,
-        price_basis=price_basis,
+        **dataclasses.asdict(origin),
+        valid_for=session_offset(origin.session, 1),
         trading=trading,
         costs=costs,
         model=model,

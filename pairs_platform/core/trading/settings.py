@@ -3,9 +3,12 @@
 What does not belong here: the code that obeys them.
 """
 
+from dataclasses import dataclass, field
+
 from pydantic import model_validator
 
 from pairs_platform.core.settings import SettingsGroup, setting
+from pairs_platform.core.volatility.settings import GarchSettings
 
 BASIS_POINT = 1e-4
 
@@ -61,3 +64,12 @@ class TradingSettings(SettingsGroup):
                 f"exit_z {self.exit_z} must be below entry_z {self.entry_z}, or a position is left at once"
             )
         return self
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """What a pair is fitted and traded by, wherever both are done: its volatility model, the trading rule, costs."""
+
+    garch: GarchSettings = field(default_factory=GarchSettings)
+    trading: TradingSettings = field(default_factory=TradingSettings)
+    costs: CostSettings = field(default_factory=CostSettings)

@@ -44,9 +44,8 @@ def pair_scores(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pl
         window = load_window(platform, key)
         fits = platform.lake.read(GARCH_FITS, key)
         scores = score_pairs(
-            window, fits, session=key.session, scoring=settings.scores, trading=settings.trading,
-            costs=settings.costs, garch=settings.garch,
-        )  # fmt: skip
+            window, fits, session=key.session, scoring=settings.scores, pair_settings=settings.pair_settings
+        )
         facts = window_metadata(platform, key, window)
         platform.lake.write(PAIR_SCORES, key, scores, facts)
         best = scores[scores["score"].notna()].sort_values("score", ascending=False)
@@ -97,11 +96,14 @@ def composite_rankings(context: dg.AssetExecutionContext, platform: dg.ResourceP
         stored = [past for past in earlier if lake.exists(PAIR_SCORES.table, past)]
         history = lake.read_many(PAIR_SCORES, stored, ["session", "pair", "score"])
         rankings = rank_pairs(
-            correlations, lake.read(COINTEGRATED_PAIRS, key), scores, history, session=key.session,
-            correlation=settings.correlation, cointegration=settings.cointegration, scoring=settings.scores,
-            selection=settings.selection,
+            correlations,
+            lake.read(COINTEGRATED_PAIRS, key),
+            scores,
+            history,
+            session=key.session,
+            settings=settings.funnel_settings,
             excluded=[ExcludedSymbol(symbol, reason) for symbol, reason in facts["symbols_excluded"].items()],
-        )  # fmt: skip
+        )
         funnel = asdict(selection_funnel(rankings, n_symbols=int(facts["symbols"])))
         monitor = asdict(monitor_scores(scores, correlations))
         lake.write(COMPOSITE_RANKINGS, key, rankings, {**facts, "funnel": funnel, "monitor": monitor})
@@ -134,7 +136,7 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     """
     from pairs_platform.core.prices.contracts import PRICE_HISTORY
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, TRADING_CONFIG
-    from pairs_platform.core.selection.trading_config import build_trading_config
+    from pairs_platform.core.selection.trading_config import ConfigOrigin, build_trading_config
     from pairs_platform.core.volatility.contracts import GARCH_FITS
     from pairs_platform.database.audit import record_configuration
     from pairs_platform.workflows.champion import configured_model
@@ -145,11 +147,20 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     def configure(key: PartitionKey) -> dict[str, Any]:
         model, reason = configured_model(platform, key)
         config = build_trading_config(
-            lake.read(COMPOSITE_RANKINGS, key), lake.read(GARCH_FITS, key),
-            session=key.session, sector=key.sector, source_label=str(lake.metadata(PRICE_HISTORY, key)["source"]),
-            frequency=settings.frequency, price_basis=settings.price_basis, trading=settings.trading,
-            costs=settings.costs, model=model, model_reason=reason,
-        )  # fmt: skip
+            lake.read(COMPOSITE_RANKINGS, key),
+            lake.read(GARCH_FITS, key),
+            ConfigOrigin(
+                session=key.session,
+                sector=key.sector,
+                source_label=str(lake.metadata(PRICE_HISTORY, key)["source"]),
+                frequency=settings.frequency,
+                price_basis=settings.price_basis,
+            ),
+            trading=settings.trading,
+            costs=settings.costs,
+            model=model,
+            model_reason=reason,
+        )
         facts = {"source": config.source_label, "valid_for": str(config.valid_for), "content_hash": config.content_hash}
         document = lake.write_document(TRADING_CONFIG.table, key, config.document())
         listed = config.table()

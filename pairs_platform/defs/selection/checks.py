@@ -41,9 +41,8 @@ def score_no_look_ahead(
         window = load_truncated_window(platform, key, [stored["y"], stored["x"]])
         fits = fit_parameter_sets(window, pd.DataFrame([stored])[["pair", "y", "x"]], settings=settings.garch)
         again = score_pairs(
-            window, fits, session=key.session, scoring=settings.scores, trading=settings.trading,
-            costs=settings.costs, garch=settings.garch,
-        )  # fmt: skip
+            window, fits, session=key.session, scoring=settings.scores, pair_settings=settings.pair_settings
+        )
         return check_no_lookahead(stored, row_values(again), row=stored["pair"], relative=ROUNDING)
 
     return check_partitions(context, judge)

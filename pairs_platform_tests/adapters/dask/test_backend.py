@@ -24,9 +24,8 @@ from pairs_platform.core.screening.cointegration import screen_pairs
 from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.placebo import placebo_counts
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import PairSettings
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
-from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     planted_pairs,
@@ -176,9 +175,7 @@ def test_models_trained_on_the_workers_are_those_trained_here(cluster: Any) -> N
         market,
         screened_pairs(market),
         settings=SMALL,
-        garch=GarchSettings(),
-        trading=TradingSettings(),
-        costs=CostSettings(),
+        pair_settings=PairSettings(),
     )
     here = train_pairs(datasets, plan, settings=SMALL, seed=1)
     finished: list[int] = []

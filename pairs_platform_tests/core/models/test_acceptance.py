@@ -11,8 +11,7 @@ from pairs_platform.core.models.sector_training import (
 )
 from pairs_platform.core.models.settings import EvaluationSettings, GruSettings, NetworkSettings
 from pairs_platform.core.models.splits import n_test_sessions
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
-from pairs_platform.core.volatility.settings import GarchSettings
+from pairs_platform.core.trading.settings import PairSettings
 from pairs_platform_tests.support.model_samples import pairs_of, prepared, walk_window
 from pairs_platform_tests.support.simulated_pairs import garch_variance, planted_pairs, window_of_legs
 
@@ -26,9 +25,7 @@ def trained(window, settings: GruSettings = RULES) -> SectorTraining:
         window,
         pairs_of(window),
         settings=settings,
-        garch=GarchSettings(),
-        trading=TradingSettings(),
-        costs=CostSettings(),
+        pair_settings=PairSettings(),
     )
     return train_sector(datasets, [one.pair for one in datasets], plan, settings=settings)
 
@@ -92,9 +89,7 @@ def test_walk_forward_folds_are_judged_behind_what_they_have_seen():
         pairs_of(window),
         2,
         settings=settings,
-        garch=GarchSettings(),
-        trading=TradingSettings(),
-        costs=CostSettings(),
+        pair_settings=PairSettings(),
     )
     assert [(fold["bars_seen"], fold["bars_judged"]) for fold in folds] == [(2340, 1170), (3510, 1170)]
     assert all(fold["n_pairs"] == 3 and fold["n_labels"] > 3 * 1000 for fold in folds)

@@ -288,9 +288,7 @@ class TestDatasets:
         h = conditional_variance(one.fit, spread, window.bar_of_day)
         expected = first_passage(
             spread,
-            mu=one.parameters.mu,
-            sigma=one.parameters.sigma,
-            beta=one.parameters.beta,
+            one.parameters,
             band=stop_band(one.parameters.sigma, h[1:], one.fit.mean_variance),
             excluded=np.zeros(window.n_bars, bool),
             max_bars=20,

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from pairs_platform.core.models.labels import first_passage, horizon_bars, reverts_next
 from pairs_platform.core.models.settings import LabelSettings
+from pairs_platform.core.screening.spread import SpreadParameters
 from pairs_platform.core.trading.rule import TradeAction, TradeState, at_close
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform_tests.support.model_samples import FREE
@@ -69,9 +70,7 @@ def passage(z, *, band=None, excluded=None, max_bars=3, costs=FREE, beta=1.0, si
     spread = mu + sigma * np.asarray(z, float)
     return first_passage(
         spread,
-        mu=mu,
-        sigma=sigma,
-        beta=beta,
+        SpreadParameters(y="Y", x="X", alpha=0.0, beta=beta, mu=mu, sigma=sigma, n_bars=len(spread)),
         band=sigma * (np.ones(len(spread)) if band is None else np.asarray(band, float)),
         excluded=no_bar(spread) if excluded is None else np.asarray(excluded),
         max_bars=max_bars,

@@ -11,10 +11,9 @@ from pydantic import ValidationError
 from pairs_platform.core.prices.calendar import session_offset, sessions_ending
 from pairs_platform.core.prices.window import ExcludedSymbol
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
-from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES
 from pairs_platform.core.selection.ranking import monitor_scores, rank_pairs, ranking_scores, selection_funnel
-from pairs_platform.core.selection.settings import ScoreSettings, SelectionSettings
+from pairs_platform.core.selection.settings import FunnelSettings, SelectionSettings
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 from pairs_platform_tests.support.selection_tables import (
     correlations_of,
@@ -36,10 +35,7 @@ def rank(screen: dict, scores: dict, history=NO_HISTORY, excluded=(), **settings
         scores_of(TODAY, scores),
         history,
         session=TODAY,
-        correlation=CorrelationSettings(),
-        cointegration=CointegrationSettings(),
-        scoring=ScoreSettings(),
-        selection=SelectionSettings(**({"pinned_pairs": ()} | settings)),
+        settings=FunnelSettings(selection=SelectionSettings(**({"pinned_pairs": ()} | settings))),
         excluded=excluded,
     ).set_index("pair", drop=False)
 
@@ -178,10 +174,7 @@ def test_weakest_component_is_the_one_that_costs_the_score_most():
         scores,
         NO_HISTORY,
         session=TODAY,
-        correlation=CorrelationSettings(),
-        cointegration=CointegrationSettings(),
-        scoring=ScoreSettings(),
-        selection=SelectionSettings(pinned_pairs=()),
+        settings=FunnelSettings(selection=SelectionSettings(pinned_pairs=())),
     )
     assert frame.loc[0, "weakest_component"] == "trading"
     assert "does not earn its costs" in frame.loc[0, "explanation"]

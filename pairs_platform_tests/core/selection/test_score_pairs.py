@@ -11,7 +11,7 @@ from pairs_platform.core.selection.contracts import PAIR_SCORES
 from pairs_platform.core.selection.scores import score_pairs
 from pairs_platform.core.selection.settings import COMPONENTS, ScoreSettings
 from pairs_platform.core.trading.backtest import backtest
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import CostSettings, PairSettings, TradingSettings
 from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharpe_moments
 from pairs_platform.core.volatility.contracts import FULL_WINDOW, IN_SAMPLE
 from pairs_platform.core.volatility.forecast import volatility_skill
@@ -43,9 +43,7 @@ def score(window, fits, *, costs=None, **settings):
         fits,
         session=TODAY,
         scoring=ScoreSettings(**settings),
-        trading=TradingSettings(),
-        costs=costs or CostSettings(),
-        garch=GARCH,
+        pair_settings=PairSettings(costs=costs or CostSettings(), garch=GARCH),
     )
 
 

@@ -6,11 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
-from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.core.selection.ranking import rank_pairs
-from pairs_platform.core.selection.settings import ScoreSettings, SelectionSettings
-from pairs_platform.core.selection.trading_config import ModelSection, TradingConfig, build_trading_config
+from pairs_platform.core.selection.settings import FunnelSettings, SelectionSettings
+from pairs_platform.core.selection.trading_config import ConfigOrigin, ModelSection, TradingConfig, build_trading_config
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform_tests.support.selection_tables import correlations_of, fits_of, history_of, scores_of, screen_of
 
@@ -34,19 +33,18 @@ def config_of(scores: dict, fits: pd.DataFrame, model: ModelSection | None = Non
         scores_of(FRIDAY, scores),
         history_of([]),
         session=FRIDAY,
-        correlation=CorrelationSettings(),
-        cointegration=CointegrationSettings(),
-        scoring=ScoreSettings(),
-        selection=SelectionSettings(**settings),
+        settings=FunnelSettings(selection=SelectionSettings(**settings)),
     )
     return build_trading_config(
         rankings,
         fits,
-        session=FRIDAY,
-        sector="technology",
-        source_label="simulated market (not real prices)",
-        frequency=Frequency.FIVE_MINUTES,
-        price_basis=PriceBasis.RAW,
+        ConfigOrigin(
+            session=FRIDAY,
+            sector="technology",
+            source_label="simulated market (not real prices)",
+            frequency=Frequency.FIVE_MINUTES,
+            price_basis=PriceBasis.RAW,
+        ),
         trading=TradingSettings(),
         costs=CostSettings(),
         model=model,

@@ -24,8 +24,7 @@ from pairs_platform.core.models.gru.training import TrainedPair, chunk_from_byte
 from pairs_platform.core.models.inputs import FEATURES, Scaling
 from pairs_platform.core.models.settings import GruSettings, ModelTrainingSettings, NetworkSettings, SplitSettings
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
-from pairs_platform.core.volatility.settings import GarchSettings
+from pairs_platform.core.trading.settings import PairSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,
     planted_pairs,
@@ -47,9 +46,7 @@ def sample():
         window,
         screened_pairs(window),
         settings=SMALL,
-        garch=GarchSettings(),
-        trading=TradingSettings(),
-        costs=CostSettings(),
+        pair_settings=PairSettings(),
     )
     return datasets, plan
 
