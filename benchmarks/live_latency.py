@@ -28,7 +28,7 @@ import numpy as np
 
 from pairs_platform.cli.up import state_of
 from pairs_platform.core.time import moment_utc
-from pairs_platform.database.signals import SignalKey, forget_replay, sessions_with_signals, stored_buckets
+from pairs_platform.database.signals import SignalKey, bars_with_signals, forget_replay, sessions_with_signals
 from pairs_platform.platform import open_database, open_streams
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
@@ -111,7 +111,7 @@ def watch(settings, live: subprocess.Popen, n_bars: int, seconds: float) -> dict
         if live.poll() is not None:
             raise SystemExit("`pairs-platform live` ended early")
         for session in sessions_with_signals(database, "replay", sector)[-1:]:
-            for start in stored_buckets(database, SignalKey(feed="replay", sector=sector, session=session)):
+            for start in bars_with_signals(database, SignalKey(run_mode="replay", sector=sector, session=session)):
                 seen.setdefault((session, start), time.time())
         time.sleep(POLL_SECONDS)
     return seen

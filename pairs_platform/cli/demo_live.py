@@ -82,7 +82,7 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
                     failures = execute(one)
                     if failures:
                         raise click.ClickException("a run of signals failed\n" + "\n".join(failures))
-        return signal_frame(open_database(settings), SignalKey(feed="replay", sector=sector, session=session))
+        return signal_frame(open_database(settings), SignalKey(run_mode="replay", sector=sector, session=session))
 
 
 def why_no_replay(settings: Settings) -> str:
@@ -155,16 +155,16 @@ def print_signals(frame: pd.DataFrame) -> None:
         click.echo("\nNo pair is configured for the replayed session, so there are no signals: a normal outcome.")
         return
     marks = {"enter_long": "▲", "enter_short": "▼", "exit": "○", "stop": "✕", "skip": "–", "hold": ""}
-    starts = pd.to_datetime(frame["bucket_utc"]).dt.tz_convert(MARKET_TIMEZONE).dt.strftime("%H:%M")
+    starts = pd.to_datetime(frame["bar_utc"]).dt.tz_convert(MARKET_TIMEZONE).dt.strftime("%H:%M")
     z = frame["z"].map(lambda value: "" if pd.isna(value) else f"{value:+.1f}")
     cells = frame.assign(bar=starts, shown=z + frame["action"].map(marks))
-    order = cells["role"].map({"selected": 0, "left": 1, "pinned": 2, "watched": 3})
+    order = cells["role"].map({"selected": 0, "closing": 1, "pinned": 2, "watchlist": 3})
     shown = cells.assign(order=order).pivot(index=["order", "pair", "role"], columns="bar", values="shown").fillna("")
     table = shown.reset_index().drop(columns="order")
     session = frame["session"].iloc[0]
     title = f"Signals of {len(starts.unique())} replayed bars · {session} · z at each close (New York time)"
     print_renderable(frame_table(table, title=title))
-    late = int(frame.loc[frame["late"], "bucket_utc"].nunique())
+    late = int(frame.loc[frame["late"], "bar_utc"].nunique())
     counts = ", ".join(f"{action} {n}" for action, n in frame["action"].value_counts().items())
     click.echo(
         f"▲ enter long, ▼ enter short, ○ exit, ✕ stop, – skipped · {counts} · bars decided late: {late}\n"

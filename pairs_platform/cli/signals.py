@@ -26,10 +26,10 @@ POLL_SECONDS = 1.0
 @click.command("signals")
 @click.option("--sector", help="Sector slug; the first active one if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest one with signals.")
-@click.option("--feed", type=click.Choice(["live", "replay"]), help="Feed; the one of the configured mode.")
+@click.option("--run-mode", type=click.Choice(["live", "replay"]), help="Run mode; the configured one if not given.")
 @click.option("--pair", help="Only this pair, at every bar of the session.")
 @click.option("--follow", is_flag=True, help="Go on with every bar that is stored, until Ctrl-C.")
-def command(sector: str | None, session: datetime | None, feed: str | None, pair: str | None, follow: bool) -> None:
+def command(sector: str | None, session: datetime | None, run_mode: str | None, pair: str | None, follow: bool) -> None:
     """Show the signals of the newest bar: action, z, probabilities, size, and why a pair is skipped."""
     from pairs_platform.database.signals import SignalKey, sessions_with_signals, signal_frame
     from pairs_platform.platform import open_database
@@ -39,21 +39,23 @@ def command(sector: str | None, session: datetime | None, feed: str | None, pair
     chosen = sector or next(iter(settings.active_sectors), None)
     if chosen is None:
         raise click.ClickException("no sector is active: give --sector")
-    wanted = feed or settings.stream.run_mode
+    wanted = run_mode or settings.stream.run_mode
     newest: pd.Timestamp | None = None
     while True:
         known = sessions_with_signals(database, wanted, chosen)
         day = session.date() if session else (known[-1] if known else None)
         if day is None and not follow:
-            raise click.ClickException(f"{chosen} has no signals on the feed {wanted} yet: start `pairs-platform live`")
+            raise click.ClickException(
+                f"{chosen} has no signals in the run mode {wanted} yet: start `pairs-platform live`"
+            )
         if day is not None:
-            key = SignalKey(feed=wanted, sector=chosen, session=day)
+            key = SignalKey(run_mode=wanted, sector=chosen, session=day)
             frame = signal_frame(database, key, after=newest.to_pydatetime() if newest is not None else None)
             if len(frame):
-                newest = pd.Timestamp(frame["bucket_utc"].max())
+                newest = pd.Timestamp(frame["bar_utc"].max())
                 _show(frame, key, pair)
             elif not follow:
-                raise click.ClickException(f"{chosen} has no signals on the feed {wanted} in {day}")
+                raise click.ClickException(f"{chosen} has no signals in the run mode {wanted} in {day}")
         if not follow:
             return
         time.sleep(POLL_SECONDS)
@@ -63,11 +65,11 @@ def _show(frame: pd.DataFrame, key: "SignalKey", pair: str | None) -> None:
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.core.time import MARKET_TIMEZONE
 
-    chosen = frame[frame["bucket_utc"] == frame["bucket_utc"].max()] if pair is None else frame[frame["pair"] == pair]
+    chosen = frame[frame["bar_utc"] == frame["bar_utc"].max()] if pair is None else frame[frame["pair"] == pair]
     if pair is not None:
         if chosen.empty:
             raise click.ClickException(f"no signal of {pair}; pairs: {', '.join(sorted(frame['pair'].unique()))}")
-        starts = pd.to_datetime(chosen["bucket_utc"]).dt.tz_convert(MARKET_TIMEZONE)
+        starts = pd.to_datetime(chosen["bar_utc"]).dt.tz_convert(MARKET_TIMEZONE)
         shown = chosen.assign(bar=starts.dt.strftime("%H:%M"))
         print_renderable(
             frame_table(
@@ -75,8 +77,8 @@ def _show(frame: pd.DataFrame, key: "SignalKey", pair: str | None) -> None:
             )
         )
         return
-    bar = pd.Timestamp(chosen["bucket_utc"].iloc[0]).tz_convert(MARKET_TIMEZONE)
-    order = chosen["role"].map({"selected": 0, "left": 1, "pinned": 2, "watched": 3})
+    bar = pd.Timestamp(chosen["bar_utc"].iloc[0]).tz_convert(MARKET_TIMEZONE)
+    order = chosen["role"].map({"selected": 0, "closing": 1, "pinned": 2, "watchlist": 3})
     shown = chosen.assign(order=order).sort_values(["order", "pair"])[list(COLUMNS)]
-    title = f"Signals · {key.sector} · bar {bar:%Y-%m-%d %H:%M} New York · {key.feed}"
+    title = f"Signals · {key.sector} · bar {bar:%Y-%m-%d %H:%M} New York · {key.run_mode}"
     print_renderable(frame_table(shown.rename(columns=TITLES), title=title))

@@ -1,4 +1,4 @@
-"""Alerts and messages in the database: raised once, told once, sent until it succeeds.
+"""Alerts and messages in the database: raised once, reported once, sent until it succeeds.
 
 What does not belong here: what an alert is and how it is said (`core.operations.alerts`), and sending
 (`adapters.notify.apprise_notifier`).
@@ -56,7 +56,9 @@ def raise_alert(database: Database, alert: Alert, now: datetime) -> None:
     values = {name: getattr(alert, name) for name in _FIELDS}
     with database.begin() as connection:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(ALERTS).values(**values, opened_utc=now, seen_utc=now, times=1, told=False, told_over=False)
+        statement = insert(ALERTS).values(
+            **values, opened_utc=now, seen_utc=now, times=1, reported=False, resolution_reported=False
+        )
         again = {"seen_utc": now, "times": ALERTS.c.times + 1, "what": alert.what, "path": alert.path}
         connection.execute(statement.on_conflict_do_update(index_elements=["key"], index_where=OPEN, set_=again))
 
@@ -70,7 +72,7 @@ def resolve_alerts(database: Database, keys: Sequence[str], now: datetime) -> in
         return int(connection.execute(sa.update(ALERTS).where(condition).values(resolved_utc=now)).rowcount)
 
 
-def end_earlier(database: Database, begin: str, sector: str, session: date, now: datetime, *, told: bool) -> int:
+def end_earlier(database: Database, begin: str, sector: str, session: date, now: datetime, *, report: bool) -> int:
     """Close the open alerts about the same in earlier sessions: a later one says how it is now.
 
     Parameters
@@ -79,9 +81,9 @@ def end_earlier(database: Database, begin: str, sector: str, session: date, now:
         Begin of their keys.
     sector : str
     session : date
-        Of the later verdict.
-    told : bool
-        Whether their end is told; not where the later session is no better.
+        Of the later check result.
+    report : bool
+        Whether their end is reported; not where the later session is no better.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def end_earlier(database: Database, begin: str, sector: str, session: date, now:
         & (ALERTS.c.session < session)
         & ALERTS.c.resolved_utc.is_(None)
     )
-    values = {"resolved_utc": now} if told else {"resolved_utc": now, "told_over": True}
+    values = {"resolved_utc": now} if report else {"resolved_utc": now, "resolution_reported": True}
     with database.begin() as connection:
         return int(connection.execute(sa.update(ALERTS).where(condition).values(values)).rowcount)
 
@@ -125,9 +127,9 @@ def recent_alerts(database: Database, since: datetime) -> list[OpenAlert]:
 
 
 def make_message(database: Database, targets: Sequence[str], now: datetime, settings: AlertSettings) -> bool:
-    """Put what is not told yet into one message for every receiver, unless the last hour had enough messages.
+    """Put what is not reported yet into one message for every receiver, unless the last hour had enough messages.
 
-    An alert that was closed before anybody heard of it is not told.
+    An alert that was closed before anybody heard of it is not reported.
 
     Returns
     -------
@@ -135,13 +137,15 @@ def make_message(database: Database, targets: Sequence[str], now: datetime, sett
     """
     if not targets:
         return False
-    not_told = ALERTS.c.told.is_(False) & ALERTS.c.resolved_utc.is_(None)
-    over = ALERTS.c.told.is_(True) & ALERTS.c.told_over.is_(False) & ALERTS.c.resolved_utc.is_not(None)
+    unreported = ALERTS.c.reported.is_(False) & ALERTS.c.resolved_utc.is_(None)
+    resolved = (
+        ALERTS.c.reported.is_(True) & ALERTS.c.resolution_reported.is_(False) & ALERTS.c.resolved_utc.is_not(None)
+    )
     made = sa.select(ALERT_MESSAGES.c.made_utc).where(
         (ALERT_MESSAGES.c.target == targets[0]) & (ALERT_MESSAGES.c.made_utc > now - timedelta(hours=1))
     )
     with database.begin() as connection:
-        new, closed = (_read(connection, condition) for condition in (not_told, over))
+        new, closed = (_read(connection, condition) for condition in (unreported, resolved))
         if (not new and not closed) or not may_send(list(connection.scalars(made)), now, settings):
             return False
         message = compose(new, closed, settings)
@@ -153,8 +157,8 @@ def make_message(database: Database, targets: Sequence[str], now: datetime, sett
             for target in targets
         ]  # fmt: skip
         connection.execute(sa.insert(ALERT_MESSAGES), rows)
-        _mark(connection, new, {"told": True})
-        _mark(connection, closed, {"told_over": True})
+        _mark(connection, new, {"reported": True})
+        _mark(connection, closed, {"resolution_reported": True})
     return True
 
 

@@ -1,4 +1,4 @@
-"""Signals in the database: a bucket of a sector is stored as a whole, once.
+"""Signals in the database: the signals of a bar of a sector are stored as a whole, once.
 
 What does not belong here: what a signal is (`core.signals.engine`), and the table (`tables`).
 """
@@ -31,16 +31,16 @@ _NUMBERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class SignalKey:
-    """Whose signals: feed, sector and session."""
+    """Whose signals: run mode, sector and session."""
 
-    feed: str
+    run_mode: str
     sector: str
     session: date
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """What the signals of one bucket rest on, and when they were decided; moments are aware."""
+    """What the signals of one bar rest on, and when they were decided; moments are aware."""
 
     config_session: date
     config_hash: str
@@ -50,7 +50,7 @@ class Provenance:
 
 
 def store_signals(database: Database, key: SignalKey, signals: Sequence[Signal], provenance: Provenance) -> bool:
-    """Store the signals of one bucket in one transaction; False, and nothing is changed, where it has signals.
+    """Store the signals of one bar in one transaction; False, and nothing is changed, where it has signals.
 
     Raises
     ------
@@ -61,37 +61,37 @@ def store_signals(database: Database, key: SignalKey, signals: Sequence[Signal],
         with database.begin() as connection:
             connection.execute(sa.insert(SIGNALS), rows)
     except sa.exc.IntegrityError:
-        if rows[0]["bucket_utc"] in stored_buckets(database, key):
+        if rows[0]["bar_utc"] in bars_with_signals(database, key):
             return False
         raise
     return True
 
 
-def stored_buckets(database: Database, key: SignalKey) -> set[datetime]:
-    """Starts of the buckets that have signals, aware."""
-    statement = sa.select(SIGNALS.c.bucket_utc).where(_of(key)).distinct()
+def bars_with_signals(database: Database, key: SignalKey) -> set[datetime]:
+    """Starts of the bars that have signals, aware."""
+    statement = sa.select(SIGNALS.c.bar_utc).where(_of(key)).distinct()
     with database.begin() as connection:
         return set(connection.scalars(statement))
 
 
-def signals_at(database: Database, key: SignalKey, bucket_utc: datetime) -> dict[str, Signal]:
-    """The signals of one bucket by pair."""
-    statement = sa.select(SIGNALS).where(_of(key) & (SIGNALS.c.bucket_utc == bucket_utc))
+def signals_at(database: Database, key: SignalKey, bar_utc: datetime) -> dict[str, Signal]:
+    """The signals of one bar by pair."""
+    statement = sa.select(SIGNALS).where(_of(key) & (SIGNALS.c.bar_utc == bar_utc))
     with database.begin() as connection:
         return {row["pair"]: _signal(row) for row in connection.execute(statement).mappings()}
 
 
 def last_signals(database: Database, key: SignalKey) -> dict[str, Signal]:
-    """The signals of the newest bucket of a session by pair; empty where it has none."""
-    buckets = stored_buckets(database, key)
-    return signals_at(database, key, max(buckets)) if buckets else {}
+    """The signals of the newest bar of a session by pair; empty where it has none."""
+    starts = bars_with_signals(database, key)
+    return signals_at(database, key, max(starts)) if starts else {}
 
 
 def signal_rows(database: Database, key: SignalKey, *, after: datetime | None = None) -> list[dict[str, Any]]:
-    """Signals of a session by bucket and pair, columns of the table; of the buckets after `after`."""
-    statement = sa.select(SIGNALS).where(_of(key)).order_by(SIGNALS.c.bucket_utc, SIGNALS.c.pair)
+    """Signals of a session by bar and pair, columns of the table; of the bars after `after`."""
+    statement = sa.select(SIGNALS).where(_of(key)).order_by(SIGNALS.c.bar_utc, SIGNALS.c.pair)
     if after is not None:
-        statement = statement.where(SIGNALS.c.bucket_utc > after)
+        statement = statement.where(SIGNALS.c.bar_utc > after)
     with database.begin() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
@@ -103,11 +103,11 @@ def signal_frame(database: Database, key: SignalKey, *, after: datetime | None =
     return pd.DataFrame(signal_rows(database, key, after=after), columns=[column.name for column in SIGNALS.columns])
 
 
-def sessions_with_signals(database: Database, feed: str, sector: str) -> list[date]:
-    """Sessions of a sector that have signals of a feed, ascending."""
+def sessions_with_signals(database: Database, run_mode: str, sector: str) -> list[date]:
+    """Sessions of a sector that have signals of a run mode, ascending."""
     statement = (
         sa.select(SIGNALS.c.session)
-        .where((SIGNALS.c.feed == feed) & (SIGNALS.c.sector == sector))
+        .where((SIGNALS.c.run_mode == run_mode) & (SIGNALS.c.sector == sector))
         .distinct()
         .order_by(SIGNALS.c.session)
     )
@@ -116,26 +116,32 @@ def sessions_with_signals(database: Database, feed: str, sector: str) -> list[da
 
 
 def forget_replay(database: Database) -> int:
-    """Delete every signal of the feed `replay`, so that sessions can be played anew; how many there were."""
+    """Delete every signal of the run mode `replay`, so that sessions can be replayed again; how many there were."""
     with database.begin() as connection:
-        n = int(connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.feed == "replay")).rowcount)
+        n = int(connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.run_mode == "replay")).rowcount)
         if n:
-            reason = "a replay starts from the beginning"
-            what = AuditEntry(actor=person(), action="data_deleted", object="signals of the feed replay", reason=reason,
-                              detail={"rows": n})  # fmt: skip
-            record(connection, what)
+            record(
+                connection,
+                AuditEntry(
+                    actor=person(),
+                    action="data_deleted",
+                    object="signals of the run mode replay",
+                    reason="a replay starts from the beginning",
+                    detail={"rows": n},
+                ),
+            )
     return n
 
 
 def _of(key: SignalKey) -> sa.ColumnElement[bool]:
-    return (SIGNALS.c.feed == key.feed) & (SIGNALS.c.sector == key.sector) & (SIGNALS.c.session == key.session)
+    return (SIGNALS.c.run_mode == key.run_mode) & (SIGNALS.c.sector == key.sector) & (SIGNALS.c.session == key.session)
 
 
 def _values(signal: Signal) -> dict[str, Any]:
     return {
         **{name: getattr(signal, name) for name in _PLAIN},
         **{name: None if math.isnan(getattr(signal, name)) else getattr(signal, name) for name in _NUMBERS},
-        "bucket_utc": moment_utc(signal.start_ns),
+        "bar_utc": moment_utc(signal.start_ns),
         "data_utc": moment_utc(signal.data_ns) if signal.data_ns else None,
     }
 
@@ -145,6 +151,6 @@ def _signal(row: Mapping[Any, Any]) -> Signal:
     values |= {name: math.nan if row[name] is None else row[name] for name in _NUMBERS}
     return Signal(
         **values,
-        start_ns=moment_ns(row["bucket_utc"]),
+        start_ns=moment_ns(row["bar_utc"]),
         data_ns=moment_ns(row["data_utc"]) if row["data_utc"] else 0,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """Newest version of the schema."""
 
 METADATA = sa.MetaData(
@@ -61,7 +61,7 @@ def _name(name: str, length: int = 80, **given: Any) -> sa.Column[Any]:
     return sa.Column(name, sa.String(length), **{"nullable": False, **given})
 
 
-DATABASE_PROFILE = sa.Table("ledger_profile", METADATA, _name("profile", primary_key=True))
+DATABASE_PROFILE = sa.Table("database_profile", METADATA, _name("profile", primary_key=True))
 """One row: the profile whose figures these are."""
 
 MODEL_TRAINING = sa.Table(
@@ -73,14 +73,14 @@ MODEL_TRAINING = sa.Table(
     _name("sector", 40),
     sa.Column("session", sa.Date, nullable=False),
     sa.Column("model_version", sa.Integer, comment="null when no pair could be trained"),
-    _name("strategy", 20),
-    _name("strategy_reason", 400),
-    sa.Column("full_baseline", sa.Boolean, nullable=False),
+    _name("scope", 20),
+    _name("scope_reason", 400),
+    sa.Column("full_retrain", sa.Boolean, nullable=False),
     *[sa.Column(name, sa.Integer, nullable=False) for name in ("n_candidates", "n_trained", "n_failed", "n_pairs")],
     sa.Column("seconds", sa.Float(53), nullable=False),
     sa.Column("registry_bytes", sa.BigInteger),
     *_floats(*POOLED),
-    sa.Column("triggers", sa.Text, nullable=False, comment="JSON: name and words of what asks for attention"),
+    sa.Column("triggers", sa.Text, nullable=False, comment="JSON: name and message of what asks for attention"),
     sa.Column("trained_utc", Moment, nullable=False),
     sa.CheckConstraint("n_trained <= n_candidates", name="trained_are_candidates"),
     sa.Index(None, "sector", "session"),
@@ -192,8 +192,10 @@ ALERTS = sa.Table(
     sa.Column("seen_utc", Moment, nullable=False),
     sa.Column("times", sa.Integer, nullable=False, comment="how often it was seen"),
     sa.Column("resolved_utc", Moment),
-    sa.Column("told", sa.Boolean, nullable=False, comment="whether a message has it"),
-    sa.Column("told_over", sa.Boolean, nullable=False, comment="whether a message has that it is over"),
+    sa.Column("reported", sa.Boolean, nullable=False, comment="whether a message reports it"),
+    sa.Column(
+        "resolution_reported", sa.Boolean, nullable=False, comment="whether a message reports that it is resolved"
+    ),
 )
 OPEN = sa.text("resolved_utc IS NULL")
 sa.Index("uq_alerts_open_key", ALERTS.c.key, unique=True, sqlite_where=OPEN, postgresql_where=OPEN)
@@ -217,7 +219,7 @@ ALERT_MESSAGES = sa.Table(
 STORAGE_SIZES = sa.Table(
     "storage_sizes",
     METADATA,
-    sa.Column("session", sa.Date, primary_key=True, comment="newest one that had closed"),
+    sa.Column("session", sa.Date, primary_key=True, comment="newest session that had closed"),
     _name("part", 80, primary_key=True),
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("measured_utc", Moment, nullable=False),
@@ -230,12 +232,12 @@ APPEND_ONLY = ("model_decisions", "audit_log")
 SIGNALS = sa.Table(
     "signals",
     METADATA,
-    _name("feed", 10, primary_key=True, comment="live or replay"),
+    _name("run_mode", 10, primary_key=True, comment="live or replay"),
     _name("sector", 40, primary_key=True),
     sa.Column("session", sa.Date, primary_key=True),
-    sa.Column("bucket_utc", Moment, primary_key=True, comment="start of the bucket at whose close it was decided"),
+    sa.Column("bar_utc", Moment, primary_key=True, comment="start of the bar at whose close it was decided"),
     _name("pair", 30, primary_key=True),
-    _name("role", 10, comment="selected, pinned, watched, or left: no longer configured"),
+    _name("role", 10, comment="selected, pinned, watchlist, or closing: no longer configured"),
     _name("action", 15),
     sa.Column("reason", sa.Text, nullable=False, comment="why it is skipped; empty where it is not"),
     _name("y", 12),
@@ -249,7 +251,7 @@ SIGNALS = sa.Table(
     sa.Column("position", sa.Integer, nullable=False, comment="before the fill: 1 long, -1 short the spread"),
     sa.Column("bars_held", sa.Integer, nullable=False),
     sa.Column("blocked", sa.Boolean, nullable=False),
-    sa.Column("late", sa.Boolean, nullable=False, comment="decided when a later bucket was complete"),
+    sa.Column("late", sa.Boolean, nullable=False, comment="decided when a later bar was complete"),
     sa.Column("config_session", sa.Date, nullable=False),
     _name("config_hash", 64),
     sa.Column("data_utc", Moment, comment="start of the newest bar of the leg whose newest bar is older"),
@@ -261,7 +263,7 @@ SIGNALS = sa.Table(
         "action IN ('enter_long', 'enter_short', 'exit', 'stop', 'hold', 'skip')", name="action_is_known"
     ),
 )  # fmt: skip
-"""What was decided about every configured pair at every bucket; a bucket is stored as a whole, once."""
+"""What was decided about every configured pair at every bar; the signals of a bar are stored as a whole, once."""
 
 CURRENT_BEST_MODELS = """
 CREATE VIEW current_best_models AS

@@ -28,7 +28,7 @@ class SignalComparison:
 
 def stored_signals(platform: Platform, key: PartitionKey) -> pd.DataFrame:
     """The signals of a session and sector in the configured run mode, as the database has them."""
-    signal_key = SignalKey(feed=platform.settings.stream.run_mode, sector=key.sector, session=key.session)
+    signal_key = SignalKey(run_mode=platform.settings.stream.run_mode, sector=key.sector, session=key.session)
     return signal_frame(platform.database, signal_key)
 
 
@@ -50,7 +50,7 @@ def signal_differences(platform: Platform, key: PartitionKey) -> SignalCompariso
 
 def _comparable(stored: pd.DataFrame, config: TradingConfig) -> pd.DataFrame:
     """Signals under this configuration, of pairs that began the session flat and kept their models."""
-    first = stored[stored["bucket_utc"] == stored["bucket_utc"].min()]
+    first = stored[stored["bar_utc"] == stored["bar_utc"].min()]
     flat = set(first.loc[(first["position"] == 0) & ~first["blocked"], "pair"])
     signals = stored[(stored["config_hash"] == config.content_hash) & stored["pair"].isin(flat)]
     constant = _versions(signals).groupby(signals["pair"]).nunique().eq(1).all(axis=1)

@@ -19,11 +19,11 @@ from pairs_platform.core.trading.settings import BASIS_POINT
 from pairs_platform.database.signals import (
     Provenance,
     SignalKey,
+    bars_with_signals,
     last_signals,
     sessions_with_signals,
     signals_at,
     store_signals,
-    stored_buckets,
 )
 from pairs_platform.platform import Platform
 from pairs_platform.settings.model import Settings
@@ -100,7 +100,7 @@ def signal_partition(platform: Platform, key: PartitionKey, *, run_id: str) -> S
         The session before has no trading configuration.
     StreamUnavailable, DatabaseUnavailable
     """
-    signal_key = SignalKey(feed=platform.streams.run_mode, sector=key.sector, session=key.session)
+    signal_key = SignalKey(run_mode=platform.streams.run_mode, sector=key.sector, session=key.session)
     while True:
         inputs = gather(platform, key, signal_key)
         if isinstance(inputs, str):
@@ -124,7 +124,7 @@ def gather(platform: Platform, key: PartitionKey, signal_key: SignalKey) -> Sign
     n_complete = max((t + 1 for t, interval in enumerate(grid) if interval.start_ns in announced), default=0)
     if not n_complete:
         return f"no bar of {key.session} is complete"
-    decided = stored_buckets(platform.database, signal_key)
+    decided = bars_with_signals(platform.database, signal_key)
     undecided = (t for t, interval in enumerate(grid[:n_complete]) if moment_utc(interval.start_ns) not in decided)
     first = next(undecided, None)
     if first is None:
@@ -200,6 +200,6 @@ def _previous(
     if first > 0:
         return signals_at(platform.database, signal_key, moment_utc(grid[first - 1].start_ns))
     oldest = session_offset(signal_key.session, -CARRIED_SESSIONS)
-    sessions = sessions_with_signals(platform.database, signal_key.feed, signal_key.sector)
+    sessions = sessions_with_signals(platform.database, signal_key.run_mode, signal_key.sector)
     earlier = [session for session in sessions if oldest <= session < signal_key.session]
     return last_signals(platform.database, replace(signal_key, session=earlier[-1])) if earlier else {}

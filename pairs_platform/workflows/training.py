@@ -249,7 +249,7 @@ def settings_of_run(platform: Platform, key: PartitionKey, options: TrainingOpti
 
 def training_history(platform: Platform, sector: str) -> TrainingHistory:
     """Past trainings of a sector and the lifts of their pairs, from the database."""
-    trainings = read_trainings(platform.database, sector).rename(columns={"full_baseline": "full_retrain"})
+    trainings = read_trainings(platform.database, sector)
     performance = read_performance(platform.database, sector)
     judged = performance[performance["status"] == "ok"] if len(performance) else performance
     return TrainingHistory(
@@ -411,7 +411,7 @@ def _tracking_record(platform: Platform, inputs: TrainingInputs, result: Trainin
         params={
             **{f"network.{name}": value for name, value in settings.network.model_dump().items()},
             **{f"label.{name}": value for name, value in settings.label.model_dump().items()},
-            "strategy": result.choice.scope,
+            "scope": result.choice.scope,
             "seed": settings.training.seed,
             "n_seeds": settings.training.n_seeds,
             "source": inputs.provenance["source"],
@@ -447,9 +447,9 @@ def _database_row(platform: Platform, inputs: TrainingInputs, stored: StoredTrai
         "run_name": tracked.run_name,
         "dagster_run_id": inputs.run_id,
         "model_version": tracked.version.version if tracked.version else None,
-        "strategy": choice.scope,
-        "strategy_reason": choice.scope_reason[:400],
-        "full_baseline": choice.full_retrain,
+        "scope": choice.scope,
+        "scope_reason": choice.scope_reason[:400],
+        "full_retrain": choice.full_retrain,
         "n_candidates": len(result.rows),
         "n_trained": n_trained,
         "n_failed": int(statuses.get("failed", 0)),

@@ -94,17 +94,17 @@ def test_every_receiver_is_tried(monkeypatch):
 def test_the_audit_is_shown_and_chosen_from(database):
     assert console("audit") == "nothing is recorded\n"
     decide(database)
-    add(database, object="signals of the feed replay", detail={"rows": 3})
+    add(database, object="signals of the run mode replay", detail={"rows": 3})
     said = console("audit")
     assert "champion of technology" in said
-    assert "signals of the feed replay" in said
+    assert "signals of the run mode replay" in said
     (line,) = console("audit", "--action", "data_deleted", "--since", "2020-01-01", "--json").splitlines()
     assert json.loads(line)["detail"] == {"rows": 3}
     assert console("audit", "--since", "2999-01-01") == "nothing is recorded\n"
 
 
 def test_databases_are_brought_to_this_version_once(database, monkeypatch):
-    assert console("migrate").startswith("database: 0005")
+    assert console("migrate").startswith("database: 0006")
     assert "NO_SUCH_VARIABLE is not set" in console("migrate", "--mlflow-database", "NO_SUCH_VARIABLE", code=2)
     for url in ("postgresql+psycopg2://me:hunter2@127.0.0.1:1/x?sslpassword=hunter2", "postgresql//me:hunter2"):
         monkeypatch.setenv("MLFLOW_URL", url)
@@ -135,6 +135,6 @@ def test_a_newer_database_is_refused_with_both_versions(what, monkeypatch):
 def test_room_growth_and_what_retention_would_remove():
     console("migrate")
     said = console("storage")
-    assert "ledger.db" in said
+    assert "database.db" in said
     assert "too few sessions are measured for a forecast" in said
     assert "retention would remove 0 events of 0 runs" in said

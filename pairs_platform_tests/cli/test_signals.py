@@ -15,7 +15,7 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.database.test_signals import GIVEN, LIVE, REPLAY, SKIPPED, signal
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
-WATCHED = signal("A_A", role="watched", action="hold", size=0.0)
+WATCHED = signal("A_A", role="watchlist", action="hold", size=0.0)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def database(monkeypatch):
 def test_without_signals_it_says_how_to_get_some(console):
     shown = console("signals")
     assert shown.exit_code == 1
-    assert "technology has no signals on the feed replay yet: start `pairs-platform live`" in shown.output
+    assert "technology has no signals in the run mode replay yet: start `pairs-platform live`" in shown.output
 
 
 def test_the_newest_bar_with_selected_pairs_first(database, console):
@@ -59,16 +59,16 @@ def test_one_pair_at_every_bar(database, console):
 
 
 def test_feeds_sessions_and_sectors_are_kept_apart(database, console):
-    assert "no signals on the feed live yet" in console("signals", "--feed", "live").output
+    assert "no signals in the run mode live yet" in console("signals", "--run-mode", "live").output
     assert "energy has no signals" in console("signals", "--sector", "energy").output
     missing = console("signals", "--session", "2023-03-09")
     assert missing.exit_code == 1
-    assert "has no signals on the feed replay in 2023-03-09" in missing.output
+    assert "has no signals in the run mode replay in 2023-03-09" in missing.output
     next_day = replace(LIVE, session=date(2023, 3, 9))
     store_signals(database, LIVE, [signal()], GIVEN)
     store_signals(database, next_day, [signal(bucket=288)], GIVEN)
-    assert "2023-03-09 09:30 New York · live" in console("signals", "--feed", "live").output
-    assert "2023-03-08 09:30" in console("signals", "--feed", "live", "--session", "2023-03-08").output
+    assert "2023-03-09 09:30 New York · live" in console("signals", "--run-mode", "live").output
+    assert "2023-03-08 09:30" in console("signals", "--run-mode", "live", "--session", "2023-03-08").output
 
 
 def test_to_follow_shows_every_bar_as_it_is_stored_until_it_is_interrupted(database, tmp_path):

@@ -29,11 +29,11 @@ def test_without_a_database_its_tables_are_empty_and_listed(console):
     assert console("sql", "--csv", BEST).output == "pair,rank_by_lift\n"
     listed = console("sql", "--csv", "show tables").output.split()
     assert {"price_history", "model_training", "model_decisions", "current_best_models"} <= set(listed)
-    assert not (load_settings().profile_root / "ledger.db").exists()
+    assert not (load_settings().profile_root / "database.db").exists()
 
 
 def test_a_database_that_does_not_answer_is_an_error_and_not_an_empty_table(console, monkeypatch):
-    monkeypatch.setenv("PAIRS_PLATFORM__DATABASE_URL", "postgresql+psycopg2://me:secret@127.0.0.1:9/ledger")
+    monkeypatch.setenv("PAIRS_PLATFORM__DATABASE_URL", "postgresql+psycopg2://me:secret@127.0.0.1:9/trading")
     shown = console("sql", BEST)
     assert shown.exit_code == 1
     assert "does not answer" in shown.output

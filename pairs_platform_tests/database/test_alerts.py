@@ -1,4 +1,4 @@
-"""Alerts on both databases: open once, told once, sent until it succeeds."""
+"""Alerts on both databases: open once, reported once, sent until it succeeds."""
 
 import threading
 from datetime import UTC, date, datetime, timedelta
@@ -67,10 +67,10 @@ class TestLaterSessions:
             for sector in ("technology", "healthcare"):
                 for day in (thursday, friday):
                     raise_alert(database, alert(f"{family}|{day}|{sector}", session=day, sector=sector), NOW)
-        assert end_earlier(database, "check|a|one|", "technology", friday, later(1), told=True) == 1
+        assert end_earlier(database, "check|a|one|", "technology", friday, later(1), report=True) == 1
         ended = {one.key for one in recent_alerts(database, NOW) if one.resolved_utc}
         assert ended == {f"check|a|one|{thursday}|technology"}
-        assert end_earlier(database, "check|a|one|", "technology", friday, later(2), told=True) == 0
+        assert end_earlier(database, "check|a|one|", "technology", friday, later(2), report=True) == 0
 
 
 class TestMessages:

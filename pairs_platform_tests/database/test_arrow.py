@@ -44,12 +44,12 @@ def test_rows_come_through_with_their_types(url):
     [stored] = tables["model_training"].to_pylist()
     assert stored["session"] == date(2023, 3, 8)
     assert stored["trained_utc"] == TRAINED
-    assert stored["full_baseline"] is True
+    assert stored["full_retrain"] is True
     assert stored["skill"] == 0.001
     assert stored["lift"] is None
     assert len(tables["model_performance"]) == 4
     assert [row["figures"] for row in tables["model_decisions"].to_pylist()] == ['{"n": 3}']
-    assert tables["ledger_profile"].to_pylist() == [{"profile": PROFILE}]
+    assert tables["database_profile"].to_pylist() == [{"profile": PROFILE}]
     for name, table in tables.items():
         assert table.schema == arrow_schemas()[name]
 
@@ -59,7 +59,7 @@ def test_only_the_tables_that_are_asked_for_are_read(url):
 
 
 def test_a_database_that_nobody_made_is_empty_and_stays_unmade(tmp_path):
-    path = tmp_path / "ledger.db"
+    path = tmp_path / "database.db"
     tables = arrow_tables(Database(f"sqlite:///{path}", PROFILE), ["model_training", "model_trends"])
     assert {name: len(table) for name, table in tables.items()} == {"model_training": 0, "model_trends": 0}
     assert not path.exists()

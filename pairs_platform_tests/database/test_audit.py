@@ -100,7 +100,7 @@ class TestWriters:
         store_signals(database, REPLAY, [signal()], GIVEN)
         assert forget_replay(database) == 1
         (entry,) = entries(database)
-        assert (entry.object, entry.detail) == ("signals of the feed replay", {"rows": 1})
+        assert (entry.object, entry.detail) == ("signals of the run mode replay", {"rows": 1})
 
 
 class TestConfiguration:

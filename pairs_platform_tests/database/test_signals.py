@@ -14,13 +14,13 @@ from pairs_platform.core.time import moment_utc
 from pairs_platform.database.signals import (
     Provenance,
     SignalKey,
+    bars_with_signals,
     forget_replay,
     last_signals,
     sessions_with_signals,
     signal_frame,
     signals_at,
     store_signals,
-    stored_buckets,
 )
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import SIGNALS
@@ -29,8 +29,8 @@ from pairs_platform_tests.support.waiting import WAIT_SECONDS
 SESSION = date(2023, 3, 8)
 OPEN_NS = 1_678_285_800 * 10**9
 LENGTH_NS = 300 * 10**9
-LIVE = SignalKey(feed="live", sector="technology", session=SESSION)
-REPLAY = dataclasses.replace(LIVE, feed="replay")
+LIVE = SignalKey(run_mode="live", sector="technology", session=SESSION)
+REPLAY = dataclasses.replace(LIVE, run_mode="replay")
 DECIDED = datetime(2023, 3, 8, 14, 35, 1, 123456, tzinfo=UTC)
 GIVEN = Provenance(
     config_session=date(2023, 3, 7), config_hash="f" * 64, decided_market_utc=DECIDED,
@@ -71,7 +71,7 @@ class TestStored:
         found = signals_at(database, LIVE, moment_utc(OPEN_NS))
         assert repr([found["A_B"], found["A_C"]]) == repr(given)
         (full, skipped) = rows(database)
-        assert full["bucket_utc"] == datetime(2023, 3, 8, 14, 30, tzinfo=UTC)
+        assert full["bar_utc"] == datetime(2023, 3, 8, 14, 30, tzinfo=UTC)
         assert {name: full[name] for name in vars(GIVEN)} == vars(GIVEN)
         assert skipped["z"] is None
         assert skipped["champion_version"] is None
@@ -89,7 +89,7 @@ class TestStored:
         store_signals(database, LIVE, [signal()], GIVEN)
         with pytest.raises(sa.exc.IntegrityError):
             store_signals(database, LIVE, [signal(bucket=1), signal("A_C", 1, **broken)], GIVEN)
-        assert stored_buckets(database, LIVE) == {moment_utc(OPEN_NS)}
+        assert bars_with_signals(database, LIVE) == {moment_utc(OPEN_NS)}
         assert len(rows(database)) == 1
 
 
@@ -109,20 +109,20 @@ class TestKeys:
         for key in (LIVE, REPLAY):
             store_signals(database, key, [signal(), SKIPPED], GIVEN)
         assert forget_replay(database) == 2
-        assert stored_buckets(database, REPLAY) == set()
+        assert bars_with_signals(database, REPLAY) == set()
         assert len(signals_at(database, LIVE, moment_utc(OPEN_NS))) == 2
         assert store_signals(database, REPLAY, [signal()], GIVEN), "it can be played again"
 
 
 class TestRead:
-    def test_the_newest_bucket_and_the_buckets_after_one(self, database):
+    def test_the_newest_bar_and_the_bars_after_another(self, database):
         assert last_signals(database, LIVE) == {}
         for bucket in (1, 0, 2):
             store_signals(database, LIVE, [signal(bucket=bucket), signal("A_C", bucket)], GIVEN)
         assert {one.start_ns for one in last_signals(database, LIVE).values()} == {OPEN_NS + 2 * LENGTH_NS}
         frame = signal_frame(database, LIVE)
         assert frame["pair"].tolist() == ["A_B", "A_C"] * 3
-        assert frame["bucket_utc"].is_monotonic_increasing
+        assert frame["bar_utc"].is_monotonic_increasing
         assert len(signal_frame(database, LIVE, after=moment_utc(OPEN_NS + LENGTH_NS))) == 2
 
     def test_nothing_is_a_frame_with_columns(self, database):
@@ -150,7 +150,7 @@ import sys
 from datetime import date
 from pairs_platform.database.signals import SignalKey, last_signals
 from pairs_platform.database.store import Database
-key = SignalKey(feed="live", sector="technology", session=date(2023, 3, 8))
+key = SignalKey(run_mode="live", sector="technology", session=date(2023, 3, 8))
 found = last_signals(Database({url!r}, "simulated-5min-raw"), key)
 print(len(found), sorted({{"alembic", "pandas"}} & set(sys.modules)))
 """

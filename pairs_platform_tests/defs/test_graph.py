@@ -73,7 +73,7 @@ LIVE = ("streamed_bars", "signals")
 OF_EVERYTHING = ("storage_report", "retention")
 DAILY = [asset for asset in STAGES if asset not in ("gru_tuning", *OF_EVERYTHING, *LIVE)]
 FILES = ("exports", "session_report")
-OF_THE_LEDGER = {"model_performance", "model_rankings", "model_trends", "champion_model"}
+OF_THE_DATABASE = {"model_performance", "model_rankings", "model_trends", "champion_model"}
 
 OF_THE_MORNING_AFTER = {"matches_price_history", "matches_batch"}
 DAILY_CHECKS = {
@@ -245,7 +245,7 @@ class TestEventLog:
         metadata = records[0].asset_materialization.metadata
         assert metadata["source"].value == stored.market_data.label
         assert "SIMULATED" in metadata["source"].value
-        if asset not in OF_THE_LEDGER and asset not in FILES:
+        if asset not in OF_THE_DATABASE and asset not in FILES:
             assert metadata["dagster/row_count"].value == len(stored.lake.read(_contract(asset), key()))
 
     def test_pages_have_tables_and_pictures(self, instance):

@@ -141,7 +141,7 @@ class TestStorageReport:
             room = measure(platform)
             assert math.isnan(room.growth.bytes_per_session) == (n < 4)
         assert room.sizes["lake/price_history"] > 6_000_000
-        assert {"lake/composite_rankings", "mlflow", "ledger.db"} <= set(room.sizes)
+        assert {"lake/composite_rankings", "mlflow", "database.db"} <= set(room.sizes)
         assert room.by_part["lake/price_history"] == pytest.approx(1_000_000, rel=0.01)
         assert room.growth.bytes_per_session == pytest.approx(1_000_000, rel=0.1)
         assert room.growth.sessions_left < room.free_bytes / 1_000_000 * 1.1

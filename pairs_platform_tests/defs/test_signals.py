@@ -158,7 +158,7 @@ class TestSignals:
                 assert result.success
         rows = live.rows
         assert len(rows) == 2 * N_PAIRS
-        assert rows["bucket_utc"].unique().tolist() == [moment_utc(GRID[k].start_ns) for k in (0, 1)]
+        assert rows["bar_utc"].unique().tolist() == [moment_utc(GRID[k].start_ns) for k in (0, 1)]
         assert set(rows["run_id"].tail(N_PAIRS)) == {result.run_id}
         assert not rows["late"].any()
         assert set(rows["config_session"]) == {CONFIGURED}
@@ -196,7 +196,7 @@ class TestSignals:
         live.platform.streams.replay.publish_clock(GRID[3].end_ns - 10**9, 0.0)
         outcome = live.compute()
         assert outcome.stored == tuple(interval.start_ns for interval in GRID[:4])
-        late = live.rows.groupby("bucket_utc")["late"].agg(["any", "all"])
+        late = live.rows.groupby("bar_utc")["late"].agg(["any", "all"])
         assert late["any"].tolist() == late["all"].tolist() == [True, True, True, False]
 
     @pytest.mark.parametrize(("after_ns", "late"), [(-1, False), (0, True)])
@@ -213,7 +213,7 @@ class TestSignals:
             live.again().compute()
             whole[k] = live.rows.tail(N_PAIRS)
         with live.platform.database.begin() as connection:
-            connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.bucket_utc >= moment_utc(GRID[6].start_ns)))
+            connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.bar_utc >= moment_utc(GRID[6].start_ns)))
         live.again().compute()
         names = ["pair", "action", "position", "bars_held", "blocked", "spread", "z", "probability_champion"]
         pd.testing.assert_frame_equal(live.rows.tail(N_PAIRS)[names], whole[6][names])
@@ -230,7 +230,7 @@ class TestSignals:
         live.compute()
         rows = live.rows.set_index("pair")
         assert (rows.loc[FIRST_PAIR, "position"], rows.loc[FIRST_PAIR, "bars_held"]) == (1, 4)
-        assert rows.loc["AMAT_TER", ["role", "action", "reason"]].tolist() == ["left", "exit", "left_configuration"]
+        assert rows.loc["AMAT_TER", ["role", "action", "reason"]].tolist() == ["closing", "exit", "left_configuration"]
         live.stream(1)
         live.compute()
         assert (live.rows["pair"] == "AMAT_TER").sum() == 1
@@ -267,7 +267,7 @@ class TestSignals:
 
 
 def where(session=SESSION) -> SignalKey:
-    return SignalKey(feed="replay", sector=SECTOR, session=session)
+    return SignalKey(run_mode="replay", sector=SECTOR, session=session)
 
 
 def store_yesterday(platform: Platform, signals, *, sessions_ago: int = 1) -> None:
@@ -301,7 +301,7 @@ class TestConfiguration:
         for k in (0, 1, 2):
             live.stream(k)
             live.compute()
-        assert live.rows[["bucket_utc", "action", "position"]].values.tolist() == [
+        assert live.rows[["bar_utc", "action", "position"]].values.tolist() == [
             [moment_utc(GRID[0].start_ns), "exit", -1]
         ]
 
@@ -350,7 +350,7 @@ class TestModels:
             live.stream(k)
             live.compute()
         assert live.versions() == [1, 2, 1, None], "version 3 was trained on the session itself"
-        probability = live.rows.set_index(["pair", "bucket_utc"])["probability_champion"].notna()
+        probability = live.rows.set_index(["pair", "bar_utc"])["probability_champion"].notna()
         assert probability[FIRST_PAIR].tolist() == [True, True, True, False]
 
     def test_a_challenger_is_asked_beside_it(self, live):
@@ -520,7 +520,7 @@ class TestChecks:
         assert found.passed, found.description
         assert found.metadata["signals"].value >= 3 * len(GRID)
         with live.platform.database.begin() as connection:
-            chosen = (SIGNALS.c.pair == FIRST_PAIR) & (SIGNALS.c.bucket_utc == moment_utc(GRID[3].start_ns))
+            chosen = (SIGNALS.c.pair == FIRST_PAIR) & (SIGNALS.c.bar_utc == moment_utc(GRID[3].start_ns))
             connection.execute(sa.update(SIGNALS).where(chosen).values(z=SIGNALS.c.z + 1e-6))
         found = check(live.platform, name, session=SESSION)
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
@@ -543,7 +543,7 @@ class TestChecks:
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
         assert "40% of 5 bars late" in found.description
         with live.platform.database.begin() as connection:
-            chosen = SIGNALS.c.bucket_utc == moment_utc(GRID[1].start_ns)
+            chosen = SIGNALS.c.bar_utc == moment_utc(GRID[1].start_ns)
             connection.execute(sa.update(SIGNALS).where(chosen).values(data_utc=moment_utc(GRID[1].end_ns)))
         found = live.check("decided_after_data")
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)

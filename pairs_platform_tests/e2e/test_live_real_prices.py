@@ -90,7 +90,7 @@ def test_a_recorded_session_gives_the_signals_of_the_batch_path(real_data, tmp_p
             signal_partition(platform, profile.key, run_id="in time")
         rows = profile.assert_complete()
     assert not rows["late"].any()
-    assert rows["bucket_utc"].nunique() == len(grid) == 78
+    assert rows["bar_utc"].nunique() == len(grid) == 78
     assert (rows["action"] != "skip").mean() > 0.9
     assert {"enter_long", "enter_short", "exit"} & set(rows["action"])
     pd.testing.assert_series_equal(rows["z"], at_once["z"])

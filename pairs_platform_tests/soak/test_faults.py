@@ -83,7 +83,7 @@ def test_a_clock_that_jumps(demo, tmp_path):
             if one.reason == "grace"
         }
         rows = profile.assert_complete(corrected=frozenset(early))
-        assert rows["bucket_utc"].nunique() == N_BARS
+        assert rows["bar_utc"].nunique() == N_BARS
         assert set(statuses(profile)) <= {dg.DagsterRunStatus.SUCCESS, *_UNDER_WAY}
 
 
@@ -158,7 +158,7 @@ def test_bars_twice_late_out_of_order_and_corrected_and_a_symbol_that_stops(demo
     legs = rows["pair"].str.split("_").map(lambda names: Unruly.SILENT in names)
     assert legs.any()
     limit = profile.config.trading.max_stale_bars
-    age = rows["bucket_utc"].rank(method="dense").astype(int) - Unruly.SILENT_FROM
+    age = rows["bar_utc"].rank(method="dense").astype(int) - Unruly.SILENT_FROM
     stale = rows[legs & (age > limit)]
     assert len(stale)
     assert set(stale["action"]) == {"skip"}

@@ -91,8 +91,8 @@ def test_a_session_with_a_fault_every_few_bars(tmp_path, capsys):
     grown = list(memory.growth())
     with capsys.disabled():
         click.echo("\n" + table.round(1).to_string(index=False))
-        late = found.loc[found["late"], "bucket_utc"].nunique()
-        click.echo(f"{found['bucket_utc'].nunique()} bars, {late} decided late, {len(found)} signals")
+        late = found.loc[found["late"], "bar_utc"].nunique()
+        click.echo(f"{found['bar_utc'].nunique()} bars, {late} decided late, {len(found)} signals")
         for name, pid, looks, grew in grown:
             click.echo(f"{name} {pid}: {grew:+.1f} MiB over {looks} looks")
     assert all(grew < MEMORY_GROWTH_MIB for *_, grew in grown)
@@ -118,7 +118,7 @@ def test_five_hundred_symbols_in_eleven_sectors_are_done_within_the_bar(tmp_path
         for interval in last:
             came = max(ms for ms, ts in arrived if interval.start_ns <= ts < interval.end_ns) / 1e3
             rows = [one.signals for one in by_sector]
-            done = max(one.loc[one["bucket_utc"] == moment_utc(interval.start_ns), "decided_utc"].max() for one in rows)
+            done = max(one.loc[one["bar_utc"] == moment_utc(interval.start_ns), "decided_utc"].max() for one in rows)
             took.append((str(moment_utc(interval.start_ns)), pd.Timestamp(done).timestamp() - came))
         assert live.stop() == 0
     with capsys.disabled():

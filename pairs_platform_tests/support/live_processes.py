@@ -31,7 +31,7 @@ from pairs_platform.core.signals.batch import batch_signals
 from pairs_platform.core.signals.checks import compare_signals
 from pairs_platform.core.streaming.intervals import BarInterval
 from pairs_platform.core.time import moment_utc
-from pairs_platform.database.signals import SignalKey, stored_buckets
+from pairs_platform.database.signals import SignalKey, bars_with_signals
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import running_processes
@@ -97,8 +97,8 @@ class Profile:
 
     def done(self) -> set[datetime]:
         """Bars that have signals."""
-        where = SignalKey(feed=self.platform.settings.stream.run_mode, sector=self.sector, session=self.session)
-        return stored_buckets(self.platform.database, where)
+        where = SignalKey(run_mode=self.platform.settings.stream.run_mode, sector=self.sector, session=self.session)
+        return bars_with_signals(self.platform.database, where)
 
     def await_signals(self, n: int, seconds: float = SESSION_SECONDS) -> None:
         """Return when `n` bars of the session have signals."""
@@ -183,17 +183,17 @@ class Profile:
         expected = sorted(pair.pair for pair in self.config.pairs)
         starts = [moment_utc(interval.start_ns) for interval in self.intervals]
         assert starts == sorted(set(starts)), "announced twice or out of order"
-        found = {start: sorted(group["pair"]) for start, group in rows.groupby("bucket_utc")}
+        found = {start: sorted(group["pair"]) for start, group in rows.groupby("bar_utc")}
         assert found == dict.fromkeys(starts, expected)
-        assert (rows["data_utc"].isna() | (rows["data_utc"] < rows["bucket_utc"] + self._length)).all()
+        assert (rows["data_utc"].isna() | (rows["data_utc"] < rows["bar_utc"] + self._length)).all()
         if not batch:
             return rows
         theirs = self.batch()
-        judged = rows[(rows["action"] != "skip") & ~rows["bucket_utc"].isin(corrected)]
-        assert len(judged.merge(theirs, on=["pair", "bucket_utc"])) == len(judged) > 0
-        disturbed = rows["late"] | rows["bucket_utc"].isin(corrected)
-        first = rows.loc[disturbed, "bucket_utc"].min()
-        punctual = judged if pd.isna(first) else judged[judged["bucket_utc"] < first]
+        judged = rows[(rows["action"] != "skip") & ~rows["bar_utc"].isin(corrected)]
+        assert len(judged.merge(theirs, on=["pair", "bar_utc"])) == len(judged) > 0
+        disturbed = rows["late"] | rows["bar_utc"].isin(corrected)
+        first = rows.loc[disturbed, "bar_utc"].min()
+        punctual = judged if pd.isna(first) else judged[judged["bar_utc"] < first]
         for part in (punctual, judged.assign(late=True)):
             differences = compare_signals(part, theirs)
             assert differences.empty, differences.to_string()

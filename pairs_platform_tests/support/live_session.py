@@ -211,4 +211,4 @@ def run(state: SessionState, matrix: SessionMatrix, *, first: int = 0, previous=
 def frame_of(bars: list[list[Signal]]) -> pd.DataFrame:
     """Signals as the database gives them back."""
     frame = pd.DataFrame([vars(signal) for signals in bars for signal in signals])
-    return frame.assign(bucket_utc=pd.DatetimeIndex(frame["start_ns"], tz="UTC"))
+    return frame.assign(bar_utc=pd.DatetimeIndex(frame["start_ns"], tz="UTC"))

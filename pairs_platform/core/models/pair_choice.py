@@ -101,14 +101,14 @@ def choose_pairs(
     -----
     The scope `all` moves to `selected` while a trigger of the past trainings fires (`training_triggers`: their
     time, or diminishing returns). Every scope trains all candidates again when no training of the last
-    `baseline_every_sessions` sessions did. `selected` keeps pairs whose mean past lift is above zero and pairs that
+    `full_retrain_every_sessions` sessions did. `selected` keeps pairs whose mean past lift is above zero and pairs that
     were never judged; `top_n` keeps the best by mean past lift, those never judged first.
     """
     training, past = settings.training, history.before(session).judged_before(test_begins)
     everything = tuple(candidates)
     full = past.trainings.loc[past.trainings["full_retrain"].astype(bool), "session"]
     age = None if full.empty else len(sessions_between(full.iloc[-1], session)) - 1
-    scope, reason = training.strategy, f"gru.training.strategy is {training.strategy}"
+    scope, reason = training.scope, f"gru.training.scope is {training.scope}"
     fired = training_triggers(past, len(sessions_between(test_begins, session)), registry_bytes=0, settings=settings)
     if scope == "all" and fired:
         scope, reason = "selected", "; ".join(fired.values())
@@ -117,7 +117,7 @@ def choose_pairs(
         due = "a full retrain was asked for"
     elif age is None:
         due = "there has been no full retrain yet"
-    elif scope != "all" and age >= training.baseline_every_sessions:
+    elif scope != "all" and age >= training.full_retrain_every_sessions:
         due = f"the last full retrain is {age} sessions old"
     if due:
         return TrainingChoice(pairs=everything, scope="all", scope_reason=due, full_retrain=True)

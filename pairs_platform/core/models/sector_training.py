@@ -79,7 +79,7 @@ def train_sector(
     datasets : sequence of PairDataset
         Every candidate; those without data, and those not chosen, keep a row with their status.
     chosen : sequence of str
-        Pairs that the strategy trains.
+        Pairs that the scope trains.
     plan : SplitPlan or None
         None where no candidate has data.
     listener : training.Listener, optional
@@ -124,7 +124,7 @@ def train_sector(
         head = {"pair": dataset.pair, "status": dataset.status, "reason": dataset.reason or None}
         if dataset.pair not in position:
             if dataset.status == "ok":
-                head |= {"status": "not_chosen", "reason": "left out by the strategy"}
+                head |= {"status": "not_chosen", "reason": "left out by the scope"}
             rows.append(head)
             continue
         outcomes = [trained[position[dataset.pair]] for trained in by_seed]

@@ -72,14 +72,14 @@ class NetworkSettings(SettingsGroup):
 class ModelTrainingSettings(SettingsGroup):
     """Which pairs are trained, on what, and when that changes."""
 
-    strategy: TrainingScope = setting(
+    scope: TrainingScope = setting(
         "all",
         unit="name",
         description="all: every fitted pair past the correlation gate; top_n: the best by past lift; selected: those "
         "with a positive past lift.",
     )
     top_n: int = setting(50, unit="pairs", ge=1, le=100_000, description="Pairs of the scope top_n.")
-    baseline_every_sessions: int = setting(
+    full_retrain_every_sessions: int = setting(
         20, unit="sessions", ge=1, le=250, description="All pairs are trained again after this many sessions."
     )
     max_training_minutes: float = setting(

@@ -23,7 +23,7 @@ from pairs_platform.core.volatility.likelihood import variance_path
 from pairs_platform.core.volatility.parameters import leg_shocks_excluded
 
 COLUMNS = (
-    *("pair", "bucket_utc", "spread", "z", "band", "action", "position"),
+    *("pair", "bar_utc", "spread", "z", "band", "action", "position"),
     *("probability_champion", "probability_challenger"),
 )
 
@@ -95,7 +95,7 @@ def _pair_signals(
     return pd.DataFrame(
         {
             "pair": pair.pair,
-            "bucket_utc": report.bars["ts_utc"],
+            "bar_utc": report.bars["ts_utc"],
             **{name: report.bars[name] for name in ("spread", "z", "band", "action", "position")},
             "probability_champion": asked,
             "probability_challenger": _probabilities(challenger, pair.pair, window, config.session),

@@ -27,8 +27,8 @@ def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> Che
     """
     if signals.empty:
         return CheckResult(passed=True, summary="the session has no signals", figures={"signals": 0, "ahead": 0})
-    end = signals["bucket_utc"] + length
-    earliest = (end - CLOCK_TOLERANCE).where(signals["feed"] == "live", signals["bucket_utc"])
+    end = signals["bar_utc"] + length
+    earliest = (end - CLOCK_TOLERANCE).where(signals["run_mode"] == "live", signals["bar_utc"])
     ahead = (signals["data_utc"].notna() & (signals["data_utc"] >= end)) | (signals["decided_market_utc"] < earliest)
     words = f"{int(ahead.sum())} of {len(signals)} signals know bars after their bucket"
     return CheckResult(
@@ -38,7 +38,7 @@ def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> Che
 
 def check_signals_in_time(signals: pd.DataFrame, *, max_late_share: float, max_skipped_share: float) -> CheckResult:
     """Most bars were decided in time, and most traded pairs could be judged."""
-    late_bars = signals.groupby("bucket_utc")["late"].any()
+    late_bars = signals.groupby("bar_utc")["late"].any()
     traded = signals[signals["role"] == "selected"]
     skipped = float((traded["action"] == "skip").mean()) if len(traded) else 0.0
     late = float(late_bars.mean()) if len(late_bars) else 0.0
@@ -94,7 +94,7 @@ def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
     """
     punctual = ~stored.groupby("pair")["late"].transform("any")
     kept = stored.assign(punctual=punctual)[stored["action"] != "skip"]
-    both = kept.merge(batch, on=["pair", "bucket_utc"], suffixes=("", "_batch"))
+    both = kept.merge(batch, on=["pair", "bar_utc"], suffixes=("", "_batch"))
     numbers = ("spread", "z", "band", "probability_champion", "probability_challenger")
     differs = np.zeros(len(both), dtype=bool)
     for name in numbers:
@@ -110,7 +110,7 @@ def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
 def check_signals_match(differences: pd.DataFrame, n_signals: int) -> CheckResult:
     """Stored signals are those that the vendor's history gives."""
     words = f"{len(differences)} of {n_signals} signals differ from what the vendor's bars give"
-    first = _first(differences["pair"], differences["bucket_utc"])
+    first = _first(differences["pair"], differences["bar_utc"])
     remedy = (
         "" if differences.empty else f"; {first}; see the check matches_price_history of streamed_bars for the bars"
     )

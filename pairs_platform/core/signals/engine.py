@@ -366,7 +366,7 @@ class _Session:
             replace(
                 signal,
                 **unknown,  # type: ignore[arg-type]
-                role="left",
+                role="closing",
                 start_ns=self.matrix.intervals[t].start_ns,
                 action="exit",
                 reason="left_configuration",

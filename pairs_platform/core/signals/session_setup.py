@@ -19,6 +19,9 @@ from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.trading.rule import max_hold_bars
 from pairs_platform.core.trading.settings import TradingSettings
 
+_ROLES = {"selected": "selected", "pinned": "pinned", "watched": "watchlist"}
+"""Roles of signals by those of the configuration, whose words are under its hash."""
+
 _PARAMETERS = ("alpha", "beta", "mu", "sigma")
 _GARCH = ("c", "phi", "omega", "alpha1", "beta1")
 
@@ -81,7 +84,7 @@ def make_session_state(
         pairs=tuple(
             SessionPair(
                 pair=pair.pair,
-                role=pair.role,
+                role=_ROLES[pair.role],
                 size=pair.size,
                 reason=_unusable(pair, symbols, modelled=k in modelled),
                 model_reason="" if k in modelled else reasons[pair.pair],

@@ -238,7 +238,7 @@ def _judge_run(instance: dg.DagsterInstance, platform: Platform, run: dg.Dagster
     for subject, alert in judged:
         if subject.earlier is not None and (alert is None or subject in checks):
             begin, place = subject.earlier
-            end_earlier(platform.database, begin, place.sector, place.session, platform.clock(), told=alert is None)
+            end_earlier(platform.database, begin, place.sector, place.session, platform.clock(), report=alert is None)
     if run.parent_run_id or RETRY_OF_TAG in run.tags:
         _record_retry(platform, run, event)
 

@@ -68,7 +68,7 @@ class Room:
 
 def on_disk(sizes: Mapping[str, int]) -> int:
     """Total without what is counted twice, in memory or elsewhere: tables of the database, Redis' memory."""
-    return sum(size for part, size in sizes.items() if not part.startswith(("ledger/", f"{OBJECTS}/", REDIS_MEMORY)))
+    return sum(size for part, size in sizes.items() if not part.startswith(("database/", f"{OBJECTS}/", REDIS_MEMORY)))
 
 
 def measure(platform: Platform) -> Room:
@@ -81,7 +81,7 @@ def measure(platform: Platform) -> Room:
             sizes |= {f"production/{below.name}": _bytes(below) for below in sorted(path.iterdir()) if below.is_dir()}
         elif path.name != "lake":
             sizes[path.name] = _bytes(path)
-    sizes |= {f"ledger/{name}": size for name, size in database_sizes(platform.database).items()}
+    sizes |= {f"database/{name}": size for name, size in database_sizes(platform.database).items()}
     missing = []
     try:
         sizes[REDIS_MEMORY] = platform.streams.connection.memory_bytes()

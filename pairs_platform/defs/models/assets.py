@@ -35,7 +35,7 @@ REGISTRY_RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EX
 class TrainingConfig(dg.Config):
     """What a run may ask for beyond the settings."""
 
-    full_baseline: bool = False
+    full_retrain: bool = False
     n_seeds: int | None = None
     walk_forward_folds: int | None = None
 
@@ -81,7 +81,7 @@ def gru_models(context: dg.AssetExecutionContext, config: TrainingConfig, platfo
     from pairs_platform.workflows.training import TrainingOptions, train_partition
 
     options = TrainingOptions(
-        full_retrain=config.full_baseline, n_seeds=config.n_seeds, walk_forward_folds=config.walk_forward_folds
+        full_retrain=config.full_retrain, n_seeds=config.n_seeds, walk_forward_folds=config.walk_forward_folds
     )
 
     def train(key: PartitionKey) -> dict[str, Any]:

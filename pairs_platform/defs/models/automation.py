@@ -59,7 +59,7 @@ def _newest(platform: Platform, suffix: str, run_config: dict | None = None) -> 
 )
 def baseline_schedule(platform: dg.ResourceParam[Platform]) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Request a full retrain of every active sector."""
-    config = {"full_baseline": True, "walk_forward_folds": WALK_FORWARD_FOLDS}
+    config = {"full_retrain": True, "walk_forward_folds": WALK_FORWARD_FOLDS}
     yield from _newest(platform, "baseline", {"ops": {"gru_models": {"config": config}}})
 
 

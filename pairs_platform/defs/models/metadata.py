@@ -45,7 +45,7 @@ def training_metadata(stored: "StoredTraining") -> dict[str, Any]:
         "dagster/row_count": len(result.rows),
         "model_version": tracked.version.version if tracked.version else None,
         "mlflow_run": tracked.run_id,
-        "strategy": f"{result.choice.scope}: {result.choice.scope_reason}",
+        "scope": f"{result.choice.scope}: {result.choice.scope_reason}",
         "statuses": result.rows["status"].value_counts().to_dict(),
         "seconds": result.training.seconds,
         "registry_megabytes": stored.registry_bytes / 1e6,

@@ -106,8 +106,8 @@ def _signal_page(platform: Platform, outcome: "SignalOutcome") -> dict[str, Any]
 
     rows = signal_rows(platform.database, outcome.key)
     page: dict[str, Any] = {
-        "source": f"{outcome.key.feed} stream · {outcome.source_label or platform.market_data.label}",
-        "feed": outcome.key.feed,
+        "source": f"{outcome.key.run_mode} stream · {outcome.source_label or platform.market_data.label}",
+        "run_mode": outcome.key.run_mode,
         "dagster/row_count": len(rows),
         "bars_stored": [str(moment_utc(start)) for start in outcome.stored],
     }
@@ -122,12 +122,12 @@ def _signal_page(platform: Platform, outcome: "SignalOutcome") -> dict[str, Any]
     )
     return {
         **page,
-        "newest_bucket": str(rows[-1]["bucket_utc"]),
-        "late_buckets": len({row["bucket_utc"] for row in rows if row["late"]}),
+        "newest_bar": str(rows[-1]["bar_utc"]),
+        "late_bars": len({row["bar_utc"] for row in rows if row["late"]}),
         "actions_so_far": dict(Counter(row["action"] for row in rows)),
         "newest_signals": rows_table(SHOWN, ([row[name] for name in SHOWN] for row in newest), rows=50),
         "entries_and_exits": rows_table(
-            ("bucket_utc", *SHOWN), ([row[name] for name in ("bucket_utc", *SHOWN)] for row in trades), rows=50
+            ("bar_utc", *SHOWN), ([row[name] for name in ("bar_utc", *SHOWN)] for row in trades), rows=50
         ),
         "session_so_far": drawing(
             strips, "z of the first pairs, with entries (long blue, short orange), exits (green) and stops (red)"

@@ -17,8 +17,8 @@ COLOURS = {"enter_long": "#2f6fb3", "enter_short": "#d9822b", "exit": "#3a8f5c",
 
 def newest_signals(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of the newest bar, by role and pair; of rows by bar."""
-    newest = [row for row in rows if row["bucket_utc"] == rows[-1]["bucket_utc"]]
-    order = {"selected": 0, "left": 1, "pinned": 2, "watched": 3}
+    newest = [row for row in rows if row["bar_utc"] == rows[-1]["bar_utc"]]
+    order = {"selected": 0, "closing": 1, "pinned": 2, "watchlist": 3}
     return sorted(newest, key=lambda row: (order[row["role"]], row["pair"]))
 
 
@@ -29,7 +29,7 @@ def entries_and_exits(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def signal_strips(rows: Sequence[dict[str, Any]], pairs: Sequence[str], *, entry_z: float, exit_z: float) -> str:
     """z of some pairs over the bars of the session as an SVG drawing, one strip below the other."""
-    starts = sorted({row["bucket_utc"] for row in rows})
+    starts = sorted({row["bar_utc"] for row in rows})
     step = (WIDTH - LEFT - 20) / max(1, len(starts) - 1)
     at = {start: LEFT + 10 + i * step for i, start in enumerate(starts)}
     strips = []
@@ -49,9 +49,9 @@ def signal_strips(rows: Sequence[dict[str, Any]], pairs: Sequence[str], *, entry
                 (-exit_z, "#3a8f5c"),
             )
         )
-        points = " ".join(f"{at[row['bucket_utc']]:.1f},{y(row['z']):.1f}" for row in own)
+        points = " ".join(f"{at[row['bar_utc']]:.1f},{y(row['z']):.1f}" for row in own)
         marks = "".join(
-            f'<circle cx="{at[row["bucket_utc"]]:.1f}" cy="{y(row["z"]):.1f}" r="4" fill="{COLOURS[row["action"]]}"/>'
+            f'<circle cx="{at[row["bar_utc"]]:.1f}" cy="{y(row["z"]):.1f}" r="4" fill="{COLOURS[row["action"]]}"/>'
             for row in own
             if row["action"] in COLOURS
         )

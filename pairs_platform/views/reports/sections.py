@@ -181,37 +181,35 @@ def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals
 
     found = {
-        feed: signal_rows(platform.database, SignalKey(feed=feed, sector=key.sector, session=key.session))
-        for feed in ("live", "replay")
+        run_mode: signal_rows(platform.database, SignalKey(run_mode=run_mode, sector=key.sector, session=key.session))
+        for run_mode in ("live", "replay")
     }
     if not any(found.values()):
         yield Words("None are stored.")
-    for feed, rows in ((feed, rows) for feed, rows in found.items() if rows):
-        starts = sorted({row["bucket_utc"] for row in rows})
+    for run_mode, rows in ((run_mode, rows) for run_mode, rows in found.items() if rows):
+        starts = sorted({row["bar_utc"] for row in rows})
         yield Words(
-            f"Feed {feed}: {len(rows)} signals of {len(starts)} bars, the last one "
+            f"Run mode {run_mode}: {len(rows)} signals of {len(starts)} bars, the last one "
             f"{starts[-1]:%Y-%m-%d %H:%M} UTC; from the configuration of {rows[-1]['config_session']}."
         )
-        yield _counts(rows, feed)
+        yield _counts(rows, run_mode)
         trades = entries_and_exits(rows)
         if trades:
-            lines = [
-                (f"{row['bucket_utc']:%H:%M}", *(row[name] for name in _SIGNALS)) for row in trades[-TRADES_SHOWN:]
-            ]
-            caption = f"Entries and exits, the last {len(lines)} of {len(trades)} · {feed}"
+            lines = [(f"{row['bar_utc']:%H:%M}", *(row[name] for name in _SIGNALS)) for row in trades[-TRADES_SHOWN:]]
+            caption = f"Entries and exits, the last {len(lines)} of {len(trades)} · {run_mode}"
             yield rows_of(("UTC", *_SIGNALS), lines, caption)
         newest = [[row[name] for name in _SIGNALS] for row in newest_signals(rows)]
-        yield rows_of(_SIGNALS, newest, f"The newest bar · {feed}")
+        yield rows_of(_SIGNALS, newest, f"The newest bar · {run_mode}")
 
 
-def _counts(rows: Sequence[dict[str, Any]], feed: str) -> Table:
+def _counts(rows: Sequence[dict[str, Any]], run_mode: str) -> Table:
     """Signals by role and action."""
     counted = Counter((row["role"], row["action"]) for row in rows)
     actions = sorted({action for _, action in counted})
     lines = [
         (role, *(counted[role, action] for action in actions)) for role in dict.fromkeys(row["role"] for row in rows)
     ]
-    return rows_of(("role", *actions), lines, f"Signals by role and action · {feed}")
+    return rows_of(("role", *actions), lines, f"Signals by role and action · {run_mode}")
 
 
 def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:

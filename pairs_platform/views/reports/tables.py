@@ -22,7 +22,7 @@ EXPORTS: Mapping[str, tuple[str, str]] = {
     "performance": ("model_performance", "session, sector, pair"),
     "model_rankings": ("model_rankings", "session, sector, pair"),
     "trends": ("model_trends", "session, sector, pair"),
-    "signals": ("signals", "session, sector, bucket_utc, pair"),
+    "signals": ("signals", "session, sector, bar_utc, pair"),
 }
 """What can be exported: table of the lake or the database, and its order."""
 

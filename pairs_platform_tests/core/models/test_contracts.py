@@ -156,7 +156,7 @@ def models() -> pd.DataFrame:
     }  # fmt: skip
     others = [
         {"pair": "A_C", "status": "failed", "reason": "the loss is not finite"},
-        {"pair": "B_C", "status": "not_chosen", "reason": "left out by the strategy"},
+        {"pair": "B_C", "status": "not_chosen", "reason": "left out by the scope"},
     ]
     rows = [dict.fromkeys(GRU_MODELS.columns) | one for one in (judged, *others)]
     return pd.DataFrame(rows).astype({name: GRU_MODELS.dtype(name) for name in GRU_MODELS.columns})

@@ -46,21 +46,21 @@ def test_all_is_the_default():
 
 
 def test_the_first_training_is_a_full_retrain_whatever_the_scope():
-    choice = choose(NONE, settings(strategy="selected"))
+    choice = choose(NONE, settings(scope="selected"))
     assert choice.pairs == PAIRS
     assert "no full retrain" in choice.scope_reason
 
 
 def test_selected_keeps_positive_lifts_and_pairs_that_were_never_judged():
-    assert choose(history(LIFTS), settings(strategy="selected")).pairs == ("A_B", "B_C", "B_D")
+    assert choose(history(LIFTS), settings(scope="selected")).pairs == ("A_B", "B_C", "B_D")
 
 
 def test_top_n_keeps_the_best_and_new_ones_first():
-    assert choose(history(LIFTS), settings(strategy="top_n", top_n=2)).pairs == ("A_B", "B_D")
+    assert choose(history(LIFTS), settings(scope="top_n", top_n=2)).pairs == ("A_B", "B_D")
 
 
 def test_an_old_baseline_forces_a_new_one():
-    given = settings(strategy="selected", baseline_every_sessions=15)
+    given = settings(scope="selected", full_retrain_every_sessions=15)
     assert choose(history(LIFTS, age=14), given).pairs != PAIRS
     choice = choose(history(LIFTS, age=15), given)
     assert choice.full_retrain
@@ -83,11 +83,11 @@ def test_diminishing_returns_need_enough_baselines_and_unseen_evidence():
     assert choose(turned, settings()).scope == "all"
 
 
-@pytest.mark.parametrize("strategy", ["selected", "top_n"])
+@pytest.mark.parametrize("scope", ["selected", "top_n"])
 @pytest.mark.parametrize("age", [1, N_TEST - 1])
-def test_a_lift_on_sessions_that_are_judged_again_chooses_nothing(strategy, age):
+def test_a_lift_on_sessions_that_are_judged_again_chooses_nothing(scope, age):
     """No pair is left out, and none preferred, for what it did on the test part of this training."""
-    given = settings(strategy=strategy, top_n=3)
+    given = settings(scope=scope, top_n=3)
     seen = choose(history(LIFTS, age=age), given)
     assert seen.pairs == choose(history({pair: -lift for pair, lift in LIFTS.items()}, age=age), given).pairs
     assert choose(history(LIFTS, age=N_TEST), given).pairs != choose(

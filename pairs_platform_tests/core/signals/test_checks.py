@@ -23,10 +23,10 @@ def stored(n: int = 4, **columns) -> pd.DataFrame:
     numbers = dict.fromkeys(("spread", "z", "band", "probability_champion", "probability_challenger"), 0.25)
     frame = pd.DataFrame(
         {
-            "feed": "replay",
+            "run_mode": "replay",
             "pair": "A_B",
             "role": "selected",
-            "bucket_utc": starts,
+            "bar_utc": starts,
             "data_utc": starts,
             "action": "hold",
             "reason": "",
@@ -64,8 +64,8 @@ class TestDecidedAfterData:
 
     @pytest.mark.parametrize(("before_end", "passed"), [("4s", True), ("6s", False)])
     def test_a_live_one_is_decided_at_the_end_of_its_bar(self, before_end, passed):
-        frame = stored(feed="live")
-        frame["decided_market_utc"] = frame["bucket_utc"] + LENGTH - pd.Timedelta(before_end)
+        frame = stored(run_mode="live")
+        frame["decided_market_utc"] = frame["bar_utc"] + LENGTH - pd.Timedelta(before_end)
         assert check_decided_after_data(frame, LENGTH).passed is passed
 
 
@@ -88,7 +88,7 @@ class TestInTime:
         found = self.judged(skipped)
         assert not found.passed
         assert "stale 2, gap 2" in found.summary
-        assert self.judged(skipped.assign(role="watched")).passed
+        assert self.judged(skipped.assign(role="watchlist")).passed
 
     def test_a_bar_counts_once_however_many_pairs_it_has(self):
         twice = pd.concat([stored(late=[True, False, False, False]), stored(pair="A_C")])
@@ -133,7 +133,7 @@ class TestSignals:
         for value in (0.25 + 2e-9, float("nan")):
             frame = stored()
             frame.loc[2, name] = value
-            assert compare_signals(frame, self.batch())["bucket_utc"].tolist() == [OPEN + 2 * LENGTH]
+            assert compare_signals(frame, self.batch())["bar_utc"].tolist() == [OPEN + 2 * LENGTH]
             assert compare_signals(frame.assign(late=True), self.batch()).shape[0] == 1, "late ones have values too"
         frame = stored()
         frame.loc[2, name] = 0.25 + 5e-10

@@ -209,7 +209,7 @@ class TestRefusals:
         assert decided(state, matrix_of(state, bars, 1))[0][0].reason == ""
 
     def test_a_reason_of_the_session_state_comes_first(self):
-        pair = SessionPair(pair="X0_Y0", role="watched", size=0.0, reason="not_fitted", model_reason="none")
+        pair = SessionPair(pair="X0_Y0", role="watchlist", size=0.0, reason="not_fitted", model_reason="none")
         state = drawn_state(pairs=[pair])
         (found,) = decided(state, matrix_of(state, drawn_bars([2.5]), 1), actions=["X0"])[0]
         assert (found.action, found.reason, found.data_ns) == ("skip", "not_fitted", 0)
@@ -237,10 +237,10 @@ class TestSizeAndConfidence:
         assert TARGET == 0.001
         assert play([1.0], state)[0].size == pytest.approx(0.5 * share)
 
-    def test_a_watched_pair_has_no_size_and_an_action(self):
-        watched = SessionPair(pair="X0_Y0", role="watched", size=0.0, model_reason="none")
-        (found,) = play([2.5], drawn_state(pairs=[watched]))
-        assert (found.action, found.size, found.role) == ("enter_short", 0.0, "watched")
+    def test_a_pair_of_the_watchlist_has_no_size_and_an_action(self):
+        on_watchlist = SessionPair(pair="X0_Y0", role="watchlist", size=0.0, model_reason="none")
+        (found,) = play([2.5], drawn_state(pairs=[on_watchlist]))
+        assert (found.action, found.size, found.role) == ("enter_short", 0.0, "watchlist")
 
     @pytest.mark.parametrize("z", [2.0, -2.0])
     def test_without_a_model_it_is_the_chance_of_a_move_to_the_mean(self, z):
@@ -299,7 +299,7 @@ class TestCarriedOver:
         chosen = drawn_state(2) if state is None else state
         matrix = matrix_of(chosen, drawn_bars([0.0] * n_bars, [0.0] * n_bars), n_bars)
         found = decided(chosen, matrix, previous=self.gone() if previous is None else previous, **given)
-        return [[one for one in signals if one.role == "left"] for signals in found]
+        return [[one for one in signals if one.role == "closing"] for signals in found]
 
     def gone(self, **changes):
         (one,) = self.held(pair="A_B", y="A", x="B", **changes).values()

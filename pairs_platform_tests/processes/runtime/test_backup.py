@@ -131,7 +131,7 @@ def test_everything_is_there_again(copied, saved, monkeypatch, tmp_path):
         "lake",
         "mlflow",
         "dagster",
-        "ledger.db",
+        "database.db",
         "manifest.json",
     }
     assert saved.stat().st_mode & 0o077 == 0
@@ -140,7 +140,7 @@ def test_everything_is_there_again(copied, saved, monkeypatch, tmp_path):
     assert code == 0, said
     settings = load_settings()
     after = files(settings.profile_root)
-    assert after.pop("ledger.db") != before.pop("ledger.db")  # it has one more row
+    assert after.pop("database.db") != before.pop("database.db")  # it has one more row
     assert after == before
     assert weights(settings) == model
     with closing(sqlite3.connect(settings.profile_root / "mlflow" / "mlflow.db")) as connection:
@@ -298,7 +298,7 @@ def broken(folder: Path) -> Path:
     """A backup whose database cannot be restored."""
     path = folder / "broken.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
-        info = tarfile.TarInfo("databases/ledger.dump")
+        info = tarfile.TarInfo("databases/database.dump")
         info.size = 4
         archive.addfile(info, io.BytesIO(b"none"))
     return path

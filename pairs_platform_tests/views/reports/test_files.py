@@ -16,7 +16,7 @@ FRAME = pd.DataFrame(
         "session": [date(2026, 3, 2)] * 3,
         "pair": ["A_B", "=1+1", "-2"],
         "z": [0.1 + 0.2, -2.5, None],
-        "bucket_utc": pd.to_datetime([MOMENT] * 3),
+        "bar_utc": pd.to_datetime([MOMENT] * 3),
         "late": [True, False, False],
         "rank": pd.array([1, 2, None], dtype="Int64"),
     }
@@ -27,7 +27,7 @@ def test_csv_has_headings_iso_dates_and_full_precision(tmp_path):
     path = tmp_path / "a folder" / "out.csv"
     write_export(path, FRAME, "csv")
     assert path.read_text().splitlines()[:2] == [
-        "session,pair,z,bucket_utc,late,rank",
+        "session,pair,z,bar_utc,late,rank",
         "2026-03-02,A_B,0.30000000000000004,2026-03-02 14:35:00+00:00,True,1",
     ]
 
@@ -41,7 +41,7 @@ def test_parquet_keeps_every_type(tmp_path):
 def test_excel_has_numbers_dates_and_moments(tmp_path):
     write_export(tmp_path / "out.xlsx", FRAME, "xlsx")
     rows = list(openpyxl.load_workbook(tmp_path / "out.xlsx").active.iter_rows(values_only=True))
-    assert rows[0] == ("session", "pair", "z", "bucket_utc", "late", "rank")
+    assert rows[0] == ("session", "pair", "z", "bar_utc", "late", "rank")
     third = pytest.approx(0.3, rel=1e-14)  # Excel keeps 15 digits
     assert rows[1] == (datetime(2026, 3, 2), "A_B", third, MOMENT.replace(tzinfo=None), True, 1)  # noqa: DTZ001
     assert rows[3][2] is None

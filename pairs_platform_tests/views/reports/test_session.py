@@ -84,10 +84,10 @@ class TestContent:
         assert any(text.endswith(reason) for text in page.texts)
 
     def test_signals_are_counted(self, stored, page):
-        rows = signal_rows(stored.database, SignalKey(feed="replay", sector=SECTOR, session=SESSION))
+        rows = signal_rows(stored.database, SignalKey(run_mode="replay", sector=SECTOR, session=SESSION))
         counts = page.table("Signals by role and action · replay")
         assert sum(int(value) for row in counts.rows for value in row[1:]) == len(rows) > 0
-        newest = [row["pair"] for row in rows if row["bucket_utc"] == rows[-1]["bucket_utc"]]
+        newest = [row["pair"] for row in rows if row["bar_utc"] == rows[-1]["bar_utc"]]
         assert sorted(page.table("The newest bucket").column("pair")) == sorted(newest)
 
     def test_spread_and_volatility_of_the_selected_pairs_else_of_the_best(self, stored, page):
