@@ -40,7 +40,7 @@ def _print(frame: pd.DataFrame, title: str) -> None:
 def _newest_session(platform: "Platform", sector: str) -> date:
     """The session that decisions made by hand belong to: the newest one with a configuration or a decision."""
     from pairs_platform.database.models import read_decisions
-    from pairs_platform.defs.automation import TRADING_CONFIG
+    from pairs_platform.views.trading_config import TRADING_CONFIG
 
     known = platform.lake.sessions(TRADING_CONFIG, sector)
     known += [one.session for one in read_decisions(platform.database, sector)]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from pairs_platform.core.operations.run_tags import DAILY, RETRY_OF_TAG, SECTOR_TAG
 from pairs_platform.core.operations.scheduling import (
     READY_BY,
     RUN_AT,
@@ -36,30 +37,14 @@ from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.defs.signals.assets import GROUP as LIVE_GROUP
 from pairs_platform.defs.signals.checks import matches_batch, matches_price_history
 from pairs_platform.platform import Platform
+from pairs_platform.views.trading_config import TRADING_CONFIG
 
-PRICE_HISTORY, TRADING_CONFIG = "price_history", "trading_config"
-
-SECTOR_TAG = "pairs_platform/sector"
-"""Runs with the same value wait for each other (`dagster.yaml`): a sector's prices come before its sessions."""
+PRICE_HISTORY = "price_history"
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
-RETRY_OF_TAG = "pairs_platform/retry_of"
-"""Id of the failed run in whose place another one is."""
-
-DAILY = {"pairs_platform/stage": "daily"}
-"""Tag of the runs that may be long: the queue lets few of them run at a time, and signals pass them."""
-
 MODELS = (pair_features, gru_models, model_tables, shadow_losses, champion_model)
 """What the daily job makes behind the trading configuration."""
-
-IN_FLIGHT = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 @dg.asset_check(asset=trading_config, name="ready_by_0800")
@@ -147,7 +132,7 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
     for record in records:  # newest first
         session = lake_key(record.dagster_run.tags["dagster/partition"]).session
         asked.add(session)
-        if record.dagster_run.status in IN_FLIGHT:
+        if not record.dagster_run.is_finished:
             in_flight.add(session)
         elif record.dagster_run.status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED):
             settled.add(session)

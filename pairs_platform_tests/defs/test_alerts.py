@@ -14,6 +14,7 @@ from pairs_platform.adapters.redis.streams import Streams
 from pairs_platform.build import build_definitions
 from pairs_platform.core.errors import DatabaseUnavailable
 from pairs_platform.core.operations.alerts import Alert, AlertSettings
+from pairs_platform.core.operations.run_tags import RETRY_OF_TAG
 from pairs_platform.core.prices.calendar import session_open
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.settings import StreamSettings
@@ -38,7 +39,7 @@ from pairs_platform.defs.alerts.find import (
     subject_of,
 )
 from pairs_platform.defs.alerts.sensors import CHECK, alert_delivery, alert_watch, deliver, run_alerts
-from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job, price_run
+from pairs_platform.defs.automation import daily_job, price_run
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable

@@ -13,12 +13,13 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from pairs_platform.build import build_definitions
+from pairs_platform.core.operations.run_tags import RETRY_OF_TAG
 from pairs_platform.core.operations.scheduling import as_of_session
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
 from pairs_platform.database.audit import entries
-from pairs_platform.defs.automation import RETRY_OF_TAG, daily_job
+from pairs_platform.defs.automation import daily_job
 from pairs_platform.platform import Platform
 from pairs_platform.ports.market_data import empty_actions
 from pairs_platform.settings.loading import load_settings

@@ -31,13 +31,14 @@ from dagster_graphql import DagsterGraphQLClient
 from pairs_platform.adapters.simulated.market import SimulatedMarket
 from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.cli.up import topology
+from pairs_platform.core.operations.run_tags import RETRY_OF_TAG
 from pairs_platform.core.operations.scheduling import as_of_session
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.database.audit import entries
 from pairs_platform.database.tables import MODEL_DECISIONS, MODEL_PERFORMANCE, MODEL_RANKINGS, MODEL_TRAINING
-from pairs_platform.defs.automation import IN_FLIGHT, RETRY_OF_TAG, daily_job, price_run, session_run
+from pairs_platform.defs.automation import daily_job, price_run, session_run
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.lake.tables import TABLES
 from pairs_platform.platform import Platform
@@ -364,7 +365,7 @@ def settled(soak: Soak) -> bool:
     found = soak.sessions().values()
     if not all(found):
         return False
-    under_way = any(run.dagster_run.status in IN_FLIGHT for runs in found for run in runs)
+    under_way = any(not run.dagster_run.is_finished for runs in found for run in runs)
     return not under_way and all(runs[0].dagster_run.is_success or len(runs) >= allowed for runs in found)
 
 
@@ -403,7 +404,7 @@ def failure_words(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[
 def assert_consistent(soak: Soak) -> None:
     """No run stuck, no file half written, no row twice, and Dagster, lake, database and MLflow say the same."""
     platform = soak.platform
-    assert not any(one.dagster_run.status in IN_FLIGHT for one in soak.records())
+    assert all(one.dagster_run.is_finished for one in soak.records())
     assert_lake_is_whole(platform)
     good = [
         PartitionKey(date.fromisoformat(name.split("|")[0]), name.split("|")[1])

@@ -341,9 +341,7 @@ def kill_a_run(profile: Profile, seconds: float = SESSION_SECONDS) -> str:
             return next((run.run_id for run in runs if f"/{process.pid}/" in run.tags.get(PROCESS_TAG, "")), None)
 
         def waiting() -> psutil.Process | None:
-            ready = [
-                one for one in profile.members() if one.cmdline()[-1:] == ["pairs_platform.defs.launcher.warm_worker"]
-            ]
+            ready = [one for one in profile.members() if "pairs_platform.defs.launcher.warm_worker" in one.cmdline()]
             newest = max(ready, key=lambda one: one.create_time(), default=None)
             return None if newest is None or run_of(newest) else newest
 

@@ -1,4 +1,4 @@
-"""Tags of runs that several rooms agree on: which process executes a run, and which runs are signals.
+"""Tags of runs that several folders agree on: which process executes a run, which runs wait for each other.
 
 What does not belong here: what becomes of the runs of dead processes (`processes.runtime.dagster_home`,
 `defs.launcher.run_launcher`).
@@ -14,6 +14,15 @@ PROCESS_TAG = "pairs_platform/process"
 
 SIGNALS_TAG = "pairs_platform/signals"
 """Tag of the runs of signals, with the sector: those of one sector wait for each other (`dagster.yaml`)."""
+
+SECTOR_TAG = "pairs_platform/sector"
+"""Runs with the same value wait for each other (`dagster.yaml`): a sector's prices come before its sessions."""
+
+RETRY_OF_TAG = "pairs_platform/retry_of"
+"""Id of the failed run in whose place another one is."""
+
+DAILY = {"pairs_platform/stage": "daily"}
+"""Tag of the runs that may be long: the queue lets few of them run at a time, and signals pass them."""
 
 
 def tag_of(pid: int) -> str:

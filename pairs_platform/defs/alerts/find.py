@@ -14,14 +14,14 @@ import dagster as dg
 
 from pairs_platform.core.errors import NotFound
 from pairs_platform.core.operations.alerts import Alert
-from pairs_platform.core.operations.run_tags import SIGNALS_TAG
+from pairs_platform.core.operations.run_tags import SECTOR_TAG, SIGNALS_TAG
 from pairs_platform.core.operations.scheduling import READY_BY, RUN_AT, SectorState, as_of_session
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import is_session, session_open
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.streaming.sessions import is_open, session_at
 from pairs_platform.core.time import MARKET_TIMEZONE, MINUTE_NS, moment_ns
-from pairs_platform.defs.automation import RANGE_END, RANGE_START, SECTOR_TAG, daily_job, sector_state
+from pairs_platform.defs.automation import RANGE_END, RANGE_START, daily_job, sector_state
 from pairs_platform.defs.partitions import lake_key
 from pairs_platform.platform import Platform
 

@@ -13,8 +13,8 @@ import dagster as dg
 
 from pairs_platform.core.errors import ConfigurationError, DatabaseUnavailable
 from pairs_platform.core.operations.alerts import TITLES, Alert
+from pairs_platform.core.operations.run_tags import RETRY_OF_TAG
 from pairs_platform.defs.alerts.find import CHECK, failed_run, judged_checks, late_sessions, silent_stream, subject_of
-from pairs_platform.defs.automation import RETRY_OF_TAG
 from pairs_platform.defs.metadata import rows_table
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.platform import Platform

@@ -23,7 +23,7 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 
 from pairs_platform.core.operations.run_tags import PROCESS_TAG, SIGNALS_TAG, is_alive_here, tag_of
 
-COMMAND = (sys.executable, "-m", "pairs_platform.defs.launcher.warm_worker")
+COMMAND = (sys.executable, "-m", "pairs_platform.defs.launcher.warm_worker", "pairs_platform.definitions")
 """Starts a warm worker."""
 
 LONGEST_WAIT_SECONDS = 900.0

@@ -5,17 +5,20 @@ What does not belong here: anything that is decided before the run is known. It 
 
 import json
 import sys
+from importlib import import_module
 
 
 def main() -> int:
-    """Wait for one line of JSON, the arguments of ``dagster api execute_run``; the run's exit code."""
+    """Load the definitions of the module that the command line names, then wait for one line of JSON.
+
+    The line holds the arguments of ``dagster api execute_run``; the exit code is that of the run.
+    """
     import redis  # noqa: F401 - imported now, so that the run need not
     from dagster._cli.api import execute_run_command
 
     import pairs_platform.workflows.signals  # noqa: F401
-    from pairs_platform.definitions import defs
 
-    defs.get_repository_def()
+    import_module(sys.argv[1]).defs.get_repository_def()
     line = sys.stdin.readline()
     if not line.strip():
         return 0

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from pairs_platform.core.operations.run_tags import DAILY, SECTOR_TAG
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.time import MARKET_TIMEZONE
-from pairs_platform.defs.automation import DAILY, IN_FLIGHT, SECTOR_TAG, TRADING_CONFIG
 from pairs_platform.defs.models.assets import gru_tuning
 from pairs_platform.platform import Platform
+from pairs_platform.views.trading_config import TRADING_CONFIG
 
 WALK_FORWARD_FOLDS = 3
 """Folds of the weekly report."""
@@ -86,7 +87,7 @@ def close_abandoned_runs(instance: dg.DagsterInstance, platform: Platform) -> in
 
     def is_alive(run_id: str) -> bool:
         run = instance.get_run_by_id(run_id)
-        return shared if run is None else run.status in IN_FLIGHT
+        return shared if run is None else not run.is_finished
 
     return platform.registry.close_orphans(is_alive)
 
