@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pairs_platform.core.errors import NoSuchSector
+from pairs_platform.core.errors import ConfigurationError, NoSuchSector
 from pairs_platform.core.time import utc_now
 from pairs_platform.lake.profile import claim_profile
 from pairs_platform.ports.market_data import Listing, MarketData
@@ -19,6 +19,7 @@ from pairs_platform.settings.model import Settings
 if TYPE_CHECKING:
     from upath import UPath
 
+    from pairs_platform.adapters.alpaca.live import Keys
     from pairs_platform.adapters.redis.streams import Streams
     from pairs_platform.core.parallel import ComputeBackend
     from pairs_platform.core.streaming.settings import RunMode
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pairs_platform.lake.documents import Documents
     from pairs_platform.lake.files import LakePath
     from pairs_platform.lake.store import Lake
+    from pairs_platform.ports.live_bars import LiveSource
     from pairs_platform.ports.model_registry import ModelRegistry
 
 
@@ -96,6 +98,62 @@ def open_streams(settings: Settings, run_mode: "RunMode | None" = None) -> "Stre
     return Streams(
         client, profile=settings.profile.name, run_mode=run_mode or settings.stream.run_mode, settings=settings.stream
     )
+
+
+def open_live_source(
+    settings: Settings,
+    *,
+    keys: "Callable[[], Keys] | None" = None,
+    stream_url: str | None = None,
+    history_url: str | None = None,
+) -> "LiveSource":
+    """Open the configured source of live bars: Alpaca, or the replay server; connects to nothing yet.
+
+    Parameters
+    ----------
+    keys : callable or None
+        Alpaca's keys of the moment; those of the environment if not given.
+    stream_url, history_url : str or None
+        Addresses instead of Alpaca's or the replay server's own.
+
+    Raises
+    ------
+    ConfigurationError
+        `stream.bar` is not what Alpaca streams.
+    """
+    from pairs_platform.adapters.alpaca.live import AlpacaLive
+    from pairs_platform.core.prices.bars import Frequency
+
+    alpaca, frequency = settings.source.alpaca, settings.stream.bar_frequency(settings.frequency)
+    if settings.stream.run_mode == "replay":
+        address = f"{settings.stream.replay.host}:{settings.stream.replay.port}"
+        stream_url = stream_url or f"ws://{address}/v2/{alpaca.feed}"
+        history_url = history_url or f"http://{address}"
+        keys = _replay_keys
+    elif frequency is not Frequency.ONE_MINUTE:
+        raise ConfigurationError(f"Alpaca streams bars of 1min, not of {frequency.value}: unset stream.bar")
+    return AlpacaLive(
+        keys or _environment_keys,
+        frequency=frequency,
+        settings=alpaca,
+        stream_url=stream_url,
+        history_url=history_url,
+    )
+
+
+def _replay_keys() -> "Keys":
+    """Keys of any kind, as the replay server takes them."""
+    from pydantic import SecretStr
+
+    return SecretStr("replay"), SecretStr("replay")
+
+
+def _environment_keys() -> "Keys":
+    """Alpaca's keys as the environment has them now."""
+    from pairs_platform.settings.loading import load_settings
+
+    settings = load_settings()
+    return settings.alpaca_key_id, settings.alpaca_secret_key
 
 
 def open_compute_backend(settings: Settings) -> "AbstractContextManager[ComputeBackend]":

@@ -3,20 +3,20 @@
 The library's own loop repeats a refused authentication every 30 seconds without a word, gives up at one error and takes
 a quiet evening for a dead socket; so its connection is used here, and the loop is the collector's.
 
-What does not belong here: when to connect again (`collector`), and what happens to bars (`recorder`).
+What does not belong here: when to connect again, and what happens to bars (`processes.collector`).
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import websockets
 from alpaca.data.enums import DataFeed
 from alpaca.data.live.stock import StockDataStream
 from websockets.legacy.exceptions import InvalidStatusCode  # the library connects by the legacy client (0.44)
 
-from pairs_platform.core.errors import Unavailable
+from pairs_platform.ports.live_bars import ConnectionLost, ConnectionRefused, Receive
 
 CONNECT_SECONDS = 20.0
 _CHANNELS = ("bars", "updatedBars")
@@ -25,29 +25,12 @@ _SOCKET = {"ping_interval": 10, "ping_timeout": 60, "close_timeout": 2, "max_que
 
 _KEY_ERRORS = (401, 402, 403, 404, 409)
 _LIMIT_ERRORS = (405, 406, 407, 429)
-_KEY_WORDS = ("auth", "insufficient subscription", "forbidden")
-_LIMIT_WORDS = ("limit", "slow client", "too many")
+_KEY_PHRASES = ("auth", "insufficient subscription", "forbidden")
+_LIMIT_PHRASES = ("limit", "slow client", "too many")
 
 
-class ConnectionLost(Unavailable):
-    """The server cannot be reached, or the connection ended."""
-
-
-class ConnectionRefused(ConnectionLost):
-    """The server says no, and asking again soon would not help.
-
-    Attributes
-    ----------
-    state : "auth_failed" or "rate_limited"
-    """
-
-    def __init__(self, state: Literal["auth_failed", "rate_limited"], message: str) -> None:
-        super().__init__(message)
-        self.state: Literal["auth_failed", "rate_limited"] = state
-
-
-class BarStream(StockDataStream):
-    """A connection that hands on bars and corrected bars as they come, unparsed.
+class AlpacaLiveBars(StockDataStream):
+    """A `LiveBars` that hands on bars and corrected bars as they come, unparsed.
 
     Parameters
     ----------
@@ -55,8 +38,7 @@ class BarStream(StockDataStream):
     feed : "iex" or "sip"
     url : str or None
         Instead of Alpaca's own address.
-    receive : coroutine function
-        Takes a message; while it waits nothing more is read.
+    receive : Receive
     """
 
     def __init__(
@@ -66,7 +48,7 @@ class BarStream(StockDataStream):
         *,
         feed: str,
         url: str | None,
-        receive: Callable[[dict[str, Any]], Awaitable[None]],
+        receive: Receive,
     ) -> None:
         super().__init__(
             key_id, secret_key, raw_data=True, feed=DataFeed(feed), url_override=url, websocket_params=dict(_SOCKET)
@@ -143,9 +125,9 @@ def _translated() -> Iterator[None]:
 def _refusal(code: int, text: str) -> ConnectionRefused | None:
     """What an error of the server means; None for one after which a new connection may help at once."""
     lower = text.lower()
-    said = f"{text} ({code})" if code else text
-    if code in _KEY_ERRORS or any(word in lower for word in _KEY_WORDS):
-        return ConnectionRefused("auth_failed", said)
-    if code in _LIMIT_ERRORS or any(word in lower for word in _LIMIT_WORDS):
-        return ConnectionRefused("rate_limited", said)
+    message = f"{text} ({code})" if code else text
+    if code in _KEY_ERRORS or any(phrase in lower for phrase in _KEY_PHRASES):
+        return ConnectionRefused("auth_failed", message)
+    if code in _LIMIT_ERRORS or any(phrase in lower for phrase in _LIMIT_PHRASES):
+        return ConnectionRefused("rate_limited", message)
     return None

@@ -1,7 +1,7 @@
 """Fetches the bars that a connection missed, and the corporate actions of the session, through the historical API.
 
-What does not belong here: when bars may be missing (`collector`, `recorder`), and how Alpaca is asked
-(`adapters.alpaca.history`).
+What does not belong here: when bars may be missing (`collector`, `recorder`), and how the vendor is asked
+(`adapters`).
 """
 
 import logging
@@ -14,13 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 from pairs_platform.adapters.redis.streams import Streams
 from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED, StreamBar
 from pairs_platform.core.streaming.sessions import session_at
 from pairs_platform.core.time import moment_ns, moment_utc, stamps_ns
+from pairs_platform.ports.live_bars import MissedBars
 from pairs_platform.processes.collector.health import Health
 from pairs_platform.processes.collector.incoming import judge_frame
 from pairs_platform.views.remedies import with_remedy
@@ -108,7 +108,7 @@ class Backfill:
         gap: Gap,
         health: Health,
         receiver: Receiver,
-        source: Callable[[], AlpacaMarketData],
+        source: Callable[[], MissedBars],
         actions: Callable[[date, tuple[str, ...]], list[dict[str, Any]]],
     ) -> None:
         self._streams, self._gap, self._health, self._receiver = streams, gap, health, receiver

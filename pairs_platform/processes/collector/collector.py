@@ -1,8 +1,8 @@
 """The collector: keeps one connection to the stream of bars, and the threads that record and back-fill them.
 
-One implementation for Alpaca and for the replay server, which speaks Alpaca's protocol.
+One implementation for every vendor, and for the replay server, which speaks Alpaca's protocol.
 
-What does not belong here: the protocol (`alpaca_stream`), writing (`recorder`), fetching (`backfill`).
+What does not belong here: a vendor's protocol (`adapters`), writing (`recorder`), fetching (`backfill`).
 """
 
 import asyncio
@@ -16,45 +16,31 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from pydantic import SecretStr
-
-from pairs_platform.adapters.alpaca.history import AlpacaMarketData
-from pairs_platform.adapters.alpaca.stream import BarStream, ConnectionLost, ConnectionRefused
-from pairs_platform.core.errors import (
-    ConfigurationError,
-    PlatformError,
-    SettingsError,
-    StreamUnavailable,
-)
+from pairs_platform.core.errors import PlatformError, StreamUnavailable
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
 from pairs_platform.core.streaming.clock import LiveClock
 from pairs_platform.core.streaming.sessions import is_open
 from pairs_platform.core.streaming.settings import SymbolSet
-from pairs_platform.platform import open_lake, open_streams
+from pairs_platform.platform import open_lake, open_live_source, open_streams
+from pairs_platform.ports.live_bars import ConnectionLost, ConnectionRefused, LiveSource
 from pairs_platform.processes.collector.backfill import Backfill, Gap, action_rows
-from pairs_platform.processes.collector.health import Health
+from pairs_platform.processes.collector.health import CollectorState, Health
 from pairs_platform.processes.collector.recorder import Recorder
 from pairs_platform.processes.collector.symbols import streamed_symbols
-from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.views.remedies import with_remedy
 
 log = logging.getLogger(__name__)
 
-Keys = tuple[SecretStr | None, SecretStr | None]
-
 REFUSED_SECONDS = 20.0
 """Shortest wait after wrong keys or a limit: three attempts a minute."""
 
-_REPLAY_KEYS: Keys = (SecretStr("replay"), SecretStr("replay"))
 _WATCH_SECONDS = 0.5
 _CONFIGURATION_SECONDS = 60.0
 _LATE_SECONDS = 65.0
 """After a live connection: by then the historical API has the minute in which it was made."""
 
-_BACKFILL_ATTEMPTS = 2
 _END_SECONDS, _STOP_SECONDS = 5.0, 10.0
 
 
@@ -70,13 +56,7 @@ def run_collector(settings: Settings) -> None:
     ConfigurationError
         Alpaca's keys are missing, `stream.bar` is not what it streams, or the address of Redis is none.
     """
-    asyncio.run(Collector(settings).run())
-
-
-def environment_keys() -> Keys:
-    """Alpaca's keys as the environment has them now."""
-    settings = load_settings()
-    return settings.alpaca_key_id, settings.alpaca_secret_key
+    asyncio.run(Collector(settings, open_live_source(settings)).run())
 
 
 class Collector:
@@ -85,65 +65,53 @@ class Collector:
     Parameters
     ----------
     settings : Settings
-    stream_url, history_url : str or None
-        Addresses instead of the replay server's or Alpaca's own.
-    keys : callable
-        Alpaca's keys, asked for at each attempt, so that new ones need no restart.
+    source : LiveSource
     clock : LiveClock or None
-        Of a live feed; the wall clock's if not given.
+        Of a live session; the wall clock's if not given.
     refused_seconds : float
         Shortest wait after wrong keys or a limit.
 
     Raises
     ------
     ConfigurationError
-        As `run_collector`.
+        The source has no keys, or the address of Redis is none.
     """
 
     def __init__(
         self,
         settings: Settings,
+        source: LiveSource,
         *,
-        stream_url: str | None = None,
-        history_url: str | None = None,
-        keys: Callable[[], Keys] = environment_keys,
         clock: LiveClock | None = None,
         refused_seconds: float = REFUSED_SECONDS,
     ) -> None:
-        stream, feed = settings.stream, settings.source.alpaca.feed
+        stream = settings.stream
         self._settings, self._stream, self._refused_seconds = settings, stream, refused_seconds
-        self._is_replay = stream.mode == "replay"
-        address = f"{stream.replay.host}:{stream.replay.port}"
-        self._stream_url = stream_url or (f"ws://{address}/v2/{feed}" if self._is_replay else None)
-        self._history_url = history_url or (f"http://{address}" if self._is_replay else None)
-        self._keys = (lambda: _REPLAY_KEYS) if self._is_replay else keys
-        self._streamed = stream.bar_frequency(settings.frequency)
-        if not self._is_replay and self._streamed is not Frequency.ONE_MINUTE:
-            raise ConfigurationError(f"Alpaca streams bars of 1min, not of {self._streamed.value}: unset stream.bar")
-        self._bar_ns = self._streamed.length_ns
-        self._history()  # missing keys are an error now, not at the first gap
+        self._source, self._bar_ns = source, source.frequency.length_ns
+        self._is_replay = stream.run_mode == "replay"
+        source.history()  # missing keys are an error now, not at the first gap
         self._streams = open_streams(settings)
-        self._health, gap = Health(bar=self._streamed.value), Gap()
+        self._health, gap = Health(bar=source.frequency.value), Gap()
         self._gap = gap
         self._recorder = Recorder(
             self._streams,
             settings=stream,
             frequency=settings.frequency,
-            streamed=self._streamed,
+            streamed=source.frequency,
             gap=gap,
             health=self._health,
             clock=clock or LiveClock(),
-            choose=self._choose,
+            wanted_symbols=self._wanted_symbols,
         )
         self._backfill = Backfill(
             self._streams,
             gap=gap,
             health=self._health,
             receiver=self._recorder,
-            source=self._history,
+            source=source.history,
             actions=self._actions,
         )
-        self._chosen: tuple[SymbolSet, date | None, float, tuple[str, ...]] | None = None
+        self._cached_symbols: tuple[SymbolSet, date | None, float, tuple[str, ...]] | None = None
         self._data_market_ns: int | None = None
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
@@ -187,35 +155,35 @@ class Collector:
         while not self._ending.is_set():
             began, bars = time.monotonic(), self._health.bars
             try:
-                await self._until_told(self._connection())
+                await self._until_ended(self._connection())
             except ConnectionLost as error:
                 held_s = time.monotonic() - began
                 is_good = self._health.bars > bars or held_s > self._stream.max_backoff_seconds
                 failures = 1 if is_good else failures + 1
                 wait_s = self._wait_s(error, failures)
                 log.warning("%s; next attempt in %.1f s", error, wait_s)
-                await self._until_told(asyncio.sleep(wait_s))
+                await self._until_ended(asyncio.sleep(wait_s))
 
     def _wait_s(self, error: ConnectionLost, failures: int) -> float:
         """Note why there is no connection; seconds to wait: exponential, jittered, longer where the server refused."""
         longest = self._stream.max_backoff_seconds
         wait_s = min(longest, 2.0 ** min(failures - 1, 12)) * random.uniform(0.5, 1.0)
-        state = "disconnected"
+        state: CollectorState = "disconnected"
         if isinstance(error, ConnectionRefused):
             state = error.state
             wait_s = max(self._refused_seconds, longest) * random.uniform(1.0, 1.5)
         elif isinstance(error, _Silence):
             state = "silent"
-        self._health.state, self._health.detail = state, str(error)  # type: ignore[assignment]
+        self._health.state, self._health.detail = state, str(error)
         return wait_s
 
-    async def _until_told(self, work: Any) -> None:
-        """Do `work` until it ends or the collector is told to."""
-        task, told = asyncio.ensure_future(work), asyncio.ensure_future(self._ending.wait())
+    async def _until_ended(self, work: Any) -> None:
+        """Do `work` until it or the collector ends."""
+        task, ending = asyncio.ensure_future(work), asyncio.ensure_future(self._ending.wait())
         try:
-            await asyncio.wait((task, told), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((task, ending), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            told.cancel()
+            ending.cancel()
             await _end(task, patience_s=_END_SECONDS)
         if not task.cancelled():
             task.result()
@@ -226,25 +194,12 @@ class Collector:
             self._health.detail = "there are no symbols to stream, or Redis does not answer"
             await asyncio.sleep(_WATCH_SECONDS)
         self._health.state, self._health.detail = "connecting", ""
-        try:
-            key_id, secret_key = self._keys()
-        except SettingsError as error:  # a file of keys that is just being replaced
-            raise ConnectionRefused("auth_failed", str(error)) from error
-        if not (key_id and secret_key):
-            raise ConnectionRefused("auth_failed", "the keys are gone from the environment")
-        stream = BarStream(
-            key_id.get_secret_value(),
-            secret_key.get_secret_value(),
-            feed=self._settings.source.alpaca.feed,
-            url=self._stream_url,
-            receive=self._recorder.receive,
-        )
-        symbols = self._recorder.symbols
+        connection, symbols = self._source.connect(self._recorder.receive), self._recorder.symbols
         reading: asyncio.Task[None] | None = None
         try:
-            await stream.open(symbols)
+            await connection.open(symbols)
             self._note_connected()
-            reading = asyncio.ensure_future(stream.read())
+            reading = asyncio.ensure_future(connection.read())
             while not reading.done():
                 before = self._recorder.received_at
                 await asyncio.wait((reading,), timeout=_WATCH_SECONDS)
@@ -252,14 +207,14 @@ class Collector:
                 self._recorder.quiet_looks = self._recorder.quiet_looks + 1 if is_quiet else 0
                 if self._recorder.symbols != symbols:
                     symbols = self._recorder.symbols
-                    await stream.resubscribe(symbols)
+                    await connection.resubscribe(symbols)
                 self._require_data()
             reading.result()
             raise ConnectionLost("the server ended the connection")
         finally:
             if reading is not None:
                 await _end(reading, patience_s=_WATCH_SECONDS)
-            await stream.shut()
+            await connection.shut()
 
     def _note_connected(self) -> None:
         health, market_ns = self._health, self._recorder.market_ns
@@ -287,39 +242,32 @@ class Collector:
         if silent_s > self._stream.data_timeout_seconds and is_due:
             raise _Silence(f"no bar for {silent_s:.0f} s while the market trades")
 
-    def _history(self) -> AlpacaMarketData:
-        key_id, secret_key = self._keys()
-        settings = self._settings.source.alpaca.model_copy(update={"max_attempts": _BACKFILL_ATTEMPTS})
-        return AlpacaMarketData(
-            key_id=key_id,
-            secret_key=secret_key,
-            frequency=self._streamed,
-            settings=settings,
-            base_url=self._history_url,
-        )
-
     def _actions(self, session: date, symbols: tuple[str, ...]) -> list[dict[str, Any]]:
-        """Corporate actions that fall ex in a session: from Alpaca, or for a replay from the lake."""
+        """Corporate actions that fall ex in a session: from the vendor, or for a replay from the lake."""
         if not self._is_replay:
-            return action_rows(self._history().fetch_actions(symbols, session, session))
-        lake, found = open_lake(self._settings), []
+            return action_rows(self._source.history().fetch_actions(symbols, session, session))
+        lake, actions = open_lake(self._settings), []
         for sector in self._settings.active_sectors:
             key = PartitionKey(session, sector)
             if lake.exists(CORPORATE_ACTIONS.table, key):
-                found += action_rows(lake.read(CORPORATE_ACTIONS, key))
-        return [action for action in found if action["symbol"] in symbols]
+                actions += action_rows(lake.read(CORPORATE_ACTIONS, key))
+        return [action for action in actions if action["symbol"] in symbols]
 
-    def _choose(self, session: date | None) -> tuple[str, ...]:
+    def _wanted_symbols(self, session: date | None) -> tuple[str, ...]:
         """The symbols of the set that is streamed now; configurations are read again every minute."""
         name, now = self._streams.symbols.current(), time.monotonic()
-        if self._chosen is None or self._chosen[:2] != (name, session) or now >= self._chosen[2]:
-            symbols: tuple[str, ...] = self._chosen[3] if self._chosen else ()
+        if (
+            self._cached_symbols is None
+            or self._cached_symbols[:2] != (name, session)
+            or now >= self._cached_symbols[2]
+        ):
+            symbols: tuple[str, ...] = self._cached_symbols[3] if self._cached_symbols else ()
             try:
                 symbols = streamed_symbols(self._settings, name, session)
             except PlatformError as error:
                 log.warning("the symbols of the set %s are not known: %s", name, with_remedy(error))
-            self._chosen = (name, session, now + _CONFIGURATION_SECONDS, symbols)
-        return self._chosen[3]
+            self._cached_symbols = (name, session, now + _CONFIGURATION_SECONDS, symbols)
+        return self._cached_symbols[3]
 
 
 async def _end(task: "asyncio.Future[Any]", *, patience_s: float) -> None:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
-State = Literal["starting", "connecting", "streaming", "silent", "auth_failed", "rate_limited", "disconnected"]
+CollectorState = Literal["starting", "connecting", "streaming", "silent", "auth_failed", "rate_limited", "disconnected"]
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Health:
     """
 
     bar: str
-    state: State = "starting"
+    state: CollectorState = "starting"
     detail: str = ""
     backfill_detail: str = ""
     symbols: int = 0

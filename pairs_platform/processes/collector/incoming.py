@@ -1,9 +1,9 @@
 """From messages of the stream to bars: batches judged by the rules of price history.
 
-What does not belong here: sockets (`alpaca_stream`), and where bars go (`recorder`).
+What does not belong here: connections (`adapters`), and where bars go (`recorder`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,12 @@ from pairs_platform.core.prices.validation import judge_rows
 from pairs_platform.core.streaming.bars import FIRST, UPDATED, StreamBar
 from pairs_platform.core.streaming.proxies import is_proxy
 from pairs_platform.core.time import SECOND_NS, stamps_ns
+from pairs_platform.ports.live_bars import StreamMessage
 
 _NAMES = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 _NO_TIME = np.iinfo(np.int64).min
 _FARTHEST_SECONDS = 9_000_000_000
 """From 1970; more does not fit into nanoseconds of 64 bits."""
-
-Message = Mapping[str, Any]
-"""A bar in Alpaca's fields, as msgpack unpacks it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class JudgedBars:
     refused: list[dict[str, str]]
 
 
-def judge_messages(messages: Sequence[Message], *, symbols: Sequence[str], frequency: Frequency) -> JudgedBars:
+def judge_messages(messages: Sequence[StreamMessage], *, symbols: Sequence[str], frequency: Frequency) -> JudgedBars:
     """Judge messages of bars and of corrected bars.
 
     Parameters

@@ -1,9 +1,9 @@
-"""Writes received bars to Redis, announces complete bars and reports health; lives in one thread.
+"""Writes received bars to Redis, publishes bar-close events and reports health; lives in one thread.
 
-Every step may meet a Redis that is away: what was received stays in a bounded buffer, the state is read anew from Redis
+Redis may be unavailable at every step: what was received stays in a bounded buffer, the state is read again from Redis
 afterwards, and what was lost is fetched again.
 
-What does not belong here: the connection (`alpaca_stream`), fetching (`backfill`), and Redis's keys
+What does not belong here: the connection (`collector`), fetching (`backfill`), and Redis's keys
 (`adapters.redis.streams`).
 """
 
@@ -27,9 +27,10 @@ from pairs_platform.core.streaming.intervals import BarClose
 from pairs_platform.core.streaming.sessions import session_at
 from pairs_platform.core.streaming.settings import StreamSettings
 from pairs_platform.core.time import DAY_NS, SECOND_NS, market_day
+from pairs_platform.ports.live_bars import StreamMessage
 from pairs_platform.processes.collector.backfill import Gap
 from pairs_platform.processes.collector.health import Health
-from pairs_platform.processes.collector.incoming import Message, judge_messages
+from pairs_platform.processes.collector.incoming import judge_messages
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ HOLD_SECONDS = 15.0
 
 _BEAT_SECONDS = 1.0
 _QUIET_LOOKS, _QUIET_SECONDS = 3, 15.0
-_LONGEST_AWAY_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Recorder:
@@ -57,11 +58,11 @@ class Recorder:
     frequency, streamed : Frequency
         Of the bars that are built, and of streamed ones.
     gap : Gap
-        Told of bars that may be missing.
+        Widened where bars may be missing.
     health : Health
     clock : LiveClock
-        Of a live feed.
-    choose : callable
+        Of a live session.
+    wanted_symbols : callable
         Takes the session by the market clock, or None; returns the symbols that are to be streamed. Called every
         second.
 
@@ -88,18 +89,24 @@ class Recorder:
         gap: Gap,
         health: Health,
         clock: LiveClock,
-        choose: Callable[[date | None], tuple[str, ...]],
+        wanted_symbols: Callable[[date | None], tuple[str, ...]],
     ) -> None:
         self._settings = settings
         self.symbols: tuple[str, ...] = ()
         self.market_ns: int | None = None
         self.received_at, self.quiet_looks = time.monotonic(), 0
-        self._streams, self._gap, self._health, self._clock, self._choose = streams, gap, health, clock, choose
+        self._streams, self._gap, self._health, self._clock, self._wanted_symbols = (
+            streams,
+            gap,
+            health,
+            clock,
+            wanted_symbols,
+        )
         self._streamed, self._bar_ns = streamed, streamed.length_ns
         self._builder = BarBuilder(
             frequency, streamed, grace_seconds=settings.grace_seconds, silent_buckets=settings.silent_buckets
         )
-        self._received: deque[Message] = deque()
+        self._received: deque[StreamMessage] = deque()
         self._fetched: deque[list[StreamBar]] = deque()
         self._unwritten: list[StreamBar] = []
         self._refused: list[dict[str, str]] = []
@@ -109,8 +116,8 @@ class Recorder:
         self._failures = 0
         self._beat_at = 0.0
 
-    async def receive(self, message: Message) -> None:
-        """Take a message of the stream; waits while Redis is slow, and drops it where Redis is away for long."""
+    async def receive(self, message: StreamMessage) -> None:
+        """Take a message of the stream; waits while Redis is slow, and drops it where Redis is unavailable for long."""
         self.received_at = time.monotonic()
         while len(self._received) >= BUFFER_BARS:
             if self._failures:
@@ -130,7 +137,7 @@ class Recorder:
         self.step()
 
     def step(self) -> None:
-        """Write, announce and report once; an absent Redis is noted and never raised."""
+        """Write, publish and report once; an unavailable Redis is noted and never raised."""
         try:
             if self._failures:
                 self._streams.replay.generation()
@@ -139,34 +146,34 @@ class Recorder:
             self.market_ns = self._read_market()
             is_filling = self._gap.is_open(HOLD_SECONDS)
             if time.monotonic() >= self._beat_at:
-                self._watch_symbols()
+                self._follow_symbols()
             if not self._is_restored:
                 self._turn_to_session()  # before anything is written: what Redis lost shows in what it holds
             self._write()
             self._turn_to_session()
             # Before the write: what was fetched is written. After it: a session that was just turned to opens a gap.
             if self._is_restored and not (is_filling or self._gap.is_open(HOLD_SECONDS)):
-                self._announce(self._believed_ns())
+                self._publish(self._believed_ns())
             if time.monotonic() >= self._beat_at:
                 self._beat()
         except StreamUnavailable as error:
-            self._be_away(error)
+            self._note_outage(error)
         else:
             self._failures = 0
 
     def _pause(self) -> float:
         if not self._failures:
             return self._settings.flush_seconds
-        return min(_LONGEST_AWAY_SECONDS, 0.1 * 2.0 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)
+        return min(_LONGEST_PAUSE_SECONDS, 0.1 * 2.0 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)
 
-    def _be_away(self, error: StreamUnavailable) -> None:
+    def _note_outage(self, error: StreamUnavailable) -> None:
         if not self._failures:
             log.warning("%s; %d bars are kept in memory meanwhile", error, len(self._received))
             self._health.redis_outages += 1
         self._failures += 1
 
     def _follow_replay(self) -> None:
-        """A replay that was reset begins anew: what is in the buffer belongs to its past."""
+        """A replay that was reset begins again: what is in the buffer belongs to its past."""
         if self._streams.run_mode != "replay":
             return
         generation = self._streams.replay.generation()
@@ -188,8 +195,8 @@ class Recorder:
         except ClockUnknown:
             return None
 
-    def _watch_symbols(self) -> None:
-        wanted = self._choose(None if self.market_ns is None else session_at(self.market_ns))
+    def _follow_symbols(self) -> None:
+        wanted = self._wanted_symbols(None if self.market_ns is None else session_at(self.market_ns))
         if wanted == self.symbols:
             return
         if set(wanted) - set(self.symbols):
@@ -255,9 +262,9 @@ class Recorder:
         if session is None or (self._is_restored and session == self._builder.session):
             return
         if self._is_restored:
-            self._announce(believed)
+            self._publish(believed)
         self._builder.begin(
-            session, [entry.interval.start_ns for entry in self._streams.bar_closes.of_session(session)]
+            session, [bar_close.interval.start_ns for bar_close in self._streams.bar_closes.of_session(session)]
         )
         newest: dict[str, int] = {}
         for symbol, ts_ns in self._streams.bars.starts(session):
@@ -268,16 +275,16 @@ class Recorder:
         self._gap.widen(min(newest[symbol] for symbol in self.symbols) if is_known else None)
         self._is_restored = True
 
-    def _announce(self, believed_ns: int | None) -> None:
-        for found in self._builder.complete(believed_ns):
+    def _publish(self, believed_ns: int | None) -> None:
+        for complete in self._builder.complete(believed_ns):
             try:
                 self._streams.bar_closes.publish(
                     BarClose(
-                        found.interval,
-                        found.reason,
-                        found.symbols_in,
-                        found.symbols_expected,
-                        self.market_ns or found.interval.end_ns,
+                        complete.interval,
+                        complete.reason,
+                        complete.symbols_in,
+                        complete.symbols_expected,
+                        self.market_ns or complete.interval.end_ns,
                         time.time_ns(),
                     )
                 )

@@ -24,14 +24,17 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
 from pairs_platform.core.streaming.bars import BACKFILLED, UPDATED
 from pairs_platform.core.streaming.clock import LiveClock
 from pairs_platform.core.streaming.intervals import bar_intervals
-from pairs_platform.platform import open_lake, open_streams
+from pairs_platform.platform import open_lake, open_live_source, open_streams
+from pairs_platform.ports.live_bars import ConnectionRefused, LiveSource
 from pairs_platform.processes.collector import recorder
-from pairs_platform.processes.collector.collector import Collector
+from pairs_platform.processes.collector.collector import Collector, run_collector
+from pairs_platform.processes.collector.symbols import streamed_symbols
 from pairs_platform.processes.replay.server import ReplayServer, listen
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import variable
+from pairs_platform_tests.support.fake_live_bars import FakeLiveSource
 from pairs_platform_tests.support.price_samples import make_actions, make_bars
 from pairs_platform_tests.support.replays import WrittenBars, make_playlist
 from pairs_platform_tests.support.stream_servers import ReplayHistory, StreamServer, bar_message
@@ -53,9 +56,9 @@ def make_settings(**stream: object) -> Settings:
 
 
 @contextmanager
-def collecting(settings: Settings, **arguments: object) -> Iterator[Collector]:
+def collecting(settings: Settings, source: LiveSource, **arguments: object) -> Iterator[Collector]:
     """A collector in a thread while the block runs."""
-    collector, failures = Collector(settings, **arguments), []
+    collector, failures = Collector(settings, source, **arguments), []
 
     def run() -> None:
         try:
@@ -83,7 +86,8 @@ class Market:
         self.streams: Streams = open_streams(settings)
 
     def collecting(self):
-        return collecting(self.settings, stream_url=self.stream.url, history_url=self.history.url)
+        source = open_live_source(self.settings, stream_url=self.stream.url, history_url=self.history.url)
+        return collecting(self.settings, source)
 
     def connected(self) -> None:
         until(lambda: self.stream.connections and self.streams.health.read().get("state") == "streaming")
@@ -254,15 +258,15 @@ def test_wrong_keys_cause_no_storm_and_new_keys_need_no_restart():
     server.keys = ("new", "secret")
     keys = [(SecretStr("old"), SecretStr("wrong-key-never-shown"))]
     with embedded_redis(settings.profile_root / "redis"), server.running(), running(ReplayHistory()) as history:
-        arguments = {"stream_url": server.url, "history_url": history.url, "keys": lambda: keys[0]}
+        source = open_live_source(settings, keys=lambda: keys[0], stream_url=server.url, history_url=history.url)
         streams = open_streams(settings)
-        with collecting(settings, **arguments):
+        with collecting(settings, source):
             until(lambda: streams.health.read().get("state") == "auth_failed")
             assert "auth failed" in streams.health.read()["detail"]
             assert "never-shown" not in str(streams.health.read())
             threading.Event().wait(3)
             assert server.attempts == 1
-        with collecting(settings, **arguments, refused_seconds=0.5):
+        with collecting(settings, source, refused_seconds=0.5):
             until(lambda: server.attempts >= 2)
             keys[0] = (SecretStr("new"), SecretStr("secret"))
             until(lambda: streams.health.read().get("state") == "streaming")
@@ -281,7 +285,8 @@ def test_keys_in_files_are_read_again_at_each_attempt(monkeypatch, tmp_path):
     server.keys = ("old", "old")
     with embedded_redis(settings.profile_root / "redis"), server.running(), running(ReplayHistory()) as history:
         streams = open_streams(settings)
-        with collecting(settings, stream_url=server.url, history_url=history.url, refused_seconds=0.3):
+        source = open_live_source(settings, stream_url=server.url, history_url=history.url)
+        with collecting(settings, source, refused_seconds=0.3):
             until(lambda: streams.health.read().get("state") == "streaming")
             server.keys = ("new", "newer")
             server.drop()
@@ -306,12 +311,12 @@ def test_a_limit_causes_no_storm(refusal):
 
 def test_missing_keys_are_named_before_anything_starts():
     with pytest.raises(ConfigurationError, match="APCA_API_KEY_ID"):
-        Collector(make_settings(mode="alpaca"))
+        run_collector(make_settings(mode="alpaca"))
 
 
 def test_alpaca_streams_minutes_alone():
     with pytest.raises(ConfigurationError, match=r"unset stream\.bar"):
-        Collector(make_settings(mode="alpaca", bar="5min"))
+        run_collector(make_settings(mode="alpaca", bar="5min"))
 
 
 def test_an_absent_server_is_tried_again_ever_more_slowly():
@@ -392,7 +397,8 @@ def test_a_replay_at_full_speed_arrives_whole_and_completes_every_bar_with_all_s
         thread.start()
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         try:
-            with collecting(settings, stream_url=f"ws://{address}/v2/iex", history_url=f"http://{address}"):
+            source = open_live_source(settings, stream_url=f"ws://{address}/v2/iex", history_url=f"http://{address}")
+            with collecting(settings, source):
                 until(lambda: len(streams.bar_closes.of_session(sessions[1])) == 42)
                 assert len(streams.bar_closes.of_session(sessions[0])) == 78
                 for session in sessions:
@@ -439,8 +445,8 @@ def test_a_live_feed_follows_its_own_clock_and_fetches_what_it_missed():
     keys = (SecretStr(AlpacaServer.KEY_ID), SecretStr(AlpacaServer.SECRET_KEY))
     with embedded_redis(settings.profile_root / "redis"), server.running(), running(history):
         streams = open_streams(settings)
-        arguments = {"stream_url": server.url, "history_url": history.url, "keys": lambda: keys, "clock": clock}
-        with collecting(settings, **arguments):
+        source = open_live_source(settings, keys=lambda: keys, stream_url=server.url, history_url=history.url)
+        with collecting(settings, source, clock=clock):
             until(lambda: [entry.interval for entry in streams.bar_closes.of_session(SESSION)] == [INTERVALS[0]])
             assert len(streams.bars.of_session(SESSION)) == 15
             assert streams.run_mode == "live"
@@ -452,13 +458,38 @@ def test_a_live_feed_follows_its_own_clock_and_fetches_what_it_missed():
             assert len(streams.bar_closes.of_session(SESSION)) == 1
 
 
+def test_a_source_of_another_vendor_is_collected_resubscribed_and_left_alone_when_it_refuses():
+    settings, source = make_settings(symbols="pairs"), FakeLiveSource(Frequency.FIVE_MINUTES)
+    with embedded_redis(settings.profile_root / "redis"):
+        streams = open_streams(settings)
+        streams.replay.publish_clock(INTERVALS[0].end_ns, 0.0)
+        streams.symbols.switch("testing")
+        with collecting(settings, source):
+            until(lambda: source.subscribed == [set(SYMBOLS)])
+            source.send([bar_message(symbol, INTERVALS[0].start_ns) for symbol in SYMBOLS])
+            until(lambda: len(streams.bar_closes.of_session(SESSION)) == 1)
+            assert {bar.symbol for bar in streams.bars.of_session(SESSION)} == set(SYMBOLS)
+            streams.symbols.switch("universe")
+            until(lambda: len(source.subscribed) == 2)
+            assert source.subscribed[1] == set(streamed_symbols(settings, "universe", SESSION))
+            source.refusal = ConnectionRefused("rate_limited", "too many")
+            source.drop()
+            until(lambda: streams.health.read().get("state") == "rate_limited")
+            assert streams.health.read()["detail"] == "too many"
+            assert source.attempts == 2
+        assert source.is_shut
+
+
 @contextmanager
 def collector_process(now: Market, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     script = (
         "import asyncio, sys\n"
         "from pairs_platform.settings.loading import load_settings\n"
+        "from pairs_platform.platform import open_live_source\n"
         "from pairs_platform.processes.collector.collector import Collector\n"
-        "asyncio.run(Collector(load_settings(), stream_url=sys.argv[1], history_url=sys.argv[2]).run())\n"
+        "settings = load_settings()\n"
+        "source = open_live_source(settings, stream_url=sys.argv[1], history_url=sys.argv[2])\n"
+        "asyncio.run(Collector(settings, source).run())\n"
     )
     environment = {
         **os.environ,
