@@ -100,10 +100,10 @@ class Contract:
 
     def require(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """Return `frame`, or raise `ContractViolation` that lists the first violations."""
-        found = self.violations(frame)
-        if found:
-            more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-            raise ContractViolation(f"{self.table} v{self.version}: {'; '.join(found[:_SHOWN])}{more}")
+        violations = self.violations(frame)
+        if violations:
+            more = f" and {len(violations) - _SHOWN} more" if len(violations) > _SHOWN else ""
+            raise ContractViolation(f"{self.table} v{self.version}: {'; '.join(violations[:_SHOWN])}{more}")
         return frame
 
 

@@ -23,7 +23,6 @@ MISTAKES = {
     "core/models/bundle.py": "a model of a pair that was not trained",
     "core/models/sector_training.py": "rows to train on without the plan that splits them",
     "core/prices/calendar.py": "a grid of no session",
-    "core/selection/contracts.py": "a contract that disagrees with its own list of columns, found when it is imported",
     "core/time.py": "a moment without a time zone",
     "core/trading/backtest.py": "parameters of the numerics outside their domain",
     "core/trading/sharpe.py": "parameters of the numerics outside their domain",

@@ -90,15 +90,15 @@ def known_actions(actions: pd.DataFrame | None, *, as_of: datetime) -> pd.DataFr
     newest = pd.Timestamp(session_table().day[opened]) if opened >= 0 else pd.Timestamp.min
     as_of_stamp = pd.Timestamp(as_of_ns, tz="UTC")
     in_time = (actions["known_ts_utc"] <= as_of_stamp) & (actions["ex_date"] <= newest)
-    chosen = actions.loc[in_time, list(ACTION_COLUMNS)]
-    chosen = chosen.sort_values(["symbol", "ex_date", "kind", "value", "known_ts_utc"], kind="stable")
-    chosen = chosen.drop_duplicates(["symbol", "ex_date", "kind", "value"]).reset_index(drop=True)
-    wrong = chosen[~(chosen["value"] > 0) | ~chosen["kind"].isin([SPLIT, DIVIDEND])]
+    applicable = actions.loc[in_time, list(ACTION_COLUMNS)]
+    applicable = applicable.sort_values(["symbol", "ex_date", "kind", "value", "known_ts_utc"], kind="stable")
+    applicable = applicable.drop_duplicates(["symbol", "ex_date", "kind", "value"]).reset_index(drop=True)
+    wrong = applicable[~(applicable["value"] > 0) | ~applicable["kind"].isin([SPLIT, DIVIDEND])]
     if len(wrong):
         first = wrong.iloc[0]
         where = f"{first['symbol']}, ex-date {first['ex_date']:%Y-%m-%d}"
         raise DataError(f"{where}: a {first['kind']} of {first['value']} cannot be applied")
-    return chosen
+    return applicable
 
 
 def adjustments(
@@ -126,14 +126,14 @@ def adjustments(
     """
     if basis is PriceBasis.FULLY_ADJUSTED:
         return [], []
-    chosen = known_actions(actions, as_of=as_of)
+    applicable = known_actions(actions, as_of=as_of)
     if basis is PriceBasis.SPLIT_ADJUSTED:
-        chosen = chosen[chosen["kind"] == DIVIDEND]
+        applicable = applicable[applicable["kind"] == DIVIDEND]
     applied: list[AppliedAction] = []
     unadjusted: list[UnadjustedDividend] = []
-    if chosen.empty:
+    if applicable.empty:
         return applied, unadjusted
-    for symbol, of_symbol in chosen.groupby("symbol", sort=True):
+    for symbol, of_symbol in applicable.groupby("symbol", sort=True):
         mine = bars.loc[bars["symbol"].to_numpy() == symbol, ["ts_utc", "close"]]
         ts_ns = stamps_ns(mine["ts_utc"])
         order = np.argsort(ts_ns, kind="stable")
@@ -203,8 +203,8 @@ def stale_sessions(
     if basis is PriceBasis.RAW:
         return ()
     kinds = (SPLIT,) if basis is PriceBasis.SPLIT_ADJUSTED else (SPLIT, DIVIDEND)
-    found: set[date] = set()
+    stale: set[date] = set()
     for ex_date in {day.date() for day in actions.loc[actions["kind"].isin(kinds), "ex_date"]}:
         restated = session_close(ex_date if is_session(ex_date) else last_session_before(ex_date))
-        found |= {day for day, fetched in fetched_utc.items() if day < ex_date and fetched < restated}
-    return tuple(sorted(found))
+        stale |= {day for day, fetched in fetched_utc.items() if day < ex_date and fetched < restated}
+    return tuple(sorted(stale))

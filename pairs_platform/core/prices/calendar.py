@@ -53,10 +53,10 @@ def require_session(day: date) -> date:
 
 def last_session_before(day: date) -> date:
     """The newest session strictly before `day`."""
-    found = int(np.searchsorted(session_table().day, np.datetime64(day, "D"))) - 1
-    if found < 0:
+    position = int(np.searchsorted(session_table().day, np.datetime64(day, "D"))) - 1
+    if position < 0:
         raise NotFound(f"no session before {day}: the calendar starts at {CALENDAR_START}")
-    return all_sessions()[found]
+    return all_sessions()[position]
 
 
 def session_offset(session: date, n: int) -> date:

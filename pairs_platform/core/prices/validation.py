@@ -278,9 +278,9 @@ def _place_reasons(
 ) -> _Reasons:
     """Rows of another symbol or session, outside trading hours, or between two bar starts."""
     stray = given["symbol"].notna().to_numpy() & ~given["symbol"].isin(symbols).to_numpy()
-    known = given["ts_utc"].notna().to_numpy()
+    has_stamp = given["ts_utc"].notna().to_numpy()
     ts_ns = stamps_ns(given["ts_utc"])
-    position = np.where(known, session_positions(ts_ns), -1)
+    position = np.where(has_stamp, session_positions(ts_ns), -1)
     inside = position >= 0
     local = given["ts_utc"].dt.tz_convert(MARKET_TIMEZONE).dt.tz_localize(None)
     day = local.to_numpy().astype("datetime64[D]")
@@ -291,8 +291,8 @@ def _place_reasons(
     off_grid = since_open != 0 if frequency is Frequency.ONE_DAY else since_open % step_ns != 0
     return [
         (stray, "symbol was not asked for"),
-        (known & ~trades, "not a session of the exchange"),
-        (known & trades & ~inside, "outside the regular session"),
+        (has_stamp & ~trades, "not a session of the exchange"),
+        (has_stamp & trades & ~inside, "outside the regular session"),
         (inside & ~asked, "session was not asked for"),
         (off_grid, f"not at the start of a {frequency.value} bar"),
     ]

@@ -70,21 +70,21 @@ def build_window(
     candidates = sorted(set(symbols))
     row, column = _positions(bars, grid, candidates)
     inside = (column >= 0) & (row >= 0)
-    chosen = bars if bool(inside.all()) else bars[inside]
-    _refuse_bad_prices(chosen)
-    applied, unadjusted = adjustments(chosen, actions, basis=basis, as_of=as_of)
+    inside_bars = bars if bool(inside.all()) else bars[inside]
+    _refuse_bad_prices(inside_bars)
+    applied, unadjusted = adjustments(inside_bars, actions, basis=basis, as_of=as_of)
     if applied:
-        chosen = scale_bars(sorted_bars(chosen), applied)
-        row, column = _positions(chosen, grid, candidates)
+        inside_bars = scale_bars(sorted_bars(inside_bars), applied)
+        row, column = _positions(inside_bars, grid, candidates)
     else:
         row, column = row[inside], column[inside]
     shape = (len(grid.ts_utc), len(candidates))
     log_close, log_open = np.full(shape, np.nan), np.full(shape, np.nan)
-    log_close[row, column] = np.log(chosen["close"].to_numpy())
-    log_open[row, column] = np.log(chosen["open"].to_numpy())
+    log_close[row, column] = np.log(inside_bars["close"].to_numpy())
+    log_open[row, column] = np.log(inside_bars["open"].to_numpy())
     observed = np.isfinite(log_close)
-    if int(observed.sum()) != len(chosen):
-        raise DataError(_first_repetition(chosen))
+    if int(observed.sum()) != len(inside_bars):
+        raise DataError(_first_repetition(inside_bars))
     reasons = _exclusions(observed, grid, settings)
     kept = [j for j in range(len(candidates)) if reasons[j] is None]
     log_close, log_open, observed = log_close[:, kept], log_open[:, kept], observed[:, kept]

@@ -39,12 +39,12 @@ def wild_bootstrap_p(window: PriceWindow, symbol_1: str, symbol_2: str, *, n_dra
     """
     columns = [window.column(symbol_1), window.column(symbol_2)]
     legs = window.log_close[:, columns].T
-    known = np.isfinite(legs).all(axis=0)
+    complete = np.isfinite(legs).all(axis=0)
     observed = run_tests(legs, np.array([0]), np.array([1])).t_stat.min()
     if np.isnan(observed):
         return float("nan")
-    excluded = window.ex_action[:, columns].T[:, known][:, 1:]
-    returns = np.diff(legs[:, known], axis=1)
+    excluded = window.ex_action[:, columns].T[:, complete][:, 1:]
+    returns = np.diff(legs[:, complete], axis=1)
     returns -= returns.mean(axis=1, keepdims=True)
     returns[excluded] = 0.0
     rng = np.random.default_rng(seed)

@@ -39,15 +39,15 @@ def calibrated_p(min_p: np.ndarray, n_bars: np.ndarray | int) -> np.ndarray:
     p, bars = np.broadcast_arrays(np.asarray(min_p, dtype=np.float64), np.asarray(n_bars))
     result = np.full(p.shape, np.nan)
     for length in np.unique(bars):
-        chosen = (bars == length) & ~np.isnan(p)
-        if not chosen.any():
+        of_length = (bars == length) & ~np.isnan(p)
+        if not of_length.any():
             continue
         column = np.interp(np.log(max(length, 1)), log_bars, np.arange(len(log_bars)))
         left = min(int(column), len(log_bars) - 2)
         quantiles = log_quantile[:, left] + (column - left) * np.diff(log_quantile, axis=1)[:, left]
         with np.errstate(divide="ignore"):
-            log_p = np.log(p[chosen])
+            log_p = np.log(p[of_length])
         inside = np.interp(log_p, quantiles, log_level)
         below = log_level[0] + log_p - quantiles[0]
-        result[chosen] = np.exp(np.where(log_p < quantiles[0], below, inside))
+        result[of_length] = np.exp(np.where(log_p < quantiles[0], below, inside))
     return result

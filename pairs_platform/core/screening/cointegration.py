@@ -151,8 +151,8 @@ def _bootstrap_batch(
     window: PriceWindow, legs: list[tuple[str, str]], *, settings: CointegrationSettings
 ) -> list[float]:
     return [
-        wild_bootstrap_p(window, one, other, n_draws=settings.bootstrap_draws, seed=settings.bootstrap_seed)
-        for one, other in legs
+        wild_bootstrap_p(window, symbol_1, symbol_2, n_draws=settings.bootstrap_draws, seed=settings.bootstrap_seed)
+        for symbol_1, symbol_2 in legs
     ]
 
 

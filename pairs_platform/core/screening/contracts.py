@@ -73,11 +73,11 @@ CORRELATION_MATRIX = Contract(
 """One row for each pair of a sector-day."""
 
 
-def _direction(suffix: str, words: str) -> dict[str, pa.Column]:
+def _direction(suffix: str, direction: str) -> dict[str, pa.Column]:
     return {
-        f"t_stat{suffix}": _number(f"Dickey-Fuller t of the residuals, {words}.", nullable=True),
-        f"lag{suffix}": _number(f"Lagged differences in it, {words} [bars].", _NOT_NEGATIVE, nullable=True),
-        f"p_value{suffix}": _number(f"MacKinnon's p of it, {words}.", _UNIT, nullable=True),
+        f"t_stat{suffix}": _number(f"Dickey-Fuller t of the residuals, {direction}.", nullable=True),
+        f"lag{suffix}": _number(f"Lagged differences in it, {direction} [bars].", _NOT_NEGATIVE, nullable=True),
+        f"p_value{suffix}": _number(f"MacKinnon's p of it, {direction}.", _UNIT, nullable=True),
     }
 
 

@@ -72,8 +72,8 @@ def estimate_spread(y: str, x: str, log_y: np.ndarray, log_x: np.ndarray) -> Spr
     ----------
     Engle & Granger (1987), first step; must equal ``statsmodels.OLS``.
     """
-    known = np.isfinite(log_y) & np.isfinite(log_x)
-    a, b = log_y[known], log_x[known]
+    complete = np.isfinite(log_y) & np.isfinite(log_x)
+    a, b = log_y[complete], log_x[complete]
     if len(a) < 3:
         raise DataError(f"spread of {y} on {x}: {len(a)} complete bars, at least 3 are needed")
     centred = b - b.mean()

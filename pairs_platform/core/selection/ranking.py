@@ -185,8 +185,8 @@ _WORDS = {
 def _weakness(row: Any) -> str:
     """The weakest component of a scored pair, its value, and what lies behind it."""
     own = {"volatility": row.volatility_status, "trading": row.trading_status}.get(row.weakest_component, "")
-    words = _WORDS.get(str(own), _WORDS[row.weakest_component])
-    return f"weakest component {row.weakest_component} ({getattr(row, row.weakest_component):.2f}): {words}"
+    cause = _WORDS.get(str(own), _WORDS[row.weakest_component])
+    return f"weakest component {row.weakest_component} ({getattr(row, row.weakest_component):.2f}): {cause}"
 
 
 def _explain(row: Any, settings: FunnelSettings) -> str:

@@ -246,9 +246,9 @@ def _trading_status(report: BacktestReport | None, training_p: float, settings: 
 def _training_p(window: PriceWindow, fits: Mapping[str, pd.Series], n_training: int) -> dict[str, float]:
     """Calibrated p of the better direction on the first `n_training` bars, by pair; NaN where it cannot be tested."""
     legs = {symbol: row for row, symbol in enumerate(window.symbols)}
-    chosen = {pair: (legs[row["y"]], legs[row["x"]]) for pair, row in fits.items() if row["status"] == "ok"}
-    rows = np.array(list(chosen.values()), dtype=np.int64).reshape(-1, 2)
+    fitted_legs = {pair: (legs[row["y"]], legs[row["x"]]) for pair, row in fits.items() if row["status"] == "ok"}
+    rows = np.array(list(fitted_legs.values()), dtype=np.int64).reshape(-1, 2)
     log_prices = np.ascontiguousarray(window.log_close[:n_training].T)
     tests = run_tests(log_prices, rows[:, 0].copy(), rows[:, 1].copy())
     p_values = calibrated_p(np.fmin(tests.p_value[:, 0], tests.p_value[:, 1]), tests.n_bars)
-    return dict(zip(chosen, p_values.tolist(), strict=True))
+    return dict(zip(fitted_legs, p_values.tolist(), strict=True))

@@ -1,6 +1,7 @@
 """The trading configuration: everything that live signals need for the next session, as one versioned document.
 
-What does not belong here: choosing pairs (`ranking`), the rule that trades them (`backtest`), and storing the document.
+What does not belong here: choosing pairs (`ranking`), the rule that trades them (`core.trading`), and storing the
+document.
 """
 
 import dataclasses

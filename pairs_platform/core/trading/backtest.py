@@ -1,6 +1,7 @@
-"""The backtest: nothing but a loop over the trading rule of `trading_rule`, compiled.
+"""The backtest: nothing but a loop over the trading rule of `rule`, compiled.
 
-What does not belong here: the rule, how a backtest becomes a score (`scores`), how a Sharpe ratio is judged (`sharpe`).
+What does not belong here: the rule, how a Sharpe ratio is judged (`sharpe`), and how a backtest becomes a score
+(`core.selection.scores`).
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """How much a Sharpe ratio proves: probabilistic and deflated Sharpe ratio.
 
-What does not belong here: how returns come about (`backtest`) and what counts as enough (`scores`, `ranking`).
+What does not belong here: how returns come about (`backtest`) and what counts as enough (`core.selection`).
 """
 
 import math

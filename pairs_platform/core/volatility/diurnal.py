@@ -71,12 +71,12 @@ def diurnal_factors(
     k = residuals.shape[1]
     if bars_per_session == 1:
         return np.ones((1, k))
-    known = np.isfinite(residuals)
+    finite = np.isfinite(residuals)
     squares, counts = np.zeros((bars_per_session, k)), np.zeros((bars_per_session, k))
     order = np.argsort(bar_of_day, kind="stable")
     positions, first = np.unique(bar_of_day[order], return_index=True)
-    squares[positions] = np.add.reduceat(np.where(known, residuals, 0.0)[order] ** 2, first, axis=0)
-    counts[positions] = np.add.reduceat(known[order].astype(float), first, axis=0)
+    squares[positions] = np.add.reduceat(np.where(finite, residuals, 0.0)[order] ** 2, first, axis=0)
+    counts[positions] = np.add.reduceat(finite[order].astype(float), first, axis=0)
     pooled = squares.sum(axis=0) / np.maximum(counts.sum(axis=0), 1.0)
     shocks = counts.copy()
     if n_sessions < min_sessions:

@@ -112,18 +112,18 @@ def volatility_skill(
     u = shocks(fit, spread, bar_of_day, shock_excluded)
     h = conditional_variance(fit, spread, bar_of_day, shock_excluded)[:-1]
     training, test = u[:split], u[split:]
-    known = np.isfinite(test)
-    n = int(known.sum())
+    finite = np.isfinite(test)
+    n = int(finite.sum())
     if n < settings.min_forecasts:
         return VolatilitySkill(
             status="short_sample", n_test=n, reason=f"{n} held-out shocks, {settings.min_forecasts} are needed"
         )
     constant = float(np.nanmean(training**2))
     ewma = np.asarray(variance_path(test, 0.0, 1.0 - settings.ewma_decay, settings.ewma_decay, constant))[:-1]
-    proxy = test[known] ** 2
+    proxy = test[finite] ** 2
     losses = {
         name: np.log(variance) + proxy / variance
-        for name, variance in (("model", h[split:][known]), ("ewma", ewma[known]), ("constant", np.full(n, constant)))
+        for name, variance in (("model", h[split:][finite]), ("ewma", ewma[finite]), ("constant", np.full(n, constant)))
     }
     dm_vs_ewma = diebold_mariano(losses["ewma"] - losses["model"])
     dm_vs_constant = diebold_mariano(losses["constant"] - losses["model"])
@@ -131,7 +131,7 @@ def volatility_skill(
         return VolatilitySkill(
             status="same_forecasts", n_test=n, reason="the model's losses equal a rival's on every bar"
         )
-    shape = float(np.mean(2.0 * np.log(np.asarray(fit.diurnal)[bar_of_day[split:][known]])))
+    shape = float(np.mean(2.0 * np.log(np.asarray(fit.diurnal)[bar_of_day[split:][finite]])))
     return VolatilitySkill(
         status="ok",
         n_test=n,

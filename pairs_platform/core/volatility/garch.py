@@ -227,7 +227,7 @@ def fit_many(
         next_bar_of_day = (int(bar_of_day[-1]) + 1) % bars_per_session if len(bar_of_day) else 0
 
     def fit(j: int) -> tuple[SeriesFit, GarchFit | None]:
-        one = kernel.fit_series(
+        series = kernel.fit_series(
             np.ascontiguousarray(spreads[:, j]),
             inverse_d[:, j],
             valid[:, j],
@@ -235,29 +235,36 @@ def fit_many(
             max_evaluations=settings.max_evaluations,
             min_shocks=settings.min_shocks,
         )
-        if one.code in (kernel.TOO_FEW, kernel.CONSTANT):
-            return one, _no_fit(one, settings)
-        if _converged(one):
-            return one, _result(
-                one, "numba", spreads[:, j], bar_of_day, excluded[:, j], factors[:, j], next_bar_of_day, settings
+        if series.code in (kernel.TOO_FEW, kernel.CONSTANT):
+            return series, _no_fit(series, settings)
+        if _converged(series):
+            return series, _result(
+                series, "numba", spreads[:, j], bar_of_day, excluded[:, j], factors[:, j], next_bar_of_day, settings
             )
-        return one, None
+        return series, None
 
     # Threads over kernels that release the GIL, not prange: as fast, without compiling one more copy of every kernel.
     with ThreadPoolExecutor(max_workers=numba.get_num_threads()) as pool:
         pending = list(pool.map(fit, range(spreads.shape[1])))
     fits: list[GarchFit] = []
-    for j, (one, done) in enumerate(pending):
-        if done is None:
-            other = _fit_with_arch(spreads[:, j], factors[bar_of_day, j], valid[:, j], one, settings)
-            done = (
-                _no_fit(one, settings)
-                if other is None
+    for j, (series, result) in enumerate(pending):
+        if result is None:
+            arch_fit = _fit_with_arch(spreads[:, j], factors[bar_of_day, j], valid[:, j], series, settings)
+            result = (
+                _no_fit(series, settings)
+                if arch_fit is None
                 else _result(
-                    other, "arch", spreads[:, j], bar_of_day, excluded[:, j], factors[:, j], next_bar_of_day, settings
+                    arch_fit,
+                    "arch",
+                    spreads[:, j],
+                    bar_of_day,
+                    excluded[:, j],
+                    factors[:, j],
+                    next_bar_of_day,
+                    settings,
                 )
             )
-        fits.append(done)
+        fits.append(result)
     return fits
 
 
@@ -353,19 +360,19 @@ def _checked(
     return np.where(np.isfinite(spreads), spreads, np.nan), bar_of_day, excluded
 
 
-def _converged(one: SeriesFit) -> bool:
-    return math.isfinite(one.log_likelihood) and one.predicted_rise < CONVERGENCE_FALL
+def _converged(series: SeriesFit) -> bool:
+    return math.isfinite(series.log_likelihood) and series.predicted_rise < CONVERGENCE_FALL
 
 
 def _fit_with_arch(
-    spread: np.ndarray, d: np.ndarray, valid: np.ndarray, one: SeriesFit, settings: GarchSettings
+    spread: np.ndarray, d: np.ndarray, valid: np.ndarray, series: SeriesFit, settings: GarchSettings
 ) -> SeriesFit | None:
     """arch's parameters with the likelihood that our definition gives them; None where arch does not converge."""
     from arch import arch_model
 
     dist: Any = settings.distribution
     at = np.flatnonzero(valid)
-    scale, centre = math.sqrt(one.backcast), float(np.mean(spread[at]))
+    scale, centre = math.sqrt(series.backcast), float(np.mean(spread[at]))
     y, a, b = (spread[at] - centre) / (scale * d[at]), 1.0 / d[at], (spread[at - 1] - centre) / (scale * d[at])
     if valid[1:].all() and np.all(d == 1.0):
         model = arch_model(
@@ -382,11 +389,11 @@ def _fit_with_arch(
     theta = np.array(
         [c, phi, omega, alpha1 + beta1, alpha1 / max(alpha1 + beta1, 1e-300), math.log(nu[0] - 2.0) if nu else 0.0]
     )
-    value = kernel.negative_log_likelihood(theta, y, a, b, one.backcast / scale**2, bool(nu), np.empty(len(theta)))
+    value = kernel.negative_log_likelihood(theta, y, a, b, series.backcast / scale**2, bool(nu), np.empty(len(theta)))
     if result.convergence_flag != 0 or not math.isfinite(value):
         return None
     return replace(
-        one,
+        series,
         c=scale * c + centre * (1.0 - phi),
         phi=phi,
         omega=omega * scale**2,
@@ -397,16 +404,16 @@ def _fit_with_arch(
     )
 
 
-def _no_fit(one: SeriesFit, settings: GarchSettings) -> GarchFit:
-    n = one.n_shocks
-    if one.code == kernel.TOO_FEW:
+def _no_fit(series: SeriesFit, settings: GarchSettings) -> GarchFit:
+    n = series.n_shocks
+    if series.code == kernel.TOO_FEW:
         return GarchFit(
             status="too_few_shocks",
             reason=f"{n} valid shocks, {settings.min_shocks} are needed",
             n_obs=n,
             distribution=settings.distribution,
         )
-    if one.code == kernel.CONSTANT:
+    if series.code == kernel.CONSTANT:
         return GarchFit(
             status="constant_spread",
             reason=f"the spread does not move over {n} shocks",
@@ -417,13 +424,13 @@ def _no_fit(one: SeriesFit, settings: GarchSettings) -> GarchFit:
         status="not_converged",
         n_obs=n,
         distribution=settings.distribution,
-        reason=f"after {one.evaluations} evaluations a rise of ln L by {one.predicted_rise:.1e} is still "
+        reason=f"after {series.evaluations} evaluations a rise of ln L by {series.predicted_rise:.1e} is still "
         f"predicted, and arch did not converge either",
     )
 
 
 def _result(
-    one: SeriesFit,
+    series: SeriesFit,
     fitter: Literal["numba", "arch"],
     spread: np.ndarray,
     bar_of_day: np.ndarray,
@@ -434,39 +441,45 @@ def _result(
 ) -> GarchFit:
     bare = GarchFit(
         status="ok",
-        c=one.c,
-        phi=one.phi,
-        omega=one.omega,
-        alpha1=one.alpha1,
-        beta1=one.beta1,
-        backcast=one.backcast,
+        c=series.c,
+        phi=series.phi,
+        omega=series.omega,
+        alpha1=series.alpha1,
+        beta1=series.beta1,
+        backcast=series.backcast,
         diurnal=tuple(d.tolist()),
     )
     u = shocks(bare, spread, bar_of_day, excluded)
     h = np.asarray(kernel.variance_path(u, bare.omega, bare.alpha1, bare.beta1, bare.initial_variance))
-    known = np.isfinite(u)
+    finite = np.isfinite(u)
     tests = residual_diagnostics(
-        u[known], h[:-1][known], omega=one.omega, alpha1=one.alpha1, beta1=one.beta1, backcast=one.backcast, nu=one.nu
+        u[finite],
+        h[:-1][finite],
+        omega=series.omega,
+        alpha1=series.alpha1,
+        beta1=series.beta1,
+        backcast=series.backcast,
+        nu=series.nu,
     )
-    value, n_parameters = one.log_likelihood, 5 if math.isnan(one.nu) else 6
-    persistence = one.alpha1 + one.beta1
-    bars, bars_status = half_life(one.phi)
+    value, n_parameters = series.log_likelihood, 5 if math.isnan(series.nu) else 6
+    persistence = series.alpha1 + series.beta1
+    bars, bars_status = half_life(series.phi)
     return replace(
         bare,
         fitter=fitter,
         distribution=settings.distribution,
-        n_obs=one.n_shocks,
-        nu=one.nu,
+        n_obs=series.n_shocks,
+        nu=series.nu,
         persistence=persistence,
-        unconditional_variance=one.omega / (1.0 - persistence) if persistence < 1.0 else math.nan,
-        mean_variance=float(h[:-1][known].mean()),
+        unconditional_variance=series.omega / (1.0 - persistence) if persistence < 1.0 else math.nan,
+        mean_variance=float(h[:-1][finite].mean()),
         log_likelihood=value,
         aic=2.0 * n_parameters - 2.0 * value,
-        bic=n_parameters * math.log(one.n_shocks) - 2.0 * value,
-        log_likelihood_random_walk=one.log_likelihood_random_walk,
-        log_likelihood_constant_variance=one.log_likelihood_constant_variance,
-        lr_random_walk=2.0 * (value - one.log_likelihood_random_walk),
-        lr_constant_variance=2.0 * (value - one.log_likelihood_constant_variance),
+        bic=n_parameters * math.log(series.n_shocks) - 2.0 * value,
+        log_likelihood_random_walk=series.log_likelihood_random_walk,
+        log_likelihood_constant_variance=series.log_likelihood_constant_variance,
+        lr_random_walk=2.0 * (value - series.log_likelihood_random_walk),
+        lr_constant_variance=2.0 * (value - series.log_likelihood_constant_variance),
         ljung_box_p_z=tests.ljung_box_p_z,
         ljung_box_p_z2=tests.ljung_box_p_z2,
         arch_lm_p=tests.arch_lm_p,

@@ -538,15 +538,15 @@ class _Problem:
         self.evaluations += evaluations
         return _Minimum(theta, gradient, value, code)
 
-    def predicted_rise(self, found: _Minimum) -> float:
+    def predicted_rise(self, minimum: _Minimum) -> float:
         """Rise of ln L that the information still predicts from a minimum of the unrestricted model."""
         matrix, direction = np.empty((N_PARAMETERS, N_PARAMETERS)), np.empty(N_PARAMETERS)
-        information(found.theta, self.y, self.a, self.b, self.backcast, self.student, matrix)
+        information(minimum.theta, self.y, self.a, self.b, self.backcast, self.student, matrix)
         return newton_direction(
-            found.theta,
+            minimum.theta,
             self.lower,
             self.upper,
-            found.gradient,
+            minimum.gradient,
             matrix,
             np.empty(N_PARAMETERS, dtype=np.bool_),
             direction,
@@ -574,13 +574,13 @@ class _Problem:
         # The winner's variance is a good start for a rival: one more from the grid is enough.
         tried = itertools.islice(starts, 1) if hint is not None else starts
         rough = [self.minimise(start, lower, upper, COARSE, few) for start in tried]
-        rough.sort(key=lambda found: found.value)
+        rough.sort(key=lambda minimum: minimum.value)
         best = first
-        for found in rough[:POLISHED]:
-            same = first.code == CONVERGED and np.abs(found.theta - first.theta)[2:5].max() < SAME_POINT
-            if found.value < first.value + WORTH_POLISHING and not same:
+        for minimum in rough[:POLISHED]:
+            same = first.code == CONVERGED and np.abs(minimum.theta - first.theta)[2:5].max() < SAME_POINT
+            if minimum.value < first.value + WORTH_POLISHING and not same:
                 best = min(
-                    best, self.minimise(found.theta, lower, upper, FINE, max_evaluations), key=lambda at: at.value
+                    best, self.minimise(minimum.theta, lower, upper, FINE, max_evaluations), key=lambda at: at.value
                 )
         return best
 

@@ -86,10 +86,10 @@ def better_directions(window: PriceWindow, pairs: pd.DataFrame, n_bars: int) -> 
     tests = run_tests(np.ascontiguousarray(window.log_close[:n_bars].T), first, second)
     symbols = np.array([*window.symbols, None], dtype=object)
     tested = tests.outcome == TESTED
-    chosen = pairs[["pair"]].assign(y=None, x=None)
+    preferred = pairs[["pair"]].assign(y=None, x=None)
     for name, leg, other in (("y", first, second), ("x", second, first)):
-        chosen.loc[directed, name] = symbols[np.where(tested, np.where(tests.better == 0, leg, other), -1)]
-    return chosen
+        preferred.loc[directed, name] = symbols[np.where(tested, np.where(tests.better == 0, leg, other), -1)]
+    return preferred
 
 
 def leg_shocks_excluded(window: PriceWindow, y: str, x: str) -> np.ndarray:
@@ -131,11 +131,11 @@ def _fit_span(
     parameters: list[SpreadParameters | GarchFit] = [
         _estimate(window, y, x, n_bars) for y, x in zip(pairs["y"], pairs["x"], strict=True)
     ]
-    known = [one for one in parameters if isinstance(one, SpreadParameters)]
-    spreads, excluded = np.empty((n_bars, len(known))), np.empty((n_bars, len(known)), dtype=bool)
-    for j, spread_of in enumerate(known):
-        y, x = spread_of.y, spread_of.x
-        spreads[:, j] = spread_of.spread(
+    estimated = [estimate for estimate in parameters if isinstance(estimate, SpreadParameters)]
+    spreads, excluded = np.empty((n_bars, len(estimated))), np.empty((n_bars, len(estimated)), dtype=bool)
+    for j, spread in enumerate(estimated):
+        y, x = spread.y, spread.x
+        spreads[:, j] = spread.spread(
             window.log_close[used, window.column(y)], window.log_close[used, window.column(x)]
         )
         excluded[:, j] = leg_shocks_excluded(window, y, x)[used]
@@ -151,8 +151,12 @@ def _fit_span(
         )
     )
     rows: list[dict[str, object]] = []
-    for (pair, y, x), one in zip(pairs[["pair", "y", "x"]].itertuples(index=False), parameters, strict=True):
-        fit = next(fits) if isinstance(one, SpreadParameters) else replace(one, distribution=settings.distribution)
+    for (pair, y, x), estimate in zip(pairs[["pair", "y", "x"]].itertuples(index=False), parameters, strict=True):
+        fit = (
+            next(fits)
+            if isinstance(estimate, SpreadParameters)
+            else replace(estimate, distribution=settings.distribution)
+        )
         row: dict[str, object] = {column: getattr(fit, column) for column in _FIT_COLUMNS}
         row |= {
             "pair": pair,
@@ -163,7 +167,7 @@ def _fit_span(
             "y": None if pd.isna(y) else y,
             "x": None if pd.isna(x) else x,
         }
-        row |= {column: getattr(one, column, np.nan) for column in _SPREAD_COLUMNS}
+        row |= {column: getattr(estimate, column, np.nan) for column in _SPREAD_COLUMNS}
         rows.append(row)
     return rows
 
