@@ -81,7 +81,7 @@ def production(given: argparse.Namespace) -> int:
 def _production(given: argparse.Namespace) -> int:
     settings = load_settings()
     speed = settings.frequency.minutes * 60 / given.spacing
-    for name, value in (("speed", f"{speed:g}"), ("buckets", str(given.bars))):
+    for name, value in (("speed", f"{speed:g}"), ("bars", str(given.bars))):
         os.environ[variable(f"stream.replay.{name}")] = value
     os.environ[variable("services.ui_port")] = str(given.port)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

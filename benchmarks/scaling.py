@@ -121,7 +121,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     with LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
         settings = ComputeBackendSettings(
-            kind="dask", scheduler=cluster.scheduler_address, pair_block=2048, fit_block=16
+            kind="dask", scheduler=cluster.scheduler_address, pairs_per_batch=2048, fits_per_batch=16
         )
         with Client(cluster) as client, open_backend(settings) as backend:
             check_equal(small, backend)

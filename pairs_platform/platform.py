@@ -160,7 +160,7 @@ def open_compute_backend(settings: Settings) -> "AbstractContextManager[ComputeB
     """The configured compute backend for batches of pairs, connected while the context is open."""
     from pairs_platform.adapters.dask import backend
 
-    return backend.open_backend(settings.executor)
+    return backend.open_backend(settings.compute)
 
 
 def open_source(settings: Settings) -> MarketData:

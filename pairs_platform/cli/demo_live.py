@@ -53,7 +53,7 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
     set_variable("stream.mode", "replay")
     for name, value in {
         "first": session,
-        "buckets": n_bars,
+        "bars": n_bars,
         "mode": "single_pass",
         "speed": settings.frequency.minutes * 60 / BAR_SECONDS,
         "port": _free_port(),

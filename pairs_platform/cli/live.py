@@ -48,7 +48,7 @@ def command(
         ("stream.replay.first", f"{session:%Y-%m-%d}" if session else None),
         ("stream.replay.speed", speed),
         ("stream.replay.start", start),
-        ("stream.replay.buckets", bars),
+        ("stream.replay.bars", bars),
     ):
         if value is not None:
             set_variable(name, str(value))

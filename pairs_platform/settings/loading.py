@@ -14,6 +14,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 
 from pairs_platform.core.errors import SettingsError
 from pairs_platform.settings.model import SECRET_FIELDS, Settings
+from pairs_platform.settings.renamed import new_path
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, read_yaml, shipped_document
 from pairs_platform.settings.variables import FROM_FILE, PREFIX, secret_in_file, user_folder, variable
 
@@ -72,6 +73,11 @@ def secrets_from_environment() -> dict[str, SecretStr]:
 def _refuse_unknown_variables() -> None:
     groups = {variable(name) for name in Settings.model_fields}
     for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX):
+            suffix = FROM_FILE if name.upper().endswith(FROM_FILE) else ""
+            path = name.upper().removeprefix(PREFIX).removesuffix(suffix).lower().replace("__", ".")
+            if new_path(path) != path:
+                raise SettingsError(f"variable {name} is called {variable(new_path(path))}{suffix} now: rename it")
         head = PREFIX + name.upper().removeprefix(PREFIX).split("__")[0]
         is_secret_file = name.upper().removesuffix(FROM_FILE) in {variable(field) for field in SECRET_FIELDS}
         if name.upper().startswith(PREFIX) and head not in groups and not is_secret_file:
@@ -90,6 +96,11 @@ def _explain(error: ValidationError, layers: list[tuple[str, dict[str, Any]]]) -
     lines = []
     for problem in error.errors(include_url=False):
         path = tuple(str(part) for part in problem["loc"])
+        if new_path(".".join(path)) != ".".join(path):
+            lines.append(
+                f"{'.'.join(path)} is called {new_path('.'.join(path))} now: rename it in {_origin(path, layers)}"
+            )
+            continue
         shown = f" (value {problem['input']!r})" if isinstance(problem["input"], str | int | float | bool) else ""
         if path and path[0] in SECRET_FIELDS:
             shown = ""

@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     automation: AutomationSettings
     services: ServiceSettings = ServiceSettings()
     alerts: AlertSettings = AlertSettings()
-    executor: ComputeBackendSettings = ComputeBackendSettings()
+    compute: ComputeBackendSettings = ComputeBackendSettings()
     exports: ExportSettings = ExportSettings()
     housekeeping: HousekeepingSettings = HousekeepingSettings()
     alpaca_key_id: SecretStr | None = setting(None, unit="secret", description="Set by the variable APCA_API_KEY_ID.")

@@ -99,7 +99,7 @@ def production(demo, receiver, tmp_path_factory) -> Iterator[Production]:
         "alert_urls": f"json://127.0.0.1:{receiver.port}/{TOKEN}",
         "stream.replay.start": "11:30",
         "stream.replay.speed": "900",
-        "stream.replay.buckets": str(BARS),
+        "stream.replay.bars": str(BARS),
     }
     started = make_profile(demo, tmp_path_factory.mktemp("up") / "a profile", **more)
     try:

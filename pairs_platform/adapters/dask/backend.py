@@ -146,8 +146,8 @@ def open_backend(settings: ComputeBackendSettings) -> Iterator[ComputeBackend]:
             executor=client.get_executor(pure=False),
             share=lambda value: _share(client, value),
             check=_Watch(client, settings),
-            pairs_per_batch=settings.pair_block,
-            fits_per_batch=settings.fit_block,
+            pairs_per_batch=settings.pairs_per_batch,
+            fits_per_batch=settings.fits_per_batch,
         )
 
 
@@ -174,7 +174,7 @@ class _Watch:
             raise ComputeBackendUnavailable(
                 f"the Dask scheduler at {self._settings.scheduler} {what} since "
                 f"{self._settings.no_workers_seconds:g} s "
-                f"(executor.no_workers_seconds): start workers with\n  dask worker {self._settings.scheduler}"
+                f"(compute.no_workers_seconds): start workers with\n  dask worker {self._settings.scheduler}"
             )
 
 
@@ -183,7 +183,7 @@ def _connect(settings: ComputeBackendSettings) -> "Client":
         from distributed import Client
     except ImportError as error:
         raise ComputeBackendUnusable(
-            "executor.kind is dask, and dask is not installed: pip install 'pairs-platform[dask]'"
+            "compute.kind is dask, and dask is not installed: pip install 'pairs-platform[dask]'"
         ) from error
     try:
         with warnings.catch_warnings():
@@ -192,7 +192,7 @@ def _connect(settings: ComputeBackendSettings) -> "Client":
             client = Client(settings.scheduler, timeout=settings.connect_seconds, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ComputeBackendUnavailable(
-            f"no Dask scheduler answers at executor.scheduler {settings.scheduler} within "
+            f"no Dask scheduler answers at compute.scheduler {settings.scheduler} within "
             f"{settings.connect_seconds:g} s "
             f"({type(error).__name__}): correct the address, or start one with\n  dask scheduler --host 127.0.0.1"
         ) from error
@@ -201,7 +201,7 @@ def _connect(settings: ComputeBackendSettings) -> "Client":
     except TimeoutError as error:
         client.close()
         raise ComputeBackendUnavailable(
-            f"the Dask scheduler at executor.scheduler {settings.scheduler} has no worker after "
+            f"the Dask scheduler at compute.scheduler {settings.scheduler} has no worker after "
             f"{settings.connect_seconds:g} s: start one with\n  dask worker {settings.scheduler}"
         ) from error
     return client

@@ -30,15 +30,15 @@ class ComputeBackendSettings(SettingsGroup):
     no_workers_seconds: float = setting(
         60.0, unit="s", gt=0.0, le=3600.0, description="Time without any worker after which the work under way fails."
     )
-    pair_block: int = setting(
+    pairs_per_batch: int = setting(
         8192, unit="pairs", ge=1, le=1_000_000, description="Pairs in a batch of correlations, tests and placebos."
     )
-    fit_block: int = setting(
+    fits_per_batch: int = setting(
         64, unit="pairs", ge=1, le=100_000, description="Pairs in a batch of GARCH fits and of bootstraps."
     )
 
     @model_validator(mode="after")
     def _scheduler_is_named(self) -> Self:
         if self.kind == "dask" and self.scheduler is None:
-            raise ValueError("kind is dask, and executor.scheduler names no address; set it to tcp://host:port")
+            raise ValueError("kind is dask, and compute.scheduler names no address; set it to tcp://host:port")
         return self

@@ -29,7 +29,7 @@ class BarBuilder:
     """Says of each bar of a session once, in order, that it is complete.
 
     A bar is complete when every symbol that is waited for has its last streamed bar, or when the market clock has
-    passed its end by the grace time. A symbol is waited for unless it had no bar for `silent_buckets` bars; those
+    passed its end by the grace time. A symbol is waited for unless it had no bar for `silent_bars` bars; those
     before the open count in its favour. A streamed bar that comes later announces nothing.
 
     Parameters
@@ -39,7 +39,7 @@ class BarBuilder:
     streamed : Frequency
         Of the streamed bars, at most as long.
     grace_seconds : float
-    silent_buckets : int
+    silent_bars : int
 
     Raises
     ------
@@ -47,14 +47,14 @@ class BarBuilder:
         Streamed bars are longer than those that are built.
     """
 
-    def __init__(self, frequency: Frequency, streamed: Frequency, *, grace_seconds: float, silent_buckets: int) -> None:
+    def __init__(self, frequency: Frequency, streamed: Frequency, *, grace_seconds: float, silent_bars: int) -> None:
         if streamed.minutes > frequency.minutes:
             raise ConfigurationError(
                 f"streamed bars of {streamed.value} cannot fill bars of {frequency.value}; set stream.bar to "
                 f"{frequency.value} or shorter"
             )
         self._frequency, self._bar_ns = frequency, streamed.length_ns
-        self._grace_ns, self._silent = round(grace_seconds * SECOND_NS), silent_buckets
+        self._grace_ns, self._silent = round(grace_seconds * SECOND_NS), silent_bars
         self.session: date | None = None
         self._symbols: frozenset[str] = frozenset()
         self._clear([])

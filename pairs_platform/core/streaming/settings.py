@@ -51,9 +51,7 @@ class ReplaySettings(SettingsGroup):
     start: str = setting(
         "", unit="HH:MM", pattern=r"^(\d\d:\d\d)?$", description="New York time in the session at which play starts."
     )
-    buckets: int = setting(
-        0, unit="bars", ge=0, description="Bars of a session that are played; 0 plays it to the close."
-    )
+    bars: int = setting(0, unit="bars", ge=0, description="Bars of a session that are played; 0 plays it to the close.")
     proxied: tuple[Symbol, ...] = setting(
         (), unit="symbols", description="Symbols served from the proxy symbol while they have no bars of their own."
     )
@@ -82,7 +80,7 @@ class StreamSettings(SettingsGroup):
     grace_seconds: float = setting(
         5.0, unit="seconds", ge=0, le=240, description="Market time after its end at which a bar is complete anyway."
     )
-    silent_buckets: int = setting(
+    silent_bars: int = setting(
         2, unit="bars", ge=1, le=100, description="A symbol without a bar for this long is not waited for."
     )
     data_timeout_seconds: float = setting(

@@ -53,7 +53,7 @@ class VolatilitySkill:
 
 def in_sample_bars(n_bars: int, settings: GarchSettings) -> int:
     """Bars of the first part, which the in-sample parameters see: ⌊fraction · T⌋."""
-    return math.floor(settings.evaluation_fraction * n_bars)
+    return math.floor(settings.in_sample_fraction * n_bars)
 
 
 def volatility_skill(

@@ -16,7 +16,7 @@ class GarchSettings(SettingsGroup):
     distribution: Literal["normal", "t"] = setting(
         "normal", unit="name", description="Distribution of the standardised shocks: normal, or t (Student, joint ν)."
     )
-    evaluation_fraction: float = setting(
+    in_sample_fraction: float = setting(
         0.8,
         unit="1",
         description="First part of the window that the in-sample parameters see.",

@@ -104,7 +104,7 @@ class Recorder:
         )
         self._streamed, self._bar_ns = streamed, streamed.length_ns
         self._builder = BarBuilder(
-            frequency, streamed, grace_seconds=settings.grace_seconds, silent_buckets=settings.silent_buckets
+            frequency, streamed, grace_seconds=settings.grace_seconds, silent_bars=settings.silent_bars
         )
         self._received: deque[StreamMessage] = deque()
         self._fetched: deque[list[StreamBar]] = deque()

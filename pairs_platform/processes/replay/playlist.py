@@ -202,7 +202,7 @@ class Playlist:
     length : Frequency
         Of the bars.
     profile : Frequency
-        Of the profile; `settings.buckets` counts these.
+        Of the profile; `settings.bars` counts these.
     today : date
         In New York. With the stamps "present" the last session lands on it, or on the next session where it is none,
         and those before it on the sessions before.
@@ -264,10 +264,10 @@ class Playlist:
 
     def _part(self, session: date, opened: int, closed: int) -> tuple[int, int]:
         start_ns = opened if not self.settings.start else _time_of_day(session, self.settings.start, opened, closed)
-        if not self.settings.buckets:
+        if not self.settings.bars:
             return start_ns, closed
         ends = [interval.end_ns for interval in bar_intervals(session, self._profile) if interval.start_ns >= start_ns]
-        return start_ns, ends[: self.settings.buckets][-1] if ends else closed
+        return start_ns, ends[: self.settings.bars][-1] if ends else closed
 
 
 def open_playlist(settings: Settings) -> Playlist:

@@ -63,7 +63,7 @@ def window() -> PriceWindow:
 
 
 def settings(cluster: Any, **changes: Any) -> ComputeBackendSettings:
-    given = {"kind": "dask", "scheduler": cluster.scheduler_address, "pair_block": 10, "fit_block": 4}
+    given = {"kind": "dask", "scheduler": cluster.scheduler_address, "pairs_per_batch": 10, "fits_per_batch": 4}
     return ComputeBackendSettings(**(given | changes))
 
 
@@ -134,7 +134,7 @@ def test_other_versions_on_a_worker_are_named(cluster: Any, monkeypatch: pytest.
 def test_a_wrong_address_names_the_setting() -> None:
     wrong = ComputeBackendSettings(kind="dask", scheduler="tcp://127.0.0.1:9", connect_seconds=1.0)
     with (
-        pytest.raises(ComputeBackendUnavailable, match=r"executor\.scheduler tcp://127\.0\.0\.1:9"),
+        pytest.raises(ComputeBackendUnavailable, match=r"compute\.scheduler tcp://127\.0\.0\.1:9"),
         open_backend(wrong),
     ):
         pass
@@ -160,7 +160,7 @@ def test_all_workers_gone_ends_the_work_within_the_time() -> None:
 
 
 def test_dask_without_an_address_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"executor\.scheduler names no address"):
+    with pytest.raises(ValueError, match=r"compute\.scheduler names no address"):
         ComputeBackendSettings(kind="dask")
 
 

@@ -20,7 +20,7 @@ BEFORE_OPEN = INTERVALS[0].start_ns - MINUTE
 def builder(
     streamed: Frequency = Frequency.FIVE_MINUTES, session: date = FULL, announced: tuple[int, ...] = (), **changes
 ) -> BarBuilder:
-    settings = {"grace_seconds": 5.0, "silent_buckets": 2, **changes}
+    settings = {"grace_seconds": 5.0, "silent_bars": 2, **changes}
     made = BarBuilder(Frequency.FIVE_MINUTES, streamed, **settings)
     made.begin(session, announced)
     made.watch(SYMBOLS)
@@ -153,7 +153,7 @@ def test_a_new_session_begins_with_nothing():
 
 def test_streamed_bars_that_are_longer_than_bars_are_refused():
     with pytest.raises(ConfigurationError, match=r"set stream\.bar to 5min or shorter"):
-        BarBuilder(Frequency.FIVE_MINUTES, Frequency.ONE_HOUR, grace_seconds=5.0, silent_buckets=2)
+        BarBuilder(Frequency.FIVE_MINUTES, Frequency.ONE_HOUR, grace_seconds=5.0, silent_bars=2)
 
 
 events = st.one_of(

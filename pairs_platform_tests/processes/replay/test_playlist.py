@@ -94,18 +94,18 @@ class TestStamps:
 
 class TestPart:
     def test_only_the_bars_that_are_asked_for(self):
-        played = loaded(make_playlist(WrittenBars(BARS), first=FULL, start="10:00", buckets=3))
+        played = loaded(make_playlist(WrittenBars(BARS), first=FULL, start="10:00", bars=3))
         ticks = dict(played.ticks())
         assert list(ticks) == [new_york(FULL, time) for time in ("10:05", "10:10", "10:15")]
         assert not played.is_whole
 
     def test_bars_are_the_profile_s(self):
         source = WrittenBars(make_bars([FULL], frequency=Frequency.ONE_MINUTE))
-        played = loaded(make_playlist(source, length=Frequency.ONE_MINUTE, buckets=2))
+        played = loaded(make_playlist(source, length=Frequency.ONE_MINUTE, bars=2))
         assert [len(rows) for _, rows in played.ticks()] == [2] * 10
 
     def test_more_bars_than_are_left_reach_to_the_close(self):
-        assert loaded(make_playlist(WrittenBars(BARS), first=FULL, start="15:00", buckets=99)).is_whole
+        assert loaded(make_playlist(WrittenBars(BARS), first=FULL, start="15:00", bars=99)).is_whole
 
     @pytest.mark.parametrize(
         ("start", "said"), [("16:00", "from 09:30 to 16:00"), ("09:29", "outside"), ("99:99", "no time of day")]

@@ -117,7 +117,7 @@ class TestNeverTheFuture:
         assert len(pages(history(session_close(EARLY_CLOSE), **RANGE), symbols="AAA", timeframe="5Min")) == 42
 
     def test_a_running_replay_gives_what_its_clock_has_passed(self):
-        playlist = make_playlist(WrittenBars(BARS), first=FULL, buckets=3)
+        playlist = make_playlist(WrittenBars(BARS), first=FULL, bars=3)
         with running_replay(playlist) as replay:
             client = StockHistoricalDataClient("KEY", "SECRET", url_override=replay.http)
             asked = StockBarsRequest(

@@ -87,7 +87,7 @@ class TestPlayed:
             assert got.bars[0]["t"].to_unix_nano() == int(session_open(TODAY).timestamp()) * 10**9
 
     def test_a_part_of_the_session(self):
-        settings = {"start": "10:00", "buckets": 3}
+        settings = {"start": "10:00", "bars": 3}
         with running_replay(playlist_of(**settings)) as replay, alpaca_client(replay.socket, "*") as got:
             until(lambda: len(got.bars) == 9)
             until(lambda: replay.bus.last == (OPEN_NS + 45 * MINUTE_NS + AFTER_NS, 0.0))
@@ -102,7 +102,7 @@ class TestPlayed:
             assert replay.bus.resets == 0
 
     def test_a_loop_is_counted_and_forgets_the_pass_before(self):
-        with running_replay(playlist_of(mode="loop", loops=3, buckets=2)) as replay:
+        with running_replay(playlist_of(mode="loop", loops=3, bars=2)) as replay:
             with alpaca_client(replay.socket, "AAA") as got:
                 until(lambda: len(got.bars) == 6)
                 time.sleep(1)
@@ -110,7 +110,7 @@ class TestPlayed:
             assert Counter(bar["t"].to_unix_nano() for bar in got.bars) == {OPEN_NS: 3, OPEN_NS + 5 * MINUTE_NS: 3}
 
     def test_a_proxy_s_bars_are_marked(self):
-        playlist = playlist_of(proxied=("ZZZ",), proxy="AAA", buckets=1)
+        playlist = playlist_of(proxied=("ZZZ",), proxy="AAA", bars=1)
         with running_replay(playlist) as replay, alpaca_client(replay.socket, "*") as got:
             until(lambda: len(got.bars) == 4)
             assert {bar["S"]: bar.get("x") for bar in got.bars} == {
@@ -120,7 +120,7 @@ class TestPlayed:
 
     def test_corrections_go_to_updated_bars_alone_and_after_their_delay(self):
         correction = Correction("BBB", OPEN_NS, {"close": 51.5, "volume": 7}, delay_seconds=600)
-        with running_replay(playlist_of(buckets=4), corrections=[correction]) as replay:
+        with running_replay(playlist_of(bars=4), corrections=[correction]) as replay:
             with alpaca_client(replay.socket, "*") as got:
                 until(lambda: len(got.bars) == 12 and bool(got.updated))
             [updated] = got.updated
@@ -130,7 +130,7 @@ class TestPlayed:
 
     def test_a_correction_behind_the_last_bar_does_not_set_the_clock_back(self):
         correction = Correction("BBB", OPEN_NS, {"close": 51.5}, delay_seconds=60)
-        with running_replay(playlist_of(buckets=1), corrections=[correction]) as replay:
+        with running_replay(playlist_of(bars=1), corrections=[correction]) as replay:
             with alpaca_client(replay.socket, "*") as got:
                 until(lambda: bool(got.updated))
                 until(lambda: replay.bus.last[0] == OPEN_NS + 5 * MINUTE_NS + AFTER_NS)
@@ -164,7 +164,7 @@ class TestClock:
         assert clock.read() == (100 + 3 * 10**9, 2.0)
 
     def test_fast_play_publishes_a_clock_that_stands_at_each_moment(self):
-        with running_replay(playlist_of(speed=12_000, buckets=20)) as replay, alpaca_client(replay.socket, "*") as got:
+        with running_replay(playlist_of(speed=12_000, bars=20)) as replay, alpaca_client(replay.socket, "*") as got:
             until(lambda: len(got.bars) == 60)
             until(lambda: replay.bus.last[0] == OPEN_NS + 100 * MINUTE_NS + AFTER_NS)
             moments = [at for at, _ in replay.bus.published]
@@ -187,7 +187,7 @@ class TestClock:
 
     def test_play_keeps_its_speed(self):
         began = time.monotonic()
-        with running_replay(playlist_of(speed=3600, buckets=12)) as replay, alpaca_client(replay.socket, "AAA") as got:
+        with running_replay(playlist_of(speed=3600, bars=12)) as replay, alpaca_client(replay.socket, "AAA") as got:
             until(lambda: len(got.bars) == 12)
         assert time.monotonic() - began >= 1.0
 
@@ -202,7 +202,7 @@ class TestClock:
             until(lambda: replay.bus.last[0] == CLOSE_NS + HOUR_NS)
 
     def test_a_pass_does_not_begin_before_the_one_before_is_forgotten(self):
-        with running_replay(playlist_of(mode="loop", loops=2, buckets=1)) as replay:
+        with running_replay(playlist_of(mode="loop", loops=2, bars=1)) as replay:
             until(lambda: bool(replay.bus.published))
             replay.bus.is_away = True
             with alpaca_client(replay.socket, "AAA") as got:
@@ -228,7 +228,7 @@ def refusal(plain, message: object) -> tuple[int, str]:
 
 class TestProtocol:
     def test_json_for_a_client_without_msgpack(self):
-        with running_replay(playlist_of(buckets=1)) as replay, connect(replay.socket) as plain:
+        with running_replay(playlist_of(bars=1)) as replay, connect(replay.socket) as plain:
             authenticate(plain)
             plain.send(json.dumps({"action": "subscribe", "bars": ["BBB", "AAA"], "dailyBars": ["*"]}))
             [reply] = json.loads(plain.recv())
