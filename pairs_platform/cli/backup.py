@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import SecretStr
 
-from pairs_platform.core.errors import ConfigurationError, NotFound, Unavailable
+from pairs_platform.core.errors import ConfigurationError, NotFound, StreamUnavailable
 from pairs_platform.platform import object_lake, open_streams
 from pairs_platform.processes.runtime.backup import State, save
 from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATABASE
@@ -14,6 +14,7 @@ from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_mlfl
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import variable
+from pairs_platform.views.remedies import with_remedy
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.redis.snapshot import Snapshot
@@ -68,10 +69,10 @@ def _running_redis(settings: Settings) -> "Snapshot | None":
     streams = open_streams(settings)
     try:
         streams.replay.generation()
-    except Unavailable as error:
+    except StreamUnavailable as error:
         if settings.redis_url is not None:
             raise
-        click.echo(f"without streamed bars: {error}", err=True)
+        click.echo(f"without streamed bars: {with_remedy(error)}", err=True)
         return None
     return streams.snapshot
 

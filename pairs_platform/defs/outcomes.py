@@ -27,6 +27,16 @@ def explain(error: PlatformError) -> str:
 
 
 @contextmanager
+def explained() -> Iterator[None]:
+    """Let the traceback of an error of the tree say what helps."""
+    try:
+        yield
+    except PlatformError as error:
+        explain(error)
+        raise
+
+
+@contextmanager
 def without_useless_retries() -> Iterator[None]:
     """Turn a finding, and a bug, into a failure that ends the step at once, whatever the asset's retry policy.
 

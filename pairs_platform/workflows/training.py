@@ -10,8 +10,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from pairs_platform import __version__
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.models.bundle import SectorBundle
 from pairs_platform.core.models.contracts import GRU_FORECASTS, GRU_MODELS, PAIR_FEATURES
 from pairs_platform.core.models.features import PairDataset
@@ -235,7 +237,13 @@ def gather_training(platform: Platform, key: PartitionKey, options: TrainingOpti
 
 
 def settings_of_run(platform: Platform, key: PartitionKey, options: TrainingOptions) -> GruSettings:
-    """The settings of one training: the configuration, the newest tuning up to its session, what the run asks for."""
+    """The settings of one training: the configuration, the newest tuning up to its session, what the run asks for.
+
+    Raises
+    ------
+    ConfigurationError
+        Together they are outside what is valid.
+    """
     settings = platform.settings.gru
     tuned = [day for day in tuned_sessions(platform, key.sector) if day <= key.session]
     if tuned:
@@ -244,7 +252,10 @@ def settings_of_run(platform: Platform, key: PartitionKey, options: TrainingOpti
     if options.n_seeds is not None:
         training = settings.training.model_copy(update={"n_seeds": options.n_seeds})
         settings = settings.model_copy(update={"training": training})
-    return GruSettings.model_validate(settings.model_dump())
+    try:
+        return GruSettings.model_validate(settings.model_dump())
+    except ValidationError as error:
+        raise ConfigurationError(f"the settings of this training: {error}") from error
 
 
 def training_history(platform: Platform, sector: str) -> TrainingHistory:

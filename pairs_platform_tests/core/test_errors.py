@@ -19,7 +19,9 @@ VALIDATORS = {"model_validator", "field_validator"}
 """Pydantic turns a ValueError that is raised in these into an error of the settings or the document."""
 
 MISTAKES = {
-    "adapters/redis/bus.py": "a wait that looks like a dead server; a live run asked for what only a replay does",
+    "adapters/redis/bar_closes.py": "a wait that looks like a server that does not answer",
+    "adapters/redis/replay.py": "a live run asked for what only a replay does",
+    "adapters/redis/symbols.py": "a set of symbols that there is not",
     "core/models/bundle.py": "a model of a pair that was not trained",
     "core/models/sector_training.py": "rows to train on without the plan that splits them",
     "core/prices/calendar.py": "a grid of no session",

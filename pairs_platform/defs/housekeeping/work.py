@@ -22,6 +22,7 @@ from pairs_platform.database.audit import AuditEntry, record
 from pairs_platform.database.sizes import database_sizes, sizes_by_session, store_sizes
 from pairs_platform.lake.files import sizes_below
 from pairs_platform.platform import Platform
+from pairs_platform.views.remedies import with_remedy
 
 REDIS_MEMORY = "redis memory"
 OBJECTS = "objects"
@@ -86,7 +87,7 @@ def measure(platform: Platform) -> Room:
     try:
         sizes[REDIS_MEMORY] = platform.streams.connection.memory_bytes()
     except StreamUnavailable as error:
-        missing.append(f"{REDIS_MEMORY}: {error}")
+        missing.append(f"{REDIS_MEMORY}: {with_remedy(error)}")
     session = as_of_session(platform.clock())
     store_sizes(platform.database, session, sizes, platform.clock())
     known = sizes_by_session(platform.database)

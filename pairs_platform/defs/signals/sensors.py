@@ -13,6 +13,7 @@ from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.signals.requests import StreamRequest, decide_signal_requests
 from pairs_platform.core.streaming.sessions import is_open
 from pairs_platform.core.time import SECOND_NS
+from pairs_platform.defs.outcomes import explained
 from pairs_platform.defs.signals.assets import signals, streamed_bars
 from pairs_platform.defs.signals.checks import decided_after_data, in_time, matches_price_history
 from pairs_platform.platform import Platform
@@ -62,15 +63,16 @@ def signal_sensor(
     streams = platform.streams
     cursors: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
     after = cursors.get(streams.run_mode, "0-0")
-    bar_closes = streams.bar_closes.after(after, block_ms=BLOCK_MS)
-    if not bar_closes:
-        return dg.SkipReason("no bar has become complete")
-    due = decide_signal_requests(
-        bar_closes,
-        market_ns=streams.clock.now_ns(),
-        sectors=platform.settings.active_sectors,
-        run_mode=streams.run_mode,
-    )
+    with explained():
+        bar_closes = streams.bar_closes.after(after, block_ms=BLOCK_MS)
+        if not bar_closes:
+            return dg.SkipReason("no bar has become complete")
+        due = decide_signal_requests(
+            bar_closes,
+            market_ns=streams.clock.now_ns(),
+            sectors=platform.settings.active_sectors,
+            run_mode=streams.run_mode,
+        )
     requests = [request_signals(request) for request in due.signals]
     requests += [_request(request, save_job.name, 0, {}) for request in due.saves]
     return dg.SensorResult(
@@ -121,7 +123,8 @@ def health_sensor(
     if idle:
         return dg.SkipReason(idle)
     streams = platform.streams
-    health = streams.health.read()
+    with explained():
+        health = streams.health.read()
     try:
         open_now = is_open(streams.clock.now_ns())
     except ClockUnknown:
