@@ -76,5 +76,7 @@ def choose_baseline(excess: np.ndarray, label: np.ndarray, train: np.ndarray, va
         return constant
     fitted = LogisticRegression(C=np.inf).fit(excess[train, None], label[train])
     logit = Baseline("ar1_logit", base_rate, float(fitted.intercept_[0]), float(fitted.coef_[0, 0]))
-    losses = [log_loss(one.probability(excess[validation]), label[validation]).mean() for one in (constant, logit)]
+    losses = [
+        log_loss(forecast.probability(excess[validation]), label[validation]).mean() for forecast in (constant, logit)
+    ]
     return logit if losses[1] < losses[0] else constant

@@ -128,10 +128,10 @@ class SectorBundle:
         NotFound
             Names the pairs that there are.
         """
-        for one in self.pairs:
-            if one.pair == name:
-                return one
-        held = ", ".join(one.pair for one in self.pairs)
+        for model in self.pairs:
+            if model.pair == name:
+                return model
+        held = ", ".join(model.pair for model in self.pairs)
         raise NotFound(f"the model of {self.sector} {self.session} does not hold {name}; it holds {held}")
 
 
@@ -140,9 +140,9 @@ def bundle_files(bundle: SectorBundle) -> dict[str, bytes]:
     from safetensors.numpy import save
 
     arrays = {
-        f"{one.pair}/{name}": np.ascontiguousarray(array, dtype=np.float32)
-        for one in bundle.pairs
-        for name, array in one.weights.arrays().items()
+        f"{model.pair}/{name}": np.ascontiguousarray(array, dtype=np.float32)
+        for model in bundle.pairs
+        for name, array in model.weights.arrays().items()
     }
     document = {
         "schema_version": SCHEMA_VERSION,
@@ -157,19 +157,19 @@ def bundle_files(bundle: SectorBundle) -> dict[str, bytes]:
         },
         "pairs": [
             {
-                "pair": one.pair,
-                "threshold": one.threshold,
-                "horizon_bars": one.horizon_bars,
-                "parameters": _plain(asdict(one.parameters)),
-                "fit": _plain(asdict(one.fit)),
-                "state": _plain(asdict(one.state)),
-                "tail_variance": _plain(one.tail_variance),
-                "tail_residual": _plain(one.tail_residual),
-                "scaling": _plain(asdict(one.scaling)),
-                "baseline": _plain(asdict(one.baseline)),
-                "metrics": _plain(one.metrics),
+                "pair": model.pair,
+                "threshold": model.threshold,
+                "horizon_bars": model.horizon_bars,
+                "parameters": _plain(asdict(model.parameters)),
+                "fit": _plain(asdict(model.fit)),
+                "state": _plain(asdict(model.state)),
+                "tail_variance": _plain(model.tail_variance),
+                "tail_residual": _plain(model.tail_residual),
+                "scaling": _plain(asdict(model.scaling)),
+                "baseline": _plain(asdict(model.baseline)),
+                "metrics": _plain(model.metrics),
             }
-            for one in bundle.pairs
+            for model in bundle.pairs
         ],
     }
     text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
@@ -217,31 +217,31 @@ def bundle_from_files(files: Mapping[str, bytes]) -> SectorBundle:
 
 
 def _pairs(document: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[PairModel]:
-    for one in document["pairs"]:
-        fit: dict[str, Any] = {name: float("nan") if value is None else value for name, value in one["fit"].items()}
-        scaling = {name: tuple(values) for name, values in one["scaling"].items()}
+    for stored in document["pairs"]:
+        fit: dict[str, Any] = {name: float("nan") if value is None else value for name, value in stored["fit"].items()}
+        scaling = {name: tuple(values) for name, values in stored["scaling"].items()}
         yield PairModel(
-            pair=one["pair"],
-            parameters=SpreadParameters(**one["parameters"]),
+            pair=stored["pair"],
+            parameters=SpreadParameters(**stored["parameters"]),
             fit=GarchFit(**{**fit, "diurnal": tuple(fit["diurnal"])}),
-            state=GarchState(**{name: float("nan") if v is None else v for name, v in one["state"].items()}),
-            tail_variance=tuple(one["tail_variance"]),
-            tail_residual=tuple(one["tail_residual"]),
+            state=GarchState(**{name: float("nan") if v is None else v for name, v in stored["state"].items()}),
+            tail_variance=tuple(stored["tail_variance"]),
+            tail_residual=tuple(stored["tail_residual"]),
             scaling=Scaling(**scaling),
-            baseline=Baseline(**one["baseline"]),
-            weights=GruWeights(**{name: arrays[f"{one['pair']}/{name}"] for name in WEIGHT_NAMES}),
-            threshold=one["threshold"],
-            horizon_bars=one["horizon_bars"],
-            metrics=one["metrics"],
+            baseline=Baseline(**stored["baseline"]),
+            weights=GruWeights(**{name: arrays[f"{stored['pair']}/{name}"] for name in WEIGHT_NAMES}),
+            threshold=stored["threshold"],
+            horizon_bars=stored["horizon_bars"],
+            metrics=stored["metrics"],
         )
 
 
 def _plain(value: Any) -> Any:
     """JSON form: NaN becomes null, dates become text, tuples lists."""
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, (date, Frequency)):
         return str(value.value) if isinstance(value, Frequency) else value.isoformat()
     if isinstance(value, np.generic):

@@ -66,11 +66,11 @@ def check_feature_drift(
     if not drift:
         return CheckResult(passed=True, summary="no pair has features in both parts", figures={})
     shifted = {name: value for name, value in drift.items() if value > max_drift}
-    words = ", ".join(f"{name} {value:.2f}" for name, value in sorted(shifted.items(), key=lambda item: -item[1]))
+    indices = ", ".join(f"{name} {value:.2f}" for name, value in sorted(shifted.items(), key=lambda item: -item[1]))
     worst = max(drift, key=lambda name: drift[name])
     return CheckResult(
         passed=not shifted,
-        summary=f"shifted since training (stability index above {max_drift:g}): {words}; predictions rest on values "
+        summary=f"shifted since training (stability index above {max_drift:g}): {indices}; predictions rest on values "
         "that training has seldom seen"
         if shifted
         else f"no feature is shifted; the largest index is {drift[worst]:.2f} ({worst})",
@@ -85,13 +85,13 @@ def check_lift(pooled: Mapping[str, float | None], rows: pd.DataFrame) -> CheckR
         return CheckResult(passed=True, summary="no pair has a test part that is long enough to be judged", figures={})
     lift, low, high = (float(pooled[name] or 0.0) for name in ("lift", "lift_low", "lift_high"))
     f1, always = float(judged["f1"].mean()), float(judged["f1_always"].mean())
-    words = (
+    summary = (
         f"pooled lift {lift:+.5f} nats ({low:+.5f} to {high:+.5f}) over the better of base rate and AR(1)-logit; mean "
         f'F1 {f1:.3f}, where always saying "reverts" gets {always:.3f}'
     )
     return CheckResult(
         passed=low > 0.0,
-        summary=words if low > 0.0 else f"no lift above zero: {words}",
+        summary=summary if low > 0.0 else f"no lift above zero: {summary}",
         figures={"lift": lift, "lift_low": low, "lift_high": high, "f1_mean": f1, "f1_always_mean": always},
     )
 
@@ -145,5 +145,5 @@ def check_triggers(triggers: Mapping[str, str]) -> CheckResult:
     return CheckResult(
         passed=not triggers,
         summary="; ".join(triggers.values()) if triggers else "training time, registry size and return are in order",
-        figures={f"trigger_{name}": words for name, words in triggers.items()},
+        figures={f"trigger_{name}": message for name, message in triggers.items()},
     )

@@ -25,10 +25,10 @@ SHADOW_STATUSES = ("ok", "leg_missing", "out_of_reach", "corporate_action", "no_
 _UTC = "datetime64[ns, UTC]"
 
 METRICS = (
-    "base_rate", "f1", "f1_always", "accuracy", "accuracy_always", "mcc", "roc_auc", "pr_auc", "log_loss",
-    "log_loss_base", "log_loss_baseline", "brier", "calibration_error", "skill", "skill_low", "skill_high", "skill_p",
-    "lift", "lift_low", "lift_high", "lift_p",
-)  # fmt: skip
+    *("base_rate", "f1", "f1_always", "accuracy", "accuracy_always", "mcc", "roc_auc", "pr_auc"),
+    *("log_loss", "log_loss_base", "log_loss_baseline", "brier", "calibration_error"),
+    *("skill", "skill_low", "skill_high", "skill_p", "lift", "lift_low", "lift_high", "lift_p"),
+)
 """Metrics of a pair's test part; losses, skill and lift in nats per label."""
 
 REGISTERED = ("correlation", "model_run_id", "run_name")
@@ -49,8 +49,8 @@ def _text(values: Sequence[str] | None = None, *, nullable: bool = False) -> pa.
 
 def _known_where_ok(*names: str) -> pa.Check:
     def holds(frame: pd.DataFrame) -> pd.Series:
-        known = frame[list(names)].notna()
-        return known.all(axis=1).where(frame["status"] == "ok", ~known.any(axis=1))
+        present = frame[list(names)].notna()
+        return present.all(axis=1).where(frame["status"] == "ok", ~present.any(axis=1))
 
     return pa.Check(holds, error=f"{', '.join(names)} exactly where the status is ok", ignore_na=False)
 
@@ -182,17 +182,17 @@ def feature_frame(datasets: Sequence[PairDataset], plan: SplitPlan) -> pd.DataFr
     frames = [
         pd.DataFrame(
             {
-                "pair": one.pair,
-                "ts_utc": pd.DatetimeIndex(one.ts_utc, tz="UTC"),
+                "pair": dataset.pair,
+                "ts_utc": pd.DatetimeIndex(dataset.ts_utc, tz="UTC"),
                 "part": parts,
-                **{name: one.features[:, k] for k, name in enumerate(FEATURES)},
-                "label": one.label,
-                "overnight": one.overnight,
-                "excess": one.excess,
+                **{name: dataset.features[:, k] for k, name in enumerate(FEATURES)},
+                "label": dataset.label,
+                "overnight": dataset.overnight,
+                "excess": dataset.excess,
             }
         )
-        for one in datasets
-        if one.status == "ok"
+        for dataset in datasets
+        if dataset.status == "ok"
     ]
     return pd.concat(frames, ignore_index=True) if frames else PAIR_FEATURES.empty()
 
@@ -200,22 +200,22 @@ def feature_frame(datasets: Sequence[PairDataset], plan: SplitPlan) -> pd.DataFr
 def scaling_frame(datasets: Sequence[PairDataset]) -> pd.DataFrame:
     """Rows of `FEATURE_SCALING`, one for each dataset."""
     rows = []
-    for one in datasets:
+    for dataset in datasets:
         row: dict[str, object] = {
-            "pair": one.pair,
-            "status": one.status,
-            "reason": one.reason or None,
-            "horizon_bars": one.horizon_bars,
+            "pair": dataset.pair,
+            "status": dataset.status,
+            "reason": dataset.reason or None,
+            "horizon_bars": dataset.horizon_bars,
             "last_spread": np.nan,
             "last_variance": np.nan,
         }
-        if one.scaling is not None and one.state is not None:
-            row |= {name: json.dumps(values) for name, values in asdict(one.scaling).items()}
+        if dataset.scaling is not None and dataset.state is not None:
+            row |= {name: json.dumps(values) for name, values in asdict(dataset.scaling).items()}
             row |= {
-                "tail_variance": json.dumps(one.tail_variance),
-                "tail_residual": json.dumps(one.tail_residual),
-                "last_spread": one.state.last_spread,
-                "last_variance": one.state.variance,
+                "tail_variance": json.dumps(dataset.tail_variance),
+                "tail_residual": json.dumps(dataset.tail_residual),
+                "last_spread": dataset.state.last_spread,
+                "last_variance": dataset.state.variance,
             }
         rows.append(row)
     return FEATURE_SCALING.frame(rows)
@@ -233,13 +233,13 @@ def datasets_of(
     """
     in_sample = fits[fits["parameter_set"] == IN_SAMPLE].set_index("pair", drop=False)
     groups = dict(tuple(features.groupby("pair", sort=False)))
-    found = []
+    datasets = []
     for row in scaling.to_dict("records"):
         if row["status"] != "ok":
-            found.append(without_data(row["pair"], row["status"], row["reason"]))
+            datasets.append(without_data(row["pair"], row["status"], row["reason"]))
             continue
         rows, fit = groups[row["pair"]], in_sample.loc[row["pair"]]
-        found.append(
+        datasets.append(
             PairDataset(
                 pair=row["pair"],
                 status="ok",
@@ -257,5 +257,5 @@ def datasets_of(
                 excess=rows["excess"].to_numpy("float64"),
             )
         )
-    ready = [one for one in found if one.status == "ok"]
-    return found, plan_of_parts(groups[ready[0].pair]["part"].to_numpy()) if ready else None
+    ready = [dataset for dataset in datasets if dataset.status == "ok"]
+    return datasets, plan_of_parts(groups[ready[0].pair]["part"].to_numpy()) if ready else None

@@ -178,7 +178,7 @@ def gain_intervals(
     forecasts : sequence of TestForecasts
         Of the same rows, one for each seed.
     """
-    gains = (np.mean(parts, axis=0) for parts in zip(*(one.gains() for one in forecasts), strict=True))
+    gains = (np.mean(parts, axis=0) for parts in zip(*(of_seed.gains() for of_seed in forecasts), strict=True))
     skill, lift = (block_bootstrap(values, block=block, settings=settings, seed=seed) for values in gains)
     return {
         "skill": skill.mean,
@@ -225,10 +225,10 @@ def pool(forecasts: Sequence[TestForecasts]) -> Pooled | None:
     """
     if not forecasts:
         return None
-    session = np.concatenate([one.session for one in forecasts])
-    gains = [np.concatenate(parts) for parts in zip(*(one.gains() for one in forecasts), strict=True)]
-    own = np.concatenate([log_loss(one.probability, one.label) for one in forecasts])
-    baseline = np.concatenate([log_loss(one.baseline_probability, one.label) for one in forecasts])
+    session = np.concatenate([pair.session for pair in forecasts])
+    gains = [np.concatenate(parts) for parts in zip(*(pair.gains() for pair in forecasts), strict=True)]
+    own = np.concatenate([log_loss(pair.probability, pair.label) for pair in forecasts])
+    baseline = np.concatenate([log_loss(pair.baseline_probability, pair.label) for pair in forecasts])
     skill, lift = (session_interval(values, session) for values in gains)
     return Pooled(
         n_pairs=len(forecasts),

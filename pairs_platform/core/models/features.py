@@ -149,15 +149,17 @@ def pair_datasets(
     longest = max((h for h in horizons if h), default=1)
     plan = split_plan(window.n_bars, settings=settings, horizon_bars=longest)
     following = next_bar_of_day(window)
-    found = []
+    datasets = []
     for row, horizon in zip(rows, horizons, strict=True):
         if row["status"] != "ok":
-            found.append(without_data(row["pair"], "no_fit", f"{row['status']}: {row['reason']}"))
+            datasets.append(without_data(row["pair"], "no_fit", f"{row['status']}: {row['reason']}"))
         elif horizon is None:
-            found.append(without_data(row["pair"], "no_labels", "the horizon follows from a half-life, and has none"))
+            datasets.append(
+                without_data(row["pair"], "no_labels", "the horizon follows from a half-life, and has none")
+            )
         else:
-            found.append(_dataset(window, row, horizon, plan, following, settings, pair_settings))
-    return found, plan, fits
+            datasets.append(_dataset(window, row, horizon, plan, following, settings, pair_settings))
+    return datasets, plan, fits
 
 
 def _dataset(
@@ -199,11 +201,11 @@ def _dataset(
     usable = usable_rows(features, label, length)
     counts = {name: int(usable[getattr(plan, name)].sum()) for name in ("train", "validation", "test")}
     if counts["test"] < settings.split.min_test_labels or not counts["train"] or not counts["validation"]:
-        words = ", ".join(f"{count} {name} labels" for name, count in counts.items())
+        numbers = ", ".join(f"{count} {name} labels" for name, count in counts.items())
         return without_data(
             row["pair"],
             "insufficient_data",
-            f"{words}; at least {settings.split.min_test_labels} test labels are needed",
+            f"{numbers}; at least {settings.split.min_test_labels} test labels are needed",
         )
     overnight = np.zeros(window.n_bars, dtype=bool)
     overnight[:-horizon] = window.session[horizon:] != window.session[:-horizon]
@@ -251,7 +253,7 @@ def row_features(window: PriceWindow, fits: pd.DataFrame, pair: str, ts_utc: pd.
         When the window has no bar that starts then.
     """
     n_bars = list(window.ts_utc).index(ts_utc) + 1
-    (row,) = [one for _, one in fits[fits["pair"] == pair].iterrows()]
+    (row,) = [fit for _, fit in fits[fits["pair"] == pair].iterrows()]
     parameters, fit = spread_parameters(row), garch_fit(row)
     spread, excluded = (values[:n_bars] for values in _spread_of(window, parameters))
     positions, following = window.bar_of_day[:n_bars], next_bar_of_day(window)[:n_bars]

@@ -76,10 +76,10 @@ def feature_matrix(
     lagged = [_lag(z, k) for k in range(FEATURE_LOOKBACK_BARS + 1)]
     change = [lagged[k] - lagged[k + 1] for k in range(FEATURE_LOOKBACK_BARS)]
     ma_5, ma_20 = _sum(lagged[:5]) / 5.0, _sum(lagged[:20]) / 20.0
-    gains = _sum([np.maximum(one, 0.0) for one in change[:14]])
-    moves = _sum([np.abs(one) for one in change[:14]])
-    spread_out = np.sqrt(_sum([(one - ma_20) ** 2 for one in lagged[:20]]) / 20.0)
-    rolling = np.sqrt(_sum([one**2 for one in change]) / len(change))
+    gains = _sum([np.maximum(values, 0.0) for values in change[:14]])
+    moves = _sum([np.abs(values) for values in change[:14]])
+    spread_out = np.sqrt(_sum([(values - ma_20) ** 2 for values in lagged[:20]]) / 20.0)
+    rolling = np.sqrt(_sum([values**2 for values in change]) / len(change))
     position = bar_of_day / max(1, bars_per_session - 1)
     columns = [
         *lagged[:5],
@@ -106,8 +106,8 @@ def _lag(values: np.ndarray, k: int) -> np.ndarray:
 def _sum(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Sum in the order given: the same rounding for every row, however long the arrays are."""
     total = arrays[0].copy()
-    for one in arrays[1:]:
-        total += one
+    for array in arrays[1:]:
+        total += array
     return total
 
 
@@ -142,9 +142,9 @@ def fit_scaling(features: np.ndarray) -> Scaling:
 
 def known_sequences(features: np.ndarray, sequence_length: int) -> np.ndarray:
     """Rows whose last `sequence_length` feature rows, themselves included, are all known, shape (T,)."""
-    known = np.isfinite(features).all(axis=1)
-    run = np.cumsum(np.r_[0, known])
-    out = np.zeros(len(known), dtype=bool)
-    if len(known) >= sequence_length:
+    complete = np.isfinite(features).all(axis=1)
+    run = np.cumsum(np.r_[0, complete])
+    out = np.zeros(len(complete), dtype=bool)
+    if len(complete) >= sequence_length:
         out[sequence_length - 1 :] = run[sequence_length:] - run[:-sequence_length] == sequence_length
     return out

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ from pairs_platform.core.parallel import LOCAL, ComputeBackend
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.core.trading.settings import PairSettings
+
+if TYPE_CHECKING:
+    from pairs_platform.core.models.gru.training import TrainedPair
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,7 +67,7 @@ class SectorTraining:
 
 def train_sector(
     datasets: Sequence[PairDataset],
-    chosen: Sequence[str],
+    pairs: Sequence[str],
     plan: SplitPlan | None,
     *,
     settings: GruSettings,
@@ -72,14 +75,14 @@ def train_sector(
     checkpoint: Any = None,
     backend: ComputeBackend = LOCAL,
 ) -> SectorTraining:
-    """Train the chosen pairs and judge each on its test part.
+    """Train some of the pairs and judge each of them on its test part.
 
     Parameters
     ----------
     datasets : sequence of PairDataset
         Every candidate; those without data, and those not chosen, keep a row with their status.
-    chosen : sequence of str
-        Pairs that the scope trains.
+    pairs : sequence of str
+        Those to train.
     plan : SplitPlan or None
         None where no candidate has data.
     listener : training.Listener, optional
@@ -97,8 +100,8 @@ def train_sector(
     from pairs_platform.core.models.gru.training import train_pairs
 
     started = time.monotonic()
-    wanted = set(chosen)
-    ready = [one for one in datasets if one.status == "ok" and one.pair in wanted]
+    wanted = set(pairs)
+    ready = [dataset for dataset in datasets if dataset.status == "ok" and dataset.pair in wanted]
     if plan is None:
         if ready:
             raise ValueError(f"{ready[0].pair} has data, and there is no plan that splits it")
@@ -116,73 +119,98 @@ def train_sector(
         for extra in range(settings.training.n_seeds if ready else 0)
     ]
     seconds = time.monotonic() - started
-    rows: list[dict[str, Any]] = []
-    forecasts: list[TestForecasts] = []
-    frames, curves, models = [], [], []
-    position = {one.pair: i for i, one in enumerate(ready)}
-    for dataset in datasets:
-        head = {"pair": dataset.pair, "status": dataset.status, "reason": dataset.reason or None}
-        if dataset.pair not in position:
-            if dataset.status == "ok":
-                head |= {"status": "not_chosen", "reason": "left out by the scope"}
-            rows.append(head)
-            continue
-        outcomes = [trained[position[dataset.pair]] for trained in by_seed]
-        first = outcomes[0]
-        curves += [
-            {"pair": dataset.pair, "epoch": epoch, "train_loss": train, "validation_loss": validation}
-            for epoch, (train, validation) in enumerate(first.curve, 1)
-        ]
-        usable = [(one.baseline, one.weights) for one in outcomes if one.baseline and one.weights]
-        if len(usable) < len(outcomes):
-            reason = next(one.reason for one in outcomes if one.reason)
-            rows.append({**head, "status": "failed", "reason": reason})
-            continue
-        judged = [_judge(dataset, plan, baseline, weights, settings) for baseline, weights in usable]
-        baseline, weights = usable[0]
-        metrics, threshold, test = judged[0]
-        if len(judged) > 1:
-            metrics = _mean_of([one[0] for one in judged]) | gain_intervals(
-                [one[2] for one in judged],
-                block=_block(dataset, settings),
-                settings=settings.evaluation,
-                seed=settings.training.seed,
-            )
-        forecasts.append(test)
-        frames.append(_frame(dataset, plan, test, settings))
-        models.append(PairModel.of(dataset, baseline, weights, threshold, metrics))
-        rows.append(
-            head
-            | counts(dataset, plan, settings)
-            | metrics
-            | {
-                "best_epoch": first.best_epoch,
-                "epochs": first.epochs,
-                "threshold": threshold,
-                "baseline": baseline.kind,
-            }
+    outcomes = {dataset.pair: [trained[i] for trained in by_seed] for i, dataset in enumerate(ready)}
+    judged = {dataset.pair: _judge_pair(dataset, plan, outcomes[dataset.pair], settings) for dataset in ready}
+    succeeded = [(dataset, pair) for dataset in ready if (pair := judged[dataset.pair]) is not None]
+    frames = [_frame(dataset, plan, pair.test, settings) for dataset, pair in succeeded]
+    return SectorTraining(
+        rows=_rows(datasets, outcomes, judged, plan, settings),
+        forecasts=pd.concat(frames, ignore_index=True) if frames else GRU_FORECASTS.empty(),
+        curves=_curves(outcomes),
+        models=tuple(pair.model for _, pair in succeeded),
+        pooled=pool([pair.test for _, pair in succeeded]),
+        seconds=seconds,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _JudgedPair:
+    """A pair on its test part: metrics over the seeds; threshold, forecasts and model of the first one."""
+
+    metrics: dict[str, float | None]
+    threshold: float
+    test: TestForecasts
+    model: PairModel
+
+
+def _judge_pair(
+    dataset: PairDataset, plan: SplitPlan, outcomes: "Sequence[TrainedPair]", settings: GruSettings
+) -> _JudgedPair | None:
+    """None where the training of a seed failed."""
+    trained = [(outcome.baseline, outcome.weights) for outcome in outcomes if outcome.baseline and outcome.weights]
+    if len(trained) < len(outcomes):
+        return None
+    judged = [_judge(dataset, plan, baseline, weights, settings) for baseline, weights in trained]
+    (baseline, weights), (metrics, threshold, test) = trained[0], judged[0]
+    if len(judged) > 1:
+        metrics = _mean_of([metrics for metrics, _, _ in judged]) | gain_intervals(
+            [test for _, _, test in judged],
+            block=_block(dataset, settings),
+            settings=settings.evaluation,
+            seed=settings.training.seed,
         )
+    model = PairModel.of(dataset, baseline, weights, threshold, metrics)
+    return _JudgedPair(metrics=metrics, threshold=threshold, test=test, model=model)
+
+
+def _rows(
+    datasets: Sequence[PairDataset],
+    outcomes: "Mapping[str, Sequence[TrainedPair]]",
+    judged: Mapping[str, _JudgedPair | None],
+    plan: SplitPlan,
+    settings: GruSettings,
+) -> pd.DataFrame:
+    rows = []
+    for dataset in datasets:
+        row: dict[str, Any] = {"pair": dataset.pair, "status": dataset.status, "reason": dataset.reason or None}
+        of_seeds, pair = outcomes.get(dataset.pair), judged.get(dataset.pair)
+        if of_seeds is None:
+            if dataset.status == "ok":
+                row |= {"status": "not_chosen", "reason": "left out by the scope"}
+        elif pair is None:
+            row |= {"status": "failed", "reason": next(outcome.reason for outcome in of_seeds if outcome.reason)}
+        else:
+            row |= counts(dataset, plan, settings) | pair.metrics
+            row |= {
+                "best_epoch": of_seeds[0].best_epoch,
+                "epochs": of_seeds[0].epochs,
+                "threshold": pair.threshold,
+                "baseline": pair.model.baseline.kind,
+            }
+        rows.append(row)
     table = GRU_MODELS.frame(rows).drop(columns=list(REGISTERED))
     p = table["skill_p"].to_numpy(dtype=float)
     tested = np.isfinite(p)
     if tested.any():
         table.loc[tested, "skill_q"] = stats.false_discovery_control(p[tested])
-    table["skill_q"] = table["skill_q"].astype("float64")
-    return SectorTraining(
-        rows=table,
-        forecasts=pd.concat(frames, ignore_index=True) if frames else GRU_FORECASTS.empty(),
-        curves=pd.DataFrame(curves, columns=["pair", "epoch", "train_loss", "validation_loss"]),
-        models=tuple(models),
-        pooled=pool(forecasts),
-        seconds=seconds,
-    )
+    return table.astype({"skill_q": "float64"})
+
+
+def _curves(outcomes: "Mapping[str, Sequence[TrainedPair]]") -> pd.DataFrame:
+    """Losses of the first seed by epoch."""
+    rows = [
+        (pair, epoch, train, validation)
+        for pair, of_seeds in outcomes.items()
+        for epoch, (train, validation) in enumerate(of_seeds[0].curve, 1)
+    ]
+    return pd.DataFrame(rows, columns=["pair", "epoch", "train_loss", "validation_loss"])
 
 
 def counts(dataset: PairDataset, plan: SplitPlan, settings: GruSettings) -> dict[str, int]:
     """Usable labels of each part, and how many of the test part's reach into another session."""
     usable = usable_rows(dataset.features, dataset.label, settings.network.sequence_length)
-    found = {f"n_{name}": int(usable[getattr(plan, name)].sum()) for name in ("train", "validation", "test")}
-    return found | {"n_overnight": int((usable & dataset.overnight)[plan.test].sum())}
+    labels = {f"n_{name}": int(usable[getattr(plan, name)].sum()) for name in ("train", "validation", "test")}
+    return labels | {"n_overnight": int((usable & dataset.overnight)[plan.test].sum())}
 
 
 def _judge(
@@ -223,7 +251,7 @@ def _block(dataset: PairDataset, settings: GruSettings) -> int:
 
 def first_test_session(datasets: Sequence[PairDataset], plan: SplitPlan | None) -> date | None:
     """Session in which the test part begins; None where no pair has data."""
-    ready = next((one for one in datasets if one.status == "ok"), None)
+    ready = next((dataset for dataset in datasets if dataset.status == "ok"), None)
     if ready is None or plan is None:
         return None
     first: date = sessions_of_starts(ready.ts_utc[plan.test])[0].astype(object)
@@ -238,22 +266,22 @@ def sessions_of_starts(ts_utc: np.ndarray) -> np.ndarray:
 
 def _mean_of(metrics: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     """Mean of each metric over seeds, None where a seed has none, and how far the lift varies."""
-    columns = {name: [one[name] for one in metrics] for name in metrics[0]}
+    columns = {name: [of_seed[name] for of_seed in metrics] for name in metrics[0]}
     means = {
         name: None if any(value is None for value in values) else float(np.mean([float(v or 0.0) for v in values]))
         for name, values in columns.items()
     }
-    return means | {"lift_seed_sd": float(np.std([float(one["lift"] or 0.0) for one in metrics], ddof=1))}
+    return means | {"lift_seed_sd": float(np.std([float(of_seed["lift"] or 0.0) for of_seed in metrics], ddof=1))}
 
 
 def _frame(dataset: PairDataset, plan: SplitPlan, test: TestForecasts, settings: GruSettings) -> pd.DataFrame:
     usable = usable_rows(dataset.features, dataset.label, settings.network.sequence_length)
     rows = np.arange(len(usable))
-    chosen = usable & (rows >= plan.test.start) & (rows < plan.test.stop)
+    tested = usable & (rows >= plan.test.start) & (rows < plan.test.stop)
     return pd.DataFrame(
         {
             "pair": dataset.pair,
-            "ts_utc": pd.DatetimeIndex(dataset.ts_utc[chosen], tz="UTC"),
+            "ts_utc": pd.DatetimeIndex(dataset.ts_utc[tested], tz="UTC"),
             "label": test.label,
             "probability": test.probability,
             "base_probability": test.base_probability,
@@ -279,7 +307,7 @@ def walk_forward_figures(
 ) -> list[dict[str, Any]]:
     """Pooled figures of models that are trained on the bars before each of several stretches and judged on it.
 
-    Everything is estimated anew for each fold, spreads and GARCH parameters included, on bars before the stretch alone.
+    Everything is estimated again for each fold, spreads and GARCH parameters included, on the bars before it alone.
 
     Parameters
     ----------
@@ -292,7 +320,7 @@ def walk_forward_figures(
     list of dict
         fold, bars seen, bars judged, and the pooled figures.
     """
-    found = []
+    figures = []
     for number, fold in enumerate(walk_forward(window.n_bars, n_folds), 1):
         part = truncated(window, fold.n_bars)
         seen = fold.n_seen / fold.n_bars
@@ -304,12 +332,12 @@ def walk_forward_figures(
             update={"split": split, "training": settings.training.model_copy(update={"n_seeds": 1})}
         )
         datasets, plan, _ = pair_datasets(part, pairs, settings=own, pair_settings=pair_settings)
-        training = train_sector(datasets, [one.pair for one in datasets], plan, settings=own)
-        found.append(
+        training = train_sector(datasets, [dataset.pair for dataset in datasets], plan, settings=own)
+        figures.append(
             {"fold": number, "bars_seen": fold.n_seen, "bars_judged": fold.n_bars - fold.n_seen}
             | pooled_figures(training.pooled)
         )
-    return found
+    return figures
 
 
 def truncated(window: PriceWindow, n_bars: int) -> PriceWindow:

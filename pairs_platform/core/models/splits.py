@@ -89,13 +89,13 @@ def plan_of_parts(parts: Sequence[str] | np.ndarray) -> SplitPlan:
         When a part is missing or not one stretch.
     """
     names = np.asarray(parts, dtype=object)
-    found = {}
+    slices = {}
     for name in ("train", "validation", "test"):
         rows = np.flatnonzero(names == name)
         if not len(rows) or rows[-1] - rows[0] + 1 != len(rows):
             raise DataError(f"the rows of the {name} part are not one stretch: write pair_features again")
-        found[name] = slice(int(rows[0]), int(rows[-1]) + 1)
-    return SplitPlan(len(names), found["validation"].start - found["train"].stop, **found)
+        slices[name] = slice(int(rows[0]), int(rows[-1]) + 1)
+    return SplitPlan(len(names), slices["validation"].start - slices["train"].stop, **slices)
 
 
 @dataclass(frozen=True)

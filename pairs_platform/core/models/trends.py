@@ -15,9 +15,9 @@ SHORT_SESSIONS, LONG_SESSIONS = 7, 30
 
 RANKING_COLUMNS = ("pair", "rank_by_lift", "rank_by_f1", "lift", "f1", "skill")
 TREND_COLUMNS = (
-    "session", "pair", "lift_7", "lift_30", "f1_7", "f1_30", "n_7", "n_30", "best_lift", "best_lift_session", "best_f1",
-    "n_trainings",
-)  # fmt: skip
+    *("session", "pair", "lift_7", "lift_30", "f1_7", "f1_30", "n_7", "n_30"),
+    *("best_lift", "best_lift_session", "best_f1", "n_trainings"),
+)
 
 
 def rank_models(performance: pd.DataFrame) -> pd.DataFrame:
@@ -58,9 +58,9 @@ def model_trends(history: pd.DataFrame, sessions: Sequence[date]) -> pd.DataFram
     rows = []
     for session in sessions:
         recent = sessions_ending(session, LONG_SESSIONS)
-        known = history[history["session"] <= session]
-        today = set(known.loc[known["session"] == session, "pair"])
-        for pair, past in known[known["pair"].isin(today)].groupby("pair"):
+        up_to_now = history[history["session"] <= session]
+        today = set(up_to_now.loc[up_to_now["session"] == session, "pair"])
+        for pair, past in up_to_now[up_to_now["pair"].isin(today)].groupby("pair"):
             long = past[past["session"] >= recent[0]]
             short = past[past["session"] >= recent[-SHORT_SESSIONS]]
             best = past.iloc[int(past["lift"].to_numpy().argmax())]

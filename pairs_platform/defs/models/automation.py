@@ -20,7 +20,7 @@ WALK_FORWARD_FOLDS = 3
 
 _tuning = dg.AssetSelection.assets(gru_tuning)
 
-baseline_job = dg.define_asset_job(
+full_retrain_job = dg.define_asset_job(
     "model_baseline",
     selection=dg.AssetSelection.groups("models") - _tuning,
     description="Every pair of a sector trained again, whatever the scope, with walk-forward folds in the report.",
@@ -52,13 +52,13 @@ def _newest(platform: Platform, suffix: str, run_config: dict | None = None) -> 
 
 @dg.schedule(
     name="weekly_model_baseline",
-    job=baseline_job,
+    job=full_retrain_job,
     cron_schedule="0 10 * * 6",
     execution_timezone=MARKET_TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Saturday 10:00 New York: all pairs of every active sector, trained on the newest session's window.",
 )
-def baseline_schedule(platform: dg.ResourceParam[Platform]) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def full_retrain_schedule(platform: dg.ResourceParam[Platform]) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Request a full retrain of every active sector."""
     config = {"full_retrain": True, "walk_forward_folds": WALK_FORWARD_FOLDS}
     yield from _newest(platform, "baseline", {"ops": {"gru_models": {"config": config}}})
@@ -96,7 +96,7 @@ def close_abandoned_runs(instance: dg.DagsterInstance, platform: Platform) -> in
     name="mlflow_run_closer",
     minimum_interval_seconds=300,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    job=baseline_job,
+    job=full_retrain_job,
     description="Ends MLflow runs that a killed training left open.",
 )
 def run_closer(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SkipReason:

@@ -57,9 +57,11 @@ def feature_drift(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
     def judge(key: PartitionKey) -> CheckResult:
         rows = platform.lake.read(PAIR_FEATURES, key, ["pair", "part", *FEATURES])
         return check_feature_drift(
-            rows[rows["part"] == "train"], rows[rows["part"] == "test"], features=FEATURES,
+            rows[rows["part"] == "train"],
+            rows[rows["part"] == "test"],
+            features=FEATURES,
             max_drift=platform.settings.checks.max_feature_drift,
-        )  # fmt: skip
+        )
 
     return check_partitions(context, judge, warn=True)
 

@@ -49,7 +49,7 @@ PAIRS_AT_ONCE = 24
 
 def stacked(weights: list[GruWeights]) -> dict[str, np.ndarray]:
     """The weights of k pairs of one architecture, each array with k in front."""
-    return {name: np.stack([getattr(one, name) for one in weights]) for name in WEIGHT_NAMES}
+    return {name: np.stack([getattr(pair, name) for pair in weights]) for name in WEIGHT_NAMES}
 
 
 def logits_stacked(weights: dict[str, np.ndarray], sequences: np.ndarray) -> np.ndarray:

@@ -97,7 +97,7 @@ def initial_parameters(n_pairs: int, settings: NetworkSettings, generator: torch
     """Parameters of `n_pairs` pairs: recurrent ones as torch draws them, uniform within ±1/√H and the same for every
     pair; the output's are zero, so that a network starts as the baseline that it is added to.
     """
-    one: Parameters = {}
+    of_pair: Parameters = {}
     for layer, width, units in (("1", len(FEATURES), settings.hidden_1), ("2", settings.hidden_1, settings.hidden_2)):
         bound = 1.0 / math.sqrt(units)
         for name, shape in (
@@ -106,9 +106,9 @@ def initial_parameters(n_pairs: int, settings: NetworkSettings, generator: torch
             ("bias_ih", (3 * units,)),
             ("bias_hh", (3 * units,)),
         ):
-            one[f"{name}_{layer}"] = torch.empty(shape).uniform_(-bound, bound, generator=generator)
-    one["weight_out"], one["bias_out"] = torch.zeros(settings.hidden_2), torch.zeros(1)
-    return {name: value.unsqueeze(0).repeat(n_pairs, *([1] * value.dim())) for name, value in one.items()}
+            of_pair[f"{name}_{layer}"] = torch.empty(shape).uniform_(-bound, bound, generator=generator)
+    of_pair["weight_out"], of_pair["bias_out"] = torch.zeros(settings.hidden_2), torch.zeros(1)
+    return {name: value.unsqueeze(0).repeat(n_pairs, *([1] * value.dim())) for name, value in of_pair.items()}
 
 
 def logits(

@@ -214,18 +214,18 @@ class _Stack:
     parameters: Parameters
     optimiser: torch.optim.Adam
 
-    def keep(self, chosen: torch.Tensor, settings: NetworkSettings) -> "_Stack":
+    def keep(self, positions: torch.Tensor, settings: NetworkSettings) -> "_Stack":
         """The stack of some of its pairs; the optimiser's moments, where it has any yet, go with them."""
-        parameters = {name: value.detach()[chosen].requires_grad_() for name, value in self.parameters.items()}
+        parameters = {name: value.detach()[positions].requires_grad_() for name, value in self.parameters.items()}
         optimiser = _optimiser(parameters, settings)
         for name, value in parameters.items():
             state = self.optimiser.state.get(self.parameters[name], {})
             if state:
                 optimiser.state[value] = {
-                    key: held[chosen] if held.dim() else held.clone() for key, held in state.items()
+                    key: held[positions] if held.dim() else held.clone() for key, held in state.items()
                 }
-        tables = {name: getattr(self, name)[:, chosen] for name in ("x", "y", "offset", "train", "validation")}
-        return _Stack(index=self.index[chosen.cpu().numpy()], parameters=parameters, optimiser=optimiser, **tables)
+        tables = {name: getattr(self, name)[:, positions] for name in ("x", "y", "offset", "train", "validation")}
+        return _Stack(index=self.index[positions.cpu().numpy()], parameters=parameters, optimiser=optimiser, **tables)
 
 
 def _optimiser(parameters: Parameters, settings: NetworkSettings) -> torch.optim.Adam:
@@ -240,16 +240,16 @@ def _stack(
     device: torch.device,
 ) -> tuple[_Stack, list[Baseline | None]]:
     scaled = [dataset.scaled() for dataset in chunk]
-    usable = [usable_rows(x, one.label, settings.sequence_length) for x, one in zip(scaled, chunk, strict=True)]
+    usable = [usable_rows(x, dataset.label, settings.sequence_length) for x, dataset in zip(scaled, chunk, strict=True)]
     parts = plan.parts()
     train, validation = ([rows & (parts == name) for rows in usable] for name in ("train", "validation"))
     baselines = [
-        choose_baseline(one.excess, one.label, seen, held) if seen.any() and held.any() else None
-        for one, seen, held in zip(chunk, train, validation, strict=True)
+        choose_baseline(dataset.excess, dataset.label, seen, held) if seen.any() and held.any() else None
+        for dataset, seen, held in zip(chunk, train, validation, strict=True)
     ]
     offsets = [
-        one.label * np.nan if baseline is None else baseline.logit(one.excess)
-        for one, baseline in zip(chunk, baselines, strict=True)
+        dataset.label * np.nan if baseline is None else baseline.logit(dataset.excess)
+        for dataset, baseline in zip(chunk, baselines, strict=True)
     ]
 
     def tensor(columns: Sequence[np.ndarray]) -> torch.Tensor:
@@ -262,7 +262,7 @@ def _stack(
     stack = _Stack(
         index=np.arange(len(chunk)),
         x=tensor(scaled),
-        y=tensor([one.label for one in chunk]),
+        y=tensor([dataset.label for dataset in chunk]),
         offset=tensor(offsets),
         train=tensor(train),
         validation=tensor(validation),
@@ -374,14 +374,14 @@ def _epoch(stack: _Stack, plan: SplitPlan, settings: NetworkSettings, generator:
     total = torch.zeros(len(stack.index), device=device)
     count = torch.zeros(len(stack.index), device=device)
     for batch in order.split(STRETCHES):
-        chosen = rows[:, batch].to(device)
+        steps = rows[:, batch].to(device)
         masks = tuple(
             (torch.empty(len(rows), 1, len(batch), units).bernoulli_(keep, generator=generator) / keep).to(device)
             for units in (settings.hidden_1, settings.hidden_2)
         )
-        x = _take(stack.x, chosen)
-        y, weight = _take(stack.y, chosen)[warm_up:], _take(stack.train, chosen)[warm_up:]
-        given = logits(stack.parameters, x, (masks[0], masks[1]))[warm_up:] + _take(stack.offset, chosen)[warm_up:]
+        x = _take(stack.x, steps)
+        y, weight = _take(stack.y, steps)[warm_up:], _take(stack.train, steps)[warm_up:]
+        given = logits(stack.parameters, x, (masks[0], masks[1]))[warm_up:] + _take(stack.offset, steps)[warm_up:]
         losses = torch.nn.functional.binary_cross_entropy_with_logits(given, y, weight, reduction="none")
         labels = weight.sum(dim=(0, 2))
         summed = losses.sum(dim=(0, 2))
@@ -410,18 +410,18 @@ def chunk_to_bytes(trained: Sequence[TrainedPair]) -> bytes:
 
     arrays = {
         f"{k}/{name}": array
-        for k, one in enumerate(trained)
-        if one.weights is not None
-        for name, array in one.weights.arrays().items()
+        for k, pair in enumerate(trained)
+        if pair.weights is not None
+        for name, array in pair.weights.arrays().items()
     }
-    facts = [
+    header = [
         {
-            **{name: getattr(one, name) for name in ("pair", "status", "reason", "best_epoch", "epochs", "curve")},
-            "baseline": asdict(one.baseline) if one.baseline else None,
+            **{name: getattr(pair, name) for name in ("pair", "status", "reason", "best_epoch", "epochs", "curve")},
+            "baseline": asdict(pair.baseline) if pair.baseline else None,
         }
-        for one in trained
+        for pair in trained
     ]
-    return save(arrays or {"empty": np.zeros(1, np.float32)}, metadata={"pairs": json.dumps(facts)})
+    return save(arrays or {"empty": np.zeros(1, np.float32)}, metadata={"pairs": json.dumps(header)})
 
 
 def chunk_from_bytes(content: bytes) -> list[TrainedPair]:
@@ -432,12 +432,12 @@ def chunk_from_bytes(content: bytes) -> list[TrainedPair]:
     arrays = load(content)
     return [
         TrainedPair(
-            **{name: one[name] for name in ("pair", "status", "reason", "best_epoch", "epochs")},
-            curve=tuple((float(train), float(validation)) for train, validation in one["curve"]),
-            baseline=Baseline(**one["baseline"]) if one["baseline"] else None,
+            **{name: pair[name] for name in ("pair", "status", "reason", "best_epoch", "epochs")},
+            curve=tuple((float(train), float(validation)) for train, validation in pair["curve"]),
+            baseline=Baseline(**pair["baseline"]) if pair["baseline"] else None,
             weights=GruWeights(**{name: arrays[f"{k}/{name}"] for name in WEIGHT_NAMES})
-            if one["status"] == "ok"
+            if pair["status"] == "ok"
             else None,
         )
-        for k, one in enumerate(json.loads(header["__metadata__"]["pairs"]))
+        for k, pair in enumerate(json.loads(header["__metadata__"]["pairs"]))
     ]
