@@ -9,7 +9,7 @@ READY := .venv/.installed
 SERVER_READY := .venv/.installed-server
 TEST_READY := .venv/.installed-test
 
-.PHONY: demo ui live up down test soak soak-live audit install clean
+.PHONY: demo ui live up down check fix test-fast test record soak soak-live audit install clean
 
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
@@ -28,8 +28,20 @@ up: $(SERVER_READY)
 down: $(READY)
 	$(BIN)/pairs-platform down
 
+check: $(TEST_READY)
+	$(BIN)/python -m pairs_platform_tests check
+
+fix: $(TEST_READY)
+	$(BIN)/python -m pairs_platform_tests fix
+
+test-fast: $(TEST_READY)
+	$(BIN)/python -m pairs_platform_tests fast
+
 test: $(TEST_READY)
 	$(BIN)/python -m pairs_platform_tests
+
+record: $(TEST_READY)
+	$(BIN)/python -m pairs_platform_tests record
 
 soak: $(TEST_READY)
 	$(BIN)/python -m pytest pairs_platform_tests/soak/test_daily.py

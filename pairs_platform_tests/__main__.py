@@ -1,34 +1,68 @@
-"""Every check of the project, one after the other: lint, types, import contracts, definitions, tests."""
+"""The checks of the project, as a person or CI asks for them, and the files that are written from the code.
 
+python -m pairs_platform_tests check     lint, format, types, import contracts
+python -m pairs_platform_tests fix       mend what lint and format can mend by themselves
+python -m pairs_platform_tests fast      tests without servers and processes
+python -m pairs_platform_tests record    write the files of `support/recorded.py` again
+python -m pairs_platform_tests           every check and every test
+"""
+
+import argparse
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-CHECKS = (
-    ("lint", ["ruff", "check", "."]),
-    ("format", ["ruff", "format", "--check", "."]),
-    ("types", ["mypy"]),
-    ("import contracts", ["lint-imports"]),
-    ("definitions", ["dagster", "definitions", "validate", "-m", "pairs_platform.definitions"]),
-    ("tests", ["pytest", "-n", "2", "--durations=8"]),
-)
+CHECK = {
+    "lint": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
+    "types": ["mypy"],
+    "import contracts": ["lint-imports"],
+}
+FIX = {"lint": ["ruff", "check", "--fix", "."], "format": ["ruff", "format", "."]}
+FAST = ["core", "ports", "settings", "adapters/files", "adapters/simulated", "test_build.py", "test_imports.py"]
+"""What needs neither a server nor a process beside the test, of `pairs_platform_tests`."""
+
+PYTEST = ["pytest", "-n", "2", "--durations=8"]
+PARTS = {
+    "check": CHECK,
+    "fix": FIX,
+    "fast": {"tests": [*PYTEST, *(f"pairs_platform_tests/{path}" for path in FAST)]},
+    "all": {
+        **CHECK,
+        "definitions": ["dagster", "definitions", "validate", "-m", "pairs_platform.definitions"],
+        "tests": PYTEST,
+    },
+}
 SCRIPTS = Path(sys.executable).parent
 
 
-def main() -> int:
-    """Run the checks in this interpreter's environment; the exit code is 1 when any of them failed."""
+def run(steps: dict[str, list[str]]) -> int:
+    """Run console scripts of this interpreter's environment; the exit code is 1 when any of them failed."""
     failed = []
     environment = {**os.environ, "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    for name, command in CHECKS:
+    for name, command in steps.items():
         started = time.perf_counter()
         print(f"--- {name}", flush=True)
         if subprocess.run([SCRIPTS / command[0], *command[1:]], env=environment, check=False).returncode:
             failed.append(name)
         print(f"--- {name}: {time.perf_counter() - started:.0f} s", flush=True)
-    print(f"failed: {', '.join(failed)}" if failed else "every check passed", flush=True)
+    print(f"failed: {', '.join(failed)}" if failed else "all well", flush=True)
     return 1 if failed else 0
+
+
+def main() -> int:
+    """Run the part that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", default="all", choices=[*PARTS, "record"])
+    part = parser.parse_args().part
+    if part != "record":
+        return run(PARTS[part])
+    from pairs_platform_tests.support.recorded import record
+
+    record()
+    return 0
 
 
 if __name__ == "__main__":

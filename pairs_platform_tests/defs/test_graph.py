@@ -11,60 +11,14 @@ from pairs_platform.core.prices.calendar import session_offset, sessions_between
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, session_by_sector
 from pairs_platform.settings.loading import load_settings
+from pairs_platform_tests.support.definitions_text import recorded
 from pairs_platform_tests.support.demo_profile import PRICED, SECTOR, SESSION, SESSIONS, DemoRun, key
 
-STAGES = {
-    "price_history": "prices",
-    "correlation_matrix": "screening",
-    "cointegrated_pairs": "screening",
-    "garch_fits": "volatility",
-    "pair_scores": "selection",
-    "composite_rankings": "selection",
-    "trading_config": "selection",
-    "pair_features": "models",
-    "gru_models": "models",
-    "model_performance": "models",
-    "model_rankings": "models",
-    "model_trends": "models",
-    "shadow_losses": "models",
-    "champion_model": "models",
-    "gru_tuning": "models",
-    "exports": "reports",
-    "session_report": "reports",
-    "storage_report": "housekeeping",
-    "retention": "housekeeping",
-    "streamed_bars": "live",
-    "signals": "live",
-}
+STAGES = dict(line.split() for line in recorded("assets"))
 CHECKS = {
-    "price_history": {"schema_and_uniqueness": True, "session_coverage": False, "quarantine_and_flags": False},
-    "correlation_matrix": {"schema_and_uniqueness": True},
-    "cointegrated_pairs": {"schema_and_uniqueness": True, "no_look_ahead": True, "found_against_chance": False},
-    "garch_fits": {"schema_and_uniqueness": True, "no_look_ahead": True, "convergence_rate": False},
-    "pair_scores": {"schema_and_uniqueness": True, "no_look_ahead": True},
-    "composite_rankings": {"schema_and_uniqueness": True},
-    "trading_config": {
-        "schema_and_uniqueness": True,
-        "pair_churn": False,
-        "model_to_use": False,
-        "ready_by_0800": False,
-        "what_is_broken_now": False,
-    },
-    "pair_features": {"schema_and_uniqueness": True, "no_look_ahead": True, "feature_drift": False},
-    "gru_models": {
-        "schema_and_uniqueness": True,
-        "pairs_trained": False,
-        "lift_beside_f1": False,
-        "calibration": False,
-        "training_triggers": False,
-    },
-    "shadow_losses": {"schema_and_uniqueness": True},
-    "champion_model": {"decisions": False, "champion_age": False},
-    "storage_report": {"enough_room": False},
-    "streamed_bars": {"schema_and_uniqueness": True, "matches_price_history": False},
-    "signals": {"decided_after_data": False, "in_time": False, "matches_batch": False},
+    tuple(line.removesuffix("blocking").strip().split(": ")): line.endswith("blocking") for line in recorded("checks")
 }
-"""Whether each check of each asset blocks."""
+"""Whether each check, by asset and name, blocks."""
 
 ASK_THE_REGISTRY = {
     "gru_models", "model_performance", "model_rankings", "model_trends", "shadow_losses", "champion_model",
@@ -78,8 +32,7 @@ OF_THE_DATABASE = {"model_performance", "model_rankings", "model_trends", "champ
 OF_THE_MORNING_AFTER = {"matches_price_history", "matches_batch"}
 DAILY_CHECKS = {
     (asset, name)
-    for asset, names in CHECKS.items()
-    for name in names
+    for asset, name in CHECKS
     if name not in ("ready_by_0800", "what_is_broken_now", "enough_room")
     and (asset not in LIVE or name in OF_THE_MORNING_AFTER)
 }
@@ -104,15 +57,6 @@ def runs(instance) -> list[dg.DagsterRun]:
 
 
 class TestDefinitions:
-    def test_assets_and_their_groups(self, graph):
-        assert {k.to_user_string(): graph.get(k).group_name for k in graph.get_all_asset_keys()} == STAGES
-
-    def test_checks_and_which_of_them_block(self, graph):
-        found: dict[str, dict[str, bool]] = {}
-        for check in graph.asset_check_keys:
-            found.setdefault(check.asset_key.to_user_string(), {})[check.name] = graph.get_check_spec(check).blocking
-        assert found == CHECKS
-
     @pytest.mark.parametrize("name", STAGES)
     def test_an_asset_tells_a_person_what_it_is(self, graph, name):
         asset = graph.get(dg.AssetKey(name))
@@ -290,9 +234,7 @@ class TestEventLog:
             assert {row[:2] for row in of_run} == DAILY_CHECKS
         errors = {row for of_run in evaluated for row in of_run if row[3] == "ERROR"}
         assert all(passed for _, _, passed, _ in errors)
-        assert {row[:2] for row in errors} == {
-            (a, name) for a, names in CHECKS.items() for name, b in names.items() if b and a not in LIVE
-        }
+        assert {row[:2] for row in errors} == {(a, name) for (a, name), b in CHECKS.items() if b and a not in LIVE}
 
     def test_the_configuration_is_valid_for_the_next_session(self, stored):
         document = json.loads(stored.lake.document_path("trading_config", key()).read_text())

@@ -10,7 +10,6 @@ import yaml
 
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.dagster_home import render_dagster_yaml
-from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSIONS, DemoRun, key, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,12 +56,6 @@ def test_the_workspace_file_loads_the_one_code_location(folder: Path, demo: Demo
     told = done.stdout + done.stderr
     assert "Validation successful for code location pairs_platform" in told
     assert "1 code locations" in told or "All code locations passed validation" in told
-
-
-def test_the_dagster_yaml_of_the_folder_is_the_packaged_one_for_the_default_profile(monkeypatch) -> None:
-    monkeypatch.delenv("PAIRS_PLATFORM__STATE_ROOT")
-    home = (load_settings().profile_root / "dagster").as_posix()
-    assert yaml.safe_load((ROOT / "dagster.yaml").read_text()) == yaml.safe_load(render_dagster_yaml(home))
 
 
 def test_only_the_workspace_file_names_the_code_location() -> None:

@@ -41,7 +41,7 @@ from pairs_platform_tests.support.selection_tables import correlations_of, histo
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 READ_FROM_THE_FOLDER = ("Makefile", "pyproject.toml", "constraints.txt", "dagster.yaml", "workspace.yaml")
 SESSION = date(2023, 3, 8)
 
@@ -50,6 +50,10 @@ RUN_ELSEWHERE = {
     "make live": "pairs_platform_tests/e2e/test_live.py::test_ctrl_c_ends_every_process_and_frees_the_ports",
     "make ui": "pairs_platform_tests/e2e/test_ui.py::test_ui_serves_the_asset_graph",
     "make test": ".ci/run",
+    "make check": "pairs_platform_tests/test_main.py::test_every_check_is_part_of_the_whole",
+    "make fix": "pairs_platform_tests/test_main.py::test_every_check_is_part_of_the_whole",
+    "make test-fast": "pairs_platform_tests/test_main.py::test_every_check_is_part_of_the_whole",
+    "make record": "pairs_platform_tests/test_recorded.py::test_a_file_that_is_written_from_the_code_is_up_to_date",
     "make audit": "pairs_platform_tests/test_supply_chain.py::test_the_audit_asks_about_every_pin",
     "make up": "pairs_platform_tests/e2e/test_up.py::test_every_process_is_healthy_and_everything_answers",
     "make down": "pairs_platform_tests/e2e/test_up.py::test_down_ends_everything_and_frees_the_ports",
@@ -220,8 +224,8 @@ def accept_make(line: str) -> None:
     dry_run = ["make", "-n", "--no-print-directory", *shlex.split(line)[1:]]
     printed = subprocess.run(dry_run, capture_output=True, text=True, check=True, timeout=WAIT_SECONDS).stdout
     last = shlex.split(printed.strip().splitlines()[-1])
-    if last[1:] == ["-m", "pairs_platform_tests"]:
-        assert (ROOT / "pairs_platform_tests" / "__main__.py").exists()
+    if last[1:3] == ["-m", "pairs_platform_tests"]:
+        subprocess.run([sys.executable, *last[1:], "--help"], cwd=ROOT, capture_output=True, check=True)
         return
     if last[0].endswith("/pip-audit"):
         return

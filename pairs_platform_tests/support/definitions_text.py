@@ -3,12 +3,19 @@
 What does not belong here: what single assets must be like (`defs/test_graph.py`).
 """
 
+from itertools import takewhile
 from pathlib import Path
 
 import dagster as dg
 
 RECORDED = Path(__file__).parents[1] / "definitions.txt"
-"""Written by ``python -m pairs_platform_tests definitions``."""
+"""Written by ``make record``."""
+
+
+def recorded(section: str) -> list[str]:
+    """The lines of one section of the recorded file."""
+    _, rest = f"\n{RECORDED.read_text(encoding='utf-8')}".split(f"\n{section}\n", 1)
+    return [line.strip() for line in takewhile(lambda line: line.startswith(" "), rest.splitlines())]
 
 
 def definitions_text(definitions: dg.Definitions) -> str:
