@@ -11,31 +11,32 @@ def command() -> None:
     """Measure every part of the state, forecast when the disk is full, and count what retention would remove."""
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.database.audit import person
-    from pairs_platform.defs.housekeeping.work import measure, purge
+    from pairs_platform.defs.housekeeping.purge import purge
     from pairs_platform.defs.instance import open_instance
     from pairs_platform.platform import Platform
     from pairs_platform.processes.runtime.dagster_home import prepare_home
+    from pairs_platform.workflows.storage import measure_storage
 
     settings = load_settings()
     platform = Platform(settings)
-    room = measure(platform)
+    usage = measure_storage(platform)
     rows = [
-        {"part": part, "MB": f"{size / 1e6:.2f}", "MB per session": f"{room.by_part[part] / 1e6:+.3f}"}
-        for part, size in sorted(room.sizes.items(), key=lambda item: -item[1])
+        {"part": part, "MB": f"{size / 1e6:.2f}", "MB per session": f"{usage.by_part[part] / 1e6:+.3f}"}
+        for part, size in sorted(usage.sizes.items(), key=lambda item: -item[1])
     ]
     print_renderable(frame_table(pd.DataFrame(rows), title=f"State of {settings.profile.name}"))
-    total, free = room.total / 1e6, room.free_bytes / 1e6
+    total, free = usage.total / 1e6, usage.free_bytes / 1e6
     click.echo(f"{total:.1f} MB on this disk, {free:.0f} MB free")
-    found = room.growth
-    if found.sessions_left == found.sessions_left:
+    forecast = usage.growth
+    if forecast.sessions_left == forecast.sessions_left:
         click.echo(
-            f"grows by {found.bytes_per_session / 1e6:.3f} MB a session (95 %: {found.low / 1e6:.3f} to "
-            f"{found.high / 1e6:.3f}); room for {found.sessions_left:.0f} sessions at the upper end"
+            f"grows by {forecast.bytes_per_session / 1e6:.3f} MB a session (95 %: {forecast.low / 1e6:.3f} to "
+            f"{forecast.high / 1e6:.3f}); room for {forecast.sessions_left:.0f} sessions at the upper end"
         )
     else:
         click.echo("too few sessions are measured for a forecast")
-    for one in room.missing:
-        click.echo(f"not measured: {one}")
+    for part in usage.missing:
+        click.echo(f"not measured: {part}")
     with open_instance(prepare_home(settings)) as instance:
         old = purge(instance, platform, dry_run=True, actor=person())
     click.echo(

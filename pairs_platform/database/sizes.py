@@ -1,6 +1,6 @@
 """How large every part of the state was, by session.
 
-What does not belong here: measuring (`defs.housekeeping`).
+What does not belong here: measuring (`workflows.storage`).
 """
 
 from collections.abc import Mapping

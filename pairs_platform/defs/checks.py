@@ -3,9 +3,7 @@
 What does not belong here: any check (`defs/<stage>/checks.py`) and any predicate (`core/<stage>/checks.py`).
 """
 
-import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -14,9 +12,6 @@ from pairs_platform.core.contract import Contract
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.partitions import lake_keys
 from pairs_platform.platform import Platform
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ROUNDING = 1e-5
 """Relative difference that a recomputed test statistic may show: matrix products over two symbols and over all of them
@@ -66,13 +61,3 @@ def check_contract(
         return also(key)
 
     return check_partitions(context, judge)
-
-
-def sampled(frame: "pd.DataFrame", key: PartitionKey) -> dict[str, Any]:
-    """One row of a stored frame by column, the same one whenever the partition is asked."""
-    return row_values(frame, zlib.crc32(str(key).encode()) % len(frame))
-
-
-def row_values(frame: "pd.DataFrame", row: int = 0) -> dict[str, Any]:
-    """One row of a frame by column."""
-    return {str(name): value for name, value in frame.iloc[row].items()}

@@ -1,4 +1,4 @@
-"""From the source to the lake: fetch a stretch of sessions once, validate it, publish each session.
+"""From the source to the lake: fetch a range of sessions once, validate it, publish each session.
 
 What does not belong here: the rules of validation (`core.prices.validation`) and what a source is (`adapters`).
 """
@@ -6,7 +6,6 @@ What does not belong here: the rules of validation (`core.prices.validation`) an
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import pandas as pd
 
@@ -15,13 +14,12 @@ from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.prices.validation import ValidatedBars, validate_bars
-from pairs_platform.defs.metadata import table
 from pairs_platform.platform import Platform
 
 
 @dataclass(frozen=True, eq=False)
 class PriceBatch:
-    """A validated stretch of sessions of one sector, not yet stored.
+    """A validated range of sessions of one sector, not yet stored.
 
     Attributes
     ----------
@@ -40,13 +38,34 @@ class PriceBatch:
     provenance: Mapping[str, str]
 
 
+@dataclass(frozen=True, eq=False)
+class PublishedSession:
+    """What was stored of one session.
+
+    Attributes
+    ----------
+    bars : ValidatedBars
+        Accepted, quarantined and flagged rows.
+    actions : DataFrame with ACTION_COLUMNS
+    missing_symbols : mapping of str to str
+        Symbols without an accepted bar, and why.
+    provenance : mapping
+        As `PriceBatch.provenance`.
+    """
+
+    bars: ValidatedBars
+    actions: pd.DataFrame
+    missing_symbols: Mapping[str, str]
+    provenance: Mapping[str, str]
+
+
 def fetch_batch(platform: Platform, sector: str, sessions: Sequence[date]) -> PriceBatch:
     """Fetch and validate `sessions` (in order) of every symbol of the sector with as few calls as the source allows.
 
     Raises
     ------
     ConfigurationError
-        When the stretch begins before the configured `backfill_start`; nothing is fetched.
+        When the range begins before the configured `backfill_start`; nothing is fetched.
     """
     if sessions[0] < platform.settings.backfill_start:
         raise ConfigurationError(
@@ -85,8 +104,8 @@ def _previous_close(platform: Platform, sector: str, first: date) -> dict[str, f
     return {str(symbol): float(close) for symbol, close in bars.groupby("symbol")["close"].last().items()}
 
 
-def publish(platform: Platform, batch: PriceBatch, key: PartitionKey) -> dict[str, Any]:
-    """Store one session of the batch and return the metadata of its materialization.
+def publish(platform: Platform, batch: PriceBatch, key: PartitionKey) -> PublishedSession:
+    """Store one session of the batch.
 
     Quarantined rows, flags and actions are stored first: a partition of `price_history` never stands without them.
 
@@ -95,38 +114,28 @@ def publish(platform: Platform, batch: PriceBatch, key: PartitionKey) -> dict[st
     NotFound
         When no row of the session was accepted; nothing of it is stored.
     """
-    part = batch.by_session[key.session]
-    bars, quarantined, flags = part.accepted, part.quarantined, part.flags
-    before, day = pd.Timestamp(session_offset(key.session, -1)), pd.Timestamp(key.session)
-    ex_date = batch.actions["ex_date"]
-    actions = batch.actions[(ex_date > before) & (ex_date <= day)].reset_index(drop=True)
-    if bars.empty:
-        reasons = quarantined["reason"].value_counts().to_dict()
+    bars = batch.by_session[key.session]
+    if bars.accepted.empty:
+        reasons = bars.quarantined["reason"].value_counts().to_dict()
         raise NotFound(
             f"{batch.provenance['source']} has no usable bar of {key.sector} on {key.session}"
             + (f"; quarantined rows by reason: {reasons}" if reasons else "; see `pairs-platform symbols status`")
         )
+    actions = _actions_of(batch, key.session)
     for contract, frame in (
-        (PRICE_QUARANTINE, quarantined),
-        (PRICE_FLAGS, flags),
+        (PRICE_QUARANTINE, bars.quarantined),
+        (PRICE_FLAGS, bars.flags),
         (CORPORATE_ACTIONS, actions),
-        (PRICE_HISTORY, bars),
+        (PRICE_HISTORY, bars.accepted),
     ):
         platform.lake.write(contract, key, frame, dict(batch.provenance))
-    return _metadata(batch, part, actions)
-
-
-def _metadata(batch: PriceBatch, part: ValidatedBars, actions: pd.DataFrame) -> dict[str, Any]:
-    return {
-        **batch.provenance,
-        "dagster/row_count": len(part.accepted),
-        "symbols": int(part.accepted["symbol"].nunique()),
-        "symbols_missing": {
-            symbol: batch.unavailable.get(symbol, "no accepted bar in this session") for symbol in part.missing_symbols
-        },
-        "rows_quarantined": len(part.quarantined),
-        "quarantined_rows": table(part.quarantined),
-        "rows_flagged": len(part.flags),
-        "flags": table(part.flags),
-        "corporate_actions": table(actions),
+    missing = {
+        symbol: batch.unavailable.get(symbol, "no accepted bar in this session") for symbol in bars.missing_symbols
     }
+    return PublishedSession(bars, actions, missing, batch.provenance)
+
+
+def _actions_of(batch: PriceBatch, session: date) -> pd.DataFrame:
+    """The batch's actions that fall ex after the session before, up to this one."""
+    before, ex_date = pd.Timestamp(session_offset(session, -1)), batch.actions["ex_date"]
+    return batch.actions[(ex_date > before) & (ex_date <= pd.Timestamp(session))].reset_index(drop=True)

@@ -12,13 +12,14 @@ from pairs_platform.core.operations.retention import growth
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.database.audit import entries
 from pairs_platform.database.sizes import sizes_by_session, store_sizes
-from pairs_platform.defs.housekeeping.work import measure, purge
+from pairs_platform.defs.housekeeping.purge import purge
 from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER, EmbeddedPostgres
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
+from pairs_platform.workflows.storage import measure_storage
 from pairs_platform_tests.support.postgres import new_database
 
 DAYS = sessions_ending(date(2026, 3, 6), 30)
@@ -138,13 +139,13 @@ class TestStorageReport:
         for n, moment in enumerate(moments):
             platform = Platform(copied.settings, clock=lambda moment=moment: moment)
             (platform.lake.root / "price_history" / "filler").write_bytes(b"x" * 1_000_000 * (n + 1))
-            room = measure(platform)
-            assert math.isnan(room.growth.bytes_per_session) == (n < 4)
-        assert room.sizes["lake/price_history"] > 6_000_000
-        assert {"lake/composite_rankings", "mlflow", "database.db"} <= set(room.sizes)
-        assert room.by_part["lake/price_history"] == pytest.approx(1_000_000, rel=0.01)
-        assert room.growth.bytes_per_session == pytest.approx(1_000_000, rel=0.1)
-        assert room.growth.sessions_left < room.free_bytes / 1_000_000 * 1.1
+            usage = measure_storage(platform)
+            assert math.isnan(usage.growth.bytes_per_session) == (n < 4)
+        assert usage.sizes["lake/price_history"] > 6_000_000
+        assert {"lake/composite_rankings", "mlflow", "database.db"} <= set(usage.sizes)
+        assert usage.by_part["lake/price_history"] == pytest.approx(1_000_000, rel=0.01)
+        assert usage.growth.bytes_per_session == pytest.approx(1_000_000, rel=0.1)
+        assert usage.growth.sessions_left < usage.free_bytes / 1_000_000 * 1.1
         assert len(sizes_by_session(copied.database)) == 6
 
     def test_a_session_measured_again_replaces_its_sizes(self, copied):

@@ -9,13 +9,13 @@ from pairs_platform.core.models.contracts import PAIR_FEATURES
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
 from pairs_platform.core.volatility.contracts import GARCH_FITS
-from pairs_platform.defs.housekeeping.work import measure, on_disk
 from pairs_platform.lake.documents import Documents
 from pairs_platform.lake.files import read_file, remove_below, replace, sizes_below
 from pairs_platform.lake.profile import MANIFEST
 from pairs_platform.platform import Platform, open_documents
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
+from pairs_platform.workflows.storage import measure_storage, on_disk
 from pairs_platform_tests.processes.runtime.test_backup import console, with_streams
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 from pairs_platform_tests.support.runs import execute
@@ -65,10 +65,10 @@ def test_queries_and_sizes(remote):
     assert done.exit_code == 0, done.output
     keys = [key(day) for day in remote.lake.sessions("pair_features", SECTOR)]
     assert str(len(remote.lake.read_many(PAIR_FEATURES, keys))) in done.output
-    room = measure(remote)
-    assert room.sizes["objects/pair_features"] == remote.lake.sizes()["pair_features"] > 0
-    assert not any(part.startswith("lake/") for part in room.sizes)
-    assert on_disk(room.sizes) + sum(remote.lake.sizes().values()) <= sum(room.sizes.values())
+    usage = measure_storage(remote)
+    assert usage.sizes["objects/pair_features"] == remote.lake.sizes()["pair_features"] > 0
+    assert not any(part.startswith("lake/") for part in usage.sizes)
+    assert on_disk(usage.sizes) + sum(remote.lake.sizes().values()) <= sum(usage.sizes.values())
     for words in (["doctor"], ["config", "show"], ["storage"]):
         assert "planted-" not in CliRunner().invoke(cli, words).output
 

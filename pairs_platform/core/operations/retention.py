@@ -1,6 +1,6 @@
 """How long logs are kept, and when room runs out.
 
-What does not belong here: measuring and removing (`defs.housekeeping`).
+What does not belong here: measuring (`workflows.storage`) and removing (`defs.housekeeping.purge`).
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ def growth(sizes: Sequence[tuple[date, int]], free_bytes: float, sessions: int) 
     sizes : sequence of (date, int)
         Session and bytes, in order.
     free_bytes : float
-        Room that is left.
+        Free bytes.
     sessions : int
     """
     newest = sizes[-sessions:]

@@ -15,22 +15,22 @@ GROUP = "housekeeping"
 @dg.asset(group_name=GROUP, kinds={"python", "sql"}, owners=["team:data-platform"], code_version="1")
 def storage_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """How large lake, models, database, Redis and logs are, how they grow by session, and when the disk is full."""
-    from pairs_platform.defs.housekeeping.work import measure
+    from pairs_platform.workflows.storage import measure_storage
 
-    room = measure(platform)
+    usage = measure_storage(platform)
     rows = [
-        (part, f"{size / 1e6:.2f}", f"{room.by_part[part] / 1e6:+.3f}")
-        for part, size in sorted(room.sizes.items(), key=lambda item: -item[1])
+        (part, f"{size / 1e6:.2f}", f"{usage.by_part[part] / 1e6:+.3f}")
+        for part, size in sorted(usage.sizes.items(), key=lambda item: -item[1])
     ]
     return dg.MaterializeResult(
         metadata={
-            "total_mb": room.total / 1e6,
-            "free_mb": room.free_bytes / 1e6,
-            "growth_mb_per_session": room.growth.bytes_per_session / 1e6,
-            "growth_interval_mb": f"{room.growth.low / 1e6:.3f} to {room.growth.high / 1e6:.3f}",
-            "sessions_left": room.growth.sessions_left,
+            "total_mb": usage.total / 1e6,
+            "free_mb": usage.free_bytes / 1e6,
+            "growth_mb_per_session": usage.growth.bytes_per_session / 1e6,
+            "growth_interval_mb": f"{usage.growth.low / 1e6:.3f} to {usage.growth.high / 1e6:.3f}",
+            "sessions_left": usage.growth.sessions_left,
             "parts": rows_table(("part", "MB", "MB per session"), rows, rows=60),
-            "not_measured": "; ".join(room.missing) or "nothing",
+            "not_measured": "; ".join(usage.missing) or "nothing",
         }
     )
 
@@ -38,25 +38,25 @@ def storage_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam
 @dg.asset_check(asset=storage_report)
 def enough_room(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """At its fastest likely growth, the state has room for some weeks; unknown before five sessions are measured."""
-    from pairs_platform.defs.housekeeping.work import measure
+    from pairs_platform.workflows.storage import measure_storage
 
-    room, needed = measure(platform), platform.settings.housekeeping.warn_sessions
-    left = room.growth.sessions_left
+    usage, needed = measure_storage(platform), platform.settings.housekeeping.warn_sessions
+    left = usage.growth.sessions_left
     return dg.AssetCheckResult(
         passed=not left < needed,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"the disk is full in {left:.0f} sessions; {needed} are wanted" if left < needed else None,
-        metadata={"sessions_left": left, "free_mb": room.free_bytes / 1e6},
+        metadata={"sessions_left": left, "free_mb": usage.free_bytes / 1e6},
     )
 
 
 @dg.asset(group_name=GROUP, kinds={"dagster", "sql"}, owners=["team:data-platform"], code_version="1")
 def retention(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Removes steps, log lines and standard output of old runs; what they made and checked, and every model, stays."""
-    from pairs_platform.defs.housekeeping.work import purge
+    from pairs_platform.defs.housekeeping.purge import purge
 
-    found = purge(context.instance, platform, dry_run=False, actor="retention", run_id=context.run_id)
-    return dg.MaterializeResult(metadata={name: value for name, value in vars(found).items()})
+    purged = purge(context.instance, platform, dry_run=False, actor="retention", run_id=context.run_id)
+    return dg.MaterializeResult(metadata={name: value for name, value in vars(purged).items()})
 
 
 housekeeping_job = dg.define_asset_job(

@@ -6,7 +6,7 @@ import dagster as dg
 
 from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.defs.checks import check_contract, check_partitions, sampled
+from pairs_platform.defs.checks import check_contract, check_partitions
 from pairs_platform.defs.models.assets import champion_model, gru_models, pair_features, shadow_losses
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.platform import Platform
@@ -30,6 +30,7 @@ def feature_no_look_ahead(
     from pairs_platform.core.models.features import row_features
     from pairs_platform.core.models.inputs import FEATURES
     from pairs_platform.views.windows import load_truncated_window
+    from pairs_platform.workflows.recomputed import sampled
 
     def judge(key: PartitionKey) -> CheckResult:
         features = platform.lake.read(PAIR_FEATURES, key)

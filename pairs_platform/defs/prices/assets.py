@@ -1,10 +1,18 @@
-"""The asset `price_history`: bars of one session of one sector, validated before they are published."""
+"""The asset `price_history`: bars of one session of one sector, validated before they are published; and its page.
+
+What does not belong here: fetching and publishing (`workflows.ingest`).
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from pairs_platform.defs.outcomes import for_each_partition, without_useless_retries
 from pairs_platform.defs.partitions import by_sector, session_by_sector
 from pairs_platform.platform import Platform
+
+if TYPE_CHECKING:
+    from pairs_platform.workflows.ingest import PublishedSession
 
 
 @dg.asset(
@@ -18,14 +26,31 @@ from pairs_platform.platform import Platform
     retry_policy=dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS),
 )
 def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Validated bars of every symbol of the sector as the source gives them, corporate actions beside them.
+    """Validated bars of every symbol of the sector as the source gives them, corporate actions alongside.
 
     A range of sessions is fetched in one go. Rows that break a rule are kept apart in `price_quarantine` with the
     reason; suspicious ones stay and are listed in `price_flags` with a remedy. In the UI, backfill this asset alone and
-    the assets behind it afterwards: chosen together, every session whose lookback it touches would be run as well.
+    the assets after it in a second step: chosen together, every session whose lookback it touches would be run as well.
     """
     from pairs_platform.workflows.ingest import fetch_batch, publish
 
     with without_useless_retries():
         batches = {sector: fetch_batch(platform, sector, days) for sector, days in by_sector(context.partition_keys)}
-    for_each_partition(context, lambda key: publish(platform, batches[key.sector], key))
+    for_each_partition(context, lambda key: _price_page(publish(platform, batches[key.sector], key)))
+
+
+def _price_page(published: "PublishedSession") -> dict[str, Any]:
+    from pairs_platform.defs.metadata import table
+
+    bars = published.bars
+    return {
+        **published.provenance,
+        "dagster/row_count": len(bars.accepted),
+        "symbols": int(bars.accepted["symbol"].nunique()),
+        "symbols_missing": dict(published.missing_symbols),
+        "rows_quarantined": len(bars.quarantined),
+        "quarantined_rows": table(bars.quarantined),
+        "rows_flagged": len(bars.flags),
+        "flags": table(bars.flags),
+        "corporate_actions": table(published.actions),
+    }

@@ -29,25 +29,15 @@ def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     In the profile's folder `exports/<sector>/<session>`; a table without rows is a file with a heading. Signals are
     those of the session itself: run the partition again after its close to have all of them.
     """
-    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.views.reports.files import write_export
-    from pairs_platform.views.reports.tables import EXPORTS, exported
-
-    root = platform.settings.profile_root / "exports"
+    from pairs_platform.workflows.reports import export_partition
 
     def export(key: PartitionKey) -> dict[str, Any]:
-        rows = {}
-        for name in EXPORTS:
-            frame = exported(platform, name, key.sector, key.session, key.session)
-            for kind in platform.settings.exports.formats:
-                write_export(root / key.sector / str(key.session) / f"{name}.{kind}", frame, kind)
-            rows[name] = len(frame)
-        facts = platform.lake.metadata(COMPOSITE_RANKINGS, key)
+        written = export_partition(platform, key)
         return {
-            "source": facts["source"],
-            "folder": f"exports/{key.sector}/{key.session}",
-            "dagster/row_count": sum(rows.values()),
-            "files": rows_table(("table", "rows"), rows.items()),
+            "source": written.source,
+            "folder": written.folder,
+            "dagster/row_count": sum(written.sizes.values()),
+            "files": rows_table(("table", "rows"), written.sizes.items()),
         }
 
     for_each_partition(context, export)
@@ -68,19 +58,10 @@ def session_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     In the profile's folder `exports/<sector>/<session>`; the same state gives the same bytes. Signals are those of the
     session itself: run the partition again after its close to have all of them.
     """
-    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.views.reports.session import report_of, write_report
-
-    root = platform.settings.profile_root
+    from pairs_platform.workflows.reports import report_partition
 
     def report(key: PartitionKey) -> dict[str, Any]:
-        document = report_of(platform, [key])
-        folder = root / "exports" / key.sector / str(key.session)
-        paths = [folder / "report.html", folder / "report.pdf"]
-        files = [(path.relative_to(root).as_posix(), write_report(path, document)) for path in paths]
-        return {
-            "source": platform.lake.metadata(COMPOSITE_RANKINGS, key)["source"],
-            "files": rows_table(("file", "bytes"), files),
-        }
+        written = report_partition(platform, key)
+        return {"source": written.source, "files": rows_table(("file", "bytes"), written.sizes.items())}
 
     for_each_partition(context, report)

@@ -4,7 +4,7 @@ import dagster as dg
 
 from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, row_values, sampled
+from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
 from pairs_platform.platform import Platform
 
@@ -35,26 +35,11 @@ def cointegration_no_look_ahead(
 ) -> dg.AssetCheckResult:
     """A sampled pair, tested again on prices cut off at the session's close, gives the stored row."""
     from pairs_platform.core.check_result import check_no_lookahead
-    from pairs_platform.core.screening.cointegration import screen_pairs
-    from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
-    from pairs_platform.views.windows import load_truncated_window
-
-    settings = platform.settings
-    of_all_pairs = ["q_value", "wild_bootstrap_p"]
+    from pairs_platform.workflows.screening import recomputed_pair
 
     def judge(key: PartitionKey) -> CheckResult:
-        stored = sampled(platform.lake.read(COINTEGRATED_PAIRS, key), key)
-        window = load_truncated_window(platform, key, [stored["symbol_1"], stored["symbol_2"]])
-        again = screen_pairs(
-            window,
-            settings=settings.cointegration,
-            entry_z=settings.trading.entry_z,
-            exit_z=settings.trading.exit_z,
-            round_trip_cost_bps=settings.costs.round_trip_bps,
-        )
-        recomputed = row_values(again.drop(columns=of_all_pairs))
-        compared = {name: value for name, value in stored.items() if name not in of_all_pairs}
-        return check_no_lookahead(compared, recomputed, row=stored["pair"], relative=ROUNDING)
+        pair = recomputed_pair(platform, key)
+        return check_no_lookahead(pair.stored, pair.recomputed, row=pair.name, relative=ROUNDING)
 
     return check_partitions(context, judge)
 

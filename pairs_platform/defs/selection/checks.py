@@ -4,7 +4,7 @@ import dagster as dg
 
 from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions, row_values, sampled
+from pairs_platform.defs.checks import ROUNDING, check_contract, check_partitions
 from pairs_platform.defs.selection.assets import composite_rankings, pair_scores, trading_config
 from pairs_platform.platform import Platform
 
@@ -22,28 +22,14 @@ def score_no_look_ahead(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """A sampled score, computed again on prices cut off at the session's close, gives the stored row."""
-    import pandas as pd
-
     from pairs_platform.core.check_result import check_no_lookahead
-    from pairs_platform.core.selection.contracts import PAIR_SCORES
-    from pairs_platform.core.selection.scores import score_pairs
-    from pairs_platform.core.volatility.parameters import fit_parameter_sets
-    from pairs_platform.views.windows import load_truncated_window
-
-    settings = platform.settings
+    from pairs_platform.workflows.selection import recomputed_score
 
     def judge(key: PartitionKey) -> CheckResult:
-        scores = platform.lake.read(PAIR_SCORES, key)
-        scores = scores[scores["y"].notna()]
-        if scores.empty:
+        score = recomputed_score(platform, key)
+        if score is None:
             return CheckResult(passed=True, summary="no pair was scored", figures={})
-        stored = sampled(scores, key)
-        window = load_truncated_window(platform, key, [stored["y"], stored["x"]])
-        fits = fit_parameter_sets(window, pd.DataFrame([stored])[["pair", "y", "x"]], settings=settings.garch)
-        again = score_pairs(
-            window, fits, session=key.session, scoring=settings.scores, pair_settings=settings.pair_settings
-        )
-        return check_no_lookahead(stored, row_values(again), row=stored["pair"], relative=ROUNDING)
+        return check_no_lookahead(score.stored, score.recomputed, row=score.name, relative=ROUNDING)
 
     return check_partitions(context, judge)
 
@@ -74,18 +60,11 @@ def pair_churn(context: dg.AssetCheckExecutionContext, platform: dg.ResourcePara
     """The selected pairs are mostly those of the session before."""
     from pairs_platform.core.prices.calendar import session_offset
     from pairs_platform.core.selection.checks import check_pair_churn
-    from pairs_platform.core.selection.contracts import TRADING_CONFIG
-
-    def selected(key: PartitionKey) -> list[str] | None:
-        if not platform.lake.exists(TRADING_CONFIG.table, key):
-            return None
-        pairs = platform.lake.read(TRADING_CONFIG, key, ["pair", "role"])
-        return list(pairs.loc[pairs["role"] == "selected", "pair"])
+    from pairs_platform.workflows.selection import selected_pairs
 
     def judge(key: PartitionKey) -> CheckResult:
         before = PartitionKey(session_offset(key.session, -1), key.sector)
-        return check_pair_churn(
-            selected(key) or [], selected(before), max_churn=platform.settings.checks.max_pair_churn
-        )
+        today, previous = selected_pairs(platform, key), selected_pairs(platform, before)
+        return check_pair_churn(today or [], previous, max_churn=platform.settings.checks.max_pair_churn)
 
     return check_partitions(context, judge, warn=True)

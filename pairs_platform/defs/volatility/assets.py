@@ -1,16 +1,21 @@
-"""The asset `garch_fits`."""
+"""The asset `garch_fits`, and what its page shows.
 
-from typing import Any
+What does not belong here: fitting and storing (`workflows.volatility`).
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.metadata import picture, table
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
 from pairs_platform.platform import Platform
+
+if TYPE_CHECKING:
+    from pairs_platform.workflows.volatility import Fits
 
 
 @dg.asset(
@@ -29,41 +34,38 @@ def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
     Two rows per pair: in-sample is estimated on the first part of the window alone and serves every out-of-sample
     number; full-window is estimated on all of it and goes into the trading configuration.
     """
-    from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS
-    from pairs_platform.core.volatility.parameters import fit_parameter_sets
+    from pairs_platform.workflows.volatility import fit_partition
+
+    for_each_partition(context, lambda key: _fit_page(fit_partition(platform, key), platform))
+
+
+SHOWN = [
+    "pair",
+    "status",
+    "alpha1",
+    "beta1",
+    "persistence",
+    "half_life_bars",
+    "ljung_box_p_z",
+    "ljung_box_p_z2",
+]
+
+
+def _fit_page(stored: "Fits", platform: Platform) -> dict[str, Any]:
+    from pairs_platform.core.volatility.contracts import FULL_WINDOW
     from pairs_platform.views.drawing.fits import fit_pictures
-    from pairs_platform.views.windows import load_window, past_correlation_gate, window_metadata
 
-    def fit(key: PartitionKey) -> dict[str, Any]:
-        window = load_window(platform, key)
-        pairs = past_correlation_gate(platform, key)
-        with platform.compute_backend() as backend:
-            fits = fit_parameter_sets(window, pairs, settings=platform.settings.garch, backend=backend)
-        facts = window_metadata(platform, key, window)
-        platform.lake.write(GARCH_FITS, key, fits, facts)
-        full_window = fits[fits["parameter_set"] == FULL_WINDOW]
-        shown = [
-            "pair",
-            "status",
-            "alpha1",
-            "beta1",
-            "persistence",
-            "half_life_bars",
-            "ljung_box_p_z",
-            "ljung_box_p_z2",
-        ]
-        best = pairs.nsmallest(1, "p_cal")["pair"].tolist()
-        return {
-            **facts,
-            "dagster/row_count": len(fits),
-            "pairs_fitted": int((full_window["status"] == "ok").sum()),
-            "statuses": full_window["status"].value_counts().to_dict(),
-            "fits": table(full_window[shown]),
-            **{
-                name: picture(png, name)
-                for pair in best
-                for name, png in fit_pictures(window, full_window, pair, platform, str(facts["source"])).items()
-            },
-        }
-
-    for_each_partition(context, fit)
+    window, source = stored.inputs.window, str(stored.metadata["source"])
+    full_window = stored.fits[stored.fits["parameter_set"] == FULL_WINDOW]
+    pictures: dict[str, Any] = {}
+    for pair in stored.inputs.pairs.nsmallest(1, "p_cal")["pair"]:
+        drawn = fit_pictures(window, full_window, pair, platform, source)
+        pictures |= {name: picture(png, name) for name, png in drawn.items()}
+    return {
+        **stored.metadata,
+        "dagster/row_count": len(stored.fits),
+        "pairs_fitted": int((full_window["status"] == "ok").sum()),
+        "statuses": full_window["status"].value_counts().to_dict(),
+        "fits": table(full_window[SHOWN]),
+        **pictures,
+    }

@@ -4,7 +4,7 @@ import dagster as dg
 
 from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.defs.checks import check_contract, check_partitions, row_values, sampled
+from pairs_platform.defs.checks import check_contract, check_partitions
 from pairs_platform.defs.volatility.assets import garch_fits
 from pairs_platform.platform import Platform
 
@@ -22,23 +22,14 @@ def garch_no_look_ahead(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
     """A sampled fit, made again on prices cut off at the session's close, gives the stored row."""
-    import pandas as pd
-
     from pairs_platform.core.check_result import check_no_lookahead
-    from pairs_platform.core.volatility.contracts import GARCH_FITS
-    from pairs_platform.core.volatility.parameters import fit_parameter_sets, parameter_values
-    from pairs_platform.views.windows import load_truncated_window
+    from pairs_platform.workflows.volatility import recomputed_fit
 
     def judge(key: PartitionKey) -> CheckResult:
-        fits = platform.lake.read(GARCH_FITS, key)
-        if fits.empty:
+        fit = recomputed_fit(platform, key)
+        if fit is None:
             return CheckResult(passed=True, summary="no pair was fitted", figures={})
-        stored = sampled(fits, key)
-        name = f"{stored['pair']} ({stored['parameter_set']})"
-        window = load_truncated_window(platform, key, [stored["y"], stored["x"]])
-        again = fit_parameter_sets(window, pd.DataFrame([stored])[["pair", "y", "x"]], settings=platform.settings.garch)
-        same = again[again["parameter_set"] == stored["parameter_set"]]
-        return check_no_lookahead(parameter_values(stored), parameter_values(row_values(same)), row=name)
+        return check_no_lookahead(fit.stored, fit.recomputed, row=fit.name)
 
     return check_partitions(context, judge)
 
