@@ -43,3 +43,15 @@ class PartitionKey:
 def keys_of(sessions: Iterable[date], sector: str) -> list[PartitionKey]:
     """The keys of a sector's `sessions`, in order."""
     return [PartitionKey(session, sector) for session in sessions]
+
+
+def key_of(name: str) -> PartitionKey:
+    """The key that prints as `name`.
+
+    Raises
+    ------
+    ValueError, NotFound
+        It is none.
+    """
+    session, sector = name.split("|")
+    return PartitionKey(date.fromisoformat(session), sector)

@@ -20,7 +20,7 @@ from pairs_platform.core.operations.scheduling import (
     missing_prices,
     plan_retries,
 )
-from pairs_platform.core.partition_key import PartitionKey, keys_of
+from pairs_platform.core.partition_key import PartitionKey, key_of, keys_of
 from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.prices.calendar import is_session
 from pairs_platform.core.time import MARKET_TIMEZONE
@@ -32,7 +32,6 @@ from pairs_platform.defs.models.assets import (
     pair_features,
     shadow_losses,
 )
-from pairs_platform.defs.partitions import lake_key
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.defs.signals.assets import GROUP as LIVE_GROUP
 from pairs_platform.defs.signals.checks import matches_batch, matches_price_history
@@ -130,7 +129,7 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
     settled: set[date] = set()
     asked: set[date] = set()
     for record in records:  # newest first
-        session = lake_key(record.dagster_run.tags["dagster/partition"]).session
+        session = key_of(record.dagster_run.tags["dagster/partition"]).session
         asked.add(session)
         if not record.dagster_run.is_finished:
             in_flight.add(session)

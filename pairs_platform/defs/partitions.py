@@ -9,7 +9,7 @@ from itertools import groupby
 
 import dagster as dg
 
-from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.partition_key import PartitionKey, key_of
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, closed_weekdays
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.time import MARKET_TIMEZONE, market_midnight
@@ -56,15 +56,9 @@ def lookback_mapping(first_offset: int, last_offset: int = 0) -> dg.MultiPartiti
     )
 
 
-def lake_key(partition: str) -> PartitionKey:
-    """Lake key of a partition as Dagster names it."""
-    session, sector = partition.split("|")
-    return PartitionKey(date.fromisoformat(session), sector)
-
-
 def lake_keys(partitions: Iterable[str]) -> list[PartitionKey]:
     """Lake keys of a run's partitions, by sector, then by session."""
-    return sorted((lake_key(name) for name in partitions), key=lambda key: (key.sector, key.session))
+    return sorted((key_of(name) for name in partitions), key=lambda key: (key.sector, key.session))
 
 
 def by_sector(partitions: Iterable[str]) -> list[tuple[str, list[date]]]:

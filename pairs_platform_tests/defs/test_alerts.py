@@ -13,6 +13,7 @@ from pairs_platform.adapters.redis.connection import connect
 from pairs_platform.adapters.redis.streams import Streams
 from pairs_platform.build import build_definitions
 from pairs_platform.core.errors import DatabaseUnavailable
+from pairs_platform.core.operations.alert_causes import NOT_ALERTS, STANDING_CHECK
 from pairs_platform.core.operations.alerts import Alert, AlertSettings
 from pairs_platform.core.operations.run_tags import RETRY_OF_TAG
 from pairs_platform.core.prices.calendar import session_open
@@ -30,19 +31,13 @@ from pairs_platform.database.alerts import (
 )
 from pairs_platform.database.audit import entries
 from pairs_platform.database.tables import ALERTS
-from pairs_platform.defs.alerts.find import (
-    NOT_ALERTS,
-    failed_run,
-    judged_checks,
-    late_sessions,
-    silent_stream,
-    subject_of,
-)
-from pairs_platform.defs.alerts.sensors import CHECK, alert_delivery, alert_watch, deliver, run_alerts
-from pairs_platform.defs.automation import daily_job, price_run
+from pairs_platform.defs.alerts.runs import failed_run, judged_checks, subject_of
+from pairs_platform.defs.alerts.sensors import alert_delivery, alert_watch, run_alerts
+from pairs_platform.defs.automation import daily_job, price_run, sector_state
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
+from pairs_platform.workflows.alerts import AlertChanges, deliver, late_sessions, silent_stream
 from pairs_platform_tests.defs.test_automation import FRIDAY, THURSDAY, at, mark, under_way
 from pairs_platform_tests.support.demo_profile import LOOKBACK, SECTOR
 from pairs_platform_tests.support.receivers import WebReceiver, web_receiver
@@ -215,13 +210,13 @@ class TestRuns:
             raise DatabaseUnavailable("the database does not answer")
 
         with monkeypatch.context() as patch:
-            patch.setattr("pairs_platform.database.alerts.raise_alert", away)
+            patch.setattr("pairs_platform.workflows.alerts.raise_alert", away)
             with pytest.raises(DatabaseUnavailable):
                 judge(platform, instance)
             assert judge.cursor == START
         with monkeypatch.context() as patch:
             patch.setattr(
-                "pairs_platform.database.alerts.raise_alert",
+                "pairs_platform.workflows.alerts.raise_alert",
                 lambda *given: away() if given[1].kind == "check_failed" else raise_alert(*given),
             )
             judge(platform, instance)
@@ -446,7 +441,7 @@ class TestDelivery:
             return found
 
         with monkeypatch.context() as patch:
-            patch.setattr("pairs_platform.database.alerts.due_deliveries", taken_meanwhile)
+            patch.setattr("pairs_platform.workflows.alerts.due_deliveries", taken_meanwhile)
             delivered(platform, instance)
         delivered(platform, instance)
         assert messages(web) == []
@@ -454,16 +449,14 @@ class TestDelivery:
         delivered(platform, instance)
         assert len(messages(web)) == 1
 
-    def test_a_slow_receiver_ends_the_tick_and_not_the_next_one(self, platform, instance, web, judge, monkeypatch):
+    def test_a_slow_receiver_ends_the_tick_and_not_the_next_one(self, platform, instance, web, judge):
         for day in (THURSDAY, FRIDAY):
             judge(platform, instance, run(instance, raises="no", day=day))
             make_message(
                 platform.database, list(receivers_of(platform.settings.alert_urls)), platform.clock(), AlertSettings()
             )
-        monkeypatch.setattr("pairs_platform.defs.alerts.sensors._TICK_SECONDS", -1.0)
-        assert "0 sent" in deliver(platform)
-        monkeypatch.undo()
-        assert "2 sent" in deliver(platform)
+        assert "0 sent" in deliver(platform, seconds=-1.0)
+        assert "2 sent" in deliver(platform, seconds=30.0)
 
     def test_a_message_that_arrives_late_makes_the_standing_check_pass(self, platform, instance, web, judge):
         web.statuses = [500]
@@ -488,7 +481,7 @@ class TestDelivery:
         judge(platform, instance, run(instance, raises="the vendor said no"))
         first = delivered(platform, instance)
         (evaluation,) = first.asset_events
-        assert (evaluation.check_name, evaluation.passed, evaluation.severity.value) == (CHECK, False, "ERROR")
+        assert (evaluation.check_name, evaluation.passed, evaluation.severity.value) == (STANDING_CHECK, False, "ERROR")
         assert "the vendor said no" in evaluation.metadata["alerts"].value
         assert isinstance(delivered(platform, instance, first.cursor), dg.SkipReason)
         judge(platform, instance, run(instance))
@@ -496,9 +489,15 @@ class TestDelivery:
         assert evaluation.passed
 
 
+def changes(platform: Platform, instance: dg.DagsterInstance, moment: datetime) -> AlertChanges:
+    """What is late at a moment, in the active sectors."""
+    states = [sector_state(instance, platform, one, now=moment) for one in platform.settings.active_sectors]
+    return late_sessions(platform, states, moment, job=daily_job.name)
+
+
 class TestWhatIsDue:
     def judged(self, platform: Platform, instance: dg.DagsterInstance, moment: datetime) -> list[str]:
-        return sorted(alert.key for alert in late_sessions(instance, platform, moment)[0])
+        return sorted(alert.key for alert in changes(platform, instance, moment).raised)
 
     LATE, MISSED = f"late|{SECTOR}|{THURSDAY}", f"missed|{SECTOR}|{THURSDAY}"
 
@@ -516,23 +515,23 @@ class TestWhatIsDue:
 
     def test_stored_it_is_well(self, platform, instance):
         mark(platform, "trading_config", [THURSDAY])
-        assert late_sessions(instance, platform, at(FRIDAY, 8, 1)) == ([], [self.LATE, self.MISSED])
+        assert changes(platform, instance, at(FRIDAY, 8, 1)) == AlertChanges(over=(self.LATE, self.MISSED))
 
     @pytest.mark.parametrize("stored", [THURSDAY, FRIDAY])
     def test_an_alert_of_an_earlier_session_is_over_once_it_or_a_later_one_is_stored(self, platform, instance, stored):
-        for alert in late_sessions(instance, platform, at(FRIDAY, 8, 1))[0]:
+        for alert in changes(platform, instance, at(FRIDAY, 8, 1)).raised:
             raise_alert(platform.database, alert, platform.clock())
         sunday = at(date(2023, 3, 12), 12)
-        assert late_sessions(instance, platform, sunday) == ([], [])
+        assert changes(platform, instance, sunday) == AlertChanges()
         mark(platform, "trading_config", [stored])
-        assert late_sessions(instance, platform, sunday) == ([], [self.LATE, self.MISSED])
+        assert changes(platform, instance, sunday) == AlertChanges(over=(self.LATE, self.MISSED))
 
     def test_a_missed_run_is_over_once_it_is_asked_for_and_the_configuration_still_late(self, platform, instance):
-        for alert in late_sessions(instance, platform, at(FRIDAY, 8, 1))[0]:
+        for alert in changes(platform, instance, at(FRIDAY, 8, 1)).raised:
             raise_alert(platform.database, alert, platform.clock())
         tags = {"dagster/partition": f"{THURSDAY}|{SECTOR}", "dagster/partition/sector": SECTOR}
         under_way(instance, tags, "STARTED")
-        assert late_sessions(instance, platform, at(date(2023, 3, 12), 12)) == ([], [self.MISSED])
+        assert changes(platform, instance, at(date(2023, 3, 12), 12)) == AlertChanges(over=(self.MISSED,))
 
     def test_what_a_sector_missed_is_over_once_it_is_no_longer_active(self, platform, instance):
         gone = Alert(
@@ -540,7 +539,7 @@ class TestWhatIsDue:
             sector="healthcare", session=THURSDAY,
         )  # fmt: skip
         raise_alert(platform.database, gone, platform.clock())
-        assert late_sessions(instance, platform, at(date(2023, 3, 12), 12)) == ([], [gone.key])
+        assert changes(platform, instance, at(date(2023, 3, 12), 12)) == AlertChanges(over=(gone.key,))
 
     @pytest.mark.parametrize("day", [date(2023, 3, 11), date(2023, 4, 7), date(2023, 11, 23), date(2023, 9, 4)])
     def test_week_ends_and_holidays_are_quiet(self, platform, instance, day):
@@ -571,11 +570,11 @@ class TestStream:
     def test_before_the_open_it_is_quiet(self, streams):
         self.beat(streams)
         self.ns -= 60 * 10**9
-        assert silent_stream(streams, 10) == ([], [])
+        assert silent_stream(streams, 10) == AlertChanges()
 
     def test_a_collector_that_was_never_started_is_missed(self, streams):
         self.ns += 11 * 60 * 10**9
-        ((alert,), _) = silent_stream(streams, 10)
+        (alert,) = silent_stream(streams, 10).raised
         assert "a collector, which has never run on this Redis, has said nothing for 11 minutes" in alert.what
 
     def test_a_redis_that_is_away_is_a_silence_and_hides_nothing_else(self, platform, instance, tmp_path, monkeypatch):
@@ -597,28 +596,29 @@ class TestStream:
     def test_no_bar_and_then_no_word(self, streams):
         self.beat(streams)
         self.ns += 9 * 60 * 10**9
-        assert silent_stream(streams, 10) == ([], [])  # it is too early for both
+        assert silent_stream(streams, 10) == AlertChanges()  # it is too early for both
         self.ns += 2 * 60 * 10**9
         self.beat(streams)
-        ((alert,), heard) = silent_stream(streams, 10)
-        assert (alert.key, heard) == ("silent|live", [])
+        changes = silent_stream(streams, 10)
+        (alert,) = changes.raised
+        assert (alert.key, changes.over) == ("silent|live", ())
         assert "no bar for 11 minutes of an open session; the collector is streaming" in alert.what
         self.ns += 30 * 60 * 10**9
-        assert "the collector has said nothing for 30 minutes" in silent_stream(streams, 10)[0][0].what
+        assert "the collector has said nothing for 30 minutes" in silent_stream(streams, 10).raised[0].what
 
     def test_bars_of_the_session_end_a_silence_and_not_the_open_of_the_next_one(self, streams):
         self.beat(streams)
         self.ns += 60 * 60 * 10**9
-        assert silent_stream(streams, 10)[0]
+        assert silent_stream(streams, 10).raised
         friday = self.ns
         self.ns = int(session_open(date(2023, 3, 13)).timestamp() * 1e9) + 60 * 10**9
-        assert silent_stream(streams, 10) == ([], [])
+        assert silent_stream(streams, 10) == AlertChanges()
         self.ns = friday
         streams.bars.add([StreamBar("AAPL", friday - 60 * 10**9, 1.0, 1.0, 1.0, 1.0, 1)])
         self.beat(streams)
-        assert silent_stream(streams, 10) == ([], ["silent|live"])
+        assert silent_stream(streams, 10) == AlertChanges(over=("silent|live",))
 
     def test_the_close_does_not_end_a_silence(self, streams):
         self.beat(streams)
         self.ns += 10 * 3600 * 10**9
-        assert silent_stream(streams, 10) == ([], [])
+        assert silent_stream(streams, 10) == AlertChanges()

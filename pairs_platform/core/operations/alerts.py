@@ -1,6 +1,6 @@
 """Alerts as values: what is broken, how it is said, and how many messages may go out.
 
-What does not belong here: finding out what is broken (`defs.alerts`), keeping it (`database.alerts`), and sending
+What does not belong here: what is worth an alert (`alert_causes`), keeping it (`database.alerts`), and sending
 (`adapters.notify.apprise_notifier`).
 """
 

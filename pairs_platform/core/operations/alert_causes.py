@@ -1,0 +1,244 @@
+"""What is worth an alert: a failed run or check, a daily run or configuration that is late, a silent stream.
+
+Pure decisions. What does not belong here: how alerts are said and sent (`alerts`), reading what they are decided from
+(`workflows.alerts`, `defs.alerts`).
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from pairs_platform.core.errors import PlatformError
+from pairs_platform.core.operations.alerts import Alert
+from pairs_platform.core.operations.scheduling import READY_BY, RUN_AT, SectorState, as_of_session
+from pairs_platform.core.partition_key import PartitionKey, key_of
+from pairs_platform.core.prices.calendar import is_session
+from pairs_platform.core.time import MARKET_TIMEZONE, MINUTE_NS
+
+STANDING_CHECK = "what_is_broken_now"
+NOT_ALERTS = (STANDING_CHECK, "ready_by_0800", "found_against_chance", "lift_beside_f1")
+"""Checks that say what alerts say, and checks whose failure is a finding: nothing is to be repaired."""
+
+RANGE_SEPARATOR = "..."
+_LONGEST = 400
+_LONGEST_PART = 149
+"""Of the two parts of a key, which has room for 300 characters."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an alert is about.
+
+    Attributes
+    ----------
+    family : str
+        The job and its assets, or the check.
+    of : str
+        The partition, the range of partitions, or the sector; empty where there is none.
+    """
+
+    family: str
+    of: str
+
+    @property
+    def key(self) -> str:
+        """Key of the alert: names that are too long for the database are cut, and told apart by a digest."""
+        return f"{_short(self.family)}|{_short(self.of)}"
+
+    @property
+    def earlier(self) -> tuple[str, PartitionKey] | None:
+        """Begin of the keys, and the partition, before which alerts about the same are of earlier sessions.
+
+        None for a range, which is about prices alone and says nothing about what rests on them.
+        """
+        place = self.place
+        return (f"{_short(self.family)}|", place) if place and RANGE_SEPARATOR not in self.of else None
+
+    @property
+    def place(self) -> PartitionKey | None:
+        """The partition, or the last one of a range; None where there is none of a session and a sector."""
+        try:
+            return key_of(self.of.rpartition(RANGE_SEPARATOR)[2])
+        except (ValueError, PlatformError):
+            return None
+
+
+def _short(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return text if len(text) <= _LONGEST_PART else f"{text[: _LONGEST_PART - len(digest) - 1]}#{digest}"
+
+
+def _storable(text: str) -> str:
+    """A text that every database takes."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")[:_LONGEST]
+
+
+def failed_run_alert(subject: Subject, *, job: str, run_id: str, message: str, sector: str | None) -> Alert:
+    """The alert about a failed run.
+
+    Parameters
+    ----------
+    message : str
+        What its first failed step said at last.
+    sector : str or None
+        Of a run without a partition.
+    """
+    place = subject.place
+    return Alert(
+        key=subject.key,
+        kind="run_failed",
+        severity="error",
+        what=_storable(f"{job}: {message.strip() or 'no message'}"),
+        remedy="read the first error of the run; `failed_session_retry` runs daily sessions again by itself",
+        sector=place.sector if place else sector,
+        session=place.session if place else None,
+        path=f"/runs/{run_id}",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckEvaluation:
+    """One evaluation of an asset check.
+
+    Attributes
+    ----------
+    asset : tuple of str
+        Parts of the asset's key.
+    check, description : str
+    of : str
+        As `Subject.of`.
+    passed, is_error : bool
+    """
+
+    asset: tuple[str, ...]
+    check: str
+    description: str
+    of: str
+    passed: bool
+    is_error: bool
+
+    @property
+    def subject(self) -> Subject:
+        """What an alert about it is about."""
+        return Subject(f"check|{'/'.join(self.asset)}|{self.check}", self.of)
+
+
+def check_alert(evaluation: CheckEvaluation, *, warnings: bool) -> Alert | None:
+    """The alert about a check that failed; None where it passed, or is a warning and `warnings` are no alerts."""
+    if evaluation.passed or not (evaluation.is_error or warnings):
+        return None
+    place = evaluation.subject.place
+    return Alert(
+        key=evaluation.subject.key,
+        kind="check_failed",
+        severity="error" if evaluation.is_error else "warning",
+        what=_storable(f"{'/'.join(evaluation.asset)}: {evaluation.check}: {evaluation.description or 'failed'}"),
+        remedy="the check's page names the figures and the rule; run the partition again once the cause is mended",
+        sector=place.sector if place else None,
+        session=place.session if place else None,
+        path=f"/assets/{'/'.join(evaluation.asset)}?view=checks",
+    )
+
+
+def due_alerts(state: SectorState, now: datetime, *, job: str, missed_after_minutes: float) -> Iterator[Alert]:
+    """What is due by now for the newest session, whether it is there or not.
+
+    Parameters
+    ----------
+    now : datetime
+        Aware.
+    job : str
+        The daily job.
+    """
+    local = now.astimezone(ZoneInfo(MARKET_TIMEZONE))
+    if not is_session(local.date()):
+        return
+    session, sector = as_of_session(now), state.sector
+    if local >= datetime.combine(local.date(), RUN_AT, local.tzinfo) + timedelta(minutes=missed_after_minutes):
+        yield Alert(
+            key=f"missed|{sector}|{session}",
+            kind="run_missed",
+            severity="error",
+            sector=sector,
+            session=session,
+            what=f"no run of {job} for {session}|{sector}, which was due at {RUN_AT:%H:%M} New York",
+            remedy="look whether the daemon runs and the schedule is on; then launch the partition in the UI",
+            path=f"/automation?search={job}",
+        )
+    if local.time() >= READY_BY:
+        yield Alert(
+            key=f"late|{sector}|{session}",
+            kind="config_late",
+            severity="error",
+            sector=sector,
+            session=session,
+            what=f"no trading configuration of {session}|{sector} by {READY_BY:%H:%M} New York: nothing is traded",
+            remedy="read the failed run of the session, mend its cause, and launch the partition again",
+            path="/assets/trading_config",
+        )
+
+
+def is_over(alert: Alert, state: SectorState) -> bool:
+    """Whether the session of an alert has what was missing, or a later configuration has replaced its own."""
+    assert alert.session is not None
+    if max(state.configured, default=date.min) >= alert.session:
+        return True
+    return alert.kind == "run_missed" and alert.session in state.asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamActivity:
+    """What a stream shows in an open session.
+
+    Attributes
+    ----------
+    opened_ns, now_ns : int
+        Open of the session, and market time now.
+    health : mapping of str to str
+        What the collector says about itself; empty where none has ever run.
+    last_bars : mapping of symbol to int
+        Start of each symbol's newest bar, in nanoseconds.
+    """
+
+    opened_ns: int
+    now_ns: int
+    health: Mapping[str, str]
+    last_bars: Mapping[str, int]
+
+    @property
+    def has_bars(self) -> bool:
+        """Whether a bar of this session came."""
+        return max(self.last_bars.values(), default=0) >= self.opened_ns
+
+    def silence(self, silent_after_minutes: float) -> str:
+        """How long which part of the stream has been silent; empty where it is not."""
+        heartbeat_ns = int(self.health.get("heartbeat_wall_ns", 0))
+        gone_min = (self.now_ns - max(heartbeat_ns, self.opened_ns)) / MINUTE_NS
+        silent_min = (self.now_ns - max(*self.last_bars.values(), self.opened_ns, 0)) / MINUTE_NS
+        if gone_min > silent_after_minutes:
+            who = "the collector" if self.health else "a collector, which has never run on this Redis,"
+            return f"{who} has said nothing for {gone_min:.0f} minutes of an open session"
+        if silent_min > silent_after_minutes:
+            state = self.health.get("state")
+            return f"no bar for {silent_min:.0f} minutes of an open session; the collector is {state}"
+        return ""
+
+
+def silence_key(run_mode: str) -> str:
+    """Key of the alert about a stream."""
+    return f"silent|{run_mode}"
+
+
+def silence_alert(run_mode: str, session: date, silence: str) -> Alert:
+    """The alert about a stream that is silent, and in which way."""
+    return Alert(
+        key=silence_key(run_mode),
+        kind="stream_silent",
+        severity="error",
+        what=f"run mode {run_mode}: {silence}",
+        remedy="pairs-platform stream status; then its log, the keys of the vendor, and the vendor's own status page",
+        session=session,
+        path="/assets/streamed_bars",
+    )

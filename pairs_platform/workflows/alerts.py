@@ -1,0 +1,154 @@
+"""Alerts: what should be there and is not, keeping what is broken, sending what is new.
+
+What does not belong here: what is worth an alert (`core.operations.alert_causes`), tables and messages
+(`database.alerts`), and what Dagster's event log says about runs and checks (`defs.alerts`).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pairs_platform.core.errors import ConfigurationError, StreamUnavailable
+from pairs_platform.core.operations.alert_causes import (
+    StreamActivity,
+    due_alerts,
+    is_over,
+    silence_alert,
+    silence_key,
+)
+from pairs_platform.core.operations.alerts import Alert
+from pairs_platform.core.operations.scheduling import SectorState
+from pairs_platform.core.prices.calendar import session_open
+from pairs_platform.core.streaming.sessions import is_open, session_at
+from pairs_platform.core.time import MINUTE_NS, moment_ns
+from pairs_platform.database.alerts import (
+    claim_delivery,
+    due_deliveries,
+    note_delivery,
+    open_alerts,
+    raise_alert,
+    resolve_alerts,
+)
+from pairs_platform.platform import Platform
+from pairs_platform.views.remedies import with_remedy
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from pairs_platform.adapters.redis.streams import Streams
+
+
+@dataclass(frozen=True)
+class AlertChanges:
+    """Alerts to raise, and keys of alerts that are over."""
+
+    raised: tuple[Alert, ...] = ()
+    over: tuple[str, ...] = ()
+
+
+def keep_alerts(platform: Platform, changes: AlertChanges) -> None:
+    """Raise and close, in the database."""
+    for alert in changes.raised:
+        raise_alert(platform.database, alert, platform.clock())
+    resolve_alerts(platform.database, changes.over, platform.clock())
+
+
+def late_sessions(platform: Platform, states: Sequence[SectorState], now: datetime, *, job: str) -> AlertChanges:
+    """Daily runs that were not asked for, and configurations that are not there by 08:00 New York.
+
+    Parameters
+    ----------
+    states : sequence of SectorState
+        Of every active sector.
+    job : str
+        The daily job.
+
+    Returns
+    -------
+    AlertChanges
+        What is missing of today's session; over are alerts of earlier sessions, and of sectors that are no longer
+        active, among them.
+    """
+    patience = platform.settings.alerts.missed_after_minutes
+    by_sector = {state.sector: state for state in states}
+    due = [alert for state in states for alert in due_alerts(state, now, job=job, missed_after_minutes=patience)]
+    is_open_now = [alert for alert in open_alerts(platform.database) if alert.kind in ("run_missed", "config_late")]
+    over = {
+        alert.key
+        for alert in [*due, *is_open_now]
+        if alert.sector not in by_sector or is_over(alert, by_sector[alert.sector])
+    }
+    return AlertChanges(tuple(alert for alert in due if alert.key not in over), tuple(sorted(over)))
+
+
+def silent_stream(streams: "Streams", silent_after_minutes: float) -> AlertChanges:
+    """A Redis that does not answer, or a collector that is gone or gets no bar, in an open session.
+
+    Parameters
+    ----------
+    streams : Streams
+        Of the run mode live: a replay may end when it likes.
+    silent_after_minutes : float
+        Of the open session without a word or a bar.
+
+    Returns
+    -------
+    AlertChanges
+        Over where bars come; nothing while nothing can be said, as when the market is closed, or when it has just
+        opened and nothing came yet.
+    """
+    now_ns = streams.clock.now_ns()
+    session = session_at(now_ns)
+    if session is None or not is_open(now_ns):
+        return AlertChanges()
+    opened_ns = moment_ns(session_open(session))
+    try:
+        last_bars = streams.bars.newest()
+        activity = StreamActivity(opened_ns=opened_ns, now_ns=now_ns, health=streams.health.read(), last_bars=last_bars)
+    except StreamUnavailable as error:
+        if now_ns - opened_ns <= silent_after_minutes * MINUTE_NS:
+            return AlertChanges()
+        return AlertChanges((silence_alert(streams.run_mode, session, with_remedy(error)),))
+    silence = activity.silence(silent_after_minutes)
+    if silence:
+        return AlertChanges((silence_alert(streams.run_mode, session, silence),))
+    return AlertChanges(over=(silence_key(streams.run_mode),) if activity.has_bars else ())
+
+
+def alert_receivers(platform: Platform) -> "dict[str, SecretStr]":
+    """The configured receivers, by the name under which deliveries are kept."""
+    from pairs_platform.adapters.notify.apprise_notifier import receivers
+
+    return receivers(platform.settings.alert_urls)
+
+
+def deliver(platform: Platform, *, seconds: float) -> str:
+    """Try what is due to be sent, each message by one process at a time; how that went, as a sentence.
+
+    Parameters
+    ----------
+    seconds : float
+        After so long nothing more is begun.
+    """
+    from pairs_platform.adapters.notify.apprise_notifier import send
+
+    receivers = alert_receivers(platform)
+    sent, failed = 0, []
+    until = time.monotonic() + seconds
+    for delivery in due_deliveries(platform.database, list(receivers), platform.clock()):
+        if time.monotonic() > until:
+            break
+        if not claim_delivery(platform.database, delivery, platform.clock()):
+            continue
+        try:
+            error = send(delivery.target, receivers[delivery.target], delivery.title, delivery.body)
+        except ConfigurationError as mistake:
+            error = str(mistake)
+        note_delivery(platform.database, delivery, error, platform.clock(), platform.settings.alerts)
+        sent += not error
+        failed += [f"{delivery.target}: {error}"] if error else []
+    if not receivers:
+        return "no receiver is configured: alerts are kept, see `pairs-platform alerts`"
+    return f"{sent} sent" + (f", {len(failed)} not: {'; '.join(failed)}" if failed else "")
