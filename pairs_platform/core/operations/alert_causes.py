@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pairs_platform.core.errors import PlatformError
+from pairs_platform.core.errors import NotFound
 from pairs_platform.core.operations.alerts import Alert
 from pairs_platform.core.operations.scheduling import READY_BY, RUN_AT, SectorState, as_of_session
 from pairs_platform.core.partition_key import PartitionKey, key_of
@@ -61,7 +61,7 @@ class Subject:
         """The partition, or the last one of a range; None where there is none of a session and a sector."""
         try:
             return key_of(self.of.rpartition(RANGE_SEPARATOR)[2])
-        except (ValueError, PlatformError):
+        except (ValueError, NotFound):
             return None
 
 
