@@ -17,7 +17,6 @@ from pairs_platform.core.operations.alert_causes import NOT_ALERTS, STANDING_CHE
 from pairs_platform.core.operations.alerts import Alert, AlertSettings
 from pairs_platform.core.operations.run_tags import RETRY_OF_TAG
 from pairs_platform.core.prices.calendar import session_open
-from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.settings import StreamSettings
 from pairs_platform.database.alerts import (
     CLAIM,
@@ -37,7 +36,7 @@ from pairs_platform.defs.automation import daily_job, price_run, sector_state
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
-from pairs_platform.workflows.alerts import AlertChanges, deliver, late_sessions, silent_stream
+from pairs_platform.workflows.alerts import AlertChanges, deliver, late_sessions
 from pairs_platform_tests.defs.test_automation import FRIDAY, THURSDAY, at, mark, under_way
 from pairs_platform_tests.support.demo_profile import LOOKBACK, SECTOR
 from pairs_platform_tests.support.receivers import WebReceiver, web_receiver
@@ -552,31 +551,6 @@ class TestWhatIsDue:
 
 
 class TestStream:
-    """A live feed whose wall clock is the test's."""
-
-    @pytest.fixture
-    def streams(self, tmp_path):
-        from pairs_platform.processes.runtime.redis_server import embedded_redis
-
-        self.ns = int(session_open(FRIDAY).timestamp() * 1e9)
-        with embedded_redis(tmp_path / "redis"):
-            client = connect(None, tmp_path / "redis")
-            yield Streams(client, profile="p", run_mode="live", settings=StreamSettings(), wall=lambda: self.ns)
-            client.close()
-
-    def beat(self, streams: Streams) -> None:
-        streams.health.report({"heartbeat_wall_ns": str(self.ns), "state": "streaming"})
-
-    def test_before_the_open_it_is_quiet(self, streams):
-        self.beat(streams)
-        self.ns -= 60 * 10**9
-        assert silent_stream(streams, 10) == AlertChanges()
-
-    def test_a_collector_that_was_never_started_is_missed(self, streams):
-        self.ns += 11 * 60 * 10**9
-        (alert,) = silent_stream(streams, 10).raised
-        assert "a collector, which has never run on this Redis, has said nothing for 11 minutes" in alert.what
-
     def test_a_redis_that_is_away_is_a_silence_and_hides_nothing_else(self, platform, instance, tmp_path, monkeypatch):
         monkeypatch.setenv(variable("source.kind"), "alpaca")
         monkeypatch.setenv(variable("stream.mode"), "alpaca")
@@ -592,33 +566,3 @@ class TestStream:
             words = alert_watch(dg.build_sensor_context(instance, resources={"platform": live})).skip_message
             assert [one.kind for one in open_alerts(live.database)] == ["run_missed", "config_late", *stream]
         assert "does not answer" in words
-
-    def test_no_bar_and_then_no_word(self, streams):
-        self.beat(streams)
-        self.ns += 9 * 60 * 10**9
-        assert silent_stream(streams, 10) == AlertChanges()  # it is too early for both
-        self.ns += 2 * 60 * 10**9
-        self.beat(streams)
-        changes = silent_stream(streams, 10)
-        (alert,) = changes.raised
-        assert (alert.key, changes.over) == ("silent|live", ())
-        assert "no bar for 11 minutes of an open session; the collector is streaming" in alert.what
-        self.ns += 30 * 60 * 10**9
-        assert "the collector has said nothing for 30 minutes" in silent_stream(streams, 10).raised[0].what
-
-    def test_bars_of_the_session_end_a_silence_and_not_the_open_of_the_next_one(self, streams):
-        self.beat(streams)
-        self.ns += 60 * 60 * 10**9
-        assert silent_stream(streams, 10).raised
-        friday = self.ns
-        self.ns = int(session_open(date(2023, 3, 13)).timestamp() * 1e9) + 60 * 10**9
-        assert silent_stream(streams, 10) == AlertChanges()
-        self.ns = friday
-        streams.bars.add([StreamBar("AAPL", friday - 60 * 10**9, 1.0, 1.0, 1.0, 1.0, 1)])
-        self.beat(streams)
-        assert silent_stream(streams, 10) == AlertChanges(over=("silent|live",))
-
-    def test_the_close_does_not_end_a_silence(self, streams):
-        self.beat(streams)
-        self.ns += 10 * 3600 * 10**9
-        assert silent_stream(streams, 10) == AlertChanges()

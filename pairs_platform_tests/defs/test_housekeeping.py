@@ -1,17 +1,13 @@
-"""How the state grows, and what retention removes: never what Dagster needs to know partitions, never a model."""
+"""What retention removes: never what Dagster needs to know partitions, never a model."""
 
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 
-from pairs_platform.core.operations.retention import growth
-from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.database.audit import entries
-from pairs_platform.database.sizes import sizes_by_session, store_sizes
 from pairs_platform.defs.housekeeping.purge import purge
 from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import Platform
@@ -19,35 +15,7 @@ from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER, EmbeddedPostgres
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
-from pairs_platform.workflows.storage import measure_storage
 from pairs_platform_tests.support.postgres import new_database
-
-DAYS = sessions_ending(date(2026, 3, 6), 30)
-
-
-class TestGrowth:
-    def test_a_straight_line_is_found_and_lasts_as_long_as_it_says(self):
-        found = growth([(day, 1000 + 50 * n) for n, day in enumerate(DAYS)], 5000, 20)
-        assert found.bytes_per_session == pytest.approx(50)
-        assert (found.low, found.high) == (pytest.approx(50), pytest.approx(50))
-        assert found.sessions_left == pytest.approx(100)
-
-    def test_only_the_newest_count(self):
-        sizes = [(day, 10**9 if n < 20 else 100 * n) for n, day in enumerate(DAYS)]
-        assert growth(sizes, 5000, 10).bytes_per_session == pytest.approx(100)
-
-    def test_noise_widens_the_interval_which_decides(self):
-        sizes = [(day, 1000 + 50 * n + (40 if n % 2 else -40)) for n, day in enumerate(DAYS[:8])]
-        found = growth(sizes, 5000, 20)
-        assert found.low < found.bytes_per_session < found.high
-        assert found.sessions_left == pytest.approx(5000 / found.high)
-
-    def test_too_few_sessions_are_no_forecast(self):
-        found = growth([(day, 100) for day in DAYS[:4]], 5000, 20)
-        assert all(math.isnan(value) for value in vars(found).values())
-
-    def test_what_does_not_grow_lasts_for_ever(self):
-        assert growth([(day, 100) for day in DAYS[:6]], 5000, 20).sessions_left == math.inf
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -130,25 +98,3 @@ class TestRetention:
             "events": 0, "runs": 0, "compute_log_bytes": 0,
         }  # fmt: skip
         assert entries(platform.database) == []
-
-
-class TestStorageReport:
-    def test_every_part_is_measured_and_growth_appears_after_five_sessions(self, copied):
-        days = iter(sessions_ending(date(2023, 3, 20), 6))
-        moments = [datetime(day.year, day.month, day.day, 23, tzinfo=UTC) for day in days]
-        for n, moment in enumerate(moments):
-            platform = Platform(copied.settings, clock=lambda moment=moment: moment)
-            (platform.lake.root / "price_history" / "filler").write_bytes(b"x" * 1_000_000 * (n + 1))
-            usage = measure_storage(platform)
-            assert math.isnan(usage.growth.bytes_per_session) == (n < 4)
-        assert usage.sizes["lake/price_history"] > 6_000_000
-        assert {"lake/composite_rankings", "mlflow", "database.db"} <= set(usage.sizes)
-        assert usage.by_part["lake/price_history"] == pytest.approx(1_000_000, rel=0.01)
-        assert usage.growth.bytes_per_session == pytest.approx(1_000_000, rel=0.1)
-        assert usage.growth.sessions_left < usage.free_bytes / 1_000_000 * 1.1
-        assert len(sizes_by_session(copied.database)) == 6
-
-    def test_a_session_measured_again_replaces_its_sizes(self, copied):
-        for size in (1, 2):
-            store_sizes(copied.database, DAYS[0], {"lake": size}, datetime.now(UTC))
-        assert sizes_by_session(copied.database)[DAYS[0]] == {"lake": 2}

@@ -1,7 +1,6 @@
 """The warm worker: imports what a run of signals needs, then reads one run and executes it.
 
-Its argument is the module of the code location. It ends when its input does. What does not belong here: anything that
-is decided before the run is known.
+What does not belong here: anything that is decided before the run is known. It ends when its input does.
 """
 
 import json
