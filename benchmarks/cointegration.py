@@ -1,9 +1,9 @@
-"""The cointegration screen beside statsmodels, in one run: speed, growth with symbols and bars, memory, compile time.
+"""The cointegration screen against statsmodels, in one run: speed, growth with symbols and bars, memory, compile time.
 
 Every timed pair is checked in both directions against a plain NumPy computation that shares no code with the kernel
 (full Gram matrices of the lag regression), and 20 random pairs of each case against statsmodels.
 
-Run: ``python benchmarks/cointegration.py`` (all cases, some ten minutes) or ``--quick``. Each case is timed in a
+Run: ``python -m benchmarks.cointegration`` (all cases, some ten minutes) or ``--quick``. Each case is timed in a
 process of its own, so that its peak memory is its own.
 """
 

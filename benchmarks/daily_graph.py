@@ -1,11 +1,11 @@
-"""The whole daily graph in one run, from stored prices to the trading configuration, beside statsmodels and arch.
+"""The whole daily graph in one run, from stored prices to the trading configuration, against statsmodels and arch.
 
     python -m benchmarks.daily_graph [--repeats 3]
 
 A fresh process materializes every asset after `price_history` for one session: 23 symbols, 60 sessions of simulated
 5-minute bars, 50 placebo draws of each kind. Start-up is included; the time of each step comes from the event log. The
-reference runs `statsmodels.coint` and `arch` on 20 random pairs of the same window and says what the same number of
-tests and fits would take. Loading the code location is timed apart.
+reference runs `statsmodels.coint` and `arch` on 20 random pairs of the same window and extrapolates to the same number
+of tests and fits. Loading the code location is timed apart.
 """
 
 import argparse
@@ -111,7 +111,7 @@ def steps_of_last_run(home: Path) -> list[tuple[str, float]]:
 
 
 def reference(ours: float) -> None:
-    """Time `coint` and `arch` on random pairs of the window; say what this graph's number of calls would take."""
+    """Time `coint` and `arch` on random pairs of the window; extrapolate to the calls of this graph."""
     from arch import arch_model
     from statsmodels.tsa.stattools import coint
 

@@ -1,12 +1,12 @@
-"""The AR(1)-GARCH(1,1) fits beside arch, in one run: speed, likelihood, compile time.
+"""The AR(1)-GARCH(1,1) fits against arch, in one run: speed, likelihood, compile time.
 
-Ours is the whole of `fit_many`: the fit, both rivals, the three residual tests, the state to go on from, on two
-threads. arch fits one series after another and does nothing else; it runs on 20 random series of each case, and the
-time of all 253 is extrapolated from their mean. The likelihood of EVERY timed fit is recomputed from its parameters by
+Ours is the whole of `fit_many` on two threads: the fit, both rivals, the three residual tests, the state at the last
+bar. arch only fits, one series after another, on 20 random series of each case; the time of all 253 is extrapolated
+from their mean. The likelihood of EVERY timed fit is recomputed from its parameters by
 plain NumPy, and on the 20 it must not be below arch's by more than 1e-3. Exit code 1 when a check fails or the ratio
 at 4,680 bars is below 15.
 
-Run: ``python benchmarks/garch.py`` (some three minutes) or ``--quick``.
+Run: ``python -m benchmarks.garch`` (some three minutes) or ``--quick``.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def run_case(case: str, n_bars: int, repeats: int) -> dict[str, float]:
 
 
 def first_call() -> None:
-    """Seconds of the first fit of a process, its import apart; figures to stdout."""
+    """Seconds of the first fit of a process, without its import; figures to stdout."""
     spreads = simulate("clustering", 252)[:, :1]
     start = time.perf_counter()
     import pairs_platform.core.volatility.garch  # noqa: F401
@@ -135,7 +135,7 @@ def first_call() -> None:
 
 
 def compile_times() -> list[dict[str, float]]:
-    """The first call on an empty cache, and again in a new process on the cache that it left."""
+    """The first call on an empty cache, and again in a new process on the cache that the first call left."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"NUMBA_CACHE_DIR": folder}
         command = [sys.executable, __file__, "--first-call"]

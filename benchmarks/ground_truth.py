@@ -1,4 +1,4 @@
-"""What the platform finds of simulated markets whose truth is known, gate by gate, and what it finds beside it.
+"""Planted pairs of simulated markets that pass each gate, and pairs that pass without being planted.
 
     python -m benchmarks.ground_truth            # about five minutes on two idle cores
     python -m benchmarks.ground_truth --quick    # under a minute

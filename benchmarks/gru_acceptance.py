@@ -6,7 +6,7 @@
 
 Required: on planted pairs (half-life 5 to 20 bars) the pooled test skill has a 95 % interval above zero, and pooled
 log-loss is not worse than the AR(1)-logit's by more than 0.001 nats; on independent random walks fewer than 10 % of the
-pairs' intervals are above zero. The true model's figures stand beside. Exit code 1 when a requirement is missed.
+pairs' intervals are above zero. The true model's figures are printed too. Exit code 1 when a requirement is missed.
 """
 
 import argparse

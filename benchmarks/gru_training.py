@@ -1,12 +1,12 @@
 """Training every pair of a sector together, against a plain loop over pairs in torch.
 
     python -m benchmarks.gru_training                    # 253 pairs, 20 of them by the loop: about seven minutes
-    python -m benchmarks.gru_training --quick    # 128 pairs, 8 of them by the loop: about three minutes
+    python -m benchmarks.gru_training --quick            # 128 pairs, 8 of them by the loop: about three minutes
 
 Both sides train the same network (default settings) on the same planted pairs and split, with the same early stopping.
 The loop takes one pair after the other: windows of ten bars, shuffled batches of 32, one thread. Its time for all pairs
-is extrapolated from the pairs that it trained in full, and said to be. Exit code 1 when a requirement is missed: at
-least 20 times faster, at most 6 minutes and 4 GiB for 253 pairs, test log-loss not worse than the loop's.
+is extrapolated from the pairs that it trained in full; the output says so. Exit code 1 when a requirement is missed:
+at least 20 times faster, at most 6 minutes and 4 GiB for 253 pairs, test log-loss not worse than the loop's.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Bars per second from a socket to Redis, through the collector process, and its memory.
 
 A server of its own process speaks Alpaca's protocol and sends minutes of 500 symbols as fast as they are taken; the
-collector is the process that `pairs-platform stream collect` runs; Redis is the embedded one. Beside it, as the
-reference, a plain loop of one XADD per bar into the same Redis.
+collector is the process that `pairs-platform stream collect` runs; Redis is the embedded one. The reference is a plain
+loop of one XADD per bar into the same Redis.
 
     python -m benchmarks.ingestion [--bars 10000000]
 
@@ -49,7 +49,7 @@ def frame(place: int) -> bytes:
 
 
 def serve_bars(told: Connection, frames: int) -> None:
-    """Send `frames` frames to the first subscriber, the session's last minute last; tell port and start."""
+    """Send `frames` frames to the first subscriber, the session's last minute last; report port and start."""
     encoded = [frame(place) for place in range(len(MINUTES))]
 
     async def handle(socket: ServerConnection) -> None:

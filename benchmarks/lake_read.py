@@ -1,6 +1,6 @@
 """Read time of a lookback from the lake: alone in it, and among five years of eleven sectors.
 
-`python benchmarks/lake_read.py [--quick]`. The reference, pandas.read_parquet on the same list of files, runs in turn
+`python -m benchmarks.lake_read [--quick]`. The reference, pandas.read_parquet on the same list of files, runs in turn
 with ours; results are compared on every run. Required: 60 sessions × 23 symbols × 78 bars in 0.2 s, in both lakes.
 """
 

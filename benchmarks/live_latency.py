@@ -1,7 +1,7 @@
 """From the last streamed bar of a bar to its signals in the database, through the processes of `live`.
 
     python -m benchmarks.live_latency                 # 60 bars, 23 symbols: about ten minutes
-    python -m benchmarks.live_latency --bars 12    # about three minutes
+    python -m benchmarks.live_latency --bars 12       # about three minutes
     python -m benchmarks.live_latency --production    # the same through `pairs-platform up`, on PostgreSQL
 
 Uses the state of the demo (`make demo` first) in the configured state folder. Starts `pairs-platform live` as a person

@@ -1,4 +1,4 @@
-"""Batches of pairs in the threads of one process, which is `compute.kind: local`, against processes.
+"""Batches of pairs in the threads of one process, the local compute backend, against processes.
 
 The processes are a `concurrent.futures.ProcessPoolExecutor` with as many workers as there are threads, warm, their
 kernels loaded, with the same batches that Dask gets. Results must be equal bit for bit; both run in turn.

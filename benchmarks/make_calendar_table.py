@@ -1,6 +1,6 @@
 """Make the table of sessions behind `core.prices.calendar`: day, open and close of every XNYS session, in UTC.
 
-Run: ``python benchmarks/make_calendar_table.py`` (seconds; needs the extra `test`; writes the CSV into the package).
+Run: ``python -m benchmarks.make_calendar_table`` (seconds; needs the extra `test`; writes the CSV into the package).
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Make the table behind `calibrated_p`: quantiles of the smaller raw p of both directions on independent random walks.
 
-Run: ``python benchmarks/make_calibration_table.py`` (about ten minutes on two cores; writes the CSV into the package).
+Run: ``python -m benchmarks.make_calibration_table`` (about ten minutes on two cores; writes the CSV into the package).
 """
 
 import argparse

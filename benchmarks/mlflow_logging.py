@@ -2,8 +2,8 @@
 
     python -m benchmarks.mlflow_logging
 
-Required for 253 pairs of the default network: 15 s, and 5 MB beside the weights, whose size follows from their number.
-The store is written to a temporary folder and read back. Exit code 1 when a requirement is missed.
+Required for 253 pairs of the default network: 15 s, and 5 MB in addition to the weights, whose size follows from their
+number. The store is written to a temporary folder and read back. Exit code 1 when a requirement is missed.
 """
 
 import sys

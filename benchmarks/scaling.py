@@ -1,7 +1,7 @@
 """One sector of 500 and of 3,000 symbols: wall time, CPU time and memory of each stage, local and on two Dask workers.
 
-A stage is measured on a sample of its pairs, and its CPU time extrapolated by their number; the table tells both apart.
-Numbers of the workers must equal the local ones bit for bit.
+A stage is measured on a sample of its pairs and its CPU time extrapolated to all pairs; the table has both. Results of
+the workers must equal the local ones bit for bit.
 
 Run: ``python -m benchmarks.scaling``, or ``--quick`` for 100 and 200 symbols.
 """

@@ -1,11 +1,11 @@
-"""Acceptance of the composite score: what share of pairs with a known truth exceeds the gate of 0.7.
+"""Acceptance of the composite score: the share of pairs with a known truth that exceeds the gate of 0.7.
 
     python -m benchmarks.score_acceptance            # about five minutes on two idle cores
     python -m benchmarks.score_acceptance --quick    # a tenth of the pairs, under a minute
 
 Null pairs must hardly ever exceed the gate, planted pairs mostly must. With PAIRS_PLATFORM_TEST_DATA naming a folder
 with `real_daily.parquet` and `real_intraday_5min.parquet`, real candidates and real prices whose pairs were torn apart
-in time are scored as well. Exit code 1 when a requirement is missed. Standard errors are binomial: pairs of one
+in time are scored too. Exit code 1 when a requirement is missed. Standard errors are binomial: pairs of one
 simulated group share no leg; real pairs do, so theirs is too small.
 """
 

@@ -1,6 +1,6 @@
-"""From nothing to a healthy `pairs-platform up`: PostgreSQL made, databases migrated, every process ready.
+"""From nothing to a healthy `pairs-platform up`: PostgreSQL created, databases migrated, every process ready.
 
-    python -m benchmarks.start_time            # three starts from an empty state folder, and one that finds its data
+    python -m benchmarks.start_time            # three starts from an empty state folder, and one on its data
 
 Prints the seconds of each start and their median. Exit code 1 when the median is above 90 s. Ports as configured must
 be free. Measures this platform alone: there is no reference that starts the same.

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run once by the PostgreSQL image, in an empty database: roles, databases and rights as pairs_platform/processes/runtime/postgres_server.py
-# makes them. Passwords come from files.
+# The PostgreSQL image runs this once, in an empty database: roles, databases and rights as in
+# pairs_platform/processes/runtime/postgres_server.py. Passwords come from files.
 set -eu
 psql --username postgres --set ON_ERROR_STOP=1 <<'SQL'
 \set owner `cat /run/secrets/database_owner_password`

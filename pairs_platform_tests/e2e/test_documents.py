@@ -384,6 +384,26 @@ def test_link_resolves(document: str, target: str) -> None:
         assert anchor in anchors(path), f"{document} links to {target}; {path.name} has {sorted(anchors(path))}"
 
 
+def named_tests() -> list[str]:
+    """Modules and tests that docs/testing.md names; a name without a module is in the module named before it."""
+    names: dict[str, None] = {}
+    module = ""
+    for code in re.findall(r"`((?:[\w/]+\.py|::)[\w:]*)`", prose_of(ROOT / "docs" / "testing.md")):
+        module = code.partition("::")[0] or module
+        names.setdefault(module + code.removeprefix(module))
+    return list(names)
+
+
+@pytest.mark.parametrize("name", named_tests())
+def test_named_test_exists(name: str) -> None:
+    module, *path = name.split("::")
+    body = ast.parse((ROOT / "pairs_platform_tests" / module).read_text(encoding="utf-8")).body
+    for step in path:
+        inner = {node.name: node.body for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+        assert step in inner, f"docs/testing.md names {name}"
+        body = inner[step]
+
+
 def test_settings_named_in_the_documents_exist() -> None:
     described = [*described_fields(), *described_fields(FileSourceSettings, "source.files.")]
     paths = {path for path, _ in described}
