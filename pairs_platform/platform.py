@@ -253,7 +253,7 @@ class Platform:
             When the universe has no symbol of the sector; names the sectors that it has.
         """
         if self.settings.universe_origin == "config":
-            found, known = self.settings.listings(sector), sorted(self.settings.universe)
+            listings, sectors = self.settings.listings(sector), sorted(self.settings.universe)
             remedy = "add it to your universe.yaml"
         else:
             universe = self.market_data.universe()
@@ -261,8 +261,8 @@ class Platform:
                 raise NoSuchSector(
                     f"{self.market_data.label} names no sectors: set universe_origin to config and use universe.yaml"
                 )
-            found = tuple(listing for listing in universe if listing.sector == sector)
-            known, remedy = sorted({listing.sector for listing in universe}), "choose one of these"
-        if not found:
-            raise NoSuchSector(f"the universe has no sector {sector!r}; it has {', '.join(known)}: {remedy}")
-        return found
+            listings = tuple(listing for listing in universe if listing.sector == sector)
+            sectors, remedy = sorted({listing.sector for listing in universe}), "choose one of these"
+        if not listings:
+            raise NoSuchSector(f"the universe has no sector {sector!r}; it has {', '.join(sectors)}: {remedy}")
+        return listings

@@ -5,6 +5,7 @@ import sys
 import click
 
 from pairs_platform import __version__
+from pairs_platform.cli.renamed_options import with_new_name
 
 
 class _Commands(click.Group):
@@ -25,6 +26,12 @@ class _Commands(click.Group):
 
         command: click.Command = import_module(f"pairs_platform.cli.{cmd_name}").command
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            raise with_new_name(error) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -26,19 +26,19 @@ def command(context: click.Context, days: float) -> None:
 
     settings = load_settings()
     database = open_database(settings)
-    found = recent_alerts(database, utc_now() - timedelta(days=days))
+    alerts = recent_alerts(database, utc_now() - timedelta(days=days))
     rows = [
         {
-            "number": one.id,
-            "since UTC": f"{one.opened_utc:%Y-%m-%d %H:%M}",
-            "over": f"{one.resolved_utc:%m-%d %H:%M}" if one.resolved_utc else "open",
-            "severity": one.severity,
-            "kind": TITLES[one.kind],
-            "partition": f"{one.session or ''}|{one.sector or ''}".strip("|"),
-            "what": one.what,
-            "seen": one.times,
+            "number": alert.id,
+            "since UTC": f"{alert.opened_utc:%Y-%m-%d %H:%M}",
+            "over": f"{alert.resolved_utc:%m-%d %H:%M}" if alert.resolved_utc else "open",
+            "severity": alert.severity,
+            "kind": TITLES[alert.kind],
+            "partition": f"{alert.session or ''}|{alert.sector or ''}".strip("|"),
+            "what": alert.what,
+            "seen": alert.times,
         }
-        for one in found
+        for alert in alerts
     ]
     if rows:
         print_renderable(frame_table(pd.DataFrame(rows), title="Alerts"))
@@ -71,11 +71,11 @@ def test() -> None:
     """Send a message to every receiver now; exit code 1 when one did not take it."""
     from pairs_platform.adapters.notify.apprise_notifier import receivers, send
 
-    found = receivers(load_settings().alert_urls)
-    if not found:
+    urls = receivers(load_settings().alert_urls)
+    if not urls:
         raise click.ClickException(f"no receiver is configured: set {variable('alert_urls')}, see docs/alerts.md")
     failed = 0
-    for name, url in found.items():
+    for name, url in urls.items():
         try:
             error = send(name, url, "pairs platform: test", "Alerts of the pairs platform reach this receiver.")
         except ConfigurationError as mistake:

@@ -21,24 +21,24 @@ def command(since: datetime | None, actions: tuple[str, ...], limit: int, as_jso
     """Show the audit log, newest first; its rows are only ever added."""
     database = open_database(load_settings())
     moment = since.replace(tzinfo=UTC) if since else None
-    found = entries(database, actions=actions, since=moment, limit=limit)
+    log_entries = entries(database, actions=actions, since=moment, limit=limit)
     if as_json:
-        for one in found:
-            click.echo(json.dumps(vars(one), default=str))
+        for entry in log_entries:
+            click.echo(json.dumps(vars(entry), default=str))
         return
-    if not found:
+    if not log_entries:
         click.echo("nothing is recorded")
         return
     from pairs_platform.cli.show import frame_table, print_renderable
 
     rows = [
         {
-            "UTC": f"{one.at_utc:%Y-%m-%d %H:%M:%S}",
-            "actor": one.actor,
-            "action": one.action.replace("_", " "),
-            "object": one.object,
-            "reason": one.reason,
+            "UTC": f"{entry.at_utc:%Y-%m-%d %H:%M:%S}",
+            "actor": entry.actor,
+            "action": entry.action.replace("_", " "),
+            "object": entry.object,
+            "reason": entry.reason,
         }
-        for one in found
+        for entry in log_entries
     ]
     print_renderable(frame_table(pd.DataFrame(rows), title="Audit log"))

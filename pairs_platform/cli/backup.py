@@ -55,13 +55,13 @@ def _not_sourced(settings: Settings, environment: Path) -> list[str]:
     """The variables of a production's stores that the settings do not name."""
     stores: tuple[str, ...] = ()
     if environment.is_file():
-        given = environment.read_text(encoding="utf-8")
+        content = environment.read_text(encoding="utf-8")
         stores = tuple(
-            one for one in ("database_url", "dagster_url", "mlflow_uri") if f"export {variable(one)}=" in given
+            name for name in ("database_url", "dagster_url", "mlflow_uri") if f"export {variable(name)}=" in content
         )
     elif own_postgres(settings).is_prepared:
         stores = ("dagster_url",)
-    return [variable(one) for one in stores if getattr(settings, one) is None]
+    return [variable(name) for name in stores if getattr(settings, name) is None]
 
 
 def _running_redis(settings: Settings) -> "Snapshot | None":
@@ -79,11 +79,11 @@ def _running_redis(settings: Settings) -> "Snapshot | None":
 
 def databases_of(settings: Settings) -> dict[str, SecretStr]:
     """The PostgreSQL databases of the settings by name; MLflow's where it is the platform's own or given by URL."""
-    given = {"database": settings.database_url, "dagster": settings.dagster_url}
-    found = {name: url for name, url in given.items() if url and url.get_secret_value().startswith("postgresql")}
+    urls = {"database": settings.database_url, "dagster": settings.dagster_url}
+    databases = {name: url for name, url in urls.items() if url and url.get_secret_value().startswith("postgresql")}
     uri = settings.mlflow_uri.get_secret_value() if settings.mlflow_uri else ""
     if uri.startswith("postgresql"):
-        found["mlflow"] = SecretStr(uri)
+        databases["mlflow"] = SecretStr(uri)
     elif uri == own_mlflow_uri(settings) and own_postgres(settings).is_prepared:
-        found["mlflow"] = own_postgres(settings).url(MLFLOW_DATABASE, MLFLOW)
-    return found
+        databases["mlflow"] = own_postgres(settings).url(MLFLOW_DATABASE, MLFLOW)
+    return databases

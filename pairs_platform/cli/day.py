@@ -1,4 +1,4 @@
-"""The result of one sector-day in a terminal: funnel, ranking, what was selected or why nothing was; and its models.
+"""The result of one sector-day in a terminal: funnel, ranking, what was selected or why nothing was, and its models.
 
 What does not belong here: the frames and sentences (`views.reports.day`).
 """
@@ -22,27 +22,32 @@ def print_day(platform: "Platform", sector: str, session: date) -> None:
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.views.reports.day import CHANCE, best_backtest, funnel_frame, ranking_frame, selection
+    from pairs_platform.views.reports.day import NULL_NOTE, best_backtest, funnel_frame, ranking_frame, selection
 
     key = PartitionKey(session, sector)
     rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
-    facts = platform.lake.metadata(COMPOSITE_RANKINGS, key)
-    funnel = funnel_frame(facts["funnel"], platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"])
+    metadata = platform.lake.metadata(COMPOSITE_RANKINGS, key)
+    funnel = funnel_frame(metadata["funnel"], platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"])
     ranking = ranking_frame(rankings.head(RANKING_SHOWN), platform.settings.selection.sessions_averaged)
-    place = f"{sector} · {session} · {facts['source']}"
+    place = f"{sector} · {session} · {metadata['source']}"
     print_renderable(
         frame_table(funnel, title=f"Selection funnel · {place}"),
-        f"{CHANCE}\n",
+        f"{NULL_NOTE}\n",
         frame_table(ranking, title=f"Ranking · {place}"),
     )
-    said = selection(rankings)
-    for line in (said.outcome, *(f"  {line}" for line in said.nearest), *said.pinned, best_backtest(facts["monitor"])):
+    summary = selection(rankings)
+    for line in (
+        summary.outcome,
+        *(f"  {line}" for line in summary.nearest),
+        *summary.pinned,
+        best_backtest(metadata["monitor"]),
+    ):
         if line is not None:
             click.echo(line)
 
 
 def print_models(platform: "Platform", sector: str, sessions: Sequence[date]) -> None:
-    """Print what the trainings of some sessions gave, and which model signals may ask."""
+    """Print the results of the trainings of some sessions, and the model that the configuration names for signals."""
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.views.reports.day import MODELS_NOTE, MODELS_UNIT, configured_model, models_frame
 

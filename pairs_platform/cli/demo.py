@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from pairs_platform.cli.profile_options import chosen_settings, profile_options
+from pairs_platform.cli.profile_options import profile_options, profile_settings
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def command(
     from pairs_platform.cli.day import print_day, print_models
     from pairs_platform.platform import Platform
 
-    settings = chosen_settings(source, data, frequency)
+    settings = profile_settings(source, data, frequency)
     platform = Platform(settings)
     sector = sector or _default_sector(platform)
     sessions = _sessions(platform, sector, session.date() if session else None)
@@ -62,9 +62,9 @@ def _default_sector(platform: "Platform") -> str:
                 "no sector is active; set `active: true` for one in universe.yaml, or give --sector"
             )
         return active[0]
-    known = [listing.sector for listing in platform.market_data.universe() or ()]
-    preferred = [sector for sector in active if sector in known]
-    return preferred[0] if preferred else max(sorted(set(known)), key=known.count)
+    sectors = [listing.sector for listing in platform.market_data.universe() or ()]
+    preferred = [sector for sector in active if sector in sectors]
+    return preferred[0] if preferred else max(sorted(set(sectors)), key=sectors.count)
 
 
 def _sessions(platform: "Platform", sector: str, last: date | None) -> list[date]:
@@ -129,7 +129,7 @@ def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
 
 
 def _replay(settings: Settings, sector: str, session: date) -> None:
-    """The first hour of the session as signals of the configuration that was made at the close before it."""
+    """Replay the first hour of the session into signals of the configuration made at the close before it."""
     from pairs_platform.cli.demo_live import print_signals, replay_part, why_no_replay
 
     reason = why_no_replay(settings)
@@ -142,7 +142,7 @@ def _replay(settings: Settings, sector: str, session: date) -> None:
 
 @contextmanager
 def _runner(settings: Settings) -> "Iterator[JobRunner]":
-    """The jobs of the definitions, to be run in this process."""
+    """Runs the jobs of the definitions in this process."""
     from pairs_platform.build import build_definitions
     from pairs_platform.defs.in_process import JobRunner
     from pairs_platform.defs.instance import open_instance
@@ -157,7 +157,7 @@ def _next_steps(sector: str, session: date, data: str | None) -> None:
     option = f' --data "{data}"' if data else ""
     steps: tuple[tuple[str, str], ...] = (
         (f"make ui{choice}", "the asset graph, plots, checks and these runs at http://127.0.0.1:3000"),
-        (f"pairs-platform pairs --sector {sector}{option}", "every pair and the gate where it stopped"),
+        (f"pairs-platform pairs --sector {sector}{option}", "every pair and the gate that rejected it"),
         (f"pairs-platform models list --sector {sector}", "every version of the models, and which one is champion"),
         (
             f"pairs-platform symbols status --sector {sector}{option}",

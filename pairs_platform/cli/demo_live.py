@@ -71,15 +71,15 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
                     raise click.ClickException(
                         f"{done} of {n_bars} bars came in {TIMEOUT_SECONDS:.0f} s{_health(streams.health)}"
                     )
-                found = streams.bar_closes.after(after, block_ms=1000)
-                if not found:
+                bar_closes = streams.bar_closes.after(after, block_ms=1000)
+                if not bar_closes:
                     continue
-                after, done = found[-1].id, done + len(found)
+                after, done = bar_closes[-1].id, done + len(bar_closes)
                 due = decide_signal_requests(
-                    found, market_ns=streams.clock.now_ns(), sectors=[sector], run_mode="replay"
+                    bar_closes, market_ns=streams.clock.now_ns(), sectors=[sector], run_mode="replay"
                 )
-                for one in due.signals:
-                    failures = execute(one)
+                for request in due.signals:
+                    failures = execute(request)
                     if failures:
                         raise click.ClickException("a run of signals failed\n" + "\n".join(failures))
         return signal_frame(open_database(settings), SignalKey(run_mode="replay", sector=sector, session=session))
@@ -102,9 +102,9 @@ def _health(collector: "CollectorHealth") -> str:
 def _free_port() -> int:
     import socket
 
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -131,9 +131,10 @@ def _processes(settings: Settings, names: list[str]) -> Iterator[Callable[[], No
         def fail_if_ended() -> None:
             for name, process in started.items():
                 if process.poll() is not None:
-                    words = (folder / f"demo_{name}.log").read_text(errors="replace").strip().splitlines()[-3:]
-                    told = "\n".join(words)
-                    raise click.ClickException(f"stream {name} ended with status {process.returncode}\n{told}")
+                    last_lines = (folder / f"demo_{name}.log").read_text(errors="replace").strip().splitlines()[-3:]
+                    raise click.ClickException(
+                        "\n".join([f"stream {name} ended with status {process.returncode}", *last_lines])
+                    )
 
         yield fail_if_ended
     finally:

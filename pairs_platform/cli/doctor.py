@@ -26,8 +26,8 @@ def command() -> None:
     settings = load_settings()
     wrong = 0
     for check in (_python, _versions, _configuration, _home, _disk, _profile, _source):
-        for good, what, remedy in _guarded(check, settings):
-            click.secho(f"{'ok   ' if good else 'WRONG'} {what}", fg=None if good else "red")
+        for good, finding, remedy in _guarded(check, settings):
+            click.secho(f"{'ok   ' if good else 'WRONG'} {finding}", fg=None if good else "red")
             if not good:
                 wrong += 1
                 click.echo(f"      {remedy}")
@@ -71,13 +71,13 @@ def _home(settings: Settings) -> Iterator[Finding]:
         good = Path(named).resolve() in (expected, Path.cwd())
         yield good, f"DAGSTER_HOME is {named}", f"`dagster` commands use another instance; set it to {expected}"
         return
-    here = Path("dagster.yaml").exists()
+    is_present = Path("dagster.yaml").exists()
     yield (
-        here,
+        is_present,
         "dagster.yaml of this folder serves `dagster` commands",
         f"go to its folder, or set DAGSTER_HOME={expected}",
     )
-    if here:
+    if is_present:
         default = settings.profile.name in Path("dagster.yaml").read_text(encoding="utf-8")
         yield (
             default,

@@ -5,7 +5,7 @@ import signal
 import click
 
 from pairs_platform.cli.dagster_calls import dagster_calls
-from pairs_platform.cli.profile_options import chosen_settings, profile_options
+from pairs_platform.cli.profile_options import profile_options, profile_settings
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
@@ -52,7 +52,7 @@ def command(
     ):
         if value is not None:
             set_variable(name, str(value))
-    settings = chosen_settings(source, data, frequency)
+    settings = profile_settings(source, data, frequency)
     if settings.frequency is Frequency.ONE_DAY:
         raise click.ClickException("bars of a day give no signals within a session: choose --frequency 5min or 1h")
     home = prepare_home(settings)
@@ -63,8 +63,8 @@ def command(
     supervisor = Supervisor(specs, live_folder(settings), click.echo)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.stop())
-    feed = settings.stream.run_mode
-    click.echo(f"profile {settings.profile.name}, feed {feed}: starting {', '.join(supervisor.names)}", nl=True)
+    run_mode = settings.stream.run_mode
+    click.echo(f"profile {settings.profile.name}, run mode {run_mode}: starting {', '.join(supervisor.names)}")
     supervisor.run(started=lambda: _say_where(settings, host, port))
     click.echo("stopped")
 

@@ -25,10 +25,10 @@ def _open(sector: str | None) -> "tuple[Platform, str]":
     from pairs_platform.platform import Platform
 
     platform = Platform(load_settings())
-    chosen = sector or next(iter(platform.settings.active_sectors), None)
-    if chosen is None:
+    slug = sector or next(iter(platform.settings.active_sectors), None)
+    if slug is None:
         raise click.ClickException("no sector is active: give --sector")
-    return platform, chosen
+    return platform, slug
 
 
 def _print(frame: pd.DataFrame, title: str) -> None:
@@ -42,11 +42,11 @@ def _newest_session(platform: "Platform", sector: str) -> date:
     from pairs_platform.database.models import read_decisions
     from pairs_platform.views.trading_config import TRADING_CONFIG
 
-    known = platform.lake.sessions(TRADING_CONFIG, sector)
-    known += [one.session for one in read_decisions(platform.database, sector)]
-    if not known:
+    sessions = platform.lake.sessions(TRADING_CONFIG, sector)
+    sessions += [decision.session for decision in read_decisions(platform.database, sector)]
+    if not sessions:
         raise click.ClickException(f"{sector} has no session yet: run the daily job first")
-    return max(known)
+    return max(sessions)
 
 
 @command.command("list")
@@ -54,23 +54,23 @@ def _newest_session(platform: "Platform", sector: str) -> date:
 def list_versions(sector: str | None) -> None:
     """Every version: window, pairs, pooled skill and lift on test, aliases, size."""
     platform, sector = _open(sector)
-    held = platform.registry.versions(sector)
-    if not held:
+    versions = platform.registry.versions(sector)
+    if not versions:
         raise click.ClickException(f"{sector} has no registered model yet: materialize gru_models")
     rows = [
         {
-            "version": one.version,
-            "session": str(one.session),
-            "pairs": one.tags.get("pairs", ""),
-            "skill": _signed(one, "skill"),
-            "skill interval": f"{_signed(one, 'skill_low')} to {_signed(one, 'skill_high')}",
-            "lift": _signed(one, "lift"),
-            "aliases": ", ".join(one.aliases),
-            "MB": f"{int(one.tags.get('bytes', 0)) / 1e6:.1f}",
+            "version": version.version,
+            "session": str(version.session),
+            "pairs": version.tags.get("pairs", ""),
+            "skill": _signed(version, "skill"),
+            "skill interval": f"{_signed(version, 'skill_low')} to {_signed(version, 'skill_high')}",
+            "lift": _signed(version, "lift"),
+            "aliases": ", ".join(version.aliases),
+            "MB": f"{int(version.tags.get('bytes', 0)) / 1e6:.1f}",
         }
-        for one in held
+        for version in versions
     ]
-    _print(pd.DataFrame(rows), f"{held[0].name} · skill and lift in nats per label, on test")
+    _print(pd.DataFrame(rows), f"{versions[0].name} · skill and lift in nats per label, on test")
     click.echo(f"The registry holds {platform.registry.storage_bytes() / 1e6:.0f} MB.")
 
 
@@ -85,26 +85,28 @@ def _signed(version: "ModelVersion", name: str) -> str:
 def show(version: int, sector: str | None) -> None:
     """One version: its tags and every pair with its metrics on test."""
     platform, sector = _open(sector)
-    found = platform.registry.version(sector, version)
+    registered = platform.registry.version(sector, version)
     bundle = platform.registry.load(sector, version)
-    for name, value in sorted(found.tags.items()):
+    for name, value in sorted(registered.tags.items()):
         click.echo(f"{name:<20} {value}")
-    click.echo(f"{'aliases':<20} {', '.join(found.aliases) or 'none'}")
+    click.echo(f"{'aliases':<20} {', '.join(registered.aliases) or 'none'}")
     shown = ("lift", "lift_low", "lift_high", "skill", "f1", "f1_always", "roc_auc", "calibration_error")
     rows = [
         {
-            "pair": one.pair,
-            "baseline": one.baseline.kind,
-            "threshold": f"{one.threshold:.3f}",
-            **{name: "–" if one.metrics.get(name) is None else f"{one.metrics[name]:.4f}" for name in shown},
+            "pair": member.pair,
+            "baseline": member.baseline.kind,
+            "threshold": f"{member.threshold:.3f}",
+            **{name: "–" if member.metrics.get(name) is None else f"{member.metrics[name]:.4f}" for name in shown},
         }
-        for one in bundle.pairs
+        for member in bundle.pairs
     ]
-    _print(pd.DataFrame(rows), f"{found.name} version {version} · window {bundle.first_session} to {bundle.session}")
+    _print(
+        pd.DataFrame(rows), f"{registered.name} version {version} · window {bundle.first_session} to {bundle.session}"
+    )
 
 
 def _change(platform: "Platform", sector: str, version: int, action: str, reason: str, figures: dict[str, Any]) -> None:
-    """Let the champion alias name a version, with its row in the audit: both or neither."""
+    """Set the champion alias to a version and add the decision's row, both or neither."""
     from pairs_platform.database.models import Decision, add_decisions
 
     database, registry = platform.database, platform.registry
@@ -132,7 +134,7 @@ def _change(platform: "Platform", sector: str, version: int, action: str, reason
 @_sector
 @click.option("--reason", default="promoted by hand", show_default=True, help="Kept in the audit.")
 def promote(version: int, sector: str | None, reason: str) -> None:
-    """Make a version champion, whatever the rules say; signals use it from their next run on."""
+    """Make a version champion, whatever the promotion tests say; signals use it from their next run on."""
     platform, sector = _open(sector)
     platform.registry.version(sector, version)
     _change(platform, sector, version, "manual_promote", reason, {})
@@ -146,9 +148,13 @@ def rollback(sector: str | None, reason: str) -> None:
     from pairs_platform.database.models import read_decisions
 
     platform, sector = _open(sector)
-    past = [one for one in read_decisions(platform.database, sector) if one.alias == "champion" and one.version_after]
+    decisions = [
+        decision
+        for decision in read_decisions(platform.database, sector)
+        if decision.alias == "champion" and decision.version_after
+    ]
     now = platform.registry.alias(sector, "champion")
-    before = [one.version_after for one in past if now is None or one.version_after != now.version]
+    before = [decision.version_after for decision in decisions if now is None or decision.version_after != now.version]
     if not before or before[-1] is None:
         raise click.ClickException(f"{sector} has had no other champion: promote a version by its number instead")
     _change(platform, sector, before[-1], "manual_rollback", reason, {"from": now.version if now else None})
@@ -170,12 +176,12 @@ def compare(first: int, second: int, sector: str | None) -> None:
     stored = platform.lake.sessions(SHADOW_LOSSES.table, sector)
     losses = platform.lake.read_many(SHADOW_LOSSES, keys_of(stored, sector), with_session=True)
     losses = losses[losses["status"] == "ok"]
-    one, other = (losses[losses["version"] == version] for version in (first, second))
-    found = compare_losses(one, other)
-    click.echo(f"version {first} as champion, version {second} as challenger, {found.n_pairs} common pairs")
-    click.echo(found.conclusion)
-    if found.n_sessions >= 2:
+    first_losses, second_losses = (losses[losses["version"] == version] for version in (first, second))
+    comparison = compare_losses(first_losses, second_losses)
+    click.echo(f"version {first} as champion, version {second} as challenger, {comparison.n_pairs} common pairs")
+    click.echo(comparison.conclusion)
+    if comparison.n_sessions >= 2:
         click.echo(
-            f"skill {found.champion_skill:+.5f} and {found.challenger_skill:+.5f} nats; t {found.t:.2f}, one-sided p "
-            f"{found.p:.4f} with sessions as units"
+            f"skill {comparison.champion_skill:+.5f} and {comparison.challenger_skill:+.5f} nats; "
+            f"t {comparison.t:.2f}, one-sided p {comparison.p:.4f} with sessions as units"
         )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from pairs_platform.cli.profile_options import chosen_settings, profile_options
+from pairs_platform.cli.profile_options import profile_options, profile_settings
 
 
 @click.command("pairs")
@@ -22,7 +22,7 @@ def command(
     pair: str | None,
     rows: int,
 ) -> None:
-    """Show funnel and ranking of a session, then every pair with the gate where it stopped."""
+    """Show funnel and ranking of a session, then every pair with the gate that rejected it."""
     from pairs_platform.cli.day import print_day
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.core.partition_key import PartitionKey
@@ -34,7 +34,7 @@ def command(
 
     if pair is not None and len(pair.replace("-", "_").split("_")) != 2:
         raise click.UsageError(f"--pair {pair}: write two symbols as in PDFS_ROG")
-    platform = Platform(chosen_settings(source, data, frequency))
+    platform = Platform(profile_settings(source, data, frequency))
     stored = {
         slug: platform.lake.sessions(COMPOSITE_RANKINGS.table, slug) for slug in SECTORS if sector in (None, slug)
     }

@@ -13,7 +13,7 @@ from pairs_platform.settings.variables import is_set, set_variable
 
 
 def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--source`, `--data` and `--frequency`; call `chosen_settings` with their values."""
+    """Give a command `--source`, `--data` and `--frequency`; call `profile_settings` with their values."""
     for option in (
         click.option(
             "--frequency", type=click.Choice(["5min", "1h", "1d"]), help="Length of a bar; for files: theirs."
@@ -27,7 +27,7 @@ def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def chosen_settings(source: str | None, data: str | None, frequency: str | None) -> Settings:
+def profile_settings(source: str | None, data: str | None, frequency: str | None) -> Settings:
     """Settings with the options of `profile_options` over the configuration.
 
     For files the frequency is the one that they hold, and the universe the one that they name, unless the options or

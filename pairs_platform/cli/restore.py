@@ -70,11 +70,11 @@ def command(source: Path) -> None:
                 move_artifacts(targets["mlflow"], folder / "mlflow")
             database = open_database(running)
             database.give_rights()
-            what = AuditEntry(
+            entry = AuditEntry(
                 actor=person(), action="state_restored", object=str(source), detail={"saved": manifest["saved_utc"]}
             )
             with database.begin() as connection:
-                record(connection, what)
+                record(connection, entry)
         with embedded_redis(folder / "redis") if settings.redis_url is None else nullcontext():
             n_keys = restore_streams(open_streams(settings).snapshot, source)
     except BaseException:

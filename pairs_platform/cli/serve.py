@@ -23,7 +23,7 @@ def command(name: str) -> None:
     The process manager starts all of them at once and stops them; what it does when one ends is its own matter
     (honcho, which reads deploy/Procfile, ends all of them).
     """
-    settings, home, own, specs = topology(load_settings(), lambda words: click.echo(words, err=True))
+    settings, home, own, specs = topology(load_settings(), lambda message: click.echo(message, err=True))
     write_environment(settings, home, own)
     names = [spec.name for spec in specs]
     if name not in names:
@@ -34,14 +34,14 @@ def command(name: str) -> None:
             if time.monotonic() > until:
                 raise click.ClickException(f"{spec.name}, which {name} needs, is not ready after {WAIT_SECONDS:.0f} s")
             time.sleep(0.2)
-    chosen = specs[names.index(name)]
-    chosen.prepare()
+    served = specs[names.index(name)]
+    served.prepare()
     sys.stdout.flush()
-    environment = {**os.environ, **chosen.environment}
-    if chosen.stop_signal == signal.SIGTERM:
-        os.execvpe(chosen.command[0], list(chosen.command), environment)
+    environment = {**os.environ, **served.environment}
+    if served.stop_signal == signal.SIGTERM:
+        os.execvpe(served.command[0], list(served.command), environment)
     # A process manager stops with SIGTERM, on which this one would wait for its clients.
-    process = subprocess.Popen(list(chosen.command), env=environment)
+    process = subprocess.Popen(list(served.command), env=environment)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: process.send_signal(chosen.stop_signal))
+        signal.signal(number, lambda *_: process.send_signal(served.stop_signal))
     sys.exit(process.wait())

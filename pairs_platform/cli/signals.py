@@ -36,26 +36,24 @@ def command(sector: str | None, session: datetime | None, run_mode: str | None, 
 
     settings = load_settings()
     database = open_database(settings)
-    chosen = sector or next(iter(settings.active_sectors), None)
-    if chosen is None:
+    slug = sector or next(iter(settings.active_sectors), None)
+    if slug is None:
         raise click.ClickException("no sector is active: give --sector")
-    wanted = run_mode or settings.stream.run_mode
+    mode = run_mode or settings.stream.run_mode
     newest: pd.Timestamp | None = None
     while True:
-        known = sessions_with_signals(database, wanted, chosen)
-        day = session.date() if session else (known[-1] if known else None)
+        sessions = sessions_with_signals(database, mode, slug)
+        day = session.date() if session else (sessions[-1] if sessions else None)
         if day is None and not follow:
-            raise click.ClickException(
-                f"{chosen} has no signals in the run mode {wanted} yet: start `pairs-platform live`"
-            )
+            raise click.ClickException(f"{slug} has no signals in the run mode {mode} yet: start `pairs-platform live`")
         if day is not None:
-            key = SignalKey(run_mode=wanted, sector=chosen, session=day)
+            key = SignalKey(run_mode=mode, sector=slug, session=day)
             frame = signal_frame(database, key, after=newest.to_pydatetime() if newest is not None else None)
             if len(frame):
                 newest = pd.Timestamp(frame["bar_utc"].max())
                 _show(frame, key, pair)
             elif not follow:
-                raise click.ClickException(f"{chosen} has no signals in the run mode {wanted} in {day}")
+                raise click.ClickException(f"{slug} has no signals in the run mode {mode} in {day}")
         if not follow:
             return
         time.sleep(POLL_SECONDS)
@@ -65,20 +63,20 @@ def _show(frame: pd.DataFrame, key: "SignalKey", pair: str | None) -> None:
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.core.time import MARKET_TIMEZONE
 
-    chosen = frame[frame["bar_utc"] == frame["bar_utc"].max()] if pair is None else frame[frame["pair"] == pair]
+    rows = frame[frame["bar_utc"] == frame["bar_utc"].max()] if pair is None else frame[frame["pair"] == pair]
     if pair is not None:
-        if chosen.empty:
+        if rows.empty:
             raise click.ClickException(f"no signal of {pair}; pairs: {', '.join(sorted(frame['pair'].unique()))}")
-        starts = pd.to_datetime(chosen["bar_utc"]).dt.tz_convert(MARKET_TIMEZONE)
-        shown = chosen.assign(bar=starts.dt.strftime("%H:%M"))
+        starts = pd.to_datetime(rows["bar_utc"]).dt.tz_convert(MARKET_TIMEZONE)
+        shown = rows.assign(bar=starts.dt.strftime("%H:%M"))
         print_renderable(
             frame_table(
                 shown[["bar", *COLUMNS[2:]]].rename(columns=TITLES), title=f"{pair} · start of the bar, New York time"
             )
         )
         return
-    bar = pd.Timestamp(chosen["bar_utc"].iloc[0]).tz_convert(MARKET_TIMEZONE)
-    order = chosen["role"].map({"selected": 0, "closing": 1, "pinned": 2, "watchlist": 3})
-    shown = chosen.assign(order=order).sort_values(["order", "pair"])[list(COLUMNS)]
+    bar = pd.Timestamp(rows["bar_utc"].iloc[0]).tz_convert(MARKET_TIMEZONE)
+    order = rows["role"].map({"selected": 0, "closing": 1, "pinned": 2, "watchlist": 3})
+    shown = rows.assign(order=order).sort_values(["order", "pair"])[list(COLUMNS)]
     title = f"Signals · {key.sector} · bar {bar:%Y-%m-%d %H:%M} New York · {key.run_mode}"
     print_renderable(frame_table(shown.rename(columns=TITLES), title=title))

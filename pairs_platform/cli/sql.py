@@ -4,7 +4,7 @@ from functools import partial
 
 import click
 
-from pairs_platform.cli.profile_options import chosen_settings, profile_options
+from pairs_platform.cli.profile_options import profile_options, profile_settings
 
 
 @click.command("sql")
@@ -25,12 +25,12 @@ def command(
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.database.arrow import arrow_schemas, arrow_tables
     from pairs_platform.database.tables import VIEWS
-    from pairs_platform.lake.sql import TablesBeside, query
+    from pairs_platform.lake.sql import ExternalTables, query
     from pairs_platform.lake.tables import TABLES
     from pairs_platform.platform import open_database, open_lake
 
-    settings = chosen_settings(source, data, frequency)
-    database = TablesBeside(arrow_schemas(), VIEWS, partial(arrow_tables, open_database(settings)))
+    settings = profile_settings(source, data, frequency)
+    database = ExternalTables(arrow_schemas(), VIEWS, partial(arrow_tables, open_database(settings)))
     try:
         frame = query(open_lake(settings), TABLES, statement, database)
     except duckdb.Error as error:

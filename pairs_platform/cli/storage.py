@@ -31,7 +31,7 @@ def command() -> None:
     if forecast.sessions_left == forecast.sessions_left:
         click.echo(
             f"grows by {forecast.bytes_per_session / 1e6:.3f} MB a session (95 %: {forecast.low / 1e6:.3f} to "
-            f"{forecast.high / 1e6:.3f}); room for {forecast.sessions_left:.0f} sessions at the upper end"
+            f"{forecast.high / 1e6:.3f}); at the upper end the disk is full in {forecast.sessions_left:.0f} sessions"
         )
     else:
         click.echo("too few sessions are measured for a forecast")

@@ -55,14 +55,17 @@ def status() -> None:
     streams = open_streams(settings)
     running = running_processes(live_folder(settings))
     if running:
-        rows = [{"process": name, **{k: one[k] for k in ("pid", "alive", "restarts")}} for name, one in running.items()]
+        rows = [
+            {"process": name, **{field: process[field] for field in ("pid", "alive", "restarts")}}
+            for name, process in running.items()
+        ]
         print_renderable(frame_table(pd.DataFrame(rows), title="Processes of `pairs-platform live`"))
     health = streams.health.read()
     if not health:
-        click.echo(f"no collector has run on the feed {streams.run_mode}")
+        click.echo(f"no collector has run in the run mode {streams.run_mode}")
         return
-    facts = [{"fact": name, "value": _readable(name, value)} for name, value in sorted(health.items())]
-    print_renderable(frame_table(pd.DataFrame(facts), title=f"Collector · feed {streams.run_mode}"))
+    rows = [{"field": name, "value": _readable(name, value)} for name, value in sorted(health.items())]
+    print_renderable(frame_table(pd.DataFrame(rows), title=f"Collector · run mode {streams.run_mode}"))
     bars = [{"symbol": symbol, "newest bar": _moment(ns)} for symbol, ns in sorted(streams.bars.newest().items())]
     if bars:
         print_renderable(frame_table(pd.DataFrame(bars), title="Newest bars (start, UTC)"))
@@ -70,12 +73,12 @@ def status() -> None:
     if newest:
         rows = [
             {
-                "bar": _moment(one.interval.start_ns),
-                "complete by": one.reason,
-                "symbols in": one.symbols_in,
-                "waited for": one.symbols_expected,
+                "bar": _moment(event.interval.start_ns),
+                "complete by": event.reason,
+                "symbols in": event.symbols_in,
+                "waited for": event.symbols_expected,
             }
-            for one in newest
+            for event in newest
         ]
         print_renderable(frame_table(pd.DataFrame(rows), title="Newest bar-close events"))
         refused = streams.quarantine.of_session(newest[-1].interval.session)[-5:]
@@ -102,11 +105,11 @@ def symbols(name: SymbolSet | None) -> None:
     streams = open_streams(settings)
     before = streams.symbols.current()
     if name is not None and name != before:
-        what = AuditEntry(
+        entry = AuditEntry(
             actor=person(), action="symbols_switched", object="streamed symbols", detail={"changed": [before, name]}
         )
         with open_database(settings).begin() as connection:
-            record(connection, what)
+            record(connection, entry)
             streams.symbols.switch(name)
     click.echo(f"streamed symbols: {streams.symbols.current()}")
 
@@ -139,12 +142,12 @@ def _session_of_market(clock: "MarketClock") -> date:
     from pairs_platform.views.remedies import with_remedy
 
     try:
-        found = newest_session(clock.now_ns())
+        session = newest_session(clock.now_ns())
     except ClockUnknown as error:
         raise click.ClickException(f"{with_remedy(error)}, or give --session") from None
-    if found is None:
+    if session is None:
         raise click.ClickException("the market clock is before the calendar: give --session")
-    return found
+    return session
 
 
 @command.command("reset")

@@ -3,7 +3,7 @@
 import click
 import pandas as pd
 
-from pairs_platform.cli.profile_options import chosen_settings, profile_options
+from pairs_platform.cli.profile_options import profile_options, profile_settings
 from pairs_platform.cli.show import frame_table, print_renderable
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
@@ -19,7 +19,7 @@ def command() -> None:
 @click.option("--sector", help="Only this sector.")
 def list_symbols(source: str | None, data: str | None, frequency: str | None, sector: str | None) -> None:
     """List the symbols of every sector of the universe."""
-    settings = chosen_settings(source, data, frequency)
+    settings = profile_settings(source, data, frequency)
     rows = [
         {"sector": slug, "active": slug in settings.active_sectors, "symbols": len(names), "names": " ".join(names)}
         for slug, names in _universe(settings).items()
@@ -36,13 +36,13 @@ def status(source: str | None, data: str | None, frequency: str | None, sector: 
     from pairs_platform.lake.inventory import symbol_inventory
     from pairs_platform.platform import open_lake
 
-    settings = chosen_settings(source, data, frequency)
+    settings = profile_settings(source, data, frequency)
     universe = _universe(settings)
-    chosen = {slug: names for slug, names in universe.items() if sector in (None, slug)}
-    if not chosen:
+    listed = {slug: names for slug, names in universe.items() if sector in (None, slug)}
+    if not listed:
         raise click.ClickException(f"the universe has no sector {sector!r}; it has {', '.join(universe)}")
-    found = symbol_inventory(open_lake(settings), chosen, frequency=settings.frequency)
-    print_renderable(frame_table(found, title=f"profile {settings.profile.name}"))
+    inventory = symbol_inventory(open_lake(settings), listed, frequency=settings.frequency)
+    print_renderable(frame_table(inventory, title=f"profile {settings.profile.name}"))
 
 
 @command.command("add")
@@ -82,7 +82,7 @@ def _universe(settings: Settings) -> dict[str, list[str]]:
         return {slug: [listing.symbol for listing in settings.listings(slug)] for slug in sorted(settings.universe)}
     from pairs_platform.platform import Platform
 
-    found: dict[str, list[str]] = {}
+    universe: dict[str, list[str]] = {}
     for listing in Platform(settings).market_data.universe() or ():
-        found.setdefault(listing.sector, []).append(listing.symbol)
-    return found
+        universe.setdefault(listing.sector, []).append(listing.symbol)
+    return universe

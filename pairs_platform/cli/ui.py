@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import psutil
 
-from pairs_platform.cli.profile_options import chosen_settings, profile_options
+from pairs_platform.cli.profile_options import profile_options, profile_settings
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.topology import script
@@ -25,7 +25,7 @@ def command(source: str | None, data: str | None, frequency: str | None, host: s
     """Start the Dagster UI and the daemon (schedule, sensors, run queue) until Ctrl-C."""
     from pairs_platform.defs.instance import prepare_instance
 
-    settings = chosen_settings(source, data, frequency)
+    settings = profile_settings(source, data, frequency)
     home = prepare_home(settings)
     migrate_stores(settings, click.echo)
     prepare_instance(home, click.echo)

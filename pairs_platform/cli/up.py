@@ -32,7 +32,7 @@ from pairs_platform.settings.variables import unset_variable
 
 STATE_FILE, LOG_FILE = "up.json", "up.log"
 START_SECONDS = 600.0
-_LAST_WORDS = 12
+_LAST_LINES = 12
 
 
 @click.command("up")
@@ -112,8 +112,8 @@ def _start(settings: Settings) -> None:
     until = time.monotonic() + START_SECONDS
     while not state_of(settings).get("healthy"):
         if process.poll() is not None:
-            words = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_WORDS:]
-            raise Unavailable("nothing runs:\n" + "\n".join(words))
+            last_lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+            raise Unavailable("nothing runs:\n" + "\n".join(last_lines))
         if time.monotonic() > until:
             process.terminate()
             process.wait()

@@ -56,8 +56,8 @@ class Documents:
         return self._stem(name, key).with_suffix(".json")
 
     def _stored(self, name: str, sector: str, suffix: str) -> list[date]:
-        found = (_FILE.fullmatch(file) for file in names_in(self.root / name / f"sector={sector}"))
-        return [date.fromisoformat(match["session"]) for match in found if match and match["suffix"] == suffix]
+        matches = (_FILE.fullmatch(file) for file in names_in(self.root / name / f"sector={sector}"))
+        return [date.fromisoformat(match["session"]) for match in matches if match and match["suffix"] == suffix]
 
     def _stem(self, name: str, key: PartitionKey) -> LakePath:
         if not SLUG.fullmatch(name):

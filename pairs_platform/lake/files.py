@@ -53,12 +53,12 @@ def object_folder(url: str, options: Mapping[str, Any]) -> "UPath":
     fixed = {"use_listings_cache": False, "skip_instance_cache": True, "max_concurrency": 1}
     folder = UPath(url, **{**options, **fixed})
     try:
-        known = set(signature(type(folder.fs).__init__).parameters) - {"self", "kwargs"}
+        accepted = set(signature(type(folder.fs).__init__).parameters) - {"self", "kwargs"}
     except ImportError:
         raise ConfigurationError(f"{folder}: s3fs is not installed (pip install 'pairs-platform[s3]')") from None
-    if unknown := sorted(set(options) - known):
+    if unknown := sorted(set(options) - accepted):
         raise ConfigurationError(
-            f"lake_options: s3fs has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}"
+            f"lake_options: s3fs has no option {', '.join(unknown)}; it has {', '.join(sorted(accepted))}"
         )
     return folder
 
@@ -136,8 +136,8 @@ def sizes_below(folder: LakePath) -> dict[str, int]:
         files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
         return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
     with _answering(folder):
-        found = folder.fs.find(folder.path, detail=True)
-    return {name.removeprefix(f"{folder.path}/"): int(one["size"]) for name, one in sorted(found.items())}
+        objects = folder.fs.find(folder.path, detail=True)
+    return {name.removeprefix(f"{folder.path}/"): int(info["size"]) for name, info in sorted(objects.items())}
 
 
 def remove_below(folder: "UPath") -> None:

@@ -44,19 +44,21 @@ def _sector_inventory(lake: Lake, sector: str, symbols: Sequence[str], frequency
     expected = pd.Series(bar_grid(calendar, frequency).session).value_counts() if calendar else pd.Series(dtype="int64")
     rows = []
     for symbol in sorted({*symbols, *bars["symbol"].unique()}):
-        found = per_session.loc[symbol] if symbol in per_session.index.get_level_values(0) else pd.Series(dtype="int64")
-        due = int(expected.reindex(pd.DatetimeIndex(found.index)).sum()) if len(found) else 0
+        counts = (
+            per_session.loc[symbol] if symbol in per_session.index.get_level_values(0) else pd.Series(dtype="int64")
+        )
+        due = int(expected.reindex(pd.DatetimeIndex(counts.index)).sum()) if len(counts) else 0
         kinds = flags.loc[flags["symbol"] == symbol, "kind"].value_counts()
         rows.append(
             {
                 "sector": sector,
                 "symbol": symbol,
-                "first_session": found.index.min() if len(found) else pd.NaT,
-                "last_session": found.index.max() if len(found) else pd.NaT,
-                "sessions": len(found),
-                "sessions_missing": len(calendar) - len(found),
-                "coverage": int(found.sum()) / due if due else float("nan"),
-                "bars_missing": max(0, due - int(found.sum())),
+                "first_session": counts.index.min() if len(counts) else pd.NaT,
+                "last_session": counts.index.max() if len(counts) else pd.NaT,
+                "sessions": len(counts),
+                "sessions_missing": len(calendar) - len(counts),
+                "coverage": int(counts.sum()) / due if due else float("nan"),
+                "bars_missing": max(0, due - int(counts.sum())),
                 "rows_quarantined": int(quarantined.get(symbol, 0)),
                 "flags": ", ".join(f"{kind} {count}" for kind, count in kinds.items()) or "none",
             }

@@ -67,7 +67,7 @@ def claim_profile(folder: _Folder, profile: Profile) -> _Folder:
     """
     manifest = folder / MANIFEST
     try:
-        found = read_profile(folder)
+        stored = read_profile(folder)
     except FileNotFoundError:
         content = json.dumps(asdict(profile), indent=2).encode() + b"\n"
         if isinstance(manifest, Path):
@@ -75,10 +75,10 @@ def claim_profile(folder: _Folder, profile: Profile) -> _Folder:
             _create(manifest, content)
         else:
             create_object(manifest, content)
-        found = read_profile(folder)
-    if found != profile:
+        stored = read_profile(folder)
+    if stored != profile:
         raise ProfileMismatch(
-            f"{folder} holds {found}, but the settings ask for {profile}. Choose a state folder of its own for these "
+            f"{folder} holds {stored}, but the settings ask for {profile}. Choose a state folder of its own for these "
             f"settings, or set the settings back; to give up what is stored, remove {folder}"
         )
     return folder
@@ -97,8 +97,8 @@ def read_profile(folder: LakePath) -> Profile:
     manifest = folder / MANIFEST
     content = read_file(manifest)
     try:
-        facts = json.loads(content)
-        return Profile(str(facts["source"]), Frequency(facts["frequency"]), PriceBasis(facts["basis"]))
+        fields = json.loads(content)
+        return Profile(str(fields["source"]), Frequency(fields["frequency"]), PriceBasis(fields["basis"]))
     except (ValueError, KeyError, TypeError) as error:
         raise ProfileMismatch(
             f"{manifest} is damaged ({error}): nobody can tell what {folder} holds; remove the folder"

@@ -1,5 +1,5 @@
-"""SQL over the lake and tables beside it: an in-memory DuckDB connection with one view per table, for people who look
-around.
+"""SQL over the lake and the database's tables: an in-memory DuckDB connection with one view per table, for people who
+look around.
 
 What does not belong here: reads of the assets (`store` opens files by name, which is faster and checks versions).
 """
@@ -21,8 +21,8 @@ from pairs_platform.lake.store import Lake, contract_version, to_arrow
 
 
 @dataclass(frozen=True)
-class TablesBeside:
-    """Tables that lie elsewhere than in the lake, and views over them.
+class ExternalTables:
+    """Tables that are stored outside the lake, and views over them.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class TablesBeside:
     views : mapping of str to str
         The statement that makes each view, in SQL that DuckDB understands, by name.
     read : callable
-        The rows of the tables of these names, whole; asked for those that a statement names, itself or by a view.
+        The rows of the tables of these names, whole; called with those that a statement names, itself or by a view.
     """
 
     schemas: Mapping[str, pa.Schema]
@@ -40,19 +40,19 @@ class TablesBeside:
 
 
 def query(
-    lake: Lake, contracts: Iterable[Contract], statement: str, beside: TablesBeside | None = None
+    lake: Lake, contracts: Iterable[Contract], statement: str, external: ExternalTables | None = None
 ) -> pd.DataFrame:
-    """The rows of one reading statement over the lake's tables and those beside it.
+    """The rows of one reading statement over the lake's tables and external ones.
 
     Parameters
     ----------
     lake : Lake
     contracts : iterable of Contract
         One view each, see `sql_connection`. When the statement names some of the tables, only those are looked up; one
-        that names none (``SHOW TABLES``) sees all of them, those beside the lake without rows.
+        that names none (``SHOW TABLES``) sees all of them, the external ones without rows.
     statement : str
         DuckDB SQL.
-    beside : TablesBeside, optional
+    external : ExternalTables, optional
 
     Raises
     ------
@@ -61,18 +61,22 @@ def query(
     duckdb.Error
         The statement is wrong.
     """
-    known, schemas, views = list(contracts), beside.schemas if beside else {}, beside.views if beside else {}
-    words = _words(statement)
-    named = [contract for contract in known if contract.table in words]
-    named_views = [name for name in views if name in words]
-    words = words.union(*(_words(views[name]) for name in named_views))
-    named_beside = [name for name in schemas if name in words]
-    if beside is None or not (named or named_beside):
-        named = named or known
+    all_contracts, schemas, views = (
+        list(contracts),
+        external.schemas if external else {},
+        external.views if external else {},
+    )
+    identifiers = _identifiers(statement)
+    named = [contract for contract in all_contracts if contract.table in identifiers]
+    named_views = [name for name in views if name in identifiers]
+    identifiers = identifiers.union(*(_identifiers(views[name]) for name in named_views))
+    named_external = [name for name in schemas if name in identifiers]
+    if external is None or not (named or named_external):
+        named = named or all_contracts
         tables: Mapping[str, pa.Table] = {name: schema.empty_table() for name, schema in schemas.items()}
         named_views = list(views)
     else:
-        tables = beside.read(named_beside)
+        tables = external.read(named_external)
     with sql_connection(lake, named, tables, [views[name] for name in named_views]) as connection:
         statements = connection.extract_statements(statement)
         if len(statements) != 1:
@@ -84,7 +88,7 @@ def query(
         return connection.sql(statement).to_arrow_table().to_pandas()
 
 
-def _words(statement: str) -> set[str]:
+def _identifiers(statement: str) -> set[str]:
     return {word.lower() for word in re.findall(r"\w+", statement)}
 
 
@@ -166,7 +170,7 @@ def _oldest_and_newest(folder: LakePath) -> list[LakePath]:
 
 
 def _place(folder: LakePath) -> str:
-    """As DuckDB is told it."""
+    """The folder in the form that DuckDB reads."""
     return folder.absolute().as_posix() if isinstance(folder, Path) else str(folder)
 
 

@@ -64,7 +64,7 @@ class Lake(Documents):
             The disk is full or not writable, or object storage does not answer; the previous partition is whole.
         """
         contract.require(frame)
-        facts = {
+        file_metadata = {
             "table": contract.table,
             "contract_version": contract.version,
             "session": key.session.isoformat(),
@@ -72,7 +72,7 @@ class Lake(Documents):
             "metadata": metadata,
         }
         table = to_arrow(contract, frame)
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), _METADATA_KEY: _to_json(facts)})
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), _METADATA_KEY: _to_json(file_metadata)})
         buffer = pa.BufferOutputStream()
         pq.write_table(table, buffer, compression="zstd", compression_level=3, **_encoding(table.schema))
         path = self.path(contract.table, key)
@@ -114,18 +114,18 @@ class Lake(Documents):
         PartitionUnreadable
             A file is damaged.
         """
-        chosen = list(contract.columns) if columns is None else list(columns)
-        unknown = [name for name in chosen if name not in contract.columns]
+        names = list(contract.columns) if columns is None else list(columns)
+        unknown = [name for name in names if name not in contract.columns]
         if unknown:
             raise KeyError(f"{contract.table} has no column {', '.join(unknown)}; it has {', '.join(contract.columns)}")
         if not keys:
-            tables = [to_arrow(contract, contract.empty()).select(chosen)]
+            tables = [to_arrow(contract, contract.empty()).select(names)]
         else:
-            found = self._each(keys, lambda key: self._read_table(contract, key, chosen))
-            missing = [key for key, table in zip(keys, found, strict=True) if table is None]
+            tables_by_key = self._each(keys, lambda key: self._read_table(contract, key, names))
+            missing = [key for key, table in zip(keys, tables_by_key, strict=True) if table is None]
             if missing:
                 raise PartitionMissing(contract.table, missing, asset=contract.written_by)
-            tables = [table for table in found if table is not None]
+            tables = [table for table in tables_by_key if table is not None]
         frame = pa.concat_tables(tables).to_pandas()
         if with_session and "session" not in contract.columns:
             days = np.array([key.session for key in keys], dtype="datetime64[ns]")
@@ -140,11 +140,11 @@ class Lake(Documents):
         PartitionMissing, VersionMismatch, PartitionUnreadable
             As `read_many`.
         """
-        facts = self._open(contract, key, _facts)
-        if facts is None:
+        file_metadata = self._open(contract, key, _file_metadata)
+        if file_metadata is None:
             raise PartitionMissing(contract.table, [key], asset=contract.written_by)
-        _require_version(contract, key, facts)
-        return dict(facts["metadata"])
+        _require_version(contract, key, file_metadata)
+        return dict(file_metadata["metadata"])
 
     def exists(self, table: str, key: PartitionKey) -> bool:
         """Whether partition `key` of `table` is stored."""
@@ -184,7 +184,7 @@ class Lake(Documents):
 
     def _read_table(self, contract: Contract, key: PartitionKey, columns: list[str]) -> pa.Table | None:
         def read(file: pq.ParquetFile) -> pa.Table:
-            _require_version(contract, key, _facts(file))
+            _require_version(contract, key, _file_metadata(file))
             return file.read(columns=columns, use_threads=False).select(columns)
 
         return self._open(contract, key, read)
@@ -214,7 +214,7 @@ def to_arrow(contract: Contract, frame: pd.DataFrame) -> pa.Table:
 def contract_version(path: LakePath) -> int | None:
     """Version of the contract under which the Parquet file at `path` was written; None for a foreign file."""
     with pq.ParquetFile(_source(path)) as file:
-        version = _facts(file).get("contract_version")
+        version = _file_metadata(file).get("contract_version")
     return None if version is None else int(version)
 
 
@@ -240,15 +240,15 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
     return {"use_dictionary": [name for name in schema.names if name not in split], "column_encoding": split}
 
 
-def _facts(file: pq.ParquetFile) -> dict[str, Any]:
+def _file_metadata(file: pq.ParquetFile) -> dict[str, Any]:
     content = (file.metadata.metadata or {}).get(_METADATA_KEY)
     return {} if content is None else dict(json.loads(content))
 
 
-def _require_version(contract: Contract, key: PartitionKey, facts: dict[str, Any]) -> None:
-    found = facts.get("contract_version")
-    if found != contract.version or facts.get("table") != contract.table:
-        raise VersionMismatch(contract.table, key, stored=found, needed=contract.version, asset=contract.written_by)
+def _require_version(contract: Contract, key: PartitionKey, file_metadata: dict[str, Any]) -> None:
+    version = file_metadata.get("contract_version")
+    if version != contract.version or file_metadata.get("table") != contract.table:
+        raise VersionMismatch(contract.table, key, stored=version, needed=contract.version, asset=contract.written_by)
 
 
 def _to_json(document: dict[str, Any], indent: int | None = None) -> bytes:

@@ -52,7 +52,7 @@ class TestStatus:
     def test_before_a_collector_ran(self, streams, console):
         shown = console("stream", "status")
         assert shown.exit_code == 0
-        assert "no collector has run on the feed replay" in shown.output
+        assert "no collector has run in the run mode replay" in shown.output
 
     def test_health_closes_and_processes(self, streams, console):
         streams.health.report({"state": "streaming", "heartbeat_wall_ns": str(GRID[1].end_ns), "reconnects": "3"})

@@ -26,7 +26,7 @@ def test_demo_from_prices_to_configuration(demo: DemoRun) -> None:
     assert demo.exit_code == 0, demo.output
     for step in FUNNEL:
         assert re.search(rf"^ *{step} +\d", demo.output, flags=re.MULTILINE), step
-    assert "by chance, joint placebo" in demo.output
+    assert "null, joint placebo" in demo.output
     assert "source     SIMULATED market, variant standard, seed 7" in demo.output
     for title in ("Selection funnel", "Ranking"):
         line = next(line for line in demo.output.splitlines() if line.startswith(title))

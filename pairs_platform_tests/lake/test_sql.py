@@ -8,7 +8,7 @@ from pairs_platform.core.contract import Contract
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
-from pairs_platform.lake.sql import TablesBeside, query, sql_connection
+from pairs_platform.lake.sql import ExternalTables, query, sql_connection
 from pairs_platform.lake.store import Lake
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars
 
@@ -90,9 +90,9 @@ class Notes:
         self.rows = pyarrow.table({"symbol": ["AAA", "BBB"], "words": [3, 300]})
         self.read: list[str] = []
 
-    def beside(self) -> TablesBeside:
+    def beside(self) -> ExternalTables:
         view = "CREATE VIEW long_notes AS SELECT * FROM notes WHERE words > 100"
-        return TablesBeside({"notes": self.rows.schema, "other": self.rows.schema}, {"long_notes": view}, self._read)
+        return ExternalTables({"notes": self.rows.schema, "other": self.rows.schema}, {"long_notes": view}, self._read)
 
     def _read(self, names):
         self.read += names

@@ -110,11 +110,11 @@ def score_components(ranked: pd.DataFrame, components: Sequence[str], weights: S
     shown = ranked.head(15).iloc[::-1]
     figure = _figure(8, 1.4 + 0.3 * len(shown))
     ax = figure.subplots()
-    left = np.zeros(len(shown))
+    offset = np.zeros(len(shown))
     for name, weight, colour in zip(components, weights, (BLUE, ORANGE, GREEN, "#8a6fb0"), strict=True):
         part = weight * shown[name].fillna(0.0).to_numpy()
-        ax.barh(shown["pair"], part, left=left, color=colour, label=f"{name.replace('_', ' ')} ({weight:.0%})")
-        left += part
+        ax.barh(shown["pair"], part, left=offset, color=colour, label=f"{name.replace('_', ' ')} ({weight:.0%})")
+        offset += part
     ax.axvline(gate, color=RED, linestyle="--", linewidth=1)
     ax.set_xlim(0, 1)
     ax.set_xlabel(f"composite score; gate {gate:g}")
@@ -167,9 +167,9 @@ def learning_curves(curves: pd.DataFrame) -> bytes:
     ax.plot(mean.index, mean["validation_loss"], color=ORANGE, label="validation")
     ax.set_xlabel("epoch")
     ax.set_ylabel("log-loss [nats]")
-    beside = ax.twinx()
-    beside.step(count.index, count, color="#b9c4cd", where="mid")
-    beside.set_ylabel("pairs still learning")
+    right = ax.twinx()
+    right.step(count.index, count, color="#b9c4cd", where="mid")
+    right.set_ylabel("pairs still learning")
     ax.legend(fontsize=7)
     ax.set_title("Learning curves, mean over the pairs that still learn", fontsize=9)
     return _png(figure)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.platform import Platform
 
-CHANCE = (
-    "By chance: mean (5–95 %) over placebo universes in the same gates. The joint placebo keeps how symbols move "
-    "together and when volatility comes, and destroys long-run ties; independent walks keep each symbol's volatility "
-    "alone. q is the false-discovery rate."
+NULL_NOTE = (
+    "Permutation null: mean (5–95 %) over placebo universes in the same gates. The joint placebo keeps how symbols "
+    "move together and when volatility comes, and destroys long-run ties; independent walks keep each symbol's "
+    "volatility alone. q is the false-discovery rate."
 )
 MODELS_UNIT = "0.001 nats per label, on test parts"
 MODELS_NOTE = (
@@ -39,7 +39,7 @@ _RANKING = {
     "q_value": ("q", "{:.4f}"),
     "half_life_bars": ("half-life", "{:.0f}"),
     "expected_move_bps": ("move bp", "{:.0f}"),
-    "first_failed_gate": ("stopped at", "{}"),
+    "first_failed_gate": ("rejected by", "{}"),
 }
 """Column of `composite_rankings`: heading and format."""
 
@@ -53,7 +53,7 @@ class Selection:
     outcome : str
         Which pairs are selected, or that none is.
     nearest : tuple of str
-        Where none is, why the best pairs stopped.
+        Where none is, why the best pairs were rejected.
     pinned : tuple of str
         What became of each pinned pair.
     """
@@ -64,7 +64,7 @@ class Selection:
 
 
 def funnel_frame(funnel: dict[str, int], placebo: dict[str, Any]) -> pd.DataFrame:
-    """Counts beside what the same gates let through on prices without long-run ties."""
+    """Counts of each step, alongside the permutation null: what the same gates let through on placebo prices."""
     joint, independent = placebo["joint"], placebo["independent"]
     steps = [
         ("symbols in the window", "n_symbols", None),
@@ -78,13 +78,13 @@ def funnel_frame(funnel: dict[str, int], placebo: dict[str, Any]) -> pd.DataFram
     ]
     rows = []
     for name, count, suffix in steps:
-        shown = {"step": name, "found": funnel[count], "by chance, joint placebo": "", "by chance, independent": ""}
+        shown = {"step": name, "count": funnel[count], "null, joint placebo": "", "null, independent": ""}
         if suffix is not None:
-            for column, drawn in (("by chance, joint placebo", joint), ("by chance, independent", independent)):
+            for column, drawn in (("null, joint placebo", joint), ("null, independent", independent)):
                 low, high = drawn[f"p05{suffix}"], drawn[f"p95{suffix}"]
                 shown[column] = f"{drawn[f'mean{suffix}']:.1f} ({low:.0f}–{high:.0f})"
         if name == "cointegrated":
-            shown["P(chance ≥ found)"] = (
+            shown["Monte-Carlo p-value"] = (
                 f"{joint['p_at_least_found']:.2f} joint, {independent['p_at_least_found']:.2f} indep."
             )
         rows.append(shown)
@@ -147,8 +147,8 @@ def models_frame(platform: "Platform", sector: str, sessions: Sequence[date]) ->
 
     rows = []
     for key in keys_of(sessions, sector):
-        models, facts = platform.lake.read(GRU_MODELS, key), platform.lake.metadata(GRU_MODELS, key)
-        pooled, record = facts["report"]["pooled"], facts["training"]
+        models, metadata = platform.lake.read(GRU_MODELS, key), platform.lake.metadata(GRU_MODELS, key)
+        pooled, record = metadata["report"]["pooled"], metadata["training"]
         judged = models[models["status"] == "ok"]
         rows.append(
             {

@@ -26,7 +26,7 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Words:
+class Paragraph:
     """A paragraph; `small` for explanations below a table."""
 
     text: str
@@ -61,7 +61,7 @@ class Picture:
     with_next: bool = False
 
 
-Block = Heading | Words | Table | Picture
+Block = Heading | Paragraph | Table | Picture
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Document:
     as_of : datetime
         Aware: the moment of the newest prices in it. It stands for the time of writing in files, so that the same
         state gives the same bytes.
-    blocks : tuple of Heading, Words, Table or Picture
+    blocks : tuple of Heading, Paragraph, Table or Picture
     """
 
     title: str

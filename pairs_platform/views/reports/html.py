@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing beside it.
+"""A report as one HTML file that needs no other file.
 
 What does not belong here: what is reported (`session`).
 """
@@ -7,7 +7,7 @@ import base64
 from html import escape
 
 from pairs_platform.views.drawing.plots import png
-from pairs_platform.views.reports.document import Block, Document, Heading, Picture, Table, Words, printable
+from pairs_platform.views.reports.document import Block, Document, Heading, Paragraph, Picture, Table, printable
 
 DPI = 110
 
@@ -86,7 +86,7 @@ def _block(block: Block, numbers: dict[str, int]) -> str:
             return f'<h2 id="s{numbers[text]}"{first}>{_text(text)}</h2>'
         case Heading(text, level):
             return f"<h{level}>{_text(text)}</h{level}>"
-        case Words(text, small):
+        case Paragraph(text, small):
             kind = ' class="small"' if small else ""
             return f"<p{kind}>{_text(text)}</p>"
         case Picture(drawing=drawing, text=text):

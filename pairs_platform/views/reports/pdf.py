@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pairs_platform.views.drawing.plots import INK, WIDE
-from pairs_platform.views.reports.document import Block, Document, Heading, Picture, Table, Words, printable
+from pairs_platform.views.reports.document import Block, Document, Heading, Paragraph, Picture, Table, printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,15 +38,15 @@ def pdf_of(document: Document) -> bytes:
     from matplotlib.backends.backend_pdf import PdfPages
 
     pages = _Pages()
-    pages.words(document.title, size=TITLE, bold=True)
-    pages.words(document.subtitle, size=TEXT, colour=GREY)
+    pages.paragraph(document.title, size=TITLE, bold=True)
+    pages.paragraph(document.subtitle, size=TEXT, colour=GREY)
     for n, block in enumerate(document.blocks):
         _put(pages, block, first=n == 0)
-    told = {"Title": printable(document.title), "Subject": printable(document.subtitle), "Creator": "pairs-platform"}
+    names = {"Title": printable(document.title), "Subject": printable(document.subtitle), "Creator": "pairs-platform"}
     dates = {"CreationDate": document.as_of, "ModDate": document.as_of}
     out = io.BytesIO()
     # Type 3 names its fonts by their letters alone; the names of Type 42 subsets change from process to process.
-    with rc_context({"pdf.fonttype": 3}), PdfPages(out, metadata={**told, **dates}) as file:
+    with rc_context({"pdf.fonttype": 3}), PdfPages(out, metadata={**names, **dates}) as file:
         for n, page in enumerate(pages.done, start=1):
             foot = f"{printable(document.title)} · page {n} of {len(pages.done)}"
             page.text(0.5, MARGIN / 2 / HEIGHT, foot, fontsize=SMALL, color=GREY, ha="center", parse_math=False)
@@ -61,9 +61,9 @@ def _put(pages: "_Pages", block: Block, *, first: bool) -> None:
                 pages.turn()
             pages.need(HEADINGS[level] * LINE + 80)
             pages.skip(8)
-            pages.words(text, size=HEADINGS[level], bold=True)
-        case Words(text, small):
-            pages.words(text, size=SMALL if small else TEXT, colour=GREY if small else INK)
+            pages.paragraph(text, size=HEADINGS[level], bold=True)
+        case Paragraph(text, small):
+            pages.paragraph(text, size=SMALL if small else TEXT, colour=GREY if small else INK)
         case Picture():
             pages.picture(block)
         case Table():
@@ -109,7 +109,7 @@ class _Pages:
             parse_math=False,
         )
 
-    def words(self, text: str, *, size: float, bold: bool = False, colour: str = INK) -> None:
+    def paragraph(self, text: str, *, size: float, bold: bool = False, colour: str = INK) -> None:
         for part in _wrapped(printable(text), BODY, size, bold):
             self.need(size * LINE)
             self.line(MARGIN, part, size=size, bold=bold, colour=colour)
@@ -144,7 +144,7 @@ class _Pages:
         tallest = int((HEIGHT - 2 * MARGIN) / height) - len(head) - 6
 
         def put_head(caption: str) -> None:
-            self.words(caption, size=SMALL, colour=GREY)
+            self.paragraph(caption, size=SMALL, colour=GREY)
             self._lines(head, widths, table.numeric, bold=True)
             self.rule(whole, GREY)
 
@@ -186,12 +186,12 @@ def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[float
         for k, name in enumerate(columns)
     ]
     free = BODY - GAP * (len(natural) - 1)
-    found = list(natural)
+    widths = list(natural)
     narrowest_first = sorted(range(len(natural)), key=natural.__getitem__)
     for place, k in enumerate(narrowest_first):
-        found[k] = min(natural[k], free / (len(natural) - place))
-        free -= found[k]
-    return found
+        widths[k] = min(natural[k], free / (len(natural) - place))
+        free -= widths[k]
+    return widths
 
 
 def _cells(row: Sequence[str], widths: Sequence[float], *, bold: bool = False) -> list[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.views.reports.document import Block, Heading, Picture, Table, Words, rows_of, table_of
+from pairs_platform.views.reports.document import Block, Heading, Paragraph, Picture, Table, rows_of, table_of
 
 if TYPE_CHECKING:
     from pairs_platform.core.settings import SettingsGroup
@@ -47,12 +47,12 @@ def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
 
     rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
-    facts = platform.lake.metadata(COMPOSITE_RANKINGS, key)
+    metadata = platform.lake.metadata(COMPOSITE_RANKINGS, key)
     yield Heading(key.sector, 2)
-    yield _data(platform, key, facts)
+    yield _data(platform, key, metadata)
     for title, section in (
-        ("Selection funnel", lambda: _funnel(platform, key, facts)),
-        ("Selection", lambda: _selection(rankings, facts)),
+        ("Selection funnel", lambda: _funnel(platform, key, metadata)),
+        ("Selection", lambda: _selection(rankings, metadata)),
         ("Ranking", lambda: _ranking(platform, rankings)),
         ("Trading configuration", lambda: _configuration(platform, key)),
         ("Model", lambda: _model(platform, key)),
@@ -70,53 +70,53 @@ def _or_why_not(section: Callable[[], Iterable[Block]]) -> list[Block]:
     try:
         return list(section())
     except PartitionMissing as error:
-        return [Words(f"Not stored: {' '.join(with_remedy(error).split())}")]
+        return [Paragraph(f"Not stored: {' '.join(with_remedy(error).split())}")]
 
 
-def _data(platform: "Platform", key: PartitionKey, facts: dict[str, Any]) -> Table:
+def _data(platform: "Platform", key: PartitionKey, metadata: dict[str, Any]) -> Table:
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, TRADING_CONFIG
     from pairs_platform.core.volatility.contracts import GARCH_FITS
 
-    excluded = "; ".join(f"{symbol}: {reason}" for symbol, reason in facts.get("symbols_excluded", {}).items())
+    excluded = "; ".join(f"{symbol}: {reason}" for symbol, reason in metadata.get("symbols_excluded", {}).items())
     versions = ", ".join(
         f"{contract.table} {contract.version}"
         for contract in (COINTEGRATED_PAIRS, GARCH_FITS, COMPOSITE_RANKINGS, TRADING_CONFIG)
     )
     rows = [
         ("session", key.session),
-        ("source of prices", facts["source"]),
+        ("source of prices", metadata["source"]),
         ("profile", platform.settings.profile.name),
-        ("first session of the window", facts.get("first_session")),
-        ("bars of each symbol", facts.get("bars_per_symbol")),
-        ("symbols in the window", facts.get("symbols")),
+        ("first session of the window", metadata.get("first_session")),
+        ("bars of each symbol", metadata.get("bars_per_symbol")),
+        ("symbols in the window", metadata.get("symbols")),
         ("symbols left out", excluded or "none"),
         ("versions of the tables' contracts", versions),
     ]
-    return rows_of(("what", "value"), rows, "Data")
+    return rows_of(("field", "value"), rows, "Data")
 
 
-def _funnel(platform: "Platform", key: PartitionKey, facts: dict[str, Any]) -> Iterator[Block]:
+def _funnel(platform: "Platform", key: PartitionKey, metadata: dict[str, Any]) -> Iterator[Block]:
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
-    from pairs_platform.views.reports.day import CHANCE, funnel_frame
+    from pairs_platform.views.reports.day import NULL_NOTE, funnel_frame
 
     placebo = platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"]
-    yield table_of(funnel_frame(facts["funnel"], placebo), "Pairs past each gate, and what chance alone lets through")
-    yield Words(CHANCE, small=True)
+    yield table_of(funnel_frame(metadata["funnel"], placebo), "Pairs past each gate, and the permutation null")
+    yield Paragraph(NULL_NOTE, small=True)
 
 
-def _selection(rankings: pd.DataFrame, facts: dict[str, Any]) -> Iterator[Block]:
+def _selection(rankings: pd.DataFrame, metadata: dict[str, Any]) -> Iterator[Block]:
     from pairs_platform.views.reports.day import best_backtest, selection
 
-    said = selection(rankings)
-    yield Words(said.outcome)
-    chosen = rankings[rankings["selected"]]
-    if len(chosen):
-        yield table_of(chosen[list(_SELECTED)], "Selected pairs; moves and costs in basis points of gross value")
-    yield from (Words(line) for line in (*said.nearest, *said.pinned))
-    best = best_backtest(facts["monitor"])
+    summary = selection(rankings)
+    yield Paragraph(summary.outcome)
+    selected = rankings[rankings["selected"]]
+    if len(selected):
+        yield table_of(selected[list(_SELECTED)], "Selected pairs; moves and costs in basis points of gross value")
+    yield from (Paragraph(line) for line in (*summary.nearest, *summary.pinned))
+    best = best_backtest(metadata["monitor"])
     if best:
-        yield Words(best)
+        yield Paragraph(best)
 
 
 def _ranking(platform: "Platform", rankings: pd.DataFrame) -> Iterator[Block]:
@@ -129,8 +129,8 @@ def _ranking(platform: "Platform", rankings: pd.DataFrame) -> Iterator[Block]:
         caption = f"The first {len(shown)} of {len(ranked)} pairs with a score; {len(rankings) - len(ranked)} have none"
         yield table_of(ranking_frame(shown, averaged), caption)
     else:
-        yield Words(f"None of {len(rankings)} pairs has a score.")
-    yield Words(
+        yield Paragraph(f"None of {len(rankings)} pairs has a score.")
+    yield Paragraph(
         f"Score is the weighted sum of fit, volatility, trading and diagnostics; mean is over the newest {averaged} "
         "scores; half-life in bars; move is the expected move from entry to exit in basis points.",
         small=True,
@@ -143,20 +143,22 @@ def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
 
     config = read_trading_config(platform, key)
     pairs = platform.lake.read(TRADING_CONFIG, key)
-    yield Words(
+    yield Paragraph(
         f"For session {config.valid_for}; {config.frequency.value} bars, price basis {config.price_basis.value}; "
         f"content {config.content_hash}"
     )
     yield _settings(config.trading, "Thresholds")
     yield _settings(config.costs, "Costs")
     round_trip_bps = config.costs.round_trip_bps
-    yield Words(f"A round trip of both legs costs {round_trip_bps:g} basis points of gross value.", small=True)
+    yield Paragraph(f"A round trip of both legs costs {round_trip_bps:g} basis points of gross value.", small=True)
     if len(pairs):
         # A mean of residuals is zero but for rounding; without its minus sign.
         pairs["mu"] = pairs["mu"].round(9) + 0.0
-        yield table_of(pairs[list(_CONFIGURED)], "Pairs; a size of 0 is followed and not traded")
+        yield table_of(
+            pairs[list(_CONFIGURED)], "Pairs; those of size 0 are on the watchlist or pinned, and are not traded"
+        )
     else:
-        yield Words("No pair is configured: a valid outcome.")
+        yield Paragraph("No pair is configured: a valid outcome.")
 
 
 def _settings(settings: "SettingsGroup", caption: str) -> Table:
@@ -171,24 +173,24 @@ def _settings(settings: "SettingsGroup", caption: str) -> Table:
 def _model(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.views.reports.day import MODELS_NOTE, MODELS_UNIT, configured_model, models_frame
 
-    yield from _or_why_not(lambda: map(Words, configured_model(platform, key)))
+    yield from _or_why_not(lambda: map(Paragraph, configured_model(platform, key)))
     yield table_of(models_frame(platform, key.sector, [key.session]), f"The session's training · {MODELS_UNIT}")
-    yield Words(MODELS_NOTE, small=True)
+    yield Paragraph(MODELS_NOTE, small=True)
 
 
 def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.database.signals import SignalKey, signal_rows
     from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals
 
-    found = {
+    rows_by_mode = {
         run_mode: signal_rows(platform.database, SignalKey(run_mode=run_mode, sector=key.sector, session=key.session))
         for run_mode in ("live", "replay")
     }
-    if not any(found.values()):
-        yield Words("None are stored.")
-    for run_mode, rows in ((run_mode, rows) for run_mode, rows in found.items() if rows):
+    if not any(rows_by_mode.values()):
+        yield Paragraph("None are stored.")
+    for run_mode, rows in ((run_mode, rows) for run_mode, rows in rows_by_mode.items() if rows):
         starts = sorted({row["bar_utc"] for row in rows})
-        yield Words(
+        yield Paragraph(
             f"Run mode {run_mode}: {len(rows)} signals of {len(starts)} bars, the last one "
             f"{starts[-1]:%Y-%m-%d %H:%M} UTC; from the configuration of {rows[-1]['config_session']}."
         )
@@ -223,7 +225,7 @@ def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -
     ranked = rankings[rankings["rank"].notna()].head(NEAREST_DRAWN)
     names = list((selected if len(selected) else ranked)["pair"])
     if not names:
-        yield Words("No pair was fitted.")
+        yield Paragraph("No pair was fitted.")
         return
     fits = platform.lake.read(GARCH_FITS, key)
     source = str(platform.lake.metadata(GARCH_FITS, key)["source"])
@@ -233,8 +235,8 @@ def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -
     kind = "selected" if len(selected) else "best ranked"
     left_out = int(rankings["selected"].sum()) - len(selected)
     more = f"; {left_out} more are not drawn" if left_out else ""
-    yield Words(f"The {kind} pairs: {', '.join(names)}{more}.")
+    yield Paragraph(f"The {kind} pairs: {', '.join(names)}{more}.")
     for name in names:
         drawings = fit_drawings(window, fits, name, entry_z=trading.entry_z, exit_z=trading.exit_z, source=source)
-        for what, drawing in drawings.items():
-            yield Picture(drawing, f"{name}: {what} over the window", with_next=what != list(drawings)[-1])
+        for subject, drawing in drawings.items():
+            yield Picture(drawing, f"{name}: {subject} over the window", with_next=subject != list(drawings)[-1])

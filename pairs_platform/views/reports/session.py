@@ -89,18 +89,18 @@ def reported_keys(platform: "Platform", session: date | None, sector: str | None
         raise NoSuchSector(f"{sector!r} is no sector; valid: {', '.join(SECTORS)}")
     sectors = [slug for slug in SECTORS if sector in (None, slug)]
     stored = {slug: platform.lake.sessions(COMPOSITE_RANKINGS.table, slug) for slug in sectors}
-    days = sorted({day for found in stored.values() for day in found})
+    days = sorted({stored_day for sessions in stored.values() for stored_day in sessions})
     of_sector = f" of {sector}" if sector else ""
     profile = platform.settings.profile.name
     if not days:
         raise NotFound(f"profile {profile} has no ranking{of_sector} yet: pairs-platform demo makes one")
-    chosen = session or days[-1]
-    if chosen not in days:
+    day = session or days[-1]
+    if day not in days:
         raise NotFound(
-            f"profile {profile} has no ranking{of_sector} of session {chosen}; stored: {len(days)} sessions from "
+            f"profile {profile} has no ranking{of_sector} of session {day}; stored: {len(days)} sessions from "
             f"{days[0]} to {days[-1]}; give one of them with --session"
         )
-    return [PartitionKey(chosen, slug) for slug in sectors if chosen in stored[slug]]
+    return [PartitionKey(day, slug) for slug in sectors if day in stored[slug]]
 
 
 def report_of(platform: "Platform", keys: Sequence[PartitionKey]) -> Document:

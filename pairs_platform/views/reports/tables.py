@@ -47,7 +47,7 @@ def exported(platform: "Platform", name: str, sector: str | None, first: date, l
     """
     from pairs_platform.database.arrow import arrow_schemas, arrow_tables
     from pairs_platform.database.tables import VIEWS
-    from pairs_platform.lake.sql import TablesBeside, query
+    from pairs_platform.lake.sql import ExternalTables, query
     from pairs_platform.lake.tables import TABLES
 
     if name not in EXPORTS:
@@ -57,5 +57,5 @@ def exported(platform: "Platform", name: str, sector: str | None, first: date, l
     table, order = EXPORTS[name]
     where = f"session BETWEEN DATE '{first:%Y-%m-%d}' AND DATE '{last:%Y-%m-%d}'"
     where += f" AND sector = '{sector}'" if sector else ""
-    beside = TablesBeside(arrow_schemas(), VIEWS, partial(arrow_tables, platform.database))
-    return query(platform.lake, TABLES, f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", beside)
+    database_tables = ExternalTables(arrow_schemas(), VIEWS, partial(arrow_tables, platform.database))
+    return query(platform.lake, TABLES, f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", database_tables)

@@ -18,7 +18,7 @@ from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, TRADING_CONFIG
 from pairs_platform.database.signals import SignalKey, signal_rows
 from pairs_platform.views.drawing.plots import spread_with_bands
-from pairs_platform.views.reports.document import Document, Heading, Picture, Table, Words, rows_of
+from pairs_platform.views.reports.document import Document, Heading, Paragraph, Picture, Table, rows_of
 from pairs_platform.views.reports.html import html_of
 from pairs_platform.views.reports.pdf import pdf_of
 from pairs_platform.views.reports.session import report_of, reported_keys, write_report
@@ -88,7 +88,7 @@ class TestContent:
         counts = page.table("Signals by role and action · replay")
         assert sum(int(value) for row in counts.rows for value in row[1:]) == len(rows) > 0
         newest = [row["pair"] for row in rows if row["bar_utc"] == rows[-1]["bar_utc"]]
-        assert sorted(page.table("The newest bucket").column("pair")) == sorted(newest)
+        assert sorted(page.table("The newest bar").column("pair")) == sorted(newest)
 
     def test_spread_and_volatility_of_the_selected_pairs_else_of_the_best(self, stored, page):
         rankings = stored.lake.read(COMPOSITE_RANKINGS, key())
@@ -145,7 +145,7 @@ class TestHtml:
         assert any('<script>alert("1")</script> & $' in text for text in Page(content).texts)
 
     def test_sectors_are_linked_when_there_are_many(self):
-        page = Page(html_of(document(Words("one"), Heading("financial", 2), Words("two"))))
+        page = Page(html_of(document(Paragraph("one"), Heading("financial", 2), Paragraph("two"))))
         assert [given["href"] for given in page.attributes("a")] == ["#s0", "#s1"]
         assert [given["id"] for given in page.attributes("h2")] == ["s0", "s1"]
 
@@ -176,7 +176,7 @@ class TestPdf:
     def test_a_wide_table_is_wrapped_and_loses_nothing(self):
         columns = [f"a heading of column {n}" for n in range(24)]
         wide = rows_of(columns, [["W" * 40] * 24, ["a b c " * 200, *[1.5] * 23]], "A wide table")
-        pages = pdf_pages(pdf_of(document(wide, Words("X" * 1000))))
+        pages = pdf_pages(pdf_of(document(wide, Paragraph("X" * 1000))))
         text = "".join("".join(pages).split())
         assert text.count("W") == 24 * 40
         assert text.count("X") == 1000
@@ -193,12 +193,12 @@ class TestPdf:
         drawing = partial(
             spread_with_bands, pair=HOSTILE.replace("\x07", ""), z=z, session=days, entry_z=2.0, exit_z=0.5, label="$x$"
         )
-        blocks = (Words(HOSTILE), rows_of(("pair",), [(HOSTILE,)], HOSTILE), Picture(drawing, HOSTILE))
+        blocks = (Paragraph(HOSTILE), rows_of(("pair",), [(HOSTILE,)], HOSTILE), Picture(drawing, HOSTILE))
         (page,) = pdf_pages(pdf_of(document(*blocks, title=HOSTILE)))
         assert page.count('<script>alert("1")</script> & $\\frac{1}{0}$') >= 4
 
     def test_its_date_is_the_close_of_the_session(self):
-        content = pdf_of(document(Words("text")))
+        content = pdf_of(document(Paragraph("text")))
         assert re.findall(rb"/(?:Creation|Mod)Date \(D:(\d{14})Z?", content) == [b"20230308210000"] * 2
 
     def test_empty_tables_have_headings(self):
@@ -225,7 +225,7 @@ class TestFiles:
 
         monkeypatch.setattr("pairs_platform.lake.atomic.os.replace", full)
         with pytest.raises(OSError, match="No space left"):
-            write_report(path, document(Words("new")))
+            write_report(path, document(Paragraph("new")))
         assert path.read_bytes() == b"old"
         assert list(tmp_path.iterdir()) == [path]
 
