@@ -136,12 +136,12 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
         elif record.dagster_run.status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED):
             settled.add(session)
         elif record.dagster_run.status is dg.DagsterRunStatus.FAILURE and session not in settled:
-            known = failures.get(session)
+            later = failures.get(session)
             ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else now
             failures[session] = Failure(
-                runs=known.runs + 1 if known else 1,
-                last_run=known.last_run if known else record.dagster_run.run_id,
-                last_end=max(known.last_end, ended) if known else ended,
+                runs=later.runs + 1 if later else 1,
+                last_run=later.last_run if later else record.dagster_run.run_id,
+                last_end=max(later.last_end, ended) if later else ended,
             )
     return SectorState(
         sector=sector,

@@ -1,4 +1,4 @@
-"""What the checks of all stages share: how a verdict of `core` becomes a check result.
+"""What the checks of all stages share: how a check result of `core` becomes Dagster's.
 
 What does not belong here: any check (`defs/<stage>/checks.py`) and any predicate (`core/<stage>/checks.py`).
 """
@@ -32,15 +32,15 @@ def check_partitions(
     """
     if not (context.has_partition_key or context.has_partition_key_range):
         raise dg.Failure("a check judges the partitions of its run, and this run has none: materialize its asset")
-    verdicts = {str(key): predicate(key) for key in lake_keys(context.partition_keys)}
-    failed = {name: verdict for name, verdict in verdicts.items() if not verdict.passed}
-    told = failed or dict(list(verdicts.items())[-1:])
-    figures = list(told.values())[-1].figures
+    results = {str(key): predicate(key) for key in lake_keys(context.partition_keys)}
+    failed = {name: result for name, result in results.items() if not result.passed}
+    reported = failed or dict(list(results.items())[-1:])
+    figures = list(reported.values())[-1].figures
     return dg.AssetCheckResult(
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        description="\n".join(f"{name}: {verdict.summary}" for name, verdict in told.items()),
-        metadata={**figures, "partitions": len(verdicts), "partitions_failed": len(failed)},
+        description="\n".join(f"{name}: {result.summary}" for name, result in reported.items()),
+        metadata={**figures, "partitions": len(results), "partitions_failed": len(failed)},
     )
 
 
@@ -54,10 +54,16 @@ def check_contract(
 
     def judge(key: PartitionKey) -> CheckResult:
         frame = platform.lake.read(contract, key)
-        found = contract.violations(frame)
-        if found or also is None:
-            words = "; ".join(found[:5]) if found else f"{len(frame)} rows satisfy {contract.table} v{contract.version}"
-            return CheckResult(passed=not found, summary=words, figures={"rows": len(frame), "violations": len(found)})
+        violations = contract.violations(frame)
+        if violations or also is None:
+            summary = (
+                "; ".join(violations[:5])
+                if violations
+                else f"{len(frame)} rows satisfy {contract.table} v{contract.version}"
+            )
+            return CheckResult(
+                passed=not violations, summary=summary, figures={"rows": len(frame), "violations": len(violations)}
+            )
         return also(key)
 
     return check_partitions(context, judge)

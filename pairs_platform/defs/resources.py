@@ -84,14 +84,14 @@ def resources(settings: Settings) -> dict[str, Any]:
         postgres: PostgresResource
 
         def create_resource(self, context: dg.InitResourceContext) -> Platform:
-            found = {
+            secrets = {
                 "alpaca_key_id": self.alpaca.secret("key_id"),
                 "alpaca_secret_key": self.alpaca.secret("secret_key"),
                 "redis_url": self.redis.secret("url"),
                 "mlflow_uri": self.mlflow.secret("uri"),
                 "database_url": self.postgres.secret("url"),
             }
-            return Platform(settings.model_copy(update={name: value for name, value in found.items() if value}))
+            return Platform(settings.model_copy(update={name: value for name, value in secrets.items() if value}))
 
     platform = PlatformResource(alpaca=alpaca, redis=redis, mlflow=mlflow, postgres=postgres)
     return {"platform": platform, "alpaca": alpaca, "redis": redis, "mlflow": mlflow, "postgres": postgres}

@@ -117,10 +117,10 @@ def _config_variance(pair: ConfiguredPair, window: PriceWindow, first: int) -> n
 
 
 def _model_variance(model: PairModel, window: PriceWindow, after: date) -> np.ndarray:
-    found = continue_spread(window, model, after)
-    if isinstance(found, OutOfReach):
-        raise DataError(f"{model.pair}: {found.status}, {found.reason}")
-    return found.next_variance
+    path = continue_spread(window, model, after)
+    if isinstance(path, OutOfReach):
+        raise DataError(f"{model.pair}: {path.status}, {path.reason}")
+    return path.next_variance
 
 
 def _probabilities(bundle: SectorBundle | None, pair: str, window: PriceWindow, session: date) -> np.ndarray:

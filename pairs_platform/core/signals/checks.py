@@ -30,9 +30,9 @@ def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> Che
     end = signals["bar_utc"] + length
     earliest = (end - CLOCK_TOLERANCE).where(signals["run_mode"] == "live", signals["bar_utc"])
     ahead = (signals["data_utc"].notna() & (signals["data_utc"] >= end)) | (signals["decided_market_utc"] < earliest)
-    words = f"{int(ahead.sum())} of {len(signals)} signals know bars after their bucket"
+    summary = f"{int(ahead.sum())} of {len(signals)} signals know bars after their bucket"
     return CheckResult(
-        passed=not ahead.any(), summary=words, figures={"signals": len(signals), "ahead": int(ahead.sum())}
+        passed=not ahead.any(), summary=summary, figures={"signals": len(signals), "ahead": int(ahead.sum())}
     )
 
 
@@ -44,10 +44,10 @@ def check_signals_in_time(signals: pd.DataFrame, *, max_late_share: float, max_s
     late = float(late_bars.mean()) if len(late_bars) else 0.0
     passed = late <= max_late_share and skipped <= max_skipped_share
     reasons = traded.loc[traded["action"] == "skip", "reason"].str.split(":").str[0].value_counts()
-    told = ", ".join(f"{reason} {n}" for reason, n in reasons.items())
-    words = f"{late:.0%} of {len(late_bars)} bars late, {skipped:.0%} of signals of selected pairs skipped"
-    remedy = "" if passed else f" ({told}); look at `pairs-platform stream status` and at the daemon's load"
-    return CheckResult(passed=passed, summary=words + remedy, figures={"late_share": late, "skipped_share": skipped})
+    by_reason = ", ".join(f"{reason} {n}" for reason, n in reasons.items())
+    summary = f"{late:.0%} of {len(late_bars)} bars late, {skipped:.0%} of signals of selected pairs skipped"
+    remedy = "" if passed else f" ({by_reason}); look at `pairs-platform stream status` and at the daemon's load"
+    return CheckResult(passed=passed, summary=summary + remedy, figures={"late_share": late, "skipped_share": skipped})
 
 
 def compare_bars(streamed: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -72,19 +72,19 @@ def compare_bars(streamed: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
         ["not_streamed", "not_in_history", "close_differs"],
         "",
     )
-    found = both.assign(kind=kind).drop(columns="side")
-    return found[found["kind"] != ""].reset_index(drop=True)
+    compared = both.assign(kind=kind).drop(columns="side")
+    return compared[compared["kind"] != ""].reset_index(drop=True)
 
 
 def check_bars_match(differences: pd.DataFrame, n_bars: int, *, max_share: float) -> CheckResult:
     """Streamed bars are those that the vendor's history has."""
     share = len(differences) / n_bars if n_bars else 0.0
     kinds = {str(kind): int(n) for kind, n in differences["kind"].value_counts().items()}
-    told = ", ".join(f"{kind} {n}" for kind, n in kinds.items()) or "none"
-    words = f"{len(differences)} of {n_bars} bars of history differ from the stream: {told}"
+    by_kind = ", ".join(f"{kind} {n}" for kind, n in kinds.items()) or "none"
+    summary = f"{len(differences)} of {n_bars} bars of history differ from the stream: {by_kind}"
     first = _first(differences["symbol"], differences["ts_utc"])
     remedy = "" if share <= max_share else f"; {first}; see gaps and reconnects in `pairs-platform stream status`"
-    return CheckResult(passed=share <= max_share, summary=words + remedy, figures={"share": share, **kinds})
+    return CheckResult(passed=share <= max_share, summary=summary + remedy, figures={"share": share, **kinds})
 
 
 def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
@@ -109,17 +109,17 @@ def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
 
 def check_signals_match(differences: pd.DataFrame, n_signals: int) -> CheckResult:
     """Stored signals are those that the vendor's history gives."""
-    words = f"{len(differences)} of {n_signals} signals differ from what the vendor's bars give"
+    summary = f"{len(differences)} of {n_signals} signals differ from what the vendor's bars give"
     first = _first(differences["pair"], differences["bar_utc"])
     remedy = (
         "" if differences.empty else f"; {first}; see the check matches_price_history of streamed_bars for the bars"
     )
     return CheckResult(
-        passed=differences.empty, summary=words + remedy, figures={"signals": n_signals, "differ": len(differences)}
+        passed=differences.empty, summary=summary + remedy, figures={"signals": n_signals, "differ": len(differences)}
     )
 
 
 def _first(names: pd.Series, stamps: pd.Series) -> str:
-    """The first three rows in words."""
-    told = [f"{name} {stamp:%Y-%m-%d %H:%M} UTC" for name, stamp in zip(names[:3], stamps[:3], strict=True)]
-    return f"first: {', '.join(told)}"
+    """The first three rows as a phrase."""
+    rows = [f"{name} {stamp:%Y-%m-%d %H:%M} UTC" for name, stamp in zip(names[:3], stamps[:3], strict=True)]
+    return f"first: {', '.join(rows)}"

@@ -134,8 +134,8 @@ def _column_of_each(symbol: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
     """Column of each row's symbol, −1 where there is none; rows are sorted by symbol."""
     starts = np.flatnonzero(np.r_[True, symbol[1:] != symbol[:-1]]) if len(symbol) else np.empty(0, dtype=np.int64)
     column = {name: j for j, name in enumerate(symbols)}
-    found = np.array([column.get(symbol[start], -1) for start in starts], dtype=np.int64)
-    return np.repeat(found, np.diff(np.r_[starts, len(symbol)]))
+    columns = np.array([column.get(symbol[start], -1) for start in starts], dtype=np.int64)
+    return np.repeat(columns, np.diff(np.r_[starts, len(symbol)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,11 +199,11 @@ def probabilities(model: ModelArrays, path: SpreadPath, t: int, n_bars: int) -> 
         bar_of_day=bar_of_day,
         bars_per_session=model.bars_per_session,
     )[-length:].astype(np.float32)
-    known = np.isfinite(features).all(axis=(0, 2))
+    has_features = np.isfinite(features).all(axis=(0, 2))
     scaled = np.clip((features.astype(np.float64) - model.centre) / model.scale, -CLIP, CLIP).astype(np.float32)
     added = logits_stacked(model.weights, scaled.transpose(1, 0, 2)[:, None])[:, 0]
     logit = model.intercept + model.slope * excess_of(features[-1]) + added
-    return np.where(known, 1.0 / (1.0 + np.exp(-logit)), np.nan)
+    return np.where(has_features, 1.0 / (1.0 + np.exp(-logit)), np.nan)
 
 
 def session_signals(

@@ -65,7 +65,7 @@ def make_session_state(
     reasons = {pair.pair: champion_reason for pair in config.pairs}
     of_champion = _usable(config, window, champion[1], reasons) if champion else []
     of_challenger = _usable(config, window, challenger[1], {}) if challenger else []
-    modelled = {k: (model, found) for k, model, found in of_champion}
+    modelled = {k: (model, path) for k, model, path in of_champion}
     rows = [
         _model_row(*modelled[k], trading=config.trading) if k in modelled else _config_row(pair)
         for k, pair in enumerate(config.pairs)
@@ -127,7 +127,7 @@ def empty_session_state(config: TradingConfig, *, max_fill_bars: int, split_tole
 def _usable(config: TradingConfig, window: PriceWindow, bundle: SectorBundle, reasons: dict[str, str]) -> list[_Usable]:
     """The configured pairs that a bundle can be asked about; why not, for the others, into `reasons`."""
     held = {model.pair: model for model in bundle.pairs}
-    found: list[_Usable] = []
+    usable: list[_Usable] = []
     for k, pair in enumerate(config.pairs):
         model = held.get(pair.pair)
         if model is None:
@@ -140,8 +140,8 @@ def _usable(config: TradingConfig, window: PriceWindow, bundle: SectorBundle, re
         if isinstance(went_on, OutOfReach):
             reasons[pair.pair] = f"{went_on.status}: {went_on.reason}"
         else:
-            found.append((k, model, went_on))
-    return found
+            usable.append((k, model, went_on))
+    return usable
 
 
 def _unusable(pair: ConfiguredPair, symbols: Sequence[str], *, modelled: bool) -> str:
