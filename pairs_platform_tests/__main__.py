@@ -21,8 +21,11 @@ CHECK = {
     "import contracts": ["lint-imports"],
 }
 FIX = {"lint": ["ruff", "check", "--fix", "."], "format": ["ruff", "format", "."]}
-FAST = ["core", "ports", "settings", "adapters/files", "adapters/simulated", "test_build.py", "test_imports.py"]
-"""What needs neither a server nor a process beside the test, of `pairs_platform_tests`."""
+FAST = [
+    *("core", "ports", "settings", "adapters/files", "adapters/simulated"),
+    *sorted(path.name for path in Path(__file__).parent.glob("test_*.py")),
+]
+"""What needs no server, of `pairs_platform_tests`."""
 
 PYTEST = ["pytest", "-n", "2", "--durations=8"]
 PARTS = {

@@ -4,6 +4,7 @@ What does not belong here: data of the package that a benchmark makes (`benchmar
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,11 +12,22 @@ from pairs_platform.build import build_definitions
 from pairs_platform.processes.runtime.dagster_home import production_dagster_yaml, render_dagster_yaml
 from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.definitions_text import definitions_text
+from pairs_platform_tests.support.import_picture import mermaid, svg
 
 ROOT = Path(__file__).parents[2]
+MERMAID_BLOCK = re.compile(r"(?<=<!-- imports -->\n```mermaid\n).*?(?=```)", re.DOTALL)
+
+
+def _architecture() -> str:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return MERMAID_BLOCK.sub(lambda _: mermaid("pairs_platform"), text)
+
+
 RECORDED: Mapping[str, Callable[[], str]] = {
     "dagster.yaml": lambda: render_dagster_yaml(f".state/{load_settings().profile.name}/dagster"),
     "deploy/dagster.yaml": production_dagster_yaml,
+    "docs/architecture.md": _architecture,
+    "docs/images/imports.svg": svg,
     "pairs_platform_tests/definitions.txt": lambda: definitions_text(build_definitions(load_settings())),
 }
 """What each file must hold, by its path in the repository."""
