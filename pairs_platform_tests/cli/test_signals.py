@@ -58,7 +58,7 @@ def test_one_pair_at_every_bar(database, console):
     assert "no signal of X_Y; pairs: A_A, A_B, A_C" in unknown.output
 
 
-def test_feeds_sessions_and_sectors_are_kept_apart(database, console):
+def test_run_modes_sessions_and_sectors_are_kept_apart(database, console):
     assert "no signals in the run mode live yet" in console("signals", "--run-mode", "live").output
     assert "energy has no signals" in console("signals", "--sector", "energy").output
     missing = console("signals", "--session", "2023-03-09")

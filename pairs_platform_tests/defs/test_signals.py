@@ -209,7 +209,7 @@ class TestChecks:
             connection.execute(sa.update(SIGNALS).where(chosen).values(data_utc=moment_utc(GRID[1].end_ns)))
         found = live.check("decided_after_data")
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
-        assert "know bars after their bucket" in found.description
+        assert "know bars after their own" in found.description
 
 
 class TestSensors:
@@ -262,7 +262,7 @@ class TestSensors:
         live.platform.streams.replay.publish_clock(opened, 0.0)
         found = self.tick(live.platform)
         assert found.run_requests == []
-        assert found.skip_reason.skip_message == f"buckets of {SESSION}, while the market clock is in {CONFIGURED}"
+        assert found.skip_reason.skip_message == f"bars of {SESSION}, while the market clock is in {CONFIGURED}"
         assert json.loads(found.cursor)["replay"] != "0-0"
 
     def test_bar_closes_without_a_clock_are_an_error(self, live):

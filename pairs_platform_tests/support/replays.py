@@ -47,7 +47,7 @@ class WrittenBars:
 
 @dataclass
 class KeptClock:
-    """A bus that keeps what it is told; while `is_away` it fails."""
+    """A `ReplayOutput` that keeps what is published; it fails while `is_away`."""
 
     published: list[tuple[int, float]] = field(default_factory=list)
     resets: int = 0
@@ -73,7 +73,7 @@ class KeptClock:
 @dataclass(frozen=True)
 class RunningReplay:
     server: ReplayServer
-    bus: KeptClock
+    output: KeptClock
     port: int
 
     @property
@@ -99,13 +99,13 @@ def make_playlist(
 @contextmanager
 def running_replay(playlist: Playlist, **options: Any) -> Iterator[RunningReplay]:
     """Serve a playlist while the block runs."""
-    bus = KeptClock()
-    server = ReplayServer(playlist, bus, **options)
+    output = KeptClock()
+    server = ReplayServer(playlist, output, **options)
     listener = listen("127.0.0.1", 0)
     thread = threading.Thread(target=server.serve, args=(listener,), daemon=True)
     thread.start()
     try:
-        yield RunningReplay(server, bus, listener.getsockname()[1])
+        yield RunningReplay(server, output, listener.getsockname()[1])
     finally:
         server.stop()
         thread.join(WAIT_SECONDS)

@@ -30,7 +30,7 @@ def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> Che
     end = signals["bar_utc"] + length
     earliest = (end - CLOCK_TOLERANCE).where(signals["run_mode"] == "live", signals["bar_utc"])
     ahead = (signals["data_utc"].notna() & (signals["data_utc"] >= end)) | (signals["decided_market_utc"] < earliest)
-    summary = f"{int(ahead.sum())} of {len(signals)} signals know bars after their bucket"
+    summary = f"{int(ahead.sum())} of {len(signals)} signals know bars after their own"
     return CheckResult(
         passed=not ahead.any(), summary=summary, figures={"signals": len(signals), "ahead": int(ahead.sum())}
     )

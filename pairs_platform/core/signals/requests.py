@@ -61,7 +61,7 @@ def decide_signal_requests(
     opened = [event for event in bar_closes if now is not None and event.interval.session <= now]
     if not opened:
         newest = bar_closes[-1].interval.session
-        return StreamDecision(reason=f"buckets of {newest}, while the market clock is in {now}")
+        return StreamDecision(reason=f"bars of {newest}, while the market clock is in {now}")
     signals: list[StreamRequest] = []
     saves: list[StreamRequest] = []
     for session in sorted({event.interval.session for event in opened}):

@@ -99,7 +99,7 @@ class BarBuilder:
         market_ns : int or None
             Market time; None where it is unknown, and no grace ends.
         """
-        found = []
+        bars = []
         while self._next < len(self._intervals):
             interval = self._intervals[self._next]
             expected = self._waited_for(self._next)
@@ -107,10 +107,10 @@ class BarBuilder:
             all_in = bool(expected) and expected <= arrived
             if not all_in and (market_ns is None or market_ns < interval.end_ns + self._grace_ns):
                 break
-            found.append(CompleteBar(interval, "all_in" if all_in else "grace", len(arrived), len(expected)))
+            bars.append(CompleteBar(interval, "all_in" if all_in else "grace", len(arrived), len(expected)))
             self._arrived.pop(self._next, None)
             self._next += 1
-        return found
+        return bars
 
     def _waited_for(self, place: int) -> frozenset[str]:
         if place < self._silent:

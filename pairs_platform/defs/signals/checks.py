@@ -12,7 +12,7 @@ from pairs_platform.platform import Platform
 
 @dg.asset_check(asset=streamed_bars, name="schema_and_uniqueness", blocking=True)
 def stream_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """Types, positive prices, one bar per feed, symbol and time."""
+    """Types, positive prices, one bar per run mode, symbol and time."""
     from pairs_platform.core.streaming.contracts import STREAMED_BARS
 
     return check_contract(context, platform, STREAMED_BARS)

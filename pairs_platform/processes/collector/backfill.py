@@ -93,7 +93,7 @@ class Backfill:
     streams : Streams
     gap : Gap
     health : Health
-        Told why an attempt failed.
+        Gets the reason of an attempt that failed.
     receiver : Receiver
     source : callable
         Opens the historical API with the keys of the moment.
@@ -153,8 +153,8 @@ class Backfill:
         is_new = np.array(
             [held.get(place, ()) not in (None, own) for place, own in zip(places, prices, strict=True)], dtype=bool
         )
-        chosen = is_new & (starts >= since_ns) & (np.minimum(starts + bar_ns, close_ns) <= market_ns)
-        fresh = bars[chosen].reset_index(drop=True)
+        is_due = is_new & (starts >= since_ns) & (np.minimum(starts + bar_ns, close_ns) <= market_ns)
+        fresh = bars[is_due].reset_index(drop=True)
         sources = [mark if isinstance(mark, str) else "backfill" for mark in fresh["mark"]]
         judged = judge_frame(fresh, [BACKFILLED] * len(fresh), sources, symbols, source.frequency)
         if judged.refused:

@@ -134,7 +134,7 @@ class Collector:
             raise self._failure
         self._health.state, self._health.detail = "disconnected", "stopped"
         with contextlib.suppress(StreamUnavailable):
-            self._streams.health.report(self._health.facts(time.time_ns()))
+            self._streams.health.report(self._health.values(time.time_ns()))
         self._streams.close()
 
     def stop(self) -> None:

@@ -13,7 +13,7 @@ CollectorState = Literal["starting", "connecting", "streaming", "silent", "auth_
 
 @dataclass
 class Health:
-    """Facts about a running collector; each is set by one thread alone.
+    """State and counters of a running collector; each is set by one thread alone.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class Health:
     lag_seconds : float or None
         Market time of the newest bar's writing, from its end; None where it is unknown.
     reconnects, redis_outages, bar_closes : int
-        Connections after the first; times that Redis stayed away; bar-close events published.
+        Connections after the first; times that Redis was unavailable; bar-close events published.
     bars, gaps_filled, quarantined, dropped : int
-        Bars written; those of them that were fetched after a gap; rows refused; bars lost while Redis was away.
+        Bars written; those of them that were fetched after a gap; rows refused; bars lost while Redis was unavailable.
     clock_offset_seconds : float
         How far the wall clock is ahead of the market clock.
     """
@@ -57,7 +57,7 @@ class Health:
     dropped: int = 0
     clock_offset_seconds: float = 0.0
 
-    def facts(self, wall_ns: int) -> dict[str, str]:
+    def values(self, wall_ns: int) -> dict[str, str]:
         """As texts, with this process and the time of the report."""
         return {
             "state": self.state,

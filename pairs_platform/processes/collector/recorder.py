@@ -296,7 +296,7 @@ class Recorder:
     def _beat(self) -> None:
         if self._streams.run_mode == "live":
             self._health.clock_offset_seconds = self._clock.offset_seconds()
-        self._streams.health.report(self._health.facts(time.time_ns()))
+        self._streams.health.report(self._health.values(time.time_ns()))
         self._beat_at = time.monotonic() + _BEAT_SECONDS
 
 

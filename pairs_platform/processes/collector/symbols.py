@@ -34,13 +34,13 @@ def streamed_symbols(settings: Settings, name: SymbolSet, session: date | None) 
     if name == "pairs":
         return _legs(settings, session)
     if settings.universe_origin == "config":
-        found = {listing.symbol for sector in settings.active_sectors for listing in settings.listings(sector)}
-        return tuple(sorted(found))
+        symbols = {listing.symbol for sector in settings.active_sectors for listing in settings.listings(sector)}
+        return tuple(sorted(symbols))
     source = open_source(settings)
-    known = source.universe()
-    if known is None:
+    listings = source.universe()
+    if listings is None:
         raise ConfigurationError(f"{source.label} names no sectors: set universe_origin to config")
-    return tuple(sorted(listing.symbol for listing in known if listing.sector in settings.active_sectors))
+    return tuple(sorted(listing.symbol for listing in listings if listing.sector in settings.active_sectors))
 
 
 def _legs(settings: Settings, session: date | None) -> tuple[str, ...]:

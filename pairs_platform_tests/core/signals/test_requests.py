@@ -81,7 +81,7 @@ def test_a_bar_of_a_session_that_has_not_opened_asks_for_nothing():
     now = bar_intervals(before, Frequency.FIVE_MINUTES)[0].start_ns
     due = asked(announced(0), market_ns=now)
     assert (due.signals, due.saves) == ((), ())
-    assert due.reason == f"buckets of {SESSION}, while the market clock is in {before}"
+    assert due.reason == f"bars of {SESSION}, while the market clock is in {before}"
 
 
 def test_an_earlier_session_is_brought_to_its_end():

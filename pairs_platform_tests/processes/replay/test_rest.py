@@ -53,7 +53,7 @@ def played():
     with running_replay(make_playlist(WrittenBars(BARS), **RANGE)) as replay:
         with alpaca_client(replay.socket, "AAA") as got:
             until(lambda: len(got.bars) == 78 + 42)
-            until(lambda: replay.bus.last[0] > pd.Timestamp(session_close(EARLY_CLOSE)).value + 10**12)
+            until(lambda: replay.output.last[0] > pd.Timestamp(session_close(EARLY_CLOSE)).value + 10**12)
         yield replay
 
 
@@ -159,7 +159,7 @@ class TestPages:
         playlist = make_playlist(WrittenBars(bars), length=Frequency.ONE_MINUTE)
         with running_replay(playlist) as replay:
             with alpaca_client(replay.socket, "S00"):
-                until(lambda: replay.bus.last[0] > pd.Timestamp(session_close(FULL)).value)
+                until(lambda: replay.output.last[0] > pd.Timestamp(session_close(FULL)).value)
             client = StockHistoricalDataClient("KEY", "SECRET", url_override=replay.http)
             asked = StockBarsRequest(
                 symbol_or_symbols=sorted(set(bars["symbol"])), timeframe=TimeFrame(1, TimeFrameUnit.Minute),

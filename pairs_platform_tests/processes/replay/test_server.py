@@ -45,8 +45,8 @@ MINUTE_NS = 60 * 10**9
 connect = partial(websocket_client.connect, open_timeout=WAIT_SECONDS)
 
 
-def playlist_of(bars=BARS, **settings):
-    return make_playlist(WrittenBars(bars), **settings)
+def playlist_of(stored=BARS, **settings):
+    return make_playlist(WrittenBars(stored), **settings)
 
 
 class TestPlayed:
@@ -90,7 +90,7 @@ class TestPlayed:
         settings = {"start": "10:00", "bars": 3}
         with running_replay(playlist_of(**settings)) as replay, alpaca_client(replay.socket, "*") as got:
             until(lambda: len(got.bars) == 9)
-            until(lambda: replay.bus.last == (OPEN_NS + 45 * MINUTE_NS + AFTER_NS, 0.0))
+            until(lambda: replay.output.last == (OPEN_NS + 45 * MINUTE_NS + AFTER_NS, 0.0))
             assert len(got.bars) == 9
 
     def test_a_range_plays_session_after_session(self):
@@ -99,14 +99,14 @@ class TestPlayed:
         with running_replay(playlist_of(bars, **settings)) as replay, alpaca_client(replay.socket, "*") as got:
             until(lambda: len(got.bars) == 78 + 42)
             assert received_rows(got.bars) == raw_rows(bars)
-            assert replay.bus.resets == 0
+            assert replay.output.resets == 0
 
     def test_a_loop_is_counted_and_forgets_the_pass_before(self):
         with running_replay(playlist_of(mode="loop", loops=3, bars=2)) as replay:
             with alpaca_client(replay.socket, "AAA") as got:
                 until(lambda: len(got.bars) == 6)
                 time.sleep(1)
-            assert replay.bus.resets == 2
+            assert replay.output.resets == 2
             assert Counter(bar["t"].to_unix_nano() for bar in got.bars) == {OPEN_NS: 3, OPEN_NS + 5 * MINUTE_NS: 3}
 
     def test_a_proxy_s_bars_are_marked(self):
@@ -133,8 +133,8 @@ class TestPlayed:
         with running_replay(playlist_of(bars=1), corrections=[correction]) as replay:
             with alpaca_client(replay.socket, "*") as got:
                 until(lambda: bool(got.updated))
-                until(lambda: replay.bus.last[0] == OPEN_NS + 5 * MINUTE_NS + AFTER_NS)
-            assert [at for at, _ in replay.bus.published] == sorted(at for at, _ in replay.bus.published)
+                until(lambda: replay.output.last[0] == OPEN_NS + 5 * MINUTE_NS + AFTER_NS)
+            assert [at for at, _ in replay.output.published] == sorted(at for at, _ in replay.output.published)
 
     def test_a_client_that_comes_later_joins_where_the_clock_is(self):
         with running_replay(playlist_of(speed=2400)) as replay:
@@ -150,7 +150,7 @@ class TestPlayed:
             plain.send(json.dumps({"action": "subscribe", "trades": ["*"]}))
             assert json.loads(plain.recv())[0]["trades"] == ["*"]
             time.sleep(0.3)
-            assert set(replay.bus.published) == {(OPEN_NS, 0.0)}
+            assert set(replay.output.published) == {(OPEN_NS, 0.0)}
 
 
 class TestClock:
@@ -166,22 +166,22 @@ class TestClock:
     def test_fast_play_publishes_a_clock_that_stands_at_each_moment(self):
         with running_replay(playlist_of(speed=12_000, bars=20)) as replay, alpaca_client(replay.socket, "*") as got:
             until(lambda: len(got.bars) == 60)
-            until(lambda: replay.bus.last[0] == OPEN_NS + 100 * MINUTE_NS + AFTER_NS)
-            moments = [at for at, _ in replay.bus.published]
+            until(lambda: replay.output.last[0] == OPEN_NS + 100 * MINUTE_NS + AFTER_NS)
+            moments = [at for at, _ in replay.output.published]
         assert moments == sorted(moments)
         assert set(range(OPEN_NS, OPEN_NS + 101 * MINUTE_NS, 5 * MINUTE_NS)) <= set(moments)
-        assert {rate for _, rate in replay.bus.published} == {0.0}
+        assert {rate for _, rate in replay.output.published} == {0.0}
 
     def test_play_at_full_speed_ends_behind_the_close(self):
         with running_replay(playlist_of()) as replay, alpaca_client(replay.socket, "*"):
-            until(lambda: replay.bus.last == (CLOSE_NS + HOUR_NS, 0.0))
-            moments = [at for at, _ in replay.bus.published]
+            until(lambda: replay.output.last == (CLOSE_NS + HOUR_NS, 0.0))
+            moments = [at for at, _ in replay.output.published]
         assert moments == sorted(moments)
 
     def test_slow_play_publishes_its_rate_at_the_start_and_every_second(self):
         with running_replay(playlist_of(speed=10)) as replay, alpaca_client(replay.socket, "*"):
-            until(lambda: len([1 for _, rate in replay.bus.published if rate == 10.0]) >= 3)
-            steady = [at for at, rate in replay.bus.published if rate == 10.0]
+            until(lambda: len([1 for _, rate in replay.output.published if rate == 10.0]) >= 3)
+            steady = [at for at, rate in replay.output.published if rate == 10.0]
         assert OPEN_NS <= steady[0] < OPEN_NS + MINUTE_NS
         assert 5 * 10**9 < steady[2] - steady[1] < 3 * MINUTE_NS
 
@@ -193,23 +193,23 @@ class TestClock:
 
     def test_play_goes_on_while_the_bus_is_away(self, caplog):
         with running_replay(playlist_of()) as replay:
-            until(lambda: bool(replay.bus.published))
-            replay.bus.is_away = True
+            until(lambda: bool(replay.output.published))
+            replay.output.is_away = True
             with alpaca_client(replay.socket, "*") as got:
                 until(lambda: len(got.bars) == len(BARS))
             assert caplog.text.count("the market clock cannot be published") == 1
-            replay.bus.is_away = False
-            until(lambda: replay.bus.last[0] == CLOSE_NS + HOUR_NS)
+            replay.output.is_away = False
+            until(lambda: replay.output.last[0] == CLOSE_NS + HOUR_NS)
 
     def test_a_pass_does_not_begin_before_the_one_before_is_forgotten(self):
         with running_replay(playlist_of(mode="loop", loops=2, bars=1)) as replay:
-            until(lambda: bool(replay.bus.published))
-            replay.bus.is_away = True
+            until(lambda: bool(replay.output.published))
+            replay.output.is_away = True
             with alpaca_client(replay.socket, "AAA") as got:
                 until(lambda: len(got.bars) == 1)
                 time.sleep(1.0)
                 assert len(got.bars) == 1
-                replay.bus.is_away = False
+                replay.output.is_away = False
                 until(lambda: len(got.bars) == 2)
 
 
@@ -277,7 +277,7 @@ class TestProtocol:
         with running_replay(playlist_of(), keys=("KEY", "SECRET")) as replay:
             with alpaca_client(replay.socket, "*", keys=("KEY", "WRONG")):
                 until(lambda: "auth failed" in caplog.text)
-            assert set(replay.bus.published) == {(OPEN_NS, 0.0)}
+            assert set(replay.output.published) == {(OPEN_NS, 0.0)}
             with alpaca_client(replay.socket, "*", keys=("KEY", "SECRET")) as got:
                 until(lambda: len(got.bars) == len(BARS))
 
