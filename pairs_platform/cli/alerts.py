@@ -1,4 +1,7 @@
-"""`pairs-platform alerts`: what is broken now, what was told to whom, and a test of the receivers."""
+"""`pairs-platform alerts`: the open and recent alerts, messages that were not delivered, a test of the receivers.
+
+What does not belong here: what is worth an alert (`core.operations.alert_causes`) and sending (`workflows.alerts`).
+"""
 
 from datetime import timedelta
 
@@ -13,10 +16,12 @@ from pairs_platform.settings.variables import variable
 
 
 @click.group("alerts", invoke_without_command=True)
-@click.option("--days", type=click.FloatRange(0), default=1.0, show_default=True, help="Closed ones so far back.")
+@click.option(
+    "--days", type=click.FloatRange(0), default=1.0, show_default=True, help="Days for which closed alerts are shown."
+)
 @click.pass_context
 def command(context: click.Context, days: float) -> None:
-    """Show what is broken now, what was closed lately, and messages that did not go out."""
+    """Show open alerts, alerts that were closed lately, and messages that were not delivered."""
     if context.invoked_subcommand is not None:
         return
     from pairs_platform.adapters.notify.apprise_notifier import receivers
@@ -54,7 +59,7 @@ def command(context: click.Context, days: float) -> None:
 @click.argument("number", type=int)
 @click.option("--reason", required=True, help="Why it is over; kept in the audit.")
 def close(number: int, reason: str) -> None:
-    """Close the open alert NUMBER, which nothing will close by itself."""
+    """Close the open alert NUMBER by hand."""
     from pairs_platform.database.alerts import close_alert
     from pairs_platform.database.audit import person
     from pairs_platform.platform import open_database
@@ -68,7 +73,7 @@ def close(number: int, reason: str) -> None:
 
 @command.command("test")
 def test() -> None:
-    """Send a message to every receiver now; exit code 1 when one did not take it."""
+    """Send a message to every receiver now; exit code 1 when a delivery failed."""
     from pairs_platform.adapters.notify.apprise_notifier import receivers, send
 
     urls = receivers(load_settings().alert_urls)

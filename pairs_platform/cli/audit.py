@@ -1,4 +1,7 @@
-"""`pairs-platform audit`: who or what changed something, when and why."""
+"""`pairs-platform audit`: who or what changed something, when and why.
+
+What does not belong here: the table and its entries (`database.audit`).
+"""
 
 import json
 from datetime import UTC, datetime
@@ -15,7 +18,7 @@ from pairs_platform.settings.loading import load_settings
 @click.command("audit")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Not before this moment (UTC).")
 @click.option("--action", "actions", multiple=True, type=click.Choice(get_args(AuditAction)), help="May be repeated.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="So many of the newest.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Number of newest rows.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object in each line, with every detail.")
 def command(since: datetime | None, actions: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Show the audit log, newest first; its rows are only ever added."""

@@ -1,4 +1,7 @@
-"""`pairs-platform backup`: the whole state of the current profile in one file."""
+"""`pairs-platform backup`: the whole state of the current profile in one file.
+
+What does not belong here: writing that file (`processes.runtime.backup`).
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +11,7 @@ from pydantic import SecretStr
 
 from pairs_platform.core.errors import ConfigurationError, NotFound, StreamUnavailable
 from pairs_platform.platform import object_lake, open_streams
-from pairs_platform.processes.runtime.backup import State, save
+from pairs_platform.processes.runtime.backup import ProfileState, save
 from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATABASE
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
 from pairs_platform.settings.loading import load_settings
@@ -25,8 +28,8 @@ if TYPE_CHECKING:
 def command(target: Path) -> None:
     """Write lake, database, models, Dagster's history and streamed bars to TARGET, for `pairs-platform restore`.
 
-    Nothing has to stop for it; what runs meanwhile write may be in one store and not in another, so a quiet time is
-    the better one. Configuration and secrets are not in it.
+    Nothing has to stop for it. What a run writes meanwhile may be saved from one store and not from another, so choose
+    a quiet time. Configuration and secrets are not saved.
     """
     settings = load_settings()
     environment = production_folder(settings) / ENVIRONMENT_FILE
@@ -41,7 +44,7 @@ def command(target: Path) -> None:
     databases = databases_of(settings)
     if settings.mlflow_uri is not None and "mlflow" not in databases:
         click.echo("without models: the MLflow server is not the platform's own, and is saved where it runs", err=True)
-    state = State(
+    state = ProfileState(
         settings.profile.name,
         settings.profile_root,
         databases,

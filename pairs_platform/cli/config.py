@@ -1,4 +1,7 @@
-"""`pairs-platform config`: show the resolved settings, start a configuration of one's own."""
+"""`pairs-platform config`: show the resolved settings, copy the defaults for editing.
+
+What does not belong here: reading and describing settings (`settings`).
+"""
 
 from pathlib import Path
 from typing import Any

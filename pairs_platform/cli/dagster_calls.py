@@ -12,14 +12,14 @@ from pairs_platform.processes.runtime.topology import DagsterCalls
 def dagster_calls() -> DagsterCalls:
     """The calls, which import Dagster at the first one."""
 
-    def prepare(home: Path, tell: Callable[[str], None]) -> None:
+    def prepare(home: Path, report: Callable[[str], None]) -> None:
         from pairs_platform.defs.instance import prepare_instance
 
-        prepare_instance(home, tell)
+        prepare_instance(home, report)
 
     def looked(home: Path, since: float) -> bool:
-        from pairs_platform.defs.instance import sensors_looked
+        from pairs_platform.defs.instance import sensors_evaluated
 
-        return sensors_looked(home, since)
+        return sensors_evaluated(home, since)
 
     return DagsterCalls(prepare, looked)

@@ -1,4 +1,7 @@
-"""`pairs-platform demo`: the daily graph for one sector and the last three sessions, in this process."""
+"""`pairs-platform demo`: the daily graph for one sector and the last three sessions, in this process.
+
+What does not belong here: the jobs (`defs.in_process`), their results as text (`day`), the replay (`demo_live`).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

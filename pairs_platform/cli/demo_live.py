@@ -1,4 +1,4 @@
-"""The last part of `pairs-platform demo`: a piece of the newest session replayed into signals.
+"""The last part of `pairs-platform demo`: the first bars of the newest session replayed into signals.
 
 What does not belong here: the daily graph before it (`demo`), and the processes that serve a real session (`live`).
 """
@@ -34,9 +34,9 @@ Execute = Callable[["StreamRequest"], list[str]]
 
 
 def replay_part(settings: Settings, sector: str, session: date, execute: Execute) -> pd.DataFrame:
-    """Replay `BARS` bars through server, collector and Redis; the signals that they gave.
+    """Replay `BARS` bars through server, collector and Redis, and return the signals computed from them.
 
-    The same job as the sensor requests runs in this process at every bar, by the same decision.
+    At every bar the job that the sensor would request runs in this process; the decision is the sensor's.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
 
 
 def why_no_replay(settings: Settings) -> str:
-    """Why nothing can be replayed here; empty where it can."""
+    """The reason why no session can be replayed here; empty where one can."""
     if settings.frequency is Frequency.ONE_DAY:
         return "bars of a day give no signals within a session"
     if os.name == "nt" and settings.redis_url is None:
@@ -117,7 +117,7 @@ def _redis(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def _processes(settings: Settings, names: list[str]) -> Iterator[Callable[[], None]]:
-    """Commands of `pairs-platform stream` for the length of a block, and what fails when one has ended."""
+    """Run commands of `pairs-platform stream` while the context is open; yields a function that raises if one ended."""
     folder = live_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     started: dict[str, subprocess.Popen[bytes]] = {}
@@ -148,7 +148,7 @@ def _processes(settings: Settings, names: list[str]) -> Iterator[Callable[[], No
 
 
 def print_signals(frame: pd.DataFrame) -> None:
-    """z of every pair at every bar, with what the rule asked for."""
+    """Print z of every pair at every bar, with the action of the trading rule."""
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.core.time import MARKET_TIMEZONE
 

@@ -1,4 +1,7 @@
-"""`pairs-platform doctor`: is this installation and this configuration fit to run?"""
+"""`pairs-platform doctor`: checks of this installation, its configuration and its state, each with a remedy.
+
+What does not belong here: checks of data (asset checks in `defs`).
+"""
 
 import os
 import shutil
@@ -39,7 +42,7 @@ def _guarded(check: Callable[[Settings], Iterator[Finding]], settings: Settings)
     try:
         yield from check(settings)
     except PlatformError as error:
-        yield False, with_remedy(error), "mend what the message names"
+        yield False, with_remedy(error), "repair what the message names"
 
 
 def _python(settings: Settings) -> Iterator[Finding]:

@@ -1,4 +1,7 @@
-"""`pairs-platform down`: stop what `pairs-platform up` started."""
+"""`pairs-platform down`: stop what `pairs-platform up` started.
+
+What does not belong here: stopping the single processes, which their supervisor does.
+"""
 
 import click
 import psutil

@@ -1,4 +1,7 @@
-"""`pairs-platform export`: rankings, signals, performance and others as CSV, Excel or Parquet."""
+"""`pairs-platform export`: rankings, signals, performance and others as CSV, Excel or Parquet.
+
+What does not belong here: the tables (`views.reports.tables`) and the file formats (`views.reports.files`).
+"""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -28,7 +31,7 @@ def command(
     first: datetime | None,
     last: datetime | None,
 ) -> None:
-    """Write TABLE to TARGET, whose ending says in which form: .csv, .xlsx or .parquet.
+    """Write TABLE to TARGET; the suffix chooses the format: .csv, .xlsx or .parquet.
 
     TABLE is rankings, configurations, performance, model_rankings, trends or signals. An existing file is replaced.
     """
@@ -38,7 +41,7 @@ def command(
 
     kind = KINDS.get(target.suffix.lower())
     if kind is None:
-        raise ConfigurationError(f"{target} has no ending that says the form; valid: {', '.join(KINDS)}")
+        raise ConfigurationError(f"{target}: the suffix names no format; valid: {', '.join(KINDS)}")
     if session is not None and (first is not None or last is not None):
         raise click.UsageError("give --session, or --from and --to")
     begin, end = _range(session or first, session or last)

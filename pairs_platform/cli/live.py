@@ -1,4 +1,7 @@
-"""`pairs-platform live`: Redis, collector, sensor and UI together, in replay mode without any key."""
+"""`pairs-platform live`: Redis, collector, sensor and UI together, in replay mode without any key.
+
+What does not belong here: the processes (`processes.runtime.topology`) and their supervision.
+"""
 
 import signal
 

@@ -15,7 +15,7 @@ from pairs_platform.settings.variables import value_of
 @click.command("migrate")
 @click.option("--mlflow-database", "name", help="Environment variable with the URL of the only database to migrate.")
 def command(name: str | None) -> None:
-    """Bring the database, MLflow's database and Dagster's storage to this version, and say what changed.
+    """Bring the database, MLflow's database and Dagster's storage to this version, and report what changed.
 
     Each start of `up`, `live` and `ui` does the same. Where another user than the platform's owns the database's
     tables, its URL is read from PAIRS_PLATFORM__DATABASE_OWNER_URL. The database of an MLflow server of your own is

@@ -1,4 +1,7 @@
-"""`pairs-platform models`: the registered models of a sector, and which of them gives signals."""
+"""`pairs-platform models`: the registered models of a sector, and which of them gives signals.
+
+What does not belong here: the promotion test (`core.models.promotion`) and the registry (`ports.model_registry`).
+"""
 
 import getpass
 from datetime import date
@@ -165,7 +168,7 @@ def rollback(sector: str | None, reason: str) -> None:
 @click.argument("second", type=int)
 @_sector
 def compare(first: int, second: int, sector: str | None) -> None:
-    """Is the second version better than the first, on the sessions that neither had seen when it predicted them?"""
+    """Compare two versions on the sessions that both predicted before training on them: is the second one better?"""
     from pairs_platform.core.models.contracts import SHADOW_LOSSES
     from pairs_platform.core.models.promotion import compare as compare_losses
     from pairs_platform.core.partition_key import keys_of

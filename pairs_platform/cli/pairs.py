@@ -1,4 +1,7 @@
-"""`pairs-platform pairs`: the newest ranking, and why each pair passed or failed."""
+"""`pairs-platform pairs`: the newest ranking, and why each pair passed or failed.
+
+What does not belong here: the frames (`views.reports.day`) and their layout (`show`).
+"""
 
 from datetime import datetime
 

@@ -1,4 +1,7 @@
-"""Options that choose the profile of a command; they become environment variables, so that child processes agree."""
+"""Options that choose the profile of a command; they become environment variables, so that child processes agree.
+
+What does not belong here: what a profile is (`lake.profile`) and options of a single command.
+"""
 
 import json
 from collections.abc import Callable
@@ -16,7 +19,9 @@ def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--source`, `--data` and `--frequency`; call `profile_settings` with their values."""
     for option in (
         click.option(
-            "--frequency", type=click.Choice(["5min", "1h", "1d"]), help="Length of a bar; for files: theirs."
+            "--frequency",
+            type=click.Choice(["5min", "1h", "1d"]),
+            help="Length of a bar; for files, theirs is the default.",
         ),
         click.option("--data", help="File, folder or glob pattern of prices; implies --source files."),
         click.option(

@@ -1,4 +1,7 @@
-"""`pairs-platform report`: one session as an HTML or PDF file, for people who have no terminal."""
+"""`pairs-platform report`: one session as an HTML or PDF file, for people who have no terminal.
+
+What does not belong here: content and form of the report (`views.reports`).
+"""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +19,7 @@ from pairs_platform.settings.loading import load_settings
     "--output",
     "target",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File; its ending says the form, .html or .pdf.  [default: report-<session>.html]",
+    help="File; its suffix chooses the format, .html or .pdf.  [default: report-<session>.html]",
 )
 def command(session: datetime | None, sector: str | None, target: Path | None) -> None:
     """Write the report of a session: funnel, ranking, selection, configuration, model, signals and spreads.

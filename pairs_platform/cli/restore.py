@@ -1,4 +1,7 @@
-"""`pairs-platform restore`: the state of a backup into an empty place."""
+"""`pairs-platform restore`: the state of a backup into an empty profile.
+
+What does not belong here: reading the backup (`processes.runtime.backup`).
+"""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""`pairs-platform serve`: one production process in the foreground, for a process manager."""
+"""`pairs-platform serve`: one production process in the foreground, for a process manager.
+
+What does not belong here: which processes there are (`processes.runtime.topology`).
+"""
 
 import os
 import signal

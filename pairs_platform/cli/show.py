@@ -1,4 +1,7 @@
-"""How results look in a terminal: tables of frames."""
+"""How results look in a terminal: tables of frames.
+
+What does not belong here: the text of a single cell (`views.drawing.cells`).
+"""
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD

@@ -1,4 +1,7 @@
-"""`pairs-platform signals`: the newest signals of a sector, or all of them as they are stored."""
+"""`pairs-platform signals`: the newest signals of a sector, or all of them as they are stored.
+
+What does not belong here: reading the table (`database.signals`) and computing signals (`workflows.signals`).
+"""
 
 import time
 from datetime import datetime

@@ -1,4 +1,7 @@
-"""`pairs-platform sql`: DuckDB over the lake and the database."""
+"""`pairs-platform sql`: DuckDB over the lake and the database.
+
+What does not belong here: the connection and its limits (`lake.sql`).
+"""
 
 from functools import partial
 

@@ -1,4 +1,7 @@
-"""`pairs-platform storage`: how large the state is, how it grows, and what retention would remove."""
+"""`pairs-platform storage`: storage usage of the state, its growth, and what retention would remove.
+
+What does not belong here: measuring (`workflows.storage`) and removing (`defs.housekeeping`).
+"""
 
 import click
 import pandas as pd

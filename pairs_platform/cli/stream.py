@@ -1,4 +1,7 @@
-"""`pairs-platform stream`: the processes of the stream, its state, its symbols."""
+"""`pairs-platform stream`: the processes of the stream, its state, its symbols.
+
+What does not belong here: what the processes do (`processes.collector`, `processes.replay`).
+"""
 
 import logging
 from datetime import date, datetime
@@ -45,7 +48,7 @@ def _log() -> None:
 
 @command.command("status")
 def status() -> None:
-    """How the collector is, the newest bar of each symbol, the newest bar-close events, and the processes of `live`."""
+    """Show the collector's health, each symbol's newest bar, the newest bar-close events, the processes of `live`."""
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.platform import open_streams
     from pairs_platform.processes.runtime.supervisor import running_processes
@@ -152,7 +155,7 @@ def _session_of_market(clock: "MarketClock") -> date:
 
 @command.command("reset")
 def reset() -> None:
-    """Forget every replay: its bars in Redis and its signals in the database. Live ones stay."""
+    """Remove every replay: its bars in Redis and its signals in the database. Live bars and signals stay."""
     from pairs_platform.processes.runtime.topology import forget_replays
 
     forget_replays(load_settings())

@@ -1,4 +1,7 @@
-"""`pairs-platform symbols`: which symbols of which sector are screened, and what is stored of them."""
+"""`pairs-platform symbols`: which symbols of which sector are screened, and what is stored of them.
+
+What does not belong here: the universe's file (`settings.universe_file`) and the inventory (`lake.inventory`).
+"""
 
 import click
 import pandas as pd

@@ -1,4 +1,7 @@
-"""`pairs-platform ui`: the Dagster UI and daemon of the current profile."""
+"""`pairs-platform ui`: the Dagster UI and daemon of the current profile.
+
+What does not belong here: the stream (`live`) and production (`up`).
+"""
 
 import os
 import signal

@@ -1,4 +1,7 @@
-"""`pairs-platform up`: the production processes of the current profile, in the background or the foreground."""
+"""`pairs-platform up`: the production processes of the current profile, in the background or the foreground.
+
+What does not belong here: which processes there are (`processes.runtime.topology`) and their supervision.
+"""
 
 import json
 import os
@@ -50,7 +53,7 @@ def command(foreground: bool) -> None:
         _start(settings)
 
 
-def topology(settings: Settings, tell: Callable[[str], None]) -> tuple[Settings, Path, OwnStores, list[ProcessSpec]]:
+def topology(settings: Settings, report: Callable[[str], None]) -> tuple[Settings, Path, OwnStores, list[ProcessSpec]]:
     """The production processes; this process and its children have the variables by which they find each other."""
     with prepare_lock(settings):  # the processes of a process manager start at once
         own = own_stores(settings)
@@ -59,11 +62,11 @@ def topology(settings: Settings, tell: Callable[[str], None]) -> tuple[Settings,
         settings = load_settings()
         home = prepare_home(settings)
         os.environ["DAGSTER_HOME"] = str(home)
-        return settings, home, own, production_processes(settings, home, own, dagster_calls(), tell)
+        return settings, home, own, production_processes(settings, home, own, dagster_calls(), report)
 
 
 def state_of(settings: Settings) -> dict[str, object]:
-    """What the running `up` says about itself; empty where none runs."""
+    """The state file of the running `up`; empty where none runs."""
     path = live_folder(settings) / STATE_FILE
     if not path.is_file():
         return {}

@@ -16,9 +16,9 @@ from pairs_platform.core.operations.scheduling import (
     Failure,
     SectorState,
     as_of_session,
+    due_retries,
     due_sessions,
     missing_prices,
-    plan_retries,
 )
 from pairs_platform.core.partition_key import PartitionKey, key_of, keys_of
 from pairs_platform.core.prices.bars import PriceBasis
@@ -43,7 +43,7 @@ PRICE_HISTORY = "price_history"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 MODELS = (pair_features, gru_models, model_tables, shadow_losses, champion_model)
-"""What the daily job makes behind the trading configuration."""
+"""What the daily job makes after the trading configuration."""
 
 
 @dg.asset_check(asset=trading_config, name="ready_by_0800")
@@ -67,7 +67,7 @@ def trading_config_ready(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckR
 
 _readiness = dg.AssetSelection.checks(trading_config_ready)
 _standing = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(TRADING_CONFIG), "what_is_broken_now"))
-"""It says what is broken now, not in a partition."""
+"""It concerns the present, not a partition."""
 
 _live = dg.AssetSelection.groups(LIVE_GROUP) - dg.AssetSelection.checks(matches_price_history, matches_batch)
 """The session under way has partitions of its own; its reconciliation belongs to the day after."""
@@ -92,7 +92,7 @@ readiness_job = dg.define_asset_job(
 
 
 def price_run(sector: str, first: date, last: date, run_key: str | None = None) -> dg.RunRequest:
-    """One run of the daily job that fetches the prices of a stretch of sessions and nothing else."""
+    """One run of the daily job that fetches the prices of a range of sessions and nothing else."""
     return dg.RunRequest(
         run_key=run_key,
         asset_selection=[dg.AssetKey(PRICE_HISTORY)],
@@ -167,7 +167,7 @@ def _usable_prices(platform: Platform, sector: str) -> set[date]:
 
 
 def _requests(platform: Platform, state: SectorState, sessions: Sequence[date], suffix: str) -> Iterator[dg.RunRequest]:
-    """Prices of the missing stretch first, then each session; the queue keeps the order within a sector."""
+    """Prices of the missing sessions first, then each session; the queue keeps the order within a sector."""
     missing = missing_prices(state, sessions, lookback=platform.settings.lookback_sessions)
     if missing:
         first, last = missing
@@ -238,7 +238,7 @@ def retry_sensor(
     asked = False
     for sector in platform.settings.active_sectors:
         state = sector_state(context.instance, platform, sector, now=now)
-        for retry in plan_retries(state, as_of=as_of_session(now), now=now, settings=settings):
+        for retry in due_retries(state, as_of=as_of_session(now), now=now, settings=settings):
             asked = True
             suffix = f"|retry of {retry.failed_run}"
             if retry.models_only:

@@ -22,7 +22,7 @@ from pairs_platform.platform import Platform
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 Listener = Callable[[str, int, int], None]
-"""Is told the step under way, how many steps have ended, and how many there are."""
+"""Called with the step under way, the number of steps that have ended, and the number of all steps."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def save_streamed_bars(
 
 
 def _failure(event: Any) -> str:
-    """The step and its innermost cause, or what its author said of it."""
+    """The step and its innermost cause, or the description that the failure carries."""
     cause = event.step_failure_data.error
     while cause is not None and cause.cause is not None:
         cause = cause.cause

@@ -46,15 +46,15 @@ def end_dead_runs(instance: dg.DagsterInstance) -> None:
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
-def prepare_instance(home: Path, tell: Callable[[str], None]) -> None:
+def prepare_instance(home: Path, report: Callable[[str], None]) -> None:
     """Make what a prepared home lacks and bring Dagster's storage to the installed version.
 
     Parameters
     ----------
     home : Path
         Prepared Dagster home.
-    tell : callable
-        Is told what changed.
+    report : callable
+        Called with each change.
 
     Raises
     ------
@@ -75,11 +75,11 @@ def prepare_instance(home: Path, tell: Callable[[str], None]) -> None:
         if currents != heads:
             instance.upgrade()
             outdated = ", ".join(sorted(str(revision) for revision in currents - heads))
-            tell(f"Dagster's storage: {outdated} → {', '.join(heads)}")
+            report(f"Dagster's storage: {outdated} → {', '.join(heads)}")
 
 
-def sensors_looked(home: Path, since: float) -> bool:
-    """Whether the daemon has looked at its sensors since a moment, in seconds since 1970."""
+def sensors_evaluated(home: Path, since: float) -> bool:
+    """Whether the daemon has evaluated its sensors since a moment, in seconds since 1970."""
     with open_instance(home) as instance:
         beat = instance.get_daemon_heartbeats().get("SENSOR")
     return beat is not None and beat.timestamp >= since

@@ -28,10 +28,10 @@ def rows_table(
     if not every:
         return dg.MetadataValue.md("*none*")
     head = "| " + " | ".join(str(name).replace("_", " ") for name in names) + " |"
-    rule = "|" + " --- |" * len(names)
+    separator = "|" + " --- |" * len(names)
     lines = ["| " + " | ".join(cell(value).replace("|", "\\|") for value in row) + " |" for row in every[:rows]]
     more = [f"\n*{len(every) - rows} more rows*"] if len(every) > rows else []
-    return dg.MetadataValue.md("\n".join([head, rule, *lines, *more]))
+    return dg.MetadataValue.md("\n".join([head, separator, *lines, *more]))
 
 
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:

@@ -28,7 +28,7 @@ def explain(error: PlatformError) -> str:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Let the traceback of an error of the tree say what helps."""
+    """Add the remedy to the traceback of an error of the tree."""
     try:
         yield
     except PlatformError as error:

@@ -68,12 +68,12 @@ def resources(settings: Settings) -> dict[str, Any]:
     alpaca = AlpacaResource(
         feed=settings.source.alpaca.feed,
         requests_per_minute=settings.source.alpaca.requests_per_minute,
-        **_given("key_id", "alpaca_key_id"),
-        **_given("secret_key", "alpaca_secret_key"),
+        **_secret_fields("key_id", "alpaca_key_id"),
+        **_secret_fields("secret_key", "alpaca_secret_key"),
     )
-    redis = RedisResource(keep_days=settings.stream.keep_days, **_given("url", "redis_url"))
-    mlflow = MlflowResource(**_given("uri", "mlflow_uri"))
-    postgres = PostgresResource(**_given("url", "database_url"))
+    redis = RedisResource(keep_days=settings.stream.keep_days, **_secret_fields("url", "redis_url"))
+    mlflow = MlflowResource(**_secret_fields("uri", "mlflow_uri"))
+    postgres = PostgresResource(**_secret_fields("url", "database_url"))
 
     class PlatformResource(dg.ConfigurableResource[Platform]):
         """The profile that a run works on, with the stores and the vendor that the four resources name."""
@@ -97,7 +97,7 @@ def resources(settings: Settings) -> dict[str, Any]:
     return {"platform": platform, "alpaca": alpaca, "redis": redis, "mlflow": mlflow, "postgres": postgres}
 
 
-def _given(field: str, setting: str) -> dict[str, Any]:
+def _secret_fields(field: str, setting: str) -> dict[str, Any]:
     """The values of a secret's two fields: the name of its variable, or the path of its file."""
     name, path = secret_variable(setting)
     if path is not None:

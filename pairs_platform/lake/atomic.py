@@ -40,7 +40,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     Notes
     -----
     The temporary file lies in the same folder, because a rename across file systems is not atomic. Files that killed
-    writers left behind for `path` are removed on the way.
+    writers left behind for `path` are removed too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(path)

@@ -25,7 +25,7 @@ class LakeUnavailable(Unavailable):
 
     def __init__(self, path: LakePath, reason: object) -> None:
         super().__init__(
-            f"the lake's object storage does not do what is asked at {path}: {reason}; check lake_url, lake_options "
+            f"the lake's object storage fails at {path}: {reason}; check lake_url, lake_options "
             "and that the service runs"
         )
 
@@ -48,8 +48,8 @@ def object_folder(url: str, options: Mapping[str, Any]) -> "UPath":
     """
     from upath import UPath
 
-    # Another process may have written since: a listing is never remembered. Without parts that are fetched side by
-    # side, an object is read by one request, which needs not to ask for the size first.
+    # Another process may have written since: a listing is never cached. Without concurrent parts an object is read by
+    # one request, which does not need the size first.
     fixed = {"use_listings_cache": False, "skip_instance_cache": True, "max_concurrency": 1}
     folder = UPath(url, **{**options, **fixed})
     try:
@@ -149,7 +149,7 @@ def remove_below(folder: "UPath") -> None:
 
 @contextmanager
 def _answering(path: "UPath") -> Iterator[None]:
-    """Turn what the driver raises, save for what is or is not there, into one error that says what to do."""
+    """Turn errors of the driver, except for files that exist or do not, into one error with its remedy."""
     from botocore.exceptions import BotoCoreError
 
     try:

@@ -50,7 +50,7 @@ class Lake(Documents):
         frame : DataFrame
             Without a row it is a valid partition. The index is not stored.
         metadata : dict
-            Facts about this partition that a JSON document can hold; stored inside the file, see `metadata`.
+            Values about this partition that JSON can hold; stored inside the file, see `metadata`.
 
         Returns
         -------
@@ -133,7 +133,7 @@ class Lake(Documents):
         return frame
 
     def metadata(self, contract: Contract, key: PartitionKey) -> dict[str, Any]:
-        """The facts that the writer of partition `key` stored with it.
+        """The metadata that the writer of partition `key` stored with it.
 
         Raises
         ------

@@ -1,1 +1,1 @@
-"""Read-only questions, and what people look at: drawings and reports. Nothing here writes or declares."""
+"""Read-only questions about stored data, drawings and reports. Nothing here changes a store or declares an asset."""

@@ -20,7 +20,7 @@ def with_remedy(error: BaseException) -> str:
 
 
 def remedy_of(error: BaseException) -> str:
-    """What helps against an error; empty where its message says all that there is to say."""
+    """The remedy of an error; empty where its message needs none."""
     match error:
         case PartitionMissing():
             return f"make it with\n  {materialize_command(error.asset, error.keys[0])}"

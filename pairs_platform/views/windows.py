@@ -97,7 +97,7 @@ def stale_prices(
 
 
 def window_metadata(platform: Platform, key: PartitionKey, window: PriceWindow) -> dict[str, Any]:
-    """What every page should say about the window behind its numbers; also stored inside each partition."""
+    """Metadata of the window that a partition was computed from; shown on its page and stored inside its file."""
     return {
         "source": platform.lake.metadata(PRICE_HISTORY, key)["source"],
         "first_session": str(window.session[0]),

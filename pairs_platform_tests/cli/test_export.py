@@ -41,7 +41,7 @@ def test_performance_and_signals_of_a_range(stored, tmp_path):
     ("words", "message"),
     [
         (["nothing", "out.csv"], "'nothing' is no export; valid: rankings"),
-        (["rankings", "out.doc"], "has no ending that says the form"),
+        (["rankings", "out.doc"], ": the suffix names no format"),
         (["rankings", "out.csv", "--sector", "tech"], "'tech' is no sector"),
     ],
 )

@@ -38,7 +38,7 @@ class TestStream:
     def test_a_collector_that_was_never_started_is_missed(self, streams):
         self.ns += 11 * 60 * 10**9
         (alert,) = silent_stream(streams, 10).raised
-        assert "a collector, which has never run on this Redis, has said nothing for 11 minutes" in alert.what
+        assert "a collector, which has never run on this Redis, has reported nothing for 11 minutes" in alert.what
 
     def test_no_bar_and_then_no_word(self, streams):
         self.beat(streams)
@@ -51,7 +51,7 @@ class TestStream:
         assert (alert.key, changes.over) == ("silent|live", ())
         assert "no bar for 11 minutes of an open session; the collector is streaming" in alert.what
         self.ns += 30 * 60 * 10**9
-        assert "the collector has said nothing for 30 minutes" in silent_stream(streams, 10).raised[0].what
+        assert "the collector has reported nothing for 30 minutes" in silent_stream(streams, 10).raised[0].what
 
     def test_bars_of_the_session_end_a_silence_and_not_the_open_of_the_next_one(self, streams):
         self.beat(streams)

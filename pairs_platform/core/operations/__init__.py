@@ -1,1 +1,1 @@
-"""Rules of running the platform: what is due, retried, told, kept."""
+"""Decisions about running the platform: what is due, retried, worth an alert, kept."""

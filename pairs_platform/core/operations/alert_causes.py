@@ -1,7 +1,7 @@
 """What is worth an alert: a failed run or check, a daily run or configuration that is late, a silent stream.
 
-Pure decisions. What does not belong here: how alerts are said and sent (`alerts`), reading what they are decided from
-(`workflows.alerts`, `defs.alerts`).
+Pure decisions. What does not belong here: how alerts are composed and sent (`alerts`), reading what they are decided
+from (`workflows.alerts`, `defs.alerts`).
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from pairs_platform.core.time import MARKET_TIMEZONE, MINUTE_NS
 
 STANDING_CHECK = "what_is_broken_now"
 NOT_ALERTS = (STANDING_CHECK, "ready_by_0800", "found_against_chance", "lift_beside_f1")
-"""Checks that say what alerts say, and checks whose failure is a finding: nothing is to be repaired."""
+"""Checks that repeat what alerts report, and checks whose failure is a finding: nothing is to be repaired."""
 
 RANGE_SEPARATOR = "..."
 _LONGEST = 400
 _LONGEST_PART = 149
-"""Of the two parts of a key, which has room for 300 characters."""
+"""Characters of each of the two parts of a key, which may have 300."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Subject:
 
     @property
     def earlier(self) -> tuple[str, PartitionKey] | None:
-        """Begin of the keys, and the partition, before which alerts about the same are of earlier sessions.
+        """Prefix of the keys, and partition, before which alerts of the same family are of earlier sessions.
 
-        None for a range, which is about prices alone and says nothing about what rests on them.
+        None for a range, which concerns prices alone and nothing that is computed from them.
         """
         place = self.place
         return (f"{_short(self.family)}|", place) if place and RANGE_SEPARATOR not in self.of else None
@@ -81,7 +81,7 @@ def failed_run_alert(subject: Subject, *, job: str, run_id: str, message: str, s
     Parameters
     ----------
     message : str
-        What its first failed step said at last.
+        Innermost error of its first failed step.
     sector : str or None
         Of a run without a partition.
     """
@@ -135,7 +135,7 @@ def check_alert(evaluation: CheckEvaluation, *, warnings: bool) -> Alert | None:
         kind="check_failed",
         severity="error" if evaluation.is_error else "warning",
         what=_storable(f"{'/'.join(evaluation.asset)}: {evaluation.check}: {evaluation.description or 'failed'}"),
-        remedy="the check's page names the figures and the rule; run the partition again once the cause is mended",
+        remedy="the check's page names the figures and the rule; run the partition again once the cause is repaired",
         sector=place.sector if place else None,
         session=place.session if place else None,
         path=f"/assets/{'/'.join(evaluation.asset)}?view=checks",
@@ -175,7 +175,7 @@ def due_alerts(state: SectorState, now: datetime, *, job: str, missed_after_minu
             sector=sector,
             session=session,
             what=f"no trading configuration of {session}|{sector} by {READY_BY:%H:%M} New York: nothing is traded",
-            remedy="read the failed run of the session, mend its cause, and launch the partition again",
+            remedy="read the failed run of the session, repair its cause, and launch the partition again",
             path="/assets/trading_config",
         )
 
@@ -197,7 +197,7 @@ class StreamActivity:
     opened_ns, now_ns : int
         Open of the session, and market time now.
     health : mapping of str to str
-        What the collector says about itself; empty where none has ever run.
+        What the collector reports about itself; empty where none has ever run.
     last_bars : mapping of symbol to int
         Start of each symbol's newest bar, in nanoseconds.
     """
@@ -218,8 +218,8 @@ class StreamActivity:
         gone_min = (self.now_ns - max(heartbeat_ns, self.opened_ns)) / MINUTE_NS
         silent_min = (self.now_ns - max(*self.last_bars.values(), self.opened_ns, 0)) / MINUTE_NS
         if gone_min > silent_after_minutes:
-            who = "the collector" if self.health else "a collector, which has never run on this Redis,"
-            return f"{who} has said nothing for {gone_min:.0f} minutes of an open session"
+            collector = "the collector" if self.health else "a collector, which has never run on this Redis,"
+            return f"{collector} has reported nothing for {gone_min:.0f} minutes of an open session"
         if silent_min > silent_after_minutes:
             state = self.health.get("state")
             return f"no bar for {silent_min:.0f} minutes of an open session; the collector is {state}"

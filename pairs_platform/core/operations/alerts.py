@@ -1,4 +1,4 @@
-"""Alerts as values: what is broken, how it is said, and how many messages may go out.
+"""Alerts as values, the text of a message about them, and how many messages may go out.
 
 What does not belong here: what is worth an alert (`alert_causes`), keeping it (`database.alerts`), and sending
 (`adapters.notify.apprise_notifier`).

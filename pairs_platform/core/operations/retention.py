@@ -1,4 +1,4 @@
-"""How long logs are kept, and when room runs out.
+"""How long logs are kept, and the forecast of storage usage.
 
 What does not belong here: measuring (`workflows.storage`) and removing (`defs.housekeeping.purge`).
 """
@@ -13,7 +13,7 @@ from pairs_platform.core.settings import SettingsGroup, setting
 
 
 class HousekeepingSettings(SettingsGroup):
-    """What is removed when, and what is too little room."""
+    """When old logs are removed, and how early a full disk is warned of."""
 
     event_days: int = setting(
         90,

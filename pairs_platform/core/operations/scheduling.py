@@ -147,7 +147,7 @@ def missing_prices(state: SectorState, sessions: Sequence[date], *, lookback: in
     return (missing[0], missing[-1]) if missing else None
 
 
-def plan_retries(state: SectorState, *, as_of: date, now: datetime, settings: AutomationSettings) -> tuple[Retry, ...]:
+def due_retries(state: SectorState, *, as_of: date, now: datetime, settings: AutomationSettings) -> tuple[Retry, ...]:
     """Failed sessions whose back-off has passed, oldest first; the wait doubles with every failed run."""
     recent = set(sessions_ending(as_of, settings.catch_up_sessions))
     due = []

@@ -1,4 +1,4 @@
-"""What Dagster's history says about finished runs and their checks, as alerts.
+"""Alerts about finished runs and their checks, from Dagster's event log.
 
 What does not belong here: what is worth an alert (`core.operations.alert_causes`), keeping and sending them
 (`workflows.alerts`).
@@ -70,7 +70,7 @@ def judged_checks(
 
 
 def cause_of(event: dg.DagsterEvent) -> str:
-    """What the first failed step said at last, or the run itself."""
+    """The innermost error of the first failed step, or the message of the run."""
     step = getattr(event.event_specific_data, "first_step_failure_event", None)
     error = getattr(step.event_specific_data, "error", None) if step else None
     while error is not None and error.cause is not None:

@@ -51,7 +51,7 @@ _TICK_SECONDS = 30.0
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Raises an alert for each failed run and each failed check, wherever the run was started, and closes "
-    "those that are well again. Goes on behind a run only once what it says of it is stored.",
+    "those that are well again. Continues after a run only once its alerts are stored.",
 )
 def run_alerts(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SkipReason:
     """Raise and close; request nothing."""
@@ -183,13 +183,13 @@ def _ended(instance: dg.DagsterInstance, after: _Place | None = None) -> list[dg
     """The oldest events of runs that ended after a place in the event log, or the newest ones of all."""
     records: list[dg.EventLogRecord] = []
     for kind in _ENDS:
-        wanted = dg.RunStatusChangeRecordsFilter(kind, **(after or {}))
-        records += instance.fetch_run_status_changes(wanted, limit=_RUNS_A_TICK, ascending=after is not None).records
+        filters = dg.RunStatusChangeRecordsFilter(kind, **(after or {}))
+        records += instance.fetch_run_status_changes(filters, limit=_RUNS_A_TICK, ascending=after is not None).records
     return sorted(records, key=lambda record: record.storage_id)[: None if after is None else _RUNS_A_TICK]
 
 
 def _judge(context: dg.SensorEvaluationContext, platform: Platform, record: dg.EventLogRecord) -> None:
-    """Raise and close what one run says; what cannot be read of it is an alert itself, and hides no other run."""
+    """Raise and close the alerts of one run; a run that cannot be judged is an alert itself, and hides no other run."""
     from pairs_platform.workflows.alerts import AlertChanges, keep_alerts
 
     run = context.instance.get_run_by_id(record.event_log_entry.run_id)

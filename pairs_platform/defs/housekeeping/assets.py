@@ -1,4 +1,7 @@
-"""The assets `storage_report` and `retention`, their job, and its schedule."""
+"""The assets `storage_report` and `retention`, their job, and its schedule.
+
+What does not belong here: measuring (`workflows.storage`) and removing (`purge`).
+"""
 
 from zoneinfo import ZoneInfo
 
@@ -37,16 +40,18 @@ def storage_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam
 
 @dg.asset_check(asset=storage_report)
 def enough_room(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """At its fastest likely growth, the state has room for some weeks; unknown before five sessions are measured."""
+    """At its fastest likely growth, the state fits on the disk for some weeks; unknown before five sessions."""
     from pairs_platform.workflows.storage import measure_storage
 
     usage, needed = measure_storage(platform), platform.settings.housekeeping.warn_sessions
-    left = usage.growth.sessions_left
+    sessions_left = usage.growth.sessions_left
     return dg.AssetCheckResult(
-        passed=not left < needed,
+        passed=not sessions_left < needed,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"the disk is full in {left:.0f} sessions; {needed} are wanted" if left < needed else None,
-        metadata={"sessions_left": left, "free_mb": usage.free_bytes / 1e6},
+        description=f"the disk is full in {sessions_left:.0f} sessions; {needed} are wanted"
+        if sessions_left < needed
+        else None,
+        metadata={"sessions_left": sessions_left, "free_mb": usage.free_bytes / 1e6},
     )
 
 

@@ -1,4 +1,7 @@
-"""The checks of `price_history`."""
+"""The checks of `price_history`.
+
+What does not belong here: the predicates (`core.prices.checks`).
+"""
 
 from collections import Counter
 

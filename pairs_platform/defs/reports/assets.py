@@ -1,4 +1,7 @@
-"""The assets `exports` and `session_report`: a session as files for other programs, and for people."""
+"""The assets `exports` and `session_report`: a session as files for other programs, and for people.
+
+What does not belong here: the tables and the report (`views.reports`).
+"""
 
 from typing import Any
 

@@ -60,7 +60,7 @@ def _correlation_page(correlations: "Correlations", platform: Platform) -> dict[
     pool="compute",
 )
 def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Engle–Granger in both directions for every pair, calibrated and set beside what chance alone finds.
+    """Engle–Granger in both directions for every pair, calibrated, alongside the permutation null.
 
     Every tested pair is kept with its status; `passes_cointegration` marks a calibrated p below the gate. Two placebos
     send prices without any long-run tie through the same gates.

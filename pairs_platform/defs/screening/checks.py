@@ -1,4 +1,7 @@
-"""The checks of `correlation_matrix` and `cointegrated_pairs`."""
+"""The checks of `correlation_matrix` and `cointegrated_pairs`.
+
+What does not belong here: the predicates (`core.screening.checks`).
+"""
 
 import dagster as dg
 
@@ -23,7 +26,7 @@ def correlation_schema(
 def cointegration_schema(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
-    """Types, p-values in [0, 1], every pair once, figures exactly where the status says that there are some."""
+    """Types, p-values in [0, 1], every pair once, figures exactly where the status is ok."""
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 
     return check_contract(context, platform, COINTEGRATED_PAIRS)

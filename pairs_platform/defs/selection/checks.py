@@ -1,4 +1,7 @@
-"""The checks of `pair_scores`, `composite_rankings` and `trading_config`."""
+"""The checks of `pair_scores`, `composite_rankings` and `trading_config`.
+
+What does not belong here: the predicates (`core.selection.checks`).
+"""
 
 import dagster as dg
 
@@ -44,7 +47,7 @@ def ranking_schema(context: dg.AssetCheckExecutionContext, platform: dg.Resource
 
 @dg.asset_check(asset=trading_config, name="schema_and_uniqueness", blocking=True)
 def config_schema(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """The table satisfies its contract, and the JSON document beside it reads back with the same content hash."""
+    """The table satisfies its contract, and the JSON document of the session reads back with the same content hash."""
     from pairs_platform.core.selection.checks import check_document
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
     from pairs_platform.views.trading_config import trading_document

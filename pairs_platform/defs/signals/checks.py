@@ -1,4 +1,7 @@
-"""The checks of `streamed_bars` and `signals`: three of the session under way, two of the morning after."""
+"""The checks of `streamed_bars` and `signals`: three of the session under way, two of the morning after.
+
+What does not belong here: the predicates (`core.signals.checks`).
+"""
 
 import dagster as dg
 

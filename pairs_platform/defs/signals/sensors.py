@@ -25,7 +25,7 @@ MAX_RETRIES = 3
 """Times that a run of signals whose process died is run again."""
 
 GONE_SECONDS = 30.0
-"""A collector that has not said how it is for this long is taken for gone; it does so every second."""
+"""A collector without a heartbeat for this long counts as gone; it writes one every second."""
 
 BLOCK_MS = 3800
 """How long a tick waits for a bar. The daemon looks at its sensors every 5 s, and leaves out one whose tick has not

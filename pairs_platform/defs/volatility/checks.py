@@ -1,4 +1,7 @@
-"""The checks of `garch_fits`."""
+"""The checks of `garch_fits`.
+
+What does not belong here: the predicates (`core.volatility.checks`).
+"""
 
 import dagster as dg
 

@@ -44,11 +44,11 @@ NOT_SAVED = ("live", "redis", "production/postgres", "production/environment")
 """Logs and pids, and what is saved through its server."""
 
 _CHUNK = 1 << 20
-_SQLITE, _SQLITE_BESIDE = ".db", (".db-wal", ".db-shm", ".db-journal")
+_SQLITE, _SQLITE_COMPANIONS = ".db", (".db-wal", ".db-shm", ".db-journal")
 
 
 @dataclass(frozen=True)
-class State:
+class ProfileState:
     """What is saved or restored.
 
     Attributes
@@ -71,7 +71,7 @@ class State:
     lake: LakePath | None = None
 
 
-def save(state: State, target: Path, tell: Callable[[str], None]) -> None:
+def save(state: ProfileState, target: Path, report: Callable[[str], None]) -> None:
     """Write everything to `target`, which appears whole or not at all; only its owner can read it.
 
     Raises
@@ -104,7 +104,7 @@ def save(state: State, target: Path, tell: Callable[[str], None]) -> None:
         temporary.unlink(missing_ok=True)
     kinds = f"PostgreSQL: {', '.join(state.databases)}" if state.databases else "SQLite"
     size = target.stat().st_size / 1e6
-    tell(f"{len(writer.members)} files and databases ({kinds}), {len(rows)} keys of Redis: {target}, {size:.1f} MB")
+    report(f"{len(writer.members)} files and databases ({kinds}), {len(rows)} keys of Redis: {target}, {size:.1f} MB")
 
 
 class _Writer:
@@ -128,7 +128,7 @@ class _Writer:
         self._archive.addfile(info, io.BytesIO(content))
         self.members[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
-    def close(self, state: State) -> None:
+    def close(self, state: ProfileState) -> None:
         manifest = {
             "format": FORMAT,
             "profile": state.profile,
@@ -146,17 +146,17 @@ class _Hashing(io.RawIOBase):
     """Reads so many bytes of a file, and hashes them on the way."""
 
     def __init__(self, file: Any, n_bytes: int) -> None:
-        self._file, self._left, self.digest = file, n_bytes, hashlib.sha256()
+        self._file, self._remaining, self.digest = file, n_bytes, hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        wanted = self._left if size < 0 else min(size, self._left)
-        found: bytes = self._file.read(wanted)
-        self._left -= len(found)
-        self.digest.update(found)
-        return found
+        n_bytes = self._remaining if size < 0 else min(size, self._remaining)
+        content: bytes = self._file.read(n_bytes)
+        self._remaining -= len(content)
+        self.digest.update(content)
+        return content
 
 
-def _save_databases(state: State, writer: _Writer, scratch: Path) -> None:
+def _save_databases(state: ProfileState, writer: _Writer, scratch: Path) -> None:
     for name, url in state.databases.items():
         path = scratch / f"{name}.dump"
         _run_tool("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={path}")
@@ -191,7 +191,7 @@ def _files(folder: Path) -> Iterator[Path]:
         place = path.relative_to(folder).as_posix()
         if any(place == name or place.startswith(f"{name}/") for name in NOT_SAVED):
             continue
-        if path.is_file() and not path.name.endswith((*_SQLITE_BESIDE, ".lock", ".tmp")):
+        if path.is_file() and not path.name.endswith((*_SQLITE_COMPANIONS, ".lock", ".tmp")):
             yield path
 
 
@@ -203,7 +203,7 @@ def read_manifest(source: Path) -> dict[str, Any]:
     DataError
         It is no backup, is damaged, or was made by a newer version.
     """
-    found: dict[str, dict[str, Any]] = {}
+    members: dict[str, dict[str, Any]] = {}
     manifest: dict[str, Any] | None = None
     try:
         with tarfile.open(source, "r:gz") as archive:
@@ -217,21 +217,23 @@ def read_manifest(source: Path) -> dict[str, Any]:
                 digest = hashlib.sha256()
                 while chunk := reader.read(_CHUNK):
                     digest.update(chunk)
-                found[info.name] = {"bytes": info.size, "sha256": digest.hexdigest()}
+                members[info.name] = {"bytes": info.size, "sha256": digest.hexdigest()}
     except (OSError, tarfile.TarError, EOFError, ValueError) as error:
         raise DataError(f"{source} is no whole backup ({error}): use another one") from None
     if manifest is None:
         raise DataError(f"{source} is no whole backup (it has no manifest): use another one")
     if manifest["format"] > FORMAT:
         raise DataError(f"{source} has format {manifest['format']}: restore it with a newer version")
-    wrong = sorted(name for name in {*found, *manifest["members"]} if found.get(name) != manifest["members"].get(name))
+    wrong = sorted(
+        name for name in {*members, *manifest["members"]} if members.get(name) != manifest["members"].get(name)
+    )
     if wrong:
         raise DataError(f"{source} is damaged: {', '.join(wrong[:3])} differ from its manifest")
     return manifest
 
 
 def restore_files(folder: Path, source: Path, lake: LakePath | None = None) -> None:
-    """Unpack the files into the profile's folder, each beside the other; the folder holds no state yet.
+    """Unpack the files into the profile's folder, which holds no state yet; it appears whole or not at all.
 
     Parameters
     ----------
@@ -322,7 +324,7 @@ def restore_streams(snapshot: "Snapshot", source: Path) -> int:
     with tarfile.open(source, "r:gz") as archive:
         reader = archive.extractfile(STREAMS)
         assert reader is not None
-        rows = [(key, left, value) for key, left, value in msgpack.unpackb(reader.read())]
+        rows = [(key, ttl_ms, value) for key, ttl_ms, value in msgpack.unpackb(reader.read())]
     snapshot.load(rows)
     return len(rows)
 
@@ -334,16 +336,16 @@ def _is_inside(name: str) -> bool:
 
 def _tool(name: str, server: int) -> str:
     """A program of PostgreSQL that is no older than a server: the installed one, or the one of the wheel."""
-    candidates = [found for found in (shutil.which(name), _tool_of_wheel(name)) if found is not None]
-    known = {}
+    candidates = [path for path in (shutil.which(name), _tool_of_wheel(name)) if path is not None]
+    versions = {}
     for program in candidates:
-        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-        known[program] = int(said.rpartition("(PostgreSQL) ")[2].split(".")[0])
-        if known[program] >= server:
+        output = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+        versions[program] = int(output.rpartition("(PostgreSQL) ")[2].split(".")[0])
+        if versions[program] >= server:
             return program
     raise ConfigurationError(
         f"the server is PostgreSQL {server}, and no {name} of that version is here (found: "
-        f"{', '.join(map(str, known.values())) or 'none'}): install PostgreSQL's client {server}"
+        f"{', '.join(map(str, versions.values())) or 'none'}): install PostgreSQL's client {server}"
     )
 
 
@@ -360,30 +362,36 @@ def _shown(url: sa.URL) -> str:
     return url.set(query={}).render_as_string()
 
 
-def _run_tool(name: str, url: SecretStr, *words: str) -> None:
-    given = sa.make_url(url.get_secret_value())
-    engine = sa.create_engine(given)
+def _run_tool(name: str, url: SecretStr, *arguments: str) -> None:
+    parsed = sa.make_url(url.get_secret_value())
+    engine = sa.create_engine(parsed)
     try:
         with engine.connect() as connection:
             server = int(connection.scalar(sa.text("SHOW server_version_num"))) // 10_000
     except sa.exc.OperationalError as error:
-        raise DatabaseUnavailable(f"the database {_shown(given)} does not answer: {error.orig}") from None
+        raise DatabaseUnavailable(f"the database {_shown(parsed)} does not answer: {error.orig}") from None
     finally:
         engine.dispose()
-    # Everybody can read the words of a command: what is in the URL goes by a file and the environment.
-    values = {"host": given.host, "port": given.port, "user": given.username, "dbname": given.database, **given.query}
-    password = given.password or values.pop("password", "")
+    # Everybody can read the arguments of a process: what is in the URL goes by a file and the environment.
+    values = {
+        "host": parsed.host,
+        "port": parsed.port,
+        "user": parsed.username,
+        "dbname": parsed.database,
+        **parsed.query,
+    }
+    password = parsed.password or values.pop("password", "")
     lines = [f"{key}={value}" for key, value in values.items() if value is not None]
     with tempfile.TemporaryDirectory() as scratch:
         service = Path(scratch) / "service.conf"
         service.write_text("\n".join(["[database]", *lines, ""]), encoding="utf-8")
         environment = {**os.environ, "PGSERVICEFILE": str(service), "PGPASSWORD": str(password)}
         done = subprocess.run(
-            [_tool(name, server), "--dbname=service=database", *words],
+            [_tool(name, server), "--dbname=service=database", *arguments],
             env=environment,
             capture_output=True,
             text=True,
             check=False,
         )
     if done.returncode:
-        raise Refused(f"{name} of {_shown(given)} ended with status {done.returncode}: {done.stderr.strip()}")
+        raise Refused(f"{name} of {_shown(parsed)} ended with status {done.returncode}: {done.stderr.strip()}")

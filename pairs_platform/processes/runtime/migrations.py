@@ -15,15 +15,15 @@ from pairs_platform.platform import open_database
 from pairs_platform.settings.model import Settings
 
 
-def migrate_stores(settings: Settings, tell: Callable[[str], None]) -> None:
+def migrate_stores(settings: Settings, report: Callable[[str], None]) -> None:
     """Bring the database, and MLflow's where it is the platform's, to this version.
 
     Parameters
     ----------
     settings : Settings
-        The database behind an MLflow server by URL is not known here: `upgrade_mlflow` migrates it.
-    tell : callable
-        Is told what changed.
+        The database of an MLflow server that is named by URL is not known here: `upgrade_mlflow` migrates it.
+    report : callable
+        Called with each change.
 
     Raises
     ------
@@ -32,17 +32,17 @@ def migrate_stores(settings: Settings, tell: Callable[[str], None]) -> None:
     """
     database = open_database(settings)
     if database.upgrade():
-        tell(f"database: {database.revision()}")
+        report(f"database: {database.revision()}")
     uri = settings.mlflow_uri.get_secret_value() if settings.mlflow_uri else None
     if uri is None:
         mlflow_file = (settings.profile_root / "mlflow" / "mlflow.db").absolute()
         if mlflow_file.is_file():
-            upgrade_mlflow(SecretStr(f"sqlite:///{mlflow_file.as_posix()}"), tell)
+            upgrade_mlflow(SecretStr(f"sqlite:///{mlflow_file.as_posix()}"), report)
     elif not uri.startswith(("http://", "https://")):
-        upgrade_mlflow(SecretStr(uri), tell)
+        upgrade_mlflow(SecretStr(uri), report)
 
 
-def upgrade_mlflow(url: SecretStr, tell: Callable[[str], None]) -> None:
+def upgrade_mlflow(url: SecretStr, report: Callable[[str], None]) -> None:
     """Bring a database of MLflow to the installed version; an empty one is left to MLflow.
 
     Raises
@@ -63,6 +63,6 @@ def upgrade_mlflow(url: SecretStr, tell: Callable[[str], None]) -> None:
         from mlflow.store.db.utils import _upgrade_db
 
         _upgrade_db(engine)
-        tell(f"MLflow's database: {current} → {head}")
+        report(f"MLflow's database: {current} → {head}")
     finally:
         engine.dispose()

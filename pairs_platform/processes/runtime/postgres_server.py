@@ -81,7 +81,7 @@ class EmbeddedPostgres:
     port: int
 
     def prepare(self) -> None:
-        """Make data and passwords where there are none; a start that broke off leaves nothing behind that is used.
+        """Make data and passwords where there are none; what an interrupted call leaves is not used.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class EmbeddedPostgres:
         )
         password = self._passwords[SUPERUSER]
         self._tool(
-            "postgres", "--single", "-D", str(new), SUPERUSER, given=f"ALTER ROLE {SUPERUSER} PASSWORD '{password}';\n"
+            "postgres", "--single", "-D", str(new), SUPERUSER, stdin=f"ALTER ROLE {SUPERUSER} PASSWORD '{password}';\n"
         )
         (new / "pg_hba.conf").write_text(_HBA, encoding="utf-8")
         new.rename(self._data)
@@ -123,12 +123,12 @@ class EmbeddedPostgres:
             "max_connections": str(CONNECTIONS),
             "log_min_messages": "warning",
         }
-        words = [str(self._binaries / "postgres"), "-D", str(self._data)]
-        words += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        arguments = [str(self._binaries / "postgres"), "-D", str(self._data)]
+        arguments += [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
         if self._server_user is None:
-            return words
+            return arguments
         user = self._server_user
-        return [sys.executable, "-S", "-c", _AS_USER, str(user.pw_uid), str(user.pw_gid), *words]
+        return [sys.executable, "-S", "-c", _AS_USER, str(user.pw_uid), str(user.pw_gid), *arguments]
 
     def answers(self) -> bool:
         """Whether the server takes connections."""
@@ -142,7 +142,7 @@ class EmbeddedPostgres:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the prepared server for the length of a block, with roles and databases.
+        """Run the prepared server while the context is open, with roles and databases.
 
         Raises
         ------
@@ -156,8 +156,8 @@ class EmbeddedPostgres:
                 while not self.answers():
                     if process.poll() is not None or time.monotonic() > until:
                         log.seek(0)
-                        said = log.read().decode(errors="replace").strip()
-                        raise DatabaseUnavailable(f"PostgreSQL in {self.folder} does not answer: {said}")
+                        output = log.read().decode(errors="replace").strip()
+                        raise DatabaseUnavailable(f"PostgreSQL in {self.folder} does not answer: {output}")
                     time.sleep(0.05)
                 self.provision()
                 yield
@@ -173,13 +173,13 @@ class EmbeddedPostgres:
         """Make roles, databases and rights; what is there already stays, and the passwords become those of the file."""
         with self._connected("postgres") as connection:
             for role in (role for roles in DATABASES.values() for role in roles):
-                known = _rows(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", role)
-                verb = "ALTER" if known else "CREATE"
-                _run(connection, verb + " ROLE {} LOGIN PASSWORD %s", role, given=self._passwords[role])
-            for database, (owner, *others) in DATABASES.items():
+                is_there = _rows(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", role)
+                verb = "ALTER" if is_there else "CREATE"
+                _run(connection, verb + " ROLE {} LOGIN PASSWORD %s", role, parameter=self._passwords[role])
+            for database, (owner, *guests) in DATABASES.items():
                 if not _rows(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database):
                     _run(connection, "CREATE DATABASE {} OWNER {}", database, owner)
-                for role in others:
+                for role in guests:
                     _run(connection, "GRANT CONNECT ON DATABASE {} TO {}", database, role)
             for database in (*DATABASES, "postgres", "template1"):
                 _run(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
@@ -195,8 +195,8 @@ class EmbeddedPostgres:
 
     @cached_property
     def _passwords(self) -> dict[str, str]:
-        found: dict[str, str] = json.loads((self.folder / PASSWORDS_FILE).read_text(encoding="utf-8"))
-        return found
+        passwords: dict[str, str] = json.loads((self.folder / PASSWORDS_FILE).read_text(encoding="utf-8"))
+        return passwords
 
     def _make_passwords(self) -> None:
         path = self.folder / PASSWORDS_FILE
@@ -212,13 +212,13 @@ class EmbeddedPostgres:
     def _binaries(self) -> Path:
         wheel = _wheel()
         version = self._data / "PG_VERSION"
-        wanted = int(version.read_text()) if version.is_file() else wheel.TARGET_POSTGRES_VERSION
-        if wanted not in wheel.POSTGRES_VERSIONS:
+        major = int(version.read_text()) if version.is_file() else wheel.TARGET_POSTGRES_VERSION
+        if major not in wheel.POSTGRES_VERSIONS:
             raise DatabaseMismatch(
-                f"{self._data} belongs to PostgreSQL {wanted}, the installed wheel carries "
+                f"{self._data} belongs to PostgreSQL {major}, the installed wheel carries "
                 f"{', '.join(map(str, wheel.POSTGRES_VERSIONS))}: restore a backup into an empty folder"
             )
-        return Path(wheel.POSTGRES_VERSIONS[wanted])
+        return Path(wheel.POSTGRES_VERSIONS[major])
 
     @cached_property
     def _server_user(self) -> "pwd.struct_passwd | None":
@@ -238,11 +238,11 @@ class EmbeddedPostgres:
         wheel.ensure_folder_permissions(self._binaries.parent, 0o055)
         os.chown(folder, user.pw_uid, user.pw_gid)
 
-    def _tool(self, name: str, *words: str, given: str = "") -> None:
+    def _tool(self, name: str, *arguments: str, stdin: str = "") -> None:
         user = self._server_user
         run_as: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         done = subprocess.run(
-            [str(self._binaries / name), *words], input=given, capture_output=True, text=True, check=False, **run_as
+            [str(self._binaries / name), *arguments], input=stdin, capture_output=True, text=True, check=False, **run_as
         )
         if done.returncode:
             raise Refused(f"{name} ended with status {done.returncode}: {done.stderr.strip()}")
@@ -279,14 +279,16 @@ def _wheel() -> ModuleType:
     return utils
 
 
-def _rows(connection: "extensions.connection", statement: str, *given: str) -> list[tuple[Any, ...]]:
+def _rows(connection: "extensions.connection", statement: str, *parameters: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, given)
+        cursor.execute(statement, parameters)
         return list(cursor.fetchall())
 
 
-def _run(connection: "extensions.connection", statement: str, *names: str, given: str | None = None) -> None:
+def _run(connection: "extensions.connection", statement: str, *names: str, parameter: str | None = None) -> None:
     from psycopg2 import sql
 
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)), None if given is None else (given,))
+        cursor.execute(
+            sql.SQL(statement).format(*map(sql.Identifier, names)), None if parameter is None else (parameter,)
+        )

@@ -31,19 +31,19 @@ _LOCK_FILE = "redis.lock"
 
 _LOCKED_START = """
 import fcntl, os, sys
-held = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
 try:
-    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except BlockingIOError:
     sys.exit("another Redis runs in this folder: " + os.path.dirname(sys.argv[1]))
-os.set_inheritable(held, True)
+os.set_inheritable(lock, True)
 os.execv(sys.argv[2], sys.argv[2:])
 """
 """Becomes the server while it holds the folder's lock: two servers would write into one file. The lock ends with it."""
 
 
 def server_command(folder: Path) -> list[str]:
-    """The command that runs the server of a folder in the foreground; refuses to run beside another one.
+    """The command that runs the server of a folder in the foreground; refuses to run alongside another one.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def answers(folder: Path) -> bool:
 
 @contextmanager
 def embedded_redis(folder: Path) -> Iterator[None]:
-    """Run the server of a folder for the length of a block; one that runs already is used, and left running.
+    """Run the server of a folder while the context is open; one that runs already is used, and left running.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Starts the processes of the live part in order, restarts what ends, and stops them in reverse.
 
-What does not belong here: what any of them does, and which ones there are (`topology`).
+What does not belong here: what any of them does, and which processes there are (`topology`).
 """
 
 import json
@@ -25,7 +25,7 @@ PROCESSES_FILE, LOCK_FILE = "processes.json", "processes.lock"
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
 LONGEST_LOG_BYTES = 50_000_000
-"""A longer log is emptied when its process starts."""
+"""A longer log is overwritten when its process starts."""
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 STEADY_SECONDS = 60.0
 """A process that has run for this long is restarted without a wait."""
@@ -40,11 +40,11 @@ class ProcessSpec:
     name : str
     command : sequence of str
     environment : mapping of str to str
-        On top of the caller's.
+        In addition to the caller's.
     ready : callable
-        Whether the processes after it may start.
+        Whether the next processes may start.
     prepare : callable
-        Is called once, before its first start.
+        Called once, before its first start.
     stop_signal : int
         Asks it to end.
     """
@@ -77,12 +77,12 @@ class Supervisor:
         In the order in which they start.
     folder : Path
         Gets a log of each process, and `PROCESSES_FILE` with their pids.
-    tell : callable
-        Takes a line about what happens.
+    report : callable
+        Called with a message when a process ends or starts again.
     """
 
-    def __init__(self, specs: Sequence[ProcessSpec], folder: Path, tell: Callable[[str], None]) -> None:
-        self._specs, self._folder, self._tell = specs, folder, tell
+    def __init__(self, specs: Sequence[ProcessSpec], folder: Path, report: Callable[[str], None]) -> None:
+        self._specs, self._folder, self._report = specs, folder, report
         self._running: dict[str, _Running] = {}
         self._stopping = threading.Event()
 
@@ -94,7 +94,7 @@ class Supervisor:
         ConfigurationError
             Another supervisor has the folder.
         Unavailable
-            A process ended before it was ready (the end of its log is in the message).
+            A process ended before it was ready; the message has the last lines of its log.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._folder / LOCK_FILE)
@@ -151,12 +151,12 @@ class Supervisor:
         # Asked after `ready` too: another program may answer where this process could not.
         while not self._stopping.is_set() and (not spec.ready() or process.poll() is not None):
             if process.poll() is not None:
-                raise Unavailable(f"{spec.name} ended with status {process.returncode}:\n{self._end_of_log(spec)}")
+                raise Unavailable(f"{spec.name} ended with status {process.returncode}:\n{self._last_lines(spec)}")
             if time.monotonic() > until:
                 raise Unavailable(f"{spec.name} is not ready after {READY_SECONDS:.0f} s; see its log")
             self._stopping.wait(0.1)
 
-    def _end_of_log(self, spec: ProcessSpec) -> str:
+    def _last_lines(self, spec: ProcessSpec) -> str:
         path = self._folder / f"{spec.name}.log"
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-5:]) + f"\n(more in {path})"
@@ -169,18 +169,18 @@ class Supervisor:
                 running.tag = tag_of(running.process.pid)
                 running.restarts += 1
                 self._write_pids()
-                self._tell(f"{running.spec.name} runs again (pid {running.process.pid})")
+                self._report(f"{running.spec.name} runs again (pid {running.process.pid})")
             return
         code = running.process.poll()
         if code is None:
             return
         running.wait = FIRST_WAIT_SECONDS if now - running.started > STEADY_SECONDS else running.wait
         running.again_at = now + running.wait
-        self._tell(f"{running.spec.name} ended with status {code}; it is started again in {running.wait:.1f} s")
+        self._report(f"{running.spec.name} ended with status {code}; it is started again in {running.wait:.1f} s")
         running.wait = min(2 * running.wait, LONGEST_WAIT_SECONDS)
 
     def _write_pids(self) -> None:
-        entries = {
+        processes = {
             name: {
                 "pid": running.process.pid,
                 "process": running.tag,
@@ -190,14 +190,14 @@ class Supervisor:
             }
             for name, running in self._running.items()
         }
-        replace_file(self._folder / PROCESSES_FILE, json.dumps(entries, indent=2).encode())
+        replace_file(self._folder / PROCESSES_FILE, json.dumps(processes, indent=2).encode())
 
     def _stop_leftovers(self) -> None:
         """End what a supervisor left behind that was killed itself."""
-        for name, entry in running_processes(self._folder).items():
-            if entry["alive"]:
-                self._tell(f"{name} (pid {entry['pid']}) was left behind; it is ended")
-                _stop_family(int(str(entry["pid"])), int(str(entry["stop_signal"])))
+        for name, leftover in running_processes(self._folder).items():
+            if leftover["alive"]:
+                self._report(f"{name} (pid {leftover['pid']}) was left behind; it is ended")
+                _stop_family(int(str(leftover["pid"])), int(str(leftover["stop_signal"])))
 
     def _stop_all(self) -> None:
         for running in reversed(self._running.values()):
@@ -224,9 +224,9 @@ def _stop_family(pid: int, stop_signal: int) -> None:
 
 
 def running_processes(folder: Path) -> dict[str, dict[str, object]]:
-    """What `PROCESSES_FILE` says, with whether each process lives; empty where nothing was started."""
+    """The entries of `PROCESSES_FILE`, each with whether its process is alive; empty where nothing was started."""
     path = folder / PROCESSES_FILE
     if not path.is_file():
         return {}
-    entries: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
-    return {name: {**entry, "alive": is_alive_here(str(entry["process"]))} for name, entry in entries.items()}
+    processes: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
+    return {name: {**process, "alive": is_alive_here(str(process["process"]))} for name, process in processes.items()}

@@ -48,13 +48,13 @@ class DagsterCalls:
     Attributes
     ----------
     prepare : callable
-        Makes what a home lacks, migrates its storage and says what changed.
-    sensors_looked : callable
-        Whether the daemon of a home has looked at its sensors since a moment, in seconds since 1970.
+        Makes what a home lacks, migrates its storage and reports what changed.
+    sensors_evaluated : callable
+        Whether the daemon of a home has evaluated its sensors since a moment, in seconds since 1970.
     """
 
     prepare: Callable[[Path, Callable[[str], None]], None]
-    sensors_looked: Callable[[Path, float], bool]
+    sensors_evaluated: Callable[[Path, float], bool]
 
 
 def live_folder(settings: Settings) -> Path:
@@ -63,7 +63,7 @@ def live_folder(settings: Settings) -> Path:
 
 
 def production_folder(settings: Settings) -> Path:
-    """What production has beside the lake: its own PostgreSQL, MLflow's files, the environment of its clients."""
+    """What production has in addition to the lake: its own PostgreSQL, MLflow's files, its clients' environment."""
     return settings.profile_root / "production"
 
 
@@ -97,13 +97,13 @@ def script(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def command_of(*words: str) -> list[str]:
+def command_of(*arguments: str) -> list[str]:
     """The command line of a command of this console, in this interpreter."""
-    return [sys.executable, "-c", "from pairs_platform.cli import main; main()", *words]
+    return [sys.executable, "-c", "from pairs_platform.cli import main; main()", *arguments]
 
 
 def forget_replays(settings: Settings) -> None:
-    """Forget what earlier replays left in Redis, and the signals that they gave."""
+    """Remove the bars of earlier replays from Redis, and their signals from the database."""
     from pairs_platform.database.signals import forget_replay
     from pairs_platform.platform import open_database, open_streams
 
@@ -125,7 +125,7 @@ def _serves(host: str, port: int, path: str) -> bool:
 
 
 def _collects(settings: Settings) -> bool:
-    """Whether the collector has said how it is since a moment ago."""
+    """Whether the collector has written a heartbeat in the last seconds."""
     from pairs_platform.platform import open_streams
 
     beat = int(open_streams(settings).health.read().get("heartbeat_wall_ns", 0))
@@ -155,18 +155,18 @@ def _dagster(
             "daemon",
             [script("dagster-daemon"), "run", *location],
             environment,
-            lambda: dagster.sensors_looked(home, asked),
+            lambda: dagster.sensors_evaluated(home, asked),
         ),
     ]
 
 
 def _stream(settings: Settings, *, fresh: bool) -> list[ProcessSpec]:
-    found = []
+    specs = []
     if settings.stream.mode == "replay":
         prepare = (lambda: forget_replays(settings)) if fresh else (lambda: None)
-        found.append(ProcessSpec("replay", command_of("stream", "replay"), prepare=prepare))
-    found.append(ProcessSpec("collector", command_of("stream", "collect"), ready=lambda: _collects(settings)))
-    return found
+        specs.append(ProcessSpec("replay", command_of("stream", "replay"), prepare=prepare))
+    specs.append(ProcessSpec("collector", command_of("stream", "collect"), ready=lambda: _collects(settings)))
+    return specs
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ def own_stores(settings: Settings) -> OwnStores:
 
 
 def production_processes(
-    settings: Settings, home: Path, own: OwnStores, dagster: DagsterCalls, tell: Callable[[str], None]
+    settings: Settings, home: Path, own: OwnStores, dagster: DagsterCalls, report: Callable[[str], None]
 ) -> list[ProcessSpec]:
     """The processes of production: databases first, then what serves, then what works.
 
@@ -228,8 +228,8 @@ def production_processes(
         Prepared Dagster home.
     own : OwnStores
     dagster : DagsterCalls
-    tell : callable
-        Is told what was migrated.
+    report : callable
+        Called with each migration.
     """
     services = settings.services
     lock = prepare_lock(settings)
@@ -246,11 +246,11 @@ def production_processes(
         with lock:
             if own.postgres is not None:
                 own.postgres.provision()
-            migrate_stores(settings.model_copy(update={"database_owner_url": own.database_owner}), tell)
-            dagster.prepare(home, tell)
+            migrate_stores(settings.model_copy(update={"database_owner_url": own.database_owner}), report)
+            dagster.prepare(home, report)
 
     if own.mlflow_database is not None:
-        specs.append(_mlflow(settings, own, lock, tell))
+        specs.append(_mlflow(settings, own, lock, report))
     workspace = home / "workspace.yaml"
     server = {"host": LOOPBACK, "port": services.code_port, "location_name": "pairs_platform"}
     replace_file(workspace, yaml.safe_dump({"load_from": [{"grpc_server": server}]}).encode())
@@ -276,14 +276,14 @@ def production_processes(
 
 def write_environment(settings: Settings, home: Path, own: OwnStores) -> Path:
     """Write the variables of the running production for a shell to source; only its owner can read the file."""
-    found = {"DAGSTER_HOME": str(home), **own.environment}
-    text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in found.items())
+    variables = {"DAGSTER_HOME": str(home), **own.environment}
+    text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
     path = production_folder(settings) / ENVIRONMENT_FILE
     replace_file(path, text.encode(), mode=0o600)
     return path
 
 
-def _mlflow(settings: Settings, own: OwnStores, lock: FileLock, tell: Callable[[str], None]) -> ProcessSpec:
+def _mlflow(settings: Settings, own: OwnStores, lock: FileLock, report: Callable[[str], None]) -> ProcessSpec:
     services, database = settings.services, own.mlflow_database
     assert database is not None
     files = production_folder(settings).absolute() / "mlflow"
@@ -295,7 +295,7 @@ def _mlflow(settings: Settings, own: OwnStores, lock: FileLock, tell: Callable[[
         with lock:
             if own.postgres is not None:
                 own.postgres.provision()
-            upgrade_mlflow(database, tell)
+            upgrade_mlflow(database, report)
 
     command = [
         *(script("mlflow"), "server", "--host", services.host, "--port", str(services.mlflow_port)),
@@ -313,10 +313,10 @@ def _mlflow(settings: Settings, own: OwnStores, lock: FileLock, tell: Callable[[
 
 def _free(host: str, port: int, name: str) -> Callable[[], None]:
     def check() -> None:
-        with socket.socket() as held:
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                held.bind((host, port))
+                probe.bind((host, port))
             except OSError as error:
                 raise ConfigurationError(
                     f"cannot listen on {host} port {port} ({error.strerror}): free it, or choose another {name} "

@@ -1,6 +1,6 @@
 """One value of a table as a person reads it, in a terminal and in a report.
 
-What does not belong here: how tables are laid out (`cli.show`, `defs.reports`).
+What does not belong here: how tables are laid out (`cli.show`, `views.reports`).
 """
 
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What the report of a session says about one sector: data, funnel, selection, configuration, model, signals, spreads.
+"""The sections of a session's report on one sector: data, funnel, selection, configuration, model, signals, spreads.
 
 Everything comes from the partition of the session, so that a report of an old session is what it was then. What does
 not belong here: the frames of a sector-day (`day`), and the forms (`html`, `pdf`).
@@ -37,7 +37,7 @@ _SIGNALS = (
 
 
 def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
-    """The sections of one sector-day; one whose partition is not stored says so.
+    """The sections of one sector-day; a section whose partition is not stored is a sentence with the remedy.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """The report of one session: which sectors it is about, and its file.
 
-What does not belong here: what it says about a sector (`sections`), and the forms (`html`, `pdf`).
+What does not belong here: the sections on a sector (`sections`), and the formats (`html`, `pdf`).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def write_report(path: Path, document: Document) -> int:
-    """Write a report in the form that the path's ending says.
+    """Write a report in the format that the path's suffix chooses.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def write_report(path: Path, document: Document) -> int:
     Raises
     ------
     ConfigurationError
-        Another ending.
+        Another suffix.
     OSError
         The file cannot be written; what was there stays.
     """
@@ -47,7 +47,7 @@ def write_report(path: Path, document: Document) -> int:
 
 
 def require_form(path: Path) -> None:
-    """Refuse a path whose ending says no form, before any work.
+    """Refuse a path whose suffix names no format, before any work.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def _form(path: Path) -> Callable[[Document], bytes]:
     forms = {".html": html_of, ".pdf": pdf_of}
     form = forms.get(path.suffix.lower())
     if form is None:
-        raise ConfigurationError(f"{path} has no ending that says the form; valid: {', '.join(forms)}")
+        raise ConfigurationError(f"{path}: the suffix names no format; valid: {', '.join(forms)}")
     return form
 
 
@@ -115,7 +115,7 @@ def report_of(platform: "Platform", keys: Sequence[PartitionKey]) -> Document:
     Raises
     ------
     PartitionMissing
-        A sector has no ranking. Where something else is not stored, its section says so.
+        A sector has no ranking. Where another table is not stored, its section is a sentence.
     """
     from pairs_platform.core.prices.calendar import session_close
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS

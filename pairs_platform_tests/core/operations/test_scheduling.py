@@ -9,9 +9,9 @@ from pairs_platform.core.operations.scheduling import (
     Failure,
     SectorState,
     as_of_session,
+    due_retries,
     due_sessions,
     missing_prices,
-    plan_retries,
 )
 from pairs_platform.core.prices.calendar import sessions_between, sessions_ending
 
@@ -84,7 +84,7 @@ def test_retries_wait_twice_as_long_after_every_failure_and_end():
 
     def due(runs, minutes):
         failed = state(failures={session: Failure(runs, "last", ended)})
-        return plan_retries(failed, as_of=session, now=ended + timedelta(minutes=minutes), settings=RULES)
+        return due_retries(failed, as_of=session, now=ended + timedelta(minutes=minutes), settings=RULES)
 
     assert not due(1, 4.9)
     assert [retry.attempt for retry in due(1, 5)] == [1]
@@ -99,15 +99,15 @@ def test_no_retry_of_what_runs_or_is_long_past():
     session, ended = date(2023, 3, 9), new_york(2023, 3, 10, 6, 5)
     failures = {session: Failure(1, "last", ended)}
     later = ended + timedelta(hours=1)
-    assert not plan_retries(state(in_flight=[session], failures=failures), as_of=session, now=later, settings=RULES)
-    assert not plan_retries(state(failures=failures), as_of=date(2023, 4, 6), now=later, settings=RULES)
+    assert not due_retries(state(in_flight=[session], failures=failures), as_of=session, now=later, settings=RULES)
+    assert not due_retries(state(failures=failures), as_of=date(2023, 4, 6), now=later, settings=RULES)
 
 
 def test_a_stored_configuration_stays_and_only_its_models_are_made_again():
     session, ended = date(2023, 3, 9), new_york(2023, 3, 10, 6, 5)
     failures = {session: Failure(1, "last", ended)}
     for configured in ([], [session]):
-        (retry,) = plan_retries(
+        (retry,) = due_retries(
             state(configured, failures=failures), as_of=session, now=ended + timedelta(hours=1), settings=RULES
         )
         assert retry.models_only == bool(configured)

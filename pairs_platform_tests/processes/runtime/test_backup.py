@@ -23,7 +23,7 @@ from pairs_platform.database.audit import entries
 from pairs_platform.database.store import Database
 from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import open_database, open_registry, open_streams
-from pairs_platform.processes.runtime.backup import MANIFEST, NOT_SAVED, State, restore_databases, save
+from pairs_platform.processes.runtime.backup import MANIFEST, NOT_SAVED, ProfileState, restore_databases, save
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import APPLICATION, OWNER, SUPERUSER
 from pairs_platform.processes.runtime.redis_server import embedded_redis
@@ -284,7 +284,7 @@ def test_nothing_of_a_database_url_is_in_the_words_of_a_command(postgres, monkey
     with new_database(postgres) as name:
         url = postgres.url(name, SUPERUSER).get_secret_value()
         given = SecretStr(f"{url}?sslmode=prefer&sslpassword=hunter2")
-        state = State("p", tmp_path / "p", {"database": given}, None)
+        state = ProfileState("p", tmp_path / "p", {"database": given}, None)
         save(state, tmp_path / "state.tar.gz", print)
         assert any(word.endswith("pg_dump") for word in words)
         with pytest.raises(Refused, match=name) as raised:

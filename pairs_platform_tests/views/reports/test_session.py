@@ -232,7 +232,7 @@ class TestFiles:
     def test_the_ending_says_the_form(self, tmp_path):
         write_report(tmp_path / "A.HTML", document())
         assert (tmp_path / "A.HTML").read_bytes().startswith(b"<!DOCTYPE html>")
-        with pytest.raises(ConfigurationError, match=r"a\.docx has no ending that says the form; valid: .html, .pdf"):
+        with pytest.raises(ConfigurationError, match=r"a\.docx: the suffix names no format; valid: .html, .pdf"):
             write_report(tmp_path / "a.docx", document())
 
     def test_sectors_of_a_session(self, copied):
