@@ -34,7 +34,7 @@ class Signal:
     start_ns : int
         Start of the bar.
     action : str
-        What the rule asks for at the bucket's close, to be filled at the next open; "skip" with a reason where the pair
+        What the rule asks for at the bar's close, to be filled at the next open; "skip" with a reason where the pair
         cannot be judged.
     reason : str
         Empty, why it is skipped, or "time_stop".
@@ -106,7 +106,7 @@ class SessionMatrix:
 
 
 def session_matrix(state: SessionState, bars: MergedBars, intervals: Sequence[BarInterval]) -> SessionMatrix:
-    """The bars of a session's symbols in `buckets`, the first ones of its session.
+    """The bars of a session's symbols in `intervals`, the first ones of its session.
 
     Bars after the last interval take no part.
     """
