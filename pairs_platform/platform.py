@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pairs_platform.core.errors import ConfigurationError, NoSuchSector
@@ -74,9 +75,13 @@ def open_registry(settings: Settings) -> "ModelRegistry":
 
 def open_database(settings: Settings) -> "Database":
     """Open the configured database; by default a SQLite file in the profile's folder."""
+    return database_in(claim_profile(settings.profile_root, settings.profile), settings)
+
+
+def database_in(folder: Path, settings: Settings) -> "Database":
+    """The configured database; by default a SQLite file in `folder`, which nobody has looked at."""
     from pairs_platform.database.store import Database
 
-    folder = claim_profile(settings.profile_root, settings.profile)
     url = settings.database_url.get_secret_value() if settings.database_url else f"sqlite:///{folder / 'database.db'}"
     owner = settings.database_owner_url.get_secret_value() if settings.database_owner_url else None
     return Database(url, settings.profile.name, owner_url=owner)

@@ -1,4 +1,4 @@
-"""`pairs-platform migrate`: bring every database to this version; one that is newer is refused.
+"""`pairs-platform migrate`: bring the profile and every database to this version; what is newer is refused.
 
 What does not belong here: what is done to each (`processes.runtime.migrations`, `defs.instance`).
 """
@@ -15,11 +15,13 @@ from pairs_platform.settings.variables import value_of
 @click.command("migrate")
 @click.option("--mlflow-database", "name", help="Environment variable with the URL of the only database to migrate.")
 def command(name: str | None) -> None:
-    """Bring the database, MLflow's database and Dagster's storage to this version, and report what changed.
+    """Bring the profile, its databases and Dagster's storage to this version, and report what changed.
 
-    Each start of `up`, `live` and `ui` does the same. Where another user than the platform's owns the database's
-    tables, its URL is read from PAIRS_PLATFORM__DATABASE_OWNER_URL. The database of an MLflow server of your own is
-    brought to the installed version of MLflow with --mlflow-database, before that server starts.
+    Files, columns and values of a profile that an earlier version made get their names of today. No figure changes; a
+    call that was killed is made again. Each start of `up`, `live` and `ui` does the same. Where another user than the
+    platform's owns the database's tables, its URL is read from PAIRS_PLATFORM__DATABASE_OWNER_URL. The database of an
+    MLflow server of your own is brought to the installed version of MLflow with --mlflow-database, before that server
+    starts.
     """
     from pairs_platform.defs.instance import prepare_instance
     from pairs_platform.processes.runtime.dagster_home import prepare_home

@@ -26,6 +26,7 @@ from pairs_platform.processes.runtime.backup import (
     restore_files,
     restore_streams,
 )
+from pairs_platform.processes.runtime.migrations import upgrade_profile
 from pairs_platform.processes.runtime.postgres_server import (
     APPLICATION,
     DAGSTER,
@@ -47,7 +48,7 @@ def command(source: Path) -> None:
     """Restore SOURCE, which `pairs-platform backup` wrote, where no state of this profile is yet.
 
     All of it is verified before anything is written. Databases on PostgreSQL come back into those that the environment
-    names, which must be empty, or into the platform's own.
+    names, which must be empty, or into the platform's own. A backup by an earlier version is brought to this one.
     """
     settings = load_settings()
     manifest = read_manifest(source)
@@ -71,6 +72,7 @@ def command(source: Path) -> None:
             restore_databases(targets, source)
             if "mlflow" in targets:
                 move_artifacts(targets["mlflow"], folder / "mlflow")
+            upgrade_profile(running, click.echo)
             database = open_database(running)
             database.give_rights()
             entry = AuditEntry(

@@ -47,6 +47,10 @@ class ProfileMismatch(ConfigurationError):
     """A folder that belongs to another source, frequency or price basis."""
 
 
+class ProfileOutdated(ConfigurationError):
+    """A profile that an earlier version of the platform made, whose names are not those of this one."""
+
+
 class DatabaseMismatch(ConfigurationError):
     """A database that belongs to another profile, or to another version of the platform."""
 

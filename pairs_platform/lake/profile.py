@@ -12,12 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pairs_platform.core.errors import ProfileMismatch
+from pairs_platform.core.errors import ProfileMismatch, ProfileOutdated
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.lake.atomic import TEMPORARY_SUFFIX, while_locked
-from pairs_platform.lake.files import LakePath, create_object, read_file
+from pairs_platform.lake.files import LakePath, create_object, read_file, replace
 
 MANIFEST = "manifest.json"
+FORMAT = 2
+"""Version of the names of files, tables, columns and values in a profile; 1 is a manifest that has none."""
 
 _Folder = TypeVar("_Folder", bound=LakePath)
 
@@ -63,25 +65,54 @@ def claim_profile(folder: _Folder, profile: Profile) -> _Folder:
     Raises
     ------
     ProfileMismatch
-        The folder belongs to another profile, or its manifest cannot be read.
+        As `format_of`.
+    ProfileOutdated
+        An earlier version made it.
     """
     manifest = folder / MANIFEST
     try:
-        stored = read_profile(folder)
+        stored_format = format_of(folder, profile)
     except FileNotFoundError:
-        content = json.dumps(asdict(profile), indent=2).encode() + b"\n"
         if isinstance(manifest, Path):
             manifest.parent.mkdir(parents=True, exist_ok=True)
-            _create(manifest, content)
+            _create(manifest, _content(profile))
         else:
-            create_object(manifest, content)
-        stored = read_profile(folder)
-    if stored != profile:
-        raise ProfileMismatch(
-            f"{folder} holds {stored}, but the settings ask for {profile}. Choose a state folder of its own for these "
-            f"settings, or set the settings back; to give up what is stored, remove {folder}"
+            create_object(manifest, _content(profile))
+        stored_format = format_of(folder, profile)
+    if stored_format < FORMAT:
+        raise ProfileOutdated(
+            f"{folder} was made by an earlier version of the platform (format {stored_format}, this one has {FORMAT})"
         )
     return folder
+
+
+def format_of(folder: LakePath, profile: Profile) -> int:
+    """The format of a folder that belongs to `profile`; none that is newer than `FORMAT`.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder has no manifest.
+    ProfileMismatch
+        The folder belongs to another profile or to a newer version, or its manifest cannot be read.
+    """
+    owner, stored_format = _read_manifest(folder)
+    if owner != profile:
+        raise ProfileMismatch(
+            f"{folder} holds {owner}, but the settings ask for {profile}. Choose a state folder of its own for these "
+            f"settings, or set the settings back; to give up what is stored, remove {folder}"
+        )
+    if stored_format > FORMAT:
+        raise ProfileMismatch(
+            f"{folder} has format {stored_format}, which this version of the platform does not know (newest {FORMAT}): "
+            "install the newer version again"
+        )
+    return stored_format
+
+
+def mark_upgraded(folder: LakePath, profile: Profile) -> None:
+    """Note that everything in a folder has the names of this version."""
+    replace(folder / MANIFEST, _content(profile))
 
 
 def read_profile(folder: LakePath) -> Profile:
@@ -94,15 +125,24 @@ def read_profile(folder: LakePath) -> Profile:
     ProfileMismatch
         The manifest is damaged.
     """
+    return _read_manifest(folder)[0]
+
+
+def _read_manifest(folder: LakePath) -> tuple[Profile, int]:
     manifest = folder / MANIFEST
     content = read_file(manifest)
     try:
-        fields = json.loads(content)
-        return Profile(str(fields["source"]), Frequency(fields["frequency"]), PriceBasis(fields["basis"]))
+        stored = json.loads(content)
+        profile = Profile(str(stored["source"]), Frequency(stored["frequency"]), PriceBasis(stored["basis"]))
+        return profile, int(stored.get("format", 1))
     except (ValueError, KeyError, TypeError) as error:
         raise ProfileMismatch(
             f"{manifest} is damaged ({error}): nobody can tell what {folder} holds; remove the folder"
         ) from error
+
+
+def _content(profile: Profile) -> bytes:
+    return json.dumps({"format": FORMAT, **asdict(profile)}, indent=2).encode() + b"\n"
 
 
 def _create(path: Path, content: bytes) -> None:

@@ -213,9 +213,20 @@ def to_arrow(contract: Contract, frame: pd.DataFrame) -> pa.Table:
 
 def contract_version(path: LakePath) -> int | None:
     """Version of the contract under which the Parquet file at `path` was written; None for a foreign file."""
-    with pq.ParquetFile(_source(path)) as file:
-        version = _file_metadata(file).get("contract_version")
+    version = file_metadata(path).get("contract_version")
     return None if version is None else int(version)
+
+
+def file_metadata(path: LakePath) -> dict[str, Any]:
+    """What the writer of a Parquet file stored with its rows: table, version, partition, metadata; empty in others."""
+    with pq.ParquetFile(_source(path)) as file:
+        return _file_metadata(file)
+
+
+def frame_of(path: LakePath) -> pd.DataFrame:
+    """The rows of a Parquet file, under whichever version of its contract it was written."""
+    with pq.ParquetFile(_source(path)) as file:
+        return file.read(use_threads=False).to_pandas()
 
 
 def _source(path: LakePath) -> Path | pa.BufferReader:

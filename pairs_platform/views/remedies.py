@@ -7,6 +7,7 @@ from pairs_platform.core.errors import (
     ClockUnknown,
     PartitionMissing,
     PartitionUnreadable,
+    ProfileOutdated,
     SchemaOutdated,
     StreamUnavailable,
     VersionMismatch,
@@ -26,6 +27,8 @@ def remedy_of(error: BaseException) -> str:
             return f"make it with\n  {materialize_command(error.asset, error.keys[0])}"
         case PartitionUnreadable() | VersionMismatch():
             return f"write it again with\n  {materialize_command(error.asset, error.key)}"
+        case ProfileOutdated():
+            return "run `pairs-platform migrate`, which keeps everything that is stored"
         case SchemaOutdated():
             return "run `pairs-platform migrate` with the owner's URL in PAIRS_PLATFORM__DATABASE_OWNER_URL"
         case StreamUnavailable():

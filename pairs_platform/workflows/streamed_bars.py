@@ -56,7 +56,7 @@ def save_stream(platform: Platform, key: PartitionKey) -> SavedStream:
     streams, lake = platform.streams, platform.lake
     symbols = {listing.symbol for listing in platform.listings(key.sector)}
     stored = lake.read(STREAMED_BARS, key) if lake.exists(STREAMED_BARS.table, key) else STREAMED_BARS.empty()
-    own = stored[stored["feed"] == streams.run_mode].assign(ts_ns=lambda frame: frame["ts_utc"].astype("int64"))
+    own = stored[stored["run_mode"] == streams.run_mode].assign(ts_ns=lambda frame: frame["ts_utc"].astype("int64"))
     earlier = [StreamBar(*row) for row in own[list(StreamBar._fields)].itertuples(index=False)]
     streamed = [bar for bar in streams.bars.of_session(key.session) if bar.symbol in symbols]
     if not earlier and not streamed:
@@ -65,11 +65,11 @@ def save_stream(platform: Platform, key: PartitionKey) -> SavedStream:
             "at `pairs-platform stream status`"
         )
     bars = merge_revisions([*earlier, *streamed]).frame()
-    bars.insert(0, "feed", streams.run_mode)
-    rows = pd.concat([stored[stored["feed"] != streams.run_mode], bars], ignore_index=True)
+    bars.insert(0, "run_mode", streams.run_mode)
+    rows = pd.concat([stored[stored["run_mode"] != streams.run_mode], bars], ignore_index=True)
     metadata = {
         "source": f"{streams.run_mode} stream of {platform.market_data.label}",
-        "feed": streams.run_mode,
+        "run_mode": streams.run_mode,
         "bar": platform.settings.stream.bar_frequency(platform.settings.frequency).value,
         "saved_utc": platform.clock().isoformat(timespec="seconds"),
     }
@@ -83,7 +83,7 @@ def bar_differences(platform: Platform, key: PartitionKey) -> BarComparison | No
     if not lake.exists(STREAMED_BARS.table, key):
         return None
     streamed, metadata = lake.read(STREAMED_BARS, key), lake.metadata(STREAMED_BARS, key)
-    own = streamed[(streamed["feed"] == settings.stream.run_mode) & ~streamed["source"].str.startswith(PROXY)]
+    own = streamed[(streamed["run_mode"] == settings.stream.run_mode) & ~streamed["source"].str.startswith(PROXY)]
     if own.empty:
         return None
     bars = aggregate_bars(own[list(BAR_COLUMNS)], source=Frequency(metadata["bar"]), target=settings.frequency)

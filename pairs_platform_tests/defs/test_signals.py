@@ -123,7 +123,7 @@ class TestStreamedBars:
         assert result.success
         frame = live.platform.lake.read(STREAMED_BARS, key())
         assert len(frame) == len(SYMBOLS) * len(GRID)
-        assert set(frame["feed"]) == {"replay"}
+        assert set(frame["run_mode"]) == {"replay"}
         history = live.platform.lake.read(PRICE_HISTORY, key())
         both = frame.merge(history, on=["symbol", "ts_utc"], suffixes=("", "_history"))
         assert len(both) == len(history)

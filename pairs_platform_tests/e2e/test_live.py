@@ -50,7 +50,7 @@ def test_the_stream_is_saved_at_the_close(live):
     until(lambda: lake.exists(STREAMED_BARS.table, key))
     bars = lake.read(STREAMED_BARS, key)
     assert len(bars) == len(live.profile.platform.streams.bars.merged(live.profile.session))
-    assert set(bars["feed"]) == {"replay"}
+    assert set(bars["run_mode"]) == {"replay"}
 
 
 def test_the_console_shows_signals_and_processes(live):

@@ -6,10 +6,11 @@ import textwrap
 
 import pytest
 
-from pairs_platform.core.errors import ProfileMismatch
+from pairs_platform.core.errors import ProfileMismatch, ProfileOutdated
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.lake import profile as module
-from pairs_platform.lake.profile import MANIFEST, Profile, claim_profile, read_profile
+from pairs_platform.lake.profile import FORMAT, MANIFEST, Profile, claim_profile, mark_upgraded, read_profile
+from pairs_platform.views.remedies import with_remedy
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 SIMULATED = Profile("simulated", Frequency.FIVE_MINUTES, PriceBasis.RAW)
@@ -26,7 +27,9 @@ def test_the_first_claim_makes_the_folder_and_later_ones_agree(tmp_path):
     assert claim_profile(folder, SIMULATED) == folder
     assert read_profile(folder) == SIMULATED
     assert [path.name for path in folder.iterdir()] == [MANIFEST]
-    assert json.loads((folder / MANIFEST).read_text()) == {"source": "simulated", "frequency": "5min", "basis": "raw"}
+    assert json.loads((folder / MANIFEST).read_text()) == {
+        "format": FORMAT, "source": "simulated", "frequency": "5min", "basis": "raw",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,28 @@ def test_another_profile_is_refused_with_the_remedy(tmp_path, other):
 def test_a_damaged_manifest_is_refused(tmp_path, content):
     (tmp_path / MANIFEST).write_text(content)
     with pytest.raises(ProfileMismatch, match="is damaged"):
+        claim_profile(tmp_path, SIMULATED)
+
+
+def test_a_profile_of_the_version_before_is_refused_with_the_command_that_helps(tmp_path):
+    earlier = '{"source": "simulated", "frequency": "5min", "basis": "raw"}'
+    (tmp_path / MANIFEST).write_text(earlier)
+    with pytest.raises(ProfileOutdated) as refused:
+        claim_profile(tmp_path, SIMULATED)
+    shown = with_remedy(refused.value)
+    assert "made by an earlier version of the platform (format 1, this one has 2)" in shown
+    assert "run `pairs-platform migrate`" in shown
+    assert "\n" not in shown
+    assert (tmp_path / MANIFEST).read_text() == earlier
+    mark_upgraded(tmp_path, SIMULATED)
+    assert claim_profile(tmp_path, SIMULATED) == tmp_path
+
+
+def test_a_profile_of_a_newer_version_is_refused(tmp_path):
+    claim_profile(tmp_path, SIMULATED)
+    newer = json.loads((tmp_path / MANIFEST).read_text()) | {"format": FORMAT + 1}
+    (tmp_path / MANIFEST).write_text(json.dumps(newer))
+    with pytest.raises(ProfileMismatch, match="install the newer version again"):
         claim_profile(tmp_path, SIMULATED)
 
 

@@ -32,11 +32,11 @@ class TestStreamedBars:
         live.stream(0)
         save_stream(live.platform, key())
         frame, facts = live.platform.lake.read(STREAMED_BARS, key()), live.platform.lake.metadata(STREAMED_BARS, key())
-        live.platform.lake.write(STREAMED_BARS, key(), frame.assign(feed="live", close=frame["low"]), facts)
+        live.platform.lake.write(STREAMED_BARS, key(), frame.assign(run_mode="live", close=frame["low"]), facts)
         save_stream(live.platform, key())
         both = live.platform.lake.read(STREAMED_BARS, key())
-        assert both["feed"].value_counts().to_dict() == {"live": 8, "replay": 8}
-        assert (both.loc[both["feed"] == "live", "close"] == both.loc[both["feed"] == "live", "low"]).all()
+        assert both["run_mode"].value_counts().to_dict() == {"live": 8, "replay": 8}
+        assert (both.loc[both["run_mode"] == "live", "close"] == both.loc[both["run_mode"] == "live", "low"]).all()
 
     def test_a_proxy_is_stored_as_one_until_the_symbols_own_bar_comes(self, live):
         own = next(bar for bar in live.bars([0]) if bar.symbol == "ADI")

@@ -15,10 +15,10 @@ def _price() -> pa.Column:
 
 STREAMED_BARS = Contract(
     table="streamed_bars",
-    version=1,
+    version=2,
     schema=pa.DataFrameSchema(
         {
-            "feed": pa.Column(str, pa.Check.isin(["live", "replay"])),
+            "run_mode": pa.Column(str, pa.Check.isin(["live", "replay"])),
             "symbol": pa.Column(str),
             "ts_utc": pa.Column("datetime64[ns, UTC]"),
             **{name: _price() for name in ("open", "high", "low", "close")},
@@ -26,7 +26,7 @@ STREAMED_BARS = Contract(
             "revision": pa.Column("int64", pa.Check.isin([FIRST, BACKFILLED, UPDATED])),
             "source": pa.Column(str),
         },
-        unique=["feed", "symbol", "ts_utc"],
+        unique=["run_mode", "symbol", "ts_utc"],
         strict=True,
         ordered=True,
     ),

@@ -10,7 +10,7 @@ from pairs_platform.core.contract import Contract
 from pairs_platform.core.screening.half_life import HalfLifeStatus
 from pairs_platform.core.volatility.settings import FitStatus
 
-IN_SAMPLE, FULL_WINDOW = "evaluation", "production"
+IN_SAMPLE, FULL_WINDOW = "in_sample", "full_window"
 """Parameter sets: estimated on the first part of the window alone, or on all of it; as the tables store them."""
 
 PARAMETER_SETS = (IN_SAMPLE, FULL_WINDOW)
@@ -62,7 +62,7 @@ def _text(values: tuple[str, ...] | None = None, *, nullable: bool = False) -> p
 
 GARCH_FITS = Contract(
     table="garch_fits",
-    version=1,
+    version=2,
     schema=pa.DataFrameSchema(
         {
             "pair": _text(),

@@ -36,8 +36,10 @@ from pairs_platform.lake.profile import MANIFEST as LAKE_MANIFEST
 if TYPE_CHECKING:
     from pairs_platform.adapters.redis.snapshot import Snapshot
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, FILES, DATABASES, STREAMS = "manifest.json", "files", "databases", "redis.msgpack"
+EARLIER_NAMES = {"ledger": "database"}
+"""Databases in a backup of format 1 that have another name now."""
 LAKE = f"{FILES}/lake/"
 """Where the lake is in a backup, wherever it lies outside."""
 NOT_SAVED = ("live", "redis", "production/postgres", "production/environment")
@@ -229,7 +231,7 @@ def read_manifest(source: Path) -> dict[str, Any]:
     )
     if wrong:
         raise DataError(f"{source} is damaged: {', '.join(wrong[:3])} differ from its manifest")
-    return manifest
+    return {**manifest, "postgresql": [_name_now(name) for name in manifest["postgresql"]]}
 
 
 def restore_files(folder: Path, source: Path, lake: LakePath | None = None) -> None:
@@ -313,9 +315,11 @@ def require_empty_databases(databases: Mapping[str, SecretStr]) -> None:
 def restore_databases(databases: Mapping[str, SecretStr], source: Path) -> None:
     """Restore PostgreSQL databases, each in one transaction, as the role of its URL, who owns the tables then."""
     with tempfile.TemporaryDirectory() as scratch, tarfile.open(source, "r:gz") as archive:
+        members = [name for name in archive.getnames() if name.startswith(f"{DATABASES}/")]
+        dumps = {_name_now(PurePosixPath(member).stem): member for member in members}
         for name, url in databases.items():
-            archive.extract(f"{DATABASES}/{name}.dump", scratch, filter="data")
-            path = Path(scratch) / DATABASES / f"{name}.dump"
+            archive.extract(dumps[name], scratch, filter="data")
+            path = Path(scratch) / dumps[name]
             _run_tool("pg_restore", url, "--no-owner", "--no-privileges", "--single-transaction", str(path))
 
 
@@ -327,6 +331,10 @@ def restore_streams(snapshot: "Snapshot", source: Path) -> int:
         rows = [(key, ttl_ms, value) for key, ttl_ms, value in msgpack.unpackb(reader.read())]
     snapshot.load(rows)
     return len(rows)
+
+
+def _name_now(database: str) -> str:
+    return EARLIER_NAMES.get(database, database)
 
 
 def _is_inside(name: str) -> bool:

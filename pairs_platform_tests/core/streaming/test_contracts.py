@@ -16,7 +16,7 @@ def frame() -> pd.DataFrame:
         StreamBar("ADI", OPEN_NS, 10.0, 11.0, 9.0, 10.5, 100, source="proxy:AAPL"),
     ]
     found = merge_revisions(bars).frame()
-    found.insert(0, "feed", "replay")
+    found.insert(0, "run_mode", "replay")
     return found
 
 
@@ -27,7 +27,7 @@ def test_merged_bars_with_their_feed_satisfy_it():
 
 
 def test_a_bar_of_each_feed_is_no_repetition():
-    both = pd.concat([frame(), frame().assign(feed="live")], ignore_index=True)
+    both = pd.concat([frame(), frame().assign(run_mode="live")], ignore_index=True)
     assert STREAMED_BARS.violations(both) == []
     assert STREAMED_BARS.violations(pd.concat([frame(), frame()], ignore_index=True))
 
@@ -35,7 +35,7 @@ def test_a_bar_of_each_feed_is_no_repetition():
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("feed", "tape"),
+        ("run_mode", "tape"),
         ("open", 0.0),
         ("close", np.inf),
         ("low", np.nan),
