@@ -28,13 +28,13 @@ STEPS = "correlation_matrix,cointegrated_pairs,garch_fits,pair_scores,composite_
 CONSOLE = [sys.executable, "-W", "ignore", "-c", "from pairs_platform.cli import main; main()"]
 DAGSTER = [sys.executable, "-W", "ignore", "-m", "dagster"]
 MATERIALIZE = [*DAGSTER, "asset", "materialize", "-m", "pairs_platform.definitions"]
-MEASURED: dict[str, list[str]] = {
+MEASURED = {
+    "daily graph": [*MATERIALIZE, "--select", STEPS, "--partition", f"{SESSION}|{SECTOR}"],
     "code location": [sys.executable, "-W", "ignore", "-c", "import pairs_platform.definitions"],
     "--help": [*CONSOLE, "--help"],
     "config show": [*CONSOLE, "config", "show"],
     "pairs": [*CONSOLE, "pairs", "--sector", SECTOR],
-    "models list": [*CONSOLE, "models", "list", "--sector", SECTOR],
-    "daily graph": [*MATERIALIZE, "--select", STEPS, "--partition", f"{SESSION}|{SECTOR}"],
+    "symbols status": [*CONSOLE, "symbols", "status", "--sector", SECTOR],
 }
 
 
