@@ -23,11 +23,16 @@ def filled(url: str) -> Database:
         database,
         [
             Decision(
-                sector="technology", session=SESSION, action="wait", reason="too few sessions", actor="a run",
-                figures={"n": 3}, decided_utc=datetime(2023, 3, 9, 11, 30, tzinfo=UTC),
+                sector="technology",
+                session=SESSION,
+                action="wait",
+                reason="too few sessions",
+                actor="a run",
+                figures={"n": 3},
+                decided_utc=datetime(2023, 3, 9, 11, 30, tzinfo=UTC),
             )
-        ]
-    )  # fmt: skip
+        ],
+    )
     return database
 
 

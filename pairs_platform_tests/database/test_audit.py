@@ -29,9 +29,16 @@ def add(database: Database, **more) -> None:
 class TestRows:
     def test_a_row_comes_back_as_it_was_given(self, database):
         given = AuditEntry(
-            actor="somebody@somewhere", action="data_deleted", object="signals", reason="why", detail={"rows": [3, 0]},
-            sector="technology", session=SESSION, run_id="run", at_utc=datetime(2026, 3, 1, 12, 5, tzinfo=UTC),
-        )  # fmt: skip
+            actor="somebody@somewhere",
+            action="data_deleted",
+            object="signals",
+            reason="why",
+            detail={"rows": [3, 0]},
+            sector="technology",
+            session=SESSION,
+            run_id="run",
+            at_utc=datetime(2026, 3, 1, 12, 5, tzinfo=UTC),
+        )
         with database.begin() as connection:
             record(connection, given)
         assert entries(database) == [given]
@@ -64,9 +71,15 @@ class TestRows:
 def decide(database: Database, **more) -> None:
     given = {"alias": "champion", "version_before": 2, "version_after": 3, **more}
     decision = Decision(
-        sector="technology", session=SESSION, action="manual_promote", reason="tried", actor="ann", figures={},
-        decided_utc=datetime.now(UTC), **given,
-    )  # fmt: skip
+        sector="technology",
+        session=SESSION,
+        action="manual_promote",
+        reason="tried",
+        actor="ann",
+        figures={},
+        decided_utc=datetime.now(UTC),
+        **given,
+    )
     store_decisions(database, [decision])
 
 

@@ -117,9 +117,16 @@ class TestTrends:
 class TestDecisions:
     def decision(self, session: date = SESSION, version: int | None = 3, alias: str = "champion") -> Decision:
         return Decision(
-            sector="technology", session=session, action="promote_first", alias=alias, version_after=version,
-            reason="pooled skill above zero", figures={"skill_low": 0.001}, actor="test", decided_utc=TRAINED,
-        )  # fmt: skip
+            sector="technology",
+            session=session,
+            action="promote_first",
+            alias=alias,
+            version_after=version,
+            reason="pooled skill above zero",
+            figures={"skill_low": 0.001},
+            actor="test",
+            decided_utc=TRAINED,
+        )
 
     def test_the_alias_as_of_a_session_knows_nothing_later(self, database):
         after = session_offset(SESSION, 1)

@@ -33,19 +33,40 @@ LIVE = SignalKey(run_mode="live", sector="technology", session=SESSION)
 REPLAY = dataclasses.replace(LIVE, run_mode="replay")
 DECIDED = datetime(2023, 3, 8, 14, 35, 1, 123456, tzinfo=UTC)
 GIVEN = Provenance(
-    config_session=date(2023, 3, 7), config_hash="f" * 64, decided_market_utc=DECIDED,
-    decided_utc=DECIDED + timedelta(days=900), run_id="run",
-)  # fmt: skip
+    config_session=date(2023, 3, 7),
+    config_hash="f" * 64,
+    decided_market_utc=DECIDED,
+    decided_utc=DECIDED + timedelta(days=900),
+    run_id="run",
+)
 
 
 def signal(pair: str = "A_B", bucket: int = 0, **changes) -> Signal:
     full = Signal(
-        pair=pair, role="selected", start_ns=OPEN_NS + bucket * LENGTH_NS, action="enter_short", reason="", y="B",
-        x="A", beta=0.1 + 0.2, spread=1 / 3, z=2.0000000000000004, band=5e-324, volatility=1.7976931348623157e308,
-        probability_champion=0.7, probability_challenger=1e-17, champion_version=3, challenger_version=4,
-        confidence=0.4, size=0.25, position=0, bars_held=0, blocked=False, late=False,
+        pair=pair,
+        role="selected",
+        start_ns=OPEN_NS + bucket * LENGTH_NS,
+        action="enter_short",
+        reason="",
+        y="B",
+        x="A",
+        beta=0.1 + 0.2,
+        spread=1 / 3,
+        z=2.0000000000000004,
+        band=5e-324,
+        volatility=1.7976931348623157e308,
+        probability_champion=0.7,
+        probability_challenger=1e-17,
+        champion_version=3,
+        challenger_version=4,
+        confidence=0.4,
+        size=0.25,
+        position=0,
+        bars_held=0,
+        blocked=False,
+        late=False,
         data_ns=OPEN_NS + bucket * LENGTH_NS,
-    )  # fmt: skip
+    )
     return dataclasses.replace(full, **changes)
 
 
@@ -53,9 +74,19 @@ NOTHING = dict.fromkeys(
     ("spread", "z", "band", "volatility", "probability_champion", "probability_challenger", "confidence"), math.nan
 )
 SKIPPED = signal(
-    "A_C", action="skip", reason="stale: 3 buckets since both legs had a bar", champion_version=None,
-    challenger_version=None, size=0.0, position=-1, bars_held=7, blocked=True, late=True, data_ns=0, **NOTHING,
-)  # fmt: skip
+    "A_C",
+    action="skip",
+    reason="stale: 3 buckets since both legs had a bar",
+    champion_version=None,
+    challenger_version=None,
+    size=0.0,
+    position=-1,
+    bars_held=7,
+    blocked=True,
+    late=True,
+    data_ns=0,
+    **NOTHING,
+)
 
 
 def rows(database: Database) -> list[dict]:

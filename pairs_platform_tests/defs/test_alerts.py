@@ -287,9 +287,13 @@ class TestRuns:
         first = run(instance)
         tags = {RETRY_OF_TAG: "before", "user": "ann"}
         again = create_run_for_test(
-            instance, "a_job", tags=tags, parent_run_id=first.run_id, root_run_id=first.run_id,
+            instance,
+            "a_job",
+            tags=tags,
+            parent_run_id=first.run_id,
+            root_run_id=first.run_id,
             status=dg.DagsterRunStatus.STARTED,
-        )  # fmt: skip
+        )
         instance.report_run_failed(again)
         judge(platform, instance)
         (entry,) = entries(platform.database)
@@ -534,9 +538,14 @@ class TestWhatIsDue:
 
     def test_what_a_sector_missed_is_over_once_it_is_no_longer_active(self, platform, instance):
         gone = Alert(
-            key=f"missed|healthcare|{THURSDAY}", kind="run_missed", severity="error", what="no run", remedy="look",
-            sector="healthcare", session=THURSDAY,
-        )  # fmt: skip
+            key=f"missed|healthcare|{THURSDAY}",
+            kind="run_missed",
+            severity="error",
+            what="no run",
+            remedy="look",
+            sector="healthcare",
+            session=THURSDAY,
+        )
         raise_alert(platform.database, gone, platform.clock())
         assert changes(platform, instance, at(date(2023, 3, 12), 12)) == AlertChanges(over=(gone.key,))
 
@@ -558,9 +567,12 @@ class TestStream:
         clock = Clock()
         live = Platform(load_settings({"frequency": "1h"}), clock=clock)
         live.__dict__["streams"] = Streams(
-            connect(None, tmp_path / "no-redis"), profile="p", run_mode="live", settings=StreamSettings(),
+            connect(None, tmp_path / "no-redis"),
+            profile="p",
+            run_mode="live",
+            settings=StreamSettings(),
             wall=lambda: int(clock().timestamp() * 1e9),
-        )  # fmt: skip
+        )
         for minutes, stream in ((5, []), (11, ["stream_silent"])):
             clock.now = opened + timedelta(minutes=minutes)
             words = alert_watch(dg.build_sensor_context(instance, resources={"platform": live})).skip_message

@@ -21,9 +21,16 @@ def promote(platform: Platform, version: int, session: date) -> None:
         platform.database,
         [
             Decision(
-                sector=SECTOR, session=session, action="promote_first", alias="champion", version_after=version,
-                reason="a test", figures={}, actor="a test", decided_utc=utc_now(),
+                sector=SECTOR,
+                session=session,
+                action="promote_first",
+                alias="champion",
+                version_after=version,
+                reason="a test",
+                figures={},
+                actor="a test",
+                decided_utc=utc_now(),
             )
-        ]
-    )  # fmt: skip
+        ],
+    )
     platform.registry.set_alias(SECTOR, "champion", version)

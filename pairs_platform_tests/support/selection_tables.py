@@ -76,13 +76,31 @@ def fits_of(pairs: Sequence[str]) -> pd.DataFrame:
     for i, pair in enumerate(pairs):
         one, two = pair.split("_")
         fit = GarchFit(
-            status="ok", fitter="numba", n_obs=4679, c=0.0, phi=0.95, omega=1e-8, alpha1=0.08, beta1=0.9,
+            status="ok",
+            fitter="numba",
+            n_obs=4679,
+            c=0.0,
+            phi=0.95,
+            omega=1e-8,
+            alpha1=0.08,
+            beta1=0.9,
             persistence=0.98,
-            unconditional_variance=5e-7, mean_variance=5.1e-7, backcast=5e-7, log_likelihood=1.0, aic=8.0, bic=40.0,
-            log_likelihood_random_walk=0.5, log_likelihood_constant_variance=0.5, lr_random_walk=1.0,
-            lr_constant_variance=1.0, half_life_bars=13.5134, half_life_status="ok", next_volatility=1.7e-3,
-            last_spread=0.02, last_variance=1 / 3 * 1e-6,
-        )  # fmt: skip
+            unconditional_variance=5e-7,
+            mean_variance=5.1e-7,
+            backcast=5e-7,
+            log_likelihood=1.0,
+            aic=8.0,
+            bic=40.0,
+            log_likelihood_random_walk=0.5,
+            log_likelihood_constant_variance=0.5,
+            lr_random_walk=1.0,
+            lr_constant_variance=1.0,
+            half_life_bars=13.5134,
+            half_life_status="ok",
+            next_volatility=1.7e-3,
+            last_spread=0.02,
+            last_variance=1 / 3 * 1e-6,
+        )
         row = {field.name: getattr(fit, field.name) for field in dataclasses.fields(fit)}
         row |= {"pair": pair, "spread_definition": SPREAD_DEFINITION, "y": two, "x": one, "n_bars": 4680}
         row |= {"diurnal": json.dumps([2.8, 0.9, 0.1 + 0.2]), "beta": 1.0 + 0.1 * i, "mu": 1e-17, "sigma": 0.01}

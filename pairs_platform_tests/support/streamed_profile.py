@@ -151,7 +151,14 @@ def store_yesterday(platform: Platform, signals, *, sessions_ago: int = 1) -> No
 
 def challenge(platform: Platform, version: int) -> None:
     decision = Decision(
-        sector=SECTOR, session=CONFIGURED, action="challenge", alias="challenger", version_after=version,
-        reason="a test", figures={}, actor="a test", decided_utc=utc_now(),
-    )  # fmt: skip
+        sector=SECTOR,
+        session=CONFIGURED,
+        action="challenge",
+        alias="challenger",
+        version_after=version,
+        reason="a test",
+        figures={},
+        actor="a test",
+        decided_utc=utc_now(),
+    )
     store_decisions(platform.database, [decision])

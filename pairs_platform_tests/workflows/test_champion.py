@@ -36,9 +36,16 @@ def decide(
 ) -> None:
     n_earlier = len(read_decisions(platform.database, SECTOR))
     decision = Decision(
-        sector=SECTOR, session=session, action=action, alias=alias, version_after=version, reason="a test", figures={},
-        actor="a test", decided_utc=AT + timedelta(minutes=n_earlier),
-    )  # fmt: skip
+        sector=SECTOR,
+        session=session,
+        action=action,
+        alias=alias,
+        version_after=version,
+        reason="a test",
+        figures={},
+        actor="a test",
+        decided_utc=AT + timedelta(minutes=n_earlier),
+    )
     store_decisions(platform.database, [decision])
 
 

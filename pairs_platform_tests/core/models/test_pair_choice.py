@@ -24,9 +24,10 @@ def history(
     days = [session_offset(SESSION, -age - every * k) for k in reversed(range(n))]
     return TrainingHistory(
         trainings=pd.DataFrame({"session": days, "full_retrain": [True] * n, "seconds": [seconds] * n}),
-        lifts=pd.DataFrame([(day, pair, lift) for day in days for pair, lift in lifts.items()],
-                           columns=["session", "pair", "lift"]),
-    )  # fmt: skip
+        lifts=pd.DataFrame(
+            [(day, pair, lift) for day in days for pair, lift in lifts.items()], columns=["session", "pair", "lift"]
+        ),
+    )
 
 
 NONE = TrainingHistory(

@@ -48,11 +48,15 @@ def actions(
     settings=RULES,
 ):
     state = PromotionState(
-        session=session_offset(START, at), candidates=candidates, champion=champion, challenger=challenger,
-        champion_looks=looks, shadow=shadow,
+        session=session_offset(START, at),
+        candidates=candidates,
+        champion=champion,
+        challenger=challenger,
+        champion_looks=looks,
+        shadow=shadow,
         vacant_since=None if vacant_since is None else session_offset(START, vacant_since),
         test_sessions=N_TEST,
-    )  # fmt: skip
+    )
     return [(change.action, change.alias, change.version_after) for change in decide_promotion(state, settings)]
 
 

@@ -64,8 +64,9 @@ class TestStamps:
         assert played.is_whole
 
     def test_a_bar_ends_with_the_session_although_it_is_longer(self):
-        played = loaded(make_playlist(WrittenBars(make_bars([FULL], frequency=Frequency.ONE_HOUR)),
-                                      length=Frequency.ONE_HOUR))  # fmt: skip
+        played = loaded(
+            make_playlist(WrittenBars(make_bars([FULL], frequency=Frequency.ONE_HOUR)), length=Frequency.ONE_HOUR)
+        )
         assert played.end_ns.max() == ns(session_close(FULL))
 
     def test_present_bars_have_the_same_time_of_day_across_a_change_of_clocks(self):

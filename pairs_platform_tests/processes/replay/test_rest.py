@@ -61,9 +61,11 @@ class TestOverHttp:
     def test_the_client_library_gets_every_bar(self, played):
         client = StockHistoricalDataClient("KEY", "SECRET", url_override=played.http)
         asked = StockBarsRequest(
-            symbol_or_symbols=["BBB", "AAA", "ZZZ"], timeframe=TimeFrame(5, TimeFrameUnit.Minute), start=OPENED,
+            symbol_or_symbols=["BBB", "AAA", "ZZZ"],
+            timeframe=TimeFrame(5, TimeFrameUnit.Minute),
+            start=OPENED,
             end=session_close(EARLY_CLOSE),
-        )  # fmt: skip
+        )
         reply = client.get_stock_bars(asked).data
         assert set(reply) == {"AAA", "BBB"}
         for symbol, own in BARS.groupby("symbol"):
@@ -72,9 +74,11 @@ class TestOverHttp:
 
     def test_the_platform_s_adapter_gets_what_was_stored(self, played):
         market = AlpacaMarketData(
-            key_id=SecretStr("KEY"), secret_key=SecretStr("SECRET"), frequency=Frequency.FIVE_MINUTES,
+            key_id=SecretStr("KEY"),
+            secret_key=SecretStr("SECRET"),
+            frequency=Frequency.FIVE_MINUTES,
             base_url=played.http,
-        )  # fmt: skip
+        )
         pd.testing.assert_frame_equal(market.fetch_bars(["AAA", "BBB"], FULL, EARLY_CLOSE).bars, BARS)
 
     def test_a_longer_time_frame_of_the_adapter(self, played):
@@ -121,9 +125,11 @@ class TestNeverTheFuture:
         with running_replay(playlist) as replay:
             client = StockHistoricalDataClient("KEY", "SECRET", url_override=replay.http)
             asked = StockBarsRequest(
-                symbol_or_symbols="AAA", timeframe=TimeFrame(5, TimeFrameUnit.Minute), start=OPENED,
+                symbol_or_symbols="AAA",
+                timeframe=TimeFrame(5, TimeFrameUnit.Minute),
+                start=OPENED,
                 end=session_close(FULL),
-            )  # fmt: skip
+            )
             assert client.get_stock_bars(asked).data == {}
             with alpaca_client(replay.socket, "AAA") as got:
                 until(lambda: len(got.bars) == 3)
@@ -162,9 +168,11 @@ class TestPages:
                 until(lambda: replay.output.last[0] > pd.Timestamp(session_close(FULL)).value)
             client = StockHistoricalDataClient("KEY", "SECRET", url_override=replay.http)
             asked = StockBarsRequest(
-                symbol_or_symbols=sorted(set(bars["symbol"])), timeframe=TimeFrame(1, TimeFrameUnit.Minute),
-                start=OPENED, end=session_close(FULL),
-            )  # fmt: skip
+                symbol_or_symbols=sorted(set(bars["symbol"])),
+                timeframe=TimeFrame(1, TimeFrameUnit.Minute),
+                start=OPENED,
+                end=session_close(FULL),
+            )
             reply = client.get_stock_bars(asked).data
         assert len(bars) > 10_000  # the library's page
         assert [bar.close for symbol in sorted(reply) for bar in reply[symbol]] == bars["close"].tolist()
@@ -208,9 +216,11 @@ class TestActions:
     def test_the_adapter_gets_those_of_the_session(self):
         with running_replay(make_playlist(WrittenBars(BARS, self.DUE), first=FULL)) as replay:
             market = AlpacaMarketData(
-                key_id=SecretStr("KEY"), secret_key=SecretStr("SECRET"), frequency=Frequency.FIVE_MINUTES,
+                key_id=SecretStr("KEY"),
+                secret_key=SecretStr("SECRET"),
+                frequency=Frequency.FIVE_MINUTES,
                 base_url=replay.http,
-            )  # fmt: skip
+            )
             found = market.fetch_actions(["AAA", "BBB"], FULL, FULL)
         rows = sorted(zip(found["symbol"], found["ex_date"].dt.date, found["kind"], found["value"], strict=True))
         assert rows == [
