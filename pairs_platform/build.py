@@ -44,7 +44,7 @@ def _modules() -> list[ModuleType]:
 
 
 def _with_lookbacks(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
-    """Say in the lineage how many sessions of prices and of scores an asset reads."""
+    """Add to the lineage how many sessions of prices and of scores an asset reads."""
     if spec.group_name == LIVE_GROUP:
         return spec
     sessions = {

@@ -54,7 +54,7 @@ def lake_root(settings: Settings) -> "LakePath":
 
 
 def object_lake(settings: Settings) -> "UPath | None":
-    """Where the profile's lake is on object storage, asked nothing yet; None where it is on the disk."""
+    """The folder of the profile's lake on object storage, without a request yet; None where it is on the disk."""
     if settings.lake_url is None:
         return None
     from pairs_platform.lake.files import object_folder
@@ -246,7 +246,7 @@ class Platform:
         return open_streams(self.settings)
 
     def compute_backend(self) -> "AbstractContextManager[ComputeBackend]":
-        """Where batches of pairs are worked on, while the context is open."""
+        """The configured compute backend for batches of pairs, connected while the context is open."""
         return open_compute_backend(self.settings)
 
     def listings(self, sector: str) -> tuple[Listing, ...]:

@@ -127,10 +127,10 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
     in_flight: set[date] = set()
     failures: dict[date, Failure] = {}
     settled: set[date] = set()
-    asked: set[date] = set()
+    requested: set[date] = set()
     for record in records:  # newest first
         session = key_of(record.dagster_run.tags["dagster/partition"]).session
-        asked.add(session)
+        requested.add(session)
         if not record.dagster_run.is_finished:
             in_flight.add(session)
         elif record.dagster_run.status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED):
@@ -148,7 +148,7 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
         priced=frozenset(_usable_prices(platform, sector)),
         configured=frozenset(platform.lake.sessions(TRADING_CONFIG, sector)),
         in_flight=frozenset(in_flight),
-        asked=frozenset(asked),
+        requested=frozenset(requested),
         failures=failures,
     )
 
@@ -195,15 +195,15 @@ def daily_schedule(
         yield dg.SkipReason(f"{today} is not an XNYS session; {as_of_session(now)} was due on the session before")
         return
     as_of = as_of_session(now)
-    asked = False
+    requested = False
     for sector in platform.settings.active_sectors:
         state = sector_state(context.instance, platform, sector, now=now)
         for request in _requests(
             platform, state, due_sessions(state, as_of=as_of, settings=platform.settings.automation), ""
         ):
-            asked = True
+            requested = True
             yield request
-    if not asked:
+    if not requested:
         yield dg.SkipReason(f"every active sector has its configuration of {as_of}, or a run for it under way")
 
 
@@ -235,11 +235,11 @@ def retry_sensor(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Request the retries that are due."""
     now, settings = platform.clock(), platform.settings.automation
-    asked = False
+    requested = False
     for sector in platform.settings.active_sectors:
         state = sector_state(context.instance, platform, sector, now=now)
         for retry in due_retries(state, as_of=as_of_session(now), now=now, settings=settings):
-            asked = True
+            requested = True
             suffix = f"|retry of {retry.failed_run}"
             if retry.models_only:
                 name = str(PartitionKey(retry.session, sector))
@@ -248,5 +248,5 @@ def retry_sensor(
                 requests = list(_requests(platform, state, [retry.session], suffix))
             for request in requests:
                 yield request._replace(tags={**request.tags, RETRY_OF_TAG: retry.failed_run})
-    if not asked:
+    if not requested:
         yield dg.SkipReason("no failed session is due for a new run")

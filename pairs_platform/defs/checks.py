@@ -50,7 +50,7 @@ def check_contract(
     contract: Contract,
     also: Callable[[PartitionKey], CheckResult] | None = None,
 ) -> dg.AssetCheckResult:
-    """Hold the stored partitions against their contract, then against `also`."""
+    """Check the stored partitions against their contract, then by `also`."""
 
     def judge(key: PartitionKey) -> CheckResult:
         frame = platform.lake.read(contract, key)

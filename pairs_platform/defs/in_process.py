@@ -27,7 +27,7 @@ Listener = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class JobRunner:
-    """Runs jobs of the definitions in this process; Dagster's records have them like any other run.
+    """Runs jobs of the definitions in this process; Dagster records them like any other run.
 
     Each method returns the failures of its steps and blocking checks as messages: none on success.
 
@@ -90,7 +90,7 @@ class JobRunner:
 def save_streamed_bars(
     platform: Platform, instance: dg.DagsterInstance, key: PartitionKey
 ) -> tuple[int, None] | tuple[None, str]:
-    """Materialize `streamed_bars` of one session: the bars stored and None, or None and why they were not."""
+    """Materialize `streamed_bars` of one session; returns the number of bars and None, or None and the reason."""
     result = dg.materialize(
         [streamed_bars],
         partition_key=str(key),

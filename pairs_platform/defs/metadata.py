@@ -21,7 +21,7 @@ def table(frame: "pd.DataFrame", *, rows: int = 25) -> dg.MarkdownMetadataValue:
 def rows_table(
     names: Sequence[object], rows_of: Iterable[Sequence[object]], *, rows: int = 25
 ) -> dg.MarkdownMetadataValue:
-    """The same of plain rows."""
+    """The first rows of a sequence as a Markdown table, formatted as in `table`."""
     from pairs_platform.views.drawing.cells import cell
 
     every = list(rows_of)
@@ -35,10 +35,10 @@ def rows_table(
 
 
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
-    """A PNG image that travels inside the event."""
+    """A PNG image as Markdown, embedded in the event."""
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
 def drawing(svg: str, title: str) -> dg.MarkdownMetadataValue:
-    """An SVG drawing that travels inside the event."""
+    """An SVG drawing as Markdown, embedded in the event."""
     return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")

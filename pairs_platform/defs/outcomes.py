@@ -19,7 +19,7 @@ from pairs_platform.views.remedies import remedy_of, with_remedy
 
 
 def explain(error: PlatformError) -> str:
-    """The message of an error with what helps, which its traceback shows from now on, too."""
+    """The message of an error with its remedy, which is added to its traceback too."""
     remedy = remedy_of(error)
     if remedy and remedy not in getattr(error, "__notes__", ()):
         error.add_note(remedy)

@@ -21,7 +21,7 @@ LakePath: TypeAlias = Union[Path, "UPath"]
 
 
 class LakeUnavailable(Unavailable):
-    """Object storage that does not answer, or refuses for a reason that may pass."""
+    """Object storage that does not answer, or fails for a reason that may pass."""
 
     def __init__(self, path: LakePath, reason: object) -> None:
         super().__init__(
@@ -31,7 +31,7 @@ class LakeUnavailable(Unavailable):
 
 
 def object_folder(url: str, options: Mapping[str, Any]) -> "UPath":
-    """A folder on object storage; nothing is asked of the service yet.
+    """A folder on object storage; no request is sent yet.
 
     Parameters
     ----------

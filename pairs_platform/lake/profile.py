@@ -26,7 +26,7 @@ _Folder = TypeVar("_Folder", bound=LakePath)
 
 @dataclass(frozen=True)
 class Profile:
-    """What must never be mixed in one folder.
+    """Source, frequency and price basis: data of two profiles is never mixed in one folder.
 
     Attributes
     ----------

@@ -100,8 +100,9 @@ def sql_connection(
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory connection with a view per table: the columns `session` and `sector`, then the contract's own.
 
-    Reads nothing but the lake and what it is given, loads no extension, and keeps it so. A table without partitions is
-    an empty one. A table in which versions of the contract are mixed shows the columns of all of them.
+    It reads nothing but the lake and its arguments, loads no extension, and its configuration is locked. A table
+    without partitions is an empty one. A table in which versions of the contract are mixed shows the columns of all of
+    them.
 
     Parameters
     ----------

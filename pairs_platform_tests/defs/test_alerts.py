@@ -184,8 +184,8 @@ class TestRuns:
     def test_runs_of_prices_have_a_subject_for_each_sector_and_stretch(self):
         requests = [price_run(sector, THURSDAY, FRIDAY) for sector in ("technology", "healthcare")]
         found = [subject_of(dg.DagsterRun(job_name=daily_job.name, tags=one.tags)) for one in requests]
-        assert [one.place.sector for one in found] == ["technology", "healthcare"]
-        assert found[0].place.session == FRIDAY
+        assert [one.partition.sector for one in found] == ["technology", "healthcare"]
+        assert found[0].partition.session == FRIDAY
         assert len({one.key for one in found}) == 2
 
     def test_keys_of_long_selections_fit_the_database_and_differ(self):

@@ -35,17 +35,17 @@ class Subject:
     ----------
     family : str
         The job and its assets, or the check.
-    of : str
+    scope : str
         The partition, the range of partitions, or the sector; empty where there is none.
     """
 
     family: str
-    of: str
+    scope: str
 
     @property
     def key(self) -> str:
         """Key of the alert: names that are too long for the database are cut, and told apart by a digest."""
-        return f"{_short(self.family)}|{_short(self.of)}"
+        return f"{_short(self.family)}|{_short(self.scope)}"
 
     @property
     def earlier(self) -> tuple[str, PartitionKey] | None:
@@ -53,14 +53,14 @@ class Subject:
 
         None for a range, which concerns prices alone and nothing that is computed from them.
         """
-        place = self.place
-        return (f"{_short(self.family)}|", place) if place and RANGE_SEPARATOR not in self.of else None
+        partition = self.partition
+        return (f"{_short(self.family)}|", partition) if partition and RANGE_SEPARATOR not in self.scope else None
 
     @property
-    def place(self) -> PartitionKey | None:
+    def partition(self) -> PartitionKey | None:
         """The partition, or the last one of a range; None where there is none of a session and a sector."""
         try:
-            return key_of(self.of.rpartition(RANGE_SEPARATOR)[2])
+            return key_of(self.scope.rpartition(RANGE_SEPARATOR)[2])
         except (ValueError, NotFound):
             return None
 
@@ -71,7 +71,7 @@ def _short(text: str) -> str:
 
 
 def _storable(text: str) -> str:
-    """A text that every database takes."""
+    """A text that every database stores: valid UTF-8, without NUL, not too long."""
     return text.encode("utf-8", "replace").decode().replace("\x00", "")[:_LONGEST]
 
 
@@ -85,15 +85,15 @@ def failed_run_alert(subject: Subject, *, job: str, run_id: str, message: str, s
     sector : str or None
         Of a run without a partition.
     """
-    place = subject.place
+    partition = subject.partition
     return Alert(
         key=subject.key,
         kind="run_failed",
         severity="error",
         what=_storable(f"{job}: {message.strip() or 'no message'}"),
         remedy="read the first error of the run; `failed_session_retry` runs daily sessions again by itself",
-        sector=place.sector if place else sector,
-        session=place.session if place else None,
+        sector=partition.sector if partition else sector,
+        session=partition.session if partition else None,
         path=f"/runs/{run_id}",
     )
 
@@ -107,43 +107,43 @@ class CheckEvaluation:
     asset : tuple of str
         Parts of the asset's key.
     check, description : str
-    of : str
-        As `Subject.of`.
+    scope : str
+        As `Subject.scope`.
     passed, is_error : bool
     """
 
     asset: tuple[str, ...]
     check: str
     description: str
-    of: str
+    scope: str
     passed: bool
     is_error: bool
 
     @property
     def subject(self) -> Subject:
         """What an alert about it is about."""
-        return Subject(f"check|{'/'.join(self.asset)}|{self.check}", self.of)
+        return Subject(f"check|{'/'.join(self.asset)}|{self.check}", self.scope)
 
 
 def check_alert(evaluation: CheckEvaluation, *, warnings: bool) -> Alert | None:
     """The alert about a check that failed; None where it passed, or is a warning and `warnings` are no alerts."""
     if evaluation.passed or not (evaluation.is_error or warnings):
         return None
-    place = evaluation.subject.place
+    partition = evaluation.subject.partition
     return Alert(
         key=evaluation.subject.key,
         kind="check_failed",
         severity="error" if evaluation.is_error else "warning",
         what=_storable(f"{'/'.join(evaluation.asset)}: {evaluation.check}: {evaluation.description or 'failed'}"),
         remedy="the check's page names the figures and the rule; run the partition again once the cause is repaired",
-        sector=place.sector if place else None,
-        session=place.session if place else None,
+        sector=partition.sector if partition else None,
+        session=partition.session if partition else None,
         path=f"/assets/{'/'.join(evaluation.asset)}?view=checks",
     )
 
 
 def due_alerts(state: SectorState, now: datetime, *, job: str, missed_after_minutes: float) -> Iterator[Alert]:
-    """What is due by now for the newest session, whether it is there or not.
+    """Alerts about what is due by now for the newest session; `is_over` tells which of them it has already.
 
     Parameters
     ----------
@@ -185,12 +185,12 @@ def is_over(alert: Alert, state: SectorState) -> bool:
     assert alert.session is not None
     if max(state.configured, default=date.min) >= alert.session:
         return True
-    return alert.kind == "run_missed" and alert.session in state.asked
+    return alert.kind == "run_missed" and alert.session in state.requested
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamActivity:
-    """What a stream shows in an open session.
+    """Health and newest bars of a stream in an open session.
 
     Attributes
     ----------
@@ -232,7 +232,7 @@ def silence_key(run_mode: str) -> str:
 
 
 def silence_alert(run_mode: str, session: date, silence: str) -> Alert:
-    """The alert about a stream that is silent, and in which way."""
+    """The alert about a silent stream; `silence` describes what is missing."""
     return Alert(
         key=silence_key(run_mode),
         kind="stream_silent",

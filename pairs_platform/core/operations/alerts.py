@@ -24,7 +24,7 @@ TITLES: dict[str, str] = {
 
 
 class AlertSettings(SettingsGroup):
-    """What is an alert, and how it goes out."""
+    """Which failures are alerts, and how many messages are sent, when and again."""
 
     warnings: bool = setting(
         True, unit="true or false", description="Whether failed checks of severity WARN are alerts."
@@ -55,17 +55,17 @@ class Alert:
     Attributes
     ----------
     key : str
-        The same for the same problem: while it is open it is one alert, however often it is seen.
+        Identifies the problem: while it is open there is one alert, however often the problem is seen.
     kind : Kind
     severity : Severity
     what : str
-        What failed, for a person.
+        One sentence about what failed.
     remedy : str
-        What to do.
+        The next step of a person.
     sector : str or None
     session : date or None
     path : str
-        Of the page in the UI, from its address on; empty where there is none.
+        Path of the page in the UI, without the host; empty where there is none.
     """
 
     key: str
@@ -80,7 +80,7 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenAlert(Alert):
-    """An alert as it is kept.
+    """An alert as it is stored.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class OpenAlert(Alert):
 
 @dataclass(frozen=True)
 class AlertMessage:
-    """The message of some alerts: plain text."""
+    """One message about several alerts: plain text."""
 
     title: str
     body: str

@@ -73,8 +73,8 @@ class SectorState:
         Sessions with a run that is queued, starting or running.
     failures : mapping of date to Failure
         Sessions whose runs failed, and none after them succeeded or was cancelled by a person.
-    asked : frozenset of date
-        Sessions with any run of the last days, whatever became of it.
+    requested : frozenset of date
+        Sessions with any run of the last days, whatever its outcome.
     """
 
     sector: str
@@ -82,7 +82,7 @@ class SectorState:
     configured: frozenset[date]
     in_flight: frozenset[date] = frozenset()
     failures: Mapping[date, Failure] = field(default_factory=dict)
-    asked: frozenset[date] = frozenset()
+    requested: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ def subject_of(run: dg.DagsterRun) -> Subject:
     The assets of a run belong to it, but for daily runs: one that failed is run again with what is missing alone.
     """
     date_range = RANGE_SEPARATOR.join(run.tags[name] for name in (RANGE_START, RANGE_END) if name in run.tags)
-    of = run.tags.get(SIGNALS_TAG) or run.tags.get(PARTITION_TAG) or date_range or run.tags.get(SECTOR_TAG, "")
-    is_daily = run.job_name == daily_job.name and bool(of)
+    scope = run.tags.get(SIGNALS_TAG) or run.tags.get(PARTITION_TAG) or date_range or run.tags.get(SECTOR_TAG, "")
+    is_daily = run.job_name == daily_job.name and bool(scope)
     assets = () if is_daily else sorted(str(key.to_user_string()) for key in run.asset_selection or ())
-    return Subject(f"run|{run.job_name}|{','.join(assets)}", of)
+    return Subject(f"run|{run.job_name}|{','.join(assets)}", scope)
 
 
 def failed_run(run: dg.DagsterRun, message: str) -> Alert:
@@ -61,7 +61,7 @@ def judged_checks(
             asset=tuple(data.asset_key.path),
             check=data.check_name,
             description=data.description or "",
-            of=data.partition or subject_of(run).of,
+            scope=data.partition or subject_of(run).scope,
             passed=data.passed,
             is_error=data.severity is dg.AssetCheckSeverity.ERROR,
         )

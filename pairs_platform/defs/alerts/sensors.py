@@ -223,8 +223,10 @@ def _judge_run(instance: dg.DagsterInstance, platform: Platform, run: dg.Dagster
     keep_alerts(platform, changes)
     for subject, alert in judged:
         if subject.earlier is not None and (alert is None or subject in checks):
-            begin, place = subject.earlier
-            end_earlier(platform.database, begin, place.sector, place.session, platform.clock(), report=alert is None)
+            prefix, partition = subject.earlier
+            end_earlier(
+                platform.database, prefix, partition.sector, partition.session, platform.clock(), report=alert is None
+            )
     if run.parent_run_id or RETRY_OF_TAG in run.tags:
         _record_retry(platform, run, event)
 

@@ -50,7 +50,7 @@ class WarmRunLauncher(DefaultRunLauncher):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
-        """As `dagster.yaml` asks for it."""
+        """Make the launcher that `dagster.yaml` names."""
         return cls(inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
@@ -109,7 +109,7 @@ class WarmRunLauncher(DefaultRunLauncher):
         threading.Thread(target=self._watch, args=(worker, run.run_id), daemon=True).start()
 
     def _watch(self, worker: "subprocess.Popen[str]", run_id: str) -> None:
-        """Report a run whose process ended before it did."""
+        """Report a run as failed when its process ends before the run is finished."""
         code = worker.wait()
         self._close(worker)
         run = self._instance.get_run_by_id(run_id)
@@ -118,7 +118,7 @@ class WarmRunLauncher(DefaultRunLauncher):
 
     @staticmethod
     def _close(worker: "subprocess.Popen[str]") -> None:
-        """Close the pipe of a worker, which lets one that waits end."""
+        """Close the pipe of a worker, which ends a waiting one."""
         if worker.stdin is not None:
             worker.stdin.close()
         worker.wait()

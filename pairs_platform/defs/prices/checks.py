@@ -49,7 +49,7 @@ def session_coverage(
 def quarantine_and_flags(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
-    """No row was quarantined, and nothing that was accepted needs a look."""
+    """No row was quarantined, and no accepted row is flagged."""
     from pairs_platform.core.prices.checks import check_price_quality
     from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_QUARANTINE
 

@@ -71,7 +71,7 @@ def _score_page(stored: "Scores", platform: Platform) -> dict[str, Any]:
     code_version="1",
 )
 def composite_rankings(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Every pair with the gates that it passed, its rank, and why it stopped where it did.
+    """Every pair with the gates that it passed, its rank, and the gate that rejected it with the reason.
 
     The ranking score averages the newest scores of a pair, so scores of earlier sessions in the lake are read too.
     """
@@ -104,7 +104,7 @@ def _ranking_page(stored: "Rankings") -> dict[str, Any]:
 def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """What may be traded in the next session: pairs, spreads, GARCH states, thresholds, sizes; empty is valid.
 
-    Stored as a JSON document with a content hash, and as a table. Watched and pinned pairs are in it with size 0.
+    Stored as a JSON document with a content hash, and as a table. Pairs of the watchlist and pinned pairs have size 0.
     """
     from pairs_platform.database.audit import record_configuration
     from pairs_platform.workflows.selection import configure_partition

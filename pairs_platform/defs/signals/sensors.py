@@ -83,7 +83,7 @@ def signal_sensor(
 
 
 def request_signals(request: StreamRequest) -> dg.RunRequest:
-    """One run of the signals of a sector, before whatever else waits in the queue."""
+    """One run of the signals of a sector, ahead of all other runs in the queue."""
     tags = {"dagster/max_runtime": str(MAX_SECONDS), "dagster/max_retries": str(MAX_RETRIES)}
     return _request(request, signal_job.name, 20, {SIGNALS_TAG: request.sector, **tags})
 
@@ -98,7 +98,7 @@ def _request(request: StreamRequest, job: str, priority: int, tags: dict[str, st
 
 
 def _no_stream(platform: Platform) -> str:
-    """Why there is nothing to wait for: nobody has started a stream; empty otherwise."""
+    """The reason for not waiting where no stream has been started; empty otherwise."""
     from pairs_platform.adapters.redis.connection import socket_path
 
     if platform.settings.redis_url is not None or socket_path(platform.settings.profile_root / "redis").exists():

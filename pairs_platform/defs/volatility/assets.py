@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     pool="compute",
 )
 def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """AR(1)-GARCH(1,1) of the spread of every pair past the correlation gate, with the shape of the day taken out.
+    """AR(1)-GARCH(1,1) of the spread of every pair past the correlation gate, with its diurnal factors removed.
 
     Two rows per pair: in-sample is estimated on the first part of the window alone and serves every out-of-sample
     number; full-window is estimated on all of it and goes into the trading configuration.

@@ -51,7 +51,7 @@ _SQLITE, _SQLITE_COMPANIONS = ".db", (".db-wal", ".db-shm", ".db-journal")
 
 @dataclass(frozen=True)
 class ProfileState:
-    """What is saved or restored.
+    """The stores of a profile that are saved.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ class _Writer:
 
 
 class _Hashing(io.RawIOBase):
-    """Reads so many bytes of a file, and hashes them on the way."""
+    """Reads `n_bytes` of a file and hashes them."""
 
     def __init__(self, file: Any, n_bytes: int) -> None:
         self._file, self._remaining, self.digest = file, n_bytes, hashlib.sha256()
@@ -324,7 +324,7 @@ def restore_databases(databases: Mapping[str, SecretStr], source: Path) -> None:
 
 
 def restore_streams(snapshot: "Snapshot", source: Path) -> int:
-    """Put the keys of Redis back; how many there are."""
+    """Put the keys of Redis back; returns their number."""
     with tarfile.open(source, "r:gz") as archive:
         reader = archive.extractfile(STREAMS)
         assert reader is not None
@@ -343,7 +343,7 @@ def _is_inside(name: str) -> bool:
 
 
 def _tool(name: str, server: int) -> str:
-    """A program of PostgreSQL that is no older than a server: the installed one, or the one of the wheel."""
+    """Path of a PostgreSQL program that is no older than the server: installed, or of the wheel."""
     candidates = [path for path in (shutil.which(name), _tool_of_wheel(name)) if path is not None]
     versions = {}
     for program in candidates:
@@ -366,7 +366,7 @@ def _tool_of_wheel(name: str) -> str | None:
 
 
 def _shown(url: sa.URL) -> str:
-    """A URL without its password, and without its query, where there may be others."""
+    """A URL without its password, and without its query, which may hold secrets."""
     return url.set(query={}).render_as_string()
 
 

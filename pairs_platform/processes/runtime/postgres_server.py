@@ -173,8 +173,8 @@ class EmbeddedPostgres:
         """Make roles, databases and rights; what is there already stays, and the passwords become those of the file."""
         with self._connected("postgres") as connection:
             for role in (role for roles in DATABASES.values() for role in roles):
-                is_there = _rows(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", role)
-                verb = "ALTER" if is_there else "CREATE"
+                role_exists = _rows(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", role)
+                verb = "ALTER" if role_exists else "CREATE"
                 _run(connection, verb + " ROLE {} LOGIN PASSWORD %s", role, parameter=self._passwords[role])
             for database, (owner, *guests) in DATABASES.items():
                 if not _rows(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database):

@@ -73,7 +73,7 @@ def own_postgres(settings: Settings) -> EmbeddedPostgres:
 
 
 def prepare_lock(settings: Settings) -> FileLock:
-    """Is held by the process that makes or migrates what production has of its own."""
+    """The lock of the process that makes or migrates production's own stores."""
     folder = production_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder / "prepare.lock")
@@ -218,7 +218,7 @@ def own_stores(settings: Settings) -> OwnStores:
 def production_processes(
     settings: Settings, home: Path, own: OwnStores, dagster: DagsterCalls, report: Callable[[str], None]
 ) -> list[ProcessSpec]:
-    """The processes of production: databases first, then what serves, then what works.
+    """The processes of production: databases first, then the servers, then the daemon and the stream.
 
     Parameters
     ----------

@@ -16,14 +16,14 @@ COLOURS = {"enter_long": "#2f6fb3", "enter_short": "#d9822b", "exit": "#3a8f5c",
 
 
 def newest_signals(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those of the newest bar, by role and pair; of rows by bar."""
+    """The signals of the newest bar, by role and pair; `rows` are ordered by bar."""
     newest = [row for row in rows if row["bar_utc"] == rows[-1]["bar_utc"]]
     order = {"selected": 0, "closing": 1, "pinned": 2, "watchlist": 3}
     return sorted(newest, key=lambda row: (order[row["role"]], row["pair"]))
 
 
 def entries_and_exits(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that ask for a trade."""
+    """The signals that ask for a trade."""
     return [row for row in rows if row["action"] in COLOURS]
 
 

@@ -46,7 +46,7 @@ _RANKING = {
 
 @dataclass(frozen=True)
 class Selection:
-    """What became of the pairs, in sentences.
+    """The outcome of the selection, in sentences.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Selection:
     nearest : tuple of str
         Where none is, why the best pairs were rejected.
     pinned : tuple of str
-        What became of each pinned pair.
+        The outcome for each pinned pair.
     """
 
     outcome: str
@@ -123,7 +123,7 @@ def selection(rankings: pd.DataFrame) -> Selection:
 
 
 def best_backtest(monitor: dict[str, Any]) -> str | None:
-    """What the best backtest is worth after so many trials; None where there is none."""
+    """A sentence on the best backtest and its deflation by the number of trials; None where there is none."""
     if monitor["best_pair"] is None:
         return None
     deflated = monitor["best_deflated_sharpe"]
@@ -135,7 +135,7 @@ def best_backtest(monitor: dict[str, Any]) -> str | None:
 
 
 def models_frame(platform: "Platform", sector: str, sessions: Sequence[date]) -> pd.DataFrame:
-    """What the trainings of some sessions gave, one row for each, as text.
+    """The results of the trainings of some sessions, one row for each, as text.
 
     Raises
     ------

@@ -54,7 +54,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture over time, what it shows for those who do not see it, and whether the next one stays on its page."""
+    """A picture over time, its alternative text, and whether the next picture stays on its page."""
 
     drawing: Drawing
     text: str
@@ -94,7 +94,7 @@ def table_of(frame: pd.DataFrame, caption: str) -> Table:
 
 
 def rows_of(names: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> Table:
-    """The same of plain rows."""
+    """Plain rows as a table; as `table_of`."""
     return table_of(pd.DataFrame(list(rows), columns=list(names), dtype=object), caption)
 
 
