@@ -103,16 +103,16 @@ def end_earlier(database: Database, begin: str, sector: str, session: date, now:
 def close_alert(database: Database, number: int, *, actor: str, reason: str, now: datetime) -> OpenAlert | None:
     """Close an open alert by hand, with a row in the audit; the alert, or None where none of that number is open."""
     with database.begin() as connection:
-        found = _read(connection, (ALERTS.c.id == number) & ALERTS.c.resolved_utc.is_(None))
-        if not found:
+        alerts = _read(connection, (ALERTS.c.id == number) & ALERTS.c.resolved_utc.is_(None))
+        if not alerts:
             return None
         connection.execute(sa.update(ALERTS).where(ALERTS.c.id == number).values(resolved_utc=now))
         what = AuditEntry(
-            actor=actor, action="alert_closed", object=found[0].key[:200], reason=reason, sector=found[0].sector,
-            session=found[0].session,
+            actor=actor, action="alert_closed", object=alerts[0].key[:200], reason=reason, sector=alerts[0].sector,
+            session=alerts[0].session,
         )  # fmt: skip
         record(connection, what)
-        return found[0]
+        return alerts[0]
 
 
 def open_alerts(database: Database) -> list[OpenAlert]:
@@ -203,7 +203,7 @@ def _read(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
 
 
 def _mark(connection: sa.Connection, alerts: Sequence[OpenAlert], values: dict[str, bool]) -> None:
-    ids = [one.id for one in alerts]
+    ids = [alert.id for alert in alerts]
     connection.execute(sa.update(ALERTS).where(ALERTS.c.id.in_(ids)).values(values))
 
 

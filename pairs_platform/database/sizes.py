@@ -24,11 +24,11 @@ def store_sizes(database: Database, session: date, sizes: Mapping[str, int], now
 def sizes_by_session(database: Database) -> dict[date, dict[str, int]]:
     """Bytes by part of every measured session, in order."""
     statement = sa.select(STORAGE_SIZES).order_by(STORAGE_SIZES.c.session, STORAGE_SIZES.c.part)
-    found: dict[date, dict[str, int]] = {}
+    sizes: dict[date, dict[str, int]] = {}
     with database.begin() as connection:
         for row in connection.execute(statement).mappings():
-            found.setdefault(row["session"], {})[row["part"]] = row["bytes"]
-    return found
+            sizes.setdefault(row["session"], {})[row["part"]] = row["bytes"]
+    return sizes
 
 
 def database_sizes(database: Database) -> dict[str, int]:

@@ -118,7 +118,7 @@ class Database:
 
         Returns
         -------
-        Whether it was an older one.
+        Whether it was of an earlier version.
 
         Raises
         ------

@@ -56,7 +56,7 @@ def secrets_from_environment() -> dict[str, SecretStr]:
     SettingsError
         Both are set, or the file cannot be read, is empty, or can be read by everybody.
     """
-    found = {}
+    secrets = {}
     for field in sorted(SECRET_FIELDS):
         name = variable(field)
         path = os.environ.get(name + FROM_FILE)
@@ -66,8 +66,8 @@ def secrets_from_environment() -> dict[str, SecretStr]:
         if path:
             value = secret_in_file(path, name + FROM_FILE)
         if value:
-            found[field] = SecretStr(value)
-    return found
+            secrets[field] = SecretStr(value)
+    return secrets
 
 
 def _refuse_unknown_variables() -> None:

@@ -248,17 +248,17 @@ class Settings(BaseSettings):
 
     def public_values(self) -> dict[str, Any]:
         """Every setting by its dotted path, without secrets, as JSON has them."""
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
 
         def walk(prefix: str, value: Any) -> None:
             if isinstance(value, dict):
                 for name, below in value.items():
                     walk(f"{prefix}.{name}" if prefix else name, below)
             else:
-                found[prefix] = value
+                values[prefix] = value
 
         walk("", self.model_dump(mode="json", exclude=SECRET_FIELDS))
-        return found
+        return values
 
     def listings(self, sector: str) -> tuple[Listing, ...]:
         """Configured symbols of a sector; empty when the universe does not have it."""
@@ -321,12 +321,12 @@ def described_fields(
     model: type[SettingsGroup] | type[Settings] = Settings, prefix: str = ""
 ) -> list[tuple[str, FieldInfo]]:
     """Every leaf setting with its dotted path, in declaration order."""
-    found: list[tuple[str, FieldInfo]] = []
+    fields: list[tuple[str, FieldInfo]] = []
     for name, info in model.model_fields.items():
         below = [kind for kind in (info.annotation, *get_args(info.annotation)) if isinstance(kind, type)]
         group = next((kind for kind in below if issubclass(kind, SettingsGroup)), None)
         if group is not None:
-            found += described_fields(group, f"{prefix}{name}.")
+            fields += described_fields(group, f"{prefix}{name}.")
         else:
-            found.append((f"{prefix}{name}", info))
-    return found
+            fields.append((f"{prefix}{name}", info))
+    return fields

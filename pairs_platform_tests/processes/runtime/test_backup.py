@@ -317,6 +317,23 @@ def exchange_member(path: Path) -> None:
     path.write_bytes(out.getvalue())
 
 
+def name_as_before(path: Path) -> None:
+    """Write a backup again with the names of format 1."""
+    out = io.BytesIO()
+    with tarfile.open(path, "r:gz") as source, tarfile.open(fileobj=out, mode="w:gz") as target:
+        for info in source:
+            content = source.extractfile(info).read()
+            info.name = info.name.replace("databases/database.dump", "databases/ledger.dump")
+            if info.name == MANIFEST:
+                manifest = json.loads(content)
+                members = manifest["members"]
+                members["databases/ledger.dump"] = members.pop("databases/database.dump")
+                content = json.dumps({**manifest, "format": 1, "postgresql": ["dagster", "ledger", "mlflow"]}).encode()
+                info.size = len(content)
+            target.addfile(info, io.BytesIO(content))
+    path.write_bytes(out.getvalue())
+
+
 class TestPostgres:
     @contextmanager
     def databases(self, postgres, monkeypatch) -> Iterator[dict[str, str]]:
@@ -333,7 +350,8 @@ class TestPostgres:
             monkeypatch.setenv(variable("mlflow_uri"), postgres.url(mlflow, SUPERUSER).get_secret_value())
             yield {name: postgres.url(one, SUPERUSER).get_secret_value() for name, one in urls.items()}
 
-    def test_everything_is_there_again(self, postgres, copied, monkeypatch, tmp_path):
+    @pytest.mark.parametrize("format_", [1, 2])
+    def test_everything_is_there_again(self, postgres, copied, monkeypatch, tmp_path, format_):
         target = tmp_path / "state.tar.gz"
         with self.databases(postgres, monkeypatch) as urls:
             settings = load_settings()
@@ -341,6 +359,8 @@ class TestPostgres:
                 populate(settings)
                 code, said = console("backup", str(target))
             assert code == 0, said
+            if format_ == 1:
+                name_as_before(target)
             before, model = {name: rows(url) for name, url in urls.items()}, weights(settings)
             old = settings.profile_root / "mlflow"
         old.rename(tmp_path / "gone")
