@@ -6,6 +6,7 @@
     ├── ConfigurationError   a setting, a variable or an argument cannot be used on this machine
     │   ├── SettingsError        the settings as a whole: a file, a variable, a value in them
     │   ├── ProfileMismatch      a folder of another source, frequency or price basis
+    │   ├── ProfileOutdated      a profile that an earlier version made
     │   └── DatabaseMismatch     a database of another profile or of another version
     │       └── SchemaOutdated       its tables are older, and its user may not change them
     ├── NotFound             something that was asked for by name is not there
