@@ -201,7 +201,7 @@ def bundle_from_files(files: Mapping[str, bytes]) -> SectorBundle:
     ):
         if document.get(name) != expected:
             raise DataError(
-                f"the model has {name} {document.get(name)!r}, this platform reads {expected!r}: train anew"
+                f"the model has {name} {document.get(name)!r}, this platform reads {expected!r}: train again"
             )
     return SectorBundle(
         **{

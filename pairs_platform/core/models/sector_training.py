@@ -305,14 +305,14 @@ def walk_forward_figures(
     settings: GruSettings,
     pair_settings: PairSettings,
 ) -> list[dict[str, Any]]:
-    """Pooled figures of models that are trained on the bars before each of several stretches and judged on it.
+    """Pooled figures of models that are trained on the bars before each of several test parts and judged on it.
 
     Everything is estimated again for each fold, spreads and GARCH parameters included, on the bars before it alone.
 
     Parameters
     ----------
     pairs : DataFrame
-        pair, y, x: candidates of the whole window. Which pairs are candidates has therefore seen the stretches; what
+        pair, y, x: candidates of the whole window. Which pairs are candidates has therefore seen the test parts; what
         is predicted about them has not.
 
     Returns

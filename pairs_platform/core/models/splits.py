@@ -86,14 +86,14 @@ def plan_of_parts(parts: Sequence[str] | np.ndarray) -> SplitPlan:
     Raises
     ------
     DataError
-        When a part is missing or not one stretch.
+        When a part is missing or not contiguous.
     """
     names = np.asarray(parts, dtype=object)
     slices = {}
     for name in ("train", "validation", "test"):
         rows = np.flatnonzero(names == name)
         if not len(rows) or rows[-1] - rows[0] + 1 != len(rows):
-            raise DataError(f"the rows of the {name} part are not one stretch: write pair_features again")
+            raise DataError(f"the rows of the {name} part are not contiguous: write pair_features again")
         slices[name] = slice(int(rows[0]), int(rows[-1]) + 1)
     return SplitPlan(len(names), slices["validation"].start - slices["train"].stop, **slices)
 
@@ -107,11 +107,11 @@ class Fold:
 
 
 def walk_forward(n_bars: int, n_folds: int) -> list[Fold]:
-    """Consecutive test stretches over the second half of the window, each behind all bars that its models see.
+    """Consecutive test parts over the second half of the window, each after all bars that its models see.
 
     References
     ----------
-    ``sklearn.model_selection.TimeSeriesSplit`` gives the stretches; the purge lies inside each fold's own split.
+    ``sklearn.model_selection.TimeSeriesSplit`` gives the parts; the purge lies inside each fold's own split.
     """
     from sklearn.model_selection import TimeSeriesSplit
 

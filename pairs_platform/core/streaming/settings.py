@@ -88,7 +88,7 @@ class StreamSettings(SettingsGroup):
         unit="seconds",
         gt=0,
         le=3600,
-        description="Silence during the session after which the connection is made anew.",
+        description="Silence during the session after which the connection is made again.",
     )
     flush_seconds: float = setting(
         0.05, unit="seconds", gt=0, le=5, description="Longest time that a received bar waits for company."

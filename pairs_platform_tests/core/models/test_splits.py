@@ -67,10 +67,10 @@ def test_stored_parts_give_the_plan_back(n_bars):
 
 def test_parts_that_are_missing_or_torn_are_refused_by_name():
     names = split_plan(500, settings=GruSettings(), horizon_bars=1).parts()
-    with pytest.raises(DataError, match="the validation part are not one stretch"):
+    with pytest.raises(DataError, match="the validation part are not contiguous"):
         plan_of_parts(np.where(names == "validation", "purge", names))
     names[100] = "purge"
-    with pytest.raises(DataError, match="the train part are not one stretch: write pair_features again"):
+    with pytest.raises(DataError, match="the train part are not contiguous: write pair_features again"):
         plan_of_parts(names)
 
 

@@ -23,11 +23,11 @@ from pairs_platform.core.models.splits import SplitPlan
 from pairs_platform.core.parallel import LOCAL, ComputeBackend, slices
 
 LOSS_STEPS = 16
-"""Steps of a stretch that carry a loss, behind a warm-up of sequence length − 1: overlapping sequences would pay for
+"""Steps of a segment that carry a loss, after a warm-up of sequence length − 1: overlapping sequences would pay for
 each step ten times."""
 
-STRETCHES = 8
-"""Stretches in an update of the weights: 128 labels of each pair."""
+SEGMENTS = 8
+"""Segments in an update of the weights: 128 labels of each pair."""
 
 COMPACT_BELOW = 0.75
 """Pairs that have stopped are dropped from the stack when fewer than this share of it still learns."""
@@ -351,7 +351,7 @@ def _train_chunk(
 
 
 def _rows(start: int, stop: int, warm_up: int, offset: int) -> np.ndarray:
-    """Rows (steps, stretches) of stretches that cover [start, stop); −1 outside the window and after stop."""
+    """Rows (steps, segments) of segments that cover [start, stop); −1 outside the window and after stop."""
     firsts = np.arange(start - offset, stop, LOSS_STEPS)
     rows = firsts[None, :] + np.arange(-warm_up, LOSS_STEPS)[:, None]
     return np.where((rows >= 0) & (rows < stop), rows, -1)
@@ -373,7 +373,7 @@ def _epoch(stack: _Stack, plan: SplitPlan, settings: NetworkSettings, generator:
     keep = 1.0 - settings.dropout
     total = torch.zeros(len(stack.index), device=device)
     count = torch.zeros(len(stack.index), device=device)
-    for batch in order.split(STRETCHES):
+    for batch in order.split(SEGMENTS):
         steps = rows[:, batch].to(device)
         masks = tuple(
             (torch.empty(len(rows), 1, len(batch), units).bernoulli_(keep, generator=generator) / keep).to(device)
