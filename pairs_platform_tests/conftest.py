@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from pairs_platform.processes.runtime.postgres_server import EmbeddedPostgres
 from pairs_platform_tests.support.object_storage import ObjectStorage, new_bucket, running_s3
@@ -13,6 +14,9 @@ from pairs_platform_tests.support.postgres import running_postgres
 from pairs_platform_tests.support.waiting import SCALE, TEST_SECONDS
 
 DATA_VARIABLE = "PAIRS_PLATFORM_TEST_DATA"
+
+hypothesis_settings.register_profile("pairs_platform", deadline=None)
+hypothesis_settings.load_profile("pairs_platform")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "pairs_platform"
+TESTS = PACKAGE.parent / "pairs_platform_tests"
 DEFS = sorted((PACKAGE / "defs").rglob("*.py"))
 LONGEST_OF_A_WORKFLOW = 60
 LONGEST_ASSET = 30
@@ -85,3 +86,20 @@ def test_bodies_of_assets_are_short():
         if lines_of_body(function) > LONGEST_ASSET
     }
     assert long == {}
+
+
+def test_no_test_waits_by_a_bound_of_its_own():
+    """`support/waiting.py` has the one bound; a pause after which nothing must have happened is a `sleep`."""
+    own = [
+        f"{path.relative_to(TESTS)}:{node.lineno}"
+        for path in TESTS.rglob("*.py")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        for bound in (
+            *(word.value for word in node.keywords if word.arg == "timeout"),
+            *(node.args[:1] if getattr(node.func, "attr", "") in ("wait", "join", "result") else ()),
+            *(node.args[1:] if getattr(node.func, "id", "") == "until" else ()),
+        )
+        if isinstance(bound, ast.Constant) and isinstance(bound.value, int | float)
+    ]
+    assert own == []

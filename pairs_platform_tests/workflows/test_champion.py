@@ -15,6 +15,7 @@ from pairs_platform.workflows.champion import configured_model, resolve_champion
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 from pairs_platform_tests.support.trainings import performance, training
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 AFTER = session_offset(SESSION, 1)
 BEFORE = session_offset(SESSION, -1)
@@ -147,5 +148,7 @@ from pairs_platform.workflows.champion import resolve_champion
 choice = resolve_champion(Platform(load_settings()), "{SECTOR}", date({SESSION:%Y, %-m, %-d}), manual_since=True)
 print(choice.versions, sorted({{"pandas", "scipy", "mlflow", "pyarrow"}} & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT_SECONDS, check=False
+    )
     assert done.stdout.strip() == "(1, None) []", done.stderr

@@ -151,7 +151,7 @@ class TestFeatureMatrix:
         assert row["rolling_volatility"] == np.log(SMALLEST_VOLATILITY)
         assert row["ma_20"] == pytest.approx(1.5)
 
-    @settings(deadline=None, max_examples=30)
+    @settings(max_examples=30)
     @given(st.integers(0, 2**31), st.integers(1, 120))
     def test_rows_do_not_depend_on_how_many_bars_follow(self, seed, n_bars):
         rng = np.random.default_rng(seed)
@@ -186,7 +186,6 @@ class TestScaling:
             fit_scaling(np.full((5, 13), np.nan))
 
 
-@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=40), st.integers(1, 12))
 def test_a_sequence_is_known_when_each_of_its_rows_is(known, length):
     features = np.where(np.array(known, bool)[:, None], np.ones((len(known), 13)), np.nan)

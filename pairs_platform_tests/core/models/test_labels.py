@@ -51,7 +51,6 @@ class TestRevertsNext:
         np.testing.assert_array_equal(reverts_next(spread, 0.0, 1, excluded), [1, NAN, 1, 1, NAN])
         np.testing.assert_array_equal(reverts_next(spread, 0.0, 2, excluded), [NAN, NAN, 1, NAN, NAN])
 
-    @settings(deadline=None)
     @given(st.integers(0, 2**31), st.integers(1, 8), st.integers(1, 60))
     def test_equals_its_definition_bar_by_bar(self, seed, horizon, n_bars):
         rng = np.random.default_rng(seed)
@@ -123,7 +122,7 @@ class TestFirstPassage:
         assert passage(path, costs=costs, sigma=4.1e-4, beta=2.0)[0] == 0
         assert passage(path, costs=costs, sigma=6.1e-4, beta=2.0)[0] == 1
 
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     @given(st.integers(0, 2**31), st.integers(1, 12))
     def test_agrees_with_the_trading_rule_that_entered_at_that_close(self, seed, max_bars):
         rng = np.random.default_rng(seed)

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pairs_platform.core.errors import DataError
@@ -29,7 +28,6 @@ def test_the_daily_window_of_a_year_leaves_twenty_test_rows():
     assert (plan.train, plan.validation, plan.test) == (slice(0, 151), slice(182, 201), slice(232, 252))
 
 
-@hypothesis_settings(deadline=None)
 @given(
     n_bars=st.integers(0, 3_000),
     horizon=st.integers(1, 60),

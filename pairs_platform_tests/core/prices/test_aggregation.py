@@ -44,7 +44,7 @@ def test_hours_are_counted_from_the_open():
 
 
 @given(share=st.sampled_from([0.01, 0.1, 0.5, 0.95]), seed=st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_two_steps_equal_one(share, seed):
     bars = BARS.sample(frac=share, random_state=seed)
     direct = aggregate_bars(bars, source=MINUTE, target=HOUR)

@@ -323,7 +323,7 @@ class TestSplits:
     spoiled=st.dictionaries(st.integers(0, len(BARS) - 1), st.sampled_from(["open", "high", "low", "close", "volume"])),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_no_row_is_lost(rows, spoiled, seed):
     bars = pd.concat([BARS, BARS.iloc[rows]], ignore_index=True).astype({"volume": "float64"})
     for row, name in spoiled.items():

@@ -179,7 +179,7 @@ class TestActions:
 
 
 @given(seed=st.integers(0, 10_000), share=st.sampled_from([0.5, 0.9, 0.99]), cut=st.integers(2, len(SESSIONS) - 1))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_truncated_window_shows_the_same_rows(seed, share, cut):
     """No look-ahead: what a window says about its first sessions does not depend on later bars or later news."""
     bars = BARS.sample(frac=share, random_state=seed)

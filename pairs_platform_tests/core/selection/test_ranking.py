@@ -226,7 +226,7 @@ def test_monitoring_of_the_scores():
     assert 0.3 < monitor.best_deflated_sharpe < 0.7
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     values=st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=1, max_size=15),
     past=st.lists(st.tuples(st.integers(0, 14), st.integers(1, 12), st.floats(0, 1)), max_size=40),

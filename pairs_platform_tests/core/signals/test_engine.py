@@ -109,7 +109,7 @@ class TestFill:
 
 
 class TestState:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.data())
     def test_it_follows_from_the_stored_signals_of_any_bar_alone(self, data):
         level = st.sampled_from([GONE, 0.0, 0.3, 1.0, -1.0, 2.2, -2.2, 3.0, -3.0, 4.5, -4.5])

@@ -369,7 +369,7 @@ def random_pair(seed: int, n_bars: int):
     return window, rng.lognormal(0, 0.5, n_bars + 1)
 
 
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), cut=st.integers(3, 299))
 def test_rows_do_not_change_when_the_future_is_cut_off(seed, cut):
     window, variance = random_pair(seed, 300)
@@ -381,7 +381,7 @@ def test_rows_do_not_change_when_the_future_is_cut_off(seed, cut):
     np.testing.assert_array_equal(whole["net_return"].iloc[: cut - 1], part["net_return"].iloc[:-1])
 
 
-@hypothesis_settings(max_examples=10, deadline=None)
+@hypothesis_settings(max_examples=10)
 @given(seed=st.integers(0, 10_000))
 def test_batch_is_the_step_taken_bar_by_bar(seed):
     window, variance = random_pair(seed, 300)
@@ -405,7 +405,7 @@ def test_batch_is_the_step_taken_bar_by_bar(seed):
         assert (pending, state.position) == (bars["action"].iloc[t], bars["position"].iloc[t]), t
 
 
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), multiple=st.floats(0.1, 20))
 def test_costs_scale_the_net_return_and_leave_the_trades(seed, multiple):
     window, variance = random_pair(seed, 300)
