@@ -49,6 +49,7 @@ def manager(tmp_path, monkeypatch) -> Iterator[subprocess.Popen]:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("honcho")), "-f", str(PROCFILE), "-d", str(folder), "start"],
+            cwd=folder,
             env=os.environ.copy(),
             stdout=log,
             stderr=log,
