@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from pairs_platform.ports.model_registry import ModelRegistry
 
 
+DATABASE_FILE = "database.db"
+"""The embedded database, in the profile's folder."""
+
+
 def open_lake(settings: Settings) -> "Lake":
     """Open the profile's Parquet store; refuses a folder that belongs to another profile."""
     from pairs_platform.lake.store import Lake
@@ -82,7 +86,7 @@ def database_in(folder: Path, settings: Settings) -> "Database":
     """The configured database; by default a SQLite file in `folder`, which nobody has looked at."""
     from pairs_platform.database.store import Database
 
-    url = settings.database_url.get_secret_value() if settings.database_url else f"sqlite:///{folder / 'database.db'}"
+    url = settings.database_url.get_secret_value() if settings.database_url else f"sqlite:///{folder / DATABASE_FILE}"
     owner = settings.database_owner_url.get_secret_value() if settings.database_owner_url else None
     return Database(url, settings.profile.name, owner_url=owner)
 

@@ -96,7 +96,7 @@ def format_of(folder: LakePath, profile: Profile) -> int:
     ProfileMismatch
         The folder belongs to another profile or to a newer version, or its manifest cannot be read.
     """
-    owner, stored_format = _read_manifest(folder)
+    owner, stored_format = read_manifest(folder)
     if owner != profile:
         raise ProfileMismatch(
             f"{folder} holds {owner}, but the settings ask for {profile}. Choose a state folder of its own for these "
@@ -115,8 +115,8 @@ def mark_upgraded(folder: LakePath, profile: Profile) -> None:
     replace(folder / MANIFEST, _content(profile))
 
 
-def read_profile(folder: LakePath) -> Profile:
-    """The profile to which `folder` belongs.
+def read_manifest(folder: LakePath) -> tuple[Profile, int]:
+    """The profile to which `folder` belongs, and its format.
 
     Raises
     ------
@@ -125,10 +125,6 @@ def read_profile(folder: LakePath) -> Profile:
     ProfileMismatch
         The manifest is damaged.
     """
-    return _read_manifest(folder)[0]
-
-
-def _read_manifest(folder: LakePath) -> tuple[Profile, int]:
     manifest = folder / MANIFEST
     content = read_file(manifest)
     try:

@@ -9,7 +9,7 @@ import pytest
 from pairs_platform.core.errors import ProfileMismatch, ProfileOutdated
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.lake import profile as module
-from pairs_platform.lake.profile import FORMAT, MANIFEST, Profile, claim_profile, mark_upgraded, read_profile
+from pairs_platform.lake.profile import FORMAT, MANIFEST, Profile, claim_profile, mark_upgraded, read_manifest
 from pairs_platform.views.remedies import with_remedy
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
@@ -25,7 +25,7 @@ def test_the_first_claim_makes_the_folder_and_later_ones_agree(tmp_path):
     folder = tmp_path / "state of mine" / SIMULATED.name
     assert claim_profile(folder, SIMULATED) == folder
     assert claim_profile(folder, SIMULATED) == folder
-    assert read_profile(folder) == SIMULATED
+    assert read_manifest(folder)[0] == SIMULATED
     assert [path.name for path in folder.iterdir()] == [MANIFEST]
     assert json.loads((folder / MANIFEST).read_text()) == {
         "format": FORMAT, "source": "simulated", "frequency": "5min", "basis": "raw",
@@ -46,7 +46,7 @@ def test_another_profile_is_refused_with_the_remedy(tmp_path, other):
         ProfileMismatch, match=r"holds source simulated, frequency 5min.*Choose a state folder of its own"
     ):
         claim_profile(tmp_path, other)
-    assert read_profile(tmp_path) == SIMULATED
+    assert read_manifest(tmp_path)[0] == SIMULATED
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"source": "a", "frequency": "2min", "basis": "raw"}'])
@@ -84,7 +84,7 @@ def test_works_without_hard_links(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "link", unsupported)
     claim_profile(tmp_path, SIMULATED)
-    assert read_profile(tmp_path) == SIMULATED
+    assert read_manifest(tmp_path)[0] == SIMULATED
 
 
 def test_a_claim_between_look_and_creation_wins(tmp_path, monkeypatch):
@@ -100,7 +100,7 @@ def test_a_claim_between_look_and_creation_wins(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_create", late)
     with pytest.raises(ProfileMismatch, match="holds source alpaca"):
         claim_profile(tmp_path, SIMULATED)
-    assert read_profile(tmp_path) == other
+    assert read_manifest(tmp_path)[0] == other
     assert [path.name for path in tmp_path.iterdir()] == [MANIFEST]
 
 

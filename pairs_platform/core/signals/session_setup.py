@@ -4,6 +4,7 @@ What does not belong here: reading any of them (`workflows.session_state`), and 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,16 +72,8 @@ def make_session_state(
         for k, pair in enumerate(config.pairs)
     ]
     symbols = window.symbols
-    return SessionState(
-        sector=config.sector,
-        source_label=config.source_label,
-        session=config.valid_for,
-        config_session=config.session,
-        config_hash=config.content_hash,
-        frequency=config.frequency,
-        trading=config.trading,
-        max_fill_bars=max_fill_bars,
-        split_tolerance=split_tolerance,
+    return replace(
+        empty_session_state(config, max_fill_bars=max_fill_bars, split_tolerance=split_tolerance),
         pairs=tuple(
             SessionPair(
                 pair=pair.pair,

@@ -20,10 +20,10 @@ from pairs_platform.lake.atomic import while_locked
 from pairs_platform.lake.files import LakePath
 from pairs_platform.lake.profile import FORMAT, format_of, mark_upgraded
 from pairs_platform.lake.upgrade import upgrade_lake
-from pairs_platform.platform import database_in, object_lake, open_database
+from pairs_platform.platform import DATABASE_FILE, database_in, object_lake, open_database
 from pairs_platform.settings.model import Settings
 
-EARLIER_DATABASE, DATABASE = "ledger.db", "database.db"
+EARLIER_DATABASE = "ledger.db"
 LOCK_SECONDS = 600
 
 
@@ -72,11 +72,11 @@ def _is_outdated(folder: LakePath, settings: Settings) -> bool:
 
 
 def _rename_database(folder: Path) -> None:
-    earlier, now = folder / EARLIER_DATABASE, folder / DATABASE
+    earlier, now = folder / EARLIER_DATABASE, folder / DATABASE_FILE
     if not earlier.is_file():
         return
     if now.exists():
-        raise ConfigurationError(f"{folder} has {EARLIER_DATABASE} and {DATABASE}: move one of them away")
+        raise ConfigurationError(f"{folder} has {EARLIER_DATABASE} and {DATABASE_FILE}: move one of them away")
     with closing(sqlite3.connect(earlier)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         # The last connection that closes removes the log; another process with the file would go on writing to it.
