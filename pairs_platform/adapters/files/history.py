@@ -11,22 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from pairs_platform.adapters.files.actions import read_actions
+from pairs_platform.adapters.files.price_file import PriceFile
 from pairs_platform.adapters.files.settings import FileSourceSettings
-from pairs_platform.adapters.files.tables import (
-    CSV_SUFFIXES,
-    PARQUET_SUFFIXES,
-    PriceFile,
-    column_names,
-    has_suffix,
-    match_columns,
-    read_csv_text,
-    read_timestamps,
-)
+from pairs_platform.adapters.files.tables import CSV_SUFFIXES, PARQUET_SUFFIXES, has_suffix
 from pairs_platform.core.errors import ConfigurationError, DataError, NoSuchSector, NotFound
-from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
+from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between
 from pairs_platform.core.prices.sectors import sector_slug
-from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.ports.market_data import (
     BarsReply,
     Listing,
@@ -34,14 +26,6 @@ from pairs_platform.ports.market_data import (
     empty_actions,
     empty_bars,
 )
-
-_ACTION_SPELLINGS = {
-    "symbol": ("symbol", "ticker"),
-    "ex_date": ("ex_date", "date"),
-    "kind": ("kind", "type", "action"),
-    "value": ("value", "amount", "ratio"),
-}
-_ANNOUNCED_SPELLINGS = {"known_ts_utc": ("known_ts_utc", "known", "announced")}
 
 
 class FileMarketData:
@@ -192,7 +176,8 @@ class FileMarketData:
     def _actions(self) -> pd.DataFrame:
         if self._settings.actions_path is None:
             return empty_actions()
-        return _read_actions(Path(self._settings.actions_path).expanduser())
+        [path] = _expand(self._settings.actions_path)
+        return read_actions(path)
 
     def _why_not(self, symbol: str, first: date, last: date) -> str:
         in_files = self._symbols
@@ -246,38 +231,3 @@ def _expand(pattern: str) -> list[Path]:
     if not files:
         raise NotFound(f"{path} does not exist; give a Parquet or CSV file, a folder of them, or a glob pattern")
     return files
-
-
-def _read_actions(path: Path) -> pd.DataFrame:
-    [path] = _expand(str(path))
-    columns = match_columns(column_names(path), path, _ACTION_SPELLINGS, _ANNOUNCED_SPELLINGS)
-    if has_suffix(path, PARQUET_SUFFIXES):
-        import pyarrow.parquet as pq
-
-        table = pq.read_table(path, columns=list(columns.values()), partitioning=None)
-    else:
-        table = read_csv_text(path).select(list(columns.values()))
-    table = table.rename_columns(list(columns))
-    if table.num_rows == 0:
-        return empty_actions()
-    frame = pd.DataFrame({"symbol": table["symbol"].to_pandas().astype("object")})
-    ex_date = read_timestamps(table["ex_date"], path, columns["ex_date"])
-    if ex_date.dt.tz is not None:
-        ex_date = ex_date.dt.tz_convert(MARKET_TIMEZONE).dt.tz_localize(None)
-    frame["ex_date"] = ex_date.dt.normalize()
-    frame["kind"] = table["kind"].to_pandas().astype("object").str.strip().str.casefold().str.removesuffix("s")
-    frame["value"] = pd.to_numeric(table["value"].to_pandas(), errors="coerce").astype("float64")
-    frame["known_ts_utc"] = frame["ex_date"].dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC")
-    if "known_ts_utc" in columns:
-        announced = read_timestamps(table["known_ts_utc"], path, columns["known_ts_utc"])
-        frame["known_ts_utc"] = (
-            announced.dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC") if announced.dt.tz is None else announced
-        )
-    wrong = frame[~frame["kind"].isin(["split", "dividend"]) | ~(frame["value"] > 0)]
-    if not wrong.empty:
-        row = wrong.iloc[0]
-        raise DataError(
-            f"{path}: {row['symbol']} {row['ex_date']:%Y-%m-%d}: kind {row['kind']!r}, value {row['value']}; kind must "
-            "be split (value: new shares per old share) or dividend (value: dollars per share), and value positive"
-        )
-    return frame[list(ACTION_COLUMNS)]
