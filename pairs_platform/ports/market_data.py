@@ -42,10 +42,13 @@ class BarsReply:
         gave them: to judge them is the business of `core.prices.validation`. `volume` is float64 when a row has none.
     unavailable : tuple of UnavailableSymbol
         Every requested symbol without a single row in `bars`, exactly once.
+    notes : tuple of str
+        What the source left out or understood differently from what is written, in words, folded.
     """
 
     bars: "pd.DataFrame"
     unavailable: tuple[UnavailableSymbol, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class MarketData(Protocol):

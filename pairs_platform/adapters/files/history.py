@@ -31,7 +31,7 @@ from pairs_platform.ports.market_data import (
 class FileMarketData:
     """Source of prices from files, brought to one frequency.
 
-    Nothing is read before it is asked for; inventories of the files are kept for the life of the object. Files must
+    Nothing is read before it is asked for; overviews of the files are kept for the life of the object. Files must
     agree in frequency; bars finer than `frequency` are aggregated.
 
     Parameters
@@ -110,7 +110,7 @@ class FileMarketData:
                 f"set the frequency to {stored} or give files with finer bars"
             )
         requested = set(symbols)
-        with_any = [file for file in self._files if requested & set(file.inventory.symbols.index)]
+        with_any = [file for file in self._files if requested & set(file.overview.symbols.index)]
         frames = [file.read(requested, first, last) for file in with_any]
         bars = pd.concat([frame for frame in frames if not frame.empty] or [empty_bars()], ignore_index=True)
         bars = bars.sort_values(["symbol", "ts_utc"], kind="stable", ignore_index=True)
@@ -146,7 +146,7 @@ class FileMarketData:
             raise ConfigurationError(
                 f"{', '.join(self._settings.paths)}: only the actions file is there, and no prices"
             )
-        return tuple(PriceFile(path, self._settings.timezone) for path in paths)
+        return tuple(PriceFile(path, self._settings) for path in paths)
 
     @cached_property
     def stored_frequency(self) -> Frequency:
@@ -159,7 +159,7 @@ class FileMarketData:
         """
         by_frequency: dict[Frequency, list[str]] = {}
         for file in self._files:
-            by_frequency.setdefault(file.inventory.frequency, []).append(file.path.name)
+            by_frequency.setdefault(file.overview.frequency, []).append(file.path.name)
         if len(by_frequency) > 1:
             listed = "; ".join(
                 f"{frequency}: {', '.join(names[:3])}" for frequency, names in sorted(by_frequency.items())
@@ -169,8 +169,8 @@ class FileMarketData:
 
     @cached_property
     def _symbols(self) -> pd.DataFrame:
-        """Inventories of all files, one row per file and symbol."""
-        return pd.concat([file.inventory.symbols for file in self._files])
+        """Symbols of all files, one row per file and symbol."""
+        return pd.concat([file.overview.symbols for file in self._files])
 
     @cached_property
     def _actions(self) -> pd.DataFrame:

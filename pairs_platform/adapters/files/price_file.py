@@ -5,7 +5,6 @@ here: choosing files, sectors, aggregation (`history`).
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pairs_platform.adapters.files.overview import DATES_WITHOUT_TIME, OFFSETS_IN_THE_FILE, ColumnUse, FileOverview
+from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.adapters.files.stamps import read_timestamps
 from pairs_platform.adapters.files.tables import (
     PARQUET_SUFFIXES,
@@ -56,29 +57,14 @@ _FREQUENCY_BY_LABEL = {label: frequency for frequency, labels in _FREQUENCY_LABE
 _LONGEST_DAILY_STEP = timedelta(days=5)
 
 
-@dataclass(frozen=True, eq=False)
-class Inventory:
-    """What one file holds.
-
-    Attributes
-    ----------
-    frequency : Frequency
-    symbols : DataFrame, index symbol, columns first_session, last_session (datetime64[ns]), sector (object)
-        `sector` is the label as written, None where the file has none.
-    """
-
-    frequency: Frequency
-    symbols: pd.DataFrame
-
-
 class PriceFile:
-    """A Parquet or CSV file of bars; its inventory and the parsed text of a CSV file are kept.
+    """A Parquet or CSV file of bars; its overview and the parsed text of a CSV file are kept.
 
     Parameters
     ----------
     path : Path
-    timezone : str or None
-        Zone of time stamps without one, in intraday files.
+    settings : FileSourceSettings
+        What the file does not say itself: time zone, label of the bars, order of dates.
 
     Raises
     ------
@@ -86,9 +72,9 @@ class PriceFile:
         When the file cannot be read or lacks a column.
     """
 
-    def __init__(self, path: Path, timezone: str | None) -> None:
+    def __init__(self, path: Path, settings: FileSourceSettings) -> None:
         self.path = path
-        self._timezone = timezone
+        self._settings = settings
         self._columns = match_columns(column_names(path), path, PRICE_SPELLINGS, OPTIONAL_SPELLINGS)
         if "time" in self._columns and column_key(self._columns["timestamp"]) == "date":
             raise DataError(
@@ -96,8 +82,8 @@ class PriceFile:
             )
 
     @cached_property
-    def inventory(self) -> Inventory:
-        """Symbols, sessions, sectors and frequency, from one pass over the file."""
+    def overview(self) -> FileOverview:
+        """Symbols, sessions, sectors, frequency and how the file was understood, from one pass over it."""
         present = [name for name in self._columns if name in {"symbol", "timestamp", "sector", "freq"}]
         table = self._table(present)
         if table.num_rows == 0:
@@ -110,11 +96,29 @@ class PriceFile:
             {
                 "first_session": self._sessions(grouped.min(), frequency),
                 "last_session": self._sessions(grouped.max(), frequency),
+                "bars": grouped.size(),
                 "sector": self._sectors(table, frame["symbol"]),
             }
         )
         symbols.index = symbols.index.astype("object")
-        return Inventory(frequency, symbols)
+        return FileOverview(
+            path=self.path,
+            layout="rows",
+            encoding="Parquet" if has_suffix(self.path, PARQUET_SUFFIXES) else "utf-8",
+            columns=tuple(ColumnUse(meaning, name) for meaning, name in self._columns.items()),
+            frequency=frequency,
+            timezone=self._zone(stamps, frequency),
+            label=self._settings.label,
+            symbols=symbols,
+            respelled={},
+            rows_left_out=(),
+            notes=(),
+        )
+
+    def _zone(self, stamps: pd.Series, frequency: Frequency) -> str:
+        if stamps.dt.tz is not None:
+            return OFFSETS_IN_THE_FILE
+        return DATES_WITHOUT_TIME if frequency is Frequency.ONE_DAY else str(self._settings.timezone)
 
     def read(self, symbols: Collection[str], first: date, last: date) -> pd.DataFrame:
         """Bars of `symbols` in the sessions from `first` to `last` as the file has them.
@@ -125,7 +129,7 @@ class PriceFile:
             `ts_utc` is the bar's start as in `core.prices.bars`; prices and volume are float64, NaN where the file has
             no number.
         """
-        frequency = self.inventory.frequency
+        frequency = self.overview.frequency
         table = self._table(list(PRICE_SPELLINGS), symbols=symbols, first=first, last=last)
         if table.num_rows == 0:
             stamps = pd.Series(dtype="datetime64[ns, UTC]")
@@ -256,15 +260,15 @@ class PriceFile:
         return self._localized(stamps) if stamps.dt.tz is None else stamps
 
     def _localized(self, stamps: pd.Series) -> pd.Series:
-        if self._timezone is None:
+        if self._settings.timezone is None:
             raise DataError(
                 f"{self.path}: {self._columns['timestamp']} has no time zone (first: {stamps.iloc[0]}); store it as "
                 f"UTC with its zone, or set the source's timezone to that of the file, such as {MARKET_TIMEZONE} or UTC"
             )
-        local = stamps.dt.tz_localize(self._timezone, ambiguous="NaT", nonexistent="NaT")
+        local = stamps.dt.tz_localize(self._settings.timezone, ambiguous="NaT", nonexistent="NaT")
         if local.isna().any():
             raise DataError(
                 f"{self.path}: {self._columns['timestamp']} {stamps[local.isna()].iloc[0]} is no single moment in "
-                f"{self._timezone}, where clocks change; store the time stamps in UTC with their zone"
+                f"{self._settings.timezone}, where clocks change; store the time stamps in UTC with their zone"
             )
         return local.dt.tz_convert("UTC")

@@ -5,6 +5,7 @@ What does not belong here: the frequency of the bars, which every source shares.
 
 import zoneinfo
 from pathlib import Path
+from typing import Literal
 
 from pydantic import field_validator
 
@@ -28,6 +29,14 @@ class FileSourceSettings(SettingsGroup):
         None,
         unit="IANA zone",
         description="Zone of intraday time stamps that have none, such as America/New_York or UTC.",
+    )
+    label: Literal["start", "end"] = setting(
+        "start", unit="name", description="Which end of an intraday bar its time stamp names."
+    )
+    date_order: Literal["year_first", "day_first", "month_first"] | None = setting(
+        None,
+        unit="name",
+        description="Order of dates such as 03/04/2025 that the file does not prove: day_first or month_first.",
     )
     actions_path: str | None = setting(
         None,
