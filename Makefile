@@ -9,7 +9,7 @@ READY := .venv/.installed
 SERVER_READY := .venv/.installed-server
 TEST_READY := .venv/.installed-test
 
-.PHONY: demo ui live up down check fix test-fast test record soak soak-live audit install clean
+.PHONY: demo ui live up down check fix test-fast test record soak soak-inputs soak-live audit install clean
 
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
@@ -46,8 +46,11 @@ record: $(TEST_READY)
 soak: $(TEST_READY)
 	$(BIN)/python -m pytest pairs_platform_tests/soak/test_daily.py
 
+soak-inputs: $(TEST_READY)
+	$(BIN)/python -m pytest pairs_platform_tests/soak/test_inputs.py
+
 soak-live: $(TEST_READY)
-	$(BIN)/python -m pytest pairs_platform_tests/soak --ignore pairs_platform_tests/soak/test_daily.py
+	$(BIN)/python -m pytest pairs_platform_tests/soak --ignore pairs_platform_tests/soak/test_daily.py --ignore pairs_platform_tests/soak/test_inputs.py
 
 audit:
 	$(PYTHON) -m venv .venv/audit
