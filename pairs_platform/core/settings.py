@@ -3,6 +3,7 @@
 What does not belong here: any particular rule, and how settings are read (`pairs_platform.settings.loading`).
 """
 
+import os
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,3 +30,22 @@ def setting(default: Any, *, unit: str, description: str, **bounds: Any) -> Any:
         Pydantic's constraints (``ge``, ``gt``, ``le``, ``lt``, ``min_length``, …).
     """
     return Field(default, description=description, json_schema_extra={"unit": unit}, **bounds)
+
+
+def usable_path(text: str) -> str:
+    """A path as a person typed it, with the home folder in the place of ``~``.
+
+    Raises
+    ------
+    ValueError
+        It is empty, holds a character that no path has, or names the home of a user who has none.
+    """
+    if not text.strip():
+        raise ValueError("a path is empty")
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("a path holds a byte that is no character: NUL, or one that is not UTF-8")
+    path = os.path.expanduser(text)
+    if path.startswith("~"):
+        user = path.split(os.sep, 1)[0]
+        raise ValueError(f"no home folder of {user} is known; a folder of that name is written ./{user}")
+    return path

@@ -2,21 +2,33 @@
 
 Later sources override earlier ones: the YAML shipped in the package, the user's folder named by
 ``PAIRS_PLATFORM_CONFIG`` (``platform.yaml`` and ``universe.yaml``, each optional), then variables such as
-``PAIRS_PLATFORM__SOURCE__KIND``. What does not belong here: which settings there are (`model`).
+``PAIRS_PLATFORM__SOURCE__KIND``. What does not belong here: which settings there are (`model`), how a document is read
+(`documents`), and how what is refused is put into words (`explanations`).
 """
 
+import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
-from pydantic_settings import SettingsError as UnreadableVariableError
 
 from pairs_platform.core.errors import SettingsError
+from pairs_platform.settings.documents import read_document
+from pairs_platform.settings.explanations import LONGEST_VALUE, Layer, explained, origin, short_text
 from pairs_platform.settings.model import SECRET_FIELDS, Settings
+from pairs_platform.settings.names import all_names, is_json, kind_at, nearest_name
 from pairs_platform.settings.renamed import new_path
-from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, read_yaml, shipped_document
-from pairs_platform.settings.variables import FROM_FILE, PREFIX, secret_in_file, user_folder, variable
+from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_document
+from pairs_platform.settings.variables import (
+    FROM_FILE,
+    PREFIX,
+    names_of_variables,
+    secret_in_file,
+    user_folder,
+    variable,
+)
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -29,23 +41,24 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """
     folder = user_folder()
     names = (PLATFORM_FILE, UNIVERSE_FILE)
-    layers = [(f"package {name}", shipped_document(name)) for name in names]
+    layers: list[Layer] = [(f"package {name}", shipped_document(name)) for name in names]
     if folder:
-        layers += [(str(folder / name), read_yaml(folder / name)) for name in names if (folder / name).exists()]
+        _refuse_other_spellings(folder)
+        layers += [
+            (str(folder / name), read_document(folder / name)) for name in names if os.path.lexists(folder / name)
+        ]
     layers += [("environment", secrets_from_environment()), ("call", dict(overrides or {}))]
     merged: dict[str, Any] = {}
     for _, layer in layers:
         merged = _merged(merged, layer)
-    _refuse_unknown_variables()
+    _require_sound_variables()
+    for name in merged:
+        if name.startswith("_"):  # an argument of pydantic-settings
+            raise SettingsError(f"{name} is no setting, set in {origin([name], layers)}")
     try:
         return Settings(**merged)
     except ValidationError as error:
-        raise SettingsError(_explain(error, layers)) from None
-    except UnreadableVariableError as error:
-        raise SettingsError(
-            f"{error}: a variable that sets a list or a group of settings holds JSON, for example "
-            f"""{variable("source.files.paths")}='["prices.parquet"]'"""
-        ) from None
+        raise SettingsError(explained(error, layers)) from None
 
 
 def secrets_from_environment() -> dict[str, SecretStr]:
@@ -70,57 +83,88 @@ def secrets_from_environment() -> dict[str, SecretStr]:
     return secrets
 
 
-def _refuse_unknown_variables() -> None:
-    groups = {variable(name) for name in Settings.model_fields}
-    for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX):
-            suffix = FROM_FILE if name.upper().endswith(FROM_FILE) else ""
-            path = name.upper().removeprefix(PREFIX).removesuffix(suffix).lower().replace("__", ".")
-            if new_path(path) != path:
-                raise SettingsError(f"variable {name} is called {variable(new_path(path))}{suffix} now: rename it")
-        head = PREFIX + name.upper().removeprefix(PREFIX).split("__")[0]
-        is_secret_file = name.upper().removesuffix(FROM_FILE) in {variable(field) for field in SECRET_FIELDS}
-        if name.upper().startswith(PREFIX) and head not in groups and not is_secret_file:
-            raise SettingsError(f"variable {name} sets nothing; the settings begin with {', '.join(sorted(groups))}")
+def _refuse_other_spellings(folder: Path) -> None:
+    """Refuse a file that is named almost like those that are read, and would be passed over."""
+    names = {name.removesuffix(".yaml"): name for name in (PLATFORM_FILE, UNIVERSE_FILE)}
+    for name in sorted(os.listdir(folder)):
+        stem, _, suffix = name.lower().partition(".")
+        if stem in names and name != names[stem] and suffix in ("yaml", "yml", "yaml.txt", "yml.txt"):
+            raise SettingsError(f"{folder / name} is not read: rename it to {names[stem]}")
+
+
+def _require_sound_variables() -> None:
+    """Refuse a variable that names no setting, or that holds no JSON where its setting is a list or a group."""
+    for name, written in sorted(names_of_variables().items()):
+        if name in _SECRET_VARIABLES:
+            continue
+        path = name.removeprefix(PREFIX).lower().split("__") if name.startswith(PREFIX) else []
+        if not path:
+            _refuse_single_underscore(name, written)
+            continue
+        kind = kind_at(path) if variable(".".join(path)) == name else None
+        if kind is None:
+            raise SettingsError(_sets_nothing(name, written, path))
+        if is_json(kind):
+            _require_json(written, ".".join(path))
+
+
+_SECRET_VARIABLES = {variable(field) + suffix for field in SECRET_FIELDS for suffix in ("", FROM_FILE)}
+
+
+def _refuse_single_underscore(name: str, written: str) -> None:
+    """Refuse a setting's variable with ``_`` in the place of ``__``."""
+    plain = {variable(path).replace("_", ""): variable(path) for path in all_names()}
+    meant = plain.get(name.replace("_", ""))
+    if meant and name != meant:
+        raise SettingsError(f"variable {written} sets nothing: it is written {meant}, with two underscores")
+
+
+def _sets_nothing(name: str, written: str, path: list[str]) -> str:
+    dotted = ".".join(path)
+    suffix = FROM_FILE if name.endswith(FROM_FILE) else ""
+    plain = dotted.removesuffix(suffix.lower())
+    if new_path(plain) != plain:
+        return f"variable {written} is called {variable(new_path(plain))}{suffix} now: rename it"
+    near, in_file = nearest_name(path), nearest_name(plain.split("."))
+    if suffix and in_file in SECRET_FIELDS:
+        meant = variable(in_file) + suffix
+    else:
+        meant = " or ".join(variable(one) for one in near.split(" or ")) if near else ""
+    if meant:
+        return f"variable {written} sets nothing; {meant} is perhaps meant"
+    return f"variable {written} sets nothing: `pairs-platform config show --describe` lists every setting"
+
+
+def _require_json(written: str, path: str) -> None:
+    value = os.environ[written]
+    try:
+        json.loads(value, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
+        example = json.dumps([value]) if value and "[" not in value and "{" not in value else '["…"]'
+        reason = error if isinstance(error, _Twice) else "is no JSON"
+        raise SettingsError(
+            f"variable {written} {reason} (value {short_text(repr(value), LONGEST_VALUE)}): a variable that sets a "
+            f"list or a group of settings holds JSON, as {written}='{short_text(example, LONGEST_VALUE)}' does"
+        ) from None
+
+
+class _Twice(ValueError):
+    """A name that stands twice in one object."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise _Twice(f"sets {short_text(twice, LONGEST_VALUE)} twice")
+    return dict(pairs)
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for name, value in over.items():
         below = result.get(name)
+        if isinstance(below, Mapping) and value is None:  # a group without an entry changes nothing
+            continue
         result[name] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return result
-
-
-def _explain(error: ValidationError, layers: list[tuple[str, dict[str, Any]]]) -> str:
-    lines = []
-    for problem in error.errors(include_url=False):
-        path = tuple(str(part) for part in problem["loc"])
-        if new_path(".".join(path)) != ".".join(path):
-            lines.append(
-                f"{'.'.join(path)} is called {new_path('.'.join(path))} now: rename it in {_origin(path, layers)}"
-            )
-            continue
-        shown = f" (value {problem['input']!r})" if isinstance(problem["input"], str | int | float | bool) else ""
-        if path and path[0] in SECRET_FIELDS:
-            shown = ""
-        lines.append(f"{'.'.join(path) or 'settings'}: {problem['msg']}{shown}, set in {_origin(path, layers)}")
-    return "\n".join(lines)
-
-
-def _origin(path: tuple[str, ...], layers: list[tuple[str, dict[str, Any]]]) -> str:
-    names = [variable(".".join(path[:n])) for n in range(len(path), 0, -1)]
-    for name in names:
-        if name in os.environ:
-            return f"variable {name}"
-    for name, layer in reversed(layers):
-        node: Any = layer
-        for part in path:
-            if not isinstance(node, Mapping) or part not in node:
-                break
-            node = node[part]
-        else:
-            return name
-        if path and path[0] in layer:
-            return name
-    return "no file"

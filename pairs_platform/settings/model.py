@@ -30,7 +30,7 @@ from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.prices.settings import ValidationSettings, WindowSettings
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
 from pairs_platform.core.selection.settings import FunnelSettings, ScoreSettings, SelectionSettings
-from pairs_platform.core.settings import SettingsGroup, setting
+from pairs_platform.core.settings import SettingsGroup, setting, usable_path
 from pairs_platform.core.signals.settings import SignalSettings
 from pairs_platform.core.streaming.settings import StreamSettings, Symbol
 from pairs_platform.core.trading.settings import CostSettings, PairSettings, TradingSettings
@@ -188,11 +188,21 @@ class Settings(BaseSettings):
         "not given. Set by the variable PAIRS_PLATFORM__REDIS_URL, because it may hold a password.",
     )
 
-    @model_validator(mode="after")
-    def _known_sectors(self) -> Self:
-        unknown = sorted(set(self.universe) - set(SECTORS))
+    @field_validator("state_root", mode="before")
+    @classmethod
+    def _root_is_usable(cls, value: object) -> object:
+        return Path(usable_path(str(value))) if isinstance(value, str | Path) else value
+
+    @field_validator("universe", mode="before")
+    @classmethod
+    def _sectors_are_known(cls, value: object) -> object:
+        unknown = sorted(set(value) - set(SECTORS)) if isinstance(value, dict) else []
         if unknown:
-            raise ValueError(f"universe: unknown sector {', '.join(unknown)}; valid: {', '.join(SECTORS)}")
+            raise ValueError(f"unknown sector {', '.join(unknown)}; valid: {', '.join(SECTORS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
         if self.frequency is Frequency.ONE_MINUTE:
             raise ValueError("frequency: 1min bars are only read from a source and aggregated; valid: 5min, 1h, 1d")
         if self.stream.mode == "alpaca" and self.source.kind != "alpaca":

@@ -7,11 +7,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from pairs_platform.core.errors import SettingsError
+from pairs_platform.settings.documents import document_text, read_document
 from pairs_platform.settings.loading import load_settings
-from pairs_platform.settings.shipped import UNIVERSE_FILE, read_yaml
+from pairs_platform.settings.shipped import UNIVERSE_FILE
 from pairs_platform.settings.variables import CONFIG_VARIABLE, user_folder
 
 
@@ -34,13 +33,13 @@ def edit_universe(sector: str, symbols: Sequence[str]) -> Path:
             f"`pairs-platform config init FOLDER` and put {CONFIG_VARIABLE}=FOLDER into the environment"
         )
     path = folder / UNIVERSE_FILE
-    document = read_yaml(path) if path.exists() else {}
-    universe = dict(document.get("universe") or {})
     new = {} if sector in load_settings().universe else {"active": False}
+    document = read_document(path) if path.exists() else {}
+    universe = dict(document.get("universe") or {})
     universe[sector] = {**new, **(universe.get(sector) or {}), "symbols": list(symbols)}
     document["universe"] = universe
     load_settings({"universe": universe})
     temporary = path.with_suffix(".yaml.new")
-    temporary.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    temporary.write_text(document_text(document), encoding="utf-8")
     os.replace(temporary, path)
     return path

@@ -19,6 +19,12 @@ def variable(path: str) -> str:
     return _ALPACA.get(path) or PREFIX + path.replace(".", "__").upper()
 
 
+def names_of_variables() -> dict[str, str]:
+    """Every variable of the platform that is set, as it is written, by its name in capitals."""
+    own = ("PAIRS_PLATFORM_", *_ALPACA.values())
+    return {name.upper(): name for name in os.environ if name.upper().startswith(own)}
+
+
 def is_set(path: str) -> bool:
     """Whether a variable sets a setting."""
     return variable(path) in os.environ
@@ -62,8 +68,9 @@ def secret_in_file(path: str, name: str) -> str:
         The file cannot be read, is empty, or can be read by everybody.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-        mode = Path(path).stat().st_mode
+        file = Path(os.path.expanduser(path))
+        text = file.read_text(encoding="utf-8").strip()
+        mode = file.stat().st_mode
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{name}={path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if os.name != "nt" and mode & 0o007:
@@ -84,7 +91,7 @@ def user_folder() -> Path | None:
     named = os.environ.get(CONFIG_VARIABLE)
     if not named:
         return None
-    folder = Path(named).expanduser()
+    folder = Path(os.path.expanduser(named))
     if not folder.is_dir():
         raise SettingsError(
             f"{CONFIG_VARIABLE}={named} is not a folder; make one with `pairs-platform config init {named}`"

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from pairs_platform.core.errors import SettingsError
@@ -46,7 +49,7 @@ def test_a_sector_is_added_and_activated_by_configuration_alone(folder):
     ("text", "told"),
     [
         ("correlation: {gate: 1.5}", ["correlation.gate", "less than 1", "1.5", PLATFORM_FILE]),
-        ("correlation: {gat: 0.5}", ["correlation.gat", "Extra inputs"]),
+        ("correlation: {gat: 0.5}", ["correlation.gat: is no setting; correlation.gate is perhaps meant"]),
         ("scores: {weight_fit: 0.5}", ["scores", "sum"]),
         ("frequency: 2min", ["frequency", "2min", "5min"]),
         ("frequency: 1min", ["frequency", "valid: 5min, 1h, 1d"]),
@@ -139,14 +142,137 @@ def test_secrets_are_masked_and_stay_out_of_errors(monkeypatch, folder):
     assert "hunter2" not in shown + str(refused.value)
 
 
-def test_a_variable_that_sets_nothing_is_refused(monkeypatch):
-    monkeypatch.setenv("PAIRS_PLATFORM__FREQUENZY", "1d")
-    with pytest.raises(SettingsError, match="PAIRS_PLATFORM__FREQUENZY sets nothing"):
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("PAIRS_PLATFORM__FREQUENZY", "PAIRS_PLATFORM__FREQUENCY"),
+        ("PAIRS_PLATFORM__SOURCE__FILE__PATHS", "PAIRS_PLATFORM__SOURCE__FILES__PATHS"),
+        ("pairs_platform__source__kinds", "PAIRS_PLATFORM__SOURCE__KIND"),
+        ("PAIRS_PLATFORM__SOURCE__KIND__NAME", "PAIRS_PLATFORM__SOURCE__KIND"),
+        ("PAIRS_PLATFORM__UNIVERSE__ENERGY__SYMBOL", "PAIRS_PLATFORM__UNIVERSE__ENERGY__SYMBOLS"),
+        ("PAIRS_PLATFORM__GRU__TRAINIG__SEED", "PAIRS_PLATFORM__GRU__TRAINING__SEED"),
+        ("PAIRS_PLATFORM__ENTRY_Z", "PAIRS_PLATFORM__TRADING__ENTRY_Z"),
+        ("PAIRS_PLATFORM__DATABSE_URL", "PAIRS_PLATFORM__DATABASE_URL"),
+        ("PAIRS_PLATFORM__DATABSE_URL_FILE", "PAIRS_PLATFORM__DATABASE_URL_FILE"),
+        ("PAIRS_PLATFORM__ALPACA_KEY_ID", "APCA_API_KEY_ID"),
+        ("PAIRS_PLATFORM_STATE_ROOT", "PAIRS_PLATFORM__STATE_ROOT"),
+        ("PAIRS_PLATFORM_SOURCE_FILES_PATHS", "PAIRS_PLATFORM__SOURCE__FILES__PATHS"),
+        ("PAIRS_PLATFORM__", "config show --describe"),
+        ("PAIRS_PLATFORM__NOTHING__LIKE__IT", "config show --describe"),
+    ],
+)
+def test_a_variable_that_sets_nothing_is_refused_with_the_one_that_is_meant(monkeypatch, name, meant):
+    monkeypatch.setenv(name, "a value")
+    with pytest.raises(SettingsError, match=f"variable {name} sets nothing") as refused:
+        load_settings()
+    assert meant in str(refused.value)
+    assert "a value" not in str(refused.value)
+
+
+def test_variables_that_a_cluster_adds_for_a_service_of_this_name_are_none_of_the_settings(monkeypatch):
+    monkeypatch.setenv("PAIRS_PLATFORM_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("PAIRS_PLATFORM_PORT_3000_TCP", "tcp://10.0.0.1:3000")
+    load_settings()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("source.files.paths", "prices.parquet", """is no JSON .*PATHS='\\["prices.parquet"\\]'"""),
+        ("source.files.paths", '["a.csv"', "is no JSON"),
+        ("universe.energy.symbols", "XOM,CVX", "is no JSON"),
+        ("source", "[" * 100_000, "is no JSON"),
+        ("source", '{"kind": "yahoo", "kind": "files"}', "sets kind twice"),
+        ("source", '{"kin": "yahoo"}', "source.kin: is no setting; source.kind is perhaps meant"),
+        ("source", "[1]", "source: must be a group of settings"),
+        ("universe.tech.active", "true", "unknown sector tech"),
+        ("source.simulated.seed", "9" * 5000, "source.simulated.seed"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_named(monkeypatch, path, value, told):
+    monkeypatch.setenv(variable(path), value)
+    with pytest.raises(SettingsError, match=told) as refused:
+        load_settings()
+    assert f"variable {variable(path)}" in str(refused.value)
+    assert len(str(refused.value)) < 500
+
+
+def test_symbols_and_times_need_no_quotes(folder):
+    (folder / UNIVERSE_FILE).write_text("universe: {energy: {symbols: [ON, NO, TRUE, Y, 'NULL']}}")
+    (folder / PLATFORM_FILE).write_text("stream: {replay: {start: 10:00, first: 2025-01-02}}\nalerts: {warnings: off}")
+    settings = load_settings()
+    assert settings.universe["energy"].symbols == ("ON", "NO", "TRUE", "Y", "NULL")
+    assert (settings.stream.replay.start, str(settings.stream.replay.first)) == ("10:00", "2025-01-02")
+    assert settings.alerts.warnings is False
+
+
+def test_equal_errors_of_a_list_are_one_line_with_their_number_and_the_first(folder):
+    symbols = ", ".join(f"aa{n}" for n in range(254))
+    (folder / UNIVERSE_FILE).write_text(f"universe: {{technology: {{symbols: [{symbols}]}}}}")
+    with pytest.raises(SettingsError, match=r"universe.technology.symbols: .*254 entries, .*'aa0'") as refused:
+        load_settings()
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["x" * 500, "{y: 1}", "[1, 2]", "&a [*b]"])
+def test_no_message_of_settings_is_long(folder, value):
+    (folder / PLATFORM_FILE).write_text("\n".join(f"{'k' * n}: {value}" for n in range(1, 200)))
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert len(str(refused.value)) < 2000
+
+
+@pytest.mark.parametrize("name", ["platform.yml", "Platform.yaml", "UNIVERSE.YAML", "universe.yaml.txt"])
+def test_a_file_that_would_be_passed_over_is_named(folder, name):
+    (folder / name).write_text("frequency: 1h")
+    with pytest.raises(SettingsError, match=f"{name} is not read: rename it to (platform|universe).yaml"):
         load_settings()
 
 
-def test_a_list_that_is_not_json_is_refused_with_an_example(monkeypatch):
-    monkeypatch.setenv(variable("source.kind"), "files")
-    monkeypatch.setenv(variable("source.files.paths"), "prices.parquet")
-    with pytest.raises(SettingsError, match="holds JSON"):
+def test_a_file_that_cannot_be_read_is_named(folder):
+    (folder / PLATFORM_FILE).mkdir()
+    with pytest.raises(SettingsError, match=f"{PLATFORM_FILE} cannot be read"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["_env_file", "_cli_parse_args", "_secrets_dir", "self", "model_config"])
+def test_an_argument_of_the_library_is_no_setting(folder, name):
+    (folder / PLATFORM_FILE).write_text(f"{name}: x")
+    with pytest.raises(SettingsError, match=f"{name}:? is no setting.*{PLATFORM_FILE}"):
+        load_settings()
+
+
+def test_a_group_without_an_entry_changes_nothing(folder):
+    (folder / PLATFORM_FILE).write_text("correlation:\n# gate: 0.7\n")
+    assert load_settings().correlation.gate == 0.8
+
+
+class TestPaths:
+    @pytest.mark.parametrize(("typed", "meant"), [("~/state", "HOME/state"), ("~", "HOME"), ("./~/state", "~/state")])
+    def test_the_home_folder_stands_for_a_tilde_everywhere(self, monkeypatch, tmp_path, typed, meant):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        meant = meant.replace("HOME", str(tmp_path))
+        monkeypatch.setenv(variable("state_root"), typed)
+        source = {"kind": "files", "files": {"paths": [typed], "actions_path": typed}}
+        settings = load_settings({"source": source, "stream": {"replay": {"files": [typed]}}})
+        paths = (settings.state_root, *settings.source.files.paths, *settings.stream.replay.files)
+        assert {str(Path(path)) for path in (*paths, settings.source.files.actions_path)} == {meant}
+
+    def test_a_configuration_and_a_secret_in_the_home_folder(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / PLATFORM_FILE).write_text("frequency: 1h")
+        (tmp_path / "url").write_text("redis://localhost")
+        (tmp_path / "url").chmod(0o600)
+        monkeypatch.setenv(CONFIG_VARIABLE, "~")
+        monkeypatch.setenv(f"{variable('redis_url')}_FILE", "~/url")
+        settings = load_settings()
+        assert (settings.frequency, settings.redis_url.get_secret_value()) == ("1h", "redis://localhost")
+
+    @pytest.mark.parametrize(
+        ("typed", "told"),
+        [("", "is empty"), ("~no-such-user/x", "no home folder of ~no-such-user"), (b"/a\xff", "not UTF-8")],
+    )
+    def test_what_is_no_path_is_refused(self, monkeypatch, typed, told):
+        monkeypatch.setenv(variable("state_root"), os.fsdecode(typed))
+        with pytest.raises(SettingsError, match=f"state_root: .*{told}"):
+            load_settings()

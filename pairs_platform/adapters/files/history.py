@@ -138,7 +138,7 @@ class FileMarketData:
 
     @cached_property
     def _files(self) -> tuple[PriceFile, ...]:
-        actions = Path(self._settings.actions_path).expanduser().resolve() if self._settings.actions_path else None
+        actions = Path(self._settings.actions_path).resolve() if self._settings.actions_path else None
         paths: dict[Path, None] = {}
         for pattern in self._settings.paths:
             paths.update(dict.fromkeys(path for path in _expand(pattern) if path.resolve() != actions))
@@ -214,7 +214,7 @@ def _plain(symbol: str) -> str:
 
 def _expand(pattern: str) -> list[Path]:
     """Files of a path as the user typed it: a file, a folder's price files, or a pattern's matches."""
-    path = Path(pattern).expanduser()
+    path = Path(pattern)
     suffixes = PARQUET_SUFFIXES + CSV_SUFFIXES
     if path.is_dir():
         files = sorted(entry for entry in path.iterdir() if entry.is_file() and has_suffix(entry, suffixes))

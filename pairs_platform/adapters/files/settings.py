@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import field_validator
 
 from pairs_platform.core.prices.bars import PriceBasis
-from pairs_platform.core.settings import SettingsGroup, setting
+from pairs_platform.core.settings import SettingsGroup, setting, usable_path
 from pairs_platform.core.time import MARKET_TIMEZONE
 
 
@@ -48,6 +48,16 @@ class FileSourceSettings(SettingsGroup):
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return (str(value),) if isinstance(value, str | Path) else value
+
+    @field_validator("paths")
+    @classmethod
+    def _paths_are_usable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(usable_path(path) for path in value)
+
+    @field_validator("actions_path")
+    @classmethod
+    def _path_is_usable(cls, value: str | None) -> str | None:
+        return None if value is None else usable_path(value)
 
     @field_validator("timezone")
     @classmethod

@@ -7,10 +7,10 @@ What does not belong here: the code that obeys them, and addresses that may hold
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.settings import SettingsGroup, setting
+from pairs_platform.core.settings import SettingsGroup, setting, usable_path
 
 RunMode = Literal["live", "replay"]
 """Whether the session under way is the market's or a replay; part of the keys of streamed bars, signals and orders."""
@@ -56,6 +56,11 @@ class ReplaySettings(SettingsGroup):
         (), unit="symbols", description="Symbols served from the proxy symbol while they have no bars of their own."
     )
     proxy: Symbol = setting("AAPL", unit="symbol", description="Symbol whose bars stand in for proxied ones.")
+
+    @field_validator("files")
+    @classmethod
+    def _paths_are_usable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(usable_path(path) for path in value)
 
 
 class StreamSettings(SettingsGroup):
