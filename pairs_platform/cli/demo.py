@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -17,9 +16,6 @@ from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
     from pairs_platform.defs.in_process import JobRunner
-    from pairs_platform.platform import Platform
-
-SESSIONS = 3
 
 
 @click.command("demo")
@@ -38,11 +34,13 @@ def command(
     """
     from pairs_platform.cli.day import print_day, print_models
     from pairs_platform.platform import Platform
+    from pairs_platform.views.demo_choice import default_sector, demo_sessions
 
     settings = profile_settings(source, data, frequency)
     platform = Platform(settings)
-    sector = sector or _default_sector(platform)
-    sessions = _sessions(platform, sector, session.date() if session else None)
+    sector = sector or default_sector(platform)
+    platform.listings(sector)
+    sessions = demo_sessions(platform, session.date() if session else None)
     click.echo(
         f"source     {platform.market_data.label}\nprofile    {settings.profile.name} in {settings.profile_root}\n"
         f"sector     {sector} ({len(platform.listings(sector))} symbols)\n"
@@ -55,50 +53,6 @@ def command(
     print_models(platform, sector, sessions)
     _replay(settings, sector, sessions[-1])
     _next_steps(sector, sessions[-1], data)
-
-
-def _default_sector(platform: "Platform") -> str:
-    active = platform.settings.active_sectors
-    if platform.settings.universe_origin == "config":
-        if not active:
-            raise click.ClickException(
-                "no sector is active; set `active: true` for one in universe.yaml, or give --sector"
-            )
-        return active[0]
-    sectors = [listing.sector for listing in platform.market_data.universe() or ()]
-    preferred = [sector for sector in active if sector in sectors]
-    return preferred[0] if preferred else max(sorted(set(sectors)), key=sectors.count)
-
-
-def _sessions(platform: "Platform", sector: str, last: date | None) -> list[date]:
-    from pairs_platform.core.prices.calendar import (
-        last_session_before,
-        require_session,
-        session_offset,
-        sessions_between,
-        sessions_ending,
-    )
-    from pairs_platform.core.time import MARKET_TIMEZONE
-
-    platform.listings(sector)
-    available = platform.market_data.sessions_available()
-    newest = last_session_before(platform.clock().astimezone(ZoneInfo(MARKET_TIMEZONE)).date())
-    if available:
-        newest = min(newest, available[1])
-    last = require_session(last) if last else newest
-    if last > newest:
-        raise click.ClickException(f"session {last} is not complete or not in the source; the newest is {newest}")
-    needed = platform.settings.lookback_sessions + SESSIONS - 1
-    if available:
-        stored = sessions_between(available[0], last)
-        if len(stored) < needed:
-            raise click.ClickException(
-                f"{platform.market_data.label} has {len(stored)} sessions up to {last}; {SESSIONS} sessions with a "
-                f"lookback of {platform.settings.lookback_sessions} need {needed}: choose a later --session, or a "
-                "smaller lookback in the configuration"
-            )
-    session_offset(last, 1 - needed)
-    return sessions_ending(last, SESSIONS)
 
 
 def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
