@@ -18,8 +18,8 @@ from pairs_platform.lake.atomic import TEMPORARY_SUFFIX, while_locked
 from pairs_platform.lake.files import LakePath, create_object, read_file, replace
 
 MANIFEST = "manifest.json"
-FORMAT = 2
-"""Version of the names of files, tables, columns and values in a profile; 1 is a manifest that has none."""
+FORMAT = 3
+"""Version of the names and types of files, tables, columns and values in a profile; 1 is a manifest that has none."""
 
 _Folder = TypeVar("_Folder", bound=LakePath)
 

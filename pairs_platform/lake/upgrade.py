@@ -1,4 +1,4 @@
-"""Gives the partitions of an earlier version's lake the names of this one, one file at a time; no figure changes.
+"""Gives the partitions of an earlier version's lake the names and types of this one; no figure changes.
 
 A file is replaced as a whole and says itself whether it was, so that an upgrade which was killed goes on where it was.
 What does not belong here: the database's names (`database.migrations`).
@@ -13,6 +13,7 @@ from typing import Any
 from pairs_platform.core.contract import Contract
 from pairs_platform.core.models.contracts import FEATURE_FITS, GRU_MODELS
 from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS, IN_SAMPLE
 from pairs_platform.lake.files import LakePath, names_in
@@ -20,30 +21,34 @@ from pairs_platform.lake.store import Lake, file_metadata, frame_of
 
 _PARAMETER_SETS = {"parameter_set": {"evaluation": IN_SAMPLE, "production": FULL_WINDOW}}
 
+_VOLUME = {"volume": "float64"}
+
 
 @dataclass(frozen=True, kw_only=True)
-class Renaming:
-    """What of a table has another name now: columns, values by column, and names in the metadata at any depth."""
+class Change:
+    """What of a table is another now: names and types of columns, values by column, names in metadata at any depth."""
 
     contract: Contract
     columns: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-RENAMINGS = (
-    Renaming(contract=GARCH_FITS, values=_PARAMETER_SETS),
-    Renaming(contract=FEATURE_FITS, values=_PARAMETER_SETS),
-    Renaming(
+CHANGES = (
+    Change(contract=GARCH_FITS, values=_PARAMETER_SETS),
+    Change(contract=FEATURE_FITS, values=_PARAMETER_SETS),
+    Change(
         contract=GRU_MODELS,
         metadata={"strategy": "scope", "strategy_reason": "scope_reason", "full_baseline": "full_retrain"},
     ),
-    Renaming(contract=STREAMED_BARS, columns={"feed": "run_mode"}, metadata={"feed": "run_mode"}),
+    Change(contract=PRICE_HISTORY, types=_VOLUME),
+    Change(contract=STREAMED_BARS, columns={"feed": "run_mode"}, types=_VOLUME, metadata={"feed": "run_mode"}),
 )
 
 
 def upgrade_lake(root: LakePath) -> dict[str, int]:
-    """Rewrite every partition that has an earlier name in it.
+    """Rewrite every partition that has an earlier name or type in it.
 
     Parameters
     ----------
@@ -61,21 +66,21 @@ def upgrade_lake(root: LakePath) -> dict[str, int]:
     OSError
     """
     lake, rewritten = Lake(root), {}
-    for renaming in RENAMINGS:
-        n = sum(_upgrade_partition(lake, renaming, key) for key in _keys(root, renaming.contract.table))
+    for change in CHANGES:
+        n = sum(_upgrade_partition(lake, change, key) for key in _keys(root, change.contract.table))
         if n:
-            rewritten[renaming.contract.table] = n
+            rewritten[change.contract.table] = n
     return rewritten
 
 
-def _upgrade_partition(lake: Lake, renaming: Renaming, key: PartitionKey) -> bool:
-    contract = renaming.contract
+def _upgrade_partition(lake: Lake, change: Change, key: PartitionKey) -> bool:
+    contract = change.contract
     stored = file_metadata(lake.path(contract.table, key))
-    metadata = _renamed(stored["metadata"], renaming.metadata)
+    metadata = _renamed(stored["metadata"], change.metadata)
     if stored["contract_version"] == contract.version and metadata == stored["metadata"]:
         return False
-    frame = frame_of(lake.path(contract.table, key)).rename(columns=renaming.columns)
-    for column, values in renaming.values.items():
+    frame = frame_of(lake.path(contract.table, key)).rename(columns=change.columns).astype(dict(change.types))
+    for column, values in change.values.items():
         frame[column] = frame[column].replace(values)
     lake.write(contract, key, frame, metadata)
     return True

@@ -39,7 +39,7 @@ class BarsReply:
     ----------
     bars : DataFrame with the columns of `BAR_COLUMNS`
         Sorted by symbol and time where the source allows it. Wrong rows (no price, duplicates) are in it as the source
-        gave them: to judge them is the business of `core.prices.validation`. `volume` is float64 when a row has none.
+        gave them: to judge them is the business of `core.prices.validation`.
     unavailable : tuple of UnavailableSymbol
         Every requested symbol without a single row in `bars`, exactly once.
     notes : tuple of str

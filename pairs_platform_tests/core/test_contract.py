@@ -48,6 +48,7 @@ def test_the_price_tables_name_the_asset_that_writes_them():
 
 def test_good_bars_hold():
     assert PRICE_HISTORY.require(BARS) is BARS
+    assert PRICE_HISTORY.violations(with_values("volume", 3, value=0.123456)) == []
 
 
 @pytest.mark.parametrize(
@@ -59,15 +60,16 @@ def test_good_bars_hold():
         (with_values("high", 3, value=40.0), "high is not below open or close: fails on 1 row, first on row 3"),
         (with_values("low", 3, value=60.0), "low is not above open, high or close: fails on 1 row, first on row 3"),
         (
-            with_values("volume", 3, value=-5),
-            "volume: greater_than_or_equal_to(0) fails on 1 row, first on row 3 with -5",
+            with_values("volume", 3, value=-5.0),
+            "volume: greater_than_or_equal_to(0.0) fails on 1 row, first on row 3 with -5.0",
         ),
         (BARS.iloc[::-1], "sorted by symbol and time (found False)"),
         (pd.concat([BARS, BARS.tail(1)]), "multiple_fields_uniqueness: fails on 2 rows, first on row 155"),
         (BARS.drop(columns="low"), "column_in_dataframe (found low)"),
         (BARS.assign(sector="x"), "column_in_schema (found sector)"),
         (BARS[BARS.columns[::-1]], "column_ordered (found volume)"),
-        (BARS.assign(volume=1.5), "volume: dtype('int64') (found float64)"),
+        (with_values("volume", 3, value=np.inf), "volume: less_than(inf) fails on 1 row, first on row 3 with inf"),
+        (BARS.assign(volume=1), "volume: dtype('float64') (found int64)"),
         (
             BARS.assign(ts_utc=BARS["ts_utc"].dt.tz_localize(None)),
             "ts_utc: dtype('datetime64[ns, UTC]') (found datetime64[ns])",
@@ -77,7 +79,7 @@ def test_good_bars_hold():
 )
 def test_each_violation_is_told_in_words(bars, words):
     assert words in PRICE_HISTORY.violations(bars)
-    with pytest.raises(ContractViolation, match=r"^price_history v1: "):
+    with pytest.raises(ContractViolation, match=r"^price_history v2: "):
         PRICE_HISTORY.require(bars)
 
 

@@ -15,6 +15,7 @@ from alembic import command
 from pairs_platform.core.contract import Contract
 from pairs_platform.core.models.contracts import GRU_MODELS
 from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.core.streaming.revisions import merge_revisions
@@ -23,6 +24,7 @@ from pairs_platform.database.store import Database
 from pairs_platform.lake.files import LakePath
 from pairs_platform.lake.profile import MANIFEST, Profile
 from pairs_platform.lake.store import Lake
+from pairs_platform_tests.support.price_samples import make_bars
 from pairs_platform_tests.support.selection_tables import fits_of
 
 SCHEMA = "0005"
@@ -96,14 +98,26 @@ def streamed_frame(day: int) -> pd.DataFrame:
 def make_earlier_lake(root: LakePath) -> dict[str, dict[PartitionKey, pd.DataFrame]]:
     """Write two partitions of each table whose names change; the frames that this version must read there."""
     lake = Lake(root)
-    frames: dict[str, dict[PartitionKey, pd.DataFrame]] = {"garch_fits": {}, "streamed_bars": {}, "gru_models": {}}
+    tables = ("garch_fits", "price_history", "streamed_bars", "gru_models")
+    frames: dict[str, dict[PartitionKey, pd.DataFrame]] = {table: {} for table in tables}
     for key in KEYS:
+        frames["price_history"][key] = make_bars([key.session])
+        _write(lake, PRICE_HISTORY, key, frames["price_history"][key], {"source": "a test"}, _whole_volumes)
         frames["garch_fits"][key] = fits_of(["A_B", "A_C"])
         frames["streamed_bars"][key] = streamed_frame(key.session.day)
         frames["gru_models"][key] = GRU_MODELS.empty()
         _write(lake, GARCH_FITS, key, frames["garch_fits"][key], {"source": "a test"}, _earlier_sets)
         _write(lake, STREAMED_BARS, key, frames["streamed_bars"][key], {"feed": "replay", "bar": "5min"}, _earlier_feed)
         _write(lake, GRU_MODELS, key, frames["gru_models"][key], {"training": _TRAINING}, lambda table: table)
+    return frames
+
+
+def make_lake_of_whole_volumes(root: LakePath) -> dict[str, dict[PartitionKey, pd.DataFrame]]:
+    """Write a partition of each table as a lake of format 2 has it, with volumes of int64; what must be read there."""
+    lake, key = Lake(root), KEYS[0]
+    frames = {"price_history": {key: make_bars([key.session])}, "streamed_bars": {key: streamed_frame(key.session.day)}}
+    _write(lake, PRICE_HISTORY, key, frames["price_history"][key], {}, _whole_volumes)
+    _write(lake, STREAMED_BARS, key, frames["streamed_bars"][key], {"run_mode": "replay"}, _whole_volumes, version=2)
     return frames
 
 
@@ -123,14 +137,17 @@ def _write(
     frame: pd.DataFrame,
     metadata: dict[str, Any],
     earlier: Callable[[pa.Table], pa.Table],
+    *,
+    version: int = 1,
 ) -> None:
     path = lake.write(contract, key, frame, metadata)
     with path.open("rb") as file:
         table = pq.read_table(file)
     about = dict(table.schema.metadata)
-    facts = json.loads(about[b"pairs_platform"]) | {"contract_version": 1}
+    facts = json.loads(about[b"pairs_platform"]) | {"contract_version": version}
     about[b"pairs_platform"] = json.dumps(facts).encode()
-    about[b"pandas"] = about[b"pandas"].replace(b'"run_mode"', b'"feed"')
+    if version == 1:
+        about[b"pandas"] = about[b"pandas"].replace(b'"run_mode"', b'"feed"')
     with path.open("wb") as file:
         pq.write_table(earlier(table).replace_schema_metadata(about), file)
 
@@ -140,5 +157,9 @@ def _earlier_sets(table: pa.Table) -> pa.Table:
     return table.set_column(table.schema.get_field_index("parameter_set"), "parameter_set", values)
 
 
+def _whole_volumes(table: pa.Table) -> pa.Table:
+    return table.set_column(table.schema.get_field_index("volume"), "volume", table["volume"].cast(pa.int64()))
+
+
 def _earlier_feed(table: pa.Table) -> pa.Table:
-    return table.rename_columns(["feed" if name == "run_mode" else name for name in table.column_names])
+    return _whole_volumes(table).rename_columns(["feed" if name == "run_mode" else name for name in table.column_names])

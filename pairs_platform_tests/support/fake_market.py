@@ -28,7 +28,7 @@ def hourly_bars(sessions: Sequence[date], paths: Mapping[str, np.ndarray]) -> pd
                     "high": np.maximum(opened, close),
                     "low": np.minimum(opened, close),
                     "close": close,
-                    "volume": np.arange(len(close)) + 1000,
+                    "volume": np.arange(len(close)) + 1000.0,
                 }
             )
         )

@@ -50,7 +50,7 @@ def make_bars(
                     "high": path.max(axis=1),
                     "low": path.min(axis=1),
                     "close": path[:, 3],
-                    "volume": rng.integers(1, 10_000, len(ts_utc)),
+                    "volume": rng.integers(1, 10_000, len(ts_utc)).astype("float64"),
                 }
             )
         )
@@ -71,6 +71,7 @@ def real_bars(name: str, symbols: Sequence[str] | None = None) -> pd.DataFrame:
     """A real intraday file, or the real daily one with each bar at its session's open; all symbols or some."""
     chosen = None if symbols is None else [("symbol", "in", list(symbols))]
     frame = pd.read_parquet(Path(str(TEST_DATA)) / name, filters=chosen).rename(columns={"timestamp": "ts_utc"})
+    frame = frame.astype({"volume": "float64"})
     if name == "real_daily.parquet":
         days = frame["ts_utc"].dt.tz_localize(None).dt.date
         frame["ts_utc"] = pd.DatetimeIndex(days.map({day: session_open(day) for day in days.unique()}))

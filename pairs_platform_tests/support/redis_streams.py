@@ -31,7 +31,7 @@ def make_streams(
 def bar(symbol: str = "AAA", place: int = 0, session: date = SESSION, **values) -> StreamBar:
     """A bar whose prices need all digits."""
     start = bar_intervals(session, Frequency.FIVE_MINUTES)[place].start_ns
-    prices = {"open": 0.1 + 0.2, "high": 1e17 / 3, "low": 5e-324, "close": 1.0, "volume": 2**53, **values}
+    prices = {"open": 0.1 + 0.2, "high": 1e17 / 3, "low": 5e-324, "close": 1.0, "volume": 2.0**53 / 3, **values}
     return StreamBar(symbol, start, **prices)
 
 

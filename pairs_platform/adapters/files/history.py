@@ -116,8 +116,6 @@ class FileMarketData:
         bars = bars.sort_values(["symbol", "ts_utc"], kind="stable", ignore_index=True)
         if stored is not self._frequency and not bars.empty:
             bars = _aggregated(bars, first, last, source=stored, target=self._frequency)
-        if ((bars["volume"] % 1 == 0) & (bars["volume"].abs() < 2**53)).all():
-            bars["volume"] = bars["volume"].astype("int64")
         absent = sorted(requested - set(bars["symbol"].unique()))
         unavailable = tuple(UnavailableSymbol(symbol, self._why_not(symbol, first, last)) for symbol in absent)
         return BarsReply(bars[list(BAR_COLUMNS)], unavailable)

@@ -58,7 +58,7 @@ class StreamedBars:
             return
         by_day: dict[int, list[str | int]] = {}
         for symbol, ts_ns, opened, high, low, close, volume, revision, source in bars:
-            text = f"{opened!r},{high!r},{low!r},{close!r},{volume}"
+            text = f"{opened!r},{high!r},{low!r},{close!r},{volume!r}"
             by_day.setdefault(ts_ns // DAY_NS, []).extend((symbol, ts_ns, revision, source, text))
         limits, newest = (self._max_bars, self._keep_seconds), self._keys.newest_bars
         with self._connection.answering(), self._connection.redis.pipeline(transaction=False) as batch:
@@ -87,7 +87,6 @@ class StreamedBars:
 
 
 def _bar(fields: Mapping[str, str]) -> StreamBar:
-    *prices, volume = fields["bar"].split(",")
-    opened, high, low, close = map(float, prices)
+    opened, high, low, close, volume = map(float, fields["bar"].split(","))
     symbol, ts_ns, revision = fields["symbol"], int(fields["ts"]), int(fields["revision"])
-    return StreamBar(symbol, ts_ns, opened, high, low, close, int(volume), revision, fields["source"])
+    return StreamBar(symbol, ts_ns, opened, high, low, close, volume, revision, fields["source"])

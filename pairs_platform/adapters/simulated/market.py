@@ -289,7 +289,7 @@ class SimulatedMarket:
         minutes = self._shape.minutes * (1.0 - self._shape.before_open)
         share = minutes[bar_of_day] / minutes.sum()
         shaken = np.exp(0.5 * _normal(uniform))
-        return np.maximum(1, daily_dollars * share * shaken / close).astype(np.int64)
+        return np.maximum(1, np.floor(daily_dollars * share * shaken / close))
 
     def _lost_sessions(self, symbol: str, n_sessions: int) -> np.ndarray:
         draw = np.random.Generator(stream(self._settings.seed, "lost session", symbol)).random(n_sessions)

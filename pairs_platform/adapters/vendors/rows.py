@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import numpy as np
 import pandas as pd
 
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency
@@ -62,10 +61,7 @@ def tidy_bars(rows: pd.DataFrame, sessions: Sequence[date], frequency: Frequency
     kept = rows.loc[inside, list(BAR_COLUMNS)]
     bars = kept.drop_duplicates(["symbol", "ts_utc"], keep="last", ignore_index=True)
     numeric = {name: pd.to_numeric(bars[name], errors="coerce").astype("float64") for name in (*PRICES, "volume")}
-    bars = bars.assign(**numeric)
-    if np.isfinite(bars["volume"]).all():
-        bars = bars.assign(volume=bars["volume"].round().astype("int64"))
-    return bars.astype({"symbol": object, "ts_utc": "datetime64[ns, UTC]"})
+    return bars.assign(**numeric).astype({"symbol": object, "ts_utc": "datetime64[ns, UTC]"})
 
 
 def join_bars(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:

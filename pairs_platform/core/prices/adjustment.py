@@ -170,8 +170,7 @@ def scale_bars(bars: pd.DataFrame, applied: Sequence[AppliedAction]) -> pd.DataF
         price_factor[first:end] *= action.price_factor
         volume_factor[first:end] *= action.volume_factor
     prices = {name: bars[name].to_numpy() * price_factor for name in ("open", "high", "low", "close")}
-    volume = np.rint(bars["volume"].to_numpy() * volume_factor).astype(np.int64)
-    return bars.assign(**prices, volume=volume)
+    return bars.assign(**prices, volume=bars["volume"].to_numpy() * volume_factor)
 
 
 def sorted_bars(bars: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from pairs_platform.core.time import MINUTE_NS
 
 BAR_COLUMNS = ("symbol", "ts_utc", "open", "high", "low", "close", "volume")
 """symbol: str; ts_utc: datetime64[ns, UTC], the bar's START (a daily bar: the session's open);
-prices: float64, US dollars per share; volume: int64, shares."""
+prices: float64, US dollars per share; volume: float64, shares, which may be fractional."""
 
 ACTION_COLUMNS = ("symbol", "ex_date", "kind", "value", "known_ts_utc")
 """ex_date: datetime64[ns] at midnight, the first session without the right; kind: "split" or "dividend";

@@ -36,7 +36,7 @@ def _price() -> pa.Column:
 
 PRICE_HISTORY = Contract(
     table="price_history",
-    version=1,
+    version=2,
     schema=pa.DataFrameSchema(
         {
             "symbol": pa.Column(str),
@@ -45,7 +45,7 @@ PRICE_HISTORY = Contract(
             "high": _price(),
             "low": _price(),
             "close": _price(),
-            "volume": pa.Column("int64", pa.Check.ge(0)),
+            "volume": pa.Column("float64", [pa.Check.ge(0.0), pa.Check.lt(float("inf"))]),
         },
         checks=[
             pa.Check(_high_is_highest, name="high is not below open or close", ignore_na=False),

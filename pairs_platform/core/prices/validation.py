@@ -30,7 +30,8 @@ from pairs_platform.core.time import MARKET_TIMEZONE, stamps_ns
 
 _PRICES = ("open", "high", "low", "close")
 _NUMBERS = (*_PRICES, "volume")
-_LARGEST_EXACT_VOLUME = 2.0**53
+_LARGEST_VOLUME = 2.0**53
+"""Shares; sums of whole ones are exact up to here, and no bar comes near it."""
 
 _Reasons = list[tuple[np.ndarray, str]]
 """Rows to which a reason for quarantine applies, and the reason."""
@@ -150,7 +151,7 @@ def validate_bars(
     reasons.append((contradictory, "contradicts another row of the same symbol and time"))
     wrong = wrong | contradictory
     usable = given[~wrong & ~repeated]
-    accepted = PRICE_HISTORY.empty() if usable.empty else sorted_bars(usable.astype({"volume": "int64"}))
+    accepted = PRICE_HISTORY.empty() if usable.empty else sorted_bars(usable)
     flags = repetition_flags(given[repeated]) + disorder_flags(usable)
     if len(accepted):
         flags += zero_volume_flags(accepted)
@@ -181,7 +182,7 @@ class JudgedRows:
     Attributes
     ----------
     given : DataFrame with BAR_COLUMNS, shape (n, 7)
-        In the order of the source; null where a value is not of the column's kind. `volume` is float64.
+        In the order of the source; null where a value is not of the column's kind.
     wrong : ndarray of bool, shape (n,)
         Rows that may not be stored.
     reasons : sequence of (ndarray of bool, str)
@@ -302,15 +303,13 @@ def _value_reasons(given: pd.DataFrame) -> _Reasons:
     """Rows with impossible numbers; a NaN compares as False and has its own reason already."""
     opened, high, low, close, volume = (given[name].to_numpy() for name in _NUMBERS)
     reasons: _Reasons = [(given[name].to_numpy() <= 0.0, f"{name} is not positive") for name in _PRICES]
-    fractional = np.isfinite(volume) & (np.floor(volume) != volume)
     return [
         *reasons,
         (high * (1 + OHLC_TOLERANCE) < np.maximum(opened, close), "high is below open or close"),
         (low * (1 - OHLC_TOLERANCE) > np.minimum(opened, close), "low is above open or close"),
         (low * (1 - OHLC_TOLERANCE) > high, "low is above high"),
         (volume < 0.0, "volume is negative"),
-        (fractional, "volume is not a whole number"),
-        (np.isfinite(volume) & (volume > _LARGEST_EXACT_VOLUME), "volume is implausibly large"),
+        (np.isfinite(volume) & (volume > _LARGEST_VOLUME), "volume is implausibly large"),
     ]
 
 

@@ -23,7 +23,8 @@ class StreamBar(NamedTuple):
         Start, nanoseconds since 1970-01-01 UTC.
     open, high, low, close : float
         US dollars per share.
-    volume : int
+    volume : float
+        Shares, which may be fractional.
     revision : int
         `FIRST`, `BACKFILLED` or `UPDATED`.
     source : str
@@ -36,7 +37,7 @@ class StreamBar(NamedTuple):
     high: float
     low: float
     close: float
-    volume: int
+    volume: float
     revision: int = FIRST
     source: str = "feed"
 

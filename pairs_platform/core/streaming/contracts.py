@@ -15,14 +15,14 @@ def _price() -> pa.Column:
 
 STREAMED_BARS = Contract(
     table="streamed_bars",
-    version=2,
+    version=3,
     schema=pa.DataFrameSchema(
         {
             "run_mode": pa.Column(str, pa.Check.isin(["live", "replay"])),
             "symbol": pa.Column(str),
             "ts_utc": pa.Column("datetime64[ns, UTC]"),
             **{name: _price() for name in ("open", "high", "low", "close")},
-            "volume": pa.Column("int64", pa.Check.ge(0)),
+            "volume": pa.Column("float64", [pa.Check.ge(0.0), pa.Check.lt(float("inf"))]),
             "revision": pa.Column("int64", pa.Check.isin([FIRST, BACKFILLED, UPDATED])),
             "source": pa.Column(str),
         },

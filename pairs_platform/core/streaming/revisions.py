@@ -65,7 +65,7 @@ def merge_revisions(bars: Iterable[StreamBar]) -> MergedBars:
             counting[key] = bar
     rows = [counting[key] for key in sorted(counting)]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(StreamBar._fields)
-    kinds = (object, np.int64, *[np.float64] * 4, np.int64, np.int64, object)
+    kinds = (object, np.int64, *[np.float64] * 5, np.int64, object)
     return MergedBars(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
 

@@ -76,8 +76,7 @@ def _bars(rows: pd.DataFrame, revisions: Sequence[int], sources: Sequence[str]) 
     columns = [
         rows["symbol"].tolist(),
         stamps_ns(rows["ts_utc"]).tolist(),
-        *(rows[name].tolist() for name in ("open", "high", "low", "close")),
-        rows["volume"].astype("int64").tolist(),
+        *(rows[name].tolist() for name in _NAMES),
     ]
     return list(map(StreamBar._make, zip(*columns, revisions, sources, strict=True)))
 

@@ -7,13 +7,16 @@ import pandas as pd
 
 
 def cell(value: object) -> str:
-    """A value as text: floats with four significant digits, a missing value as a dash, moments of midnight as dates."""
+    """A value as text: floats with four significant digits or every digit before the point, a missing value as a dash.
+
+    A float from a thousand on has separators (1,234). Moments of midnight are dates.
+    """
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:,.0f}" if 1e3 <= abs(value) < 1e15 else f"{value:.4g}"
     if isinstance(value, pd.Timestamp) and value == value.normalize():
         return value.strftime("%Y-%m-%d")
     return str(value)

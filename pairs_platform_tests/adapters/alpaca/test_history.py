@@ -93,7 +93,7 @@ def test_daily_bars_start_at_their_sessions_open(server):
     assert reply.unavailable == ()
     assert tuple(reply.bars.columns) == BAR_COLUMNS
     assert reply.bars.dtypes.astype(str).tolist() == [
-        "object", "datetime64[ns, UTC]", "float64", "float64", "float64", "float64", "int64",
+        "object", "datetime64[ns, UTC]", "float64", "float64", "float64", "float64", "float64",
     ]  # fmt: skip
     ibm = reply.bars[reply.bars["symbol"] == "IBM"]
     assert ibm["close"].tolist() == [206.0, 207.0, 208.0, 211.0, 212.0]
@@ -130,6 +130,12 @@ def test_a_bar_without_volume_or_with_a_wrong_price_is_left_to_validation(server
     assert len(bars) == 5
     assert bars["volume"].isna().tolist() == [False, True, False, False, False]
     assert bars["close"].isna().tolist() == [False, False, True, False, False]
+
+
+def test_a_fractional_volume_comes_as_it_is(server):
+    server.bars["AAPL", "1Day"][1]["v"] = 1234.5678
+    bars = source(server).fetch_bars(["AAPL"], FIRST, LAST).bars
+    assert bars["volume"].tolist() == [100.0, 1234.5678, 100.0, 100.0, 100.0]
 
 
 def test_a_range_without_a_session_has_no_bars_and_asks_nothing(server):

@@ -29,7 +29,7 @@ def example(frequency: Frequency = Frequency.ONE_DAY, symbols: tuple[str, ...] =
         close = 100.0 * (k + 1) + np.arange(len(stamps)) / 4
         prices = {"open": close - 0.1, "high": close + 0.5, "low": close - 0.5, "close": close}
         frames.append(
-            pd.DataFrame({"symbol": symbol, "ts_utc": stamps, **prices, "volume": 1_000 + np.arange(len(stamps))})
+            pd.DataFrame({"symbol": symbol, "ts_utc": stamps, **prices, "volume": 1_000.0 + np.arange(len(stamps))})
         )
     return pd.concat(frames, ignore_index=True)
 

@@ -208,7 +208,7 @@ class TestBars:
         assert (bars["high"] >= bars[["open", "close"]].max(axis=1)).all()
         assert (bars["low"] <= bars[["open", "close"]].min(axis=1)).all()
         assert (bars[["open", "high", "low", "close"]] > 0).all().all()
-        assert bars["volume"].dtype == np.int64
+        assert (bars["volume"] % 1.0 == 0.0).all()
         assert (bars["volume"] > 0).all()
         assert not bars.duplicated(["symbol", "ts_utc"]).any()
         assert bars[["symbol", "ts_utc"]].equals(bars[["symbol", "ts_utc"]].sort_values(["symbol", "ts_utc"]))

@@ -110,7 +110,7 @@ def test_daily_bars_are_not_adjusted_for_dividends(server):
     assert reply.unavailable == ()
     assert tuple(reply.bars.columns) == BAR_COLUMNS
     assert reply.bars["close"].tolist()[:5] == [106.0, 107.0, 108.0, 111.0, 112.0]
-    assert reply.bars["volume"].dtype == "int64"
+    assert reply.bars["volume"].dtype == "float64"
     query = server.asked[0].query
     assert query["interval"] == "1d"
     assert int(query["period1"]) == datetime(2024, 3, 6, tzinfo=NEW_YORK).timestamp()

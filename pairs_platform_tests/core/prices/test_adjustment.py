@@ -32,8 +32,14 @@ def test_a_split_divides_earlier_prices_and_multiplies_earlier_volumes():
     factor = np.array([0.25, 0.25, 1.0, 1.0, 1.0])
     for column in ("open", "high", "low", "close"):
         np.testing.assert_allclose(price(result, "AAA", column), price(BARS, "AAA", column) * factor, rtol=1e-15)
-    assert price(result, "AAA", "volume").tolist() == (price(BARS, "AAA", "volume") / factor).astype(int).tolist()
+    assert price(result, "AAA", "volume").tolist() == (price(BARS, "AAA", "volume") / factor).tolist()
     assert np.array_equal(price(result, "BBB"), price(BARS, "BBB"))
+
+
+def test_a_reverse_split_leaves_fractional_volumes_as_they_are():
+    actions = make_actions(("AAA", str(EX), "split", 0.3, EARLY))
+    result = adjust_bars(BARS, actions, basis=PriceBasis.RAW, as_of=CLOSE)
+    assert price(result, "AAA", "volume").tolist()[:2] == (price(BARS, "AAA", "volume")[:2] * 0.3).tolist()
 
 
 def test_a_dividend_scales_earlier_prices_by_its_share_of_the_previous_close():

@@ -72,7 +72,7 @@ def test_clean_bars_are_accepted_as_they_are():
         ({"low": 90.0}, "low is above open or close; low is above high"),
         ({"volume": np.nan}, "volume is not a number"),
         ({"volume": -1.0}, "volume is negative"),
-        ({"volume": 0.5}, "volume is not a whole number"),
+        ({"volume": np.inf}, "volume is not a number"),
         ({"volume": 1e30}, "volume is implausibly large"),
         ({"ts_utc": pd.Timestamp("2024-07-02 13:31Z")}, "not at the start of a 5min bar"),
         ({"ts_utc": pd.Timestamp("2024-07-02 13:25Z")}, "outside the regular session"),
@@ -143,6 +143,12 @@ def test_interleaved_symbols_are_in_order():
     result = check(BARS.sort_values(["ts_utc", "symbol"]))
     pd.testing.assert_frame_equal(result.accepted, BARS)
     assert result.flags.empty
+
+
+def test_a_fractional_volume_is_accepted_as_it_is():
+    result = check(altered(7, volume=0.5))
+    assert result.accepted["volume"][7] == 0.5
+    assert len(result.quarantined) == 0
 
 
 def test_zero_volume_is_accepted_and_flagged():

@@ -55,4 +55,4 @@ def test_a_frame_has_the_columns_of_bars():
     frame = merged.before(START + STEP).frame()
     assert tuple(frame.columns[:7]) == BAR_COLUMNS
     assert frame["ts_utc"].tolist() == [pd.Timestamp(START, tz="UTC")]
-    assert np.issubdtype(frame["volume"].dtype, np.int64)
+    assert np.issubdtype(frame["volume"].dtype, np.float64)

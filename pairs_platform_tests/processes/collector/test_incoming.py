@@ -48,7 +48,7 @@ def test_messages_become_bars_with_their_revision_and_source_in_order():
         ({"h": "high"}, "high is not a number"),
         ({"h": float("nan")}, "high is not a number"),
         ({"l": 99.0}, "low is above high"),
-        ({"v": 0.5}, "volume is not a whole number"),
+        ({"v": float("inf")}, "volume is not a number"),
         ({"v": -1}, "volume is negative"),
     ],
 )
@@ -59,6 +59,10 @@ def test_a_row_that_history_would_quarantine_is_refused_and_its_neighbours_are_n
     (row,) = judged.refused
     assert reason in row["reason"]
     assert all(isinstance(value, str) for value in row.values())
+
+
+def test_a_fractional_volume_is_kept():
+    assert judge({**bar_message("AAA", STARTS[0]), "v": 0.125}).bars[0].volume == 0.125
 
 
 def test_a_message_without_a_field_is_refused():
