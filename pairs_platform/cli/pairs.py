@@ -4,17 +4,25 @@ What does not belong here: the frames (`views.reports.day`) and their layout (`s
 """
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from pairs_platform.cli.profile_options import profile_options, profile_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from pairs_platform.core.partition_key import PartitionKey
 
 
 @click.command("pairs")
 @profile_options
 @click.option("--sector", help="Sector slug; every sector with a ranking if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="As-of session; the newest stored one if not given.")
-@click.option("--pair", help="Only this pair, as SYMBOL_SYMBOL, with every column.")
+@click.option("--pair", help="Only this pair, as SYMBOL_SYMBOL in any order, with every column.")
 @click.option("--rows", default=40, show_default=True, help="Pairs that the table shows.")
 def command(
     source: str | None,
@@ -30,13 +38,9 @@ def command(
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.prices.sectors import SECTORS
-    from pairs_platform.core.screening.spread import pair_name
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
     from pairs_platform.platform import Platform
-    from pairs_platform.views.drawing.cells import cell
 
-    if pair is not None and len(pair.replace("-", "_").split("_")) != 2:
-        raise click.UsageError(f"--pair {pair}: write two symbols as in PDFS_ROG")
     platform = Platform(profile_settings(source, data, frequency))
     stored = {
         slug: platform.lake.sessions(COMPOSITE_RANKINGS.table, slug) for slug in SECTORS if sector in (None, slug)
@@ -46,18 +50,13 @@ def command(
         raise click.ClickException(
             f"profile {platform.settings.profile.name} has no ranking{f' of {sector}' if sector else ''} yet: make demo"
         )
-    for slug, days in stored.items():
-        key = PartitionKey(session.date() if session else days[-1], slug)
+    keys = [PartitionKey(session.date() if session else days[-1], slug) for slug, days in stored.items()]
+    if pair:
+        _print_pair(pair, {key: platform.lake.read(COMPOSITE_RANKINGS, key) for key in keys})
+        return
+    for key in keys:
         rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
-        if pair:
-            name = pair_name(*pair.upper().replace("-", "_").split("_", 1))
-            row = rankings[rankings["pair"] == name]
-            if row.empty:
-                raise click.ClickException(f"{name} is not among the {len(rankings)} pairs of {key}")
-            for column, value in row.iloc[0].items():
-                click.echo(f"{str(column).replace('_', ' '):<26} {cell(value)}")
-            continue
-        print_day(platform, slug, key.session)
+        print_day(platform, key.sector, key.session)
         print_renderable(
             frame_table(
                 rankings[["rank", "pair", "gates_passed", "explanation"]].head(rows),
@@ -66,3 +65,16 @@ def command(
         )
         if len(rankings) > rows:
             click.echo(f"{len(rankings) - rows} more pairs; --rows {len(rankings)} shows all")
+
+
+def _print_pair(text: str, rankings: "Mapping[PartitionKey, pd.DataFrame]") -> None:
+    """Every column of the pair, in each of the rankings that has it."""
+    from pairs_platform.core.screening.pair_names import find_pair
+    from pairs_platform.views.drawing.cells import cell
+
+    names = {str(name) for frame in rankings.values() for name in frame["pair"]}
+    name = find_pair(text, names)
+    for frame in rankings.values():
+        for _, row in frame[frame["pair"] == name].iterrows():
+            for column, value in row.items():
+                click.echo(f"{str(column).replace('_', ' '):<26} {cell(value)}")

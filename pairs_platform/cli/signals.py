@@ -30,7 +30,7 @@ POLL_SECONDS = 1.0
 @click.option("--sector", help="Sector slug; the first active one if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest one with signals.")
 @click.option("--run-mode", type=click.Choice(["live", "replay"]), help="Run mode; the configured one if not given.")
-@click.option("--pair", help="Only this pair, at every bar of the session.")
+@click.option("--pair", help="Only this pair, as SYMBOL_SYMBOL in any order, at every bar of the session.")
 @click.option("--follow", is_flag=True, help="Go on with every bar that is stored, until Ctrl-C.")
 def command(sector: str | None, session: datetime | None, run_mode: str | None, pair: str | None, follow: bool) -> None:
     """Show the signals of the newest bar: action, z, probabilities, size, and why a pair is skipped."""
@@ -64,12 +64,13 @@ def command(sector: str | None, session: datetime | None, run_mode: str | None, 
 
 def _show(frame: pd.DataFrame, key: "SignalKey", pair: str | None) -> None:
     from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.core.screening.pair_names import find_pair
     from pairs_platform.core.time import MARKET_TIMEZONE
 
-    rows = frame[frame["bar_utc"] == frame["bar_utc"].max()] if pair is None else frame[frame["pair"] == pair]
+    rows = frame[frame["bar_utc"] == frame["bar_utc"].max()]
     if pair is not None:
-        if rows.empty:
-            raise click.ClickException(f"no signal of {pair}; pairs: {', '.join(sorted(frame['pair'].unique()))}")
+        pair = find_pair(pair, set(frame["pair"]))
+        rows = frame[frame["pair"] == pair]
         starts = pd.to_datetime(rows["bar_utc"]).dt.tz_convert(MARKET_TIMEZONE)
         shown = rows.assign(bar=starts.dt.strftime("%H:%M"))
         print_renderable(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pairs_platform.cli.profile_options import profile_options, profile_settings
 from pairs_platform.cli.show import frame_table, print_renderable
+from pairs_platform.core.prices.symbols import normal_symbol
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 
@@ -56,7 +57,7 @@ def add(symbols: tuple[str, ...], sector: str) -> None:
     from pairs_platform.settings.universe_file import edit_universe
 
     settings = load_settings()
-    names = {symbol.upper() for symbol in symbols}
+    names = {normal_symbol(symbol) for symbol in symbols}
     before = {listing.symbol for listing in settings.listings(sector)}
     path = edit_universe(sector, sorted(before | names))
     click.echo(f"{sector}: {len(before | names)} symbols, {len(names - before)} new, in {path}")
@@ -69,7 +70,7 @@ def remove(symbols: tuple[str, ...], sector: str) -> None:
     """Remove SYMBOLS from a sector in your universe.yaml; stored prices stay."""
     from pairs_platform.settings.universe_file import edit_universe
 
-    names = {symbol.upper() for symbol in symbols}
+    names = {normal_symbol(symbol) for symbol in symbols}
     before = {listing.symbol for listing in load_settings().listings(sector)}
     unknown = sorted(names - before)
     if unknown:

@@ -55,7 +55,7 @@ def test_one_pair_at_every_bar(database, console):
     assert "A_C" not in shown.output
     unknown = console("signals", "--pair", "X_Y")
     assert unknown.exit_code == 1
-    assert "no signal of X_Y; pairs: A_A, A_B, A_C" in unknown.output
+    assert "X_Y is not among the 3 pairs, which are A_A, A_B, A_C" in unknown.output
 
 
 def test_run_modes_sessions_and_sectors_are_kept_apart(database, console):

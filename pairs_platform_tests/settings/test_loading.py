@@ -55,7 +55,8 @@ def test_a_sector_is_added_and_activated_by_configuration_alone(folder):
         ("frequency: 1min", ["frequency", "valid: 5min, 1h, 1d"]),
         ("universe: {tech: {active: true, symbols: [AAPL, MSFT]}}", ["unknown sector tech", "technology"]),
         ("universe: {technology: {symbols: [AAPL, AAPL]}}", ["universe.technology", "listed twice: AAPL"]),
-        ("universe: {technology: {symbols: [AAPL, aapl]}}", ["universe.technology.symbols.1", "aapl"]),
+        ("universe: {technology: {symbols: [AAPL, aapl]}}", ["universe.technology", "listed twice: AAPL"]),
+        ("universe: {technology: {symbols: [AAPL, A__B]}}", ["universe.technology.symbols.1", "A__B"]),
         ("source: {kind: files}", ["source", "source.files.paths"]),
         ("source: {kind: ftp}", ["source.kind", "ftp", "simulated"]),
         ("- a list", ["must hold a mapping"]),
@@ -276,3 +277,8 @@ class TestPaths:
         monkeypatch.setenv(variable("state_root"), os.fsdecode(typed))
         with pytest.raises(SettingsError, match=f"state_root: .*{told}"):
             load_settings()
+
+
+def test_symbols_of_the_settings_have_the_platforms_spelling(folder):
+    (folder / UNIVERSE_FILE).write_text("universe: {technology: {symbols: [brk-b, ' AAPL', BF_B]}}", encoding="utf-8")
+    assert load_settings().universe["technology"].symbols == ("BRK.B", "AAPL", "BF_B")

@@ -11,7 +11,7 @@ from pairs_platform.core.models.splits import SplitPlan
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.screening.spread import pair_name
+from pairs_platform.core.screening.pair_names import pair_name
 from pairs_platform.core.trading.settings import CostSettings, PairSettings
 from pairs_platform_tests.support.simulated_pairs import (
     garch_variance,

@@ -16,7 +16,7 @@ from pairs_platform.core.prices.calendar import bar_grid, sessions_ending
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.screening.spread import pair_name
+from pairs_platform.core.screening.pair_names import pair_name
 from pairs_platform.core.selection.scores import score_pairs
 from pairs_platform.core.selection.settings import ScoreSettings
 from pairs_platform.core.trading.settings import PairSettings

@@ -16,7 +16,7 @@ import numpy as np
 from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import BarGrid
-from pairs_platform.core.screening.spread import pair_name
+from pairs_platform.core.screening.pair_names import pair_name
 
 SESSION_MINUTES = 390
 

@@ -5,8 +5,9 @@ What does not belong here: the universe and the bar frequency, which the market 
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
+from pairs_platform.core.screening.pair_names import named_pairs
 from pairs_platform.core.settings import SettingsGroup, setting
 
 Variant = Literal["standard", "t_tails", "beta_breaks", "common_jumps", "missing_bars", "no_pairs"]
@@ -107,6 +108,11 @@ class SimulatedMarketSettings(SettingsGroup):
         ge=0,
         le=12,
     )
+
+    @field_validator("never_planted", mode="before")
+    @classmethod
+    def _names(cls, pairs: object) -> object:
+        return named_pairs(pairs)
 
     @model_validator(mode="after")
     def _ranges_are_ordered(self) -> Self:

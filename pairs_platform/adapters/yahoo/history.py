@@ -172,9 +172,15 @@ class YahooMarketData:
         return _chart_of(reply)
 
 
+_YAHOO_PARTS = {"WS": "WT", "U": "UN", "RT": "RI"}
+
+
 def yahoo_symbol(symbol: str) -> str:
-    """Yahoo's spelling of a US symbol: share classes with a dash (``BRK-B``) where the platform has a dot."""
-    return symbol.replace(".", "-")
+    """Yahoo's spelling of a US symbol: a dash for the dot (``BRK-B``), its own words for series, warrants and units."""
+    root, dot, part = symbol.partition(".")
+    if part.startswith("PR") and len(part) == 3:
+        part = "P" + part[2]
+    return (root + dot + _YAHOO_PARTS.get(part, part)).replace(".", "-")
 
 
 def _chart_of(reply: Any) -> Mapping[str, Any]:

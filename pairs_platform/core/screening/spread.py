@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pairs_platform.core.errors import DataError
+from pairs_platform.core.screening.pair_names import pair_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SPREAD_DEFINITION = "log-engle-granger-1"
 """Version of the formula; stored wherever a spread is stored, compared wherever one is read."""
-
-
-def pair_name(symbol_1: str, symbol_2: str) -> str:
-    """Name of an unordered pair: both symbols in alphabetical order, joined by an underscore."""
-    return "_".join(sorted((symbol_1, symbol_2)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +90,7 @@ def pair_table(symbols: tuple[str, ...]) -> "pd.DataFrame":
 
     first, second = pair_rows(len(symbols))
     names = np.asarray(symbols, dtype=object)
-    pairs = [f"{symbols[i]}_{symbols[j]}" for i, j in zip(first, second, strict=True)]
+    pairs = [pair_name(symbols[i], symbols[j]) for i, j in zip(first, second, strict=True)]
     return pd.DataFrame({"pair": pd.Series(pairs, dtype=object), "symbol_1": names[first], "symbol_2": names[second]})
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.window import ExcludedSymbol
+from pairs_platform.core.screening.pair_names import pair_of
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, GATES
 from pairs_platform.core.selection.settings import COMPONENTS, FunnelSettings, ScoreSettings, SelectionSettings
 from pairs_platform.core.trading.sharpe import SharpeMoments, deflated_sharpe_ratio
@@ -140,7 +141,7 @@ def _join(
     """One row per pair of the window and per pinned pair; one outside the window says which symbol is missing."""
     names = ["pair", "symbol_1", "symbol_2"]
     absent = [pair for pair in pinned if pair not in set(correlations["pair"])]
-    extra = pd.DataFrame([(pair, *pair.split("_")) for pair in absent], columns=names, dtype=object)
+    extra = pd.DataFrame([(pair, *pair_of(pair)) for pair in absent], columns=names, dtype=object)
     frame = pd.concat([correlations[names], extra], ignore_index=True)
     scored = scores[["pair", "status", "reason", *_FROM_SCORES]].rename(
         columns={"status": "score_status", "reason": "score_reason"}
@@ -150,7 +151,7 @@ def _join(
     inside = set(correlations["symbol_1"]) | set(correlations["symbol_2"])
     why = {item.symbol: item.reason for item in excluded}
     for row in range(len(correlations), len(frame)):
-        legs = [symbol for symbol in absent[row - len(correlations)].split("_") if symbol not in inside]
+        legs = [symbol for symbol in pair_of(absent[row - len(correlations)]) if symbol not in inside]
         missing = [f"{symbol} ({why.get(symbol, 'no prices in this sector')})" for symbol in legs]
         frame.loc[row, "status"] = NOT_IN_WINDOW
         frame.loc[row, "reason"] = f"not in the window: {', '.join(missing) or 'the window holds no pair'}"

@@ -20,6 +20,7 @@ import pandas as pd
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.engle_granger import run_tests
+from pairs_platform.core.screening.spread import pair_table
 from pairs_platform.core.selection.contracts import PAIR_SCORES
 from pairs_platform.core.selection.settings import ScoreSettings
 from pairs_platform.core.trading.backtest import BacktestReport, backtest
@@ -137,10 +138,11 @@ def score_pairs(
         for name in (FULL_WINDOW, IN_SAMPLE)
     )
     training_p = _training_p(window, part_rows, in_sample_bars(window.n_bars, pair_settings.garch))
+    legs = {pair: (first, second) for pair, first, second in pair_table(window.symbols).itertuples(index=False)}
     rows = []
     for pair, whole in whole_rows.items():
         part = part_rows[pair]
-        symbol_1, symbol_2 = pair.split("_")
+        symbol_1, symbol_2 = legs[pair]
         row: dict[str, Any] = {"session": pd.Timestamp(session), "pair": pair}
         row |= {"symbol_1": symbol_1, "symbol_2": symbol_2, "y": whole["y"], "x": whole["x"]}
         if whole["status"] != "ok":

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from pydantic import field_validator, model_validator
 
+from pairs_platform.core.screening.pair_names import named_pairs
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
-from pairs_platform.core.screening.spread import pair_name
 from pairs_platform.core.settings import SettingsGroup, setting
 
 COMPONENTS = ("fit", "volatility", "trading", "diagnostics")
@@ -84,19 +84,14 @@ class SelectionSettings(SettingsGroup):
     pinned_pairs: tuple[str, ...] = setting(
         ("PDFS_ROG",),
         unit="pairs",
-        description="Pairs that are always shown with the gate where they stopped, as SYMBOL_SYMBOL.",
+        description="Pairs that are always shown with the gate where they stopped, as SYMBOL_SYMBOL "
+        "or a list of two symbols.",
     )
 
-    @field_validator("pinned_pairs")
+    @field_validator("pinned_pairs", mode="before")
     @classmethod
-    def _in_alphabetical_order(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
-        names = []
-        for pair in pairs:
-            legs = pair.split("_")
-            if len(legs) != 2 or not all(legs) or legs[0] == legs[1]:
-                raise ValueError(f"{pair!r} is not a pair: write two different symbols as in PDFS_ROG")
-            names.append(pair_name(*legs))
-        return tuple(dict.fromkeys(names))
+    def _names(cls, pairs: object) -> object:
+        return named_pairs(pairs)
 
 
 @dataclass(frozen=True)

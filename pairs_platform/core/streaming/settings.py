@@ -7,9 +7,11 @@ What does not belong here: the code that obeys them, and addresses that may hold
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.symbols import normal_symbol
 from pairs_platform.core.settings import SettingsGroup, setting, usable_path
 
 RunMode = Literal["live", "replay"]
@@ -17,7 +19,16 @@ RunMode = Literal["live", "replay"]
 
 SymbolSet = Literal["universe", "pairs", "testing"]
 
-Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.\-]{0,9}$")]
+
+def _normal(value: object) -> object:
+    try:
+        return normal_symbol(value) if isinstance(value, str) else value
+    except DataError as error:
+        raise ValueError(str(error)) from None
+
+
+Symbol = Annotated[str, BeforeValidator(_normal)]
+"""A symbol in a setting, in any spelling; the value is the platform's."""
 
 
 class ReplaySettings(SettingsGroup):

@@ -5,6 +5,7 @@ What does not belong here: reading signals (`database.signals`) and computing th
 """
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -55,7 +56,7 @@ def signal_strips(rows: Sequence[dict[str, Any]], pairs: Sequence[str], *, entry
             for row in own
             if row["action"] in COLOURS
         )
-        label = f'<text x="6" y="{y(0):.1f}" font-size="11">{pair}</text>'
+        label = f'<text x="6" y="{y(0):.1f}" font-size="11">{escape(pair)}</text>'
         curve = f'<polyline points="{points}" fill="none" stroke="#22303c" stroke-width="1.2"/>'
         strips.append(lines + curve + marks + label)
     zone = ZoneInfo(MARKET_TIMEZONE)

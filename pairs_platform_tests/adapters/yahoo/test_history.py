@@ -5,7 +5,7 @@ import pytest
 from curl_cffi.requests import Session
 from yfinance.data import SingletonMeta
 
-from pairs_platform.adapters.yahoo.history import YahooMarketData
+from pairs_platform.adapters.yahoo.history import YahooMarketData, yahoo_symbol
 from pairs_platform.adapters.yahoo.settings import YahooSettings
 from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, Unavailable
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
@@ -343,3 +343,20 @@ def test_an_event_that_is_not_as_expected_is_refused(server):
     server.charts["AAPL"] = chart
     with pytest.raises(DataError, match="events of AAPL"):
         source(server).fetch_actions(["AAPL"], FIRST, LAST)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "spelling"),
+    [
+        ("AAPL", "AAPL"),
+        ("BRK.B", "BRK-B"),
+        ("BAC.PRL", "BAC-PL"),
+        ("ACHR.WS", "ACHR-WT"),
+        ("AAC.U", "AAC-UN"),
+        ("ABC.RT", "ABC-RI"),
+        ("XYZ.PR", "XYZ-PR"),
+        ("BTC.USD", "BTC-USD"),
+    ],
+)
+def test_yahoo_is_asked_in_its_own_spelling(symbol, spelling):
+    assert yahoo_symbol(symbol) == spelling

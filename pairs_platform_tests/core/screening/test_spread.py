@@ -6,17 +6,13 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.tools import add_constant
 
 from pairs_platform.core.errors import DataError
+from pairs_platform.core.screening.pair_names import pair_name
 from pairs_platform.core.screening.spread import (
     estimate_spread,
-    pair_name,
     pair_rows,
     pair_table,
 )
 from pairs_platform_tests.support.windows import planted_pair
-
-
-def test_a_pair_has_one_name():
-    assert pair_name("ROG", "PDFS") == pair_name("PDFS", "ROG") == "PDFS_ROG"
 
 
 def test_the_table_of_pairs_follows_the_rows():
