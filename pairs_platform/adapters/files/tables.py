@@ -1,102 +1,413 @@
-"""The columns of a Parquet or CSV file: their names, and the text of a CSV file.
+"""From the bytes of a file to named columns of cells: compression, encoding, delimiter, rows that do not fit, Parquet types.
 
-What does not belong here: what time stamps mean (`stamps`), which rows are bars (`price_file`).
+What a file is, its content decides and not its name. What does not belong here: which column means what (`columns`), layouts
+other than a row a bar (`shapes`), what a cell means (`stamps`, `numbers`).
 """
 
+import bz2
+import csv
+import gzip
+import io
+import lzma
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import NoReturn, Protocol
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from pairs_platform.adapters.files.columns import few
+from pairs_platform.adapters.files.overview import RowsLeftOut
 from pairs_platform.core.errors import DataError
 
-CSV_SUFFIXES = (".csv", ".csv.gz")
-PARQUET_SUFFIXES = (".parquet", ".pq")
+TABLE_NAMES = ".parquet, .pq, .parq, .csv, .tsv or .txt, perhaps with .gz, .gzip, .bz2, .xz or .zst after it"
+"""How names of price files end, for messages."""
+
+_TABLE_NAME = re.compile(r"\.(?:csv|tsv|txt|parquet|parq|pq)(?:\.(?:gz|gzip|bz2|xz|zst))?$", re.IGNORECASE)
+
+_PARQUET = b"PAR1"
+_NOT_TABLES = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook: unpack it, or save the sheet as CSV UTF-8",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save the sheet as CSV UTF-8",
+    b"ARROW1": "an Arrow or Feather file: store it as Parquet",
+    b"\x89HDF": "an HDF5 file: store it as Parquet",
+    b"SQLite format 3": "a SQLite database: export the table as CSV",
+}
+_DELIMITERS = ",;\t|"
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_CONTROL = re.compile(r"[\x01-\x08\x0b\x0e-\x1f\x7f\ufffd]")
+_HARMLESS = str.maketrans("", "", "\xa0\u20ac\xa3\xa5\u2018\u2019")
+"""What may stand beside a number in a file of Windows-1252: a blank, currency signs, apostrophes."""
+_PRICE_FIELDS = {"open", "high", "low", "close", "adjclose", "volume", "dividends", "stocksplits", "capitalgains"}
 
 
-def has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
-    """Whether the file's name ends with one of `suffixes`, in any case."""
-    return path.name.casefold().endswith(suffixes)
+class FileTable(Protocol):
+    """Named columns of a file.
+
+    Attributes
+    ----------
+    path : Path
+    names : tuple of str
+        As the file has them, in its order; a name may stand there twice.
+    encoding : str
+        Of a text file, for a person; "Parquet".
+    notes : tuple of str
+        What a person should know and cost no row.
+    """
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102 - the class documents its attributes
+
+    @property
+    def names(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def encoding(self) -> str: ...  # noqa: D102
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def rows_left_out(self) -> tuple[RowsLeftOut, ...]:
+        """Rows that have another number of cells than the header has names; `read` does not return them."""
+        ...
+
+    def read(self, names: Sequence[str], where: pc.Expression | None = None) -> pa.Table:
+        """The columns `names`, strings for text; `where` may leave out rows of a Parquet file, to be quicker.
+
+        Raises
+        ------
+        DataError
+            When one of the columns cannot be read.
+        """
+        ...
+
+    def row(self, index: int) -> int:
+        """Data row of the file (the line after the header is 1) of a row that `read` returned without `where`."""
+        ...
 
 
-def match_columns(
-    names: list[str], path: Path, required: Mapping[str, tuple[str, ...]], optional: Mapping[str, tuple[str, ...]]
-) -> dict[str, str]:
-    """Name in the file of each column that is needed, and of each optional one that is there.
+def is_table_name(path: Path) -> bool:
+    """Whether a file's name says that it may hold prices."""
+    return _TABLE_NAME.search(path.name) is not None
+
+
+def table_stem(path: Path) -> str:
+    """A file's name without the endings that say what it is."""
+    return _TABLE_NAME.sub("", path.name)
+
+
+def open_table(path: Path) -> FileTable:
+    """The columns of a Parquet or text file; the cells are read when they are asked for.
 
     Raises
     ------
     DataError
-        When a required column is missing; names it, its spellings, and what the file has.
+        When the file cannot be read, is neither, or has no header.
     """
-    by_key: dict[str, str] = {}
-    for name in names:
-        by_key.setdefault(column_key(name), name)
-    matched = {}
-    for column, spellings in {**required, **optional}.items():
-        match = next((by_key[column_key(spelling)] for spelling in spellings if column_key(spelling) in by_key), None)
-        if match is not None:
-            matched[column] = match
-        elif column in required:
+    try:
+        with path.open("rb") as file:
+            parquet = file.read(4) == _PARQUET
+        data = b"" if parquet else _unpacked(path.read_bytes(), path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or type(error).__name__}") from error
+    if parquet:
+        return _ParquetTable(path, None)
+    if data.startswith(_PARQUET):
+        return _ParquetTable(path, data)
+    return _text_table(path, data)
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """The content of a compressed file; other content as it is."""
+    for start, (name, unpack) in _COMPRESSIONS.items():
+        if data.startswith(start):
+            try:
+                return unpack(data)
+            except (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError) as error:
+                raise DataError(
+                    f"{path} is compressed with {name}, and the compressed data are damaged or cut off; copy the file again"
+                ) from error
+    return data
+
+
+def _unpacked_zstd(data: bytes) -> bytes:
+    with pa.input_stream(pa.py_buffer(data), compression="zstd") as stream:
+        return stream.read()  # type: ignore[no-any-return]
+
+
+_COMPRESSIONS: Mapping[bytes, tuple[str, Callable[[bytes], bytes]]] = {
+    b"\x1f\x8b": ("gzip", gzip.decompress),
+    b"BZh": ("bzip2", bz2.decompress),
+    b"\xfd7zXZ\x00": ("xz", lzma.decompress),
+    b"\x28\xb5\x2f\xfd": ("Zstandard", _unpacked_zstd),
+}
+
+
+class _ParquetTable:
+    """A Parquet file; `data` is its content where the file was compressed as a whole."""
+
+    encoding = "Parquet"
+    notes: tuple[str, ...] = ()
+    rows_left_out: tuple[RowsLeftOut, ...] = ()
+
+    def __init__(self, path: Path, data: bytes | None) -> None:
+        self.path = path
+        self._data = data
+        try:
+            self._schema = pq.read_schema(self._source())
+        except (OSError, pa.ArrowException) as error:
+            self._refuse(error)
+        self.names = tuple(self._schema.names)
+
+    def _source(self) -> Path | pa.BufferReader:
+        return self.path if self._data is None else pa.BufferReader(self._data)
+
+    def read(self, names: Sequence[str], where: pc.Expression | None = None) -> pa.Table:
+        try:
+            table = pq.read_table(self._source(), columns=list(names), filters=where, partitioning=None)
+            return pa.table([_plain(table[name]) for name in names], names=list(names))
+        except (OSError, pa.ArrowException) as error:
+            self._refuse(error)
+
+    def row(self, index: int) -> int:
+        return index + 1
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        words = _CONTROL.sub("?", str(error).split("\n", 1)[0])
+        raise DataError(f"{self.path} cannot be read as Parquet: {words[:200]}") from error
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column in one of few types: every kind of text is a string, every decimal or short float a double."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        chunks = [_plain(pa.chunked_array([chunk.dictionary])).combine_chunks().take(chunk.indices) for chunk in column.chunks]
+        return pa.chunked_array(chunks) if chunks else pa.chunked_array([], _plain(pa.chunked_array([], kind.value_type)).type)
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain(column.cast(kind.storage_type))
+    if kind in _TEXT_TYPES or pa.types.is_fixed_size_binary(kind):
+        return column.cast(pa.string())
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+        return column.cast(pa.float64())
+    return column
+
+
+_TEXT_TYPES = {pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view()}
+
+
+@dataclass(frozen=True)
+class _TextTable:
+    """A text file with a delimiter; `body` begins after the header."""
+
+    path: Path
+    names: tuple[str, ...]
+    encoding: str
+    notes: tuple[str, ...]
+    body: bytes = field(repr=False)
+    delimiter: str
+
+    @cached_property
+    def _parsed(self) -> tuple[pa.Table, RowsLeftOut | None, np.ndarray]:
+        """Cells as bytes, columns named by position; rows that do not fit; the numbers of those."""
+        if not self.body.strip():
+            return pa.table({str(k): pa.array([], pa.binary()) for k in range(len(self.names))}), None, np.array([], int)
+        try:
+            return self._parse(), None, np.array([], int)
+        except pa.ArrowInvalid:
+            odd: list[pa.csv.InvalidRow] = []
+            table = self._parse(lambda row: odd.append(row) or "skip")
+        if any(row.text.count("\n") for row in odd):
             raise DataError(
-                f"{path}: no {column} column; name it {' or '.join(spellings[:3])} (the file has {', '.join(names)})"
+                f"{self.path}: row {odd[0].number} begins a quoted cell that ends in no line near it; close the quote"
             )
-    return matched
-
-
-def column_key(name: str) -> str:
-    """A column's name without case, spaces and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
-
-
-def column_names(path: Path) -> list[str]:
-    """Names of the columns of a Parquet or CSV file.
-
-    Raises
-    ------
-    DataError
-        When the file cannot be read or has no header.
-    """
-    try:
-        if has_suffix(path, PARQUET_SUFFIXES):
-            return list(pq.read_schema(path).names)
-        with pa.input_stream(str(path), compression="detect") as stream:
-            header = stream.read(1 << 16).decode("utf-8-sig", errors="replace").split("\n", 1)[0].strip()
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path} cannot be read as {_kind(path)}: {error}") from error
-    if not header:
-        raise DataError(f"{path} is empty; a CSV file needs a line of column names and a line per bar")
-    return [name.strip().strip('"') for name in header.split(_delimiter(header))]
-
-
-def _delimiter(header: str) -> str:
-    return max(",;\t|", key=header.count)
-
-
-def _kind(path: Path) -> str:
-    return "Parquet" if has_suffix(path, PARQUET_SUFFIXES) else "CSV"
-
-
-def read_csv_text(path: Path) -> pa.Table:
-    """Every cell of a CSV file as text; the delimiter (comma, semicolon, tab, bar) is recognised by the header.
-
-    Raises
-    ------
-    DataError
-        When the file cannot be read.
-    """
-    names = column_names(path)
-    with pa.input_stream(str(path), compression="detect") as stream:
-        header = stream.read(1 << 16).decode("utf-8-sig", errors="replace").split("\n", 1)[0]
-    try:
-        return pa.csv.read_csv(
-            path,
-            read_options=pa.csv.ReadOptions(column_names=names, skip_rows=1),
-            parse_options=pa.csv.ParseOptions(delimiter=_delimiter(header)),
-            convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+        if table.num_rows == 0:
+            raise DataError(
+                f"{self.path}: the header has {len(self.names)} names ({few(self.names)}) and row 1 has "
+                f"{odd[0].actual_columns} cells; write one cell a name"
+            )
+        reason = (
+            f"has {odd[0].actual_columns} cells where the header has {len(self.names)} names; write one cell a name, "
+            "and quote a cell that holds the delimiter"
         )
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}") from error
+        return table, RowsLeftOut(reason, len(odd), odd[0].number), np.array([row.number for row in odd])
+
+    def _parse(self, on_odd_row: Callable[[pa.csv.InvalidRow], str] | None = None) -> pa.Table:
+        names = [str(k) for k in range(len(self.names))]
+        return pa.csv.read_csv(
+            pa.BufferReader(self.body),
+            read_options=pa.csv.ReadOptions(column_names=names, use_threads=on_odd_row is None),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=on_odd_row
+            ),
+            convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary())),
+        )
+
+    @property
+    def rows_left_out(self) -> tuple[RowsLeftOut, ...]:
+        left_out = self._parsed[1]
+        return () if left_out is None else (left_out,)
+
+    def read(self, names: Sequence[str], where: pc.Expression | None = None) -> pa.Table:
+        cells = self._parsed[0]
+        return pa.table([self._decoded(cells[str(self.names.index(name))], name) for name in names], names=list(names))
+
+    def _decoded(self, cells: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+        try:
+            return cells.cast(pa.string())
+        except pa.ArrowInvalid:
+            texts = [value.decode("cp1252", errors="replace") for value in cells.to_pylist()]
+        for index, text in enumerate(texts):
+            if not text.translate(_HARMLESS).isascii():
+                raise DataError(
+                    f"{self.path}: {name} in row {self.row(index)} is not UTF-8 (in Windows-1252 it would be {text[:40]!a}); "
+                    "save the file as UTF-8 (Excel: CSV UTF-8)"
+                ) from None
+        return pa.chunked_array([texts], pa.string())
+
+    def row(self, index: int) -> int:
+        number = index + 1
+        for odd in self._parsed[2]:
+            number += odd <= number
+        return int(number)
+
+
+def _text_table(path: Path, data: bytes) -> _TextTable:
+    """A text file as a table: its encoding, lines before the header, the header and the delimiter.
+
+    Raises
+    ------
+    DataError
+        When the content is no text, or there is no header.
+    """
+    for start, words in _NOT_TABLES.items():
+        if data.startswith(start):
+            raise DataError(f"{path} is {words}")
+    data, encoding = _as_utf8(data, path)
+    first = _text(data[:4096]).lstrip()
+    if re.match(r"(?:<!doctype|<html|<\?xml|[{\[]\s*[\"{\[])", first, re.IGNORECASE):
+        raise DataError(f"{path} holds a web page, XML or JSON, and no table; store it as CSV or Parquet")
+    if len(_CONTROL.findall(first)) > len(first) // 20:
+        raise DataError(f"{path} is neither text nor Parquet")
+    header = _header(path, data)
+    notes = header.notes
+    if not encoding.startswith(("UTF-8", "UTF-16", "UTF-32")):
+        notes += ("the file is not UTF-8 everywhere; the columns that are read are",)
+    return _TextTable(path, header.names, encoding, notes, data[header.end :], header.delimiter)
+
+
+def _as_utf8(data: bytes, path: Path) -> tuple[bytes, str]:
+    """The text in UTF-8 without byte order mark and NUL bytes, and its encoding in words."""
+    for mark, codec in (
+        (b"\xff\xfe\x00\x00", "UTF-32"),
+        (b"\x00\x00\xfe\xff", "UTF-32"),
+        (b"\xff\xfe", "UTF-16"),
+        (b"\xfe\xff", "UTF-16"),
+    ):
+        if data.startswith(mark):
+            try:
+                return data.decode(codec).encode(), codec
+            except UnicodeDecodeError as error:
+                raise DataError(f"{path} begins as {codec} and goes on as something else; save it as UTF-8") from error
+    if data.startswith(b"\xef\xbb\xbf"):
+        data, encoding = data[3:], "UTF-8 with byte order mark"
+    else:
+        encoding = "UTF-8"
+    # UTF-16 without a mark is text once its NUL bytes are gone, and so is a file that a crash padded with them.
+    data = data.replace(b"\x00", b"")
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        encoding = "not UTF-8, perhaps Windows-1252"
+    return data, encoding
+
+
+@dataclass(frozen=True)
+class _Header:
+    names: tuple[str, ...]
+    delimiter: str
+    end: int
+    notes: tuple[str, ...]
+
+
+def _header(path: Path, data: bytes) -> _Header:
+    """The line of names, perhaps after comments, a title and Excel's `sep=`; two lines of them as pandas writes both."""
+    notes: list[str] = []
+    stated, comment, start, end, text = "", "", 0, 0, ""
+    while True:
+        start, (text, end) = end, _line(data, end)
+        if end == start:
+            raise DataError(f"{path} is empty; a CSV file needs a line of column names and a line per bar")
+        following = _line(data, end)[0]
+        separator = re.fullmatch(r'"?sep=(.)"?', text, re.IGNORECASE)
+        if separator:
+            stated = separator[1]
+        elif text.startswith("#"):
+            comment = text
+        elif text.strip(f'{_DELIMITERS} "'):
+            width, below = (len(_cells(line, stated or _delimiter(line))) for line in (text, following))
+            if width > 1 or below < 4:
+                break
+            notes.append(f"the line {text[:40]!a} before the header is no part of the table")
+    delimiter = stated or _delimiter(text)
+    names = _cells(text, delimiter)
+    commented = _cells(comment.lstrip("# "), delimiter)
+    if len(commented) == len(names) > 2 and any(name[:1].isdigit() for name in names):
+        names, end = commented, start
+    names, end = _joined_names(names, data, end, delimiter)
+    below = _cells(_line(data, end)[0], delimiter)
+    if names[-1] == "" and len(below) == len(names) - 1:
+        names = names[:-1]
+    elif len(below) == len(names) + 1 and below[-1] == "":
+        names = [*names, ""]
+    return _Header(tuple(names), delimiter, end, tuple(notes))
+
+
+def _joined_names(names: list[str], data: bytes, end: int, delimiter: str) -> tuple[list[str], int]:
+    """Names of two header lines, prices and symbols in either order, as pandas writes them into Parquet."""
+    text, after = _line(data, end)
+    second = _cells(text, delimiter)
+    levels = [{re.sub(r"[^a-z]", "", name.casefold()) for name in level[1:]} for level in (names, second)]
+    numbers = any(re.match(r"[\d.]", name) for name in second[1:])
+    if len(second) != len(names) or len(names) < 2 or numbers or not any(level and level <= _PRICE_FIELDS for level in levels):
+        return names, end
+    third, after_third = _line(data, after)
+    first = names[0] if names[0] and second[0] not in ("", "Ticker", "Price") else "Date"
+    cells = _cells(third, delimiter)
+    if cells[0] and not any(cells[1:]):
+        first, after = cells[0], after_third
+    return [first, *(str(pair) for pair in zip(names[1:], second[1:], strict=True))], after
+
+
+def _line(data: bytes, start: int) -> tuple[str, int]:
+    """A line from `start`, on until its quotes are closed, and where the next one begins."""
+    end = start
+    while end < len(data):
+        match = _LINE_END.search(data, end)
+        end = match.end() if match else len(data)
+        if data.count(b'"', start, end) % 2 == 0:
+            break
+    return _text(data[start:end]).strip(" \r\n\f"), end
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def _delimiter(line: str) -> str:
+    return max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", line).count)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    rows = list(csv.reader(io.StringIO(line), delimiter=delimiter))
+    return [re.sub(r"\s+", " ", cell).strip() for cell in rows[0]] if rows else [""]
