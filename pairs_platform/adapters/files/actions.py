@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from pairs_platform.adapters.files.columns import match_columns
 from pairs_platform.adapters.files.stamps import read_timestamps
-from pairs_platform.adapters.files.tables import (
-    PARQUET_SUFFIXES,
-    column_names,
-    has_suffix,
-    match_columns,
-    read_csv_text,
-)
+from pairs_platform.adapters.files.tables import open_table
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import ACTION_COLUMNS
 from pairs_platform.core.time import MARKET_TIMEZONE
@@ -37,14 +32,9 @@ def read_actions(path: Path) -> pd.DataFrame:
     DataError
         When the file cannot be used or holds a wrong kind or value.
     """
-    columns = match_columns(column_names(path), path, _ACTION_SPELLINGS, _ANNOUNCED_SPELLINGS)
-    if has_suffix(path, PARQUET_SUFFIXES):
-        import pyarrow.parquet as pq
-
-        table = pq.read_table(path, columns=list(columns.values()), partitioning=None)
-    else:
-        table = read_csv_text(path).select(list(columns.values()))
-    table = table.rename_columns(list(columns))
+    source = open_table(path)
+    columns = match_columns(source.names, path, _ACTION_SPELLINGS, _ANNOUNCED_SPELLINGS)
+    table = source.read(list(columns.values())).rename_columns(list(columns))
     if table.num_rows == 0:
         return empty_actions()
     frame = pd.DataFrame({"symbol": table["symbol"].to_pandas().astype("object")})

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from pairs_platform.core.errors import DataError
 
-_SHOWN = 15
-
 
 def match_columns(
     names: Sequence[str], path: Path, required: Mapping[str, tuple[str, ...]], optional: Mapping[str, tuple[str, ...]]
@@ -20,8 +18,8 @@ def match_columns(
     Raises
     ------
     DataError
-        When a required column is missing (names it, its spellings, and what the file has), or two columns have the name of
-        one that is read.
+        When a required column is missing (names it, its spellings, and what the file has), or two columns have the
+        name of one that is read.
     """
     matched = {}
     for meaning, spellings in {**required, **optional}.items():
@@ -55,7 +53,7 @@ def column_key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
-def few(names: Sequence[str]) -> str:
+def few(names: Sequence[str], shown: int = 15) -> str:
     """Names for a message: the first ones, and how many follow."""
-    shown = ", ".join(name[:40] or "''" for name in names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+    text = ", ".join(name[:40] or "''" for name in names[:shown])
+    return text if len(names) <= shown else f"{text} and {len(names) - shown} more"

@@ -3,18 +3,21 @@
 What does not belong here: reading a single file (`tables`), judging prices (`core.prices.validation`).
 """
 
-import glob
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pairs_platform.adapters.files.actions import read_actions
+from pairs_platform.adapters.files.columns import few
+from pairs_platform.adapters.files.overview import FileLeftOut, FileOverview
+from pairs_platform.adapters.files.paths import named_files
 from pairs_platform.adapters.files.price_file import PriceFile
 from pairs_platform.adapters.files.settings import FileSourceSettings
-from pairs_platform.adapters.files.tables import CSV_SUFFIXES, PARQUET_SUFFIXES, has_suffix
+from pairs_platform.adapters.files.tables import TABLE_NAMES, is_table_name
 from pairs_platform.core.errors import ConfigurationError, DataError, NoSuchSector, NotFound
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between
@@ -26,6 +29,9 @@ from pairs_platform.ports.market_data import (
     empty_actions,
     empty_bars,
 )
+
+_LONGEST = 300
+_MOST = 20
 
 
 class FileMarketData:
@@ -111,14 +117,13 @@ class FileMarketData:
             )
         requested = set(symbols)
         with_any = [file for file in self._files if requested & set(file.overview.symbols.index)]
-        frames = [file.read(requested, first, last) for file in with_any]
-        bars = pd.concat([frame for frame in frames if not frame.empty] or [empty_bars()], ignore_index=True)
+        bars = _together([file.read(requested, first, last) for file in with_any])
         bars = bars.sort_values(["symbol", "ts_utc"], kind="stable", ignore_index=True)
         if stored is not self._frequency and not bars.empty:
             bars = _aggregated(bars, first, last, source=stored, target=self._frequency)
         absent = sorted(requested - set(bars["symbol"].unique()))
         unavailable = tuple(UnavailableSymbol(symbol, self._why_not(symbol, first, last)) for symbol in absent)
-        return BarsReply(bars[list(BAR_COLUMNS)], unavailable)
+        return BarsReply(bars[list(BAR_COLUMNS)], unavailable, self._notes(with_any))
 
     def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
         """Corporate actions of the actions file, if there is one; see `MarketData.fetch_actions`.
@@ -134,36 +139,75 @@ class FileMarketData:
         inside = every["ex_date"].between(pd.Timestamp(first), pd.Timestamp(last)) & every["symbol"].isin(set(symbols))
         return every[inside].sort_values(["symbol", "ex_date", "kind"], ignore_index=True)
 
-    @cached_property
+    @property
+    def overviews(self) -> tuple[FileOverview, ...]:
+        """What each file holds that is read, in the order of the paths."""
+        return tuple(file.overview for file in self._files)
+
+    @property
+    def files_left_out(self) -> tuple[FileLeftOut, ...]:
+        """Files of folders and patterns that cannot be used, and why."""
+        return self._opened[1]
+
+    @property
     def _files(self) -> tuple[PriceFile, ...]:
-        actions = Path(self._settings.actions_path).resolve() if self._settings.actions_path else None
-        paths: dict[Path, None] = {}
-        for pattern in self._settings.paths:
-            paths.update(dict.fromkeys(path for path in _expand(pattern) if path.resolve() != actions))
-        if not paths:
-            raise ConfigurationError(
-                f"{', '.join(self._settings.paths)}: only the actions file is there, and no prices"
-            )
-        return tuple(PriceFile(path, self._settings) for path in paths)
+        return self._opened[0]
 
     @cached_property
+    def _opened(self) -> tuple[tuple[PriceFile, ...], tuple[FileLeftOut, ...]]:
+        """The files that are read, and those that are not.
+
+        A file that a person named itself must be usable; of a folder or a pattern, one that is not costs itself.
+        """
+        actions = Path(self._settings.actions_path).resolve() if self._settings.actions_path else None
+        files: dict[Path, PriceFile] = {}
+        frequencies: dict[Path, Frequency] = {}
+        by_name: set[Path] = set()
+        left_out: dict[Path, str] = {}
+        for found in map(named_files, self._settings.paths):
+            left_out.update((item.path, item.reason) for item in found.left_out if item.path.resolve() != actions)
+            for path in (path for path in found.paths if path.resolve() != actions and path not in files):
+                try:
+                    file = PriceFile(path, self._settings)
+                    frequencies[path] = file.overview.frequency
+                except (DataError, ConfigurationError, NotFound) as error:
+                    if found.by_name:
+                        raise
+                    left_out[path] = str(error).removeprefix(str(path)).lstrip(": ")
+                else:
+                    files[path] = file
+                    by_name.update([path] if found.by_name else [])
+        common = _common_frequency(frequencies, by_name) if files else None
+        for path, frequency in frequencies.items():
+            if frequency is not common:
+                del files[path]
+                left_out[path] = f"its bars are {frequency} long, those of most files {common}"
+        listed = tuple(FileLeftOut(path, reason) for path, reason in left_out.items())
+        if not files:
+            raise self._nothing_usable(listed)
+        return tuple(files.values()), listed
+
+    def _nothing_usable(self, left_out: Sequence[FileLeftOut]) -> NotFound | ConfigurationError | DataError:
+        paths = ", ".join(self._settings.paths)
+        candidates = [item for item in left_out if is_table_name(item.path)]
+        if candidates:
+            reasons = "; ".join(folded((item.path.name, item.reason) for item in candidates))
+            return DataError(f"{paths}: none of {len(candidates)} files can be used: {reasons}")
+        if self._settings.actions_path is not None:
+            return ConfigurationError(f"{paths}: only the actions file is there, and no prices")
+        others = "".join(f"; {reason}" for reason in folded((item.path.name, item.reason) for item in left_out))
+        return NotFound(f"{paths} holds no file that ends with {TABLE_NAMES}{others}")
+
+    @property
     def stored_frequency(self) -> Frequency:
         """Frequency of the bars in the files.
 
         Raises
         ------
         DataError
-            When the files disagree.
+            When the files disagree, and no frequency is that of most of them.
         """
-        by_frequency: dict[Frequency, list[str]] = {}
-        for file in self._files:
-            by_frequency.setdefault(file.overview.frequency, []).append(file.path.name)
-        if len(by_frequency) > 1:
-            listed = "; ".join(
-                f"{frequency}: {', '.join(names[:3])}" for frequency, names in sorted(by_frequency.items())
-            )
-            raise DataError(f"the files hold bars of different lengths ({listed}); give the paths of one length")
-        return next(iter(by_frequency))
+        return self._files[0].overview.frequency
 
     @cached_property
     def _symbols(self) -> pd.DataFrame:
@@ -174,8 +218,19 @@ class FileMarketData:
     def _actions(self) -> pd.DataFrame:
         if self._settings.actions_path is None:
             return empty_actions()
-        [path] = _expand(self._settings.actions_path)
-        return read_actions(path)
+        return read_actions(Path(self._settings.actions_path))
+
+    def _notes(self, files: Sequence[PriceFile]) -> tuple[str, ...]:
+        """What was left out of `files` and of their folders, or was understood in another way than it is written."""
+        said = [
+            (item.path.name, f"left out: {item.reason}") for item in self.files_left_out if is_table_name(item.path)
+        ]
+        for file in files:
+            overview, name = file.overview, file.path.name
+            said += [(name, str(rows)) for rows in overview.rows_left_out]
+            said += [(name, f"{column.name}: {column.note}") for column in overview.columns if column.note]
+            said += [(name, note) for note in overview.notes]
+        return tuple(folded(said))
 
     def _why_not(self, symbol: str, first: date, last: date) -> str:
         in_files = self._symbols
@@ -187,6 +242,26 @@ class FileMarketData:
         rows = in_files.loc[[symbol]]
         have = f"{rows['first_session'].min():%Y-%m-%d} to {rows['last_session'].max():%Y-%m-%d}"
         return f"no bar of {symbol} in the sessions from {first} to {last}; the files have it from {have}"
+
+
+def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of several files; one that two files have alike counts once, and rows that contradict each other stay."""
+    bars = pd.concat([frame for frame in frames if not frame.empty] or [empty_bars()], ignore_index=True)
+    if len(frames) > 1:
+        keys = bars[list(BAR_COLUMNS)].assign(file=np.repeat(np.arange(len(frames)), [len(frame) for frame in frames]))
+        again = keys.duplicated(list(BAR_COLUMNS)) & ~keys.duplicated()
+        bars = bars[~again].reset_index(drop=True)
+    return bars
+
+
+def folded(said: Iterable[tuple[str, str]]) -> list[str]:
+    """One line for what several files have in common: the text, and the names of the files."""
+    names: dict[str, list[str]] = {}
+    for name, text in said:
+        names.setdefault(text if len(text) < _LONGEST else f"{text[:_LONGEST]} …", []).append(name)
+    lines = [f"{few(list(dict.fromkeys(files)), shown=3)}: {text}" for text, files in names.items()]
+    more = [f"and {len(lines) - _MOST} more; see the overview of each file"] if len(lines) > _MOST else []
+    return lines[:_MOST] + more
 
 
 def _aggregated(bars: pd.DataFrame, first: date, last: date, *, source: Frequency, target: Frequency) -> pd.DataFrame:
@@ -210,22 +285,17 @@ def _plain(symbol: str) -> str:
     return "".join(character for character in symbol.casefold() if character.isalnum())
 
 
-def _expand(pattern: str) -> list[Path]:
-    """Files of a path as the user typed it: a file, a folder's price files, or a pattern's matches."""
-    path = Path(pattern)
-    suffixes = PARQUET_SUFFIXES + CSV_SUFFIXES
-    if path.is_dir():
-        files = sorted(entry for entry in path.iterdir() if entry.is_file() and has_suffix(entry, suffixes))
-        if not files:
-            raise NotFound(f"{path} holds no file that ends with {', '.join(suffixes)}")
-        return files
-    if path.exists():
-        if not has_suffix(path, suffixes):
-            raise ConfigurationError(
-                f"{path} is neither Parquet nor CSV by its name; it must end with {', '.join(suffixes)}"
-            )
-        return [path]
-    files = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if has_suffix(Path(match), suffixes))
-    if not files:
-        raise NotFound(f"{path} does not exist; give a Parquet or CSV file, a folder of them, or a glob pattern")
-    return files
+def _common_frequency(frequencies: Mapping[Path, Frequency], by_name: Collection[Path]) -> Frequency:
+    """Frequency of more files than any other; the others may be left out, unless a person named one of them itself."""
+    by_frequency: dict[Frequency, list[Path]] = {}
+    for path, frequency in frequencies.items():
+        by_frequency.setdefault(frequency, []).append(path)
+    first, *others = sorted(by_frequency.items(), key=lambda item: -len(item[1]))
+    tied = any(len(paths) == len(first[1]) for _, paths in others)
+    if tied or any(path in by_name for _, paths in others for path in paths):
+        listed = "; ".join(
+            f"{frequency}: {few([path.name for path in paths], shown=3)}"
+            for frequency, paths in sorted(by_frequency.items())
+        )
+        raise DataError(f"the files hold bars of different lengths ({listed}); give the paths of one length")
+    return first[0]

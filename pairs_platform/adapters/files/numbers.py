@@ -4,7 +4,8 @@ A cell that is no number becomes NaN, for validation to quarantine its row. What
 prices (`core.prices.validation`).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ _DOT_IS_DECIMAL = (
 _COMMA_IS_DECIMAL = (
     r"^[+-]?(?:\d+(?:[.']\d{3})*,(?:\d{1,2}|\d{4,})|0,\d+|\d{1,3}(?:[.']\d{3})+,\d*|\d{1,3}(?:\.\d{3}){2,})$"
 )
+_AGREEMENT = 0.95
 _LETTERS = {"K": 1e3, "M": 1e6, "B": 1e9}
 
 
@@ -40,22 +42,24 @@ def read_numbers(columns: Mapping[str, pa.ChunkedArray]) -> tuple[pd.DataFrame, 
         Notes by column; none for a column of plain numbers.
     """
     numbers = {name: _plain(column) for name, column in columns.items()}
-    odd = {}
-    for name, column in columns.items():
-        if pa.types.is_string(column.type):
-            texts = column.to_pandas()
-            texts = texts[np.isnan(numbers[name]) & texts.notna().to_numpy()].str.strip()
-            odd[name] = texts[texts.str.contains(r"\d", regex=True)]
-    if not any(len(texts) for texts in odd.values()):
+    texts = {name: column.to_pandas() for name, column in columns.items() if pa.types.is_string(column.type)}
+    odd = {name: _with_digits(column[np.isnan(numbers[name])]) for name, column in texts.items()}
+    if not any(map(len, odd.values())):
         return pd.DataFrame(numbers), {}
-    texts = {name: _bare(columns[name].to_pandas()) for name in odd}
-    decimal = _decimal_mark(texts.values())
+    bare = {name: _bare(column) for name, column in texts.items()}
+    decimal = _decimal_mark(bare.values())
     notes = {}
-    for name, bare in texts.items():
-        numbers[name], understood = _converted(bare, decimal, letters=name == "volume")
-        if decimal == "," or len(odd[name]):
-            notes[name] = _note(odd[name], numbers[name], decimal, understood)
-    return pd.DataFrame(numbers), {name: note for name, note in notes.items() if note}
+    for name, column in bare.items():
+        numbers[name] = _converted(column, decimal, numbers[name], letters=name == "volume")
+        note = _note(odd[name], numbers[name], decimal)
+        if note:
+            notes[name] = note
+    return pd.DataFrame(numbers), notes
+
+
+def _with_digits(texts: pd.Series) -> pd.Series:
+    """The cells that may be numbers in another notation."""
+    return texts[texts.str.contains(r"\d", regex=True, na=False)]
 
 
 def _plain(column: pa.ChunkedArray) -> np.ndarray:
@@ -70,39 +74,40 @@ def _bare(texts: pd.Series) -> pd.Series:
 
 
 def _decimal_mark(columns: Iterable[pd.Series]) -> str:
-    """Dot or comma; empty when cells of the file prove both, or hold commas and prove neither."""
-    dots = commas = unclear = False
+    """Dot or comma, as nearly every cell that proves one says; empty when they disagree or a comma proves nothing."""
+    dots = commas = with_comma = 0
     for bare in columns:
-        dots |= bool(bare.str.match(_DOT_IS_DECIMAL).any())
-        commas |= bool(bare.str.match(_COMMA_IS_DECIMAL).any())
-        unclear |= bool(bare.str.contains(",", regex=False).any())
-    if dots and commas or unclear and not dots and not commas:
-        return ""
-    return "," if commas else "."
+        dots += int(bare.str.match(_DOT_IS_DECIMAL).sum())
+        commas += int(bare.str.match(_COMMA_IS_DECIMAL).sum())
+        with_comma += int(bare.str.contains(",", regex=False).sum())
+    if dots + commas == 0:
+        return "" if with_comma else "."
+    agreed = max(dots, commas) >= _AGREEMENT * (dots + commas)
+    return ("." if dots > commas else ",") if agreed else ""
 
 
-def _converted(bare: pd.Series, decimal: str, *, letters: bool) -> np.ndarray:
-    group = {".": ",", ",": r"\."}.get(decimal, "")
+def _converted(bare: pd.Series, decimal: str, plain: np.ndarray, *, letters: bool) -> np.ndarray:
+    group = {".": ",", ",": "."}.get(decimal, "")
     whole = rf"(?:\d{{1,3}}(?:[{group}']\d{{3}})+|\d+)"
     mark = re.escape(decimal or ".")
     parts = bare.str.extract(rf"(?i)^([+-]?(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:e[+-]?\d+)?)'?([KMB])?$")
     text = parts[0].str.replace(rf"[{group}']", "", regex=True).str.replace(decimal or ".", ".", regex=False)
-    factor = parts[1].str.upper().map(_LETTERS).fillna(1.0)
-    numbers = pd.to_numeric(text, errors="coerce") * factor
-    return np.array(numbers.where(parts[1].isna() | letters), dtype="float64")
+    numbers = pd.to_numeric(text, errors="coerce") * parts[1].str.upper().map(_LETTERS).fillna(1.0)
+    read = np.array(numbers.where(parts[1].isna() | letters), dtype="float64")
+    return read if decimal == "," else np.where(np.isnan(plain), read, plain)
 
 
 def _note(odd: pd.Series, numbers: np.ndarray, decimal: str) -> str:
-    """How the cells that are not plain numbers were understood; `odd` has them by position."""
-    if odd.empty:
-        return "decimal comma"
+    """How cells that are not plain numbers were understood; the index of `odd` is their position."""
     read = ~np.isnan(numbers[odd.index])
     parts = ["decimal comma"] if decimal == "," else []
     if read.any():
-        example = odd.index[int(np.argmax(read))]
-        parts.append(f"{odd[example]!a} is {numbers[example]:g}" if False else f"{odd[example][:20]!a} is {numbers[example]:.15g}")
-    unread = odd[~read]
-    if len(unread):
-        why = " (comma or dot: nothing in the file says which begins the decimals)" if not decimal else ""
-        parts.append(f"{unread.iloc[0][:20]!a} is no number{why}, nor are {len(unread) - 1} more" if len(unread) > 1 else f"{unread.iloc[0][:20]!a} is no number{why}")
+        position = odd.index[int(np.argmax(read))]
+        parts.append(f"{odd[position][:20]!a} is {numbers[position]:.15g}")
+    if not read.all():
+        unread = odd[~read]
+        why = (
+            "" if decimal or "," not in unread.iloc[0] else ": nothing in the file says whether a comma begins decimals"
+        )
+        parts.append(f"{unread.iloc[0][:20]!a} is no number{why} ({len(unread)} such cells)")
     return "; ".join(parts)

@@ -13,19 +13,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from pairs_platform.adapters.files.columns import column_key, match_columns
+from pairs_platform.adapters.files.numbers import read_numbers
 from pairs_platform.adapters.files.overview import DATES_WITHOUT_TIME, OFFSETS_IN_THE_FILE, ColumnUse, FileOverview
 from pairs_platform.adapters.files.settings import FileSourceSettings
+from pairs_platform.adapters.files.shapes import in_rows
 from pairs_platform.adapters.files.stamps import read_timestamps
-from pairs_platform.adapters.files.tables import (
-    PARQUET_SUFFIXES,
-    column_key,
-    column_names,
-    has_suffix,
-    match_columns,
-    read_csv_text,
-)
+from pairs_platform.adapters.files.tables import Selection, open_table
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.time import MARKET_TIMEZONE
@@ -36,7 +31,7 @@ PRICE_SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "open": ("open", "o"),
     "high": ("high", "h"),
     "low": ("low", "l"),
-    "close": ("close", "c"),
+    "close": ("close", "c", "closelast", "price"),
     "volume": ("volume", "vol", "v"),
 }
 """Spellings of each column, the preferred one first; case, spaces and punctuation do not matter."""
@@ -46,6 +41,8 @@ OPTIONAL_SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "freq": ("freq", "frequency", "interval", "timeframe"),
     "time": ("time",),
 }
+
+_NUMBERS = ("open", "high", "low", "close", "volume")
 
 _FREQUENCY_LABELS = {
     Frequency.ONE_MINUTE: ("1min", "1m", "1minute", "min", "minute"),
@@ -75,7 +72,8 @@ class PriceFile:
     def __init__(self, path: Path, settings: FileSourceSettings) -> None:
         self.path = path
         self._settings = settings
-        self._columns = match_columns(column_names(path), path, PRICE_SPELLINGS, OPTIONAL_SPELLINGS)
+        self._shape = in_rows(open_table(path), {**PRICE_SPELLINGS, **OPTIONAL_SPELLINGS})
+        self._columns = match_columns(self._shape.table.names, path, PRICE_SPELLINGS, OPTIONAL_SPELLINGS)
         if "time" in self._columns and column_key(self._columns["timestamp"]) == "date":
             raise DataError(
                 f"{path}: date and time are two columns; join them into one named timestamp, with its UTC offset"
@@ -101,18 +99,19 @@ class PriceFile:
             }
         )
         symbols.index = symbols.index.astype("object")
+        notes = self._text_numbers[1] if self._shape.table.encoding != "Parquet" else {}
         return FileOverview(
             path=self.path,
-            layout="rows",
-            encoding="Parquet" if has_suffix(self.path, PARQUET_SUFFIXES) else "utf-8",
-            columns=tuple(ColumnUse(meaning, name) for meaning, name in self._columns.items()),
+            layout=self._shape.layout,
+            encoding=self._shape.table.encoding,
+            columns=tuple(ColumnUse(meaning, name, notes.get(meaning, "")) for meaning, name in self._columns.items()),
             frequency=frequency,
             timezone=self._zone(stamps, frequency),
             label=self._settings.label,
             symbols=symbols,
             respelled={},
-            rows_left_out=(),
-            notes=(),
+            rows_left_out=self._shape.table.rows_left_out,
+            notes=(*self._shape.table.notes, *self._shape.notes),
         )
 
     def _zone(self, stamps: pd.Series, frequency: Frequency) -> str:
@@ -136,9 +135,8 @@ class PriceFile:
         else:
             stamps = read_timestamps(table["timestamp"], self.path, self._columns["timestamp"])
         frame = pd.DataFrame({"symbol": self._symbols(table).astype("object"), "ts_utc": stamps})
-        for name in ("open", "high", "low", "close", "volume"):
-            numbers = pd.to_numeric(table[name].to_pandas(), errors="coerce")
-            frame[name] = numbers.to_numpy(dtype="float64", na_value=np.nan)
+        for name in _NUMBERS:
+            frame[name] = table[name].to_numpy()
         sessions = self._sessions(frame["ts_utc"], frequency)
         in_range = (sessions >= pd.Timestamp(first)) & (sessions <= pd.Timestamp(last))
         frame["ts_utc"] = self._bar_starts(frame["ts_utc"], sessions, frequency)
@@ -153,42 +151,20 @@ class PriceFile:
         last: date | None = None,
     ) -> pa.Table:
         """The rows of `symbols` in a range that is two days wider than asked, columns under their common names."""
-        actual = [self._columns[name] for name in columns]
-        if has_suffix(self.path, PARQUET_SUFFIXES):
-            try:
-                table = pq.read_table(
-                    self.path, columns=actual, filters=self._filter(symbols, first, last), partitioning=None
-                )
-            except (OSError, pa.ArrowException) as error:
-                raise DataError(f"{self.path} cannot be read as Parquet: {error}") from error
-        else:
-            table = self._text.select(actual)
-            if symbols is not None:
-                table = table.filter(pc.is_in(table[self._columns["symbol"]], pa.array(sorted(symbols), pa.string())))
-        return table.rename_columns(columns)
-
-    @cached_property
-    def _text(self) -> pa.Table:
-        return read_csv_text(self.path)
-
-    @cached_property
-    def _schema(self) -> pa.Schema:
-        return pq.read_schema(self.path)
-
-    def _filter(self, symbols: Collection[str] | None, first: date | None, last: date | None) -> pc.Expression | None:
         if symbols is None or first is None or last is None:
-            return None
-        kind = self._schema.field(self._columns["symbol"]).type
-        text = kind.value_type if pa.types.is_dictionary(kind) else kind
-        expression = pc.field(self._columns["symbol"]).cast(text).isin(pa.array(sorted(symbols)).cast(text))
-        kind = self._schema.field(self._columns["timestamp"]).type
-        if pa.types.is_timestamp(kind):
-            zone = "UTC" if kind.tz else None
-            low = pd.Timestamp(first, tz=zone) - timedelta(days=2)
-            high = pd.Timestamp(last, tz=zone) + timedelta(days=3)
-            stamp = pc.field(self._columns["timestamp"])
-            expression &= (stamp >= pa.scalar(low, kind)) & (stamp < pa.scalar(high, kind))
-        return expression
+            return self._shape.table.read([self._columns[name] for name in columns]).rename_columns(columns)
+        only = Selection(self._columns["symbol"], symbols, self._columns["timestamp"], first, last)
+        table = self._shape.table.read([self._columns[name] for name in columns], only).rename_columns(columns)
+        if any(pa.types.is_string(table[name].type) for name in _NUMBERS):
+            table = self._text_numbers[0]
+        else:
+            table = _with_numbers(table)[0]
+        return table.filter(pc.is_in(table["symbol"], pa.array(sorted(symbols), pa.string())))
+
+    @cached_property
+    def _text_numbers(self) -> tuple[pa.Table, dict[str, str]]:
+        """Every row, prices and volume as numbers, and how those were understood: one file has one notation."""
+        return _with_numbers(self._table(list(PRICE_SPELLINGS)))
 
     def _symbols(self, table: pa.Table) -> pd.Series:
         column = table["symbol"]
@@ -272,3 +248,11 @@ class PriceFile:
                 f"{self._settings.timezone}, where clocks change; store the time stamps in UTC with their zone"
             )
         return local.dt.tz_convert("UTC")
+
+
+def _with_numbers(table: pa.Table) -> tuple[pa.Table, dict[str, str]]:
+    numbers, notes = read_numbers({name: table[name] for name in _NUMBERS})
+    for name in _NUMBERS:
+        column = pa.chunked_array([pa.array(numbers[name], from_pandas=False)])
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    return table, notes

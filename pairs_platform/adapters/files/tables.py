@@ -1,37 +1,41 @@
-"""From the bytes of a file to named columns of cells: compression, encoding, delimiter, rows that do not fit, Parquet types.
+"""From the bytes of a file to named columns: compression, encoding, delimiter, rows that do not fit, Parquet types.
 
-What a file is, its content decides and not its name. What does not belong here: which column means what (`columns`), layouts
-other than a row a bar (`shapes`), what a cell means (`stamps`, `numbers`).
+What a file is, its content decides and not its name. What does not belong here: which column means what (`columns`),
+layouts other than a row a bar (`shapes`), what a cell means (`stamps`, `numbers`).
 """
 
 import bz2
 import csv
 import gzip
 import io
+import itertools
 import lzma
 import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn, Protocol
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pairs_platform.adapters.files.columns import few
+from pairs_platform.adapters.files.columns import column_key, few
 from pairs_platform.adapters.files.overview import RowsLeftOut
-from pairs_platform.core.errors import DataError
+from pairs_platform.core.errors import DataError, NotFound
 
 TABLE_NAMES = ".parquet, .pq, .parq, .csv, .tsv or .txt, perhaps with .gz, .gzip, .bz2, .xz or .zst after it"
 """How names of price files end, for messages."""
 
 _TABLE_NAME = re.compile(r"\.(?:csv|tsv|txt|parquet|parq|pq)(?:\.(?:gz|gzip|bz2|xz|zst))?$", re.IGNORECASE)
 
+_PARQUET_NAME = re.compile(r"\.(?:parquet|parq|pq)(?:\.\w+)?$", re.IGNORECASE)
 _PARQUET = b"PAR1"
 _NOT_TABLES = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook: unpack it, or save the sheet as CSV UTF-8",
@@ -45,7 +49,25 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0e-\x1f\x7f\ufffd]")
 _HARMLESS = str.maketrans("", "", "\xa0\u20ac\xa3\xa5\u2018\u2019")
 """What may stand beside a number in a file of Windows-1252: a blank, currency signs, apostrophes."""
+_LONGEST_HEADER = 5
+"""Lines over which a quoted name may go."""
+_LEVEL_NAMES = {"", "ticker", "tickers", "symbol", "symbols", "price", "prices", "attributes", "date", "datetime"}
+"""What may stand above dates in the second line of a header of two levels."""
 _PRICE_FIELDS = {"open", "high", "low", "close", "adjclose", "volume", "dividends", "stocksplits", "capitalgains"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows that a reader needs: those of some symbols, as the file writes them, in a range of days.
+
+    A table may return more; a range of time stamps is two days wider, whatever their zone.
+    """
+
+    symbol_column: str
+    symbols: Collection[str]
+    stamp_column: str
+    first: date
+    last: date
 
 
 class FileTable(Protocol):
@@ -79,8 +101,8 @@ class FileTable(Protocol):
         """Rows that have another number of cells than the header has names; `read` does not return them."""
         ...
 
-    def read(self, names: Sequence[str], where: pc.Expression | None = None) -> pa.Table:
-        """The columns `names`, strings for text; `where` may leave out rows of a Parquet file, to be quicker.
+    def read(self, names: Sequence[str], only: Selection | None = None) -> pa.Table:
+        """The columns `names`, strings for text; of a Parquet file perhaps `only` some rows, to be quicker.
 
         Raises
         ------
@@ -90,7 +112,7 @@ class FileTable(Protocol):
         ...
 
     def row(self, index: int) -> int:
-        """Data row of the file (the line after the header is 1) of a row that `read` returned without `where`."""
+        """Data row of the file (the line after the header is 1) of a row that `read` returned without a selection."""
         ...
 
 
@@ -109,6 +131,8 @@ def open_table(path: Path) -> FileTable:
 
     Raises
     ------
+    NotFound
+        When there is no such file.
     DataError
         When the file cannot be read, is neither, or has no header.
     """
@@ -116,12 +140,18 @@ def open_table(path: Path) -> FileTable:
         with path.open("rb") as file:
             parquet = file.read(4) == _PARQUET
         data = b"" if parquet else _unpacked(path.read_bytes(), path)
+    except FileNotFoundError as error:
+        raise NotFound(f"{path} does not exist") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or type(error).__name__}") from error
     if parquet:
         return _ParquetTable(path, None)
     if data.startswith(_PARQUET):
         return _ParquetTable(path, data)
+    if _PARQUET_NAME.search(path.name):
+        raise DataError(
+            f"{path} cannot be read as Parquet: its content is none; write it again, or name it .csv if it is text"
+        )
     return _text_table(path, data)
 
 
@@ -133,14 +163,15 @@ def _unpacked(data: bytes, path: Path) -> bytes:
                 return unpack(data)
             except (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError) as error:
                 raise DataError(
-                    f"{path} is compressed with {name}, and the compressed data are damaged or cut off; copy the file again"
+                    f"{path} is compressed with {name}, and the compressed data are damaged or cut "
+                    "off; copy the file again"
                 ) from error
     return data
 
 
 def _unpacked_zstd(data: bytes) -> bytes:
     with pa.input_stream(pa.py_buffer(data), compression="zstd") as stream:
-        return stream.read()  # type: ignore[no-any-return]
+        return stream.read()
 
 
 _COMPRESSIONS: Mapping[bytes, tuple[str, Callable[[bytes], bytes]]] = {
@@ -170,12 +201,31 @@ class _ParquetTable:
     def _source(self) -> Path | pa.BufferReader:
         return self.path if self._data is None else pa.BufferReader(self._data)
 
-    def read(self, names: Sequence[str], where: pc.Expression | None = None) -> pa.Table:
+    def read(self, names: Sequence[str], only: Selection | None = None) -> pa.Table:
+        # https://github.com/apache/arrow/issues/43010: rows with views of text cannot be filtered.
+        views = {pa.string_view(), pa.binary_view()} & {self._schema.field(name).type for name in names}
+        filters = None if only is None or views else self._filter(only)
         try:
-            table = pq.read_table(self._source(), columns=list(names), filters=where, partitioning=None)
+            table = pq.read_table(self._source(), columns=list(names), filters=filters, partitioning=None)
             return pa.table([_plain(table[name]) for name in names], names=list(names))
         except (OSError, pa.ArrowException) as error:
             self._refuse(error)
+
+    def _filter(self, only: Selection) -> pc.Expression | None:
+        expression = None
+        kind = self._schema.field(only.symbol_column).type
+        text = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if pa.types.is_string(text) or pa.types.is_large_string(text):
+            expression = pc.field(only.symbol_column).cast(text).isin(pa.array(sorted(only.symbols), text))
+        kind = self._schema.field(only.stamp_column).type
+        if pa.types.is_timestamp(kind):
+            zone = "UTC" if kind.tz else None
+            low = pd.Timestamp(only.first, tz=zone) - timedelta(days=2)
+            high = pd.Timestamp(only.last, tz=zone) + timedelta(days=3)
+            stamp = pc.field(only.stamp_column)
+            in_range = (stamp >= pa.scalar(low, kind)) & (stamp < pa.scalar(high, kind))
+            expression = in_range if expression is None else expression & in_range
+        return expression
 
     def row(self, index: int) -> int:
         return index + 1
@@ -189,8 +239,14 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column in one of few types: every kind of text is a string, every decimal or short float a double."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        chunks = [_plain(pa.chunked_array([chunk.dictionary])).combine_chunks().take(chunk.indices) for chunk in column.chunks]
-        return pa.chunked_array(chunks) if chunks else pa.chunked_array([], _plain(pa.chunked_array([], kind.value_type)).type)
+        chunks = [
+            _plain(pa.chunked_array([chunk.dictionary])).combine_chunks().take(chunk.indices) for chunk in column.chunks
+        ]
+        return (
+            pa.chunked_array(chunks)
+            if chunks
+            else pa.chunked_array([], _plain(pa.chunked_array([], kind.value_type)).type)
+        )
     if isinstance(kind, pa.BaseExtensionType):
         return _plain(column.cast(kind.storage_type))
     if kind in _TEXT_TYPES or pa.types.is_fixed_size_binary(kind):
@@ -218,12 +274,16 @@ class _TextTable:
     def _parsed(self) -> tuple[pa.Table, RowsLeftOut | None, np.ndarray]:
         """Cells as bytes, columns named by position; rows that do not fit; the numbers of those."""
         if not self.body.strip():
-            return pa.table({str(k): pa.array([], pa.binary()) for k in range(len(self.names))}), None, np.array([], int)
+            return (
+                pa.table({str(k): pa.array([], pa.binary()) for k in range(len(self.names))}),
+                None,
+                np.array([], int),
+            )
         try:
             return self._parse(), None, np.array([], int)
         except pa.ArrowInvalid:
             odd: list[pa.csv.InvalidRow] = []
-            table = self._parse(lambda row: odd.append(row) or "skip")
+            table = self._parse(odd)
         if any(row.text.count("\n") for row in odd):
             raise DataError(
                 f"{self.path}: row {odd[0].number} begins a quoted cell that ends in no line near it; close the quote"
@@ -239,13 +299,20 @@ class _TextTable:
         )
         return table, RowsLeftOut(reason, len(odd), odd[0].number), np.array([row.number for row in odd])
 
-    def _parse(self, on_odd_row: Callable[[pa.csv.InvalidRow], str] | None = None) -> pa.Table:
+    def _parse(self, odd: list[pa.csv.InvalidRow] | None = None) -> pa.Table:
+        """Every row, or without those that do not fit when there is a list for them."""
+
+        def keep(row: pa.csv.InvalidRow) -> str:
+            assert odd is not None
+            odd.append(row)
+            return "skip"
+
         names = [str(k) for k in range(len(self.names))]
         return pa.csv.read_csv(
             pa.BufferReader(self.body),
-            read_options=pa.csv.ReadOptions(column_names=names, use_threads=on_odd_row is None),
+            read_options=pa.csv.ReadOptions(column_names=names, use_threads=odd is None),
             parse_options=pa.csv.ParseOptions(
-                delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=on_odd_row
+                delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=None if odd is None else keep
             ),
             convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary())),
         )
@@ -255,7 +322,7 @@ class _TextTable:
         left_out = self._parsed[1]
         return () if left_out is None else (left_out,)
 
-    def read(self, names: Sequence[str], where: pc.Expression | None = None) -> pa.Table:
+    def read(self, names: Sequence[str], only: Selection | None = None) -> pa.Table:
         cells = self._parsed[0]
         return pa.table([self._decoded(cells[str(self.names.index(name))], name) for name in names], names=list(names))
 
@@ -267,8 +334,8 @@ class _TextTable:
         for index, text in enumerate(texts):
             if not text.translate(_HARMLESS).isascii():
                 raise DataError(
-                    f"{self.path}: {name} in row {self.row(index)} is not UTF-8 (in Windows-1252 it would be {text[:40]!a}); "
-                    "save the file as UTF-8 (Excel: CSV UTF-8)"
+                    f"{self.path}: {name} in row {self.row(index)} is not UTF-8 (in Windows-1252 it would be "
+                    f"{text[:40]!a}); save the file as UTF-8 (Excel: CSV UTF-8)"
                 ) from None
         return pa.chunked_array([texts], pa.string())
 
@@ -338,7 +405,7 @@ class _Header:
 
 
 def _header(path: Path, data: bytes) -> _Header:
-    """The line of names, perhaps after comments, a title and Excel's `sep=`; two lines of them as pandas writes both."""
+    """The line of names, perhaps after comments, a title and Excel's `sep=`, perhaps of two levels."""
     notes: list[str] = []
     stated, comment, start, end, text = "", "", 0, 0, ""
     while True:
@@ -352,8 +419,8 @@ def _header(path: Path, data: bytes) -> _Header:
         elif text.startswith("#"):
             comment = text
         elif text.strip(f'{_DELIMITERS} "'):
-            width, below = (len(_cells(line, stated or _delimiter(line))) for line in (text, following))
-            if width > 1 or below < 4:
+            width, width_below = (len(_cells(line, stated or _delimiter(line))) for line in (text, following))
+            if width > 1 or width_below < 4:
                 break
             notes.append(f"the line {text[:40]!a} before the header is no part of the table")
     delimiter = stated or _delimiter(text)
@@ -374,26 +441,29 @@ def _joined_names(names: list[str], data: bytes, end: int, delimiter: str) -> tu
     """Names of two header lines, prices and symbols in either order, as pandas writes them into Parquet."""
     text, after = _line(data, end)
     second = _cells(text, delimiter)
-    levels = [{re.sub(r"[^a-z]", "", name.casefold()) for name in level[1:]} for level in (names, second)]
-    numbers = any(re.match(r"[\d.]", name) for name in second[1:])
-    if len(second) != len(names) or len(names) < 2 or numbers or not any(level and level <= _PRICE_FIELDS for level in levels):
+    levels = [{column_key(name) for name in level[1:]} for level in (names, second)]
+    if (
+        len(second) != len(names)
+        or column_key(second[0]) not in _LEVEL_NAMES
+        or not any(level and level <= _PRICE_FIELDS for level in levels)
+    ):
         return names, end
-    third, after_third = _line(data, after)
-    first = names[0] if names[0] and second[0] not in ("", "Ticker", "Price") else "Date"
-    cells = _cells(third, delimiter)
-    if cells[0] and not any(cells[1:]):
-        first, after = cells[0], after_third
-    return [first, *(str(pair) for pair in zip(names[1:], second[1:], strict=True))], after
+    text, after_text = _line(data, after)
+    first, *empty = _cells(text, delimiter)
+    if first and not any(empty):
+        return [first, *_pairs(names, second)], after_text
+    return ["Date", *_pairs(names, second)], after
+
+
+def _pairs(first: list[str], second: list[str]) -> list[str]:
+    return [str(pair) for pair in zip(first[1:], second[1:], strict=True)]
 
 
 def _line(data: bytes, start: int) -> tuple[str, int]:
     """A line from `start`, on until its quotes are closed, and where the next one begins."""
-    end = start
-    while end < len(data):
-        match = _LINE_END.search(data, end)
-        end = match.end() if match else len(data)
-        if data.count(b'"', start, end) % 2 == 0:
-            break
+    ends = [match.end() for match in itertools.islice(_LINE_END.finditer(data, start), _LONGEST_HEADER)]
+    ends += [len(data)] if len(ends) < _LONGEST_HEADER else []
+    end = next((end for end in ends if data.count(b'"', start, end) % 2 == 0), ends[0])
     return _text(data[start:end]).strip(" \r\n\f"), end
 
 

@@ -280,7 +280,7 @@ class TestPaths:
             (
                 "ragged.csv",
                 b"symbol,date,open,high,low,close,volume\nA,2025-11-03,1\n",
-                "ragged.csv cannot be read as CSV",
+                "row 1 has 3 cells",
             ),
             ("prices.xlsx", b"PK", "neither Parquet nor CSV by its name"),
         ],
