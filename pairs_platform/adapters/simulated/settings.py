@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
 
+from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.screening.pair_names import named_pairs
 from pairs_platform.core.settings import SettingsGroup, setting
 
@@ -112,7 +113,10 @@ class SimulatedMarketSettings(SettingsGroup):
     @field_validator("never_planted", mode="before")
     @classmethod
     def _names(cls, pairs: object) -> object:
-        return named_pairs(pairs)
+        try:
+            return named_pairs(pairs)
+        except PlatformError as error:
+            raise ValueError(str(error)) from None
 
     @model_validator(mode="after")
     def _ranges_are_ordered(self) -> Self:

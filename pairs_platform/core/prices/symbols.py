@@ -29,6 +29,20 @@ _AFTER_A_BLANK = re.compile(r"[A-Z]|PR[A-Z]?|WS|WT|RT")
 _QUOTES = "\"'`\u00b4\u2018\u2019\u201c\u201d"
 
 
+class NoSymbol(DataError):
+    """A text that is no symbol, or could be several.
+
+    Attributes
+    ----------
+    reason : str
+        Why, without the text.
+    """
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{shortened(text, 60)!r} is no symbol: {reason}")
+
+
 def normal_symbol(text: str) -> str:
     """The spelling of a symbol that the platform stores and shows.
 
@@ -39,30 +53,31 @@ def normal_symbol(text: str) -> str:
 
     Raises
     ------
-    DataError
+    NoSymbol
         When the text is no symbol, or could be several; says why.
     """
-    plain, shown = _visible(text), repr(shortened(text, 60))
+    plain = _visible(text)
     if plain in _MISSING:
-        raise DataError(f"{shown} is no symbol: it is empty or stands for a missing value")
+        raise NoSymbol(text, "it is empty or stands for a missing value")
     strange = next((character for character in plain if not character.isascii()), None)
     if strange is not None:
         name = unicodedata.name(strange, f"U+{ord(strange):04X}")
-        raise DataError(f"{shown} is no symbol: it holds {strange!r} ({name}); write Latin letters and digits")
+        raise NoSymbol(text, f"it holds {strange!r} ({name}); write Latin letters and digits")
     plain = _without_market(plain)
     for preferred in _PREFERRED:
         if match := preferred.fullmatch(plain):
             return f"{match[1]}.PR{match[2]}".upper()
-    symbol = _dotted(plain.upper(), shown)
+    symbol = _dotted(plain.upper(), text)
     if not _SHAPE.fullmatch(symbol):
-        raise DataError(
-            f"{shown} is no symbol: write letters and digits, a share class after a dot as in BRK.B; _ = & may stand "
-            "between them and ^ before an index"
+        raise NoSymbol(
+            text,
+            "write letters and digits, a share class after a dot as in BRK.B; _ = & may stand "
+            "between them and ^ before an index",
         )
     if len(symbol) > LONGEST_SYMBOL:
-        raise DataError(f"{shown} is no symbol: it has {len(symbol)} characters, {LONGEST_SYMBOL} are the most")
+        raise NoSymbol(text, f"it has {len(symbol)} characters, {LONGEST_SYMBOL} are the most")
     if re.fullmatch(r"\d+(?:\.\d+)+", symbol):
-        raise DataError(f"{shown} is no symbol: it is a number with decimals or a date; store symbols as text")
+        raise NoSymbol(text, "it is a number with decimals or a date; store symbols as text")
     return symbol
 
 
@@ -91,7 +106,7 @@ def read_spellings(texts: Iterable[str]) -> Spellings:
     for text in dict.fromkeys(texts):
         try:
             symbols[text] = normal_symbol(text)
-        except DataError as error:
+        except NoSymbol as error:
             refused[text] = str(error)
     return Spellings(symbols, refused)
 
@@ -121,7 +136,7 @@ def _without_market(plain: str) -> str:
     return plain
 
 
-def _dotted(plain: str, shown: str) -> str:
+def _dotted(plain: str, text: str) -> str:
     """With a dot before each part."""
     if plain.endswith("+"):
         plain = plain.removesuffix("+") + ".WS"
@@ -129,7 +144,7 @@ def _dotted(plain: str, shown: str) -> str:
         plain = plain.removesuffix("=") + ".U"
     plain = re.sub(r" ?([./-]) ?", r"\1", plain)
     if " " in plain and not all(_AFTER_A_BLANK.fullmatch(word) for word in plain.split(" ")[1:]):
-        raise DataError(f"{shown} is no symbol: it has several words, and the last is no share class")
+        raise NoSymbol(text, "it has several words, and the last is no share class")
     root, *parts = re.split(r"[./ -]", plain)
     if parts and parts[-1] == "WT":
         parts[-1] = "WS"

@@ -6,7 +6,7 @@ What does not belong here: the spelling of a symbol (`core.prices.symbols`), the
 import re
 from collections.abc import Collection
 
-from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, PlatformError
+from pairs_platform.core.errors import ConfigurationError, DataError, NotFound
 from pairs_platform.core.folding import listed
 from pairs_platform.core.prices.symbols import normal_symbol
 
@@ -43,25 +43,24 @@ def pair_of(text: str) -> Pair:
 def named_pairs(pairs: object) -> object:
     """A setting's list of pairs as their names: each a text for `pair_of`, or a list of two symbols.
 
+    Anything but a list is given back as it is.
+
     Raises
     ------
-    ValueError
-        As pydantic asks for it, when an entry is no pair.
+    ConfigurationError, NoSymbol
+        When an entry is no pair.
     """
     if not isinstance(pairs, list | tuple):
         return pairs
     names = []
     for pair in pairs:
-        try:
-            match pair:
-                case str():
-                    names.append(pair_name(*pair_of(pair)))
-                case [str(first), str(second)] if normal_symbol(first) != normal_symbol(second):
-                    names.append(pair_name(normal_symbol(first), normal_symbol(second)))
-                case _:
-                    raise ConfigurationError(f"{pair!r} is not a pair: write two different symbols as in PDFS_ROG")
-        except PlatformError as error:
-            raise ValueError(str(error)) from None
+        match pair:
+            case str():
+                names.append(pair_name(*pair_of(pair)))
+            case [str(first), str(second)] if normal_symbol(first) != normal_symbol(second):
+                names.append(pair_name(normal_symbol(first), normal_symbol(second)))
+            case _:
+                raise ConfigurationError(f"{pair!r} is not a pair: write two different symbols as in PDFS_ROG")
     return tuple(dict.fromkeys(names))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pydantic import field_validator, model_validator
 
+from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.screening.pair_names import named_pairs
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
 from pairs_platform.core.settings import SettingsGroup, setting
@@ -91,7 +92,10 @@ class SelectionSettings(SettingsGroup):
     @field_validator("pinned_pairs", mode="before")
     @classmethod
     def _names(cls, pairs: object) -> object:
-        return named_pairs(pairs)
+        try:
+            return named_pairs(pairs)
+        except PlatformError as error:
+            raise ValueError(str(error)) from None
 
 
 @dataclass(frozen=True)

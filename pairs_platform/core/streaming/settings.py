@@ -9,9 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
-from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.prices.symbols import normal_symbol
+from pairs_platform.core.prices.symbols import NoSymbol, normal_symbol
 from pairs_platform.core.settings import SettingsGroup, setting, usable_path
 
 RunMode = Literal["live", "replay"]
@@ -23,8 +22,8 @@ SymbolSet = Literal["universe", "pairs", "testing"]
 def _normal(value: object) -> object:
     try:
         return normal_symbol(value) if isinstance(value, str) else value
-    except DataError as error:
-        raise ValueError(str(error)) from None
+    except NoSymbol as error:
+        raise ValueError(f"no symbol, {error.reason}") from None
 
 
 Symbol = Annotated[str, BeforeValidator(_normal)]

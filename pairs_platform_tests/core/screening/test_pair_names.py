@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pairs_platform.core.errors import ConfigurationError, NotFound
+from pairs_platform.core.errors import ConfigurationError, NotFound, PlatformError
 from pairs_platform.core.prices.symbols import normal_symbol
 from pairs_platform.core.screening.pair_names import find_pair, named_pairs, pair_name, pair_of
 
@@ -61,7 +61,7 @@ def test_a_setting_takes_names_and_lists_of_two_symbols():
         "PDFS_ROG", "BRK.B_KLAC", "ADI__KLA_C",
     )  # fmt: skip
     for wrong in ("ROG", "ROG_rog", "_ROG", ["ROG", "rog"], ["ROG"], 7, ["ROG", 7], ["ROG", ""]):
-        with pytest.raises(ValueError, match=r"as in PDFS_ROG|is no symbol"):
+        with pytest.raises(PlatformError, match=r"as in PDFS_ROG|is no symbol"):
             named_pairs([wrong])
-    with pytest.raises(ValueError, match="could mean A and B_C or A_B and C"):
+    with pytest.raises(ConfigurationError, match="could mean A and B_C or A_B and C"):
         named_pairs(["A_B_C"])
