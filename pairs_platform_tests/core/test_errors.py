@@ -3,7 +3,7 @@
 import ast
 import builtins
 import importlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,8 @@ def raised() -> Iterator[tuple[str, int, str]]:
     """Module, line and class of every `raise` with a class outside validators and `__post_init__`."""
     for path in sorted(PACKAGE.rglob("*.py")):
         module = path.relative_to(PACKAGE).as_posix()
-        for statement in raises(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for statement in raises(tree, validators_of_types(tree)):
             call = statement.exc
             target = call.func if isinstance(call, ast.Call) else call
             name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
@@ -57,15 +58,27 @@ def raised() -> Iterator[tuple[str, int, str]]:
                 yield module, statement.lineno, name
 
 
-def raises(node: ast.AST) -> Iterator[ast.Raise]:
+def validators_of_types(tree: ast.AST) -> set[str]:
+    """Functions that a type of settings hands to pydantic, as in `Annotated[str, BeforeValidator(f)]`."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {
+        argument.id
+        for call in calls
+        if getattr(call.func, "id", "") == "BeforeValidator"
+        for argument in call.args
+        if isinstance(argument, ast.Name)
+    }
+
+
+def raises(node: ast.AST, validators: Collection[str] = ()) -> Iterator[ast.Raise]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef):
             decorators = {getattr(call.func, "id", "") for call in child.decorator_list if isinstance(call, ast.Call)}
-            if child.name == "__post_init__" or decorators & VALIDATORS:
+            if child.name == "__post_init__" or decorators & VALIDATORS or child.name in validators:
                 continue
         if isinstance(child, ast.Raise) and child.exc is not None:
             yield child
-        yield from raises(child)
+        yield from raises(child, validators)
 
 
 def classes() -> Iterator[tuple[str, type[BaseException]]]:
