@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pairs_platform.adapters.files.columns import column_key, few, spelled
 from pairs_platform.adapters.files.overview import Layout, RowsLeftOut
-from pairs_platform.adapters.files.tables import FileTable, Selection, table_stem
+from pairs_platform.adapters.files.tables import PRICE_FIELDS, FileTable, Selection, table_stem
 from pairs_platform.core.errors import DataError
 
 Spellings = Mapping[str, tuple[str, ...]]
@@ -31,9 +31,9 @@ _UNNAMED_STAMPS = {"", "index", "unnamed0", "indexlevel0", "level0"}
 _UNNAMED_SYMBOLS = {"indexlevel1", "level1", "unnamed1"}
 _FIELDS = ("open", "high", "low", "close", "volume")
 _MANY = 16
-_SYMBOL = re.compile(r"\^?[A-Z][A-Z0-9]{0,5}(?:[.\-/ ^][A-Z]{1,3})?|\d{4,6}(?:\.[A-Z]{1,3})?")
-_SYMBOL_AND_FIELD = re.compile(r"(.+?)[ ._](open|high|low|close|volume)", re.IGNORECASE)
-_FIELD_AND_SYMBOL = re.compile(r"(open|high|low|close|volume)[ ._](.+)", re.IGNORECASE)
+_SYMBOL = re.compile(r"\^?[A-Z][A-Z0-9]{0,5}(?:[.\-/ ^][A-Z]{1,3})?|\d{4,6}\.[A-Z]{1,3}")
+_FIELD = "open|high|low|close|volume"
+_FIELD_BESIDE_SYMBOL = re.compile(rf"({_FIELD})[ ._](.+)|(.+)[ ._]({_FIELD})", re.IGNORECASE)
 _NO_SYMBOL_WORD = re.compile(
     r"adj(?:usted)?|all|bars?|candles?|chart|closes?|csv|dai?ly|data|datasets?|days?|demo|downloads?|eod|equit(?:y|ies)|"
     r"examples?|exports?|files?|final|full|hist(?:ory|orical)?|historicaldata|hour(?:ly)?|input|intraday|markets?|merged|"
@@ -140,33 +140,37 @@ def _named_index(table: FileTable, spellings: Spellings) -> tuple[FileTable, tup
 
 
 def _by_symbol(names: Sequence[str], spellings: Spellings) -> dict[str, dict[str, str]]:
-    """Column of each field by symbol, of names such as `('Close', 'AAPL')`, `AAPL.Close` and `Close_AAPL`."""
-    keys = {column_key(spelling): name for name in _FIELDS for spelling in spellings[name]}
-    plain = any(column_key(name) in keys for name in names)
-    found: dict[str, dict[str, str]] = {}
-    for name in names:
-        pair = _pair(name, plain=plain)
-        if pair is None:
-            continue
-        for key, symbol in (pair, pair[::-1]):
-            if column_key(key) in keys:
-                found.setdefault(symbol.strip(), {}).setdefault(keys[column_key(key)], name)
-                break
-    return found
+    """Column of each field by symbol, of names such as `('Close', 'AAPL')`, `AAPL.Close` and `Close_AAPL`.
+
+    LOW and OPEN are symbols too: the part that is a field in more of the names is the field.
+    """
+    fields = {column_key(word): name for name in _FIELDS for word in spellings[name] if len(word) > 1}
+    if any(column_key(name) in fields for name in names) or spelled(names, spellings["symbol"]):
+        return {}
+    pairs = {name: pair for name in names if (pair := _pair(name)) is not None}
+    first, second = (sum(column_key(pair[k]) in PRICE_FIELDS for pair in pairs.values()) for k in (0, 1))
+    by_symbol: dict[str, dict[str, str]] = {}
+    for name, pair in pairs.items():
+        field_name, symbol = pair if first >= second else pair[::-1]
+        if column_key(field_name) in fields:
+            by_symbol.setdefault(symbol.strip(), {}).setdefault(fields[column_key(field_name)], name)
+    return by_symbol
 
 
-def _pair(name: str, *, plain: bool) -> tuple[str, str] | None:
+def _pair(name: str) -> tuple[str, str] | None:
+    """The two parts of a name that has a field and a symbol in either order."""
     if name.startswith("("):
         try:
             value = ast.literal_eval(name)
         except (ValueError, SyntaxError):
             return None
-        parts = tuple(str(part) for part in value if str(part)) if isinstance(value, tuple) else ()
+        parts = [str(part) for part in value if str(part)] if isinstance(value, tuple) else []
         return (parts[0], parts[1]) if len(parts) == 2 else None
-    match = None if plain else _SYMBOL_AND_FIELD.fullmatch(name) or _FIELD_AND_SYMBOL.fullmatch(name)
-    if match is None or not any(_SYMBOL.fullmatch(part) for part in match.groups()) or "adj" in name.casefold():
+    match = _FIELD_BESIDE_SYMBOL.fullmatch(name)
+    if match is None:
         return None
-    return match[1], match[2]
+    pair = (match[1] or match[3], match[2] or match[4])
+    return None if any(_NO_SYMBOL_WORD.fullmatch(part) and column_key(part) != "close" for part in pair) else pair
 
 
 def _closes_by_symbol(table: FileTable, stamps: Sequence[str], spellings: Spellings) -> dict[str, dict[str, str]]:

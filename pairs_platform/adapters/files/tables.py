@@ -5,6 +5,7 @@ layouts other than a row a bar (`shapes`), what a cell means (`stamps`, `numbers
 """
 
 import bz2
+import codecs
 import csv
 import gzip
 import io
@@ -17,9 +18,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import Literal, NoReturn, Protocol
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,15 +45,15 @@ _NOT_TABLES = {
     b"SQLite format 3": "a SQLite database: export the table as CSV",
 }
 _DELIMITERS = ",;\t|"
+_NO_SPACE = re.compile(rb"\S")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0e-\x1f\x7f\ufffd]")
-_HARMLESS = str.maketrans("", "", "\xa0\u20ac\xa3\xa5\u2018\u2019")
-"""What may stand beside a number in a file of Windows-1252: a blank, currency signs, apostrophes."""
 _LONGEST_HEADER = 5
 """Lines over which a quoted name may go."""
 _LEVEL_NAMES = {"", "ticker", "tickers", "symbol", "symbols", "price", "prices", "attributes", "date", "datetime"}
 """What may stand above dates in the second line of a header of two levels."""
-_PRICE_FIELDS = {"open", "high", "low", "close", "adjclose", "volume", "dividends", "stocksplits", "capitalgains"}
+PRICE_FIELDS = {"open", "high", "low", "close", "adjclose", "volume", "dividends", "stocksplits", "capitalgains"}
+"""Columns of a symbol in files of vendors, as `column_key` writes them."""
 
 
 @dataclass(frozen=True)
@@ -271,79 +271,75 @@ class _TextTable:
     delimiter: str
 
     @cached_property
-    def _parsed(self) -> tuple[pa.Table, RowsLeftOut | None, np.ndarray]:
-        """Cells as bytes, columns named by position; rows that do not fit; the numbers of those."""
+    def _parsed(self) -> tuple[pa.Table, list[pa.csv.InvalidRow]]:
+        """Cells as text, columns named by position, and the rows that do not fit."""
         if not self.body.strip():
-            return (
-                pa.table({str(k): pa.array([], pa.binary()) for k in range(len(self.names))}),
-                None,
-                np.array([], int),
-            )
-        try:
-            return self._parse(), None, np.array([], int)
-        except pa.ArrowInvalid:
-            odd: list[pa.csv.InvalidRow] = []
-            table = self._parse(odd)
-        if any(row.text.count("\n") for row in odd):
+            return pa.table({str(k): pa.array([], pa.string()) for k in range(len(self.names))}), []
+        table, odd = self._rows(quote='"')
+        if b'"' in self.body and self._swallows_rows(table, odd):
+            table, odd = self._rows(quote=False)
+            table = pa.table([pc.utf8_trim(column, '"') for column in table.columns], names=table.column_names)
+        if table.num_rows == 0 and odd:
             raise DataError(
-                f"{self.path}: row {odd[0].number} begins a quoted cell that ends in no line near it; close the quote"
-            )
-        if table.num_rows == 0:
-            raise DataError(
-                f"{self.path}: the header has {len(self.names)} names ({few(self.names)}) and row 1 has "
+                f"{self.path}: the header has {len(self.names)} names ({few(self.names)}) and row {odd[0].number} has "
                 f"{odd[0].actual_columns} cells; write one cell a name"
             )
-        reason = (
-            f"has {odd[0].actual_columns} cells where the header has {len(self.names)} names; write one cell a name, "
-            "and quote a cell that holds the delimiter"
+        return table, odd
+
+    def _swallows_rows(self, table: pa.Table, odd: Sequence[pa.csv.InvalidRow]) -> bool:
+        """Whether a quote that is not closed has made cells of whole rows."""
+        row = rf"[\r\n](?:[^\r\n]*{re.escape(self.delimiter)}){{{len(self.names) - 1}}}"
+        return len(self.names) > 1 and (
+            any(re.search(row, one.text) for one in odd)
+            or any(pc.any(pc.match_substring_regex(column, row)).as_py() for column in table.columns)
         )
-        return table, RowsLeftOut(reason, len(odd), odd[0].number), np.array([row.number for row in odd])
 
-    def _parse(self, odd: list[pa.csv.InvalidRow] | None = None) -> pa.Table:
-        """Every row, or without those that do not fit when there is a list for them."""
+    def _rows(self, quote: str | Literal[False]) -> tuple[pa.Table, list[pa.csv.InvalidRow]]:
+        odd: list[pa.csv.InvalidRow] = []
 
-        def keep(row: pa.csv.InvalidRow) -> str:
-            assert odd is not None
+        def leave_out(row: pa.csv.InvalidRow) -> str:
             odd.append(row)
             return "skip"
 
+        try:
+            return self._parse(quote, None), odd
+        except pa.ArrowInvalid:
+            return self._parse(quote, leave_out), odd
+
+    def _parse(self, quote: str | Literal[False], on_odd_row: Callable[[pa.csv.InvalidRow], str] | None) -> pa.Table:
         names = [str(k) for k in range(len(self.names))]
         return pa.csv.read_csv(
             pa.BufferReader(self.body),
-            read_options=pa.csv.ReadOptions(column_names=names, use_threads=odd is None),
+            read_options=pa.csv.ReadOptions(column_names=names, use_threads=on_odd_row is None),
             parse_options=pa.csv.ParseOptions(
-                delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=None if odd is None else keep
+                delimiter=self.delimiter,
+                quote_char=quote,
+                newlines_in_values=bool(quote),
+                invalid_row_handler=on_odd_row,
             ),
-            convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary())),
+            convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
 
     @property
     def rows_left_out(self) -> tuple[RowsLeftOut, ...]:
-        left_out = self._parsed[1]
-        return () if left_out is None else (left_out,)
+        odd = self._parsed[1]
+        if not odd:
+            return ()
+        reason = (
+            f"has {odd[0].actual_columns} cells where the header has {len(self.names)} names; write one cell a name, "
+            "and quote a cell that holds the delimiter"
+        )
+        return (RowsLeftOut(reason, len(odd), odd[0].number),)
 
     def read(self, names: Sequence[str], only: Selection | None = None) -> pa.Table:
         cells = self._parsed[0]
-        return pa.table([self._decoded(cells[str(self.names.index(name))], name) for name in names], names=list(names))
-
-    def _decoded(self, cells: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-        try:
-            return cells.cast(pa.string())
-        except pa.ArrowInvalid:
-            texts = [value.decode("cp1252", errors="replace") for value in cells.to_pylist()]
-        for index, text in enumerate(texts):
-            if not text.translate(_HARMLESS).isascii():
-                raise DataError(
-                    f"{self.path}: {name} in row {self.row(index)} is not UTF-8 (in Windows-1252 it would be "
-                    f"{text[:40]!a}); save the file as UTF-8 (Excel: CSV UTF-8)"
-                ) from None
-        return pa.chunked_array([texts], pa.string())
+        return pa.table([cells[str(self.names.index(name))] for name in names], names=list(names))
 
     def row(self, index: int) -> int:
         number = index + 1
-        for odd in self._parsed[2]:
-            number += odd <= number
-        return int(number)
+        for odd in self._parsed[1]:
+            number += odd.number <= number
+        return number
 
 
 def _text_table(path: Path, data: bytes) -> _TextTable:
@@ -358,16 +354,13 @@ def _text_table(path: Path, data: bytes) -> _TextTable:
         if data.startswith(start):
             raise DataError(f"{path} is {words}")
     data, encoding = _as_utf8(data, path)
-    first = _text(data[:4096]).lstrip()
+    first = data[:4096].decode(errors="ignore").lstrip()
     if re.match(r"(?:<!doctype|<html|<\?xml|[{\[]\s*[\"{\[])", first, re.IGNORECASE):
         raise DataError(f"{path} holds a web page, XML or JSON, and no table; store it as CSV or Parquet")
     if len(_CONTROL.findall(first)) > len(first) // 20:
         raise DataError(f"{path} is neither text nor Parquet")
     header = _header(path, data)
-    notes = header.notes
-    if not encoding.startswith(("UTF-8", "UTF-16", "UTF-32")):
-        notes += ("the file is not UTF-8 everywhere; the columns that are read are",)
-    return _TextTable(path, header.names, encoding, notes, data[header.end :], header.delimiter)
+    return _TextTable(path, header.names, encoding, header.notes, data[header.end :], header.delimiter)
 
 
 def _as_utf8(data: bytes, path: Path) -> tuple[bytes, str]:
@@ -392,8 +385,17 @@ def _as_utf8(data: bytes, path: Path) -> tuple[bytes, str]:
     try:
         data.decode()
     except UnicodeDecodeError:
-        encoding = "not UTF-8, perhaps Windows-1252"
+        data, encoding = data.decode(errors=_OR_WINDOWS_1252).encode(), "UTF-8, and Windows-1252 where it is not"
     return data, encoding
+
+
+def _windows_1252(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+_OR_WINDOWS_1252 = "pairs_platform.windows_1252"
+codecs.register_error(_OR_WINDOWS_1252, _windows_1252)
 
 
 @dataclass(frozen=True)
@@ -412,7 +414,8 @@ def _header(path: Path, data: bytes) -> _Header:
         start, (text, end) = end, _line(data, end)
         if end == start:
             raise DataError(f"{path} is empty; a CSV file needs a line of column names and a line per bar")
-        following = _line(data, end)[0]
+        more = _NO_SPACE.search(data, end)
+        following = _line(data, more.start())[0] if more else ""
         separator = re.fullmatch(r'"?sep=(.)"?', text, re.IGNORECASE)
         if separator:
             stated = separator[1]
@@ -445,7 +448,7 @@ def _joined_names(names: list[str], data: bytes, end: int, delimiter: str) -> tu
     if (
         len(second) != len(names)
         or column_key(second[0]) not in _LEVEL_NAMES
-        or not any(level and level <= _PRICE_FIELDS for level in levels)
+        or not any(level and level <= PRICE_FIELDS for level in levels)
     ):
         return names, end
     text, after_text = _line(data, after)
@@ -464,14 +467,7 @@ def _line(data: bytes, start: int) -> tuple[str, int]:
     ends = [match.end() for match in itertools.islice(_LINE_END.finditer(data, start), _LONGEST_HEADER)]
     ends += [len(data)] if len(ends) < _LONGEST_HEADER else []
     end = next((end for end in ends if data.count(b'"', start, end) % 2 == 0), ends[0])
-    return _text(data[start:end]).strip(" \r\n\f"), end
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
+    return data[start:end].decode().strip(" \r\n\f"), end
 
 
 def _delimiter(line: str) -> str:
