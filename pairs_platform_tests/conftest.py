@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from pairs_platform.core.masking import forget_secrets
 from pairs_platform.processes.runtime.postgres_server import EmbeddedPostgres
 from pairs_platform_tests.support.object_storage import ObjectStorage, new_bucket, running_s3
 from pairs_platform_tests.support.postgres import running_postgres
@@ -35,6 +36,13 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     monkeypatch.setenv("PAIRS_PLATFORM__STATE_ROOT", str(tmp_path / "state of a test"))
+
+
+@pytest.fixture(autouse=True)
+def _own_secrets() -> Iterator[None]:
+    """No secret of a test is masked in another one."""
+    yield
+    forget_secrets()
 
 
 @pytest.fixture(scope="session")

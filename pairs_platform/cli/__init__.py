@@ -1,5 +1,6 @@
 """The command `pairs-platform`: one file per noun. Nothing is computed here; commands call the layers below."""
 
+import io
 import sys
 
 import click
@@ -43,19 +44,24 @@ def cli() -> None:
 def main() -> None:
     """Entry point of the console script: expected errors become one message and exit code 1."""
     from pairs_platform.core.errors import PlatformError
+    from pairs_platform.core.masking import masked
+    from pairs_platform.settings.output import mask_output
     from pairs_platform.views.remedies import with_remedy
 
+    mask_output()
     try:
         # Without standalone mode click returns the code of an `Exit` instead of ending the process with it.
         sys.exit(cli(standalone_mode=False))
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(masked(shown.getvalue()), err=True, nl=False)
         sys.exit(error.exit_code)
     except PlatformError as error:
         click.secho(f"Error: {with_remedy(error)}", err=True, fg="red")
         sys.exit(1)
     except PermissionError as error:
-        click.secho(f"Error: {error}", err=True, fg="red")
+        click.secho(f"Error: {masked(str(error))}", err=True, fg="red")
         sys.exit(1)

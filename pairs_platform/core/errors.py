@@ -31,9 +31,14 @@ not belong here: the commands that help (`views.remedies`).
 
 from collections.abc import Sequence
 
+from pairs_platform.core.masking import masked
+
 
 class PlatformError(Exception):
-    """A failure that the platform knows; its message names the thing, the value and what is valid."""
+    """A failure that the platform knows; its message names the thing, the value and what is valid, and no secret."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(masked(each) if isinstance(each, str) else each for each in args))
 
 
 class ConfigurationError(PlatformError):

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from pairs_platform.core.errors import PlatformError, Unavailable
+from pairs_platform.core.masking import masked
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.partitions import lake_keys
 from pairs_platform.views.remedies import remedy_of, with_remedy
@@ -57,7 +58,7 @@ def without_useless_retries() -> Iterator[None]:
     except (dg.Failure, dg.RetryRequested, OSError):
         raise
     except Exception as bug:
-        description = f"a bug, not a finding: {type(bug).__name__}: {bug}"
+        description = masked(f"a bug, not a finding: {type(bug).__name__}: {bug}")
         raise dg.Failure(description=description, allow_retries=False) from bug
 
 

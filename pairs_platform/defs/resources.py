@@ -8,20 +8,29 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, SecretStr
 
+from pairs_platform.core.errors import SettingsError
 from pairs_platform.platform import Platform
 from pairs_platform.settings.model import Settings
-from pairs_platform.settings.variables import secret_in_file, secret_variable
+from pairs_platform.settings.secrets import usable_secret
+from pairs_platform.settings.variables import FROM_FILE, secret_in_file, secret_variable, variable
 
 
 class SecretResource(dg.ConfigurableResource):
     """A resource with secrets: each is a variable, whose name alone is shown, or a file, whose path is shown."""
 
-    def secret(self, name: str) -> SecretStr | None:
-        """The secret of a field, from its variable or its file as it is now; None where neither is given."""
+    def secret(self, name: str, setting: str) -> SecretStr | None:
+        """The secret of a field, from its variable or its file as it is now; None where neither is given.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be used as the setting.
+        """
         path, value = getattr(self, f"{name}_file"), getattr(self, name)
-        if path:
-            return SecretStr(secret_in_file(path, name))
-        return SecretStr(value) if value else None
+        try:
+            return usable_secret(setting, secret_in_file(path, name) if path else value)
+        except ValueError as error:
+            raise SettingsError(f"{variable(setting)}{FROM_FILE if path else ''} {error}") from None
 
 
 class AlpacaResource(SecretResource):
@@ -84,13 +93,14 @@ def resources(settings: Settings) -> dict[str, Any]:
         postgres: PostgresResource
 
         def create_resource(self, context: dg.InitResourceContext) -> Platform:
-            secrets = {
-                "alpaca_key_id": self.alpaca.secret("key_id"),
-                "alpaca_secret_key": self.alpaca.secret("secret_key"),
-                "redis_url": self.redis.secret("url"),
-                "mlflow_uri": self.mlflow.secret("uri"),
-                "database_url": self.postgres.secret("url"),
+            fields = {
+                "alpaca_key_id": (self.alpaca, "key_id"),
+                "alpaca_secret_key": (self.alpaca, "secret_key"),
+                "redis_url": (self.redis, "url"),
+                "mlflow_uri": (self.mlflow, "uri"),
+                "database_url": (self.postgres, "url"),
             }
+            secrets = {setting: resource.secret(field, setting) for setting, (resource, field) in fields.items()}
             return Platform(settings.model_copy(update={name: value for name, value in secrets.items() if value}))
 
     platform = PlatformResource(alpaca=alpaca, redis=redis, mlflow=mlflow, postgres=postgres)

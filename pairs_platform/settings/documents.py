@@ -20,13 +20,15 @@ LARGEST_DOCUMENT = 100_000
 DEEPEST = 20
 """Levels of a document; settings have fewer."""
 
-_BYTE_ORDER_MARKS = (
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with the mark of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+"""By which a text in another encoding than UTF-8 is known."""
+
 _NOTHING = {"", "~", "null", "Null", "NULL"}
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map")}
 _MERGE = "<<"
@@ -89,7 +91,7 @@ def document_text(content: dict[str, Any]) -> str:
 
 def _decoded(data: bytes, name: str) -> str:
     encoding = "utf-8"
-    for mark, marked in _BYTE_ORDER_MARKS:
+    for mark, marked in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             encoding, data = marked, data.removeprefix(mark)
             break

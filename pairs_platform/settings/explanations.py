@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pairs_platform.settings.model import SECRET_FIELDS
 from pairs_platform.settings.names import nearest_name
 from pairs_platform.settings.renamed import new_path
-from pairs_platform.settings.variables import names_of_variables, variable
+from pairs_platform.settings.variables import FROM_FILE, names_of_variables, variable
 
 LONGEST_VALUE = 80
 """Characters of a value that are shown."""
@@ -50,8 +50,9 @@ def origin(path: Sequence[str], layers: Sequence[Layer]) -> str:
     deepest = max(depth for depth, _ in depths)
     for n in range(len(path), 0, -1):
         name = variable(".".join(path[:n]))
-        if name in variables:
-            return f"variable {variables[name]}"
+        given = next((each for each in (name, name + FROM_FILE) if each in variables), None)
+        if given:
+            return f"variable {variables[given]}"
         below = sorted(written for other, written in variables.items() if other.startswith(f"{name}__"))
         if below and n >= deepest:
             return ", ".join(f"variable {written}" for written in below[:_ORIGINS])

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from pairs_platform.core.errors import SettingsError
 from pairs_platform.settings.documents import read_document
@@ -20,6 +20,7 @@ from pairs_platform.settings.explanations import LONGEST_VALUE, Layer, explained
 from pairs_platform.settings.model import SECRET_FIELDS, Settings
 from pairs_platform.settings.names import all_names, is_json, kind_at, nearest_name
 from pairs_platform.settings.renamed import new_path
+from pairs_platform.settings.secrets import AROUND
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_document
 from pairs_platform.settings.variables import (
     FROM_FILE,
@@ -61,7 +62,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         raise SettingsError(explained(error, layers)) from None
 
 
-def secrets_from_environment() -> dict[str, SecretStr]:
+def secrets_from_environment() -> dict[str, str]:
     """Every secret setting that a variable holds, or that is in the file that the variable with ``_FILE`` names.
 
     Raises
@@ -69,17 +70,16 @@ def secrets_from_environment() -> dict[str, SecretStr]:
     SettingsError
         Both are set, or the file cannot be read, is empty, or can be read by everybody.
     """
-    secrets = {}
+    secrets, written = {}, names_of_variables()
     for field in sorted(SECRET_FIELDS):
         name = variable(field)
-        path = os.environ.get(name + FROM_FILE)
-        value = os.environ.get(name)
-        if path and value:
+        value, path = (os.environ.get(written.get(name + suffix, ""), "") for suffix in ("", FROM_FILE))
+        if path and value.strip(AROUND):
             raise SettingsError(f"{name} and {name}{FROM_FILE} are both set: remove one of them")
         if path:
             value = secret_in_file(path, name + FROM_FILE)
         if value:
-            secrets[field] = SecretStr(value)
+            secrets[field] = value
     return secrets
 
 

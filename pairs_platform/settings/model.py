@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -39,6 +39,7 @@ from pairs_platform.lake.profile import Profile
 from pairs_platform.ports.market_data import Listing
 from pairs_platform.settings.exports import ExportSettings
 from pairs_platform.settings.processes import ServiceSettings, reached
+from pairs_platform.settings.secrets import CHECKS, usable_secret
 from pairs_platform.settings.shipped import UNIVERSE_FILE, shipped_document
 from pairs_platform.settings.variables import PREFIX
 
@@ -91,7 +92,9 @@ class SectorUniverse(SettingsGroup):
 class Settings(BaseSettings):
     """Everything that a user can set. Instances are frozen; make one with `load_settings`."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, env_prefix=PREFIX, env_nested_delimiter="__"
+    )
 
     state_root: Path = setting(
         Path(".state"), unit="path", description="Folder for all local state, one folder per profile in it."
@@ -212,16 +215,11 @@ class Settings(BaseSettings):
             )
         return self
 
-    @field_validator("lake_options")
+    @field_validator(*CHECKS, mode="before")
     @classmethod
-    def _options_are_an_object(cls, value: SecretStr | None) -> SecretStr | None:
-        try:
-            good = value is None or isinstance(json.loads(value.get_secret_value()), dict)
-        except ValueError:
-            good = False
-        if not good:
-            raise ValueError('no JSON object; write it like {"endpoint_url": "https://…"}')
-        return value
+    def _secrets_are_usable(cls, value: Any, info: ValidationInfo) -> Any:
+        given = value.get_secret_value() if isinstance(value, SecretStr) else value
+        return usable_secret(str(info.field_name), given) if isinstance(given, str) else value
 
     @classmethod
     def settings_customise_sources(
@@ -232,8 +230,15 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before the user's folder before the package; no .env file is read."""
-        return env_settings, init_settings
+        """Environment before the user's folder before the package; no .env file is read.
+
+        Secrets of the environment are among the values of the call: they may be in files, too.
+        """
+
+        def public_environment() -> dict[str, Any]:
+            return {name: value for name, value in env_settings().items() if name not in CHECKS}
+
+        return public_environment, init_settings  # type: ignore[return-value]
 
     @property
     def lake_arguments(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from pairs_platform.core.errors import SettingsError
+from pairs_platform.settings.documents import BYTE_ORDER_MARKS
 
 CONFIG_VARIABLE = "PAIRS_PLATFORM_CONFIG"
 PREFIX = "PAIRS_PLATFORM__"
@@ -50,11 +51,11 @@ def value_of(name: str) -> str | None:
 def secret_variable(setting: str) -> tuple[str | None, str | None]:
     """Name of the variable that holds a secret setting, and the path of the file that holds it; None where unset."""
     name = variable(setting)
-    return (name if os.environ.get(name) else None), os.environ.get(name + FROM_FILE) or None
+    return (name if os.environ.get(name, "").strip() else None), os.environ.get(name + FROM_FILE) or None
 
 
 def secret_in_file(path: str, name: str) -> str:
-    """The secret in a file.
+    """The text of a file that holds a secret: UTF-8, or what its byte order mark says.
 
     Parameters
     ----------
@@ -69,13 +70,16 @@ def secret_in_file(path: str, name: str) -> str:
     """
     try:
         file = Path(os.path.expanduser(path))
-        text = file.read_text(encoding="utf-8").strip()
-        mode = file.stat().st_mode
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{name}={path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        content, mode = file.read_bytes(), file.stat().st_mode
+        encoding = next((name for mark, name in BYTE_ORDER_MARKS if content.startswith(mark)), "utf-8")
+        text = content.decode(encoding)
+    except OSError as error:
+        raise SettingsError(f"{name}={path} cannot be read: {error.strerror or type(error).__name__}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name}={path} cannot be read: it is no text in UTF-8, write it again") from None
     if os.name != "nt" and mode & 0o007:
         raise SettingsError(f"{name}={path} can be used by everybody (mode {mode & 0o777:o}): chmod 600 {path}")
-    if not text:
+    if not text.strip("\ufeff \t\r\n"):
         raise SettingsError(f"{name}={path} is empty: write the secret into it")
     return text
 

@@ -228,7 +228,6 @@ class AlpacaMarketData:
             ),
             pacer=Pacer(self.settings.requests_per_minute, sleep=self._sleep),
             timeout_s=self.settings.timeout_s,
-            secrets=self._keys,
             now=self._now,
         )
 

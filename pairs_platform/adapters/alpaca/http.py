@@ -4,17 +4,17 @@ A module of its own because it needs the HTTP library when it is imported; the d
 not belong here: what is asked and what the answers mean (`history`), how often to ask again (`vendors.retry`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import requests
-from pydantic import SecretStr
 
 from pairs_platform.adapters.alpaca.errors import SymbolRefused
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES
 from pairs_platform.adapters.vendors.retry import AskedToWait, Pacer, RetryPolicy, wait_asked_for_s
 from pairs_platform.core.errors import Refused, Unavailable
+from pairs_platform.core.masking import masked
 
 
 class AlpacaHttp(requests.Session):
@@ -26,11 +26,10 @@ class AlpacaHttp(requests.Session):
         policy: RetryPolicy,
         pacer: Pacer,
         timeout_s: float,
-        secrets: Sequence[SecretStr],
         now: Callable[[], datetime],
     ) -> None:
         super().__init__()
-        self._policy, self._pacer, self._timeout_s, self._secrets, self._now = policy, pacer, timeout_s, secrets, now
+        self._policy, self._pacer, self._timeout_s, self._now = policy, pacer, timeout_s, now
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
         """One page, asked again while that may help."""
@@ -70,15 +69,14 @@ class AlpacaHttp(requests.Session):
     def _asked_wait_s(self, reply: requests.Response) -> float | None:
         return wait_asked_for_s(reply.headers, self._now())
 
-    def _reason(self, reply: requests.Response) -> str:
-        """What the server says, shortened, without the keys should it repeat them."""
+    @staticmethod
+    def _reason(reply: requests.Response) -> str:
+        """What the server says, shortened; masked before, so that no part of a key is left over."""
         try:
             reason = str(reply.json()["message"])
         except (ValueError, TypeError, KeyError):
             reason = reply.text
-        for secret in self._secrets:
-            reason = reason.replace(secret.get_secret_value(), "***")
-        return " ".join(reason.split())[:200] or "no reason given"
+        return " ".join(masked(reason).split())[:200] or "no reason given"
 
 
 def _require_page(reply: requests.Response, params: Mapping[str, Any]) -> None:

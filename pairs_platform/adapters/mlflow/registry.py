@@ -21,6 +21,7 @@ from filelock import FileLock
 from pydantic import SecretStr
 
 from pairs_platform.core.errors import DataError, NoSuchModel, RegistryUnavailable
+from pairs_platform.core.masking import keep_url
 from pairs_platform.core.models.bundle import (
     DOCUMENT_FILE,
     SCHEMA_VERSION,
@@ -83,6 +84,7 @@ class MlflowRegistry:
     """
 
     def __init__(self, uri: SecretStr, *, folder: Path | None = None) -> None:
+        keep_url(uri.get_secret_value())  # MLflow repeats it
         self._uri = uri
         self._folder = None if folder is None else folder.resolve()
 
@@ -126,8 +128,7 @@ class MlflowRegistry:
             raise RegistryUnavailable(f"the registry {self._where} does not answer: {error.orig}") from None
         except MlflowException as error:
             if error.error_code in ("TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED"):
-                message = str(error.message).replace(self._uri.get_secret_value(), self._where)
-                raise RegistryUnavailable(f"the registry {self._where} does not answer: {message}") from None
+                raise RegistryUnavailable(f"the registry {self._where} does not answer: {error.message}") from None
             raise
 
     def _experiment(self, client: "MlflowClient", sector: str) -> str:

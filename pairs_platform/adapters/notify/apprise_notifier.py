@@ -9,14 +9,14 @@ URLs of every service: https://github.com/caronc/apprise/wiki
 
 import hashlib
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from pairs_platform.core.errors import ConfigurationError
+from pairs_platform.core.masking import keep_url, masked
 
 URLS_VARIABLE = "PAIRS_PLATFORM__ALERT_URLS"
 
@@ -52,24 +52,13 @@ def send(name: str, url: SecretStr, title: str, body: str) -> str:
         raise ConfigurationError(
             f"receiver {name}: no URL that Apprise understands; see {URLS_VARIABLE} and docs/alerts.md"
         )
+    keep_url(url.get_secret_value(), every_part=True)
     with _captured_warnings() as warnings:
         sent = service.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT)
     if sent:
         return ""
     reason = "; ".join(warnings) or "it gave no reason"
-    for secret in _secret_parts(url.get_secret_value()):
-        reason = re.sub(re.escape(secret), "…", reason, flags=re.IGNORECASE)
-    return reason
-
-
-def _secret_parts(url: str) -> list[str]:
-    """Everything in a URL that may be a token, longest first."""
-    parts = urlsplit(url)
-    values = [value for _, value in parse_qsl(parts.query)]
-    secrets = {url, parts.username or "", parts.password or "", *parts.path.split("/"), *values}
-    if not parts.hostname or "." not in parts.hostname:  # of Slack, Discord and others a token stands there
-        secrets.add(parts.hostname or "")
-    return sorted((secret for secret in {*secrets, *map(unquote, secrets)} if len(secret) > 3), key=len, reverse=True)
+    return masked(reason)
 
 
 @contextmanager

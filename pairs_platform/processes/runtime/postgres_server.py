@@ -35,6 +35,7 @@ from pairs_platform.core.errors import (
     NotFound,
     Refused,
 )
+from pairs_platform.core.masking import keep_url
 from pairs_platform.lake.atomic import replace_file
 
 if TYPE_CHECKING:
@@ -187,7 +188,9 @@ class EmbeddedPostgres:
     def url(self, database: str, role: str) -> SecretStr:
         """SQLAlchemy's URL of a database for a role, password included."""
         url = sa.URL.create("postgresql+psycopg2", role, self._passwords[role], HOST, self.port, database)
-        return SecretStr(url.render_as_string(hide_password=False))
+        text = url.render_as_string(hide_password=False)
+        keep_url(text)
+        return SecretStr(text)
 
     @property
     def _data(self) -> Path:

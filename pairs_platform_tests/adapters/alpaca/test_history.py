@@ -10,9 +10,11 @@ from pydantic import SecretStr, ValidationError
 from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES, AlpacaSettings
 from pairs_platform.core.errors import ConfigurationError, DataError, Refused, Unavailable
+from pairs_platform.core.masking import keep_secret
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
 from pairs_platform.ports.market_data import UnavailableSymbol
+from pairs_platform.settings.output import mask_output
 from pairs_platform_tests.support.vendor_servers import NEW_YORK, NO_ANSWER, AlpacaServer, Answer, alpaca_bar, running
 
 FIRST, LAST = date(2024, 3, 6), date(2024, 3, 12)  # five sessions, across the clock change of 10 March
@@ -288,6 +290,9 @@ def test_another_refusal_ends_it_with_the_servers_words(server):
 def test_no_secret_is_ever_shown(server, caplog):
     secret = "wr0ng-s3cr3t"
     server.faults = {1: Answer("down", 500), 3: Answer(f"header said {secret} and {server.KEY_ID}", 500)}
+    keep_secret(secret)
+    keep_secret(server.KEY_ID)
+    mask_output()
     alpaca = source(server, secret=secret)
     shown = [repr(alpaca), repr(vars(alpaca))]
     with caplog.at_level(logging.DEBUG):

@@ -77,7 +77,7 @@ def test_a_token_in_the_place_of_the_host_is_blanked_as_it_was_written(repeated,
         return False
 
     monkeypatch.setattr("apprise.Apprise.notify", refuses)
-    assert send("1 json", SecretStr("json://TokenInHost/SecondPart"), TITLE, BODY) == "no answer for …/…"
+    assert send("1 json", SecretStr("json://TokenInHost/SecondPart"), TITLE, BODY) == "no answer for ***/***"
 
 
 def test_a_receiver_that_is_not_there_is_told():

@@ -1,0 +1,131 @@
+"""Replaces secrets in texts: a list of those that this process knows, and every form in which a text may show one.
+
+Whatever leaves the process as a text passes `masked`: errors of the tree when they are made (`core.errors`), log
+records and uncaught errors (`settings.output`), Dagster's events (`defs.masking`), and what is stored about failures.
+
+A secret of fewer than four characters is masked only together with what surrounds it in its URL: alone it would hide
+half of every text. One of four to seven letters or digits is masked where it is a word of its own.
+
+What does not belong here: which secrets there are, and which are refused (`settings.secrets`).
+"""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+
+MASK = "***"
+SHORTEST = 4
+"""Characters of the shortest text that is masked."""
+
+_WORD = 8
+"""Shorter letters and digits are masked only where they are a word of their own."""
+
+_SECRET_NAMES = re.compile(r"pass|pwd|secret|token|key|auth|credential|signature", re.IGNORECASE)
+_LEFT_ALONE_BY_REQUESTS = "!#$%&'()*+,/:;=?@[]~"
+
+_EVERYDAY = frozenset(
+    {"alert", "alerts", "hook", "hooks", "html", "insecure", "markdown", "message", "messages", "notify"}
+    | {"pairs-platform", "platform", "services", "starttls", "text", "webhook", "webhooks", "workflows"}
+)
+"""Words in URLs of Apprise that are no token, and would hide half of every text."""
+
+_KEPT: set[str] = set()
+"""The secrets that this process knows."""
+
+
+def keep_secret(value: str) -> None:
+    """Mask a value from now on, however it is written."""
+    if value.strip() and value not in _KEPT:
+        _KEPT.add(value)
+        _known_forms.cache_clear()
+
+
+def keep_url(url: str, *, every_part: bool = False) -> None:
+    """Mask a URL as a whole from now on, and what is secret in it.
+
+    Parameters
+    ----------
+    url : str
+        It need not parse.
+    every_part : bool
+        Whether its host, its path and every value of its query may be tokens too, as in URLs of Apprise.
+    """
+    keep_secret(url)
+    authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    for whole in {url.partition("://")[2], authority}:  # a password may hold what ends the authority
+        userinfo, at, _ = whole.rpartition("@")
+        user, colon, password = userinfo.partition(":")
+        if at:
+            keep_secret(f"{userinfo}@")
+            keep_secret(password if colon else user)
+            keep_secret(base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode(errors="replace")).decode())
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return
+    for name, value in parse_qsl(parts.query):
+        if (every_part and value not in _EVERYDAY) or (_SECRET_NAMES.search(name) and not value.startswith("/")):
+            keep_secret(value)
+    if every_part:
+        host = authority.rpartition("@")[2].partition(":")[0]
+        tokens = {parts.username or "", *parts.path.split("/"), *parts.fragment.split("/")}
+        if "." not in host:  # of Slack, Discord and others a token stands there
+            tokens.add(host)
+        for token in tokens - _EVERYDAY:
+            keep_secret(token)
+
+
+def forget_secrets() -> None:
+    """Mask nothing from now on."""
+    _KEPT.clear()
+    _known_forms.cache_clear()
+
+
+def masked(text: str) -> str:
+    """The text with every form of every known secret replaced."""
+    for form in _known_forms():
+        if form in text:
+            is_word = len(form) < _WORD and re.fullmatch(r"\w+", form)
+            text = re.sub(rf"(?<!\w){form}(?!\w)", MASK, text) if is_word else text.replace(form, MASK)
+    return text
+
+
+@cache
+def _known_forms() -> tuple[str, ...]:
+    """The longest first, so that no part of it is left over."""
+    forms = {form for value in _KEPT for form in _forms(value) if len(form.strip()) >= SHORTEST}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+def _forms(value: str) -> set[str]:
+    """A secret as libraries write it: as it is, percent-encoded, escaped in Python, JSON and HTML, in base 64."""
+    plain = {value, value.strip(), " ".join(value.split()), unquote(value), value.lower()}
+    forms = set(plain)
+    for text in plain:
+        data = text.encode("utf-8", "surrogatepass")
+        encoded = {quote(data, safe=safe) for safe in ("/", "", " +", _LEFT_ALONE_BY_REQUESTS)} | {quote_plus(data)}
+        forms |= encoded | {_lower_hex(form) for form in encoded}
+        forms |= {base64.b64encode(data).decode().rstrip("="), base64.urlsafe_b64encode(data).decode().rstrip("=")}
+        escaped = {text, html.escape(text), repr(data)[2:-1]}
+        for _ in range(2):  # a text that shows an escaped text is escaped itself where it is shown
+            escaped = {escape(form) for form in escaped for escape in _ESCAPES}
+            forms |= escaped
+    return forms
+
+
+_ESCAPES: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda text: repr(text)[1:-1],
+    lambda text: repr("'\"" + text)[4:-1],  # where the other quotation mark stands in the text, too
+    lambda text: ascii(text)[1:-1],
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+)
+
+
+def _lower_hex(text: str) -> str:
+    return re.sub(r"%[0-9A-F]{2}", lambda found: found.group().lower(), text)
