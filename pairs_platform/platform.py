@@ -84,9 +84,10 @@ def open_database(settings: Settings) -> "Database":
 
 def database_in(folder: Path, settings: Settings) -> "Database":
     """The configured database; by default a SQLite file in `folder`, which nobody has looked at."""
+    from pairs_platform.database.sqlite_url import sqlite_url
     from pairs_platform.database.store import Database
 
-    url = settings.database_url.get_secret_value() if settings.database_url else f"sqlite:///{folder / DATABASE_FILE}"
+    url = settings.database_url.get_secret_value() if settings.database_url else sqlite_url(folder / DATABASE_FILE)
     owner = settings.database_owner_url.get_secret_value() if settings.database_owner_url else None
     return Database(url, settings.profile.name, owner_url=owner)
 

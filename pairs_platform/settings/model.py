@@ -6,6 +6,7 @@ adapter), and how settings are read (`loading`).
 
 import hashlib
 import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -194,7 +195,12 @@ class Settings(BaseSettings):
     @field_validator("state_root", mode="before")
     @classmethod
     def _root_is_usable(cls, value: object) -> object:
-        return Path(usable_path(str(value))) if isinstance(value, str | Path) else value
+        if not isinstance(value, str | Path):
+            return value
+        root = usable_path(str(value))
+        if os.name != "nt" and "\\" in os.path.abspath(root):
+            raise ValueError("a backslash stands in the path, which DuckDB takes for a separator: write / instead")
+        return Path(root)
 
     @field_validator("universe", mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.database.sqlite_url import sqlite_url
 from pairs_platform.platform import Platform
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _search(platform: Platform, key: PartitionKey, inputs: TuningInputs, log: Ca
         inputs.datasets,
         inputs.splits,
         settings=platform.settings.gru,
-        storage=f"sqlite:///{(folder / 'optuna.db').as_posix()}",
+        storage=sqlite_url(folder / "optuna.db"),
         study=f"gru_{key.sector}_{key.session}",
         earlier_best=inputs.earlier_best,
         log=log,

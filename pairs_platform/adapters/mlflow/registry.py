@@ -31,6 +31,7 @@ from pairs_platform.core.models.bundle import (
     bundle_from_files,
 )
 from pairs_platform.core.time import moment_ns, utc_now
+from pairs_platform.database.sqlite_url import sqlite_url
 from pairs_platform.ports.model_registry import Alias, ModelVersion, TrackedTraining, TrainingRecord
 
 if TYPE_CHECKING:
@@ -365,7 +366,7 @@ class MlflowRegistry:
 
 def database_of(folder: Path) -> SecretStr:
     """URL of the embedded database in a folder."""
-    return SecretStr(f"sqlite:///{(folder.resolve() / 'mlflow.db').as_posix()}")
+    return SecretStr(sqlite_url(folder.resolve() / "mlflow.db"))
 
 
 def move_artifacts(database: SecretStr, folder: Path) -> None:

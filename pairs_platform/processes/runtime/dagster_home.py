@@ -3,12 +3,22 @@
 What does not belong here: the instance that lives in it (`defs.instance`).
 """
 
+import glob
+import hashlib
+import os
+import re
+import tempfile
 from importlib.resources import files as package_files
 from pathlib import Path
 
+import yaml
+
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import set_variable, variable
+
+_PLAIN_PATH = re.compile(r"[\w./:+~-]+")
 
 _POSTGRES_STORAGE = f"""\
 # Dagster's storage on PostgreSQL, and its limits, in production. Its files are in DAGSTER_HOME.
@@ -20,9 +30,35 @@ storage:
 """
 
 
+_SQLITE_STORAGE = """\
+storage:
+  sqlite:
+    base_dir: {home}
+"""
+
+_ANY_PATH_STORAGE = """\
+storage:
+  custom:
+    module: pairs_platform.defs.local_storage
+    class: AnyPathStorage
+    config:
+      base_dir: {home}
+"""
+
+
 def render_dagster_yaml(home: str) -> str:
     """Text of dagster.yaml for a home folder, from the packaged template."""
-    return _template().replace("{home}", home)
+    text = _template()
+    if not _PLAIN_PATH.fullmatch(home):
+        text = text.replace(_SQLITE_STORAGE, _ANY_PATH_STORAGE)
+    return re.sub(r"\{home\}(\S*)", lambda place: _scalar(home + place[1]), text)
+
+
+def _scalar(path: str) -> str:
+    """A path as it stands in YAML: in quotes, on one line, where it has other characters than most paths."""
+    if _PLAIN_PATH.fullmatch(path):
+        return path
+    return yaml.safe_dump(path, default_style='"', allow_unicode=True, width=10**9).strip()
 
 
 def production_dagster_yaml() -> str:
@@ -36,7 +72,13 @@ def _template() -> str:
 
 
 def prepare_home(settings: Settings) -> Path:
-    """Make the profile's Dagster home, write its dagster.yaml, and return the absolute folder."""
+    """Make the profile's Dagster home, write its dagster.yaml, and return the absolute folder.
+
+    Raises
+    ------
+    ConfigurationError
+        The folder, or a link to it that Dagster needs, cannot be made.
+    """
     is_embedded = settings.dagster_url is None
     home = (settings.profile_root / ("dagster" if is_embedded else "dagster-postgres")).resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -44,4 +86,22 @@ def prepare_home(settings: Settings) -> Path:
     if settings.dagster_url is not None:  # dagster.yaml reads the variable, and knows nothing of secrets in files
         set_variable("dagster_url", settings.dagster_url.get_secret_value())
     replace_file(home / "dagster.yaml", text.encode())
-    return home
+    return home if glob.escape(str(home)) == str(home) else _link_to(home)
+
+
+def _link_to(home: Path) -> Path:
+    """A link to a home by which Dagster finds its dagster.yaml: it takes the path for a pattern."""
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    link = Path(tempfile.gettempdir()) / f"pairs-platform-{digest}" / "dagster"
+    try:
+        link.parent.mkdir(mode=0o700, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(home, target_is_directory=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{home} has a character of a pattern ([, ], *, ?), and no link to it can be made: {error}; choose another "
+            "state_root"
+        ) from None
+    if os.readlink(link) != str(home):
+        raise ConfigurationError(f"{link} leads to another folder than {home}: remove it")
+    return link

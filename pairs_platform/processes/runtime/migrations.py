@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.database.revisions import current_revision, newest_revision
+from pairs_platform.database.sqlite_url import sqlite_url
 from pairs_platform.lake.atomic import while_locked
 from pairs_platform.lake.files import LakePath
 from pairs_platform.lake.profile import FORMAT, format_of, mark_upgraded
@@ -111,7 +112,7 @@ def migrate_stores(settings: Settings, report: Callable[[str], None]) -> None:
     if uri is None:
         mlflow_file = (settings.profile_root / "mlflow" / "mlflow.db").absolute()
         if mlflow_file.is_file():
-            upgrade_mlflow(SecretStr(f"sqlite:///{mlflow_file.as_posix()}"), report)
+            upgrade_mlflow(SecretStr(sqlite_url(mlflow_file)), report)
     elif not uri.startswith(("http://", "https://")):
         upgrade_mlflow(SecretStr(uri), report)
 

@@ -17,12 +17,13 @@ from mlflow import MlflowClient
 from pydantic import SecretStr
 
 from pairs_platform.adapters.mlflow import registry as mlflow_registry
-from pairs_platform.adapters.mlflow.registry import MlflowRegistry, model_name
+from pairs_platform.adapters.mlflow.registry import MlflowRegistry, database_of, model_name
 from pairs_platform.core.errors import NoSuchModel, RegistryUnavailable
 from pairs_platform.core.models.bundle import bundle_files
 from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER
 from pairs_platform_tests.support.bundles import LENGTH, PAIRS, SECTOR, SESSION, bundle, record
+from pairs_platform_tests.support.odd_names import EVERY_CHARACTER
 from pairs_platform_tests.support.postgres import free_port, new_database
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
@@ -69,8 +70,9 @@ def serve() -> Iterator:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def opening(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The expression that opens an empty registry, with its files below `tmp_path`."""
-    if request.param == "sqlite":
-        yield f"MlflowRegistry.embedded(Path({str(tmp_path / 'mlflow')!r}))"
+    folders = {"sqlite": tmp_path / EVERY_CHARACTER / "mlflow", "sqlite in a plain folder": tmp_path / "mlflow"}
+    if request.param in folders:
+        yield f"MlflowRegistry.embedded(Path({str(folders[request.param])!r}))"
         return
     server = request.getfixturevalue("postgres")
     monkeypatch.chdir(tmp_path)
@@ -227,9 +229,9 @@ class TestServer:
         assert "s3cret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("opening", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("opening", ["sqlite in a plain folder"], indirect=True)
 class TestServing:
-    """`mlflow models serve` without conda."""
+    """`mlflow models serve` without conda, which hands the folder of the model to a shell."""
 
     def ask(self, url: str, rows: list[dict]) -> tuple[int, dict]:
         body = json.dumps({"dataframe_records": rows}).encode()
@@ -247,7 +249,7 @@ class TestServing:
             ["models", "serve", "-m", f"models:/{model_name(SECTOR)}@champion", "--env-manager", "local"],
             tmp_path,
             "/ping",
-            MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}",
+            MLFLOW_TRACKING_URI=database_of(tmp_path / "mlflow").get_secret_value(),
         )
         features = np.random.default_rng(1).standard_normal((LENGTH, 13))
         status, reply = self.ask(url, [{"pair": PAIRS[1], "features": features.tolist()}])
