@@ -13,8 +13,8 @@ class _Commands(click.Group):
     """Imports a command's module only when the command is used, so that `--help` answers at once."""
 
     names = (
-        "alerts", "audit", "backup", "config", "demo", "doctor", "down", "export", "live", "migrate", "models", "pairs",
-        "report", "restore", "serve", "signals", "sql", "storage", "stream", "symbols", "ui", "up",
+        "alerts", "audit", "backup", "config", "data", "demo", "doctor", "down", "export", "live", "migrate", "models",
+        "pairs", "report", "restore", "serve", "signals", "sql", "storage", "stream", "symbols", "ui", "up",
     )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:

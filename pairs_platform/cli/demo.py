@@ -32,12 +32,16 @@ def command(
 
     The same jobs as the 06:00 schedule and the signal sensor run, in this process; the Dagster UI shows their runs.
     """
+    from pairs_platform.cli.data import short_lines
     from pairs_platform.cli.day import print_day, print_models
     from pairs_platform.platform import Platform
+    from pairs_platform.views.data_check import check_data
     from pairs_platform.views.demo_choice import default_sector, demo_sessions
 
     settings = profile_settings(source, data, frequency)
     platform = Platform(settings)
+    if settings.source.kind == "files":
+        click.echo("\n".join(short_lines(check_data(platform))) + "\n")
     sector = sector or default_sector(platform)
     platform.listings(sector)
     sessions = demo_sessions(platform, session.date() if session else None)

@@ -1,6 +1,6 @@
-"""Ten thousand price files in the forms that people have, each held against the bars that it was written from.
+"""Ten thousand price files and two thousand folders of settings in the forms that people write, against what they mean.
 
-What does not belong here: the forms and the oracle (`support.price_files`).
+What does not belong here: the forms and what is right (`support.price_files`, `support.settings_files`).
 """
 
 import tempfile
@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pairs_platform_tests.support.price_files import drawn_form, findings, write_file
+from pairs_platform_tests.support.settings_files import drawn_settings, settings_findings
 
-PRICE_FILES = 10_000
+PRICE_FILES, FOLDERS_OF_SETTINGS = 10_000, 2_000
 BATCH = 500
 
 
@@ -24,4 +25,17 @@ def test_every_price_file_is_read_as_it_was_written_or_refused_in_words(first):
             problems = findings(write_file(form, Path(folder)))
         if problems:
             found[seed] = [form.differences(), *problems]
+    assert found == {}
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("first", range(1, FOLDERS_OF_SETTINGS, BATCH))
+def test_every_setting_has_the_value_that_was_written_or_is_refused_in_words(first):
+    found = {}
+    for seed in range(first, first + BATCH):
+        form = drawn_settings(seed)
+        with tempfile.TemporaryDirectory() as folder:
+            problems = settings_findings(form, Path(folder))
+        if problems:
+            found[seed] = [form.oddity, form.encoding, *problems]
     assert found == {}
