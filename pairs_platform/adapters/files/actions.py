@@ -3,15 +3,21 @@
 What does not belong here: adjusting prices (`core.prices.adjustment`).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from pairs_platform.adapters.files.columns import match_columns
-from pairs_platform.adapters.files.stamps import read_timestamps
-from pairs_platform.adapters.files.tables import open_table
+from pairs_platform.adapters.files.columns import column_key, match_columns
+from pairs_platform.adapters.files.conventions import StampColumn, chosen_column
+from pairs_platform.adapters.files.sessions import SessionRule, dates, instants
+from pairs_platform.adapters.files.settings import FileSourceSettings
+from pairs_platform.adapters.files.stamps import Fault, Stamps, fault_reason
+from pairs_platform.adapters.files.tables import FileTable, open_table
 from pairs_platform.core.errors import DataError
-from pairs_platform.core.prices.bars import ACTION_COLUMNS
+from pairs_platform.core.prices.bars import ACTION_COLUMNS, Frequency
 from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.ports.market_data import empty_actions
 
@@ -22,39 +28,142 @@ _ACTION_SPELLINGS = {
     "value": ("value", "amount", "ratio"),
 }
 _ANNOUNCED_SPELLINGS = {"known_ts_utc": ("known_ts_utc", "known", "announced")}
+_KINDS = {
+    **dict.fromkeys(("split", "splits", "stocksplit", "stocksplits"), "split"),
+    **dict.fromkeys(("dividend", "dividends", "cashdividend", "cashdividends", "div", "divs"), "dividend"),
+    **dict.fromkeys(("specialdividend", "specialdividends", "specialcashdividend"), "dividend"),
+}
 
 
-def read_actions(path: Path) -> pd.DataFrame:
-    """Every action of a Parquet or CSV file, with the columns of `ACTION_COLUMNS`.
+@dataclass(frozen=True, eq=False)
+class ActionFile:
+    """The actions of a file, and what of it is none.
+
+    Attributes
+    ----------
+    path : Path
+    actions : DataFrame with the columns of `ACTION_COLUMNS`
+        One row per symbol, ex-date and kind.
+    notes : DataFrame with the columns symbol and note
+        Rows that are left out, that were listed twice, or that add up, in words.
+    """
+
+    path: Path
+    actions: pd.DataFrame
+    notes: pd.DataFrame
+
+    def notes_of(self, symbols: set[str]) -> list[str]:
+        """Notes that concern any of `symbols`."""
+        return self.notes.loc[self.notes["symbol"].isin(symbols), "note"].tolist()
+
+
+def read_actions(path: Path, settings: FileSourceSettings) -> ActionFile:
+    """Every action of a Parquet or CSV file.
+
+    An ex-date is the date as written, as a daily bar's is. An action without a moment at which it became known counts
+    as known from New York's midnight before its ex-date; a moment at midnight is a date and means New York's midnight.
+    Rows of one symbol, ex-date and kind with the same value are one action; with different values dividends add up and
+    splits multiply, known when the last of them is. A row that cannot be used costs itself, and is said.
 
     Raises
     ------
     DataError
-        When the file cannot be used or holds a wrong kind or value.
+        When the file cannot be read, lacks a column, or has no row that can be used.
     """
     source = open_table(path)
     columns = match_columns(source.names, path, _ACTION_SPELLINGS, _ANNOUNCED_SPELLINGS)
-    table = source.read(list(columns.values())).rename_columns(list(columns))
+    table = source.read(list(dict.fromkeys(columns.values())))
     if table.num_rows == 0:
-        return empty_actions()
-    frame = pd.DataFrame({"symbol": table["symbol"].to_pandas().astype("object")})
-    ex_date = read_timestamps(table["ex_date"], path, columns["ex_date"])
-    if ex_date.dt.tz is not None:
-        ex_date = ex_date.dt.tz_convert(MARKET_TIMEZONE).dt.tz_localize(None)
-    frame["ex_date"] = ex_date.dt.normalize()
-    frame["kind"] = table["kind"].to_pandas().astype("object").str.strip().str.casefold().str.removesuffix("s")
-    frame["value"] = pd.to_numeric(table["value"].to_pandas(), errors="coerce").astype("float64")
-    frame["known_ts_utc"] = frame["ex_date"].dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC")
+        return ActionFile(path, empty_actions(), pd.DataFrame({"symbol": [], "note": []}, dtype=object))
+    kind_text = table[columns["kind"]].to_pandas().astype("object")
+    value_text = table[columns["value"]].to_pandas().astype("object")
+    column = _stamp_column(table, columns["ex_date"], source, settings)
+    stamps, code = column.read(table)
+    day, fault = dates(stamps, SessionRule(Frequency.ONE_DAY, settings.timezone))
+    rows = pd.DataFrame(
+        {
+            "symbol": table[columns["symbol"]].to_pandas().astype("object"),
+            "ex_date": day[code].astype("datetime64[ns]"),
+            "kind": kind_text.map(lambda text: _KINDS.get(column_key(str(text)))),
+            "value": pd.to_numeric(value_text, errors="coerce").astype("float64"),
+        }
+    )
+    rows["known_ts_utc"] = rows["ex_date"].dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC")
+    notes = []
     if "known_ts_utc" in columns:
-        announced = read_timestamps(table["known_ts_utc"], path, columns["known_ts_utc"])
-        frame["known_ts_utc"] = (
-            announced.dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC") if announced.dt.tz is None else announced
+        known, unread = _known(table, columns["known_ts_utc"], source, settings)
+        rows["known_ts_utc"] = known.fillna(rows["known_ts_utc"])
+        notes += [(i, f"{reason}; it counts as known from its ex-date on") for i, reason in unread.items()]
+    reasons: dict[int, str] = {}
+    for i in np.flatnonzero(rows["kind"].isna() | ~(rows["value"] > 0) | ~np.isfinite(rows["value"])):
+        reasons[int(i)] = (
+            f"kind {kind_text[i]!r}, value {value_text[i]!r}; kind must be split (value: new shares per old share) or "
+            "dividend (value: dollars per share), and value a positive number"
         )
-    wrong = frame[~frame["kind"].isin(["split", "dividend"]) | ~(frame["value"] > 0)]
-    if not wrong.empty:
-        row = wrong.iloc[0]
-        raise DataError(
-            f"{path}: {row['symbol']} {row['ex_date']:%Y-%m-%d}: kind {row['kind']!r}, value {row['value']}; kind must "
-            "be split (value: new shares per old share) or dividend (value: dollars per share), and value positive"
-        )
-    return frame[list(ACTION_COLUMNS)]
+    values, _ = column.distinct(table)
+    for i in np.flatnonzero(fault[code]):
+        text = fault_reason(Fault(int(fault[code[i]])), name=column.name, value=values[code[i]], zone=settings.timezone)
+        reasons[int(i)] = text
+    notes += [(i, f"{reason}; the row is left out") for i, reason in reasons.items()]
+    if len(reasons) == len(rows):
+        raise DataError(f"{path}: row {source.row(0)}: {rows['symbol'][0]}: {reasons[0]}; no row can be used")
+    said = pd.DataFrame(
+        [(rows["symbol"][i], f"row {source.row(int(i))}: {rows['symbol'][i]}: {note}") for i, note in sorted(notes)],
+        columns=["symbol", "note"],
+        dtype=object,
+    )
+    actions, merged = _one_each(rows.drop(index=list(reasons)))
+    return ActionFile(path, actions, pd.concat([said, merged], ignore_index=True))
+
+
+def _stamp_column(table: pa.Table, name: str, source: FileTable, settings: FileSourceSettings) -> StampColumn:
+    return chosen_column(
+        table,
+        [(name,)],
+        date_order=settings.date_order,
+        timezone=settings.timezone,
+        row_of=source.row,
+        path=source.path,
+    )
+
+
+def _known(
+    table: pa.Table, name: str, source: FileTable, settings: FileSourceSettings
+) -> tuple[pd.Series, dict[int, str]]:
+    """Moments at which actions became known, NaT where none is given, and why one could not be read, by row."""
+    column = _stamp_column(table, name, source, settings)
+    stamps, code = column.read(table)
+    at_midnight = stamps.wall == stamps.wall.astype("datetime64[D]")
+    in_market, _ = instants(
+        Stamps(stamps.wall, np.full(len(at_midnight), np.datetime64("NaT", "ns")), stamps.fault), MARKET_TIMEZONE
+    )
+    moment, fault = instants(stamps, settings.timezone or MARKET_TIMEZONE)
+    moment = np.where(at_midnight, in_market, moment)
+    values, _ = column.distinct(table)
+    unread = {
+        int(i): fault_reason(Fault(int(fault[code[i]])), name=name, value=values[code[i]], zone=MARKET_TIMEZONE)
+        for i in np.flatnonzero(~np.isin(fault[code], (Fault.NONE, Fault.EMPTY)))
+    }
+    return pd.Series(pd.DatetimeIndex(moment[code]).tz_localize("UTC")), unread
+
+
+def _one_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One row per symbol, ex-date and kind, and what was said twice or added up."""
+    keys = ["symbol", "ex_date", "kind"]
+    latest = rows.groupby([*keys, "value"], as_index=False, sort=True)["known_ts_utc"].agg(["max", "size"])
+    latest = latest.rename(columns={"max": "known_ts_utc"})
+    grouped = latest.groupby(keys, sort=True)
+    merged = grouped.agg(known_ts_utc=("known_ts_utc", "max"), listed=("size", "sum"), values=("value", "size"))
+    total = grouped["value"].agg(["sum", "prod"])
+    merged["value"] = np.where(merged.index.get_level_values("kind") == "split", total["prod"], total["sum"])
+    merged = merged.reset_index()
+    notes = []
+    for row in merged[merged["listed"] > 1].to_dict("records"):
+        what = f"{row['symbol']} {row['ex_date']:%Y-%m-%d}: {row['kind']}"
+        if row["listed"] > row["values"]:
+            notes.append((row["symbol"], f"{what} listed more than once with the same value counts once"))
+        if row["values"] > 1:
+            how = "multiply to" if row["kind"] == "split" else "add up to"
+            notes.append((row["symbol"], f"{what}: {row['values']} different values {how} {row['value']:g}"))
+    types = empty_actions().dtypes.to_dict()
+    return merged[list(ACTION_COLUMNS)].astype(types), pd.DataFrame(notes, columns=["symbol", "note"], dtype=object)

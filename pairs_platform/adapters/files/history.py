@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pairs_platform.adapters.files.actions import read_actions
+from pairs_platform.adapters.files.actions import ActionFile, read_actions
 from pairs_platform.adapters.files.columns import few
 from pairs_platform.adapters.files.overview import FileLeftOut, FileOverview
 from pairs_platform.adapters.files.paths import named_files
@@ -123,19 +123,19 @@ class FileMarketData:
             bars = _aggregated(bars, first, last, source=stored, target=self._frequency)
         absent = sorted(requested - set(bars["symbol"].unique()))
         unavailable = tuple(UnavailableSymbol(symbol, self._why_not(symbol, first, last)) for symbol in absent)
-        return BarsReply(bars[list(BAR_COLUMNS)], unavailable, self._notes(with_any))
+        return BarsReply(bars[list(BAR_COLUMNS)], unavailable, self._notes(with_any, requested))
 
     def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
         """Corporate actions of the actions file, if there is one; see `MarketData.fetch_actions`.
 
-        An action without a moment at which it became known counts as known from New York's midnight before its ex-date.
+        How the file is read: `actions.read_actions`. Rows that it leaves out are among the notes of `fetch_bars`.
 
         Raises
         ------
         DataError
-            When the file cannot be used or holds a wrong kind or value.
+            When the file cannot be used.
         """
-        every = self._actions
+        every = self._actions.actions if self._actions else empty_actions()
         inside = every["ex_date"].between(pd.Timestamp(first), pd.Timestamp(last)) & every["symbol"].isin(set(symbols))
         return every[inside].sort_values(["symbol", "ex_date", "kind"], ignore_index=True)
 
@@ -215,13 +215,13 @@ class FileMarketData:
         return pd.concat([file.overview.symbols for file in self._files])
 
     @cached_property
-    def _actions(self) -> pd.DataFrame:
+    def _actions(self) -> ActionFile | None:
         if self._settings.actions_path is None:
-            return empty_actions()
-        return read_actions(Path(self._settings.actions_path))
+            return None
+        return read_actions(Path(self._settings.actions_path), self._settings)
 
-    def _notes(self, files: Sequence[PriceFile]) -> tuple[str, ...]:
-        """What was left out of `files` and of their folders, or was understood in another way than it is written."""
+    def _notes(self, files: Sequence[PriceFile], symbols: set[str]) -> tuple[str, ...]:
+        """What of `files`, their folders and the actions of `symbols` was left out, or understood in another way."""
         said = [
             (item.path.name, f"left out: {item.reason}") for item in self.files_left_out if is_table_name(item.path)
         ]
@@ -230,6 +230,8 @@ class FileMarketData:
             said += [(name, str(rows)) for rows in overview.rows_left_out]
             said += [(name, f"{column.name}: {column.note}") for column in overview.columns if column.note]
             said += [(name, note) for note in overview.notes]
+        if self._actions is not None:
+            said += [(self._actions.path.name, note) for note in self._actions.notes_of(symbols)]
         return tuple(folded(said))
 
     def _why_not(self, symbol: str, first: date, last: date) -> str:

@@ -4,8 +4,9 @@ Wrong prices are none of its business: what is no number becomes NaN, for valida
 here: choosing files, sectors, aggregation (`history`).
 """
 
-from collections.abc import Collection, Mapping
-from datetime import date, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -15,19 +16,35 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairs_platform.adapters.files.columns import column_key, match_columns
+from pairs_platform.adapters.files.conventions import (
+    StampColumn,
+    check_label,
+    chosen_column,
+    commonest_step,
+    frequency_of_step,
+    stamp_candidates,
+    stated_frequency,
+)
 from pairs_platform.adapters.files.numbers import read_numbers
-from pairs_platform.adapters.files.overview import DATES_WITHOUT_TIME, OFFSETS_IN_THE_FILE, ColumnUse, FileOverview
-from pairs_platform.adapters.files.settings import FileSourceSettings
+from pairs_platform.adapters.files.overview import (
+    DATES_WITHOUT_TIME,
+    OFFSETS_IN_THE_FILE,
+    ColumnUse,
+    FileOverview,
+    RowsLeftOut,
+)
+from pairs_platform.adapters.files.sessions import SessionRule, are_midnights, instants, placed
+from pairs_platform.adapters.files.settings import FileSourceSettings, is_fixed_offset
 from pairs_platform.adapters.files.shapes import in_rows
-from pairs_platform.adapters.files.stamps import read_timestamps
+from pairs_platform.adapters.files.stamps import Fault, Stamps, fault_reason
 from pairs_platform.adapters.files.tables import Selection, open_table
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.time import MARKET_TIMEZONE
+from pairs_platform.core.prices.calendar import session_table
 
 PRICE_SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "sym"),
-    "timestamp": ("ts_utc", "timestamp", "datetime", "ts", "bar_start", "date"),
+    "timestamp": ("ts_utc", "timestamp", "datetime", "ts", "bar_start", "date", "time"),
     "open": ("open", "o"),
     "high": ("high", "h"),
     "low": ("low", "l"),
@@ -39,19 +56,17 @@ PRICE_SPELLINGS: Mapping[str, tuple[str, ...]] = {
 OPTIONAL_SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "sector": ("sector", "gics_sector"),
     "freq": ("freq", "frequency", "interval", "timeframe"),
-    "time": ("time",),
 }
 
 _NUMBERS = ("open", "high", "low", "close", "volume")
 
-_FREQUENCY_LABELS = {
-    Frequency.ONE_MINUTE: ("1min", "1m", "1minute", "min", "minute"),
-    Frequency.FIVE_MINUTES: ("5min", "5m", "5minutes", "5minute"),
-    Frequency.ONE_HOUR: ("1h", "1hour", "h", "60min", "60m", "hour", "hourly"),
-    Frequency.ONE_DAY: ("1d", "1day", "d", "day", "daily"),
-}
-_FREQUENCY_BY_LABEL = {label: frequency for frequency, labels in _FREQUENCY_LABELS.items() for label in labels}
-_LONGEST_DAILY_STEP = timedelta(days=5)
+
+@dataclass(frozen=True, eq=False)
+class _Rules:
+    """How the rows of a file are read, decided once from all of them."""
+
+    stamps: StampColumn
+    sessions: SessionRule
 
 
 class PriceFile:
@@ -73,51 +88,73 @@ class PriceFile:
         self.path = path
         self._settings = settings
         self._shape = in_rows(open_table(path), {**PRICE_SPELLINGS, **OPTIONAL_SPELLINGS})
-        self._columns = match_columns(self._shape.table.names, path, PRICE_SPELLINGS, OPTIONAL_SPELLINGS)
-        if "time" in self._columns and column_key(self._columns["timestamp"]) == "date":
-            raise DataError(
-                f"{path}: date and time are two columns; join them into one named timestamp, with its UTC offset"
-            )
+        names = self._shape.table.names
+        self._columns = match_columns(names, path, PRICE_SPELLINGS, OPTIONAL_SPELLINGS)
+        by_key = {column_key(name): name for name in names[::-1]}
+        self._candidates = stamp_candidates(by_key, [column_key(name) for name in PRICE_SPELLINGS["timestamp"]])
+        self._stamp_names = list(dict.fromkeys(name for names in self._candidates for name in names))
 
-    @cached_property
+    @property
     def overview(self) -> FileOverview:
         """Symbols, sessions, sectors, frequency and how the file was understood, from one pass over it."""
-        present = [name for name in self._columns if name in {"symbol", "timestamp", "sector", "freq"}]
-        table = self._table(present)
+        return self._understood[0]
+
+    @cached_property
+    def _understood(self) -> tuple[FileOverview, _Rules]:
+        meanings: list[str] = [name for name in ("symbol", "sector", "freq") if name in self._columns]
+        table = self._table(meanings, self._stamp_names)
         if table.num_rows == 0:
             raise DataError(f"{self.path} has no rows; it holds no bar at all")
-        stamps = read_timestamps(table["timestamp"], self.path, self._columns["timestamp"])
-        frame = pd.DataFrame({"symbol": self._symbols(table), "stamp": stamps})
-        frequency = self._stated_frequency(table) or self._frequency_from_steps(frame)
-        grouped = frame.groupby("symbol", sort=True, observed=True)["stamp"]
-        symbols = pd.DataFrame(
-            {
-                "first_session": self._sessions(grouped.min(), frequency),
-                "last_session": self._sessions(grouped.max(), frequency),
-                "bars": grouped.size(),
-                "sector": self._sectors(table, frame["symbol"]),
-            }
+        settings = self._settings
+        column = chosen_column(
+            table,
+            self._candidates,
+            date_order=settings.date_order,
+            timezone=settings.timezone,
+            row_of=self._row,
+            path=self.path,
         )
-        symbols.index = symbols.index.astype("object")
-        notes = self._text_numbers[1] if self._shape.table.encoding != "Parquet" else {}
-        return FileOverview(
+        stamps, code = column.read(table)
+        unread = self._left_out(stamps.fault, code, column, table)
+        if not (stamps.fault[code] == 0).any():
+            raise DataError(f"{self.path}: no row can be used; {unread[0]}")
+        symbol = self._symbols(table)
+        frequency, notes = self._frequency(table, stamps, code, symbol, unread)
+        rule = SessionRule(frequency, settings.timezone, settings.label)
+        if frequency is Frequency.ONE_DAY:
+            rule = replace(rule, no_closes=are_midnights(stamps, rule))
+        else:
+            utc, _ = instants(stamps, settings.timezone)
+            codes = symbol.cat.codes.to_numpy(np.int64)
+            check_label(settings.label, utc, code, codes, path=self.path)
+            if settings.label == "end":
+                notes.append(
+                    "time stamps name the end of a bar, as source.files.label states; they are shifted to its start"
+                )
+        rows = placed(stamps, rule)
+        left_out = self._left_out(rows.fault, code, column, table)
+        if not (rows.fault[code] == 0).any():
+            raise DataError(f"{self.path}: no row can be used; {left_out[0]}")
+        if stamps.zone is not None and is_fixed_offset(stamps.zone):
+            notes.append(
+                f"the zone of {column.name} is {stamps.zone}, a fixed offset that does not follow New York's clock; "
+                "its times are read as the instants that they are"
+            )
+        notes += self._strays(rows.session, code, symbol)
+        overview = FileOverview(
             path=self.path,
             layout=self._shape.layout,
             encoding=self._shape.table.encoding,
-            columns=tuple(ColumnUse(meaning, name, notes.get(meaning, "")) for meaning, name in self._columns.items()),
+            columns=self._column_uses(column),
             frequency=frequency,
-            timezone=self._zone(stamps, frequency),
-            label=self._settings.label,
-            symbols=symbols,
+            timezone=_zone(stamps, rule),
+            label=settings.label,
+            symbols=_symbol_table(symbol, rows.session, code, self._sectors(table, symbol)),
             respelled={},
-            rows_left_out=self._shape.table.rows_left_out,
-            notes=(*self._shape.table.notes, *self._shape.notes),
+            rows_left_out=(*self._shape.table.rows_left_out, *left_out),
+            notes=(*self._shape.table.notes, *self._shape.notes, *notes),
         )
-
-    def _zone(self, stamps: pd.Series, frequency: Frequency) -> str:
-        if stamps.dt.tz is not None:
-            return OFFSETS_IN_THE_FILE
-        return DATES_WITHOUT_TIME if frequency is Frequency.ONE_DAY else str(self._settings.timezone)
+        return overview, _Rules(column, rule)
 
     def read(self, symbols: Collection[str], first: date, last: date) -> pd.DataFrame:
         """Bars of `symbols` in the sessions from `first` to `last` as the file has them.
@@ -126,45 +163,38 @@ class PriceFile:
         -------
         DataFrame with the columns of `BAR_COLUMNS`, in the file's order
             `ts_utc` is the bar's start as in `core.prices.bars`; prices and volume are float64, NaN where the file has
-            no number.
+            no number. A row is read as it is in `overview`, whichever rows are read with it.
         """
-        frequency = self.overview.frequency
-        table = self._table(list(PRICE_SPELLINGS), symbols=symbols, first=first, last=last)
-        if table.num_rows == 0:
-            stamps = pd.Series(dtype="datetime64[ns, UTC]")
-        else:
-            stamps = read_timestamps(table["timestamp"], self.path, self._columns["timestamp"])
-        frame = pd.DataFrame({"symbol": self._symbols(table).astype("object"), "ts_utc": stamps})
-        for name in _NUMBERS:
-            frame[name] = table[name].to_numpy()
-        sessions = self._sessions(frame["ts_utc"], frequency)
-        in_range = (sessions >= pd.Timestamp(first)) & (sessions <= pd.Timestamp(last))
-        frame["ts_utc"] = self._bar_starts(frame["ts_utc"], sessions, frequency)
-        return frame[in_range].reset_index(drop=True)
-
-    def _table(
-        self,
-        columns: list[str],
-        *,
-        symbols: Collection[str] | None = None,
-        first: date | None = None,
-        last: date | None = None,
-    ) -> pa.Table:
-        """The rows of `symbols` in a range that is two days wider than asked, columns under their common names."""
-        if symbols is None or first is None or last is None:
-            return self._shape.table.read([self._columns[name] for name in columns]).rename_columns(columns)
-        only = Selection(self._columns["symbol"], symbols, self._columns["timestamp"], first, last)
-        table = self._shape.table.read([self._columns[name] for name in columns], only).rename_columns(columns)
+        rules = self._understood[1]
+        only = Selection(self._columns["symbol"], symbols, rules.stamps.names[0], first, last)
+        table = self._table(["symbol", *_NUMBERS], rules.stamps.names, only)
         if any(pa.types.is_string(table[name].type) for name in _NUMBERS):
             table = self._text_numbers[0]
         else:
             table = _with_numbers(table)[0]
-        return table.filter(pc.is_in(table["symbol"], pa.array(sorted(symbols), pa.string())))
+        table = table.filter(pc.is_in(table["symbol"], pa.array(sorted(symbols), pa.string())))
+        stamps, code = rules.stamps.read(table)
+        rows = placed(stamps, rules.sessions)
+        start = pd.DatetimeIndex(rows.start).tz_localize("UTC")
+        frame = pd.DataFrame({"symbol": self._symbols(table).astype("object"), "ts_utc": start[code]})
+        for name in _NUMBERS:
+            frame[name] = table[name].to_numpy()
+        in_range = (rows.session >= np.datetime64(first)) & (rows.session <= np.datetime64(last))
+        return frame[in_range[code]].reset_index(drop=True)
 
     @cached_property
     def _text_numbers(self) -> tuple[pa.Table, dict[str, str]]:
         """Every row, prices and volume as numbers, and how those were understood: one file has one notation."""
-        return _with_numbers(self._table(list(PRICE_SPELLINGS)))
+        return _with_numbers(self._table(["symbol", *_NUMBERS], self._stamp_names))
+
+    def _row(self, position: int) -> int:
+        """Number in the file of a row that was read with all others."""
+        return self._shape.table.row(position)
+
+    def _table(self, meanings: Sequence[str], stamps: Sequence[str], only: Selection | None = None) -> pa.Table:
+        """Columns under their meaning, and those of the time stamps under their own names."""
+        names = [*(self._columns[name] for name in meanings), *stamps]
+        return self._shape.table.read(names, only).rename_columns([*meanings, *stamps])
 
     def _symbols(self, table: pa.Table) -> pd.Series:
         column = table["symbol"]
@@ -188,66 +218,70 @@ class PriceFile:
             raise DataError(f"{self.path}: {symbol} has the sectors {labels}; a symbol needs exactly one")
         return pairs.set_index("symbol")["sector"]
 
-    def _stated_frequency(self, table: pa.Table) -> Frequency | None:
-        if "freq" not in table.column_names:
-            return None
-        labels = [str(label) for label in pc.unique(table["freq"]).to_pylist()]
-        frequencies = {_FREQUENCY_BY_LABEL.get(column_key(label)) for label in labels}
-        if len(frequencies) != 1 or None in frequencies:
-            raise DataError(
-                f"{self.path}: {self._columns['freq']} holds {', '.join(map(repr, labels))}; "
-                f"a file needs one value of {', '.join(Frequency)}"
-            )
-        return frequencies.pop()
+    def _frequency(
+        self, table: pa.Table, stamps: Stamps, code: np.ndarray, symbol: pd.Series, unread: Sequence[RowsLeftOut]
+    ) -> tuple[Frequency, list[str]]:
+        """Frequency that a column states, else that of the steps; a note where both are there and disagree."""
+        moment = np.where(np.isnat(stamps.utc), stamps.wall, stamps.utc)
+        step = commonest_step(symbol.cat.codes.to_numpy(np.int64), moment[code])
+        stated = None
+        if "freq" in table.column_names:
+            name = self._columns["freq"]
+            stated = stated_frequency(pc.unique(table["freq"]).to_pylist(), name=name, path=self.path)
+        if stated is None:
+            if step is None:
+                also = "".join(f"; {rows}" for rows in unread)
+                raise DataError(
+                    f"{self.path}: one bar a symbol does not tell how long a bar is; add a column freq with one of "
+                    f"{', '.join(Frequency)}{also}"
+                )
+            return frequency_of_step(step, path=self.path), []
+        length = pd.Timedelta(days=1) if stated is Frequency.ONE_DAY else pd.Timedelta(minutes=stated.minutes)
+        agrees = step is None or step == length or (stated is Frequency.ONE_DAY and step >= pd.Timedelta(hours=22))
+        return stated, [] if agrees else [f"{name} says {stated}, but the bars are mostly {step} apart"]
 
-    def _frequency_from_steps(self, frame: pd.DataFrame) -> Frequency:
-        """Frequency from the commonest step between consecutive bars of a symbol."""
-        ordered = frame.sort_values(["symbol", "stamp"], kind="stable")
-        steps = ordered["stamp"].diff()[ordered["symbol"].eq(ordered["symbol"].shift())]
-        steps = steps[steps > pd.Timedelta(0)]
-        if steps.empty:
-            raise DataError(
-                f"{self.path}: one bar a symbol does not tell how long a bar is; add a column freq with one of "
-                f"{', '.join(Frequency)}"
-            )
-        step = pd.Timedelta(steps.mode().iloc[0])
-        for frequency in (Frequency.ONE_MINUTE, Frequency.FIVE_MINUTES, Frequency.ONE_HOUR):
-            if step == pd.Timedelta(minutes=frequency.minutes):
-                return frequency
-        if pd.Timedelta(hours=22) <= step <= _LONGEST_DAILY_STEP:
-            return Frequency.ONE_DAY
-        raise DataError(f"{self.path}: bars are mostly {step} apart; only bars of {', '.join(Frequency)} can be read")
+    def _left_out(
+        self, fault: np.ndarray, code: np.ndarray, column: StampColumn, table: pa.Table
+    ) -> tuple[RowsLeftOut, ...]:
+        """Rows without session, by reason, in the order of the file."""
+        found = []
+        for kind in np.unique(fault[fault > 0]):
+            where = np.flatnonzero(fault[code] == kind)
+            if not len(where):
+                continue
+            value = column.distinct(table.slice(int(where[0]), 1))[0][0].as_py()
+            reason = fault_reason(Fault(int(kind)), name=column.name, value=value, zone=self._settings.timezone)
+            found.append(RowsLeftOut(reason, len(where), self._row(int(where[0]))))
+        return tuple(sorted(found, key=lambda rows: rows.first_row))
 
-    def _sessions(self, stamps: pd.Series, frequency: Frequency) -> pd.Series:
-        """Session date of each time stamp, datetime64[ns] at midnight without a zone."""
-        if stamps.dt.tz is None:
-            if frequency is not Frequency.ONE_DAY:
-                stamps = self._localized(stamps)
-            else:
-                return stamps.dt.normalize()
-        elif frequency is Frequency.ONE_DAY and (stamps == stamps.dt.normalize()).all():
-            # Midnight in UTC is a date that was stored as a time; its New York date would be the day before.
-            return stamps.dt.tz_localize(None)
-        return stamps.dt.tz_convert(MARKET_TIMEZONE).dt.normalize().dt.tz_localize(None)
+    def _strays(self, session: np.ndarray, code: np.ndarray, symbol: pd.Series) -> list[str]:
+        """Rows on days without a session, which are no bars."""
+        days = session_table().day
+        before = session < days[0]
+        closed = ~np.isnat(session) & ~before & ~np.isin(session, days)
+        said = []
+        for stray, what in (
+            (before, f"before {days[0]}, where the calendar begins"),
+            (closed, "on days without a session"),
+        ):
+            where = np.flatnonzero(stray[code])
+            if len(where):
+                first = int(where[0])
+                row = f"row {self._row(first)}: {symbol.iloc[first]} {session[code[first]]}"
+                said.append(f"{len(where)} rows are {what}, the first is {row}")
+        return said
 
-    def _bar_starts(self, stamps: pd.Series, sessions: pd.Series, frequency: Frequency) -> pd.Series:
-        if frequency is Frequency.ONE_DAY:
-            return (sessions + pd.Timedelta(hours=9, minutes=30)).dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC")
-        return self._localized(stamps) if stamps.dt.tz is None else stamps
-
-    def _localized(self, stamps: pd.Series) -> pd.Series:
-        if self._settings.timezone is None:
-            raise DataError(
-                f"{self.path}: {self._columns['timestamp']} has no time zone (first: {stamps.iloc[0]}); store it as "
-                f"UTC with its zone, or set the source's timezone to that of the file, such as {MARKET_TIMEZONE} or UTC"
-            )
-        local = stamps.dt.tz_localize(self._settings.timezone, ambiguous="NaT", nonexistent="NaT")
-        if local.isna().any():
-            raise DataError(
-                f"{self.path}: {self._columns['timestamp']} {stamps[local.isna()].iloc[0]} is no single moment in "
-                f"{self._settings.timezone}, where clocks change; store the time stamps in UTC with their zone"
-            )
-        return local.dt.tz_convert("UTC")
+    def _column_uses(self, column: StampColumn) -> tuple[ColumnUse, ...]:
+        notes = self._text_numbers[1] if self._shape.table.encoding != "Parquet" else {}
+        meanings = ("date", "time") if len(column.names) > 1 else ("timestamp",)
+        stamps = [ColumnUse(meaning, name) for meaning, name in zip(meanings, column.names, strict=True)]
+        stamps[0] = replace(stamps[0], note=column.note)
+        others = [
+            ColumnUse(meaning, name, notes.get(meaning, ""))
+            for meaning, name in self._columns.items()
+            if meaning != "timestamp"
+        ]
+        return (*stamps, *others)
 
 
 def _with_numbers(table: pa.Table) -> tuple[pa.Table, dict[str, str]]:
@@ -256,3 +290,39 @@ def _with_numbers(table: pa.Table) -> tuple[pa.Table, dict[str, str]]:
         column = pa.chunked_array([pa.array(numbers[name], from_pandas=False)])
         table = table.set_column(table.schema.get_field_index(name), name, column)
     return table, notes
+
+
+def _zone(stamps: Stamps, rule: SessionRule) -> str:
+    """What decides which moments the time stamps are."""
+    readable = stamps.fault == 0
+    if stamps.zone is not None:
+        return stamps.zone
+    if (readable & ~np.isnat(stamps.utc)).any():
+        return OFFSETS_IN_THE_FILE
+    written_as_dates = bool((stamps.wall == stamps.wall.astype("datetime64[D]"))[readable].all())
+    return DATES_WITHOUT_TIME if written_as_dates or rule.timezone is None else rule.timezone
+
+
+def _symbol_table(symbol: pd.Series, session: np.ndarray, code: np.ndarray, sectors: pd.Series | None) -> pd.DataFrame:
+    """First and last session, number of rows and sector of each symbol.
+
+    Days without a session count for a symbol that has no others, so that a stray row does not stretch the range.
+    """
+    trades = np.isin(session, session_table().day)
+    rows = pd.DataFrame({"symbol": symbol.to_numpy(), "session": session[code], "trades": trades[code]})
+    rows = rows[rows["session"].notna()]
+    rows["session"] = rows["session"].astype("datetime64[ns]")
+    every = rows.groupby("symbol", sort=True, observed=True)["session"].agg(["min", "max", "size"])
+    inside = rows[rows["trades"]].groupby("symbol", sort=True, observed=True)["session"].agg(["min", "max"])
+    inside = inside.reindex(every.index)
+    table = pd.DataFrame(
+        {
+            "first_session": inside["min"].fillna(every["min"]),
+            "last_session": inside["max"].fillna(every["max"]),
+            "bars": every["size"],
+            "sector": sectors,
+        },
+        index=every.index,
+    )
+    table.index = table.index.astype("object")
+    return table

@@ -3,6 +3,7 @@
 What does not belong here: the frequency of the bars, which every source shares.
 """
 
+import re
 import zoneinfo
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,14 @@ from pydantic import field_validator
 from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.settings import SettingsGroup, setting, usable_path
 from pairs_platform.core.time import MARKET_TIMEZONE
+
+_FIXED_OFFSET = re.compile(r"[+-]\d{2}:?\d{2}|(?:Etc/)?GMT[+-]?\d+|Etc/GMT[+-]\d+|EST|MST|HST")
+_NO_OFFSET = re.compile(r"[+-]00:?00|(?:Etc/)?GMT[+-]?0")
+
+
+def is_fixed_offset(zone: str) -> bool:
+    """Whether a zone is a number of hours from UTC other than none, so that it does not follow New York's clock."""
+    return _FIXED_OFFSET.fullmatch(zone) is not None and _NO_OFFSET.fullmatch(zone) is None
 
 
 class FileSourceSettings(SettingsGroup):
@@ -28,7 +37,10 @@ class FileSourceSettings(SettingsGroup):
     timezone: str | None = setting(
         None,
         unit="IANA zone",
-        description="Zone of intraday time stamps that have none, such as America/New_York or UTC.",
+        description=(
+            "Zone of time stamps that have none, such as America/New_York or UTC; of daily ones, the zone whose "
+            "midnight they are."
+        ),
     )
     label: Literal["start", "end"] = setting(
         "start", unit="name", description="Which end of an intraday bar its time stamp names."
@@ -64,4 +76,9 @@ class FileSourceSettings(SettingsGroup):
     def _zone_exists(cls, value: str | None) -> str | None:
         if value is not None and value not in zoneinfo.available_timezones():
             raise ValueError(f"{value!r} is no IANA time zone; use a name such as {MARKET_TIMEZONE} or UTC")
+        if value is not None and is_fixed_offset(value):
+            raise ValueError(
+                f"{value!r} is a fixed offset from UTC all year, an hour off New York's clock for a part of it; use "
+                f"{MARKET_TIMEZONE}, or UTC"
+            )
         return value

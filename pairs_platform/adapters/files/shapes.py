@@ -71,7 +71,7 @@ def in_rows(table: FileTable, spellings: Spellings) -> Shape:
     table, index_notes = _named_index(table, spellings)
     notes += index_notes
     layout: Layout = "rows"
-    stamps = [*spelled(table.names, spellings["timestamp"]), *spelled(table.names, ("time",))]
+    stamps = list(dict.fromkeys([*spelled(table.names, spellings["timestamp"]), *spelled(table.names, ("time",))]))
     by_symbol = _by_symbol(table.names, spellings) or _closes_by_symbol(table, stamps, spellings)
     if by_symbol:
         layout = "one column a symbol"
@@ -128,7 +128,7 @@ def _with_folder_values(table: FileTable, spellings: Spellings) -> tuple[FileTab
 def _named_index(table: FileTable, spellings: Spellings) -> tuple[FileTable, tuple[str, ...]]:
     """A table whose index without a name, as pandas writes it, is the time where no other column is, or the symbol."""
     copies = {}
-    if not spelled(table.names, (*spellings["timestamp"], "time")):
+    if not spelled(table.names, spellings["timestamp"]):
         copies["date"] = next((name for name in table.names if column_key(name) in _UNNAMED_STAMPS), None)
     if not spelled(table.names, spellings["symbol"]):
         copies["symbol"] = next((name for name in table.names if column_key(name) in _UNNAMED_SYMBOLS), None)

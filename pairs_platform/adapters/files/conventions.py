@@ -1,0 +1,299 @@
+"""What a file decides as a whole: where its time stamps are, how long its bars are, which end is stamped.
+
+Every decision is made from all rows of the file, or from the settings, so that a row means the same whichever rows are
+read with it. What does not belong here: reading a value (`stamps`), the session of a row (`sessions`).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pairs_platform.adapters.files.sessions import edge_counts
+from pairs_platform.adapters.files.stamps import (
+    Fault,
+    StampForm,
+    Stamps,
+    has_times,
+    joined_text,
+    read_stamps,
+    stamp_form,
+    stamp_text,
+)
+from pairs_platform.core.errors import DataError
+from pairs_platform.core.prices.bars import Frequency
+
+_LABELS = {
+    Frequency.ONE_MINUTE: ("1min", "1m", "1minute", "min", "minute", "m1", "t", "1t"),
+    Frequency.FIVE_MINUTES: ("5min", "5m", "5minutes", "5minute", "m5", "5t"),
+    Frequency.ONE_HOUR: ("1h", "1hour", "h", "60min", "60m", "hour", "hourly", "h1", "60t"),
+    Frequency.ONE_DAY: ("1d", "1day", "d", "day", "daily", "d1"),
+}
+_BY_LABEL = {label: frequency for frequency, labels in _LABELS.items() for label in labels}
+_LONGER = (
+    ("monthly", re.compile(r"\d*\s*(?:M|(?i:mo|mon|mths?|months?|monthly|mn1?))")),
+    ("weekly", re.compile(r"\d*\s*(?i:w|wk|wks|weeks?|weekly|w1)")),
+    ("quarterly or yearly", re.compile(r"\d*\s*(?i:q|quarter|quarterly|y|yr|years?|yearly|annual)")),
+)
+_STEPS = (
+    (timedelta(hours=22), timedelta(days=5), "daily"),
+    (timedelta(days=5), timedelta(days=9), "weekly"),
+    (timedelta(days=26), timedelta(days=35), "monthly"),
+)
+_SYMBOLS_FOR_STEPS = 16
+_ENOUGH_SESSIONS = 2
+
+
+@dataclass(frozen=True)
+class StampColumn:
+    """The column that has a file's time stamps, or the two that have date and time of day, and how they are written.
+
+    Attributes
+    ----------
+    names : tuple of str
+        As in the file.
+    form : StampForm
+    note : str
+        Why this column; empty where there was no choice.
+    """
+
+    names: tuple[str, ...]
+    form: StampForm
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return " and ".join(self.names)
+
+    def distinct(self, table: pa.Table) -> tuple[pa.Array, np.ndarray]:
+        """The different values of a table's rows, and the position of each row's among them."""
+        return _distinct(table, self.names)
+
+    def read(self, table: pa.Table) -> tuple[Stamps, np.ndarray]:
+        """The different values as time stamps, and the position of each row's among them."""
+        values, code = self.distinct(table)
+        return read_stamps(values, self.form), code
+
+
+def chosen_column(
+    table: pa.Table,
+    candidates: Sequence[tuple[str, ...]],
+    *,
+    date_order: Literal["year_first", "day_first", "month_first"] | None,
+    timezone: str | None,
+    row_of: Callable[[int], int],
+    path: object,
+) -> StampColumn:
+    """The best of the columns that may have the time stamps, the first of equally good ones.
+
+    One whose values can be read is better than another; one whose times have a zone, or are dates, than one without;
+    text or times are better than an epoch.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        All rows of the file.
+    candidates : sequence of tuple of str
+        Names of one column, or of two that have date and time of day; the preferred ones first.
+    date_order, timezone
+        As the settings state them.
+    row_of : callable
+        From the position of a row in `table` to its number in the file.
+    path
+        Of the file, for messages.
+
+    Raises
+    ------
+    DataError
+        When dates prove two orders, or another one than the setting states.
+    """
+    ranked = []
+    for names in candidates:
+        if len(names) > 1 and has_times(StampColumn(names[:1], StampForm()).read(table)[0]):
+            names = names[:1]
+        values, code = _distinct(table, names)
+        first = _first_rows(code)
+        try:
+            form = stamp_form(
+                values,
+                date_order,
+                name=" and ".join(names),
+                row_of=lambda i, first=first: row_of(int(first[i])),  # type: ignore[misc]
+                path=path,
+            )
+        except DataError as error:
+            if len(candidates) == 1:
+                raise
+            ranked.append(((3, 0, 0), StampColumn(names, StampForm(), str(error))))
+            continue
+        stamps = read_stamps(values, form)
+        readable = np.isin(stamps.fault, (Fault.NONE, Fault.DATE_ORDER))
+        naive = np.isnat(stamps.utc) & readable
+        needs_zone = timezone is None and has_times(stamps) and 2 * naive.sum() > len(naive)
+        score = (int(2 * readable.sum() <= len(readable)), int(needs_zone), int(form.epoch_ns is not None))
+        ranked.append((score, StampColumn(names, form, form.note)))
+    best = min(score for score, _ in ranked)
+    column = next(column for score, column in ranked if score == best)
+    passed_over = [other.name for score, other in ranked if score > best and other.name != column.name]
+    if best[0] == 3:
+        raise DataError(column.note)
+    if not passed_over:
+        return column
+    said = f"chosen before {', '.join(passed_over)}"
+    return StampColumn(column.names, column.form, "; ".join(note for note in (said, column.note) if note))
+
+
+def stamp_candidates(by_key: Mapping[str, str], spellings: Sequence[str]) -> list[tuple[str, ...]]:
+    """Columns that may have the time stamps, in the order of their spellings; a date has its time of day beside it.
+
+    Parameters
+    ----------
+    by_key : mapping
+        Names of the file's columns by name without case and punctuation.
+    spellings : sequence of str
+        Such names without case and punctuation, the preferred one first.
+    """
+    there = [by_key[key] for key in spellings if key in by_key]
+    time, day = by_key.get("time"), by_key.get("date")
+    joined: list[tuple[str, ...]] = [(name,) if name != day or time is None else (name, time) for name in there]
+    if day is None or len(joined) == 1:
+        return joined
+    return [names for names in joined if names != (time,)]
+
+
+def stated_frequency(labels: Sequence[object], *, name: str, path: object) -> Frequency | None:
+    """Frequency that the labels of a column state; None where all are empty.
+
+    Raises
+    ------
+    DataError
+        When they state several, none that is known, or a longer one.
+    """
+    written = sorted({str(label).strip() for label in labels if label is not None and str(label).strip()})
+    for label in written:
+        longer = next((word for word, pattern in _LONGER if pattern.fullmatch(label)), None)
+        if longer is not None:
+            raise DataError(
+                f"{path}: {name} says {label!r}, {longer} bars; only bars of {', '.join(Frequency)} can be read (a "
+                "minute is 1min)"
+            )
+    frequencies = {_BY_LABEL.get(re.sub(r"[^a-z0-9]", "", label.casefold())) for label in written}
+    if not written:
+        return None
+    if len(frequencies) != 1 or None in frequencies:
+        raise DataError(
+            f"{path}: {name} holds {', '.join(map(repr, written[:10]))}; a file needs one value of "
+            f"{', '.join(Frequency)}"
+        )
+    return frequencies.pop()
+
+
+def commonest_step(symbol: np.ndarray, moment: np.ndarray) -> pd.Timedelta | None:
+    """The commonest step between consecutive bars of a symbol, in the symbols with most rows.
+
+    Parameters
+    ----------
+    symbol : ndarray of int64, shape (n,)
+        Code of each row's symbol, from 0.
+    moment : ndarray of datetime64[ns], shape (n,)
+        NaT where a row has no time stamp.
+
+    Returns
+    -------
+    Timedelta or None
+        None where no symbol has two different time stamps.
+    """
+    there = ~np.isnat(moment)
+    symbol, moment = symbol[there], moment[there]
+    if not len(symbol):
+        return None
+    counts = np.bincount(symbol)
+    if len(counts) > _SYMBOLS_FOR_STEPS:
+        chosen = np.zeros(len(counts), bool)
+        chosen[np.argsort(-counts, kind="stable")[:_SYMBOLS_FOR_STEPS]] = True
+        symbol, moment = symbol[chosen[symbol]], moment[chosen[symbol]]
+    number = moment.astype(np.int64)
+    order = np.lexsort((number, symbol))
+    symbol, number = symbol[order], number[order]
+    steps = np.diff(number)[(np.diff(symbol) == 0) & (np.diff(number) > 0)]
+    if not len(steps):
+        return None
+    by_step = pd.Series(steps).value_counts()
+    return pd.Timedelta(int(by_step.index[by_step.to_numpy() == by_step.iloc[0]].min()), "ns")
+
+
+def frequency_of_step(step: pd.Timedelta, *, path: object) -> Frequency:
+    """Frequency of bars that are mostly `step` apart.
+
+    Raises
+    ------
+    DataError
+        When bars of that length cannot be read.
+    """
+    for frequency in (Frequency.ONE_MINUTE, Frequency.FIVE_MINUTES, Frequency.ONE_HOUR):
+        if step == pd.Timedelta(minutes=frequency.minutes):
+            return frequency
+    word = next((word for least, most, word in _STEPS if least <= step <= most), None)
+    if word == "daily":
+        return Frequency.ONE_DAY
+    named = f" ({word} bars)" if word else ""
+    raise DataError(f"{path}: bars are mostly {step} apart{named}; only bars of {', '.join(Frequency)} can be read")
+
+
+def check_label(
+    label: Literal["start", "end"], utc: np.ndarray, code: np.ndarray, symbol: np.ndarray, *, path: object
+) -> None:
+    """Refuse intraday bars whose time stamps prove the other end of the bar than the one that is set.
+
+    A session's first bar starts at the open and its last one ends at the close: stamps of starts are at the open and
+    not at the close, stamps of ends the other way round, in most sessions of most symbols.
+
+    Parameters
+    ----------
+    label
+        The setting.
+    utc : ndarray of datetime64[ns], shape (k,)
+        The different time stamps of the file.
+    code, symbol : ndarray of int64, shape (n,)
+        Position of each row's time stamp in `utc`, and the code of its symbol.
+    path
+        Of the file, for messages.
+
+    Raises
+    ------
+    DataError
+        Every bar would be placed one bar early or late.
+    """
+    rows = np.bincount(code, minlength=len(utc))
+    at_open, at_close, sessions = edge_counts(utc, rows)
+    here, there = (at_open, at_close) if label == "start" else (at_close, at_open)
+    if here or sessions < _ENOUGH_SESSIONS:
+        return
+    days = utc.astype("datetime64[D]").astype(np.int64)[code]
+    n_symbol_sessions = len(pd.unique(days * (symbol.max() + 1) + symbol))
+    if 2 * there <= n_symbol_sessions:
+        return
+    other, at, nowhere = ("end", "close", "open") if label == "start" else ("start", "open", "close")
+    raise DataError(
+        f"{path}: {there} bars are stamped at the {at} of a session and none at its {nowhere}, so that a time stamp "
+        f"names the {other} of its bar; set source.files.label to {other}"
+    )
+
+
+def _distinct(table: pa.Table, names: Sequence[str]) -> tuple[pa.Array, np.ndarray]:
+    column = table[names[0]] if len(names) == 1 else joined_text(table[names[0]], table[names[1]])
+    encoded = stamp_text(column).combine_chunks().dictionary_encode(null_encoding="encode")
+    return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False)
+
+
+def _first_rows(code: np.ndarray) -> np.ndarray:
+    """Position of the first row of each code."""
+    first = np.zeros(int(code.max(initial=-1)) + 1, np.int64)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    return first
