@@ -28,7 +28,7 @@ def command() -> None:
     """Check the machine, the configuration, the state folder and the source; exit code 1 when something is wrong."""
     settings = load_settings()
     wrong = 0
-    for check in (_python, _versions, _configuration, _home, _disk, _profile, _source):
+    for check in (_python, _versions, _configuration, _home, _disk, _profile, _source, _redis):
         for good, finding, remedy in _guarded(check, settings):
             click.secho(f"{'ok   ' if good else 'WRONG'} {finding}", fg=None if good else "red")
             if not good:
@@ -115,3 +115,14 @@ def _source(settings: Settings) -> Iterator[Finding]:
     for sector in settings.active_sectors:
         if settings.universe_origin == "config":
             yield True, f"{sector}: {len(platform.listings(sector))} symbols", ""
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    from pairs_platform.adapters.redis.connection import socket_path
+    from pairs_platform.platform import open_streams
+
+    if settings.redis_url is None and not socket_path(settings.profile_root / "redis").exists():
+        return
+    connection = open_streams(settings).connection
+    risk = connection.eviction()
+    yield not risk, risk or f"Redis at {connection.address} keeps what it holds", "otherwise bars are lost unnoticed"

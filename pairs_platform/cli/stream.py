@@ -63,6 +63,9 @@ def status() -> None:
             for name, process in running.items()
         ]
         print_renderable(frame_table(pd.DataFrame(rows), title="Processes of `pairs-platform live`"))
+    risk = streams.connection.eviction()
+    if risk:
+        click.secho(risk, fg="yellow")
     health = streams.health.read()
     if not health:
         click.echo(f"no collector has run in the run mode {streams.run_mode}")

@@ -21,6 +21,9 @@ Receive = Callable[[StreamMessage], Awaitable[None]]
 """Takes a message; while it waits nothing more is read."""
 
 
+RefusedState = Literal["auth_failed", "rate_limited", "wrong_address"]
+
+
 class ConnectionLost(Unavailable):
     """The vendor cannot be reached, or the connection ended."""
 
@@ -30,12 +33,12 @@ class ConnectionRefused(ConnectionLost):
 
     Attributes
     ----------
-    state : "auth_failed" or "rate_limited"
+    state : "auth_failed", "rate_limited" or "wrong_address"
     """
 
-    def __init__(self, state: Literal["auth_failed", "rate_limited"], message: str) -> None:
+    def __init__(self, state: RefusedState, message: str) -> None:
         super().__init__(message)
-        self.state: Literal["auth_failed", "rate_limited"] = state
+        self.state: RefusedState = state
 
 
 class LiveBars(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pairs_platform.core.errors import ConfigurationError, StreamUnavailable
+from pairs_platform.core.errors import ConfigurationError, Refused, StreamUnavailable
 from pairs_platform.core.operations.alert_causes import (
     StreamActivity,
     due_alerts,
@@ -107,7 +107,7 @@ def silent_stream(streams: "Streams", silent_after_minutes: float) -> AlertChang
     try:
         last_bars = streams.bars.newest()
         activity = StreamActivity(opened_ns=opened_ns, now_ns=now_ns, health=streams.health.read(), last_bars=last_bars)
-    except StreamUnavailable as error:
+    except (StreamUnavailable, Refused) as error:
         if now_ns - opened_ns <= silent_after_minutes * MINUTE_NS:
             return AlertChanges()
         return AlertChanges((silence_alert(streams.run_mode, session, with_remedy(error)),))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pairs_platform.core.errors import StreamUnavailable
+from pairs_platform.core.errors import Refused, StreamUnavailable
 from pairs_platform.core.operations.retention import Growth, growth
 from pairs_platform.core.operations.scheduling import as_of_session
 from pairs_platform.database.sizes import database_sizes, sizes_by_session, store_sizes
@@ -85,7 +85,7 @@ def _sizes(platform: Platform) -> tuple[dict[str, int], list[str]]:
     sizes |= {f"database/{name}": size for name, size in database_sizes(platform.database).items()}
     try:
         sizes[REDIS_MEMORY] = platform.streams.connection.memory_bytes()
-    except StreamUnavailable as error:
+    except (StreamUnavailable, Refused) as error:
         return sizes, [f"{REDIS_MEMORY}: {with_remedy(error)}"]
     return sizes, []
 

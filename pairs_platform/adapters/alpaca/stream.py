@@ -25,6 +25,7 @@ _SOCKET = {"ping_interval": 10, "ping_timeout": 60, "close_timeout": 2, "max_que
 
 _KEY_ERRORS = (401, 402, 403, 404, 409)
 _LIMIT_ERRORS = (405, 406, 407, 429)
+_ADDRESS_STATUSES = (404, 405, 410)
 _KEY_PHRASES = ("auth", "insufficient subscription", "forbidden")
 _LIMIT_PHRASES = ("limit", "slow client", "too many")
 
@@ -62,7 +63,7 @@ class AlpacaLiveBars(StockDataStream):
         ------
         ConnectionLost, ConnectionRefused
         """
-        with _translated():
+        with _translated(self._endpoint):
             await asyncio.wait_for(self._start_ws(), CONNECT_SECONDS)
         await self.resubscribe(symbols)
 
@@ -108,11 +109,17 @@ class AlpacaLiveBars(StockDataStream):
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def _translated(address: str = "") -> Iterator[None]:
     try:
         yield
     except InvalidStatusCode as error:
         status = int(error.status_code)
+        if status in _ADDRESS_STATUSES:
+            raise ConnectionRefused(
+                "wrong_address",
+                f"there is no stream at {address} (HTTP status {status}): check the address, and the feed in "
+                "source.alpaca.feed",
+            ) from error
         raise _refusal(status, f"HTTP status {status}") or ConnectionLost(str(error)) from error
     except (OSError, TimeoutError, websockets.WebSocketException) as error:
         raise ConnectionLost(str(error) or type(error).__name__) from error

@@ -17,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from pairs_platform.core.errors import ConfigurationError, StreamUnavailable
+from pairs_platform.core.errors import ConfigurationError, Refused, StreamUnavailable
 
 URL_VARIABLE = "PAIRS_PLATFORM__REDIS_URL"
 SOCKET_FILE = "redis.sock"
@@ -98,11 +98,16 @@ class Connection:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Commands of the block raise `StreamUnavailable` where the server fails in a way that may pass."""
+        """Commands of the block raise `StreamUnavailable` where the server fails in a way that may pass.
+
+        `Refused` where it wants another user, another password, or gives its user too few rights.
+        """
         try:
             yield
         except redis.DataError:
             raise
+        except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
+            raise Refused(f"Redis at {self.address} {_refusal(str(error))} ({error})") from error
         except redis.RedisError as error:
             if type(error) is redis.ResponseError and not _MAY_PASS.search(str(error)):
                 raise
@@ -124,6 +129,28 @@ class Connection:
                 return
             start = f"({page[-1][0]}"
 
+    def eviction(self) -> str:
+        """Why the server may drop what it holds when its memory is full, and the remedy; empty where it never does.
+
+        Raises
+        ------
+        StreamUnavailable, Refused
+        """
+        try:
+            with self.answering():
+                memory = self.redis.info("memory")  # tells it where a managed server forbids CONFIG
+        except Refused as error:
+            if not isinstance(error.__cause__, redis.exceptions.NoPermissionError):
+                raise
+            return f"Redis at {self.address} does not say whether it drops bars: let its user use the command INFO"
+        policy, limit = str(memory.get("maxmemory_policy", "noeviction")), int(memory.get("maxmemory", 0))
+        if policy == "noeviction" or not limit:
+            return ""
+        return (
+            f"Redis at {self.address} drops bars when its {limit / 1e6:.0f} MB are full (maxmemory-policy {policy}): "
+            "set maxmemory-policy to noeviction"
+        )
+
     def memory_bytes(self) -> int:
         """Memory that the whole server uses for its data.
 
@@ -137,3 +164,14 @@ class Connection:
     def close(self) -> None:
         """Close the client."""
         self.redis.close()
+
+
+def _refusal(reply: str) -> str:
+    form = f"in {URL_VARIABLE} (redis://USER:PASSWORD@HOST:PORT/0, both percent-encoded)"
+    if "NOPERM" in reply or "no permissions" in reply.lower():
+        return f"gives its user too few rights: let it use every command and key, or name another one {form}"
+    if "WRONGPASS" in reply or "invalid" in reply.lower():
+        return f"does not take user and password: give those that it has {form}"
+    if "no password is set" in reply.lower() or "without any password" in reply.lower():
+        return f"has no password: take it out of the URL {form}"
+    return f"needs a password: give it {form}"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from pairs_platform.core.errors import PlatformError, StreamUnavailable
+from pairs_platform.core.errors import PlatformError, Refused, StreamUnavailable
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
 from pairs_platform.core.streaming.clock import LiveClock
@@ -117,7 +117,13 @@ class Collector:
         self._failure: BaseException | None = None
 
     async def run(self) -> None:
-        """Collect until a signal or `stop`; what was received by then is written."""
+        """Collect until a signal or `stop`; what was received by then is written.
+
+        Raises
+        ------
+        Refused
+            Redis wants another password, or there is no stream at the address.
+        """
         self._ending = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         writer = threading.Thread(target=self._guarded, args=(self._recorder.run,), name="recorder")
@@ -130,12 +136,13 @@ class Collector:
             finally:
                 self._stopping.set()
                 await asyncio.to_thread(writer.join, _STOP_SECONDS)
-        if self._failure is not None:
-            raise self._failure
-        self._health.state, self._health.detail = "disconnected", "stopped"
-        with contextlib.suppress(StreamUnavailable):
+        if self._failure is None:
+            self._health.state, self._health.detail = "disconnected", "stopped"
+        with contextlib.suppress(StreamUnavailable, Refused):
             self._streams.health.report(self._health.values(time.time_ns()))
         self._streams.close()
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """End `run`; from any thread."""
@@ -157,6 +164,11 @@ class Collector:
             try:
                 await self._until_ended(self._connection())
             except ConnectionLost as error:
+                is_misled = isinstance(error, ConnectionRefused) and error.state == "wrong_address"
+                if is_misled and not self._health.connected_wall_ns:  # an address that was good is tried again
+                    self._health.state, self._health.detail = "wrong_address", str(error)
+                    self._failure = Refused(str(error))
+                    return
                 held_s = time.monotonic() - began
                 is_good = self._health.bars > bars or held_s > self._stream.max_backoff_seconds
                 failures = 1 if is_good else failures + 1

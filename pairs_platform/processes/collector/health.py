@@ -8,7 +8,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
-CollectorState = Literal["starting", "connecting", "streaming", "silent", "auth_failed", "rate_limited", "disconnected"]
+from pairs_platform.ports.live_bars import RefusedState
+
+CollectorState = Literal["starting", "connecting", "streaming", "silent", "disconnected"] | RefusedState
 
 
 @dataclass
@@ -23,6 +25,8 @@ class Health:
         Of the connection, and what a person should know of it.
     backfill_detail : str
         Why the last back-fill failed; empty after one that did not.
+    redis_detail : str
+        Why Redis may drop bars; empty where it never does.
     symbols : int
         Symbols that are streamed.
     started_wall_ns, connected_wall_ns : int
@@ -43,6 +47,7 @@ class Health:
     state: CollectorState = "starting"
     detail: str = ""
     backfill_detail: str = ""
+    redis_detail: str = ""
     symbols: int = 0
     started_wall_ns: int = field(default_factory=time.time_ns)
     connected_wall_ns: int = 0
@@ -61,7 +66,7 @@ class Health:
         """As texts, with this process and the time of the report."""
         return {
             "state": self.state,
-            "detail": "; ".join(text for text in (self.detail, self.backfill_detail) if text),
+            "detail": "; ".join(text for text in (self.detail, self.backfill_detail, self.redis_detail) if text),
             "pid": str(os.getpid()),
             "started_wall_ns": str(self.started_wall_ns),
             "connected_wall_ns": str(self.connected_wall_ns),

@@ -44,6 +44,7 @@ HOLD_SECONDS = 15.0
 """Longest time that bars wait for a back-fill."""
 
 _BEAT_SECONDS = 1.0
+_EVICTION_SECONDS = 60.0
 _QUIET_LOOKS, _QUIET_SECONDS = 3, 15.0
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -114,7 +115,7 @@ class Recorder:
         self._generation: int | None = None
         self._is_restored = False
         self._failures = 0
-        self._beat_at = 0.0
+        self._beat_at = self._eviction_at = 0.0
 
     async def receive(self, message: StreamMessage) -> None:
         """Take a message of the stream; waits while Redis is slow, and drops it where Redis is unavailable for long."""
@@ -296,8 +297,17 @@ class Recorder:
     def _beat(self) -> None:
         if self._streams.run_mode == "live":
             self._health.clock_offset_seconds = self._clock.offset_seconds()
+        if time.monotonic() >= self._eviction_at:
+            self._look_for_eviction()
         self._streams.health.report(self._health.values(time.time_ns()))
         self._beat_at = time.monotonic() + _BEAT_SECONDS
+
+    def _look_for_eviction(self) -> None:
+        reason = self._streams.connection.eviction()
+        if reason and reason != self._health.redis_detail:
+            log.warning("%s", reason)
+        self._health.redis_detail = reason
+        self._eviction_at = time.monotonic() + _EVICTION_SECONDS
 
 
 def _of_one_day(bars: list[StreamBar]) -> list[StreamBar]:

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from pairs_platform.adapters.redis.streams import Streams
-from pairs_platform.core.errors import ConfigurationError
+from pairs_platform.core.errors import ConfigurationError, Refused
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
 from pairs_platform.core.prices.calendar import session_of
@@ -307,6 +307,26 @@ def test_a_limit_causes_no_storm(refusal):
             until(lambda: now.streams.health.read().get("state") == "rate_limited")
             time.sleep(3)
             assert now.stream.attempts == 1
+
+
+def test_a_wrong_address_ends_it_at_once_and_is_named():
+    with market() as now:
+        now.stream.status = HTTPStatus.NOT_FOUND
+        source = open_live_source(now.settings, stream_url=now.stream.url, history_url=now.history.url)
+        with pytest.raises(Refused, match=r"no stream at ws://.*404.*source\.alpaca\.feed"):
+            asyncio.run(Collector(now.settings, source).run())
+        assert now.stream.attempts == 1
+        health = now.streams.health.read()
+        assert (health["state"], "404" in health["detail"]) == ("wrong_address", True)
+
+
+def test_a_redis_that_drops_bars_is_in_the_health():
+    with market() as now:
+        now.streams.connection.redis.config_set("maxmemory", "100mb")
+        now.streams.connection.redis.config_set("maxmemory-policy", "allkeys-lru")
+        with now.collecting():
+            until(lambda: "drops bars" in now.streams.health.read().get("detail", ""))
+            assert "maxmemory-policy to noeviction" in now.streams.health.read()["detail"]
 
 
 def test_missing_keys_are_named_before_anything_starts():
