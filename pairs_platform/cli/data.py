@@ -102,6 +102,7 @@ def short_lines(checked: "DataCheck") -> list[str]:
         *_quarantine(checked, shown=1),
         *(_line("window", text) for text in _folded_excluded(checked)[:1]),
         *(_line(name, f"no: {ability.reason}") for name, ability in _stages(checked) if not ability.possible),
+        *([] if checked.usable else [_line("usable", f"no: {checked.ranking.reason}")]),
     ]
     return [_cut(line) for line in lines][:12]
 
@@ -118,7 +119,7 @@ def full_lines(checked: "DataCheck") -> list[str]:
         *_quarantine(checked, shown=_SHOWN),
         *_listed("window", _folded_excluded(checked)),
         *(_line(name, "yes" if ability.possible else f"no: {ability.reason}") for name, ability in _stages(checked)),
-        _line("demo", _demo(checked)),
+        *([_line("demo", _demo(checked))] if checked.usable else []),
         _line("usable", "yes" if checked.usable else f"no: {checked.ranking.reason}"),
     ]
 
@@ -187,8 +188,9 @@ def _symbols(checked: "DataCheck") -> Iterator[str]:
 
 
 def _basis(checked: "DataCheck") -> str:
-    more = f", with {len(checked.contradictions)} contradictions" if checked.contradictions else ""
-    return f"{checked.basis.value} as set{more}"
+    n = len(checked.contradictions)
+    against = f"; {n} {'thing speaks' if n == 1 else 'things speak'} against it" if n else ""
+    return f"{checked.basis.value} as set{against}"
 
 
 def _actions(checked: "DataCheck") -> str:
@@ -219,7 +221,9 @@ def _folded_excluded(checked: "DataCheck") -> list[str]:
 
 
 def _stages(checked: "DataCheck") -> "tuple[tuple[str, Ability], ...]":
-    return (("ranking", checked.ranking), ("selection", checked.selection), ("training", checked.training))
+    """What comes after ranking; nothing where that is not possible."""
+    stages = (("ranking", checked.ranking), ("selection", checked.selection), ("training", checked.training))
+    return stages if checked.usable else ()
 
 
 def _demo(checked: "DataCheck") -> str:

@@ -17,7 +17,7 @@ from pairs_platform.adapters.files.overview import FileLeftOut, FileOverview
 from pairs_platform.adapters.files.tables import open_table
 from pairs_platform.core.errors import ConfigurationError, PlatformError
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import bar_grid, session_of, sessions_between, sessions_ending
+from pairs_platform.core.prices.calendar import CALENDAR_START, bar_grid, session_of, sessions_between
 from pairs_platform.core.prices.validation import ValidatedBars, validate_bars
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.platform import Platform
@@ -194,33 +194,38 @@ def check_data(platform: Platform) -> DataCheck:
     nothing: dict[str, tuple[str, ...]] = {}
     universe = problems.answer(lambda: _universe(platform), nothing)
     symbols = _symbols(files, universe)
-    names, first, last = list(symbols.index), symbols["first_session"].min(), symbols["last_session"].max()
-    reply, actions = BarsReply(empty_bars()), empty_actions()
-    if names:
-        reply = problems.answer(lambda: market.fetch_bars(names, first.date(), last.date()), reply)
-        actions = problems.answer(lambda: market.fetch_actions(names, first.date(), last.date()), actions)
+    names, first, last = (
+        list(symbols.index),
+        symbols["first_session"].min().date(),
+        symbols["last_session"].max().date(),
+    )
+    reply = problems.answer(lambda: market.fetch_bars(names, first, last), BarsReply(empty_bars()))
+    actions = problems.answer(lambda: market.fetch_actions(names, first, last), empty_actions())
     checked = validate_bars(
         reply.bars,
         symbols=names,
-        sessions=sessions_between(first.date(), last.date()) if names else [],
+        sessions=sessions_between(first, last),
         frequency=market.frequency,
         settings=settings.validation,
         actions=actions,
         basis=market.basis,
     )
-    session = problems.answer(lambda: newest_session(platform), None) if names else None
+    session = problems.answer(lambda: newest_session(platform), None)
+    days = _days(checked, session)
     excluded: dict[str, str] = {}
-    if session is not None:
-        excluded = problems.answer(lambda: _excluded(checked, actions, session, settings), excluded)
+    enough = len(days) >= settings.lookback_sessions
+    if enough:
+        excluded = problems.answer(lambda: _excluded(checked, actions, days, settings), excluded)
     in_window = {
-        sector: tuple(name for name in members if name in symbols.index and name not in excluded)
+        sector: tuple(name for name in members if enough and name in symbols.index and name not in excluded)
         for sector, members in universe.items()
     }
     outside = {
         str(name): f"in no sector of the universe, which is that of {_origin(settings)}"
         for name in symbols.index[symbols["sector"].isna()]
+        if universe
     }
-    ranking = _ranking(problems.first, checked, in_window, {**excluded, **outside}, session, settings)
+    ranking = _ranking(problems.first, days, checked, in_window, {**excluded, **outside}, first, settings)
     sector = problems.answer(lambda: default_sector(platform), None) if universe else None
     return DataCheck(
         label=market.label,
@@ -239,10 +244,10 @@ def check_data(platform: Platform) -> DataCheck:
         excluded={**excluded, **outside},
         session=session,
         sector=sector,
-        demo=_demo(ranking, symbols, in_window, session, sector, settings),
+        demo=_demo(ranking, days, in_window, sector, settings),
         ranking=ranking,
-        selection=_selection(ranking, session, settings),
-        training=_training(ranking, session, settings),
+        selection=_selection(ranking, days, settings),
+        training=_training(ranking, days, settings),
     )
 
 
@@ -341,12 +346,14 @@ def _has_adjusted_close(file: FileOverview) -> bool:
     return not {"adjclose", "adjustedclose", "closeadj"}.isdisjoint(map(column_key, open_table(file.path).names))
 
 
-def _excluded(checked: ValidatedBars, actions: pd.DataFrame, session: date, settings: Settings) -> dict[str, str]:
-    """Symbols that do not enter the window that ends with `session`, and why, as a run would find."""
+def _excluded(
+    checked: ValidatedBars, actions: pd.DataFrame, days: Sequence[date], settings: Settings
+) -> dict[str, str]:
+    """Symbols that do not enter the newest window of `days`, and why, as a run would find."""
     window = build_window(
         checked.accepted,
         actions,
-        sessions=sessions_ending(session, settings.lookback_sessions),
+        sessions=days[-settings.lookback_sessions :],
         frequency=settings.frequency,
         basis=settings.price_basis,
         settings=settings.window,
@@ -355,58 +362,65 @@ def _excluded(checked: ValidatedBars, actions: pd.DataFrame, session: date, sett
     return {symbol.symbol: symbol.reason for symbol in window.excluded}
 
 
+def _days(checked: ValidatedBars, session: date | None) -> list[date]:
+    """The sessions from the first accepted bar to `session`."""
+    if session is None or checked.accepted.empty:
+        return []
+    return sessions_between(session_of(checked.accepted["ts_utc"]).min().date(), session)
+
+
 def _ranking(
     problem: str,
+    days: Sequence[date],
     checked: ValidatedBars,
     in_window: Mapping[str, Sequence[str]],
     excluded: Mapping[str, str],
-    session: date | None,
+    first: date,
     settings: Settings,
 ) -> Ability:
     if problem:
         return Ability(False, problem)
-    if session is None or checked.accepted.empty:
+    if not days:
         return Ability(False, "no bar is accepted")
+    lookback = settings.lookback_sessions
+    if len(days) < lookback:
+        begins = f" from {days[0]}, where the calendar begins," if first < CALENDAR_START else ""
+        return Ability(False, f"{_count(len(days), 'session')}{begins} up to {days[-1]}, and a window needs {lookback}")
     present = set(session_of(checked.accepted["ts_utc"]).dt.date.unique())
-    lookback, stored = settings.lookback_sessions, sessions_between(min(present), session)
-    if len(stored) < lookback:
-        return Ability(False, f"{len(stored)} sessions up to {session}, and a window needs {lookback}")
-    absent = [day for day in stored[-lookback:] if day not in present]
+    absent = [day for day in days[-lookback:] if day not in present]
     if absent:
-        first = f"the first is {absent[0]}" if len(absent) > 1 else str(absent[0])
-        return Ability(False, f"{_count(len(absent), 'session')} of the window has no bar: {first}")
+        which = f"the first is {absent[0]}" if len(absent) > 1 else str(absent[0])
+        return Ability(False, f"{_count(len(absent), 'session')} of the window without any bar: {which}")
     if any(len(names) >= LEAST_SYMBOLS for names in in_window.values()):
         return Ability(True)
     why = next((f"; {symbol}: {reason}" for symbol, reason in excluded.items()), "")
-    return Ability(False, f"no sector has {LEAST_SYMBOLS} symbols in the window that ends with {session}{why}")
+    return Ability(False, f"no sector has {LEAST_SYMBOLS} symbols in the window that ends with {days[-1]}{why}")
 
 
 def _demo(
     ranking: Ability,
-    symbols: pd.DataFrame,
+    days: Sequence[date],
     in_window: Mapping[str, Sequence[str]],
-    session: date | None,
     sector: str | None,
     settings: Settings,
 ) -> Ability:
-    if not ranking.possible or session is None or sector is None:
+    if not ranking.possible or sector is None:
         return Ability(False, ranking.reason or "there is no sector to take")
-    stored = sessions_between(symbols["first_session"].min().date(), session)
     needed = settings.lookback_sessions + SESSIONS - 1
-    if len(stored) < needed:
-        return Ability(False, f"{len(stored)} sessions up to {session}; its {SESSIONS} sessions need {needed}")
+    if len(days) < needed:
+        return Ability(False, f"{len(days)} sessions up to {days[-1]}; its {SESSIONS} sessions need {needed}")
     if len(in_window.get(sector, ())) < LEAST_SYMBOLS:
         others = ", ".join(other for other, names in in_window.items() if len(names) >= LEAST_SYMBOLS)
         return Ability(False, f"{sector} has fewer than {LEAST_SYMBOLS} symbols in the window; choose {others}")
     return Ability(True)
 
 
-def _selection(ranking: Ability, session: date | None, settings: Settings) -> Ability:
+def _selection(ranking: Ability, days: Sequence[date], settings: Settings) -> Ability:
     from pairs_platform.core.volatility.forecast import in_sample_bars
 
-    if not ranking.possible or session is None:
+    if not ranking.possible:
         return Ability(False, ranking.reason)
-    n_bars = _window_bars(session, settings)
+    n_bars = _window_bars(days, settings)
     held_out, needed = n_bars - in_sample_bars(n_bars, settings.garch), settings.garch.min_forecasts
     if held_out < needed:
         return Ability(
@@ -417,12 +431,12 @@ def _selection(ranking: Ability, session: date | None, settings: Settings) -> Ab
     return Ability(True)
 
 
-def _training(ranking: Ability, session: date | None, settings: Settings) -> Ability:
+def _training(ranking: Ability, days: Sequence[date], settings: Settings) -> Ability:
     from pairs_platform.core.models.splits import split_plan
 
-    if not ranking.possible or session is None:
+    if not ranking.possible:
         return Ability(False, ranking.reason)
-    n_bars, horizon = _window_bars(session, settings), 1
+    n_bars, horizon = _window_bars(days, settings), 1
     test = split_plan(n_bars, settings=settings.gru, horizon_bars=horizon).test
     labels, needed = max(test.stop - test.start - horizon, 0), settings.gru.split.min_test_labels
     if labels < needed:
@@ -434,5 +448,5 @@ def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def _window_bars(session: date, settings: Settings) -> int:
-    return len(bar_grid(sessions_ending(session, settings.lookback_sessions), settings.frequency).ts_utc)
+def _window_bars(days: Sequence[date], settings: Settings) -> int:
+    return len(bar_grid(list(days[-settings.lookback_sessions :]), settings.frequency).ts_utc)

@@ -6,10 +6,12 @@ examples of one kind (they stand in the test of the kind).
 """
 
 import gzip
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,11 +24,16 @@ import pyarrow.parquet as pq
 
 from pairs_platform.adapters.files.history import FileMarketData
 from pairs_platform.adapters.files.settings import FileSourceSettings
+from pairs_platform.cli.data import full_lines, short_lines
 from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import all_sessions, bar_grid, session_of, sessions_between
 from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import validate_bars
+from pairs_platform.platform import Platform
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
+from pairs_platform.views.data_check import DataCheck, check_data
 
 NEW_YORK, BERLIN, TOKYO = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")
 SYMBOLS = ("AAPL", "MSFT", "BRK.B", "NA", "TRUE", "F", "NAN", "ON")
@@ -719,14 +726,18 @@ def findings(written: WrittenFile) -> list[str]:
     last = bars["ts_utc"].max().date() + timedelta(days=10)
     try:
         market = FileMarketData(written.settings, frequency=form.frequency)
-        symbols = sorted(map(str, market._symbols.index.unique()))
+        seen = check_data(_platform(written, market))
+        json.dumps(seen.as_json(), allow_nan=False)
+        full_lines(seen)
+        short_lines(seen)
+        symbols = list(seen.symbols.index)
         reply = market.fetch_bars(symbols, first, last)
     except PlatformError as error:
         return [] if written.refusable else [f"refused: {error}"]
     except Exception as error:  # noqa: BLE001 - whatever is raised is the finding
         return [f"raw error: {type(error).__name__}: {error}"]
     got = _matched(reply.bars, form, bars)
-    problems = _wrong_rows(got, bars)
+    problems = [*_wrong_rows(got, bars), *_wrong_view(seen, bars, form)]
     checked = validate_bars(
         reply.bars,
         symbols=symbols,
@@ -744,6 +755,38 @@ def findings(written: WrittenFile) -> list[str]:
         problems.append(
             f"{len(lost)} sound rows are lost, the first is {dict(bars.loc[lost[0]])}; quarantine {reasons}"
         )
+    return problems
+
+
+def _platform(written: WrittenFile, market: FileMarketData) -> Platform:
+    settings = _shipped_settings()
+    source = settings.source.model_copy(update={"kind": "files", "files": written.settings})
+    origin = "config" if written.form.sectors == "none" else "source"
+    return Platform(
+        settings.model_copy(update={"source": source, "frequency": written.form.frequency, "universe_origin": origin}),
+        source=market,
+    )
+
+
+@lru_cache(maxsize=1)
+def _shipped_settings() -> Settings:
+    return load_settings()
+
+
+def _wrong_view(seen: DataCheck, bars: pd.DataFrame, form: FileForm) -> list[str]:
+    """Sessions of a symbol, or a frequency, that are not those of the bars."""
+    problems = []
+    if seen.files[0].frequency is not form.frequency:
+        problems.append(f"the frequency is {seen.files[0].frequency}, true: {form.frequency}")
+    if form.damage or form.rows_may_be_lost:
+        return problems
+    shown = {_plain(symbol): row for symbol, row in seen.symbols.iterrows()}
+    for symbol, rows in bars.groupby("symbol"):
+        row = shown.get(_plain(symbol))
+        true = (rows["session"].min(), rows["session"].max(), len(rows))
+        got = None if row is None else (row["first_session"], row["last_session"], row["bars"])
+        if got != true:
+            problems.append(f"{symbol} is shown with {got}, true: {true}")
     return problems
 
 

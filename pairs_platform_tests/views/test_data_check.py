@@ -81,7 +81,7 @@ def test_too_few_sessions_are_counted(path, sessions, usable, reason):
 def test_a_session_that_no_symbol_has_breaks_the_window(path):
     bars = daily(102)
     seen = checked(path, bars[bars["ts_utc"] != "2025-10-02"])
-    assert seen.ranking.reason == "1 session of the window has no bar: 2025-10-02"
+    assert seen.ranking.reason == "1 session of the window without any bar: 2025-10-02"
 
 
 def test_a_sector_needs_two_symbols(path):
