@@ -27,6 +27,8 @@ class PriceBatch:
         Accepted, quarantined and flagged rows of each session.
     unavailable : mapping of str to str
         Symbols that the source has no bars of, and why.
+    source_notes : tuple of str
+        What the source left out, or understood in another way than it is written.
     actions : DataFrame with ACTION_COLUMNS
     provenance : mapping
         Source, price basis, frequency and time of the fetch, stored with every partition.
@@ -34,6 +36,7 @@ class PriceBatch:
 
     by_session: Mapping[date, ValidatedBars]
     unavailable: Mapping[str, str]
+    source_notes: tuple[str, ...]
     actions: pd.DataFrame
     provenance: Mapping[str, str]
 
@@ -49,6 +52,8 @@ class PublishedSession:
     actions : DataFrame with ACTION_COLUMNS
     missing_symbols : mapping of str to str
         Symbols without an accepted bar, and why.
+    source_notes : tuple of str
+        As `PriceBatch.source_notes`.
     provenance : mapping
         As `PriceBatch.provenance`.
     """
@@ -56,6 +61,7 @@ class PublishedSession:
     bars: ValidatedBars
     actions: pd.DataFrame
     missing_symbols: Mapping[str, str]
+    source_notes: tuple[str, ...]
     provenance: Mapping[str, str]
 
 
@@ -92,7 +98,7 @@ def fetch_batch(platform: Platform, sector: str, sessions: Sequence[date]) -> Pr
         "fetched_utc": platform.clock().isoformat(timespec="seconds"),
     }
     unavailable = {item.symbol: item.reason for item in reply.unavailable}
-    return PriceBatch(validated.by_session(), unavailable, actions, provenance)
+    return PriceBatch(validated.by_session(), unavailable, reply.notes, actions, provenance)
 
 
 def _previous_close(platform: Platform, sector: str, first: date) -> dict[str, float]:
@@ -132,7 +138,7 @@ def publish(platform: Platform, batch: PriceBatch, key: PartitionKey) -> Publish
     missing = {
         symbol: batch.unavailable.get(symbol, "no accepted bar in this session") for symbol in bars.missing_symbols
     }
-    return PublishedSession(bars, actions, missing, batch.provenance)
+    return PublishedSession(bars, actions, missing, batch.source_notes, batch.provenance)
 
 
 def _actions_of(batch: PriceBatch, session: date) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What bad input becomes on its way through the graph."""
 
+import logging
 import time
 from datetime import date
 
@@ -118,6 +119,15 @@ class TestBars:
     @pytest.fixture
     def platform(self, market, monkeypatch) -> Platform:
         return Platform(settings_for(monkeypatch, ["AAA", "BBB"]), market)
+
+    def test_what_the_source_left_out_is_on_the_page_and_in_the_log(self, platform, market):
+        market.notes = ("x.csv: left out: has no rows",)
+        instance = dg.DagsterInstance.ephemeral()
+        run = one_session(platform, instance)
+        (record,) = instance.fetch_materializations(dg.AssetKey("price_history"), limit=1).records
+        assert record.asset_materialization.metadata["source_notes"].value == list(market.notes)
+        warnings = [entry.user_message for entry in instance.all_logs(run.run_id) if entry.level == logging.WARNING]
+        assert warnings == list(market.notes)
 
     def test_no_bar_at_all(self, platform, market):
         market.bars = market.bars.iloc[:0]

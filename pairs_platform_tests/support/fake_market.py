@@ -51,6 +51,8 @@ class FakeMarket:
         Raised by the next fetches, first to last, before any bar is given.
     calls : list of (first, last)
         Stretches that were asked for.
+    notes : tuple of str
+        Given with every reply.
     """
 
     bars: pd.DataFrame
@@ -59,6 +61,7 @@ class FakeMarket:
     label: str = "FAKE market"
     basis: PriceBasis = PriceBasis.RAW
     frequency: Frequency = Frequency.ONE_HOUR
+    notes: tuple[str, ...] = ()
 
     def fetch_bars(self, symbols: Sequence[str], first: date, last: date) -> BarsReply:
         self.calls.append((first, last))
@@ -68,7 +71,8 @@ class FakeMarket:
         asked = day.between(pd.Timestamp(first), pd.Timestamp(last)) & self.bars["symbol"].isin(symbols)
         found = self.bars[asked].reset_index(drop=True)
         missing = sorted(set(symbols) - set(found["symbol"]))
-        return BarsReply(found, tuple(UnavailableSymbol(symbol, "not in the fake market") for symbol in missing))
+        unavailable = tuple(UnavailableSymbol(symbol, "not in the fake market") for symbol in missing)
+        return BarsReply(found, unavailable, self.notes)
 
     def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
         return empty_actions()

@@ -141,7 +141,7 @@ class FileMarketData:
 
     @property
     def overviews(self) -> tuple[FileOverview, ...]:
-        """What each file holds that is read, in the order of the paths."""
+        """What each file holds that is read; files that were named themselves come first."""
         return tuple(file.overview for file in self._files)
 
     @property
@@ -164,7 +164,7 @@ class FileMarketData:
         frequencies: dict[Path, Frequency] = {}
         by_name: set[Path] = set()
         left_out: dict[Path, str] = {}
-        for found in map(named_files, self._settings.paths):
+        for found in sorted(map(named_files, self._settings.paths), key=lambda found: not found.by_name):
             left_out.update((item.path, item.reason) for item in found.left_out if item.path.resolve() != actions)
             for path in (path for path in found.paths if path.resolve() != actions and path not in files):
                 try:

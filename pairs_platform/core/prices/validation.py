@@ -30,6 +30,8 @@ from pairs_platform.core.time import MARKET_TIMEZONE, stamps_ns
 
 _PRICES = ("open", "high", "low", "close")
 _NUMBERS = (*_PRICES, "volume")
+_PLACEHOLDER_PRICE = 999_999.0
+"""US dollars; no share has traded here, and files write it, or more, where they have no price."""
 _LARGEST_VOLUME = 2.0**53
 """Shares; sums of whole ones are exact up to here, and no bar comes near it."""
 
@@ -303,6 +305,9 @@ def _value_reasons(given: pd.DataFrame) -> _Reasons:
     """Rows with impossible numbers; a NaN compares as False and has its own reason already."""
     opened, high, low, close, volume = (given[name].to_numpy() for name in _NUMBERS)
     reasons: _Reasons = [(given[name].to_numpy() <= 0.0, f"{name} is not positive") for name in _PRICES]
+    for name in _PRICES:
+        price = given[name].to_numpy()
+        reasons.append((np.isfinite(price) & (price >= _PLACEHOLDER_PRICE), f"{name} is implausibly large"))
     return [
         *reasons,
         (high * (1 + OHLC_TOLERANCE) < np.maximum(opened, close), "high is below open or close"),

@@ -29,13 +29,16 @@ def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     """Validated bars of every symbol of the sector as the source gives them, corporate actions alongside.
 
     A range of sessions is fetched in one go. Rows that break a rule are kept apart in `price_quarantine` with the
-    reason; suspicious ones stay and are listed in `price_flags` with a remedy. In the UI, backfill this asset alone and
-    the assets after it in a second step: chosen together, every session whose lookback it touches would be run as well.
+    reason; suspicious ones stay and are listed in `price_flags` with a remedy. What the source itself left out is in
+    `source_notes` and in the log. In the UI, backfill this asset alone and the assets after it in a second step: chosen
+    together, every session whose lookback it touches would be run as well.
     """
     from pairs_platform.workflows.ingest import fetch_batch, publish
 
     with without_useless_retries():
         batches = {sector: fetch_batch(platform, sector, days) for sector, days in by_sector(context.partition_keys)}
+    for note in dict.fromkeys(note for batch in batches.values() for note in batch.source_notes):
+        context.log.warning(note)
     for_each_partition(context, lambda key: _price_page(publish(platform, batches[key.sector], key)))
 
 
@@ -48,6 +51,7 @@ def _price_page(published: "PublishedSession") -> dict[str, Any]:
         "dagster/row_count": len(bars.accepted),
         "symbols": int(bars.accepted["symbol"].nunique()),
         "symbols_missing": dict(published.missing_symbols),
+        "source_notes": list(published.source_notes),
         "rows_quarantined": len(bars.quarantined),
         "quarantined_rows": table(bars.quarantined),
         "rows_flagged": len(bars.flags),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
@@ -268,6 +270,110 @@ class TestPaths:
         written(tmp_path, example(Frequency.ONE_HOUR), "hours.parquet")
         with pytest.raises(DataError, match=r"different lengths \(1d: days.parquet; 1h: hours.parquet\)"):
             source(tmp_path).fetch_bars(["AAPL"], FIRST, LAST)
+
+    def test_the_odd_files_of_a_folder_cost_themselves(self, tmp_path) -> None:
+        bars = example()
+        written(tmp_path, bars, "prices.csv")
+        written(tmp_path, bars.assign(symbol="MSFT"), "more.parquet")
+        weeks = example(symbols=("W",), sessions=sessions_between(date(2025, 9, 1), LAST)).iloc[::5]
+        written(tmp_path, weeks, "weekly.csv")
+        written(tmp_path, example(Frequency.ONE_HOUR, ("H",)), "hours.parquet")
+        written(tmp_path, bars.head(1), "one.csv")
+        written(tmp_path, bars.head(0), "header.csv")
+        for name, content in {
+            "empty.csv": b"",
+            "._prices.csv": b"\0\5\x16\7",
+            "README.csv": b"name,what\nx,y\n",
+            "cut.csv.gz": gzip.compress(b"symbol,date\n" * 40)[:-9],
+            "book.csv": b"PK\x03\x04....",
+            "broken.parquet": b"PAR1",
+        }.items():
+            (tmp_path / name).write_bytes(content)
+        market = source(tmp_path)
+        pd.testing.assert_frame_equal(fetched(market), bars)
+        assert [overview.path.name for overview in market.overviews] == ["more.parquet", "prices.csv"]
+        reasons = {item.path.name: item.reason for item in market.files_left_out}
+        assert len(reasons) == 10
+        assert not any(str(tmp_path) in reason for reason in reasons.values())
+        assert reasons["hours.parquet"] == "its bars are 1h long, those of most files 1d"
+        assert reasons["weekly.csv"].startswith("bars are mostly 7 days")
+        notes = market.fetch_bars(["AAPL"], FIRST, LAST).notes
+        assert (
+            "README.csv: left out: no symbol column; name it symbol or ticker or sym (the file has name, what)" in notes
+        )
+
+    def test_equal_reasons_are_one_line(self, tmp_path) -> None:
+        for k in range(40):
+            (tmp_path / f"{k:02d}.csv").touch()
+        with pytest.raises(
+            DataError, match=r"none of 40 files can be used: 00\.csv, 01\.csv, 02\.csv and 37 more: is empty;"
+        ) as raised:
+            source(tmp_path).universe()
+        assert str(raised.value).count("is empty") == 1
+
+    def test_a_file_that_was_named_itself_is_not_left_out(self, tmp_path) -> None:
+        good, bad = written(tmp_path, example(), "good.csv"), tmp_path / "bad.csv"
+        bad.touch()
+        assert len(fetched(source(tmp_path))) == 10
+        with pytest.raises(DataError, match=r"bad\.csv is empty"):
+            source(good, bad).universe()
+        hours = written(tmp_path, example(Frequency.ONE_HOUR), "hours.csv")
+        written(tmp_path, example(), "also_good.csv")
+        with pytest.raises(DataError, match="different lengths"):
+            source(tmp_path, hours).universe()
+
+    def test_rows_that_two_files_have_alike_count_once(self, tmp_path) -> None:
+        bars = example()
+        written(tmp_path, bars, "1.csv")
+        written(tmp_path, bars.tail(3), "2.csv")
+        pd.testing.assert_frame_equal(fetched(source(tmp_path)), bars)
+        other = bars.tail(1).assign(close=bars["close"].iloc[-1] + 0.25)
+        written(tmp_path, pd.concat([bars.tail(3), other]), "2.csv")
+        got = fetched(source(tmp_path))
+        assert len(got) == len(bars) + 1
+        assert got["close"].tail(2).tolist() == [other["close"].item() - 0.25, other["close"].item()]
+
+    def test_the_layout_of_a_folder_of_values(self, tmp_path) -> None:
+        bars = example()
+        for symbol, rows in bars.groupby("symbol"):
+            folder = tmp_path / f"symbol={symbol}"
+            folder.mkdir()
+            written(folder, rows.drop(columns="symbol"), "part.parquet")
+        pd.testing.assert_frame_equal(fetched(source(tmp_path)), bars)
+
+    def test_a_file_a_symbol_takes_it_from_its_name(self, tmp_path) -> None:
+        bars = example()
+        for symbol, rows in bars.groupby("symbol"):
+            written(tmp_path, rows.drop(columns="symbol"), f"{symbol}_daily.csv")
+        market = source(tmp_path)
+        pd.testing.assert_frame_equal(fetched(market), bars)
+        assert {overview.layout for overview in market.overviews} == {"one symbol, from the file's name"}
+        assert any("it is the file's name" in note for note in market.fetch_bars(["AAPL"], FIRST, LAST).notes)
+
+    def test_closes_alone_are_bars_and_say_so(self, tmp_path) -> None:
+        bars = example()
+        wide = bars.assign(date=session_of(bars["ts_utc"])).pivot(index="date", columns="symbol", values="close")
+        path = tmp_path / "wide.csv"
+        wide.to_csv(path)
+        market = source(path)
+        got = fetched(market)
+        assert got["close"].tolist() == bars["close"].tolist()
+        assert (got[["open", "high", "low"]].eq(got["close"], axis=0)).all(axis=None)
+        assert (got["volume"] == 0).all()
+        assert any("closes alone" in note for note in market.fetch_bars(["AAPL"], FIRST, LAST).notes)
+
+    @pytest.mark.parametrize("again", ["Close", "close"])
+    @pytest.mark.parametrize("name", ["p.csv", "p.parquet"])
+    def test_a_column_twice_is_named(self, tmp_path, again, name) -> None:
+        bars = example().rename(columns={"close": "Close"})
+        bars.insert(0, again, 1.0, allow_duplicates=True)
+        if name == "p.csv":
+            bars.to_csv(tmp_path / name, index=False)
+        else:
+            arrays = [pa.Array.from_pandas(bars.iloc[:, k]) for k in range(bars.shape[1])]
+            pq.write_table(pa.table(arrays, names=list(bars.columns)), tmp_path / name)
+        with pytest.raises(DataError, match=f"2 columns are named close \\({again}, Close\\).*keep one of them"):
+            source(tmp_path / name).universe()
 
     def test_nothing_is_read_before_it_is_needed(self) -> None:
         market = source("nowhere.parquet", basis="raw")

@@ -26,6 +26,7 @@ from pairs_platform_tests.support.price_samples import (
 
 SESSIONS = (FULL, EARLY_CLOSE)
 BARS = make_bars(SESSIONS)
+PRICES = ("open", "high", "low", "close")
 
 
 def check(bars: pd.DataFrame, **changes) -> ValidatedBars:
@@ -66,6 +67,8 @@ def test_clean_bars_are_accepted_as_they_are():
         ({"close": np.nan}, "close is not a number"),
         ({"open": np.inf}, "open is not a number; high is below open or close"),
         ({"close": "n/a"}, "close is not a number"),
+        (dict.fromkeys(PRICES, 999_999.0), "; ".join(f"{name} is implausibly large" for name in PRICES)),
+        (dict.fromkeys(PRICES, 1e308), "; ".join(f"{name} is implausibly large" for name in PRICES)),
         ({"close": 0.0, "low": 0.0}, "low is not positive; close is not positive"),
         ({"low": -1.0}, "low is not positive"),
         ({"high": 10.0}, "high is below open or close; low is above high"),
