@@ -1,5 +1,6 @@
 """The command `pairs-platform`: one file per noun. Nothing is computed here; commands call the layers below."""
 
+import errno
 import io
 import sys
 
@@ -7,6 +8,11 @@ import click
 
 from pairs_platform import __version__
 from pairs_platform.cli.renamed_options import with_new_name
+
+_MENDED_BY_A_PERSON = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ENOTDIR),
+}
+"""Errors of a file system that are shown as one message: rights, space, and names."""
 
 
 class _Commands(click.Group):
@@ -45,10 +51,11 @@ def main() -> None:
     """Entry point of the console script: expected errors become one message and exit code 1."""
     from pairs_platform.core.errors import PlatformError
     from pairs_platform.core.masking import masked
-    from pairs_platform.settings.output import mask_output
+    from pairs_platform.settings.output import end_output, mask_output, show_any_text
     from pairs_platform.views.remedies import with_remedy
 
     mask_output()
+    show_any_text()
     try:
         # Without standalone mode click returns the code of an `Exit` instead of ending the process with it.
         sys.exit(cli(standalone_mode=False))
@@ -62,6 +69,10 @@ def main() -> None:
     except PlatformError as error:
         click.secho(f"Error: {with_remedy(error)}", err=True, fg="red")
         sys.exit(1)
-    except PermissionError as error:
+    except OSError as error:
+        if error.errno not in _MENDED_BY_A_PERSON:
+            raise
         click.secho(f"Error: {masked(str(error))}", err=True, fg="red")
         sys.exit(1)
+    finally:
+        end_output()

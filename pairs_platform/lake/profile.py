@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pairs_platform.core.errors import ProfileMismatch, ProfileOutdated
+from pairs_platform.core.errors import ConfigurationError, ProfileMismatch, ProfileOutdated
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.lake.atomic import TEMPORARY_SUFFIX, while_locked
 from pairs_platform.lake.files import LakePath, create_object, read_file, replace
@@ -68,14 +68,15 @@ def claim_profile(folder: _Folder, profile: Profile) -> _Folder:
         As `format_of`.
     ProfileOutdated
         An earlier version made it.
+    ConfigurationError
+        It cannot be made: the disk is full, or may only be read.
     """
     manifest = folder / MANIFEST
     try:
         stored_format = format_of(folder, profile)
     except FileNotFoundError:
         if isinstance(manifest, Path):
-            manifest.parent.mkdir(parents=True, exist_ok=True)
-            _create(manifest, _content(profile))
+            _make(manifest, _content(profile))
         else:
             create_object(manifest, _content(profile))
         stored_format = format_of(folder, profile)
@@ -139,6 +140,16 @@ def read_manifest(folder: LakePath) -> tuple[Profile, int]:
 
 def _content(profile: Profile) -> bytes:
     return json.dumps({"format": FORMAT, **asdict(profile)}, indent=2).encode() + b"\n"
+
+
+def _make(manifest: Path, content: bytes) -> None:
+    try:
+        manifest.parent.mkdir(parents=True, exist_ok=True)
+        _create(manifest, content)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{manifest.parent} cannot be made ({error.strerror}): name another folder in state_root"
+        ) from error
 
 
 def _create(path: Path, content: bytes) -> None:

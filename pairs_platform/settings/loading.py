@@ -57,9 +57,11 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         if name.startswith("_"):  # an argument of pydantic-settings
             raise SettingsError(f"{name} is no setting, set in {origin([name], layers)}")
     try:
-        return Settings(**merged)
+        settings = Settings(**merged)
     except ValidationError as error:
         raise SettingsError(explained(error, layers)) from None
+    _require_folder(settings.state_root, origin(["state_root"], layers))
+    return settings
 
 
 def secrets_from_environment() -> dict[str, str]:
@@ -81,6 +83,21 @@ def secrets_from_environment() -> dict[str, str]:
         if value:
             secrets[field] = value
     return secrets
+
+
+def _require_folder(root: Path, place: str) -> None:
+    """Refuse a state folder that is a file, or below one."""
+    for path in (root, *root.parents):
+        try:
+            if path.is_dir():
+                return
+            exists = os.path.lexists(path)
+        except OSError as error:  # a name that is too long
+            raise SettingsError(f"state_root: {path} cannot be used: {error.strerror}, set in {place}") from None
+        if exists:
+            raise SettingsError(
+                f"state_root: {path} is no folder (value {str(root)!r}), set in {place}; name another one"
+            )
 
 
 def _refuse_other_spellings(folder: Path) -> None:

@@ -1,9 +1,11 @@
-"""Masks what this process says by itself: log records of every library, and errors that nobody caught.
+"""What this process says: masked in log records of every library and in errors that nobody caught, and in any encoding.
 
 What does not belong here: the secrets and their forms (`core.masking`), and Dagster's events (`defs.masking`).
 """
 
+import io
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -22,6 +24,24 @@ def mask_output() -> None:
         sys.excepthook = _Uncaught(sys.excepthook, "")
     if not isinstance(threading.excepthook, _Uncaught):
         threading.excepthook = _Uncaught(threading.excepthook, "Exception in a thread:\n")
+
+
+def show_any_text() -> None:
+    """Let this process and its children show what their terminal, pipe or file can hold, and ``?`` for the rest."""
+    encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
+    os.environ["PYTHONIOENCODING"] = f"{encoding}:{errors or 'replace'}"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def end_output() -> None:
+    """Hand over what is still to be shown; a reader that has gone, as ``head`` does, is no error."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class MaskedRecord(logging.LogRecord):

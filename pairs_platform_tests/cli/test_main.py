@@ -1,10 +1,15 @@
 """How a command ends that fails."""
 
+import io
+import os
+import sys
+
 import pytest
 
-from pairs_platform.cli import cli
+from pairs_platform.cli import cli, main
 from pairs_platform.cli.renamed_options import RENAMED_OPTIONS
 from pairs_platform.core.errors import ClockUnknown
+from pairs_platform.settings.output import end_output
 
 
 @pytest.fixture
@@ -62,3 +67,44 @@ def test_a_bug_keeps_its_traceback(console, fails):
     fails(KeyError("close"))
     with pytest.raises(KeyError):
         console("migrate")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
+@pytest.mark.parametrize("words", [["config", "show", "--describe"], ["symbols", "list"], ["nonsense → ▲"]])
+def test_what_an_output_cannot_show_is_replaced(monkeypatch, encoding, words):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    outputs = [io.BytesIO(), io.BytesIO()]
+    for name, output in zip(("stdout", "stderr"), outputs, strict=True):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(output, encoding))
+    monkeypatch.setattr(sys, "argv", ["pairs-platform", *words])
+    with pytest.raises(SystemExit):
+        main()
+    sys.stderr.flush()
+    shown = b"".join(output.getvalue() for output in outputs)
+    assert shown
+    if encoding != "ascii":  # click shows UTF-8 there
+        assert ("nonsense" in shown.decode(encoding)) == ("? ?" in shown.decode(encoding))
+    assert os.environ["PYTHONIOENCODING"] == f"{encoding}:replace"
+
+
+def test_a_reader_that_has_gone_is_no_error(monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    output = io.TextIOWrapper(os.fdopen(writer, "wb"), "utf-8")
+    output.write("what is still to be shown")
+    monkeypatch.setattr(sys, "stdout", output)
+    end_output()
+    output.close()
+
+
+@pytest.mark.parametrize("below", ["", "x/y"])
+@pytest.mark.parametrize("words", [["doctor"], ["config", "show"], ["audit"], ["models", "list"], ["up"], ["storage"]])
+def test_a_state_folder_that_is_a_file_is_said_in_one_line_by_every_command(
+    console, monkeypatch, tmp_path, words, below
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PAIRS_PLATFORM__STATE_ROOT", str(tmp_path / "file" / below))
+    ended = console(*words)
+    assert ended.exit_code == 1
+    assert ended.output.startswith(f"Error: state_root: {tmp_path / 'file'} is no folder")
+    assert ended.output.count("\n") == 1
