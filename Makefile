@@ -47,10 +47,10 @@ soak: $(TEST_READY)
 	$(BIN)/python -m pytest pairs_platform_tests/soak/test_daily.py
 
 soak-inputs: $(TEST_READY)
-	$(BIN)/python -m pytest pairs_platform_tests/soak/test_inputs.py
+	$(BIN)/python -m pytest pairs_platform_tests/soak/test_inputs.py pairs_platform_tests/soak/test_vendor_replies.py
 
 soak-live: $(TEST_READY)
-	$(BIN)/python -m pytest pairs_platform_tests/soak --ignore pairs_platform_tests/soak/test_daily.py --ignore pairs_platform_tests/soak/test_inputs.py
+	$(BIN)/python -m pytest pairs_platform_tests/soak --ignore pairs_platform_tests/soak/test_daily.py --ignore pairs_platform_tests/soak/test_inputs.py --ignore pairs_platform_tests/soak/test_vendor_replies.py
 
 audit:
 	$(PYTHON) -m venv .venv/audit

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pairs_platform.core.errors import Unavailable
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.ports.market_data import ActionsReply
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,8 +98,8 @@ class MissedBars(Protocol):
         """
         ...
 
-    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> "pd.DataFrame":
-        """Corporate actions with an ex-date from `first` to `last`: columns `ACTION_COLUMNS`, perhaps empty.
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> ActionsReply:
+        """Corporate actions with an ex-date from `first` to `last`.
 
         Raises
         ------

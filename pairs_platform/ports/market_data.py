@@ -51,6 +51,23 @@ class BarsReply:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class ActionsReply:
+    """Answer to `MarketData.fetch_actions`.
+
+    Attributes
+    ----------
+    actions : DataFrame with the columns of `ACTION_COLUMNS`
+        Perhaps empty.
+    unsure : tuple of UnavailableSymbol
+        Symbols of which the source reports an action that cannot be read, and why: their prices cannot be adjusted,
+        and must not be used.
+    """
+
+    actions: "pd.DataFrame"
+    unsure: tuple[UnavailableSymbol, ...] = ()
+
+
 class MarketData(Protocol):
     """A source of bars and corporate actions.
 
@@ -85,8 +102,8 @@ class MarketData(Protocol):
         """
         ...
 
-    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> "pd.DataFrame":
-        """Corporate actions with an ex-date from `first` to `last`: columns `ACTION_COLUMNS`, perhaps empty.
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> ActionsReply:
+        """Corporate actions with an ex-date from `first` to `last`.
 
         Raises
         ------

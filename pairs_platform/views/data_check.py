@@ -200,7 +200,7 @@ def check_data(platform: Platform) -> DataCheck:
         symbols["last_session"].max().date(),
     )
     reply = problems.answer(lambda: market.fetch_bars(names, first, last), BarsReply(empty_bars()))
-    actions = problems.answer(lambda: market.fetch_actions(names, first, last), empty_actions())
+    actions = problems.answer(lambda: market.fetch_actions(names, first, last).actions, empty_actions())
     checked = validate_bars(
         reply.bars,
         symbols=names,

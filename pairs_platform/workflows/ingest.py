@@ -26,7 +26,7 @@ class PriceBatch:
     by_session : mapping of date to ValidatedBars
         Accepted, quarantined and flagged rows of each session.
     unavailable : mapping of str to str
-        Symbols that the source has no bars of, and why.
+        Symbols that the source has no bars of, or none that may be used, and why.
     source_notes : tuple of str
         What the source left out, or understood in another way than it is written.
     actions : DataFrame with ACTION_COLUMNS
@@ -80,15 +80,16 @@ def fetch_batch(platform: Platform, sector: str, sessions: Sequence[date]) -> Pr
         )
     source, symbols = platform.market_data, [listing.symbol for listing in platform.listings(sector)]
     reply = source.fetch_bars(symbols, sessions[0], sessions[-1])
-    actions = source.fetch_actions(symbols, sessions[0], sessions[-1])
+    found = source.fetch_actions(symbols, sessions[0], sessions[-1])
+    unavailable = {item.symbol: item.reason for item in (*found.unsure, *reply.unavailable)}
     validated = validate_bars(
-        reply.bars,
+        reply.bars[~reply.bars["symbol"].isin([item.symbol for item in found.unsure])],
         symbols=symbols,
         sessions=list(sessions),
         frequency=source.frequency,
         settings=platform.settings.validation,
         previous_close=_previous_close(platform, sector, sessions[0]),
-        actions=actions,
+        actions=found.actions,
         basis=source.basis,
     )
     provenance = {
@@ -97,8 +98,7 @@ def fetch_batch(platform: Platform, sector: str, sessions: Sequence[date]) -> Pr
         "frequency": source.frequency.value,
         "fetched_utc": platform.clock().isoformat(timespec="seconds"),
     }
-    unavailable = {item.symbol: item.reason for item in reply.unavailable}
-    return PriceBatch(validated.by_session(), unavailable, reply.notes, actions, provenance)
+    return PriceBatch(validated.by_session(), unavailable, reply.notes, found.actions, provenance)
 
 
 def _previous_close(platform: Platform, sector: str, first: date) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.ports.live_bars import ConnectionLost, ConnectionRefused, Receive, StreamMessage
-from pairs_platform.ports.market_data import empty_actions, empty_bars
+from pairs_platform.ports.market_data import ActionsReply, empty_actions, empty_bars
 
 
 class FakeLiveSource:
@@ -70,5 +70,5 @@ class FakeLiveSource:
     def fetch_since(self, symbols: Sequence[str], session: date, since: datetime) -> pd.DataFrame:
         return empty_bars().assign(mark=pd.Series(dtype="object"))
 
-    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
-        return empty_actions()
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> ActionsReply:
+        return ActionsReply(empty_actions())

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_of
-from pairs_platform.ports.market_data import BarsReply, Listing, UnavailableSymbol, empty_actions
+from pairs_platform.ports.market_data import ActionsReply, BarsReply, Listing, UnavailableSymbol, empty_actions
 
 
 def hourly_bars(sessions: Sequence[date], paths: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -74,8 +74,8 @@ class FakeMarket:
         unavailable = tuple(UnavailableSymbol(symbol, "not in the fake market") for symbol in missing)
         return BarsReply(found, unavailable, self.notes)
 
-    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
-        return empty_actions()
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> ActionsReply:
+        return ActionsReply(empty_actions())
 
     def universe(self) -> tuple[Listing, ...] | None:
         return None

@@ -76,7 +76,7 @@ def identify(market: SimulatedMarket, session: date, settings: Settings, *, plac
     symbols = [listing.symbol for listing in market.universe()]
     averaged = settings.selection.sessions_averaged
     sessions = sessions_ending(session, settings.lookback_sessions + averaged - 1)
-    actions = market.fetch_actions(symbols, sessions[0], sessions[-1])
+    actions = market.fetch_actions(symbols, sessions[0], sessions[-1]).actions
     bars = validate_bars(
         market.fetch_bars(symbols, sessions[0], sessions[-1]).bars,
         symbols=symbols,

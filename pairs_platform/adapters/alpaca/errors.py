@@ -7,4 +7,4 @@ from pairs_platform.core.errors import Refused
 
 
 class SymbolRefused(Refused):
-    """The server refuses a request because of a symbol in it, without saying reliably which."""
+    """The server refuses a request, or its answer cannot be read, because of a symbol in it that nobody names."""

@@ -13,6 +13,8 @@ Historical bars: https://docs.alpaca.markets/reference/stockbars
 Corporate actions: https://docs.alpaca.markets/reference/corporateactions-1
 """
 
+import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +28,23 @@ from pydantic import SecretStr
 from pairs_platform.adapters.alpaca.errors import SymbolRefused
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES, AlpacaSettings
 from pairs_platform.adapters.vendors.retry import Pacer, RetryPolicy
-from pairs_platform.adapters.vendors.rows import VendorAction, actions_frame, bars_reply, join_bars, tidy_bars
+from pairs_platform.adapters.vendors.rows import (
+    LeftOut,
+    VendorAction,
+    actions_reply,
+    bars_reply,
+    checked_action,
+    join_bars,
+    shortened,
+    tidy_bars,
+)
 from pairs_platform.core.errors import ConfigurationError, DataError
+from pairs_platform.core.prices.adjustment import DIVIDEND, SPLIT
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_close, session_open, sessions_between
+from pairs_platform.core.prices.numbers import number, numbers
 from pairs_platform.core.time import market_midnight, utc_now
-from pairs_platform.ports.market_data import BarsReply, Listing, empty_bars
+from pairs_platform.ports.market_data import ActionsReply, BarsReply, Listing, empty_bars
 
 if TYPE_CHECKING:
     from alpaca.data.historical.corporate_actions import CorporateActionsClient
@@ -39,9 +52,13 @@ if TYPE_CHECKING:
 
     from pairs_platform.adapters.alpaca.http import AlpacaHttp
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
-_FIELDS = {"t": "ts_utc", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
+_NUMBERS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
+_STAMP = re.compile(r"(19|20)\d\d-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)")
+"""A time that names its zone: one without would be dated by a guess."""
 
 
 class AlpacaMarketData:
@@ -52,7 +69,8 @@ class AlpacaMarketData:
     are those of one exchange: closes differ from the official ones and thinly traded symbols have gaps.
 
     Cash dividends, splits and stock dividends are actions; a spin-off is not (its value is not in the reply) and shows
-    up as a jump that validation flags.
+    up as a jump that validation flags. What cannot be read of a reply costs the row or the symbol: a bar without a time
+    is left out and noted, a symbol of which an action cannot be read is named as unsure.
 
     Parameters
     ----------
@@ -102,10 +120,10 @@ class AlpacaMarketData:
         unique_symbols, sessions = list(dict.fromkeys(symbols)), sessions_between(first, last)
         fetched = Frequency.FIVE_MINUTES if self.frequency is Frequency.ONE_HOUR else self.frequency
         refused: dict[str, str] = {}
-        parts = []
+        parts, left_out = [], LeftOut()
         for group in _batches(unique_symbols, self.settings.symbols_per_request):
             for span in _batches(sessions, self.settings.sessions_per_request):
-                ask = partial(self._rows, span=span, frequency=fetched)
+                ask = partial(self._rows, span=span, frequency=fetched, left_out=left_out)
                 answers = _answers(ask, [symbol for symbol in group if symbol not in refused], refused)
                 parts += [tidy_bars(rows, span, fetched) for rows in answers]
         bars = join_bars(parts)
@@ -113,9 +131,8 @@ class AlpacaMarketData:
             from pairs_platform.core.prices.aggregation import aggregate_bars
 
             bars = aggregate_bars(bars, source=fetched, target=self.frequency)
-        return bars_reply(
-            bars, unique_symbols, refused, f"no bars from {first} to {last} on the {self.settings.feed} feed"
-        )
+        otherwise = f"no bars from {first} to {last} on the {self.settings.feed} feed"
+        return bars_reply(bars, unique_symbols, refused, otherwise, left_out)
 
     def fetch_since(self, symbols: Sequence[str], session: date, since: datetime) -> pd.DataFrame:
         """Bars of one session that start at `since` or later, of the length that the service itself gives.
@@ -131,20 +148,22 @@ class AlpacaMarketData:
             As `fetch_bars`.
         """
         first = market_midnight(session) if self.frequency is Frequency.ONE_DAY else max(since, session_open(session))
-        parts, marks = [], {}
+        parts, marks, left_out = [], {}, LeftOut()
         for group in _batches(list(dict.fromkeys(symbols)), self.settings.symbols_per_request):
             ask = partial(self._reply, start=first, end=session_close(session), frequency=self.frequency)
             for reply in _answers(ask, group, {}):
-                parts.append(tidy_bars(_rows_of(reply, group), [session], self.frequency))
-                marks.update({symbol: bars[0].get("x") for symbol, bars in reply.items() if bars})
+                parts.append(tidy_bars(_rows_of(reply, group, left_out), [session], self.frequency))
+                marks.update({symbol: _mark(bars) for symbol, bars in reply.items()})
         bars = join_bars(parts)
+        for note in left_out.notes():
+            log.warning("%s", note)
         return bars.assign(mark=bars["symbol"].map(marks).astype(object))
 
-    def _rows(self, symbols: list[str], span: list[date], frequency: Frequency) -> pd.DataFrame:
+    def _rows(self, symbols: list[str], span: list[date], frequency: Frequency, left_out: LeftOut) -> pd.DataFrame:
         start, end = session_open(span[0]), session_close(span[-1])
         if frequency is Frequency.ONE_DAY:  # stamped with New York's midnight
             start, end = market_midnight(span[0]), market_midnight(span[-1])
-        return _rows_of(self._reply(symbols, start=start, end=end, frequency=frequency), symbols)
+        return _rows_of(self._reply(symbols, start=start, end=end, frequency=frequency), symbols, left_out)
 
     def _reply(self, symbols: list[str], *, start: datetime, end: datetime, frequency: Frequency) -> Any:
         from alpaca.data.enums import Adjustment, DataFeed
@@ -160,20 +179,22 @@ class AlpacaMarketData:
         )
         return self._stocks.get_stock_bars(request)
 
-    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> ActionsReply:
         """Splits and cash dividends of `symbols`, as `MarketData.fetch_actions` says.
 
         Alpaca selects by the date on which it processes an action, for a dividend the day of payment, weeks after the
         ex-date; so a longer range is requested (`AlpacaSettings.process_lag_days`) and the ex-date decides here.
         """
-        ask = partial(self._actions, first=first, last=last)
+        unsure: dict[str, str] = {}
+        refused: dict[str, str] = {}
+        ask = partial(self._actions, first=first, last=last, unsure=unsure)
         actions: list[VendorAction] = []
         for group in _batches(list(dict.fromkeys(symbols)), self.settings.symbols_per_request):
-            for answer in _answers(ask, group, {}):
+            for answer in _answers(ask, group, refused):
                 actions += answer
-        return actions_frame(actions, first, last)
+        return actions_reply(actions, {**unsure, **refused}, first, last)
 
-    def _actions(self, symbols: list[str], first: date, last: date) -> list[VendorAction]:
+    def _actions(self, symbols: list[str], first: date, last: date, unsure: dict[str, str]) -> list[VendorAction]:
         from alpaca.data.enums import CorporateActionsType
         from alpaca.data.requests import CorporateActionsRequest
 
@@ -189,7 +210,8 @@ class AlpacaMarketData:
             end=last + timedelta(days=self.settings.process_lag_days),
             limit=None,  # the library's default of 1,000 bounds the whole answer, not a page
         )
-        return _actions_of(self._corporate_actions.get_corporate_actions(request), set(symbols))
+        reply: Any = self._corporate_actions.get_corporate_actions(request)
+        return _actions_of(reply, set(symbols), first, last, unsure)
 
     def universe(self) -> tuple[Listing, ...] | None:
         """None: Alpaca does not know sectors."""
@@ -246,20 +268,34 @@ def _answers(ask: Callable[[list[str]], T], symbols: list[str], refused: dict[st
     return _answers(ask, symbols[:half], refused) + _answers(ask, symbols[half:], refused)
 
 
-def _rows_of(reply: Any, symbols: Sequence[str]) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame.from_records(bars).reindex(columns=list(_FIELDS)).assign(symbol=symbol)
-        for symbol, bars in ((symbol, reply.get(symbol)) for symbol in symbols)
-        if bars
-    ]
-    if not parts:
+def _rows_of(reply: Mapping[str, list[Any]], symbols: Sequence[str], left_out: LeftOut) -> pd.DataFrame:
+    """Rows with BAR_COLUMNS of what is a bar and says when."""
+    parts = []
+    for symbol in symbols:
+        bars = []
+        for bar in reply.get(symbol, ()):
+            if not isinstance(bar, dict):
+                left_out.add(symbol, "no bar", bar)
+            elif not (isinstance(bar.get("t"), str) and _STAMP.fullmatch(bar["t"])):
+                left_out.add(symbol, "no time with a zone", bar.get("t"))
+            else:
+                bars.append(bar)
+        columns = {name: numbers([bar.get(field) for bar in bars]) for name, field in _NUMBERS.items()}
+        parts.append(pd.DataFrame({"symbol": symbol, "ts_utc": [bar["t"] for bar in bars], **columns}))
+    filled = [part for part in parts if len(part)]
+    if not filled:
         return empty_bars()
-    rows = pd.concat(parts, ignore_index=True).rename(columns=_FIELDS)
-    try:
-        rows["ts_utc"] = pd.to_datetime(rows["ts_utc"], utc=True, format="ISO8601")
-    except ValueError as error:
-        raise DataError(f"Alpaca's bars carry a time stamp that is none: {error}") from error
-    return rows[list(BAR_COLUMNS)]
+    rows = pd.concat(filled, ignore_index=True)
+    stamps = pd.to_datetime(rows["ts_utc"], utc=True, format="ISO8601", errors="coerce")
+    for symbol, text in rows.loc[stamps.isna(), ["symbol", "ts_utc"]].itertuples(index=False, name=None):
+        left_out.add(symbol, "no time with a zone", text)
+    return rows.assign(ts_utc=stamps).loc[stamps.notna(), list(BAR_COLUMNS)].reset_index(drop=True)
+
+
+def _mark(bars: list[Any]) -> str | None:
+    """By which a replay says that a symbol's bars are a proxy's."""
+    marks = (bar.get("x") for bar in bars if isinstance(bar, dict))
+    return next((mark for mark in marks if isinstance(mark, str)), None)
 
 
 @dataclass(frozen=True)
@@ -268,26 +304,52 @@ class _ActionKind:
     value: Callable[[Mapping[str, Any]], float]
 
 
+def _ratio(item: Mapping[str, Any]) -> float:
+    old = number(item["old_rate"])
+    if old == 0.0:
+        raise DataError("old_rate is zero")
+    return number(item["new_rate"]) / old
+
+
 _ACTION_KINDS = {
-    "forward_splits": _ActionKind("split", lambda item: float(item["new_rate"]) / float(item["old_rate"])),
-    "reverse_splits": _ActionKind("split", lambda item: float(item["new_rate"]) / float(item["old_rate"])),
-    "stock_dividends": _ActionKind("split", lambda item: 1.0 + float(item["rate"])),
-    "cash_dividends": _ActionKind("dividend", lambda item: float(item["rate"])),
+    "forward_splits": _ActionKind(SPLIT, _ratio),
+    "reverse_splits": _ActionKind(SPLIT, _ratio),
+    "stock_dividends": _ActionKind(SPLIT, lambda item: 1.0 + number(item["rate"])),
+    "cash_dividends": _ActionKind(DIVIDEND, lambda item: number(item["rate"])),
 }
 
 
-def _actions_of(reply: Any, symbols: set[str]) -> list[VendorAction]:
-    """Actions of a whole answer; one that is repeated (same id) counts once."""
-    by_id: dict[object, VendorAction] = {}
+def _actions_of(
+    reply: Mapping[str, list[Any]], symbols: set[str], first: date, last: date, unsure: dict[str, str]
+) -> list[VendorAction]:
+    """Actions of a whole answer; one that is repeated (same id) counts once, `unsure` notes what cannot be read.
+
+    Raises
+    ------
+    SymbolRefused
+        An item names no symbol: it concerns one of those that were asked for.
+    """
+    actions: dict[object, VendorAction] = {}
     for name, how in _ACTION_KINDS.items():
-        for item in reply.get(name) or ():
+        for item in reply.get(name, ()):
+            symbol = item.get("symbol") if isinstance(item, dict) else None
+            if not (isinstance(symbol, str) and symbol.strip()):
+                raise SymbolRefused(f"an item of Alpaca's {name} names no symbol ({shortened(item)})")
+            if symbol not in symbols:
+                continue
             try:
-                action = VendorAction(item["symbol"], date.fromisoformat(item["ex_date"]), how.kind, how.value(item))
-            except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-                raise DataError(f"Alpaca's {name} are not as documented: {error!r}") from error
-            if action.symbol in symbols:
-                by_id[item.get("id", action)] = action
-    return list(by_id.values())
+                ex_date = date.fromisoformat(item["ex_date"])
+                if not first <= ex_date <= last:
+                    continue
+                action = checked_action(symbol, ex_date, how.kind, how.value(item))
+            except (DataError, KeyError, TypeError, ValueError) as error:
+                what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+                unsure.setdefault(symbol, f"an item of Alpaca's {name} cannot be read: {what}")
+                continue
+            key = action if item.get("id") is None else (symbol, repr(item["id"]))
+            if actions.setdefault(key, action) != action:
+                unsure.setdefault(symbol, f"Alpaca's {name} have two actions with the id {shortened(item['id'])}")
+    return list(actions.values())
 
 
 def _timeframe(frequency: Frequency) -> Any:

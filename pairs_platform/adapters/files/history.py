@@ -23,6 +23,7 @@ from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between
 from pairs_platform.core.prices.sectors import sector_slug
 from pairs_platform.ports.market_data import (
+    ActionsReply,
     BarsReply,
     Listing,
     UnavailableSymbol,
@@ -125,7 +126,7 @@ class FileMarketData:
         unavailable = tuple(UnavailableSymbol(symbol, self._why_not(symbol, first, last)) for symbol in absent)
         return BarsReply(bars[list(BAR_COLUMNS)], unavailable, self._notes(with_any, requested))
 
-    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> ActionsReply:
         """Corporate actions of the actions file, if there is one; see `MarketData.fetch_actions`.
 
         How the file is read: `actions.read_actions`. Rows that it leaves out are among the notes of `fetch_bars`.
@@ -137,7 +138,7 @@ class FileMarketData:
         """
         every = self._actions.actions if self._actions else empty_actions()
         inside = every["ex_date"].between(pd.Timestamp(first), pd.Timestamp(last)) & every["symbol"].isin(set(symbols))
-        return every[inside].sort_values(["symbol", "ex_date", "kind"], ignore_index=True)
+        return ActionsReply(every[inside].sort_values(["symbol", "ex_date", "kind"], ignore_index=True))
 
     @property
     def overviews(self) -> tuple[FileOverview, ...]:

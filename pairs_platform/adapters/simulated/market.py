@@ -27,6 +27,7 @@ from pairs_platform.core.prices.calendar import CALENDAR_END, BarGrid, bar_grid,
 from pairs_platform.core.prices.sectors import sector_slug
 from pairs_platform.core.time import utc_now
 from pairs_platform.ports.market_data import (
+    ActionsReply,
     BarsReply,
     Listing,
     UnavailableSymbol,
@@ -154,11 +155,11 @@ class SimulatedMarket:
         bars = pd.concat(frames, ignore_index=True) if frames else empty_bars()
         return BarsReply(bars, tuple(unavailable))
 
-    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> ActionsReply:
         """Splits and dividends with an ex-date from `first` to `last`; see `MarketData.fetch_actions`."""
         sessions = self._sessions(first, last)
         if not sessions:
-            return empty_actions()
+            return ActionsReply(empty_actions())
         every = sessions_between(FIRST_SESSION, sessions[-1])
         rows = [
             (
@@ -174,8 +175,8 @@ class SimulatedMarket:
             if action.ex < len(every) and every[action.ex] >= sessions[0]
         ]
         if not rows:
-            return empty_actions()
-        return pd.DataFrame(rows, columns=list(ACTION_COLUMNS)).astype(empty_actions().dtypes.to_dict())
+            return ActionsReply(empty_actions())
+        return ActionsReply(pd.DataFrame(rows, columns=list(ACTION_COLUMNS)).astype(empty_actions().dtypes.to_dict()))
 
     def _symbols(self, sector: str) -> tuple[str, ...]:
         return tuple(listing.symbol for listing in self._universe if listing.sector == sector)

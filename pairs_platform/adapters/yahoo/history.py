@@ -11,6 +11,7 @@ References
 yfinance: https://ranaroussi.github.io/yfinance
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -18,23 +19,29 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from pairs_platform.adapters.vendors.retry import AskedToWait, Pacer, RetryPolicy, wait_asked_for_s
 from pairs_platform.adapters.vendors.rows import (
     PRICES,
+    LeftOut,
     VendorAction,
-    actions_frame,
+    actions_reply,
     bars_reply,
+    checked_action,
     join_bars,
+    shortened,
     tidy_bars,
 )
 from pairs_platform.adapters.yahoo.settings import YahooSettings
 from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, Unavailable
+from pairs_platform.core.prices.adjustment import DIVIDEND, SPLIT
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between
+from pairs_platform.core.prices.numbers import number, numbers
 from pairs_platform.core.time import MARKET_TIMEZONE, SECOND_NS, market_midnight, moment_ns, utc_now
-from pairs_platform.ports.market_data import BarsReply, Listing
+from pairs_platform.ports.market_data import ActionsReply, BarsReply, Listing
 
 HOURLY_DAYS = 730
 """Yahoo keeps hourly bars for this many days."""
@@ -42,17 +49,26 @@ HOURLY_DAYS = 730
 _INTERVALS = {Frequency.ONE_HOUR: "1h", Frequency.ONE_DAY: "1d"}
 
 
+_LAST_SECOND = 4_102_444_800
+"""1970-01-01 to 2100-01-01 UTC; what a vendor stamps later is no time."""
+
+
 class _NoData(NotFound):
     """Yahoo has nothing for this one symbol, and says why."""
+
+
+class _Unreadable(DataError):
+    """Yahoo's chart of this one symbol is not what it should be."""
 
 
 class YahooMarketData:
     """`MarketData` from Yahoo Finance, one request per symbol.
 
     Prices are adjusted for splits up to today, not for dividends; dividends are actions, and so are splits, which tell
-    when the past has to be fetched again. A row outside the regular session or without any price is dropped. A symbol
-    that Yahoo does not know, or that is not quoted in US dollars, is unavailable; one that keeps failing fails the
-    whole request, because a symbol that could not be asked for is not one without data.
+    when the past has to be fetched again. A row outside the regular session or without any price is dropped, one
+    without a time noted. A symbol that Yahoo does not know, that is not quoted in US dollars, or whose chart cannot be
+    read is unavailable; one that keeps failing fails the whole request, because a symbol that could not be asked for is
+    not one without data.
 
     Parameters
     ----------
@@ -99,29 +115,32 @@ class YahooMarketData:
         self._require_in_reach(first)
         unique_symbols, sessions = list(dict.fromkeys(symbols)), sessions_between(first, last)
         reasons: dict[str, str] = {}
-        parts = []
+        parts, left_out = [], LeftOut()
         for symbol in unique_symbols if sessions else ():
             try:
-                chart = self._chart(symbol, first, last, _INTERVALS[self.frequency])
-            except _NoData as error:
+                rows = _rows_of(self._chart(symbol, first, last, _INTERVALS[self.frequency]), symbol, left_out)
+            except (_NoData, _Unreadable) as error:
                 reasons[symbol] = str(error)
             else:
-                parts.append(tidy_bars(_rows_of(chart, symbol), sessions, self.frequency))
+                parts.append(tidy_bars(rows, sessions, self.frequency))
         bars = join_bars(parts)
-        return bars_reply(bars, unique_symbols, reasons, f"no bars from {first} to {last} at Yahoo")
+        return bars_reply(bars, unique_symbols, reasons, f"no bars from {first} to {last} at Yahoo", left_out)
 
-    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+    def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> ActionsReply:
         """Splits and cash dividends of `symbols`, as `MarketData.fetch_actions` says.
 
         A dividend's amount is adjusted for later splits, as the prices are.
         """
         actions: list[VendorAction] = []
+        unsure: dict[str, str] = {}
         for symbol in dict.fromkeys(symbols):
             try:
-                actions += _actions_of(self._chart(symbol, first, last, "1d"), symbol)
+                actions += _actions_of(self._chart(symbol, first, last, "1d"), symbol, first, last)
             except _NoData:
                 continue  # `fetch_bars` says so
-        return actions_frame(actions, first, last)
+            except _Unreadable as error:
+                unsure[symbol] = str(error)
+        return actions_reply(actions, unsure, first, last)
 
     def universe(self) -> tuple[Listing, ...] | None:
         """None: the sectors are not part of the replies."""
@@ -187,48 +206,83 @@ def _chart_of(reply: Any) -> Mapping[str, Any]:
     try:
         chart = reply.json()["chart"]
         error, results = chart["error"], chart["result"]
-    except (ValueError, KeyError, TypeError) as broken:
+    except (ValueError, KeyError, TypeError, RecursionError) as broken:
         raise Unavailable(f"Yahoo's answer ({reply.status_code}) is not a chart") from broken
     if error:
-        raise _NoData(f"Yahoo: {error.get('description') or error.get('code')}")
-    if not results or not results[0].get("timestamp"):
+        words = error.get("description") or error.get("code") if isinstance(error, dict) else None
+        raise _NoData(f"Yahoo: {words if isinstance(words, str) else shortened(error)}")
+    if not results:
         raise _NoData("Yahoo's answer holds no bars")
-    currency = results[0]["meta"].get("currency")
+    result = results[0] if isinstance(results, list) else results
+    if not isinstance(result, dict):
+        raise _Unreadable(f"Yahoo's chart cannot be read: its result is {shortened(result)}")
+    if not result.get("timestamp"):
+        raise _NoData("Yahoo's answer holds no bars")
+    meta = result.get("meta")
+    currency = meta.get("currency") if isinstance(meta, dict) else None
+    if not isinstance(currency, str):
+        raise _Unreadable("Yahoo's chart does not say in which currency it is")
     if currency != "USD":
         raise _NoData(f"quoted in {currency} at Yahoo, not in US dollars")
-    return results[0]
+    return result
 
 
-def _rows_of(chart: Mapping[str, Any], symbol: str) -> pd.DataFrame:
+def _rows_of(chart: Mapping[str, Any], symbol: str, left_out: LeftOut) -> pd.DataFrame:
     try:
-        quotes = chart["indicators"]["quote"][0]
-        rows = pd.DataFrame({"ts_utc": chart["timestamp"], **{name: quotes[name] for name in (*PRICES, "volume")}})
-    except (KeyError, IndexError, ValueError) as error:
-        raise DataError(f"Yahoo's chart of {symbol} is not as expected: {error!r}") from error
-    rows = rows.assign(symbol=symbol, ts_utc=pd.to_datetime(rows["ts_utc"], unit="s", utc=True))
-    return rows.loc[rows[list(PRICES)].notna().any(axis=1), list(BAR_COLUMNS)]
+        quotes, stamps = chart["indicators"]["quote"][0], chart["timestamp"]
+        columns = {name: quotes[name] for name in (*PRICES, "volume")}
+    except (KeyError, IndexError, TypeError) as error:
+        raise _Unreadable(f"Yahoo's chart cannot be read: {error!r}") from error
+    for name, values in {"timestamp": stamps, **columns}.items():
+        if not isinstance(values, list) or len(values) != len(stamps):
+            raise _Unreadable(f"Yahoo's chart cannot be read: {name} has no value for each time stamp")
+    has_price = np.array([any(columns[name][i] is not None for name in PRICES) for i in range(len(stamps))], dtype=bool)
+    seconds = np.array([_seconds(stamp) for stamp in stamps])
+    for i in np.flatnonzero(has_price & np.isnan(seconds)):
+        left_out.add(symbol, "no time", stamps[i])
+    kept = np.flatnonzero(has_price & ~np.isnan(seconds))
+    rows = {name: numbers(values)[kept] for name, values in columns.items()}
+    at = pd.DatetimeIndex((seconds[kept] * SECOND_NS).astype("int64"), tz="UTC")
+    return pd.DataFrame({"symbol": symbol, "ts_utc": at, **rows})[list(BAR_COLUMNS)]
 
 
-def _actions_of(chart: Mapping[str, Any], symbol: str) -> list[VendorAction]:
+def _actions_of(chart: Mapping[str, Any], symbol: str, first: date, last: date) -> list[VendorAction]:
     events = chart.get("events") or {}
-    try:
-        dividends = [
-            VendorAction(symbol, _new_york_date(item["date"]), "dividend", float(item["amount"]))
-            for item in events.get("dividends", {}).values()
-        ]
-        splits = [
-            VendorAction(
-                symbol, _new_york_date(item["date"]), "split", float(item["numerator"]) / float(item["denominator"])
-            )
-            for item in events.get("splits", {}).values()
-        ]
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise DataError(f"Yahoo's events of {symbol} are not as expected: {error!r}") from error
-    return dividends + splits
+    actions: list[VendorAction] = []
+    for name, kind, value in (("dividends", DIVIDEND, _amount), ("splits", SPLIT, _ratio)):
+        try:
+            for item in (events.get(name) or {}).values():
+                ex_date = _new_york_date(item["date"])
+                if first <= ex_date <= last:
+                    actions.append(checked_action(symbol, ex_date, kind, value(item)))
+        except (AttributeError, KeyError, TypeError, DataError) as error:
+            what = str(error) if isinstance(error, DataError) else repr(error)
+            raise _Unreadable(f"Yahoo's {name} cannot be read: {what}") from error
+    return actions
 
 
-def _new_york_date(epoch_s: int) -> date:
-    return datetime.fromtimestamp(epoch_s, ZoneInfo(MARKET_TIMEZONE)).date()
+def _amount(item: Mapping[str, Any]) -> float:
+    return number(item["amount"])
+
+
+def _ratio(item: Mapping[str, Any]) -> float:
+    old = number(item["denominator"])
+    if old == 0.0:
+        raise DataError("the denominator of a split is zero")
+    return number(item["numerator"]) / old
+
+
+def _seconds(stamp: object) -> float:
+    """Whole seconds since 1970-01-01 UTC; NaN where a value is no time."""
+    seconds = math.nan if isinstance(stamp, str) else number(stamp)
+    return float(math.floor(seconds)) if 0.0 <= seconds < _LAST_SECOND else math.nan
+
+
+def _new_york_date(epoch_s: object) -> date:
+    seconds = _seconds(epoch_s)
+    if math.isnan(seconds):
+        raise DataError(f"{shortened(epoch_s)} is no time")
+    return datetime.fromtimestamp(seconds, ZoneInfo(MARKET_TIMEZONE)).date()
 
 
 def _midnight_s(day: date) -> int:

@@ -25,6 +25,7 @@ from pairs_platform.core.prices.flags import (
     stale_flags,
     zero_volume_flags,
 )
+from pairs_platform.core.prices.numbers import numbers
 from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.time import MARKET_TIMEZONE, stamps_ns
 
@@ -251,9 +252,14 @@ def _typed(bars: pd.DataFrame) -> tuple[pd.DataFrame, _Reasons]:
     ]
     given = pd.DataFrame({"symbol": bars["symbol"].astype(object).where(is_text, None), "ts_utc": stamps})
     for name in _NUMBERS:
-        given[name] = pd.to_numeric(bars[name], errors="coerce").astype("float64")
+        given[name] = _numeric(bars[name])
         reasons.append((~np.isfinite(given[name].to_numpy()), f"{name} is not a number"))
     return given, reasons
+
+
+def _numeric(column: pd.Series) -> np.ndarray:
+    is_plain = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
+    return column.to_numpy(dtype=np.float64, na_value=np.nan) if is_plain else numbers(column.tolist())
 
 
 def _stamps(column: pd.Series) -> tuple[pd.Series, np.ndarray]:

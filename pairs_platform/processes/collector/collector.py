@@ -255,9 +255,14 @@ class Collector:
             raise _Silence(f"no bar for {silent_s:.0f} s while the market trades")
 
     def _actions(self, session: date, symbols: tuple[str, ...]) -> list[dict[str, Any]]:
-        """Corporate actions that fall ex in a session: from the vendor, or for a replay from the lake."""
+        """Corporate actions that fall ex in a session: from the vendor, or for a replay from the lake.
+
+        One that the vendor reports and nobody can read holds back its symbol's signals as one that is known.
+        """
         if not self._is_replay:
-            return action_rows(self._source.history().fetch_actions(symbols, session, session))
+            reply = self._source.history().fetch_actions(symbols, session, session)
+            unsure = [{"symbol": item.symbol, "kind": "unreadable", "value": 0.0} for item in reply.unsure]
+            return action_rows(reply.actions) + unsure
         lake, actions = open_lake(self._settings), []
         for sector in self._settings.active_sectors:
             key = PartitionKey(session, sector)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.numbers import numbers
 from pairs_platform.core.prices.validation import judge_rows
 from pairs_platform.core.streaming.bars import FIRST, UPDATED, StreamBar
 from pairs_platform.core.streaming.proxies import is_proxy
@@ -92,15 +93,11 @@ def _stamps(values: list[Any]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.array(ns, dtype="int64").view("M8[ns]"), tz="UTC")
 
 
-def _numbers(values: list[Any]) -> Any:
-    """An array where every value is a number, which is the usual case; otherwise the numbers and texts among them."""
-    try:
-        numbers = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        numbers = np.empty((0, 0))
-    if numbers.ndim == 1:
-        return numbers
-    return [value if isinstance(value, (int, float, str)) else None for value in values]
+def _numbers(values: list[Any]) -> np.ndarray:
+    """The numbers of a field; the usual case, in which every value is one, takes no call for each."""
+    if set(map(type, values)) <= {int, float}:
+        return np.array(values, dtype=np.float64)
+    return numbers(values)
 
 
 def _sources(marks: list[Any]) -> list[str]:

@@ -131,7 +131,7 @@ class FileBars:
 
     def actions(self, session: date) -> pd.DataFrame:
         """See `BarSource`."""
-        return self._files.fetch_actions(self._symbols, session, session)
+        return self._files.fetch_actions(self._symbols, session, session).actions
 
     def absent(self, sessions: Sequence[date]) -> NotFound:
         """See `BarSource`; names the sessions that the files have."""

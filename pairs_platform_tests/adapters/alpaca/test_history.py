@@ -1,5 +1,6 @@
 import logging
 import random
+import re
 import traceback
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,13 +10,21 @@ from pydantic import SecretStr, ValidationError
 
 from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES, AlpacaSettings
-from pairs_platform.core.errors import ConfigurationError, DataError, Refused, Unavailable
+from pairs_platform.core.errors import ConfigurationError, Refused, Unavailable
 from pairs_platform.core.masking import keep_secret
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
 from pairs_platform.ports.market_data import UnavailableSymbol
 from pairs_platform.settings.output import mask_output
-from pairs_platform_tests.support.vendor_servers import NEW_YORK, NO_ANSWER, AlpacaServer, Answer, alpaca_bar, running
+from pairs_platform_tests.support.vendor_servers import (
+    NEW_YORK,
+    NO_ANSWER,
+    AlpacaServer,
+    Answer,
+    Asked,
+    alpaca_bar,
+    running,
+)
 
 FIRST, LAST = date(2024, 3, 6), date(2024, 3, 12)  # five sessions, across the clock change of 10 March
 EARLY_CLOSE = date(2024, 7, 3)
@@ -147,6 +156,96 @@ def test_a_range_without_a_session_has_no_bars_and_asks_nothing(server):
     assert server.asked == []
 
 
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_a_reply_that_holds_no_bars_leaves_every_symbol_unavailable(server, nothing):
+    server.faults = {0: Answer({"bars": nothing, "next_page_token": None})}
+    reply = source(server).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert [item.reason for item in reply.unavailable] == [f"no bars from {FIRST} to {LAST} on the iex feed"] * 3
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        (None, "no bars from"),
+        ({"t": "2024-03-06T05:00:00Z"}, "none of its bars can be read: no bar"),
+        ("bars", "none of its bars can be read: no bar"),
+        ([None, 7], "none of its bars can be read: no bar"),
+        ([{"o": 1.0}], "none of its bars can be read: no time with a zone"),
+        ([alpaca_bar(NOW, 1.0) | {"t": "2024-03-06"}], "none of its bars can be read: no time with a zone"),
+        ([alpaca_bar(NOW, 1.0) | {"t": "2024-02-31T05:00:00Z"}], "none of its bars can be read: no time with a zone"),
+    ],
+)
+def test_a_symbol_whose_bars_cannot_be_read_is_unavailable_and_the_others_are_not(server, spoilt, reason):
+    plain = server.answer
+
+    def answer(asked):
+        page = plain(asked).body
+        return Answer({**page, "bars": {**page["bars"], "IBM": spoilt}})
+
+    server.answer = answer
+    reply = source(server).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert keys(reply.bars) == expected_daily(["AAPL", "MSFT"])
+    assert [item.symbol for item in reply.unavailable] == ["IBM"]
+    assert reason in reply.unavailable[0].reason
+
+
+def test_a_null_for_a_symbol_on_a_later_page_loses_nothing_of_an_earlier_one(server):
+    server.page_size, plain = 10, server.answer
+
+    def answer(asked):
+        page = plain(asked).body
+        null = {"AAPL": None} if asked.query.get("page_token") else {}
+        return Answer({**page, "bars": {**page["bars"], **null}})
+
+    server.answer = answer
+    assert keys(source(server).fetch_bars(SYMBOLS, FIRST, LAST).bars) == expected_daily()
+
+
+def test_a_bar_that_says_no_time_costs_itself_and_is_noted(server):
+    server.bars["AAPL", "1Day"].insert(2, alpaca_bar(NOW, 1.0))
+    plain = server.answer
+
+    def answer(asked):
+        page = plain(asked)
+        page.body["bars"]["AAPL"][2] = {"t": 7, "o": 1.0}
+        page.body["bars"]["AAPL"].append(None)
+        page.body["bars"]["AAPL"].append({"extra": [], **page.body["bars"]["AAPL"][0]})
+        return page
+
+    server.answer = answer
+    reply = source(server).fetch_bars(["AAPL"], FIRST, LAST)
+    assert [stamp.day for stamp in reply.bars["ts_utc"]] == [6, 7, 11, 12]
+    assert reply.notes == (
+        "1 row of AAPL left out: no time with a zone (the first: 7)",
+        "1 row of AAPL left out: no bar (the first: None)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [("101.5", 101.5), (True, None), ([1], None), (10**400, None), ("", None)]
+)
+def test_a_value_of_another_type_is_a_number_or_none(server, value, number):
+    server.bars["AAPL", "1Day"][1]["c"] = value
+    close = source(server).fetch_bars(["AAPL"], FIRST, LAST).bars["close"]
+    assert close.isna().tolist() == [False, number is None, False, False, False]
+    assert number is None or close[1] == number
+
+
+def test_the_bars_of_a_session_under_way_are_read_with_the_same_care(server):
+    plain = server.answer
+
+    def answer(asked):
+        page = plain(asked)
+        page.body["bars"]["AAPL"].insert(0, None)
+        page.body["bars"]["IBM"] = None
+        return page
+
+    server.answer = answer
+    bars = source(server, Frequency.FIVE_MINUTES).fetch_since(SYMBOLS, LAST, session_open(LAST))
+    assert bars["symbol"].value_counts().to_dict() == {"AAPL": 78, "MSFT": 78}
+
+
 # Chunks and pages
 
 
@@ -191,6 +290,24 @@ def test_a_page_that_names_itself_as_the_next_does_not_loop_for_ever(server):
     assert len(server.asked) == 3
 
 
+def test_pages_that_go_round_in_a_circle_end_with_the_reason(server):
+    page, next_page = server.answer, {None: "7", "7": "8", "8": "7"}
+    server.answer = lambda asked: Answer(
+        {**page(Asked(asked.path, {**asked.query, "page_token": "0"}, asked.headers)).body}
+        | {"next_page_token": next_page[asked.query.get("page_token")]}
+    )
+    with pytest.raises(Unavailable, match="names itself, or one before it, as the next one"):
+        source(server, max_attempts=2).fetch_bars(SYMBOLS, FIRST, LAST)
+    assert len(server.asked) == 4
+
+
+def test_a_next_page_without_a_name_is_none(server):
+    page = server.answer
+    server.answer = lambda asked: Answer(page(asked).body | {"next_page_token": ""})
+    assert keys(source(server).fetch_bars(SYMBOLS, FIRST, LAST).bars) == expected_daily()
+    assert len(server.asked) == 1
+
+
 # Failures that pass
 
 FAULTS = {
@@ -203,7 +320,10 @@ FAULTS = {
     "half a JSON": [Answer('{"bars": {"AAPL": [{"t": "2024-03-')],
     "an empty answer": [Answer("")],
     "another JSON": [Answer({"message": "maintenance"})],
-    "no bars at all": [Answer({"bars": None, "next_page_token": None})],
+    "bars as a list": [Answer({"bars": [alpaca_bar(NOW, 1.0)], "next_page_token": None})],
+    "no object": [Answer([{"bars": {}}])],
+    "nested without end": [Answer("[" * 100_000)],
+    "a token that is none": [Answer({"bars": {}, "next_page_token": {"page": 2}})],
 }
 
 
@@ -347,7 +467,9 @@ def dividend(symbol, ex_date, process_date, rate, **values):
 
 
 def fetched_actions(server, first="2024-03-06", last="2024-03-12", symbols=SYMBOLS, **settings):
-    frame = source(server, **settings).fetch_actions(symbols, date.fromisoformat(first), date.fromisoformat(last))
+    frame = (
+        source(server, **settings).fetch_actions(symbols, date.fromisoformat(first), date.fromisoformat(last)).actions
+    )
     assert tuple(frame.columns) == ACTION_COLUMNS
     assert frame.dtypes.astype(str).tolist() == [
         "object", "datetime64[ns]", "object", "float64", "datetime64[ns, UTC]",
@@ -383,7 +505,7 @@ def test_a_dividend_is_found_by_its_ex_date_though_the_service_selects_by_paymen
 
 def test_an_action_is_known_at_the_open_of_its_ex_date(server):
     server.actions = {"cash_dividends": [dividend("AAPL", "2024-03-11", "2024-03-29", 0.24)]}
-    frame = source(server).fetch_actions(["AAPL"], FIRST, LAST)
+    frame = source(server).fetch_actions(["AAPL"], FIRST, LAST).actions
     assert frame["known_ts_utc"].tolist() == [pd.Timestamp(session_open(date(2024, 3, 11)))]
 
 
@@ -419,10 +541,64 @@ def test_no_actions_is_an_empty_frame(server):
     assert fetched_actions(server) == []
 
 
-def test_an_action_that_is_not_as_documented_is_refused(server):
-    server.actions = {"forward_splits": [action("AAPL", "2024-03-07", new_rate=4)]}
-    with pytest.raises(DataError, match="forward_splits are not as documented"):
-        fetched_actions(server)
+@pytest.mark.parametrize(
+    ("kind", "spoilt", "reason"),
+    [
+        ("forward_splits", action("AAPL", "2024-03-07", new_rate=4), "'old_rate' is missing"),
+        ("forward_splits", action("AAPL", "2024-03-07", new_rate=4, old_rate=0), "old_rate is zero"),
+        ("forward_splits", action("AAPL", "2024-03-07", new_rate=0, old_rate=1), "a split of 0 on 2024-03-07"),
+        ("reverse_splits", action("AAPL", "2024-03-07", new_rate=-1, old_rate=8), "a split of -0.125"),
+        ("forward_splits", action("AAPL", "2024-03-07", new_rate=1e9, old_rate=1), "a split of 1e\\+09"),
+        ("stock_dividends", action("AAPL", "2024-03-07", rate=None), "a split of nan"),
+        ("cash_dividends", action("AAPL", "2024-03-07", rate=-0.24), "a dividend of -0.24"),
+        ("cash_dividends", action("AAPL", "2024-03-07", rate=10**400), "a dividend of nan"),
+        ("cash_dividends", action("AAPL", "2024-03-07", rate=True), "a dividend of nan"),
+        ("cash_dividends", action("AAPL", None, "2024-03-07", rate=0.24), "fromisoformat: argument must be str"),
+        ("cash_dividends", action("AAPL", "soon", "2024-03-07", rate=0.24), "Invalid isoformat string: 'soon'"),
+        ("cash_dividends", {"symbol": "AAPL", "process_date": "2024-03-07", "rate": 1}, "'ex_date' is missing"),
+    ],
+)
+def test_a_symbol_of_which_an_action_cannot_be_read_is_unsure_and_the_others_are_not(server, kind, spoilt, reason):
+    sound = action("IBM", "2024-03-08", new_rate=2, old_rate=1)
+    server.actions = {"reverse_splits": [sound]}
+    server.actions.setdefault(kind, []).append(spoilt)
+    reply = source(server).fetch_actions(SYMBOLS, FIRST, LAST)
+    assert reply.actions["symbol"].tolist() == ["IBM"]
+    assert [item.symbol for item in reply.unsure] == ["AAPL"]
+    assert re.search(f"corporate actions are unsure: an item of Alpaca's {kind} .*{reason}", reply.unsure[0].reason)
+
+
+def test_an_action_beyond_the_range_may_be_what_it_is(server):
+    server.actions = {"cash_dividends": [action("AAPL", "2024-02-07", "2024-03-07", rate="none")]}
+    assert source(server).fetch_actions(SYMBOLS, FIRST, LAST).unsure == ()
+
+
+def test_an_action_that_names_no_symbol_is_found_by_halving(server):
+    plain = server.answer
+
+    def answer(asked):
+        page = plain(asked)
+        if "MSFT" in asked.query["symbols"].split(","):
+            page.body["corporate_actions"]["forward_splits"] = [{"symbol": None, "new_rate": 4, "old_rate": 1}]
+        return page
+
+    server.answer = answer
+    reply = source(server).fetch_actions(SYMBOLS, FIRST, LAST)
+    assert [item.symbol for item in reply.unsure] == ["MSFT"]
+    assert "names no symbol" in reply.unsure[0].reason
+
+
+def test_one_id_with_two_meanings_makes_its_symbol_unsure(server):
+    server.actions = {
+        "cash_dividends": [
+            dividend("AAPL", "2024-03-07", "2024-03-29", 0.5, id="a"),
+            dividend("AAPL", "2024-03-07", "2024-03-29", 0.6, id="a"),
+            dividend("IBM", "2024-03-07", "2024-03-29", 0.7, id=["no", "text"]),
+        ]
+    }
+    reply = source(server).fetch_actions(SYMBOLS, FIRST, LAST)
+    assert reply.actions["value"].tolist() == [0.7]
+    assert [item.symbol for item in reply.unsure] == ["AAPL"]
 
 
 def test_the_address_of_a_proxy_comes_from_the_rules_and_needs_tls_elsewhere(server):

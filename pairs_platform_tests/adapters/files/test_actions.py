@@ -130,4 +130,4 @@ def test_notes_of_actions_come_with_the_bars(tmp_path) -> None:
     market = FileMarketData(settings, frequency=Frequency.ONE_DAY)
     day = pd.Timestamp("2025-11-04").date()
     assert any("counts once" in note for note in market.fetch_bars(["AAPL"], day, day).notes)
-    assert len(market.fetch_actions(["AAPL"], day, day)) == 1
+    assert len(market.fetch_actions(["AAPL"], day, day).actions) == 1

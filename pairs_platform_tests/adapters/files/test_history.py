@@ -501,7 +501,7 @@ class TestActions:
     )
 
     def test_without_a_file_there_are_none(self, tmp_path) -> None:
-        actions = source(written(tmp_path, example())).fetch_actions(["AAPL"], FIRST, LAST)
+        actions = source(written(tmp_path, example())).fetch_actions(["AAPL"], FIRST, LAST).actions
         assert actions.empty
         assert list(actions.columns) == list(ACTION_COLUMNS)
 
@@ -511,18 +511,18 @@ class TestActions:
         written(tmp_path, example())
         market = source(tmp_path, actions_path=str(path), basis="raw")
         assert len(fetched(market)) == 10
-        actions = market.fetch_actions(["AAPL", "BRK.B"], FIRST, LAST)
+        actions = market.fetch_actions(["AAPL", "BRK.B"], FIRST, LAST).actions
         assert actions.to_numpy().tolist() == [
             ["AAPL", pd.Timestamp("2025-11-04"), "split", 4.0, pd.Timestamp("2025-10-20T20:00:00Z")],
             ["BRK.B", pd.Timestamp("2025-11-03"), "dividend", 0.5, pd.Timestamp("2025-10-21T20:00:00Z")],
         ]
-        assert len(market.fetch_actions(["BRK.B"], FIRST, LAST)) == 1
-        assert market.fetch_actions(["AAPL"], FIRST, date(2025, 11, 3)).empty
+        assert len(market.fetch_actions(["BRK.B"], FIRST, LAST).actions) == 1
+        assert market.fetch_actions(["AAPL"], FIRST, date(2025, 11, 3)).actions.empty
 
     def test_the_moment_of_knowledge_may_be_missing(self, tmp_path) -> None:
         frame = pd.DataFrame({"symbol": ["AAPL"], "ex_date": [date(2025, 11, 4)], "kind": ["split"], "value": [4.0]})
         path = written(tmp_path, frame, "actions.parquet")
-        actions = source(tmp_path, actions_path=str(path)).fetch_actions(["AAPL"], FIRST, LAST)
+        actions = source(tmp_path, actions_path=str(path)).fetch_actions(["AAPL"], FIRST, LAST).actions
         assert actions["known_ts_utc"].tolist() == [pd.Timestamp("2025-11-04T05:00:00Z")]
         with pytest.raises(ConfigurationError, match="only the actions file is there"):
             source(tmp_path, actions_path=str(path)).universe()

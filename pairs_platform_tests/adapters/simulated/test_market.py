@@ -38,7 +38,7 @@ def log_closes(source: SimulatedMarket, n_sessions: int, last: date = LAST) -> p
     """Adjusted log closes, bars × symbols."""
     first = sessions_ending(last, n_sessions)[0]
     bars = source.fetch_bars(TECHNOLOGY, first, last).bars
-    actions = source.fetch_actions(TECHNOLOGY, first, last)
+    actions = source.fetch_actions(TECHNOLOGY, first, last).actions
     adjusted = adjust_bars(bars, actions, basis=PriceBasis.RAW, as_of=session_close(last))
     return np.log(adjusted.pivot(index="ts_utc", columns="symbol", values="close"))
 
@@ -146,8 +146,8 @@ class TestDeterminism:
 
     def test_actions_are_the_same_whatever_range_is_asked_for(self) -> None:
         source = market(Frequency.ONE_DAY)
-        early = source.fetch_actions(TECHNOLOGY, date(2023, 1, 3), date(2023, 12, 29))
-        every = source.fetch_actions(TECHNOLOGY, FIRST_SESSION, LAST)
+        early = source.fetch_actions(TECHNOLOGY, date(2023, 1, 3), date(2023, 12, 29)).actions
+        every = source.fetch_actions(TECHNOLOGY, FIRST_SESSION, LAST).actions
         again = every[every["ex_date"].dt.year == 2023].reset_index(drop=True)
         pd.testing.assert_frame_equal(early, again, check_exact=True)
 
@@ -192,7 +192,7 @@ class TestCalendar:
         early = SimulatedMarket(UNIVERSE, frequency=Frequency.ONE_DAY, clock=lambda: datetime(2020, 6, 1, tzinfo=UTC))
         assert early.sessions_available() is None
         assert early.fetch_bars(["AAPL"], date(2020, 1, 2), date(2020, 2, 3)).unavailable
-        assert early.fetch_actions(["AAPL"], date(2020, 1, 2), date(2020, 2, 3)).empty
+        assert early.fetch_actions(["AAPL"], date(2020, 1, 2), date(2020, 2, 3)).actions.empty
 
     def test_a_range_without_a_session_names_what_there_is(self, standard) -> None:
         reply = standard.fetch_bars(["AAPL"], date(2025, 12, 25), date(2025, 12, 25))
@@ -248,13 +248,13 @@ class TestActions:
     def test_a_stretch_that_is_asked_for_after_a_later_one(self):
         """The actions of the later one are known by then, and are not its own."""
         source = market(Frequency.ONE_DAY)
-        later = source.fetch_actions(TECHNOLOGY, date(2024, 1, 2), LAST)
+        later = source.fetch_actions(TECHNOLOGY, date(2024, 1, 2), LAST).actions
         last = later["ex_date"].iloc[-1].date() - timedelta(days=1)
-        expected = market(Frequency.ONE_DAY).fetch_actions(TECHNOLOGY, date(2024, 1, 2), last)
-        pd.testing.assert_frame_equal(source.fetch_actions(TECHNOLOGY, date(2024, 1, 2), last), expected)
+        expected = market(Frequency.ONE_DAY).fetch_actions(TECHNOLOGY, date(2024, 1, 2), last).actions
+        pd.testing.assert_frame_equal(source.fetch_actions(TECHNOLOGY, date(2024, 1, 2), last).actions, expected)
 
     def test_splits_and_dividends_occur_and_are_known_ten_sessions_before(self) -> None:
-        actions = market(Frequency.ONE_DAY).fetch_actions(TECHNOLOGY, date(2024, 1, 2), LAST)
+        actions = market(Frequency.ONE_DAY).fetch_actions(TECHNOLOGY, date(2024, 1, 2), LAST).actions
         assert set(actions["kind"]) == {"split", "dividend"}
         assert (actions["value"] > 0).all()
         ahead = [len(sessions_between(row.known_ts_utc.date(), row.ex_date.date())) - 1 for row in actions.itertuples()]
@@ -262,7 +262,7 @@ class TestActions:
 
     def test_raw_prices_fall_on_a_split_and_adjusted_ones_do_not(self) -> None:
         source = market(Frequency.ONE_DAY)
-        actions = source.fetch_actions(TECHNOLOGY, date(2024, 1, 2), LAST)
+        actions = source.fetch_actions(TECHNOLOGY, date(2024, 1, 2), LAST).actions
         split = actions[actions["kind"] == "split"].iloc[0]
         last = session_after = sessions_between(split["ex_date"].date(), LAST)[5]
         first = sessions_ending(session_after, 20)[0]

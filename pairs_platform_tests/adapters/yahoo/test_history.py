@@ -7,7 +7,7 @@ from yfinance.data import SingletonMeta
 
 from pairs_platform.adapters.yahoo.history import YahooMarketData, yahoo_symbol
 from pairs_platform.adapters.yahoo.settings import YahooSettings
-from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, Unavailable
+from pairs_platform.core.errors import ConfigurationError, NotFound, Unavailable
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import bar_grid, session_open, sessions_between
 from pairs_platform.ports.market_data import UnavailableSymbol
@@ -284,10 +284,72 @@ def test_more_requests_than_a_minute_allows_are_held_back(server):
     assert 50.0 < sleeps[0] <= 60.0
 
 
-def test_a_chart_whose_columns_differ_in_length_is_refused(server):
-    server.charts["AAPL"]["chart"]["result"][0]["indicators"]["quote"][0]["open"].pop()
-    with pytest.raises(DataError, match="chart of AAPL"):
-        source(server).fetch_bars(["AAPL"], FIRST, LAST)
+def chart_with(**changes):
+    chart = daily("AAPL", 100.0)
+    chart["chart"]["result"][0].update(changes)
+    return chart
+
+
+def quotes_with(**changes):
+    quote = daily("AAPL", 100.0)["chart"]["result"][0]["indicators"]["quote"][0]
+    return chart_with(indicators={"quote": [{**quote, **changes}]})
+
+
+@pytest.mark.parametrize(
+    ("chart", "reason"),
+    [
+        (quotes_with(open=[1.0]), "open has no value for each time stamp"),
+        (quotes_with(volume=None), "volume has no value for each time stamp"),
+        (quotes_with(close={"a": 1}), "close has no value for each time stamp"),
+        (chart_with(indicators={}), "cannot be read: KeyError"),
+        (chart_with(indicators={"quote": []}), "cannot be read: IndexError"),
+        (chart_with(indicators=None), "cannot be read: TypeError"),
+        (chart_with(meta=None), "does not say in which currency"),
+        (chart_with(meta={}), "does not say in which currency"),
+        (chart_with(meta=[1]), "does not say in which currency"),
+        (chart_with(timestamp=7), "timestamp has no value"),
+        (chart_with(timestamp=None), "no bars"),
+        (chart_with(timestamp=[None] * 5), "none of its bars can be read: no time"),
+        (chart_with(timestamp=[10**400, -1, "2024", True, 10**12]), "none of its bars can be read: no time"),
+        ({"chart": {"result": [None], "error": None}}, "its result is None"),
+        ({"chart": {"result": 7, "error": None}}, "its result is 7"),
+        ({"chart": {"result": None, "error": "sorry"}}, "Yahoo: 'sorry'"),
+    ],
+)
+def test_a_symbol_whose_chart_cannot_be_read_is_unavailable_and_the_others_are_not(server, chart, reason):
+    server.charts["AAPL"] = chart
+    reply = source(server).fetch_bars(["AAPL", "IBM"], FIRST, LAST)
+    assert keys(reply.bars) == expected("IBM")
+    assert [item.symbol for item in reply.unavailable] == ["AAPL"]
+    assert reason in reply.unavailable[0].reason
+
+
+def test_a_row_without_a_time_costs_itself_and_is_noted(server):
+    stamps = daily("AAPL", 100.0)["chart"]["result"][0]["timestamp"]
+    server.charts["AAPL"] = chart_with(timestamp=[stamps[0], None, *stamps[2:]])
+    reply = source(server).fetch_bars(["AAPL"], FIRST, LAST)
+    assert reply.bars["close"].tolist() == [106.0, 108.0, 111.0, 112.0]
+    assert reply.notes == ("1 row of AAPL left out: no time (the first: None)",)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        {"splits": {"1": None}},
+        {"splits": [1]},
+        {"splits": {"1": {"date": 1710163800, "numerator": 4}}},
+        {"splits": {"1": {"date": None, "numerator": 4, "denominator": 1}}},
+        {"dividends": {"1": {"date": 1710163800, "amount": -1.0}}},
+        {"dividends": {"1": {"date": 1710163800, "amount": "n/a"}}},
+        [1],
+    ],
+)
+def test_a_symbol_of_which_an_event_cannot_be_read_is_unsure(server, events):
+    server.charts["AAPL"] = chart_with(events=events)
+    server.charts["IBM"] = daily("IBM", 1.0, dividends={session_open(LAST): 0.5})
+    reply = source(server).fetch_actions(["AAPL", "IBM"], FIRST, LAST)
+    assert reply.actions["symbol"].tolist() == ["IBM"]
+    assert [item.symbol for item in reply.unsure] == ["AAPL"]
 
 
 # Frequencies
@@ -320,7 +382,7 @@ def test_dividends_and_splits_forward_and_reverse(server):
         splits={session_open(date(2024, 3, 11)): (4, 1)},
     )
     server.charts["BRK-B"] = daily("BRK-B", 200.0, splits={session_open(date(2024, 3, 7)): (1, 8)})
-    frame = source(server).fetch_actions(["AAPL", "BRK.B", "IBM", "ZZZZ"], FIRST, LAST)
+    frame = source(server).fetch_actions(["AAPL", "BRK.B", "IBM", "ZZZZ"], FIRST, LAST).actions
     assert tuple(frame.columns) == ACTION_COLUMNS
     assert frame[["symbol", "kind", "value"]].to_numpy().tolist() == [
         ["AAPL", "dividend", 0.24],
@@ -333,7 +395,7 @@ def test_dividends_and_splits_forward_and_reverse(server):
 
 
 def test_no_actions_is_an_empty_frame(server):
-    frame = source(server).fetch_actions(["AAPL"], FIRST, LAST)
+    frame = source(server).fetch_actions(["AAPL"], FIRST, LAST).actions
     assert frame.empty
     assert tuple(frame.columns) == ACTION_COLUMNS
 
@@ -341,8 +403,9 @@ def test_no_actions_is_an_empty_frame(server):
 def test_an_event_that_is_not_as_expected_is_refused(server):
     chart = daily("AAPL", 100.0, splits={session_open(LAST): (4, 0)})
     server.charts["AAPL"] = chart
-    with pytest.raises(DataError, match="events of AAPL"):
-        source(server).fetch_actions(["AAPL"], FIRST, LAST)
+    reply = source(server).fetch_actions(["AAPL", "IBM"], FIRST, LAST)
+    assert [item.symbol for item in reply.unsure] == ["AAPL"]
+    assert "actions are unsure: Yahoo's splits cannot be read" in reply.unsure[0].reason
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ def altered(row: int, **values) -> pd.DataFrame:
     bars = BARS.copy()
     for name, value in values.items():
         if name not in ("symbol", "ts_utc"):
-            bars[name] = bars[name].astype(object if isinstance(value, str) else "float64")
-        bars.loc[row, name] = value
+            bars[name] = bars[name].astype("float64" if isinstance(value, float) else object)
+        bars.at[row, name] = value
     return bars
 
 
@@ -69,6 +69,9 @@ def test_clean_bars_are_accepted_as_they_are():
         ({"close": "n/a"}, "close is not a number"),
         (dict.fromkeys(PRICES, 999_999.0), "; ".join(f"{name} is implausibly large" for name in PRICES)),
         (dict.fromkeys(PRICES, 1e308), "; ".join(f"{name} is implausibly large" for name in PRICES)),
+        ({"close": True}, "close is not a number"),
+        ({"close": [50.0]}, "close is not a number"),
+        ({"close": 10**400}, "close is not a number"),
         ({"close": 0.0, "low": 0.0}, "low is not positive; close is not positive"),
         ({"low": -1.0}, "low is not positive"),
         ({"high": 10.0}, "high is below open or close; low is above high"),

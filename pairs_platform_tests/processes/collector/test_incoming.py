@@ -45,6 +45,8 @@ def test_messages_become_bars_with_their_revision_and_source_in_order():
         ({"o": [1, 2]}, "open is not a number"),
         ({"o": {"a": 1}}, "open is not a number"),
         ({"c": None}, "close is not a number"),
+        ({"o": True}, "open is not a number"),
+        ({"v": b"7"}, "volume is not a number"),
         ({"h": "high"}, "high is not a number"),
         ({"h": float("nan")}, "high is not a number"),
         ({"l": 99.0}, "low is above high"),

@@ -221,7 +221,7 @@ class TestActions:
                 frequency=Frequency.FIVE_MINUTES,
                 base_url=replay.http,
             )
-            found = market.fetch_actions(["AAA", "BBB"], FULL, FULL)
+            found = market.fetch_actions(["AAA", "BBB"], FULL, FULL).actions
         rows = sorted(zip(found["symbol"], found["ex_date"].dt.date, found["kind"], found["value"], strict=True))
         assert rows == [
             ("AAA", FULL, "split", 2.0), ("BBB", FULL, "dividend", 0.25), ("BBB", FULL, "split", 0.1),
