@@ -173,7 +173,8 @@ def test_a_run_that_fails_ends_with_its_reason(console, tmp_path: Path, monkeypa
 
 def test_real_hourly_prices_as_they_are(real_data: Path, tmp_path: Path) -> None:
     """Columns, sector labels and universe come from the file; zero selected pairs is a good end."""
-    config = write_config(tmp_path / "config", "lookback: {intraday: 40}\n", "{}\n")
+    small = "gru: {network: {max_epochs: 2}, evaluation: {n_bootstrap: 200}}\n"
+    config = write_config(tmp_path / "config", "lookback: {intraday: 40}\n" + small, "{}\n")
     data = str(real_data / "real_intraday_1h.parquet")
     words = ["pairs-platform", "demo", "--data", data, "--sector", SECTOR, "--session", "2025-07-02"]
     done = run(words, tmp_path, config=config, state=tmp_path / "state")
