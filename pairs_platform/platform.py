@@ -254,6 +254,14 @@ class Platform:
         """The configured compute backend for batches of pairs, connected while the context is open."""
         return open_compute_backend(self.settings)
 
+    @cached_property
+    def symbols_left_out(self) -> tuple[str, ...]:
+        """Symbols that the source lists and the configured universe does not, sorted."""
+        if self.settings.universe_origin == "source":
+            return ()
+        listed = {symbol for block in self.settings.universe.values() for symbol in block.symbols}
+        return tuple(sorted({item.symbol for item in self.market_data.universe() or ()} - listed))
+
     def listings(self, sector: str) -> tuple[Listing, ...]:
         """Symbols of a sector, from the configuration or from the source itself, as `universe_origin` says.
 

@@ -62,5 +62,5 @@ def _adopt_files(settings: Settings, *, keep_frequency: bool) -> None:
     stored = source.stored_frequency
     if not keep_frequency and not is_set("frequency") and stored is not Frequency.ONE_MINUTE:
         set_variable("frequency", stored.value)
-    if not is_set("universe_origin") and source.universe() is not None:
+    if not is_set("universe_origin"):
         set_variable("universe_origin", "source")

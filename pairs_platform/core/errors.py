@@ -10,7 +10,7 @@
     │   └── DatabaseMismatch     a database of another profile or of another version
     │       └── SchemaOutdated       its tables are older, and its user may not change them
     ├── NotFound             something that was asked for by name is not there
-    │   ├── NoSuchSector         a sector, in GICS or in the universe
+    │   ├── NoSuchSector         a sector, in the list or in the universe
     │   ├── NoSuchModel          a version of a registered model
     │   ├── PartitionMissing     partitions that nobody has stored yet
     │   └── ClockUnknown         the market clock of a replay that has not started
@@ -70,7 +70,7 @@ class NotFound(PlatformError):
 
 
 class NoSuchSector(NotFound):
-    """A sector that is none of GICS, or of which the universe has no symbol."""
+    """A sector that there is not, or of which the universe has no symbol."""
 
 
 class NoSuchModel(NotFound):

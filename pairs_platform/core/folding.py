@@ -28,37 +28,40 @@ def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
     return f"{text[:head]} … ({len(text) - head - tail} characters left out) … {text[-tail:]}"
 
 
-def folded(reasons: Mapping[str, str]) -> tuple[str, ...]:
-    """One line for each different reason: the reason, and the other names that have it.
+def folded(reasons: Iterable[tuple[str, str]], most: int = 20) -> tuple[str, ...]:
+    """One line for each different reason, with the names that have it.
 
     Two reasons are the same when they differ in nothing but their own name and in dates.
 
     Parameters
     ----------
-    reasons : mapping of name to reason
-        A name is a symbol, or a partition as Dagster writes it.
+    reasons : iterable of (name, reason)
+        A name is a symbol, a file, or a partition as Dagster writes it.
+    most : int
+        Lines at most; one more says how many there are.
 
     Returns
     -------
     tuple of str
-        In the order in which the reasons come first; a name that its reason does not hold stands before it.
+        In the order in which the reasons come first.
     """
-    groups: dict[str, list[str]] = {}
-    for name, reason in reasons.items():
-        groups.setdefault(_cause(name, reason), []).append(name)
-    lines = []
-    for first, *others in groups.values():
-        reason = reasons[first] if _holds(reasons[first], first) else f"{first}: {reasons[first]}"
-        same = f" (the same for {listed(others)}: {len(others) + 1} in all)" if others else ""
-        lines.append(shortened(reason, LONGEST_MESSAGE - len(same)) + same)
-    return tuple(lines)
+    groups: dict[str, dict[str, str]] = {}
+    for name, reason in reasons:
+        groups.setdefault(_cause(name, reason), {}).setdefault(name, reason)
+    lines = [_line(group) for group in groups.values()]
+    return tuple(lines[:most]) + ((f"and {len(lines) - most} other reasons",) if len(lines) > most else ())
+
+
+def _line(group: Mapping[str, str]) -> str:
+    [first, *others], reason = group, next(iter(group.values()))
+    if _cause(first, reason) == _DATE.sub("·", reason):
+        names = f"{listed(group)}{f' ({len(group)} in all)' if len(group) > 5 else ''}: "
+        return names + shortened(reason, LONGEST_MESSAGE - len(names))
+    same = f" (the same for {listed(others)}: {len(group)} in all)" if others else ""
+    return shortened(reason, LONGEST_MESSAGE - len(same)) + same
 
 
 def _cause(name: str, reason: str) -> str:
     for part in name.split("|"):
         reason = re.sub(rf"(?<![\w.]){re.escape(part)}(?![\w])", "·", reason)
     return _DATE.sub("·", reason)
-
-
-def _holds(reason: str, name: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(name)}(?![\w])", reason) is not None

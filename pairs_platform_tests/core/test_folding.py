@@ -11,13 +11,12 @@ def test_names_are_listed_up_to_a_number():
 
 def test_reasons_that_differ_in_their_name_and_dates_alone_are_one_line():
     names = [f"s{n}" for n in range(254)]
-    [line] = folded({name: f"{name} is not among the 3 symbols of the files" for name in names})
+    [line] = folded((name, f"{name} is not among the 3 symbols of the files") for name in names)
     assert line == (
         "s0 is not among the 3 symbols of the files (the same for s1, s2, s3, s4, s5 and 248 more: 254 in all)"
     )
-    keys = {
-        f"2023-03-0{day}|energy": f"price_history 2023-03-0{day}|energy is missing since 2023-03-01" for day in "123"
-    }
+    days = [f"2023-03-0{day}|energy" for day in (1, 2, 3)]
+    keys = [(key, f"price_history {key} is missing since 2023-03-01") for key in days]
     assert folded(keys) == (
         "price_history 2023-03-01|energy is missing since 2023-03-01 "
         "(the same for 2023-03-02|energy, 2023-03-03|energy: 3 in all)",
@@ -25,11 +24,13 @@ def test_reasons_that_differ_in_their_name_and_dates_alone_are_one_line():
 
 
 def test_different_reasons_are_lines_of_their_own_in_their_order():
-    assert folded({"A": "no bars", "B": "quoted in EUR", "C": "no bars"}) == (
-        "A: no bars (the same for C: 2 in all)",
+    assert folded([("A", "no bars"), ("B", "quoted in EUR"), ("C", "no bars"), ("A", "no bars")]) == (
+        "A, C: no bars",
         "B: quoted in EUR",
     )
-    assert folded({}) == ()
+    assert folded([]) == ()
+    assert folded([(f"f{n}", "empty") for n in range(7)]) == ("f0, f1, f2, f3, f4 and 2 more (7 in all): empty",)
+    assert folded([("A", f"reason {n}") for n in "xyz"], most=2)[1:] == ("A: reason y", "and 1 other reasons")
 
 
 def test_a_long_text_keeps_its_begin_and_end():
@@ -39,4 +40,4 @@ def test_a_long_text_keeps_its_begin_and_end():
     assert len(shortened(text)) <= LONGEST_MESSAGE
     assert "characters left out" in shortened(text)
     assert shortened("short") == "short"
-    assert len(folded({"A": text, "B": text})[0]) <= LONGEST_MESSAGE
+    assert len(folded([("A", text), ("B", text)])[0]) <= LONGEST_MESSAGE

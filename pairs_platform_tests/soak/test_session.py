@@ -11,7 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from pairs_platform.core.prices.sectors import SECTORS
+from pairs_platform.core.prices.sectors import GICS_SECTORS
 from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.time import moment_utc
 from pairs_platform_tests.support.demo_profile import SYMBOLS
@@ -100,7 +100,7 @@ def test_a_session_with_a_fault_every_few_bars(tmp_path, capsys):
 
 def test_five_hundred_symbols_in_eleven_sectors_are_done_within_the_bar(tmp_path, capsys):
     """A synthetic universe; configurations of the daily job, on a lookback of 20 sessions and with few pairs."""
-    sizes = {sector: 46 if k < 5 else 45 for k, sector in enumerate(SECTORS)}
+    sizes = {sector: 46 if k < 5 else 45 for k, sector in enumerate(GICS_SECTORS)}
     universe = {
         sector: tuple(f"S{k:02d}N{j:02d}" for j in range(size)) for k, (sector, size) in enumerate(sizes.items())
     }

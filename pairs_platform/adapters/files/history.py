@@ -3,7 +3,7 @@
 What does not belong here: reading a single file (`tables`), judging prices (`core.prices.validation`).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +18,11 @@ from pairs_platform.adapters.files.paths import named_files
 from pairs_platform.adapters.files.price_file import PriceFile
 from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.adapters.files.tables import TABLE_NAMES, is_table_name
-from pairs_platform.core.errors import ConfigurationError, DataError, NoSuchSector, NotFound
+from pairs_platform.core.errors import ConfigurationError, DataError, NotFound
+from pairs_platform.core.folding import folded, listed
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import sessions_between
-from pairs_platform.core.prices.sectors import sector_slug
+from pairs_platform.core.prices.sectors import sector_of_labels
 from pairs_platform.ports.market_data import (
     ActionsReply,
     BarsReply,
@@ -30,9 +31,6 @@ from pairs_platform.ports.market_data import (
     empty_actions,
     empty_bars,
 )
-
-_LONGEST = 300
-_MOST = 20
 
 
 class FileMarketData:
@@ -69,30 +67,28 @@ class FileMarketData:
         """Frequency of the bars."""
         return self._frequency
 
-    def universe(self) -> tuple[Listing, ...] | None:
-        """Symbols and sectors from the files' sector column, sorted by sector and symbol; None when no file has one.
+    def universe(self) -> tuple[Listing, ...]:
+        """Symbols and sectors of the files, sorted by sector and symbol.
 
-        Raises
-        ------
-        DataError
-            When a label is unknown, or a symbol has no sector or several.
+        Symbols to which the files give no sector, none that is known, or several are `unclassified`: all of them when
+        no file names a sector.
         """
-        sectors = self._symbols["sector"]
-        if sectors.isna().all():
-            return None
-        listings = set()
-        for symbol, label in sectors.items():
-            if not isinstance(label, str) or not label.strip():
-                raise DataError(f"{self.label}: {symbol} has no sector where others have one; fill it in")
-            try:
-                listings.add(Listing(str(symbol), sector_slug(label)))
-            except NoSuchSector as error:
-                raise DataError(f"{self.label}: {symbol}: {error}") from error
-        symbols = [listing.symbol for listing in listings]
-        if len(set(symbols)) < len(symbols):
-            twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
-            raise DataError(f"{self.label}: {', '.join(twice)} in different sectors in different files")
+        listings = (Listing(symbol, sector) for symbol, (sector, _) in self._sectors.items())
         return tuple(sorted(listings, key=lambda listing: (listing.sector, listing.symbol)))
+
+    @property
+    def sector_notes(self) -> tuple[str, ...]:
+        """Why symbols are unclassified where the files do name sectors, in words."""
+        if self._symbols["sector"].isna().all():
+            return ()
+        reasons = ((symbol, reason) for symbol, (_, reason) in self._sectors.items() if reason)
+        return tuple(f"unclassified: {line}" for line in folded(reasons))
+
+    @cached_property
+    def _sectors(self) -> dict[str, tuple[str, str]]:
+        """Slug of each symbol, and why it is unclassified; empty where it is not."""
+        by_symbol = self._symbols["sector"].groupby(level=0, sort=True)
+        return {str(symbol): sector_of_labels(labels) for symbol, labels in by_symbol}
 
     def sessions_available(self) -> tuple[date, date]:
         """First and last session of any symbol in the files."""
@@ -183,10 +179,10 @@ class FileMarketData:
             if frequency is not common:
                 del files[path]
                 left_out[path] = f"its bars are {frequency} long, those of most files {common}"
-        listed = tuple(FileLeftOut(path, reason) for path, reason in left_out.items())
+        unusable = tuple(FileLeftOut(path, reason) for path, reason in left_out.items())
         if not files:
-            raise self._nothing_usable(listed)
-        return tuple(files.values()), listed
+            raise self._nothing_usable(unusable)
+        return tuple(files.values()), unusable
 
     def _nothing_usable(self, left_out: Sequence[FileLeftOut]) -> NotFound | ConfigurationError | DataError:
         paths = ", ".join(self._settings.paths)
@@ -229,11 +225,13 @@ class FileMarketData:
         for file in files:
             overview, name = file.overview, file.path.name
             said += [(name, str(rows)) for rows in overview.rows_left_out]
+            read_as = [f"{text!r} is read as {symbol}" for text, symbol in overview.respelled.items()]
+            said += [(name, listed(read_as))] if read_as else []
             said += [(name, f"{column.name}: {column.note}") for column in overview.columns if column.note]
             said += [(name, note) for note in overview.notes]
         if self._actions is not None:
             said += [(self._actions.path.name, note) for note in self._actions.notes_of(symbols)]
-        return tuple(folded(said))
+        return (*folded(said), *self.sector_notes)
 
     def _why_not(self, symbol: str, first: date, last: date) -> str:
         in_files = self._symbols
@@ -255,16 +253,6 @@ def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         again = keys.duplicated(list(BAR_COLUMNS)) & ~keys.duplicated()
         bars = bars[~again].reset_index(drop=True)
     return bars
-
-
-def folded(said: Iterable[tuple[str, str]]) -> list[str]:
-    """One line for what several files have in common: the text, and the names of the files."""
-    names: dict[str, list[str]] = {}
-    for name, text in said:
-        names.setdefault(text if len(text) < _LONGEST else f"{text[:_LONGEST]} …", []).append(name)
-    lines = [f"{few(list(dict.fromkeys(files)), shown=3)}: {text}" for text, files in names.items()]
-    more = [f"and {len(lines) - _MOST} more; see the overview of each file"] if len(lines) > _MOST else []
-    return lines[:_MOST] + more
 
 
 def _aggregated(bars: pd.DataFrame, first: date, last: date, *, source: Frequency, target: Frequency) -> pd.DataFrame:
@@ -296,9 +284,9 @@ def _common_frequency(frequencies: Mapping[Path, Frequency], by_name: Collection
     first, *others = sorted(by_frequency.items(), key=lambda item: -len(item[1]))
     tied = any(len(paths) == len(first[1]) for _, paths in others)
     if tied or any(path in by_name for _, paths in others for path in paths):
-        listed = "; ".join(
+        lengths = "; ".join(
             f"{frequency}: {few([path.name for path in paths], shown=3)}"
             for frequency, paths in sorted(by_frequency.items())
         )
-        raise DataError(f"the files hold bars of different lengths ({listed}); give the paths of one length")
+        raise DataError(f"the files hold bars of different lengths ({lengths}); give the paths of one length")
     return first[0]

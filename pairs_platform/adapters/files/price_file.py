@@ -4,7 +4,7 @@ Wrong prices are none of its business: what is no number becomes NaN, for valida
 here: choosing files, sectors, aggregation (`history`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -41,6 +41,8 @@ from pairs_platform.adapters.files.tables import Selection, open_table
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_table
+from pairs_platform.core.prices.sectors import UNCLASSIFIED, sector_of_labels
+from pairs_platform.core.prices.symbols import Spellings, read_spellings
 
 PRICE_SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "sym"),
@@ -67,6 +69,14 @@ class _Rules:
 
     stamps: StampColumn
     sessions: SessionRule
+    spellings: Spellings
+
+
+@dataclass(frozen=True, eq=False)
+class _Understood:
+    overview: FileOverview
+    rules: _Rules
+    presence: pd.DataFrame
 
 
 class PriceFile:
@@ -97,28 +107,35 @@ class PriceFile:
     @property
     def overview(self) -> FileOverview:
         """Symbols, sessions, sectors, frequency and how the file was understood, from one pass over it."""
-        return self._understood[0]
+        return self._understood.overview
+
+    @property
+    def presence(self) -> pd.DataFrame:
+        """Which symbol has a row in which session: bool, index symbol, columns session as datetime64."""
+        return self._understood.presence
 
     @cached_property
-    def _understood(self) -> tuple[FileOverview, _Rules]:
+    def _understood(self) -> _Understood:
         meanings: list[str] = [name for name in ("symbol", "sector", "freq") if name in self._columns]
         table = self._table(meanings, self._stamp_names)
         if table.num_rows == 0:
             raise DataError(f"{self.path} has no rows; it holds no bar at all")
+        spellings = read_spellings(pc.unique(_texts(table)).to_pylist())
+        table, row_of, nameless = self._with_symbols(table, spellings)
         settings = self._settings
         column = chosen_column(
             table,
             self._candidates,
             date_order=settings.date_order,
             timezone=settings.timezone,
-            row_of=self._row,
+            row_of=row_of,
             path=self.path,
         )
         stamps, code = column.read(table)
-        unread = self._left_out(stamps.fault, code, column, table)
+        unread = self._left_out(stamps.fault, code, column, table, row_of)
         if not (stamps.fault[code] == 0).any():
             raise DataError(f"{self.path}: no row can be used; {unread[0]}")
-        symbol = self._symbols(table)
+        symbol = _symbols(table, spellings)
         frequency, notes = self._frequency(table, stamps, code, symbol, unread)
         rule = SessionRule(frequency, settings.timezone, settings.label)
         if frequency is Frequency.ONE_DAY:
@@ -132,7 +149,7 @@ class PriceFile:
                     "time stamps name the end of a bar, as source.files.label states; they are shifted to its start"
                 )
         rows = placed(stamps, rule)
-        left_out = self._left_out(rows.fault, code, column, table)
+        left_out = self._left_out(rows.fault, code, column, table, row_of)
         if not (rows.fault[code] == 0).any():
             raise DataError(f"{self.path}: no row can be used; {left_out[0]}")
         if stamps.zone is not None and is_fixed_offset(stamps.zone):
@@ -140,7 +157,7 @@ class PriceFile:
                 f"the zone of {column.name} is {stamps.zone}, a fixed offset that does not follow New York's clock; "
                 "its times are read as the instants that they are"
             )
-        notes += self._strays(rows.session, code, symbol)
+        notes += _strays(rows.session, code, symbol, row_of)
         overview = FileOverview(
             path=self.path,
             layout=self._shape.layout,
@@ -150,11 +167,11 @@ class PriceFile:
             timezone=_zone(stamps, rule),
             label=settings.label,
             symbols=_symbol_table(symbol, rows.session, code, self._sectors(table, symbol)),
-            respelled={},
-            rows_left_out=(*self._shape.table.rows_left_out, *left_out),
+            respelled=spellings.respelled,
+            rows_left_out=(*self._shape.table.rows_left_out, *nameless, *left_out),
             notes=(*self._shape.table.notes, *self._shape.notes, *notes),
         )
-        return overview, _Rules(column, rule)
+        return _Understood(overview, _Rules(column, rule, spellings), _presence(symbol, rows.session, code))
 
     def read(self, symbols: Collection[str], first: date, last: date) -> pd.DataFrame:
         """Bars of `symbols` in the sessions from `first` to `last` as the file has them.
@@ -165,18 +182,19 @@ class PriceFile:
             `ts_utc` is the bar's start as in `core.prices.bars`; prices and volume are float64, NaN where the file has
             no number. A row is read as it is in `overview`, whichever rows are read with it.
         """
-        rules = self._understood[1]
-        only = Selection(self._columns["symbol"], symbols, rules.stamps.names[0], first, last)
+        rules = self._understood.rules
+        written = [text for text, symbol in rules.spellings.symbols.items() if symbol in symbols]
+        only = Selection(self._columns["symbol"], written, rules.stamps.names[0], first, last)
         table = self._table(["symbol", *_NUMBERS], rules.stamps.names, only)
         if any(pa.types.is_string(table[name].type) for name in _NUMBERS):
             table = self._text_numbers[0]
         else:
             table = _with_numbers(table)[0]
-        table = table.filter(pc.is_in(table["symbol"], pa.array(sorted(symbols), pa.string())))
+        table = table.filter(pc.is_in(_texts(table), pa.array(written, pa.string())))
         stamps, code = rules.stamps.read(table)
         rows = placed(stamps, rules.sessions)
         start = pd.DatetimeIndex(rows.start).tz_localize("UTC")
-        frame = pd.DataFrame({"symbol": self._symbols(table).astype("object"), "ts_utc": start[code]})
+        frame = pd.DataFrame({"symbol": _symbols(table, rules.spellings).astype("object"), "ts_utc": start[code]})
         for name in _NUMBERS:
             frame[name] = table[name].to_numpy()
         in_range = (rows.session >= np.datetime64(first)) & (rows.session <= np.datetime64(last))
@@ -196,27 +214,31 @@ class PriceFile:
         names = [*(self._columns[name] for name in meanings), *stamps]
         return self._shape.table.read(names, only).rename_columns([*meanings, *stamps])
 
-    def _symbols(self, table: pa.Table) -> pd.Series:
-        column = table["symbol"]
-        if column.null_count:
-            row = int(np.argmax(column.is_null().to_numpy()))
-            raise DataError(f"{self.path}: row {row + 1} has no {self._columns['symbol']}; fill it or delete the row")
-        if not pa.types.is_dictionary(column.type):
-            column = column.cast(pa.string()).dictionary_encode()
-        return column.to_pandas()
+    def _with_symbols(
+        self, table: pa.Table, spellings: Spellings
+    ) -> tuple[pa.Table, Callable[[int], int], list[RowsLeftOut]]:
+        """The rows that have a symbol, the number in the file of each, and the rows without one by reason."""
+        texts = _texts(table)
+        has_symbol = np.asarray(pc.is_in(texts, pa.array(list(spellings.symbols), pa.string())).to_numpy())
+        kept = np.flatnonzero(has_symbol)
+        firsts: dict[str, list[tuple[int, str]]] = {}
+        for position in np.flatnonzero(~has_symbol).tolist():
+            refusal = spellings.refused[texts[position].as_py()]
+            firsts.setdefault(refusal.reason, []).append((position, str(refusal)))
+        left_out = [
+            RowsLeftOut(f"{self._columns['symbol']} {rows[0][1]}", len(rows), self._row(rows[0][0]))
+            for rows in firsts.values()
+        ]
+        if not len(kept):
+            raise DataError(f"{self.path}: no row can be used; {left_out[0]}")
+        return table.filter(pa.array(has_symbol)), lambda position: self._row(int(kept[position])), left_out
 
     def _sectors(self, table: pa.Table, symbols: pd.Series) -> pd.Series | None:
         if "sector" not in table.column_names:
             return None
-        pairs = pd.DataFrame(
-            {"symbol": symbols, "sector": table["sector"].to_pandas().astype("object")}
-        ).drop_duplicates()
-        twice = pairs[pairs["symbol"].duplicated(keep=False)]
-        if not twice.empty:
-            symbol = twice["symbol"].iloc[0]
-            labels = " and ".join(repr(label) for label in twice.loc[twice["symbol"] == symbol, "sector"])
-            raise DataError(f"{self.path}: {symbol} has the sectors {labels}; a symbol needs exactly one")
-        return pairs.set_index("symbol")["sector"]
+        labels = table["sector"].cast(pa.string()).to_pandas().astype("object")
+        pairs = pd.DataFrame({"symbol": symbols.to_numpy(), "sector": labels}).dropna().drop_duplicates()
+        return pairs.groupby("symbol")["sector"].agg(_label)
 
     def _frequency(
         self, table: pa.Table, stamps: Stamps, code: np.ndarray, symbol: pd.Series, unread: Sequence[RowsLeftOut]
@@ -241,7 +263,12 @@ class PriceFile:
         return stated, [] if agrees else [f"{name} says {stated}, but the bars are mostly {step} apart"]
 
     def _left_out(
-        self, fault: np.ndarray, code: np.ndarray, column: StampColumn, table: pa.Table
+        self,
+        fault: np.ndarray,
+        code: np.ndarray,
+        column: StampColumn,
+        table: pa.Table,
+        row_of: Callable[[int], int],
     ) -> tuple[RowsLeftOut, ...]:
         """Rows without session, by reason, in the order of the file."""
         found = []
@@ -251,25 +278,8 @@ class PriceFile:
                 continue
             value = column.distinct(table.slice(int(where[0]), 1))[0][0].as_py()
             reason = fault_reason(Fault(int(kind)), name=column.name, value=value, zone=self._settings.timezone)
-            found.append(RowsLeftOut(reason, len(where), self._row(int(where[0]))))
+            found.append(RowsLeftOut(reason, len(where), row_of(int(where[0]))))
         return tuple(sorted(found, key=lambda rows: rows.first_row))
-
-    def _strays(self, session: np.ndarray, code: np.ndarray, symbol: pd.Series) -> list[str]:
-        """Rows on days without a session, which are no bars."""
-        days = session_table().day
-        before = session < days[0]
-        closed = ~np.isnat(session) & ~before & ~np.isin(session, days)
-        said = []
-        for stray, what in (
-            (before, f"before {days[0]}, where the calendar begins"),
-            (closed, "on days without a session"),
-        ):
-            where = np.flatnonzero(stray[code])
-            if len(where):
-                first = int(where[0])
-                row = f"row {self._row(first)}: {symbol.iloc[first]} {session[code[first]]}"
-                said.append(f"{len(where)} rows are {what}, the first is {row}")
-        return said
 
     def _column_uses(self, column: StampColumn) -> tuple[ColumnUse, ...]:
         notes = self._text_numbers[1] if self._shape.table.encoding != "Parquet" else {}
@@ -282,6 +292,46 @@ class PriceFile:
             if meaning != "timestamp"
         ]
         return (*stamps, *others)
+
+
+def _texts(table: pa.Table) -> pa.ChunkedArray:
+    """Symbols as the file writes them; one that is not there is blank."""
+    return table["symbol"].cast(pa.string()).fill_null("")
+
+
+def _symbols(table: pa.Table, spellings: Spellings) -> pd.Series:
+    """The symbol of each row, categorical."""
+    written = _texts(table).combine_chunks().dictionary_encode()
+    symbols = np.array([spellings.symbols[text] for text in written.dictionary.to_pylist()], dtype=object)
+    names, position = np.unique(symbols, return_inverse=True)
+    codes = position[written.indices.to_numpy()] if len(names) else np.array([], np.int64)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(names, dtype="object")))
+
+
+def _label(labels: "pd.Series[str]") -> str:
+    """The label of a symbol's sector; labels of several sectors stay together, so that none of them is taken."""
+    slug, _ = sector_of_labels(labels)
+    if slug == UNCLASSIFIED:
+        return " / ".join(labels)
+    return next(label for label in labels if sector_of_labels([label])[0] == slug)
+
+
+def _strays(session: np.ndarray, code: np.ndarray, symbol: pd.Series, row_of: Callable[[int], int]) -> list[str]:
+    """Rows on days without a session, which are no bars."""
+    days = session_table().day
+    before = session < days[0]
+    closed = ~np.isnat(session) & ~before & ~np.isin(session, days)
+    said = []
+    for stray, what in (
+        (before, f"before {days[0]}, where the calendar begins"),
+        (closed, "on days without a session"),
+    ):
+        where = np.flatnonzero(stray[code])
+        if len(where):
+            first = int(where[0])
+            row = f"row {row_of(first)}: {symbol.iloc[first]} {session[code[first]]}"
+            said.append(f"{len(where)} rows are {what}, the first is {row}")
+    return said
 
 
 def _with_numbers(table: pa.Table) -> tuple[pa.Table, dict[str, str]]:
@@ -301,6 +351,15 @@ def _zone(stamps: Stamps, rule: SessionRule) -> str:
         return OFFSETS_IN_THE_FILE
     written_as_dates = bool((stamps.wall == stamps.wall.astype("datetime64[D]"))[readable].all())
     return DATES_WITHOUT_TIME if written_as_dates or rule.timezone is None else rule.timezone
+
+
+def _presence(symbol: pd.Series, session: np.ndarray, code: np.ndarray) -> pd.DataFrame:
+    """Which symbol has a row in which session; days without a session are none."""
+    days, position = np.unique(session, return_inverse=True)
+    present = np.zeros((len(symbol.cat.categories), len(days)), bool)
+    present[symbol.cat.codes.to_numpy(), position[code]] = True
+    trades = np.isin(days, session_table().day)
+    return pd.DataFrame(present[:, trades], index=symbol.cat.categories.astype("object"), columns=days[trades])
 
 
 def _symbol_table(symbol: pd.Series, session: np.ndarray, code: np.ndarray, sectors: pd.Series | None) -> pd.DataFrame:

@@ -88,11 +88,11 @@ class Spellings:
     Attributes
     ----------
     symbols : mapping of spelling to symbol
-    refused : mapping of spelling to the reason why it is no symbol
+    refused : mapping of spelling to the error that says why it is no symbol
     """
 
     symbols: Mapping[str, str]
-    refused: Mapping[str, str]
+    refused: Mapping[str, NoSymbol]
 
     @property
     def respelled(self) -> dict[str, str]:
@@ -107,7 +107,7 @@ def read_spellings(texts: Iterable[str]) -> Spellings:
         try:
             symbols[text] = normal_symbol(text)
         except NoSymbol as error:
-            refused[text] = str(error)
+            refused[text] = error
     return Spellings(symbols, refused)
 
 

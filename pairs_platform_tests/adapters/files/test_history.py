@@ -398,9 +398,24 @@ class TestSelection:
         assert pd.Timestamp("2025-10-31T00:30:00Z") in fetched(market, "AAPL", last=FIRST)["ts_utc"].tolist()
 
     @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
-    def test_symbols_keep_their_spelling(self, tmp_path, name) -> None:
-        bars = example(symbols=("BF-B", "BRK.B", "NA", "TRUE"))
-        assert fetched(source(written(tmp_path, bars, name)), "BF-B", "BRK.B", "NA", "TRUE")["symbol"].nunique() == 4
+    def test_symbols_that_look_like_something_else_are_symbols(self, tmp_path, name) -> None:
+        symbols = ("BF_B", "BRK.B", "NA", "TRUE", "NAN", "0700", "^GSPC")
+        market = source(written(tmp_path, example(symbols=symbols), name))
+        assert set(fetched(market, *symbols)["symbol"]) == set(symbols)
+
+    @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
+    def test_spellings_of_one_symbol_are_one(self, tmp_path, name) -> None:
+        bars = example(symbols=("brk-b",))
+        bars.loc[[1, 2, 3], "symbol"] = ["BRK.B ", "Brk/b", "BRK B\xa0"]
+        again = bars.iloc[[4]].assign(symbol="BRK.B", close=1.0)
+        market = source(written(tmp_path, pd.concat([bars, again]), name))
+        reply = market.fetch_bars(["BRK.B"], FIRST, LAST)
+        assert len(reply.bars) == 6
+        assert set(reply.bars["symbol"]) == {"BRK.B"}
+        [overview] = market.overviews
+        assert set(overview.respelled) == {"brk-b", "BRK.B ", "Brk/b", "BRK B\xa0"}
+        assert set(overview.respelled.values()) == {"BRK.B"}
+        assert any("'brk-b' is read as BRK.B" in note for note in reply.notes)
 
     def test_a_dictionary_encoded_file_is_read(self, tmp_path) -> None:
         bars = example()
@@ -412,10 +427,10 @@ class TestSelection:
 
     def test_what_is_not_there_is_unavailable_with_the_reason(self, tmp_path) -> None:
         market = source(written(tmp_path, example()))
-        reply = market.fetch_bars(["ZZZ", "AAPL", "BRK-B"], FIRST, LAST)
+        reply = market.fetch_bars(["ZZZ", "AAPL", "BRK_B"], FIRST, LAST)
         assert set(reply.bars["symbol"]) == {"AAPL"}
         assert [(item.symbol, item.reason) for item in reply.unavailable] == [
-            ("BRK-B", "BRK-B is not among the 2 symbols of the files; they have BRK.B, which may be the same share"),
+            ("BRK_B", "BRK_B is not among the 2 symbols of the files; they have BRK.B, which may be the same share"),
             ("ZZZ", "ZZZ is not among the 2 symbols of the files"),
         ]
         later = market.fetch_bars(["AAPL"], date(2025, 12, 1), date(2025, 12, 5))
@@ -449,11 +464,19 @@ class TestSelection:
         )
         assert checked.quarantined["reason"].tolist() == ["not a session of the exchange"]
 
-    def test_a_row_without_symbol_is_an_error(self, tmp_path) -> None:
+    @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
+    def test_a_row_without_symbol_costs_itself(self, tmp_path, name) -> None:
         bars = example()
-        bars.loc[3, "symbol"] = None
-        with pytest.raises(DataError, match="row 4 has no symbol"):
-            source(written(tmp_path, bars)).universe()
+        bars.loc[[3, 7], "symbol"] = [None, "  "]
+        bars.loc[8, "symbol"] = "Apple Inc."
+        market = source(written(tmp_path, bars, name))
+        assert len(fetched(market)) == 7
+        assert [(rows.first_row, rows.count) for rows in market.overviews[0].rows_left_out] == [(4, 2), (9, 1)]
+        assert "'Apple Inc.' is no symbol" in market.overviews[0].rows_left_out[1].reason
+
+    def test_a_file_without_any_symbol_is_refused(self, tmp_path) -> None:
+        with pytest.raises(DataError, match="no row can be used; row 1: symbol ' ' is no symbol"):
+            source(written(tmp_path, example().assign(symbol=" "))).universe()
 
 
 class TestUniverse:
@@ -468,30 +491,42 @@ class TestUniverse:
         )
         assert market.sessions_available() == (FIRST, LAST)
 
-    def test_without_the_column_there_is_none(self, tmp_path) -> None:
-        assert source(written(tmp_path, example())).universe() is None
+    def test_without_the_column_the_symbols_are_one_universe(self, tmp_path) -> None:
+        market = source(written(tmp_path, example()))
+        assert market.universe() == (Listing("AAPL", "unclassified"), Listing("BRK.B", "unclassified"))
+        assert market.sector_notes == ()
 
     @pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
     @pytest.mark.parametrize(
-        ("labels", "message"),
+        ("labels", "sectors", "note"),
         [
-            (["Crypto"] * 10, "AAPL: unknown sector 'Crypto'; valid: communication_services"),
-            (["Energy"] * 5 + [None] * 5, "BRK.B has no sector where others have one"),
+            (["Crypto"] * 5 + ["Energy"] * 5, ("unclassified", "energy"), "AAPL: its sector 'Crypto' is not known"),
+            (["Energy"] * 5 + [None] * 5, ("energy", "unclassified"), "BRK.B: it has no sector"),
             (
-                ["Energy"] * 4 + ["Materials"] * 6,
-                "AAPL has the sectors 'Energy' and 'Materials'; a symbol needs exactly one",
+                ["Energy"] * 4 + ["Materials"] + ["Energy"] * 5,
+                ("unclassified", "energy"),
+                "AAPL: its sector 'Energy / Materials' is not known",
             ),
+            (["Information Technology"] * 4 + ["Tech", "IT", " ", None, "tech", "N/A"], ("technology",) * 2, None),
         ],
     )
-    def test_labels_that_do_not_tell_the_sector_are_refused(self, tmp_path, labels, message, name) -> None:
-        with pytest.raises(DataError, match=message):
-            source(written(tmp_path, example().assign(sector=labels), name)).universe()
+    def test_labels_that_do_not_tell_the_sector_cost_their_symbol(self, tmp_path, labels, sectors, note, name) -> None:
+        market = source(written(tmp_path, example().assign(sector=labels), name))
+        assert {item.symbol: item.sector for item in market.universe()} == dict(
+            zip(("AAPL", "BRK.B"), sectors, strict=True)
+        )
+        notes = (f"unclassified: {note}",) if note else ()
+        assert market.sector_notes == notes
+        assert set(notes) <= set(market.fetch_bars(["AAPL", "BRK.B"], FIRST, LAST).notes)
 
-    def test_files_that_disagree_are_refused(self, tmp_path) -> None:
+    def test_files_that_disagree_cost_the_symbols_that_they_disagree_about(self, tmp_path) -> None:
         written(tmp_path, example().assign(sector="Energy"), "1.csv")
-        written(tmp_path, example().assign(sector="Materials"), "2.csv")
-        with pytest.raises(DataError, match=r"AAPL, BRK\.B in different sectors in different files"):
-            source(tmp_path).universe()
+        written(tmp_path, example(symbols=("AAPL", "MSFT")).assign(sector=["Materials"] * 5 + ["IT"] * 5), "2.csv")
+        market = source(tmp_path)
+        assert [(item.symbol, item.sector) for item in market.universe()] == [
+            ("BRK.B", "energy"), ("MSFT", "technology"), ("AAPL", "unclassified"),
+        ]  # fmt: skip
+        assert market.sector_notes == ("unclassified: AAPL: it has several sectors: 'Energy', 'Materials'",)
 
 
 class TestActions:

@@ -1,7 +1,7 @@
 import pytest
 
 from pairs_platform.core.errors import NoSuchSector
-from pairs_platform.core.prices.sectors import SECTORS, sector_slug
+from pairs_platform.core.prices.sectors import GICS_SECTORS, SECTORS, UNCLASSIFIED, sector_of_labels, sector_slug
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,30 @@ def test_names_of_gics_and_yahoo_map_to_slugs(label: str, slug: str) -> None:
 
 
 def test_there_are_eleven_slugs_and_each_is_its_own_label() -> None:
-    assert len(SECTORS) == 11
+    assert len(GICS_SECTORS) == 11
+    assert set(SECTORS) - set(GICS_SECTORS) == {UNCLASSIFIED}
     assert list(SECTORS) == sorted(SECTORS)
     assert [sector_slug(slug) for slug in SECTORS] == list(SECTORS)
 
 
-@pytest.mark.parametrize("label", ["", "Crypto", "Information", "Tech nologies"])
+@pytest.mark.parametrize("label", ["Crypto", "Information", "Tech nologies"])
 def test_an_unknown_label_is_refused_with_the_valid_ones(label: str) -> None:
     with pytest.raises(NoSuchSector, match=f"unknown sector '{label}'.*healthcare.*technology"):
         sector_slug(label)
+
+
+@pytest.mark.parametrize(
+    ("labels", "slug", "reason"),
+    [
+        (["Energy", None, " ", "ENERGY"], "energy", ""),
+        (["Information Technology", "technology", "Tech"], "technology", ""),
+        (["Financials", "Unknown"], "financial", ""),
+        ([None, "", "n/a", float("nan")], "unclassified", "it has no sector"),
+        (["Unclassified"], "unclassified", "it has no sector"),
+        (["Crypto"], "unclassified", "its sector 'Crypto' is not known"),
+        (["Energy", "Utilities"], "unclassified", "it has several sectors: 'Energy', 'Utilities'"),
+        (["Energy", "Crypto"], "unclassified", "it has several sectors: 'Energy', 'Crypto'"),
+    ],
+)
+def test_the_sector_of_a_symbol_is_what_all_its_labels_say(labels: list[object], slug: str, reason: str) -> None:
+    assert sector_of_labels(labels) == (slug, reason)
