@@ -330,7 +330,8 @@ def _strays(session: np.ndarray, code: np.ndarray, symbol: pd.Series, row_of: Ca
         if len(where):
             first = int(where[0])
             row = f"row {row_of(first)}: {symbol.iloc[first]} {session[code[first]]}"
-            said.append(f"{len(where)} rows are {what}, the first is {row}")
+            rows = f"{len(where)} rows are" if len(where) > 1 else "1 row is"
+            said.append(f"{rows} {what}, the first is {row}")
     return said
 
 
@@ -367,21 +368,33 @@ def _symbol_table(symbol: pd.Series, session: np.ndarray, code: np.ndarray, sect
 
     Days without a session count for a symbol that has no others, so that a stray row does not stretch the range.
     """
-    trades = np.isin(session, session_table().day)
-    rows = pd.DataFrame({"symbol": symbol.to_numpy(), "session": session[code], "trades": trades[code]})
-    rows = rows[rows["session"].notna()]
-    rows["session"] = rows["session"].astype("datetime64[ns]")
-    every = rows.groupby("symbol", sort=True, observed=True)["session"].agg(["min", "max", "size"])
-    inside = rows[rows["trades"]].groupby("symbol", sort=True, observed=True)["session"].agg(["min", "max"])
-    inside = inside.reindex(every.index)
+    n, of_row = len(symbol.cat.categories), symbol.cat.codes.to_numpy(np.int64)
+    there = ~np.isnat(session)
+    first, last = _bounds(session, there, code, of_row, n)
+    first_inside, last_inside = _bounds(session, there & np.isin(session, session_table().day), code, of_row, n)
+    index = pd.Index(symbol.cat.categories, name="symbol")
     table = pd.DataFrame(
         {
-            "first_session": inside["min"].fillna(every["min"]),
-            "last_session": inside["max"].fillna(every["max"]),
-            "bars": every["size"],
-            "sector": sectors,
+            "first_session": np.where(np.isnat(first_inside), first, first_inside).astype("datetime64[ns]"),
+            "last_session": np.where(np.isnat(last_inside), last, last_inside).astype("datetime64[ns]"),
+            "bars": np.bincount(of_row[there[code]], minlength=n),
+            "sector": None if sectors is None else sectors.reindex(index),
         },
-        index=every.index,
+        index=index,
     )
+    table = table[table["bars"] > 0]
     table.index = table.index.astype("object")
     return table
+
+
+def _bounds(
+    session: np.ndarray, counts: np.ndarray, code: np.ndarray, symbol: np.ndarray, n: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """First and last session of each of `n` symbols, of the sessions that count; NaT where there is none."""
+    row = counts[code]
+    day, of_row = session.astype(np.int64)[code[row]], symbol[row]
+    low, high = np.full(n, np.iinfo(np.int64).max), np.full(n, np.iinfo(np.int64).min)
+    np.minimum.at(low, of_row, day)
+    np.maximum.at(high, of_row, day)
+    low[low > high] = np.iinfo(np.int64).min
+    return low.astype("datetime64[D]"), high.astype("datetime64[D]")
