@@ -89,14 +89,14 @@ def dates(stamps: Stamps, rule: SessionRule) -> tuple[np.ndarray, np.ndarray]:
     is_date_there = in_zone == in_zone.astype(_DAY)
     in_market = wall_clock(utc, MARKET_TIMEZONE)
     market_day, clock = in_market.astype(_DAY), _time_of_day(in_market)
-    on_half_hour = clock % (30 * MINUTE_NS) == 0
-    at_edge = on_half_hour & ((clock == _OPEN) | _is_close(utc, clock)) & (not rule.no_closes)
-    has_market_day = (clock < _NO_MIDNIGHT_BEFORE) | ((clock < _EVENING) & ~on_half_hour) | at_edge
+    may_be_midnight = _on_the_mark(clock)
+    at_edge = may_be_midnight & ((clock == _OPEN) | _is_close(utc, clock)) & (not rule.no_closes)
+    has_market_day = (clock < _NO_MIDNIGHT_BEFORE) | ((clock < _EVENING) & ~may_be_midnight) | at_edge
     if stamps.zone in _NEW_YORK_NAMES:
         has_market_day |= ~np.isnat(utc)
     elif rule.timezone in _NEW_YORK_NAMES:
         has_market_day |= np.isnat(stamps.utc)
-    of_wall = np.isnat(utc) & _is_clear_without_zone(stamps)
+    of_wall = np.isnat(utc) & _is_clear_without_zone(stamps, no_closes=rule.no_closes)
     day = np.select(
         [is_date, is_date_there, ~np.isnat(utc) & has_market_day, of_wall],
         [written, in_zone.astype(_DAY), market_day, written],
@@ -108,8 +108,10 @@ def dates(stamps: Stamps, rule: SessionRule) -> tuple[np.ndarray, np.ndarray]:
 
 def are_midnights(stamps: Stamps, rule: SessionRule) -> bool:
     """Whether daily times at New York's open or close are another zone's midnights: on Sundays, not on Fridays."""
-    with_edges, without = dates(stamps, rule)[0], dates(stamps, replace(rule, no_closes=True))[0]
-    days = np.unique(with_edges[~np.isnat(with_edges) & np.isnat(without)])
+    without_edges, fault = dates(stamps, replace(rule, no_closes=True))
+    utc, _ = instants(stamps, rule.timezone)
+    market = np.where(np.isnat(utc), stamps.wall, wall_clock(utc, MARKET_TIMEZONE)).astype(_DAY)
+    days = np.unique(market[np.isnat(without_edges) & (fault == Fault.UNCLEAR_DATE)])
     weekday = (days.astype(np.int64) + 3) % 7
     return bool(np.count_nonzero(weekday == 6) > np.count_nonzero(weekday == 4))
 
@@ -155,17 +157,24 @@ def _time_of_day(wall: np.ndarray) -> np.ndarray:
     return np.where(np.isnat(wall), -1, (wall - wall.astype(_DAY)).astype(np.int64))
 
 
+def _on_the_mark(clock: np.ndarray) -> np.ndarray:
+    """Whether a time of day in New York may be midnight elsewhere: on the half hour, before 16:00 on the quarter."""
+    quarter = 15 * MINUTE_NS
+    return np.asarray((clock % (2 * quarter) == 0) | ((clock % quarter == 0) & (clock < _CLOSE)), bool)
+
+
 def _is_close(utc: np.ndarray, clock: np.ndarray) -> np.ndarray:
     """Whether it is 16:00 in New York, or the close of a short session."""
     return (clock == _CLOSE) | np.isin(utc.astype(np.int64), session_table().close_ns)
 
 
-def _is_clear_without_zone(stamps: Stamps) -> np.ndarray:
+def _is_clear_without_zone(stamps: Stamps, *, no_closes: bool) -> np.ndarray:
     """Whether a time of day without a zone leaves no doubt about the date, be it in New York or in UTC."""
     clock = _time_of_day(stamps.wall)
     day_time = (clock >= _LATEST_NEW_YORK_MIDNIGHT) & (clock < _EVENING)
-    eastern = (clock >= _FIRST_EASTERN_MIDNIGHT) & (clock % (30 * MINUTE_NS) == 0)
-    return np.asarray(day_time & (~eastern | _is_close(instants(stamps, MARKET_TIMEZONE)[0], clock)), bool)
+    eastern = (clock >= _FIRST_EASTERN_MIDNIGHT) & _on_the_mark(clock)
+    is_close = _is_close(instants(stamps, MARKET_TIMEZONE)[0], clock) & (not no_closes)
+    return np.asarray(day_time & (~eastern | is_close), bool)
 
 
 def _starts_of_ends(utc: np.ndarray, frequency: Frequency) -> np.ndarray:

@@ -192,15 +192,15 @@ def _date_order(
 ) -> tuple[DateOrder | None, str]:
     day_first: list[int] = []
     month_first: list[int] = []
-    n_dates = 0
+    unread = np.ones(len(text), bool)
     for pattern in _YEAR_LAST:
-        where, parts = _matches(text, pattern)
-        n_dates += len(where)
+        where, parts = _matches(text, pattern, unread)
+        unread[where] = False
         if len(where):
             one, two = _integers(parts["one"]), _integers(parts["two"])
             day_first += where[(one > 12) & (two <= 12)].tolist()
             month_first += where[(two > 12) & (one <= 12)].tolist()
-    if not n_dates:
+    if unread.all():
         return stated, ""
     shown = [f"{text[places[0]].as_py()!r} (row {row_of(places[0])})" for places in (day_first, month_first) if places]
     if day_first and month_first:
