@@ -63,6 +63,12 @@ def _with_digits(texts: pd.Series) -> pd.Series:
 
 
 def _plain(column: pa.ChunkedArray) -> np.ndarray:
+    """Cells that are numbers as a program writes them; NaN for every other."""
+    if pa.types.is_string(column.type):
+        try:
+            return np.array(column.cast(pa.float64()).to_numpy())
+        except pa.ArrowInvalid:
+            pass
     numbers = pd.to_numeric(column.to_pandas(), errors="coerce")
     return np.array(numbers.to_numpy(dtype="float64", na_value=np.nan))
 

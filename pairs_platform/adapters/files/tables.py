@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -202,14 +202,21 @@ class _ParquetTable:
         return self.path if self._data is None else pa.BufferReader(self._data)
 
     def read(self, names: Sequence[str], only: Selection | None = None) -> pa.Table:
+        nested = next((name for name in names if pa.types.is_nested(self._schema.field(name).type)), None)
+        if nested is not None:
+            kind = str(self._schema.field(nested).type)[:40]
+            raise DataError(f"{self.path}: {nested} holds {kind} in each cell; store a single value there")
         # https://github.com/apache/arrow/issues/43010: rows with views of text cannot be filtered.
         views = {pa.string_view(), pa.binary_view()} & {self._schema.field(name).type for name in names}
         filters = None if only is None or views else self._filter(only)
         try:
             table = pq.read_table(self._source(), columns=list(names), filters=filters, partitioning=None)
-            return pa.table([_plain(table[name]) for name in names], names=list(names))
         except (OSError, pa.ArrowException) as error:
             self._refuse(error)
+        try:
+            return pa.table([_plain(table[name]) for name in names], names=list(names))
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{self.path}: one of {few(names)} holds bytes that are no text in UTF-8") from error
 
     def _filter(self, only: Selection) -> pc.Expression | None:
         expression = None
@@ -260,6 +267,15 @@ _TEXT_TYPES = {pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary
 
 
 @dataclass(frozen=True)
+class _OddRow:
+    """A row with another number of cells than the header has names; `text` as far as it is at hand."""
+
+    number: int
+    cells: int
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class _TextTable:
     """A text file with a delimiter; `body` begins after the header."""
 
@@ -271,22 +287,25 @@ class _TextTable:
     delimiter: str
 
     @cached_property
-    def _parsed(self) -> tuple[pa.Table, list[pa.csv.InvalidRow]]:
+    def _parsed(self) -> tuple[pa.Table, list[_OddRow]]:
         """Cells as text, columns named by position, and the rows that do not fit."""
         if not self.body.strip():
-            return pa.table({str(k): pa.array([], pa.string()) for k in range(len(self.names))}), []
-        table, odd = self._rows(quote='"')
+            return self._table([]), []
+        table, odd = self._rows()
         if b'"' in self.body and self._swallows_rows(table, odd):
-            table, odd = self._rows(quote=False)
-            table = pa.table([pc.utf8_trim(column, '"') for column in table.columns], names=table.column_names)
+            table, odd = self._rows_by_line()
         if table.num_rows == 0 and odd:
             raise DataError(
                 f"{self.path}: the header has {len(self.names)} names ({few(self.names)}) and row {odd[0].number} has "
-                f"{odd[0].actual_columns} cells; write one cell a name"
+                f"{odd[0].cells} cells; write one cell a name"
             )
         return table, odd
 
-    def _swallows_rows(self, table: pa.Table, odd: Sequence[pa.csv.InvalidRow]) -> bool:
+    def _table(self, rows: Sequence[Sequence[str]]) -> pa.Table:
+        columns = zip(*rows, strict=True) if rows else [()] * len(self.names)
+        return pa.table({str(k): pa.array(column, pa.string()) for k, column in enumerate(columns)})
+
+    def _swallows_rows(self, table: pa.Table, odd: Sequence[_OddRow]) -> bool:
         """Whether a quote that is not closed has made cells of whole rows."""
         row = rf"[\r\n](?:[^\r\n]*{re.escape(self.delimiter)}){{{len(self.names) - 1}}}"
         return len(self.names) > 1 and (
@@ -294,31 +313,39 @@ class _TextTable:
             or any(pc.any(pc.match_substring_regex(column, row)).as_py() for column in table.columns)
         )
 
-    def _rows(self, quote: str | Literal[False]) -> tuple[pa.Table, list[pa.csv.InvalidRow]]:
-        odd: list[pa.csv.InvalidRow] = []
+    def _rows(self) -> tuple[pa.Table, list[_OddRow]]:
+        odd: list[_OddRow] = []
 
         def leave_out(row: pa.csv.InvalidRow) -> str:
-            odd.append(row)
+            odd.append(_OddRow(row.number, row.actual_columns, row.text))
             return "skip"
 
         try:
-            return self._parse(quote, None), odd
+            return self._parse(None), odd
         except pa.ArrowInvalid:
-            return self._parse(quote, leave_out), odd
+            return self._parse(leave_out), odd
 
-    def _parse(self, quote: str | Literal[False], on_odd_row: Callable[[pa.csv.InvalidRow], str] | None) -> pa.Table:
+    def _parse(self, on_odd_row: Callable[[pa.csv.InvalidRow], str] | None) -> pa.Table:
         names = [str(k) for k in range(len(self.names))]
         return pa.csv.read_csv(
             pa.BufferReader(self.body),
             read_options=pa.csv.ReadOptions(column_names=names, use_threads=on_odd_row is None),
             parse_options=pa.csv.ParseOptions(
-                delimiter=self.delimiter,
-                quote_char=quote,
-                newlines_in_values=bool(quote),
-                invalid_row_handler=on_odd_row,
+                delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=on_odd_row
             ),
             convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
+
+    def _rows_by_line(self) -> tuple[pa.Table, list[_OddRow]]:
+        """Rows when a quote that is not closed ends with its line; a cell of several lines does not fit then."""
+        rows, odd = [], []
+        lines = [line for line in re.split(r"\r\n|\n|\r", self.body.decode()) if line]
+        for number, cells in enumerate((_cells(line, self.delimiter) for line in lines), 1):
+            if len(cells) == len(self.names):
+                rows.append(cells)
+            else:
+                odd.append(_OddRow(number, len(cells)))
+        return self._table(rows), odd
 
     @property
     def rows_left_out(self) -> tuple[RowsLeftOut, ...]:
@@ -326,8 +353,8 @@ class _TextTable:
         if not odd:
             return ()
         reason = (
-            f"has {odd[0].actual_columns} cells where the header has {len(self.names)} names; write one cell a name, "
-            "and quote a cell that holds the delimiter"
+            f"has {odd[0].cells} cells where the header has {len(self.names)} names; write one cell a name, and quote "
+            "a cell that holds the delimiter"
         )
         return (RowsLeftOut(reason, len(odd), odd[0].number),)
 
@@ -376,10 +403,10 @@ def _as_utf8(data: bytes, path: Path) -> tuple[bytes, str]:
                 return data.decode(codec).encode(), codec
             except UnicodeDecodeError as error:
                 raise DataError(f"{path} begins as {codec} and goes on as something else; save it as UTF-8") from error
-    if data.startswith(b"\xef\xbb\xbf"):
-        data, encoding = data[3:], "UTF-8 with byte order mark"
-    else:
-        encoding = "UTF-8"
+    mark = b"\xef\xbb\xbf"
+    encoding = "UTF-8 with byte order mark" if data.startswith(mark) else "UTF-8"
+    # Files that were joined have further marks.
+    data = data.replace(mark, b"")
     # UTF-16 without a mark is text once its NUL bytes are gone, and so is a file that a crash padded with them.
     data = data.replace(b"\x00", b"")
     try:
@@ -475,5 +502,8 @@ def _delimiter(line: str) -> str:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    rows = list(csv.reader(io.StringIO(line), delimiter=delimiter))
+    try:
+        rows = list(csv.reader(io.StringIO(line), delimiter=delimiter))
+    except csv.Error:
+        rows = [line.split(delimiter)]
     return [re.sub(r"\s+", " ", cell).strip() for cell in rows[0]] if rows else [""]

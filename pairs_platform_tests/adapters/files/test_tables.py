@@ -63,6 +63,9 @@ class TestEncodings:
     def test_bytes_of_nothing_after_a_crash(self, tmp_path) -> None:
         assert cells(opened(tmp_path, TEXT.encode() + 200 * b"\0")) == ROWS
 
+    def test_files_with_marks_that_were_joined(self, tmp_path) -> None:
+        assert cells(opened(tmp_path, TEXT.encode("utf-8-sig") + "X,2025-11-05,1,x\n".encode("utf-8-sig")))[2][0] == "X"
+
     def test_utf_16_that_is_cut_off(self, tmp_path) -> None:
         with pytest.raises(DataError, match="begins as UTF-16 and goes on as something else"):
             opened(tmp_path, TEXT.encode("utf-16")[:-1])
@@ -102,6 +105,10 @@ class TestHeaders:
 
     def test_a_name_whose_quote_is_never_closed(self, tmp_path) -> None:
         assert cells(opened(tmp_path, 'symbol,5" pipe\n' + 9 * "X,1\n")) == 9 * [["X", "1"]]
+
+    @pytest.mark.parametrize("content", ['a,5" x\rb,1"\r', "x" * 200_000 + "\n", '"' + "x" * 200_000 + ",a\n1,2\n"])
+    def test_one_that_no_reader_of_csv_takes(self, tmp_path, content) -> None:
+        assert all(name.isprintable() for name in opened(tmp_path, content).names)
 
     @pytest.mark.parametrize("both", [TEXT.replace("\n", ",\n"), TEXT.replace("\n", ",\n", 1)])
     def test_delimiters_at_the_end(self, tmp_path, both) -> None:
@@ -164,6 +171,13 @@ class TestRows:
         table = opened(tmp_path, TEXT.replace("ABB\n", f"{name}\n") + more)
         read = [symbol for (symbol,) in cells(table, "symbol")]
         assert [symbol for symbol in read if symbol != "ABBN"] == ["NESN", *(f"X{k}" for k in range(5))]
+
+    def test_one_quote_too_few_in_a_file_of_quoted_cells(self, tmp_path) -> None:
+        row = '"NESN","1,000.5","2"\n'
+        table = opened(tmp_path, '"symbol","close","open"\n' + 3 * row + row.replace('2"', "2") + 3 * row)
+        read = cells(table)
+        assert read[:3] == read[-3:] == 3 * [["NESN", "1,000.5", "2"]]
+        assert len(read) + sum(rows.count for rows in table.rows_left_out) == 7
 
     def test_a_cell_of_two_lines(self, tmp_path) -> None:
         assert cells(opened(tmp_path, TEXT.replace("ABB\n", '"ABB\nLtd"\n')), "symbol") == [["NESN"], ["ABBN"]]
@@ -281,6 +295,10 @@ class TestParquet:
         )
         pq.write_table(table, tmp_path / "p.pq")
         assert cells(open_table(tmp_path / "p.pq"), "('Close', 'BRK.B')") == [["A"]]
+        with pytest.raises(
+            DataError, match=r"p\.pq: x holds struct<a: list.* in each cell; store a single value there"
+        ):
+            open_table(tmp_path / "p.pq").read(["x"])
 
 
 class TestNames:
