@@ -35,6 +35,7 @@ from pairs_platform.adapters.vendors.rows import (
     bars_reply,
     checked_action,
     join_bars,
+    no_bars,
     shortened,
     tidy_bars,
 )
@@ -131,7 +132,7 @@ class AlpacaMarketData:
             from pairs_platform.core.prices.aggregation import aggregate_bars
 
             bars = aggregate_bars(bars, source=fetched, target=self.frequency)
-        otherwise = f"no bars from {first} to {last} on the {self.settings.feed} feed"
+        otherwise = f"{no_bars(first, last)} on the {self.settings.feed} feed"
         return bars_reply(bars, unique_symbols, refused, otherwise, left_out)
 
     def fetch_since(self, symbols: Sequence[str], session: date, since: datetime) -> pd.DataFrame:

@@ -15,7 +15,13 @@ import pandas as pd
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.adjustment import DIVIDEND, SPLIT
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency
-from pairs_platform.core.prices.calendar import session_close, session_of, session_open, sessions_between
+from pairs_platform.core.prices.calendar import (
+    CALENDAR_START,
+    session_close,
+    session_of,
+    session_open,
+    sessions_between,
+)
 from pairs_platform.ports.market_data import ActionsReply, BarsReply, UnavailableSymbol, empty_actions, empty_bars
 
 PRICES = ("open", "high", "low", "close")
@@ -132,6 +138,12 @@ def join_bars(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     if not filled:
         return empty_bars()
     return pd.concat(filled).sort_values(["symbol", "ts_utc"], ignore_index=True)
+
+
+def no_bars(first: date, last: date) -> str:
+    """That there is none between two days, and whether the calendar could have had one."""
+    calendar = f" (the calendar begins {CALENDAR_START})" if first < CALENDAR_START else ""
+    return f"no bars from {first} to {last}{calendar}"
 
 
 def bars_reply(

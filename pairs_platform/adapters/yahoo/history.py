@@ -31,6 +31,7 @@ from pairs_platform.adapters.vendors.rows import (
     bars_reply,
     checked_action,
     join_bars,
+    no_bars,
     shortened,
     tidy_bars,
 )
@@ -124,7 +125,7 @@ class YahooMarketData:
             else:
                 parts.append(tidy_bars(rows, sessions, self.frequency))
         bars = join_bars(parts)
-        return bars_reply(bars, unique_symbols, reasons, f"no bars from {first} to {last} at Yahoo", left_out)
+        return bars_reply(bars, unique_symbols, reasons, f"{no_bars(first, last)} at Yahoo", left_out)
 
     def fetch_actions(self, symbols: Sequence[str], first: date, last: date) -> ActionsReply:
         """Splits and cash dividends of `symbols`, as `MarketData.fetch_actions` says.

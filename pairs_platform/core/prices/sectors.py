@@ -4,6 +4,7 @@ What does not belong here: which sectors are active and which symbols they hold 
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from pairs_platform.core.errors import NoSuchSector
@@ -31,23 +32,46 @@ SECTORS = tuple(sorted((*GICS_SECTORS, UNCLASSIFIED)))
 """Slugs in alphabetical order; partition definitions are made of them."""
 
 _SPELLINGS = {
-    "communication_services": ("communications", "communication", "telecommunication services", "telecommunications"),
-    "consumer_discretionary": ("consumer cyclical",),
-    "consumer_staples": ("consumer defensive",),
-    "energy": (),
-    "financial": ("financials", "financial services"),
+    "communication_services": (
+        "communication",
+        "communications",
+        "communication service",
+        "communications services",
+        "telecom",
+        "telecoms",
+        "telecommunication",
+        "telecommunications",
+        "telecommunication service",
+        "telecommunication services",
+        "telecommunications service",
+        "telecommunications services",
+    ),
+    "consumer_discretionary": ("consumer cyclical", "consumer cyclicals"),
+    "consumer_staples": (
+        "consumer staple",
+        "consumer defensive",
+        "consumer defensives",
+        "consumer non-cyclical",
+        "consumer non-cyclicals",
+    ),
+    "energy": ("oil & gas",),
+    "financial": ("financials", "finance", "financial service", "financial services"),
     "healthcare": ("health care",),
-    "industrials": ("industrial",),
-    "materials": ("material", "basic materials"),
+    "industrials": ("industrial", "industrial goods"),
+    "materials": ("material", "basic material", "basic materials", "raw materials"),
     "real_estate": (),
-    "technology": ("information technology", "tech", "it"),
-    "utilities": ("utility",),
+    "technology": ("technologies", "information technology", "information technologies", "info tech", "tech", "it"),
+    "utilities": ("utility", "public utility", "public utilities"),
     UNCLASSIFIED: ("", "unknown", "none", "n/a", "nan", "null", "other", "not classified"),
 }
+"""Names of GICS today and before 2018, ICB, TRBC, Bloomberg, Nasdaq and Yahoo Finance that mean one GICS sector; those
+that could be two ("Consumer Goods", "Consumer Services", "Services", "Basic Industries") are left out."""
 
 
 def _key(label: str) -> str:
-    return re.sub(r"[\s_\-]+", "", label).casefold()
+    """Letters and digits of a label, "&" being "and", without the word "sector" at its end."""
+    words = re.findall(r"\w+", unicodedata.normalize("NFKC", label).casefold().replace("&", " and ").replace("_", " "))
+    return "".join(words[:-1] if len(words) > 1 and words[-1] == "sector" else words)
 
 
 _BY_KEY = {_key(spelling): slug for slug in SECTORS for spelling in (slug, *_SPELLINGS[slug])}
@@ -56,8 +80,8 @@ _BY_KEY = {_key(spelling): slug for slug in SECTORS for spelling in (slug, *_SPE
 def sector_slug(label: str) -> str:
     """Slug of a sector label such as "Information Technology", "Health Care" or "financial".
 
-    Case, spaces, hyphens and underscores do not matter; the names of GICS and of Yahoo Finance are known. One that is
-    blank is `UNCLASSIFIED`.
+    Case, kinds of blanks and punctuation do not matter, and "&" is "and"; the names of GICS, ICB, TRBC, Bloomberg,
+    Nasdaq and Yahoo Finance are known where they mean one GICS sector. One that is blank is `UNCLASSIFIED`.
 
     Raises
     ------

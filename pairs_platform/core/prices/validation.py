@@ -14,7 +14,14 @@ import pandas as pd
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.adjustment import sorted_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import require_session, session_open, session_positions, session_table
+from pairs_platform.core.prices.calendar import (
+    CALENDAR_END,
+    CALENDAR_START,
+    require_session,
+    session_open,
+    session_positions,
+    session_table,
+)
 from pairs_platform.core.prices.contracts import OHLC_TOLERANCE, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.prices.flags import (
     disorder_flags,
@@ -294,13 +301,16 @@ def _place_reasons(
     local = given["ts_utc"].dt.tz_convert(MARKET_TIMEZONE).dt.tz_localize(None)
     day = local.to_numpy().astype("datetime64[D]")
     trades = np.isin(day, session_table().day)
+    early, late = day < np.datetime64(CALENDAR_START), day > np.datetime64(CALENDAR_END)
     asked = trades if sessions is None else np.isin(day, np.array(sessions, dtype="datetime64[D]"))
     since_open = np.where(inside, ts_ns - session_table().open_ns[position], 0)
     step_ns = frequency.length_ns
     off_grid = since_open != 0 if frequency is Frequency.ONE_DAY else since_open % step_ns != 0
     return [
         (stray, "symbol was not asked for"),
-        (has_stamp & ~trades, "not a session of the exchange"),
+        (has_stamp & early, f"before {CALENDAR_START}, where the calendar begins"),
+        (has_stamp & late, f"after {CALENDAR_END}, where the calendar ends"),
+        (has_stamp & ~trades & ~early & ~late, "not a session of the exchange"),
         (has_stamp & trades & ~inside, "outside the regular session"),
         (inside & ~asked, "session was not asked for"),
         (off_grid, f"not at the start of a {frequency.value} bar"),

@@ -175,6 +175,7 @@ _WORDS = {
     "trading": "the backtest on the last part of the window does not earn its costs with certainty",
     "diagnostics": "the fitted model leaves structure in its residuals",
     "short_sample": "too few held-out bars to compare variance forecasts",
+    "flat_held_out": "the spread stands still on the held-out bars, so that there is no variance to forecast",
     "same_forecasts": "GARCH forecasts exactly what a simpler model does",
     "no_trade": "the backtest on the last part of the window made no trade",
     "few_entries": "the backtest on the last part of the window made too few trades",

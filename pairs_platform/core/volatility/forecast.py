@@ -15,7 +15,10 @@ from pairs_platform.core.volatility.garch import GarchFit, conditional_variance,
 from pairs_platform.core.volatility.likelihood import variance_path
 from pairs_platform.core.volatility.settings import GarchSettings
 
-SkillStatus = Literal["ok", "short_sample", "not_fitted", "same_forecasts"]
+SkillStatus = Literal["ok", "short_sample", "not_fitted", "flat_held_out", "same_forecasts"]
+
+_LEAST_MOVE = 1e-12
+"""Smallest change of a log spread that is one; prices that stand still give the same number each time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +28,9 @@ class VolatilitySkill:
     Attributes
     ----------
     status, reason : str
-        "ok"; "short_sample" with too few held-out shocks; "not_fitted" when the first part has no fit; "same_forecasts"
+        "ok"; "short_sample" with too few held-out shocks; "not_fitted" when the first part has no fit;
+        "flat_held_out" when the spread moves on too few held-out bars: a market that stands still has no variance to
+        forecast, and every comparison of forecasts with nothing is certain; "same_forecasts"
         when the model forecasts exactly what a rival does, so that there is nothing to test.
     n_test : int
         Held-out shocks.
@@ -117,6 +122,13 @@ def volatility_skill(
     if n < settings.min_forecasts:
         return VolatilitySkill(
             status="short_sample", n_test=n, reason=f"{n} held-out shocks, {settings.min_forecasts} are needed"
+        )
+    n_moves = int((np.abs(np.diff(spread)[split - 1 :][finite]) > _LEAST_MOVE).sum())
+    if n_moves < settings.min_forecasts:
+        return VolatilitySkill(
+            status="flat_held_out",
+            n_test=n,
+            reason=f"the spread moves on {n_moves} of {n} held-out bars, {settings.min_forecasts} moves are needed",
         )
     constant = float(np.nanmean(training**2))
     ewma = np.asarray(variance_path(test, 0.0, 1.0 - settings.ewma_decay, settings.ewma_decay, constant))[:-1]

@@ -23,9 +23,28 @@ from pairs_platform.core.prices.sectors import GICS_SECTORS, SECTORS, UNCLASSIFI
         (" information   TECHNOLOGY ", "technology"),
         ("Technology", "technology"),
         ("Utilities", "utilities"),
+        ("Telecommunications Services", "communication_services"),
+        ("Telecommunication Services", "communication_services"),
+        ("TELECOM", "communication_services"),
+        ("Communications", "communication_services"),
+        ("Consumer Cyclicals", "consumer_discretionary"),
+        ("Consumer, Discretionary", "consumer_discretionary"),
+        ("Consumer Non-Cyclicals", "consumer_staples"),
+        ("consumer\u2011staples", "consumer_staples"),
+        ("Oil & Gas", "energy"),
+        ("Oil and Gas", "energy"),
+        ("Energy Sector", "energy"),
+        ("Finance", "financial"),
+        ("Health\u00a0Care", "healthcare"),
+        ("HEALTH-CARE.", "healthcare"),
+        ("Industrial Goods", "industrials"),
+        ("Real\u2009Estate", "real_estate"),
+        ("I.T.", "technology"),
+        ("Ｔｅｃｈｎｏｌｏｇｙ", "technology"),
+        ("Public Utilities", "utilities"),
     ],
 )
-def test_names_of_gics_and_yahoo_map_to_slugs(label: str, slug: str) -> None:
+def test_names_of_the_classifications_map_to_slugs(label: str, slug: str) -> None:
     assert sector_slug(label) == slug
 
 
@@ -36,7 +55,9 @@ def test_there_are_eleven_slugs_and_each_is_its_own_label() -> None:
     assert [sector_slug(slug) for slug in SECTORS] == list(SECTORS)
 
 
-@pytest.mark.parametrize("label", ["Crypto", "Information", "Tech nologies"])
+@pytest.mark.parametrize(
+    "label", ["Crypto", "Information", "Technology Services", "Consumer Services", "Services", "Sector"]
+)
 def test_an_unknown_label_is_refused_with_the_valid_ones(label: str) -> None:
     with pytest.raises(NoSuchSector, match=f"unknown sector '{label}'.*healthcare.*technology"):
         sector_slug(label)

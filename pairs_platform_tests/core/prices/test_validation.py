@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pairs_platform.core.errors import DataError, NotFound
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import session_of, session_open, sessions_ending
+from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, session_of, session_open, sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import ValidatedBars, validate_bars
@@ -86,7 +86,8 @@ def test_clean_bars_are_accepted_as_they_are():
         ({"ts_utc": pd.Timestamp("2024-07-04 15:00Z")}, "not a session of the exchange"),
         ({"ts_utc": pd.Timestamp("2024-03-29 15:00Z")}, "not a session of the exchange"),
         ({"ts_utc": pd.Timestamp("2024-07-05 15:00Z")}, "session was not asked for"),
-        ({"ts_utc": pd.Timestamp("1990-01-02 15:00Z")}, "not a session of the exchange"),
+        ({"ts_utc": pd.Timestamp("1990-01-02 15:00Z")}, f"before {CALENDAR_START}, where the calendar begins"),
+        ({"ts_utc": pd.Timestamp("2099-01-02 15:00Z")}, f"after {CALENDAR_END}, where the calendar ends"),
         ({"ts_utc": pd.NaT}, "ts_utc is not a time"),
         ({"symbol": "ZZZ"}, "symbol was not asked for"),
         ({"symbol": None}, "symbol is not a text"),

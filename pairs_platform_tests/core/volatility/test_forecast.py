@@ -118,3 +118,14 @@ def test_a_model_that_forecasts_a_constant_has_nothing_to_test() -> None:
     skill = _daily_skill(spread, fit=flat)
     assert skill.status == "same_forecasts"
     assert math.isnan(skill.p_min)
+
+
+@pytest.mark.parametrize("moving", [0, 5, 150])
+def test_a_held_out_part_that_stands_still_has_a_status_and_no_p(moving: int) -> None:
+    spread = simulate(np.random.default_rng(3), 2000)[:, 0]
+    spread[1600 + moving :] = spread[1599 + moving]
+    skill = _daily_skill(spread)
+    assert (skill.status, skill.n_test) == ("flat_held_out", 400)
+    assert skill.reason == f"the spread moves on {moving} of 400 held-out bars, 200 moves are needed"
+    assert math.isnan(skill.p_min)
+    assert math.isnan(skill.dm_vs_ewma)
