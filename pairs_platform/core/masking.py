@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import cache
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 MASK = "***"
 SHORTEST = 4
@@ -25,7 +25,6 @@ _WORD = 8
 """Shorter letters and digits are masked only where they are a word of their own."""
 
 _SECRET_NAMES = re.compile(r"pass|pwd|secret|token|key|auth|credential|signature", re.IGNORECASE)
-_LEFT_ALONE_BY_REQUESTS = "!#$%&'()*+,/:;=?@[]~"
 
 _EVERYDAY = frozenset(
     {"alert", "alerts", "hook", "hooks", "html", "insecure", "markdown", "message", "messages", "notify"}
@@ -41,7 +40,7 @@ def keep_secret(value: str) -> None:
     """Mask a value from now on, however it is written."""
     if value.strip() and value not in _KEPT:
         _KEPT.add(value)
-        _known_forms.cache_clear()
+        _known.cache_clear()
 
 
 def keep_url(url: str, *, every_part: bool = False) -> None:
@@ -82,39 +81,59 @@ def keep_url(url: str, *, every_part: bool = False) -> None:
 def forget_secrets() -> None:
     """Mask nothing from now on."""
     _KEPT.clear()
-    _known_forms.cache_clear()
+    _known.cache_clear()
 
 
 def masked(text: str) -> str:
     """The text with every form of every known secret replaced."""
-    for form in _known_forms():
+    forms, encoded = _known()
+    for form in forms:
         if form in text:
             is_word = len(form) < _WORD and re.fullmatch(r"\w+", form)
             text = re.sub(rf"(?<!\w){form}(?!\w)", MASK, text) if is_word else text.replace(form, MASK)
+    for part, pattern in encoded:
+        if part in text:
+            text = pattern.sub(MASK, text)
     return text
 
 
 @cache
-def _known_forms() -> tuple[str, ...]:
-    """The longest first, so that no part of it is left over."""
-    forms = {form for value in _KEPT for form in _forms(value) if len(form.strip()) >= SHORTEST}
-    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+def _known() -> tuple[tuple[str, ...], tuple[tuple[str, re.Pattern[str]], ...]]:
+    """Forms of the secrets, the longest first, so that no part of it is left over, and patterns of encoded ones."""
+    plain = {text for value in _KEPT for text in _texts(value) if len(text.strip()) >= SHORTEST}
+    forms = {form for text in plain for form in _forms(text)}
+    special = sorted((text for text in plain if not re.fullmatch(r"\w+", text, re.ASCII)), key=len, reverse=True)
+    return tuple(sorted(forms, key=lambda form: (-len(form), form))), tuple(map(_percent_encoded, special))
 
 
-def _forms(value: str) -> set[str]:
-    """A secret as libraries write it: as it is, percent-encoded, escaped in Python, JSON and HTML, in base 64."""
-    plain = {value, value.strip(), " ".join(value.split()), unquote(value), value.lower()}
-    forms = set(plain)
-    for text in plain:
-        data = text.encode("utf-8", "surrogatepass")
-        encoded = {quote(data, safe=safe) for safe in ("/", "", " +", _LEFT_ALONE_BY_REQUESTS)} | {quote_plus(data)}
-        forms |= encoded | {_lower_hex(form) for form in encoded}
-        forms |= {base64.b64encode(data).decode().rstrip("="), base64.urlsafe_b64encode(data).decode().rstrip("=")}
-        escaped = {text, html.escape(text), repr(data)[2:-1]}
-        for _ in range(2):  # a text that shows an escaped text is escaped itself where it is shown
-            escaped = {escape(form) for form in escaped for escape in _ESCAPES}
-            forms |= escaped
+def _texts(value: str) -> set[str]:
+    return {value, value.strip(), " ".join(value.split()), unquote(value), value.lower()}
+
+
+def _forms(text: str) -> set[str]:
+    """A secret as libraries write it: as it is, escaped in Python, JSON and HTML, in base 64."""
+    data = text.encode("utf-8", "surrogatepass")
+    forms = {base64.b64encode(data).decode().rstrip("="), base64.urlsafe_b64encode(data).decode().rstrip("=")}
+    escaped = {text, html.escape(text), repr(data)[2:-1]}
+    for _ in range(2):  # a text that shows an escaped text is escaped itself where it is shown
+        escaped = {escape(form) for form in escaped for escape in _ESCAPES}
+        forms |= escaped
     return forms
+
+
+def _percent_encoded(text: str) -> tuple[str, re.Pattern[str]]:
+    """A part that stands in the text however it is encoded, and a pattern: libraries differ in what they encode."""
+    pattern = "".join(
+        character if character.isascii() and character.isalnum() else f"(?:{'|'.join(_ways(character))})"
+        for character in text
+    )
+    return max(re.findall(r"[A-Za-z0-9]*", text), key=len), re.compile(pattern)
+
+
+def _ways(character: str) -> list[str]:
+    octets = character.encode("utf-8", "surrogatepass")
+    ways = [re.escape(character), "".join(f"%(?:25)*(?i:{octet:02x})" for octet in octets)]
+    return [*ways, r"\+"] if character == " " else ways
 
 
 _ESCAPES: tuple[Callable[[str], str], ...] = (
@@ -125,7 +144,3 @@ _ESCAPES: tuple[Callable[[str], str], ...] = (
     lambda text: json.dumps(text)[1:-1],
     lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
 )
-
-
-def _lower_hex(text: str) -> str:
-    return re.sub(r"%[0-9A-F]{2}", lambda found: found.group().lower(), text)

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pairs_platform.core.masking import masked
 from pairs_platform.core.operations.alerts import Alert, AlertSettings, OpenAlert, compose, may_send, next_attempt
 from pairs_platform.database.audit import AuditEntry, record
 from pairs_platform.database.store import Database
@@ -53,13 +54,13 @@ class Delivery:
 
 def raise_alert(database: Database, alert: Alert, now: datetime) -> None:
     """Open an alert, or note that one which is open was seen again."""
-    values = {name: getattr(alert, name) for name in _FIELDS}
+    values = {name: getattr(alert, name) for name in _FIELDS} | {"what": masked(alert.what)}
     with database.begin() as connection:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         statement = insert(ALERTS).values(
             **values, opened_utc=now, seen_utc=now, times=1, reported=False, resolution_reported=False
         )
-        again = {"seen_utc": now, "times": ALERTS.c.times + 1, "what": alert.what, "path": alert.path}
+        again = {"seen_utc": now, "times": ALERTS.c.times + 1, "what": values["what"], "path": alert.path}
         connection.execute(statement.on_conflict_do_update(index_elements=["key"], index_where=OPEN, set_=again))
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from pairs_platform.core.masking import masked
 from pairs_platform.core.time import utc_now
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import AUDIT_LOG
@@ -70,9 +71,8 @@ class AuditEntry:
 
 def record(connection: sa.Connection, entry: AuditEntry) -> None:
     """Add a row inside the transaction of what it tells about, so that neither is stored without the other."""
-    connection.execute(
-        sa.insert(AUDIT_LOG), {**vars(entry), "detail": json.dumps(dict(entry.detail), sort_keys=True, default=str)}
-    )
+    detail = masked(json.dumps(dict(entry.detail), sort_keys=True, default=str))
+    connection.execute(sa.insert(AUDIT_LOG), {**vars(entry), "reason": masked(entry.reason), "detail": detail})
 
 
 def record_once(database: Database, entry: AuditEntry) -> None:

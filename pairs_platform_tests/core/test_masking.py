@@ -1,6 +1,7 @@
 import base64
 import html
 import json
+import re
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -16,7 +17,9 @@ WRITTEN = {
     "percent-encoded": lambda text: quote(text, safe=""),
     "percent-encoded as a path": quote,
     "percent-encoded as a form": quote_plus,
-    "in small hexadecimal": lambda text: quote(text, safe="").lower() if text.islower() else quote(text, safe=""),
+    "in small hexadecimal": lambda text: re.sub("%..", lambda found: found.group().lower(), quote(text, safe="")),
+    "encoded twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "encoded in part": lambda text: quote(text, safe="=+$&,;@ "),
     "repr": repr,
     "repr of repr": lambda text: repr(repr(text)),
     "ascii": ascii,

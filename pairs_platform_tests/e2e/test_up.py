@@ -178,6 +178,23 @@ def graphql(production: Production, query: str) -> dict:
         return json.loads(reply.read())["data"]
 
 
+def test_browsers_report_nothing_home(production):
+    """Dagster's page loads its telemetry from dagster.io where it is allowed to; MLflow's asks its server first."""
+    services = production.settings.services
+    with urllib.request.urlopen(f"http://127.0.0.1:{services.ui_port}/", timeout=WAIT_SECONDS) as reply:
+        assert b'"telemetryEnabled": false' in reply.read()
+    address = f"http://127.0.0.1:{services.mlflow_port}/ajax-api/3.0/mlflow/ui-telemetry"
+    with urllib.request.urlopen(address, timeout=WAIT_SECONDS) as reply:
+        assert json.loads(reply.read())["disable_ui_telemetry"] is True
+    posted = urllib.request.Request(
+        address, b'{"records": [{"event_name": "x"}]}', {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(posted, timeout=WAIT_SECONDS) as reply:
+        assert json.loads(reply.read()) == {"status": "disabled"}
+    mlflow = psutil.Process(int(str(processes(production)["mlflow"]["pid"])))
+    assert mlflow.environ()["MLFLOW_DISABLE_TELEMETRY"] == "true"  # under pytest MLflow is silent in any case
+
+
 def test_replayed_bars_become_signals_in_postgresql(production):
     profile = production.profile
     profile.await_signals(BARS)

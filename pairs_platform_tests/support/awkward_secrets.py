@@ -28,3 +28,11 @@ CORES = (
 
 AROUND = ("\n", "\r\n", "\r", " ", "\t", "\u00a0", "\u200b", "\ufeff", " \r\n\u200b\ufeff")
 """What stands at the end of a copied secret, or before it."""
+
+MARK = "M4rk1n9"
+"""Letters and digits that no encoding but base 64 changes: what holds them holds a part of a planted secret."""
+
+
+def planted() -> list[str]:
+    """The secrets of `CORES` with `MARK` within."""
+    return [f"{core}{MARK}{core}" for core in CORES]

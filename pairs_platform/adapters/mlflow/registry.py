@@ -21,7 +21,7 @@ from filelock import FileLock
 from pydantic import SecretStr
 
 from pairs_platform.core.errors import DataError, NoSuchModel, RegistryUnavailable
-from pairs_platform.core.masking import keep_url
+from pairs_platform.core.masking import keep_url, masked
 from pairs_platform.core.models.bundle import (
     DOCUMENT_FILE,
     SCHEMA_VERSION,
@@ -51,6 +51,12 @@ _QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
 }
 REQUIREMENTS = ["mlflow", "numpy", "pandas", "safetensors", "pairs-platform"]
+
+
+def silence_mlflow() -> None:
+    """Let MLflow report nothing home, print nothing and give up soon; before its first import."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
 
 
 def model_name(sector: str) -> str:
@@ -96,8 +102,7 @@ class MlflowRegistry:
 
     @cached_property
     def _client(self) -> "MlflowClient":
-        for name, value in _QUIET.items():
-            os.environ.setdefault(name, value)
+        silence_mlflow()
         import mlflow
 
         for name in ("mlflow", "alembic"):
@@ -187,7 +192,7 @@ class MlflowRegistry:
         name = run_name(row["pair"], trained_utc)
         own = {**tags, "mlflow.parentRunId": parent, "pair": row["pair"], "status": row["status"]}
         if row["status"] != "ok":
-            own["reason"] = str(row["reason"])
+            own["reason"] = masked(str(row["reason"]))
         ends = "FINISHED" if row["status"] == "ok" else "FAILED"
         with _run(client, experiment, name, own, trained_utc, ends=ends) as run:
             numbers = {name: value for name, value in row.items() if _is_number(value)}
@@ -439,7 +444,7 @@ def _log_values(client: "MlflowClient", run: str, params: Mapping[str, object], 
     client.log_batch(
         run,
         metrics=[Metric(name, float(value), now, 0) for name, value in metrics.items() if _is_number(value)],
-        params=[Param(name, str(value)) for name, value in params.items()],
+        params=[Param(name, masked(str(value))) for name, value in params.items()],
     )
 
 

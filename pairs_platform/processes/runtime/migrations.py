@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from filelock import FileLock
 from pydantic import SecretStr
 
+from pairs_platform.adapters.mlflow.registry import silence_mlflow
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.database.revisions import current_revision, newest_revision
 from pairs_platform.database.sqlite_url import sqlite_url
@@ -135,6 +136,7 @@ def upgrade_mlflow(url: SecretStr, report: Callable[[str], None]) -> None:
         head = newest_revision(scripts, current, "MLflow's database")
         if current is None or current == head:
             return
+        silence_mlflow()
         from mlflow.store.db.utils import _upgrade_db
 
         _upgrade_db(engine)
