@@ -40,13 +40,12 @@ _LONGER = (
     ("weekly", re.compile(r"\d*\s*(?i:w|wk|wks|weeks?|weekly|w1)")),
     ("quarterly or yearly", re.compile(r"\d*\s*(?i:q|quarter|quarterly|y|yr|years?|yearly|annual)")),
 )
-_STEPS = (
-    (timedelta(hours=22), timedelta(days=5), "daily"),
-    (timedelta(days=5), timedelta(days=9), "weekly"),
+_LONGER_STEPS = (
+    (timedelta(days=6), timedelta(days=9), "weekly"),
     (timedelta(days=26), timedelta(days=35), "monthly"),
 )
 _SYMBOLS_FOR_STEPS = 16
-_ENOUGH_SESSIONS = 2
+_ENOUGH_SESSIONS, _ENOUGH_BARS = 2, 0.25
 
 
 @dataclass(frozen=True)
@@ -197,6 +196,8 @@ def stated_frequency(labels: Sequence[object], *, name: str, path: object) -> Fr
 def commonest_step(symbol: np.ndarray, moment: np.ndarray) -> pd.Timedelta | None:
     """The commonest step between consecutive bars of a symbol, in the symbols with most rows.
 
+    Of equally common ones the shortest that is a frequency's, else the shortest.
+
     Parameters
     ----------
     symbol : ndarray of int64, shape (n,)
@@ -225,7 +226,8 @@ def commonest_step(symbol: np.ndarray, moment: np.ndarray) -> pd.Timedelta | Non
     if not len(steps):
         return None
     by_step = pd.Series(steps).value_counts()
-    return pd.Timedelta(int(by_step.index[by_step.to_numpy() == by_step.iloc[0]].min()), "ns")
+    tied = [pd.Timedelta(int(step), "ns") for step in sorted(by_step.index[by_step.to_numpy() == by_step.iloc[0]])]
+    return next((step for step in tied if _frequency_of(step)), tied[0])
 
 
 def frequency_of_step(step: pd.Timedelta, *, path: object) -> Frequency:
@@ -236,14 +238,18 @@ def frequency_of_step(step: pd.Timedelta, *, path: object) -> Frequency:
     DataError
         When bars of that length cannot be read.
     """
-    for frequency in (Frequency.ONE_MINUTE, Frequency.FIVE_MINUTES, Frequency.ONE_HOUR):
-        if step == pd.Timedelta(minutes=frequency.minutes):
-            return frequency
-    word = next((word for least, most, word in _STEPS if least <= step <= most), None)
-    if word == "daily":
-        return Frequency.ONE_DAY
-    named = f" ({word} bars)" if word else ""
+    frequency = _frequency_of(step)
+    if frequency is not None:
+        return frequency
+    named = next((f" ({word} bars)" for least, most, word in _LONGER_STEPS if least <= step <= most), "")
     raise DataError(f"{path}: bars are mostly {step} apart{named}; only bars of {', '.join(Frequency)} can be read")
+
+
+def _frequency_of(step: pd.Timedelta) -> Frequency | None:
+    if pd.Timedelta(hours=22) <= step <= pd.Timedelta(days=5):
+        return Frequency.ONE_DAY
+    intraday = (Frequency.ONE_MINUTE, Frequency.FIVE_MINUTES, Frequency.ONE_HOUR)
+    return next((frequency for frequency in intraday if step == pd.Timedelta(minutes=frequency.minutes)), None)
 
 
 def check_label(
@@ -252,7 +258,7 @@ def check_label(
     """Refuse intraday bars whose time stamps prove the other end of the bar than the one that is set.
 
     A session's first bar starts at the open and its last one ends at the close: stamps of starts are at the open and
-    not at the close, stamps of ends the other way round, in most sessions of most symbols.
+    not at the close, stamps of ends the other way round, in many sessions of many symbols.
 
     Parameters
     ----------
@@ -277,7 +283,7 @@ def check_label(
         return
     days = utc.astype("datetime64[D]").astype(np.int64)[code]
     n_symbol_sessions = len(pd.unique(days * (symbol.max() + 1) + symbol))
-    if 2 * there <= n_symbol_sessions:
+    if there < _ENOUGH_BARS * n_symbol_sessions:
         return
     other, at, nowhere = ("end", "close", "open") if label == "start" else ("start", "open", "close")
     raise DataError(
