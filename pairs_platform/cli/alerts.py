@@ -8,10 +8,11 @@ from datetime import timedelta
 import click
 import pandas as pd
 
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.operations.alerts import TITLES
 from pairs_platform.core.time import utc_now
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import variable
 
 
@@ -19,8 +20,9 @@ from pairs_platform.settings.variables import variable
 @click.option(
     "--days", type=click.FloatRange(0), default=1.0, show_default=True, help="Days for which closed alerts are shown."
 )
+@profile_options
 @click.pass_context
-def command(context: click.Context, days: float) -> None:
+def command(context: click.Context, settings: Settings, days: float) -> None:
     """Show open alerts, alerts that were closed lately, and messages that were not delivered."""
     if context.invoked_subcommand is not None:
         return
@@ -29,7 +31,6 @@ def command(context: click.Context, days: float) -> None:
     from pairs_platform.database.alerts import failed_deliveries, recent_alerts
     from pairs_platform.platform import open_database
 
-    settings = load_settings()
     database = open_database(settings)
     alerts = recent_alerts(database, utc_now() - timedelta(days=days))
     rows = [
@@ -56,15 +57,16 @@ def command(context: click.Context, days: float) -> None:
 
 
 @command.command("close")
+@profile_options
 @click.argument("number", type=int)
 @click.option("--reason", required=True, help="Why it is over; kept in the audit.")
-def close(number: int, reason: str) -> None:
+def close(settings: Settings, number: int, reason: str) -> None:
     """Close the open alert NUMBER by hand."""
     from pairs_platform.database.alerts import close_alert
     from pairs_platform.database.audit import person
     from pairs_platform.platform import open_database
 
-    database = open_database(load_settings())
+    database = open_database(settings)
     closed = close_alert(database, number, actor=person(), reason=reason, now=utc_now())
     if closed is None:
         raise click.ClickException(f"no open alert has number {number}: `pairs-platform alerts` lists them")
@@ -72,11 +74,12 @@ def close(number: int, reason: str) -> None:
 
 
 @command.command("test")
-def test() -> None:
+@profile_options
+def test(settings: Settings) -> None:
     """Send a message to every receiver now; exit code 1 when a delivery failed."""
     from pairs_platform.adapters.notify.apprise_notifier import receivers, send
 
-    urls = receivers(load_settings().alert_urls)
+    urls = receivers(settings.alert_urls)
     if not urls:
         raise click.ClickException(f"no receiver is configured: set {variable('alert_urls')}, see docs/alerts.md")
     failed = 0

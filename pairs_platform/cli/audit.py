@@ -10,19 +10,21 @@ from typing import get_args
 import click
 import pandas as pd
 
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.database.audit import AuditAction, entries
 from pairs_platform.platform import open_database
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 
 
 @click.command("audit")
+@profile_options
 @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Not before this moment (UTC).")
 @click.option("--action", "actions", multiple=True, type=click.Choice(get_args(AuditAction)), help="May be repeated.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Number of newest rows.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object in each line, with every detail.")
-def command(since: datetime | None, actions: tuple[str, ...], limit: int, as_json: bool) -> None:
+def command(settings: Settings, since: datetime | None, actions: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Show the audit log, newest first; its rows are only ever added."""
-    database = open_database(load_settings())
+    database = open_database(settings)
     moment = since.replace(tzinfo=UTC) if since else None
     log_entries = entries(database, actions=actions, since=moment, limit=limit)
     if as_json:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import SecretStr
 
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError, NotFound, StreamUnavailable
 from pairs_platform.platform import object_lake, open_streams
 from pairs_platform.processes.runtime.backup import ProfileState, save
 from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATABASE
 from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
-from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import variable
 from pairs_platform.views.remedies import with_remedy
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 @click.command("backup")
+@profile_options
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
-def command(target: Path) -> None:
+def command(settings: Settings, target: Path) -> None:
     """Write lake, database, models, Dagster's history and streamed bars to TARGET, for `pairs-platform restore`.
 
     Nothing has to stop for it. What a run writes meanwhile may be saved from one store and not from another, so choose
     a quiet time. Configuration and secrets are not saved.
     """
-    settings = load_settings()
     environment = production_folder(settings) / ENVIRONMENT_FILE
     missing = _not_sourced(settings, environment)
     if missing:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options, profile_settings
+from pairs_platform.cli.profile_options import hint, profile_options
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     "--session", type=click.DateTime(["%Y-%m-%d"]), help="Last session; the newest complete one if not given."
 )
 @click.option("--sector", help="Sector slug; the first active one if not given.")
-def command(
-    source: str | None, data: str | None, frequency: str | None, session: datetime | None, sector: str | None
-) -> None:
+def command(settings: Settings, session: datetime | None, sector: str | None) -> None:
     """Run price history → trading configuration → models for one sector and three sessions, then replay the first
     hour of the last one into signals, and show what came out.
 
@@ -38,7 +36,6 @@ def command(
     from pairs_platform.views.data_check import check_data
     from pairs_platform.views.demo_choice import default_sector, demo_sessions
 
-    settings = profile_settings(source, data, frequency)
     platform = Platform(settings)
     if settings.source.kind == "files":
         click.echo("\n".join(short_lines(check_data(platform))) + "\n")
@@ -56,7 +53,7 @@ def command(
     print_day(platform, sector, sessions[-1])
     print_models(platform, sector, sessions)
     _replay(settings, sector, sessions[-1])
-    _next_steps(sector, sessions[-1], data)
+    _next_steps(sector, sessions[-1])
 
 
 def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
@@ -113,19 +110,14 @@ def _runner(settings: Settings) -> "Iterator[JobRunner]":
         yield JobRunner(build_definitions(settings), instance)
 
 
-def _next_steps(sector: str, session: date, data: str | None) -> None:
-    choice = f' SOURCE=files DATA="{data}"' if data else ""
-    option = f' --data "{data}"' if data else ""
+def _next_steps(sector: str, session: date) -> None:
     steps: tuple[tuple[str, str], ...] = (
-        (f"make ui{choice}", "the asset graph, plots, checks and these runs at http://127.0.0.1:3000"),
-        (f"pairs-platform pairs --sector {sector}{option}", "every pair and the gate that rejected it"),
-        (f"pairs-platform models list --sector {sector}", "every version of the models, and which one is champion"),
-        (
-            f"pairs-platform symbols status --sector {sector}{option}",
-            "the range and the gaps of each symbol",
-        ),
-        (f"pairs-platform sql{option} \"from composite_rankings where session = '{session}'\"", "the lake in DuckDB"),
+        ("ui", "the asset graph, plots, checks and these runs at http://127.0.0.1:3000"),
+        (f"pairs --sector {sector}", "every pair and the gate that rejected it"),
+        (f"models list --sector {sector}", "every version of the models, and which one is champion"),
+        (f"symbols status --sector {sector}", "the range and the gaps of each symbol"),
+        (f"sql \"from composite_rankings where session = '{session}'\"", "the lake in DuckDB"),
     )
     click.echo("\nWhere to look next (the console script is in .venv/bin, on Windows in .venv\\Scripts)")
-    for line, meaning in steps:
-        click.echo(f"  {line}\n    {meaning}")
+    for words, meaning in steps:
+        click.echo(f"  {hint(words)}\n    {meaning}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
+from pairs_platform.cli.profile_options import hint
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.processes.runtime.topology import command_of, forget_replays, live_folder
 from pairs_platform.settings.loading import load_settings
@@ -169,5 +170,6 @@ def print_signals(frame: pd.DataFrame) -> None:
     counts = ", ".join(f"{action} {n}" for action, n in frame["action"].value_counts().items())
     click.echo(
         f"▲ enter long, ▼ enter short, ○ exit, ✕ stop, – skipped · {counts} · bars decided late: {late}\n"
-        "replay server → collector → Redis → run: the way that live bars go; `pairs-platform live` runs all of it"
+        "replay server → collector → Redis → run: the way that live bars go; all of it runs with\n"
+        f"  {hint('live')}"
     )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import PlatformError
-from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import value_of
 from pairs_platform.views.remedies import with_remedy
@@ -24,9 +24,9 @@ Finding = tuple[bool, str, str]
 
 
 @click.command("doctor")
-def command() -> None:
+@profile_options
+def command(settings: Settings) -> None:
     """Check the machine, the configuration, the state folder and the source; exit code 1 when something is wrong."""
-    settings = load_settings()
     wrong = 0
     for check in (_python, _versions, _configuration, _home, _disk, _profile, _source, _redis):
         for good, finding, remedy in _guarded(check, settings):

@@ -6,16 +6,17 @@ What does not belong here: stopping the single processes, which their supervisor
 import click
 import psutil
 
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.up import state_of
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 
 STOP_SECONDS = 180.0
 
 
 @click.command("down")
-def command() -> None:
+@profile_options
+def command(settings: Settings) -> None:
     """Stop the production processes in the reverse of the order in which they started."""
-    settings = load_settings()
     state = state_of(settings)
     if not state:
         click.echo("nothing runs")

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import click
 
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 KINDS = {".csv": "csv", ".xlsx": "xlsx", ".parquet": "parquet"}
 
 
 @click.command("export")
+@profile_options
 @click.argument("table", metavar="TABLE")
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--sector", help="Sector slug; every sector if not given.")
@@ -24,6 +26,7 @@ KINDS = {".csv": "csv", ".xlsx": "xlsx", ".parquet": "parquet"}
 @click.option("--from", "first", type=_DAY, help="First session.")
 @click.option("--to", "last", type=_DAY, help="Last session.")
 def command(
+    settings: Settings,
     table: str,
     target: Path,
     sector: str | None,
@@ -45,7 +48,7 @@ def command(
     if session is not None and (first is not None or last is not None):
         raise click.UsageError("give --session, or --from and --to")
     begin, end = _range(session or first, session or last)
-    frame = exported(Platform(load_settings()), table, sector, begin, end)
+    frame = exported(Platform(settings), table, sector, begin, end)
     write_export(target, frame, kind)  # type: ignore[arg-type]
     click.echo(f"{len(frame)} rows: {target}")
 

@@ -8,12 +8,13 @@ import signal
 import click
 
 from pairs_platform.cli.dagster_calls import dagster_calls
-from pairs_platform.cli.profile_options import profile_options, profile_settings
+from pairs_platform.cli.profile_options import hint, profile_options
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.supervisor import Supervisor
 from pairs_platform.processes.runtime.topology import live_folder, live_processes
+from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import set_variable
 
@@ -29,9 +30,7 @@ from pairs_platform.settings.variables import set_variable
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that the UI listens on.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
 def command(
-    source: str | None,
-    data: str | None,
-    frequency: str | None,
+    settings: Settings,
     mode: str | None,
     session: object,
     speed: float | None,
@@ -55,7 +54,7 @@ def command(
     ):
         if value is not None:
             set_variable(name, str(value))
-    settings = profile_settings(source, data, frequency)
+    settings = load_settings()
     if settings.frequency is Frequency.ONE_DAY:
         raise click.ClickException("bars of a day give no signals within a session: choose --frequency 5min or 1h")
     home = prepare_home(settings)
@@ -75,7 +74,7 @@ def command(
 def _say_where(settings: Settings, host: str, port: int) -> None:
     click.echo(
         f"running: UI at http://{host}:{port}, logs and pids in {live_folder(settings)}\n"
-        "  pairs-platform signals --follow     signals as they are stored\n"
-        "  pairs-platform stream status        the collector and its bars\n"
+        f"  {hint('signals --follow')}\n    signals as they are stored\n"
+        f"  {hint('stream status')}\n    the collector and its bars\n"
         "Ctrl-C stops everything"
     )

@@ -7,14 +7,16 @@ import click
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import value_of
 
 
 @click.command("migrate")
+@profile_options
 @click.option("--mlflow-database", "name", help="Environment variable with the URL of the only database to migrate.")
-def command(name: str | None) -> None:
+def command(settings: Settings, name: str | None) -> None:
     """Bring the profile, its databases and Dagster's storage to this version, and report what changed.
 
     Files, columns and values of a profile that an earlier version made get their names of today. No figure changes; a
@@ -37,7 +39,6 @@ def command(name: str | None) -> None:
         except (sa.exc.ArgumentError, sa.exc.OperationalError) as error:
             raise ConfigurationError(f"the database that {name} names: {getattr(error, 'orig', error)}") from None
     else:
-        settings = load_settings()
         migrate_stores(settings, changes.append)
         prepare_instance(prepare_home(settings), changes.append)
     click.echo("\n".join(changes) or "every database is at this version already")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.cli.profile_options import hint, profile_options
+from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
@@ -24,10 +25,10 @@ def command() -> None:
     """List, show, compare and promote the registered models of a sector."""
 
 
-def _open(sector: str | None) -> "tuple[Platform, str]":
+def _open(settings: Settings, sector: str | None) -> "tuple[Platform, str]":
     from pairs_platform.platform import Platform
 
-    platform = Platform(load_settings())
+    platform = Platform(settings)
     slug = sector or next(iter(platform.settings.active_sectors), None)
     if slug is None:
         raise click.ClickException("no sector is active: give --sector")
@@ -53,13 +54,16 @@ def _newest_session(platform: "Platform", sector: str) -> date:
 
 
 @command.command("list")
+@profile_options
 @_sector
-def list_versions(sector: str | None) -> None:
+def list_versions(settings: Settings, sector: str | None) -> None:
     """Every version: window, pairs, pooled skill and lift on test, aliases, size."""
-    platform, sector = _open(sector)
+    platform, sector = _open(settings, sector)
     versions = platform.registry.versions(sector)
     if not versions:
-        raise click.ClickException(f"{sector} has no registered model yet: materialize gru_models")
+        raise click.ClickException(
+            f"{sector} has no registered model yet: materialize gru_models, or make one with `{hint('demo')}`"
+        )
     rows = [
         {
             "version": version.version,
@@ -83,11 +87,12 @@ def _signed(version: "ModelVersion", name: str) -> str:
 
 
 @command.command("show")
+@profile_options
 @click.argument("version", type=int)
 @_sector
-def show(version: int, sector: str | None) -> None:
+def show(settings: Settings, version: int, sector: str | None) -> None:
     """One version: its tags and every pair with its metrics on test."""
-    platform, sector = _open(sector)
+    platform, sector = _open(settings, sector)
     registered = platform.registry.version(sector, version)
     bundle = platform.registry.load(sector, version)
     for name, value in sorted(registered.tags.items()):
@@ -133,24 +138,26 @@ def _change(platform: "Platform", sector: str, version: int, action: str, reason
 
 
 @command.command("promote")
+@profile_options
 @click.argument("version", type=int)
 @_sector
 @click.option("--reason", default="promoted by hand", show_default=True, help="Kept in the audit.")
-def promote(version: int, sector: str | None, reason: str) -> None:
+def promote(settings: Settings, version: int, sector: str | None, reason: str) -> None:
     """Make a version champion, whatever the promotion tests say; signals use it from their next run on."""
-    platform, sector = _open(sector)
+    platform, sector = _open(settings, sector)
     platform.registry.version(sector, version)
     _change(platform, sector, version, "manual_promote", reason, {})
 
 
 @command.command("rollback")
+@profile_options
 @_sector
 @click.option("--reason", default="rolled back by hand", show_default=True, help="Kept in the audit.")
-def rollback(sector: str | None, reason: str) -> None:
+def rollback(settings: Settings, sector: str | None, reason: str) -> None:
     """Make the champion before this one champion again."""
     from pairs_platform.database.models import read_decisions
 
-    platform, sector = _open(sector)
+    platform, sector = _open(settings, sector)
     decisions = [
         decision
         for decision in read_decisions(platform.database, sector)
@@ -164,16 +171,17 @@ def rollback(sector: str | None, reason: str) -> None:
 
 
 @command.command("compare")
+@profile_options
 @click.argument("first", type=int)
 @click.argument("second", type=int)
 @_sector
-def compare(first: int, second: int, sector: str | None) -> None:
+def compare(settings: Settings, first: int, second: int, sector: str | None) -> None:
     """Compare two versions on the sessions that both predicted before training on them: is the second one better?"""
     from pairs_platform.core.models.contracts import SHADOW_LOSSES
     from pairs_platform.core.models.promotion import compare as compare_losses
     from pairs_platform.core.partition_key import keys_of
 
-    platform, sector = _open(sector)
+    platform, sector = _open(settings, sector)
     for version in (first, second):
         platform.registry.version(sector, version)
     stored = platform.lake.sessions(SHADOW_LOSSES.table, sector)

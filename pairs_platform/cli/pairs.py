@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options, profile_settings
+from pairs_platform.cli.profile_options import hint, profile_options
+from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 @click.option("--pair", help="Only this pair, as SYMBOL_SYMBOL in any order, with every column.")
 @click.option("--rows", default=40, show_default=True, help="Pairs that the table shows.")
 def command(
-    source: str | None,
-    data: str | None,
-    frequency: str | None,
+    settings: Settings,
     sector: str | None,
     session: datetime | None,
     pair: str | None,
@@ -41,14 +40,15 @@ def command(
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
     from pairs_platform.platform import Platform
 
-    platform = Platform(profile_settings(source, data, frequency))
+    platform = Platform(settings)
     stored = {
         slug: platform.lake.sessions(COMPOSITE_RANKINGS.table, slug) for slug in SECTORS if sector in (None, slug)
     }
     stored = {slug: days for slug, days in stored.items() if days}
     if not stored:
         raise click.ClickException(
-            f"profile {platform.settings.profile.name} has no ranking{f' of {sector}' if sector else ''} yet: make demo"
+            f"profile {platform.settings.profile.name} has no ranking{f' of {sector}' if sector else ''} yet; make one "
+            f"with `{hint('demo')}`"
         )
     keys = [PartitionKey(session.date() if session else days[-1], slug) for slug, days in stored.items()]
     if pair:

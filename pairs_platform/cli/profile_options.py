@@ -1,10 +1,16 @@
-"""Options that choose the profile of a command; they become environment variables, so that child processes agree.
+"""Options that choose the profile of a command, and hints that repeat them.
+
+They become environment variables, so that child processes agree.
 
 What does not belong here: what a profile is (`lake.profile`) and options of a single command.
 """
 
 import json
+import os
+import shlex
 from collections.abc import Callable
+from functools import wraps
+from subprocess import list2cmdline
 from typing import Any
 
 import click
@@ -14,9 +20,18 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import is_set, set_variable
 
+_given: dict[str, str] = {}
+"""The options of the command that runs, by name."""
+
 
 def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--source`, `--data` and `--frequency`; call `profile_settings` with their values."""
+    """Give a command `--source`, `--data` and `--frequency`, and the settings that they ask for as `settings`."""
+
+    @wraps(command)
+    def with_settings(*words: Any, source: str | None, data: str | None, frequency: str | None, **more: Any) -> Any:
+        return command(*words, settings=profile_settings(source, data, frequency), **more)
+
+    decorated: Callable[..., Any] = with_settings
     for option in (
         click.option(
             "--frequency",
@@ -28,8 +43,18 @@ def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--source", type=click.Choice(["simulated", "files", "alpaca", "yahoo"]), help="Source of prices."
         ),
     ):
-        command = option(command)
-    return command
+        decorated = option(decorated)
+    return decorated
+
+
+def hint(words: str) -> str:
+    """A command to type next, for the profile of the command that runs: `words` and the options in effect."""
+    options = " ".join(f"--{name} {_quoted(value)}" for name, value in _given.items())
+    return f"pairs-platform {words} {options}".rstrip()
+
+
+def _quoted(value: str) -> str:
+    return list2cmdline([value]) if os.name == "nt" else shlex.quote(value)
 
 
 def profile_settings(source: str | None, data: str | None, frequency: str | None) -> Settings:
@@ -40,6 +65,9 @@ def profile_settings(source: str | None, data: str | None, frequency: str | None
     """
     if data is not None and source not in (None, "files"):
         raise click.UsageError(f"--data belongs to --source files, not to {source}")
+    given = {"source": source, "data": data, "frequency": frequency}
+    _given.clear()
+    _given.update({name: value for name, value in given.items() if value is not None})
     if data is not None:
         set_variable("source.kind", "files")
         set_variable("source.files.paths", json.dumps([data]))

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.settings.model import Settings
 
 
 @click.command("report")
+@profile_options
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest stored one if not given.")
 @click.option("--sector", help="Sector slug; every sector that is stored for the session if not given.")
 @click.option(
@@ -21,7 +23,7 @@ from pairs_platform.settings.loading import load_settings
     type=click.Path(dir_okay=False, path_type=Path),
     help="File; its suffix chooses the format, .html or .pdf.  [default: report-<session>.html]",
 )
-def command(session: datetime | None, sector: str | None, target: Path | None) -> None:
+def command(settings: Settings, session: datetime | None, sector: str | None, target: Path | None) -> None:
     """Write the report of a session: funnel, ranking, selection, configuration, model, signals and spreads.
 
     An existing file is replaced. The same state gives the same bytes.
@@ -31,7 +33,7 @@ def command(session: datetime | None, sector: str | None, target: Path | None) -
 
     if target is not None:
         require_form(target)
-    platform = Platform(load_settings())
+    platform = Platform(settings)
     keys = reported_keys(platform, session.date() if session else None, sector)
     path = target or Path(f"report-{keys[0].session}.html")
     size = write_report(path, report_of(platform, keys))

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.mlflow.registry import move_artifacts
 from pairs_platform.cli.backup import databases_of
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError, ProfileMismatch
 from pairs_platform.database.audit import AuditEntry, person, record
 from pairs_platform.lake.files import remove_below
@@ -38,23 +39,22 @@ from pairs_platform.processes.runtime.postgres_server import (
 )
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.topology import own_stores
-from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 
 
 @click.command("restore")
-@click.argument("source", type=click.Path(dir_okay=False, path_type=Path))
-def command(source: Path) -> None:
+@profile_options
+@click.argument("backup", metavar="SOURCE", type=click.Path(dir_okay=False, path_type=Path))
+def command(settings: Settings, backup: Path) -> None:
     """Restore SOURCE, which `pairs-platform backup` wrote, where no state of this profile is yet.
 
     All of it is verified before anything is written. Databases on PostgreSQL come back into those that the environment
     names, which must be empty, or into the platform's own. A backup by an earlier version is brought to this one.
     """
-    settings = load_settings()
-    manifest = read_manifest(source)
+    manifest = read_manifest(backup)
     if manifest["profile"] != settings.profile.name:
         raise ProfileMismatch(
-            f"{source} holds profile {manifest['profile']}, the settings ask for {settings.profile.name}: use the "
+            f"{backup} holds profile {manifest['profile']}, the settings ask for {settings.profile.name}: use the "
             "configuration that it was made with"
         )
     folder = settings.profile_root
@@ -62,26 +62,26 @@ def command(source: Path) -> None:
     lake = object_lake(settings)
     if lake is not None:
         require_empty_lake(lake)
-    databases = _named_databases(settings, manifest["postgresql"], source)
+    databases = _named_databases(settings, manifest["postgresql"], backup)
     require_empty_databases(databases)
     if settings.redis_url is not None:
         open_streams(settings).snapshot.require_no_keys()
     try:
-        restore_files(folder, source, lake)
+        restore_files(folder, backup, lake)
         with _running_databases(settings, manifest["postgresql"], databases) as (running, targets):
-            restore_databases(targets, source)
+            restore_databases(targets, backup)
             if "mlflow" in targets:
                 move_artifacts(targets["mlflow"], folder / "mlflow")
             upgrade_profile(running, click.echo)
             database = open_database(running)
             database.give_rights()
             entry = AuditEntry(
-                actor=person(), action="state_restored", object=str(source), detail={"saved": manifest["saved_utc"]}
+                actor=person(), action="state_restored", object=str(backup), detail={"saved": manifest["saved_utc"]}
             )
             with database.begin() as connection:
                 record(connection, entry)
         with embedded_redis(folder / "redis") if settings.redis_url is None else nullcontext():
-            n_keys = restore_streams(open_streams(settings).snapshot, source)
+            n_keys = restore_streams(open_streams(settings).snapshot, backup)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         if lake is not None:

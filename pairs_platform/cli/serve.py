@@ -11,22 +11,24 @@ import time
 
 import click
 
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.up import topology
 from pairs_platform.processes.runtime.topology import write_environment
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 
 WAIT_SECONDS = 300.0
 
 
 @click.command("serve")
+@profile_options
 @click.argument("name")
-def command(name: str) -> None:
+def command(settings: Settings, name: str) -> None:
     """Become the production process NAME, as soon as those that it needs are ready.
 
     The process manager starts all of them at once and stops them; what it does when one ends is its own matter
     (honcho, which reads deploy/Procfile, ends all of them).
     """
-    settings, home, own, specs = topology(load_settings(), lambda message: click.echo(message, err=True))
+    settings, home, own, specs = topology(settings, lambda message: click.echo(message, err=True))
     write_environment(settings, home, own)
     names = [spec.name for spec in specs]
     if name not in names:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.cli.profile_options import hint, profile_options
+from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
     from pairs_platform.database.signals import SignalKey
@@ -27,17 +28,24 @@ POLL_SECONDS = 1.0
 
 
 @click.command("signals")
+@profile_options
 @click.option("--sector", help="Sector slug; the first active one if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest one with signals.")
 @click.option("--run-mode", type=click.Choice(["live", "replay"]), help="Run mode; the configured one if not given.")
 @click.option("--pair", help="Only this pair, as SYMBOL_SYMBOL in any order, at every bar of the session.")
 @click.option("--follow", is_flag=True, help="Go on with every bar that is stored, until Ctrl-C.")
-def command(sector: str | None, session: datetime | None, run_mode: str | None, pair: str | None, follow: bool) -> None:
+def command(
+    settings: Settings,
+    sector: str | None,
+    session: datetime | None,
+    run_mode: str | None,
+    pair: str | None,
+    follow: bool,
+) -> None:
     """Show the signals of the newest bar: action, z, probabilities, size, and why a pair is skipped."""
     from pairs_platform.database.signals import SignalKey, sessions_with_signals, signal_frame
     from pairs_platform.platform import open_database
 
-    settings = load_settings()
     database = open_database(settings)
     slug = sector or next(iter(settings.active_sectors), None)
     if slug is None:
@@ -48,7 +56,7 @@ def command(sector: str | None, session: datetime | None, run_mode: str | None, 
         sessions = sessions_with_signals(database, mode, slug)
         day = session.date() if session else (sessions[-1] if sessions else None)
         if day is None and not follow:
-            raise click.ClickException(f"{slug} has no signals in the run mode {mode} yet: start `pairs-platform live`")
+            raise click.ClickException(f"{slug} has no signals in the run mode {mode} yet: start `{hint('live')}`")
         if day is not None:
             key = SignalKey(run_mode=mode, sector=slug, session=day)
             frame = signal_frame(database, key, after=newest.to_pydatetime() if newest is not None else None)

@@ -7,7 +7,8 @@ from functools import partial
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options, profile_settings
+from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.settings.model import Settings
 
 
 @click.command("sql")
@@ -15,9 +16,7 @@ from pairs_platform.cli.profile_options import profile_options, profile_settings
 @click.argument("statement")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values instead of a table.")
 @click.option("--rows", default=50, show_default=True, help="Rows that a table shows.")
-def command(
-    source: str | None, data: str | None, frequency: str | None, statement: str, as_csv: bool, rows: int
-) -> None:
+def command(settings: Settings, statement: str, as_csv: bool, rows: int) -> None:
     """Run STATEMENT over the lake and the database of the current profile; `show tables` lists what there is.
 
     Every table of the lake has columns `sector` and `session`. Example:
@@ -32,7 +31,6 @@ def command(
     from pairs_platform.lake.tables import TABLES
     from pairs_platform.platform import open_database, open_lake
 
-    settings = profile_settings(source, data, frequency)
     database = ExternalTables(arrow_schemas(), VIEWS, partial(arrow_tables, open_database(settings)))
     try:
         frame = query(open_lake(settings), TABLES, statement, database)

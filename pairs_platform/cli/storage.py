@@ -6,11 +6,13 @@ What does not belong here: measuring (`workflows.storage`) and removing (`defs.h
 import click
 import pandas as pd
 
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.settings.model import Settings
 
 
 @click.command("storage")
-def command() -> None:
+@profile_options
+def command(settings: Settings) -> None:
     """Measure every part of the state, forecast when the disk is full, and count what retention would remove."""
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.database.audit import person
@@ -20,7 +22,6 @@ def command() -> None:
     from pairs_platform.processes.runtime.dagster_home import prepare_home
     from pairs_platform.workflows.storage import measure_storage
 
-    settings = load_settings()
     platform = Platform(settings)
     usage = measure_storage(platform)
     rows = [

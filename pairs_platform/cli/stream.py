@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, get_args
 import click
 import pandas as pd
 
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.streaming.settings import SymbolSet
-from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.redis.market_clock import MarketClock
@@ -23,21 +24,23 @@ def command() -> None:
 
 
 @command.command("collect")
-def collect() -> None:
+@profile_options
+def collect(settings: Settings) -> None:
     """Run the collector in the foreground: from Alpaca or the replay server into Redis."""
     from pairs_platform.processes.collector.collector import run_collector
 
     _log()
-    run_collector(load_settings())
+    run_collector(settings)
 
 
 @command.command("replay")
-def replay() -> None:
+@profile_options
+def replay(settings: Settings) -> None:
     """Run the replay server in the foreground: stored bars over Alpaca's protocol."""
     from pairs_platform.processes.replay.server import run_replay
 
     _log()
-    run_replay(load_settings())
+    run_replay(settings)
 
 
 def _log() -> None:
@@ -47,14 +50,14 @@ def _log() -> None:
 
 
 @command.command("status")
-def status() -> None:
+@profile_options
+def status(settings: Settings) -> None:
     """Show the collector's health, each symbol's newest bar, the newest bar-close events, the processes of `live`."""
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.platform import open_streams
     from pairs_platform.processes.runtime.supervisor import running_processes
     from pairs_platform.processes.runtime.topology import live_folder
 
-    settings = load_settings()
     streams = open_streams(settings)
     running = running_processes(live_folder(settings))
     if running:
@@ -101,13 +104,13 @@ def _moment(ns: int) -> str:
 
 
 @command.command("symbols")
+@profile_options
 @click.argument("name", type=click.Choice(get_args(SymbolSet)), required=False)
-def symbols(name: SymbolSet | None) -> None:
+def symbols(settings: Settings, name: SymbolSet | None) -> None:
     """Show which set of symbols is streamed, or switch to another; a running collector follows within seconds."""
     from pairs_platform.database.audit import AuditEntry, person, record
     from pairs_platform.platform import open_database, open_streams
 
-    settings = load_settings()
     streams = open_streams(settings)
     before = streams.symbols.current()
     if name is not None and name != before:
@@ -121,9 +124,10 @@ def symbols(name: SymbolSet | None) -> None:
 
 
 @command.command("save")
+@profile_options
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the one of the market clock if not given.")
 @click.option("--sector", help="Sector slug; every active one if not given.")
-def save(session: datetime | None, sector: str | None) -> None:
+def save(settings: Settings, session: datetime | None, sector: str | None) -> None:
     """Store the streamed bars of a session as a partition of `streamed_bars`."""
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.defs.in_process import save_streamed_bars
@@ -131,7 +135,6 @@ def save(session: datetime | None, sector: str | None) -> None:
     from pairs_platform.platform import Platform, open_streams
     from pairs_platform.processes.runtime.dagster_home import prepare_home
 
-    settings = load_settings()
     day = session.date() if session else _session_of_market(open_streams(settings).clock)
     with open_instance(prepare_home(settings)) as instance:
         for slug in [sector] if sector else settings.active_sectors:
@@ -157,9 +160,10 @@ def _session_of_market(clock: "MarketClock") -> date:
 
 
 @command.command("reset")
-def reset() -> None:
+@profile_options
+def reset(settings: Settings) -> None:
     """Remove every replay: its bars in Redis and its signals in the database. Live bars and signals stay."""
     from pairs_platform.processes.runtime.topology import forget_replays
 
-    forget_replays(load_settings())
+    forget_replays(settings)
     click.echo("replays are forgotten")

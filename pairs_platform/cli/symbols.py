@@ -6,7 +6,7 @@ What does not belong here: the universe's file (`settings.universe_file`) and th
 import click
 import pandas as pd
 
-from pairs_platform.cli.profile_options import profile_options, profile_settings
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.show import frame_table, print_renderable
 from pairs_platform.core.prices.symbols import normal_symbol
 from pairs_platform.settings.loading import load_settings
@@ -21,9 +21,8 @@ def command() -> None:
 @command.command("list")
 @profile_options
 @click.option("--sector", help="Only this sector.")
-def list_symbols(source: str | None, data: str | None, frequency: str | None, sector: str | None) -> None:
+def list_symbols(settings: Settings, sector: str | None) -> None:
     """List the symbols of every sector of the universe."""
-    settings = profile_settings(source, data, frequency)
     rows = [
         {"sector": slug, "active": slug in settings.active_sectors, "symbols": len(names), "names": " ".join(names)}
         for slug, names in _universe(settings).items()
@@ -35,12 +34,11 @@ def list_symbols(source: str | None, data: str | None, frequency: str | None, se
 @command.command("status")
 @profile_options
 @click.option("--sector", help="Only this sector.")
-def status(source: str | None, data: str | None, frequency: str | None, sector: str | None) -> None:
+def status(settings: Settings, sector: str | None) -> None:
     """Show of each symbol which range is stored, with which gaps, quarantined rows and flags."""
     from pairs_platform.lake.inventory import symbol_inventory
     from pairs_platform.platform import open_lake
 
-    settings = profile_settings(source, data, frequency)
     universe = _universe(settings)
     listed = {slug: names for slug, names in universe.items() if sector in (None, slug)}
     if not listed:

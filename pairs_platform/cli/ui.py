@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 import psutil
 
-from pairs_platform.cli.profile_options import profile_options, profile_settings
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.topology import script
+from pairs_platform.settings.model import Settings
 
 SECONDS_TO_STOP = 30
 
@@ -24,11 +25,10 @@ SECONDS_TO_STOP = 30
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed, and no daemon runs.")
-def command(source: str | None, data: str | None, frequency: str | None, host: str, port: int, read_only: bool) -> None:
+def command(settings: Settings, host: str, port: int, read_only: bool) -> None:
     """Start the Dagster UI and the daemon (schedule, sensors, run queue) until Ctrl-C."""
     from pairs_platform.defs.instance import prepare_instance
 
-    settings = profile_settings(source, data, frequency)
     home = prepare_home(settings)
     migrate_stores(settings, click.echo)
     prepare_instance(home, click.echo)

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from pairs_platform.cli.dagster_calls import dagster_calls
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.core.operations.run_tags import is_alive_here, this_process
 from pairs_platform.lake.atomic import replace_file
@@ -39,14 +40,14 @@ _LAST_LINES = 12
 
 
 @click.command("up")
+@profile_options
 @click.option("--foreground", is_flag=True, help="Stay, and stop everything with Ctrl-C.")
-def command(foreground: bool) -> None:
+def command(settings: Settings, foreground: bool) -> None:
     """Start the production processes and return when all of them are healthy; `down` stops them.
 
     PostgreSQL, Redis and the MLflow server are started too, each unless the environment names one
     (PAIRS_PLATFORM__DATABASE_URL, __DAGSTER_URL, __MLFLOW_URI, __REDIS_URL).
     """
-    settings = load_settings()
     if foreground:
         _run(settings)
     else:

@@ -20,7 +20,7 @@ def fails(monkeypatch):
         def load(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr("pairs_platform.cli.migrate.load_settings", load)
+        monkeypatch.setattr("pairs_platform.cli.profile_options.load_settings", load)
 
     return fail
 
