@@ -71,7 +71,8 @@ def in_rows(table: FileTable, spellings: Spellings) -> Shape:
     table, index_notes = _named_index(table, spellings)
     notes += index_notes
     layout: Layout = "rows"
-    stamps = list(dict.fromkeys([*spelled(table.names, spellings["timestamp"]), *spelled(table.names, ("time",))]))
+    stamp_keys = set(map(column_key, spellings["timestamp"]))
+    stamps = list(dict.fromkeys(name for name in table.names if column_key(name) in stamp_keys))
     by_symbol = _by_symbol(table.names, spellings) or _closes_by_symbol(table, stamps, spellings)
     if by_symbol:
         layout = "one column a symbol"
@@ -126,10 +127,15 @@ def _with_folder_values(table: FileTable, spellings: Spellings) -> tuple[FileTab
 
 
 def _named_index(table: FileTable, spellings: Spellings) -> tuple[FileTable, tuple[str, ...]]:
-    """A table whose index without a name, as pandas writes it, is the time where no other column is, or the symbol."""
+    """A table whose index without a name, as pandas writes it, is the time where no other column is, or the symbol.
+
+    A letter t is the time beside the letters of all four prices alone, because T is a symbol too.
+    """
+    letters = {"o", "h", "l", "c"} <= {column_key(name) for name in table.names}
+    unnamed = {*_UNNAMED_STAMPS, "t"} if letters else _UNNAMED_STAMPS
     copies = {}
     if not spelled(table.names, spellings["timestamp"]):
-        copies["date"] = next((name for name in table.names if column_key(name) in _UNNAMED_STAMPS), None)
+        copies["timestamp"] = next((name for name in table.names if column_key(name) in unnamed), None)
     if not spelled(table.names, spellings["symbol"]):
         copies["symbol"] = next((name for name in table.names if column_key(name) in _UNNAMED_SYMBOLS), None)
     named = {name: of for name, of in copies.items() if of is not None}

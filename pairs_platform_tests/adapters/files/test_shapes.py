@@ -139,7 +139,7 @@ class TestOneColumnASymbol:
         frame = pd.DataFrame([[1.0, None, 1.0, None], [2.0, 4.0, 2.0, 4.0]], index=index, columns=columns)
         frame.to_parquet(tmp_path / "wide.parquet")
         shape = shaped(tmp_path / "wide.parquet")
-        stamp = "Date" if named else "date"
+        stamp = "Date" if named else "timestamp"
         read = [(symbol, str(day)[:10], close) for symbol, day, close in rows(shape, "symbol", stamp, "close")]
         assert read == [("AAPL", DATES[0], 1.0), ("AAPL", DATES[1], 2.0), ("LOW", DATES[1], 4.0)]
 
@@ -152,8 +152,14 @@ class TestIndexes:
         frame.reset_index().to_csv(tmp_path / "AAPL_1d.csv", index=False)
         for name in ("AAPL.parquet", "AAPL.csv", "AAPL_1d.csv"):
             shape = shaped(tmp_path / name)
-            assert [str(day)[:10] for (day,) in rows(shape, "date")] == DATES
-            assert any("is taken as the date" in note for note in shape.notes)
+            assert [str(day)[:10] for (day,) in rows(shape, "timestamp")] == DATES
+            assert any("is taken as the timestamp" in note for note in shape.notes)
+
+    def test_letters_alone(self, tmp_path) -> None:
+        shape = shaped(tmp_path / "NVDA.csv", "t,o,h,l,c,v,vw\n1762180200000,1,2,0.5,1.5,10,1\n")
+        assert rows(shape, "symbol", "timestamp", "c") == [("NVDA", "1762180200000", "1.5")]
+        wide = shaped(tmp_path / "wide.csv", ",AAPL,T\n2025-11-03,1,2\n")
+        assert rows(wide, "symbol", "timestamp") == [("AAPL", "2025-11-03"), ("T", "2025-11-03")]
 
     def test_two_without_names_are_time_and_symbol(self, tmp_path) -> None:
         index = pd.MultiIndex.from_product([pd.DatetimeIndex(DATES), ["AAPL"]])
