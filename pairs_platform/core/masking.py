@@ -44,7 +44,9 @@ def keep_secret(value: str) -> None:
 
 
 def keep_url(url: str, *, every_part: bool = False) -> None:
-    """Mask a URL as a whole from now on, and what is secret in it.
+    """Mask what is secret in a URL from now on: user and password together, the password, words of its query.
+
+    Where the server is stays readable, and so does a user without a password, but in HTTP, where it is a token.
 
     Parameters
     ----------
@@ -53,12 +55,14 @@ def keep_url(url: str, *, every_part: bool = False) -> None:
     every_part : bool
         Whether its host, its path and every value of its query may be tokens too, as in URLs of Apprise.
     """
-    keep_secret(url)
+    if every_part:
+        keep_secret(url)
+    is_http = url.startswith(("http://", "https://"))
     authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
     for whole in {url.partition("://")[2], authority}:  # a password may hold what ends the authority
         userinfo, at, _ = whole.rpartition("@")
         user, colon, password = userinfo.partition(":")
-        if at:
+        if at and (colon or is_http or every_part):
             keep_secret(f"{userinfo}@")
             keep_secret(password if colon else user)
             keep_secret(base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode(errors="replace")).decode())

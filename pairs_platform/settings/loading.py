@@ -20,7 +20,7 @@ from pairs_platform.settings.explanations import LONGEST_VALUE, Layer, explained
 from pairs_platform.settings.model import SECRET_FIELDS, Settings
 from pairs_platform.settings.names import all_names, is_json, kind_at, nearest_name
 from pairs_platform.settings.renamed import new_path
-from pairs_platform.settings.secrets import AROUND
+from pairs_platform.settings.secrets import AROUND, mask_secret
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_document
 from pairs_platform.settings.variables import (
     FROM_FILE,
@@ -81,6 +81,7 @@ def secrets_from_environment() -> dict[str, str]:
         if path:
             value = secret_in_file(path, name + FROM_FILE)
         if value:
+            mask_secret(field, value)
             secrets[field] = value
     return secrets
 

@@ -54,7 +54,7 @@ def usable_secret(setting: str, value: str) -> SecretStr | None:
     secret = value.strip(AROUND)
     if not secret:
         return None
-    _keep(setting, secret)
+    mask_secret(setting, secret)
     try:
         secret.encode()
     except UnicodeEncodeError:
@@ -65,7 +65,9 @@ def usable_secret(setting: str, value: str) -> SecretStr | None:
     return SecretStr(secret)
 
 
-def _keep(setting: str, secret: str) -> None:
+def mask_secret(setting: str, value: str) -> None:
+    """Mask what is secret in the value of a setting from now on, whether it can be used or not."""
+    secret = value.strip(AROUND)
     if setting in _KEYS:
         keep_secret(secret)
     elif setting == "alert_urls":

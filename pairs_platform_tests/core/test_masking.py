@@ -65,7 +65,7 @@ def test_short_secrets_do_not_hide_everything():
     keep_secret("test")
     assert masked("abc: latest pytest says test, test-1, test_2") == "abc: latest pytest says ***, ***-1, test_2"
     keep_url("redis://me:abc@host:6379/0")
-    assert masked("at redis://me:abc@host:6379/0 for me:abc@host") == "at *** for ***host"
+    assert masked("at redis://me:abc@host:6379/0 for me:abc@host") == "at redis://***host:6379/0 for ***host"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,20 @@ def test_what_is_secret_in_a_url_is_masked_wherever_it_stands(url):
     said = masked(f"{url.format(secret)} user trader at db.example: {secret} or s3cret@-Word")
     assert "s3cret" not in said
     assert "user trader at db.example" in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////tmp/a folder/database.db",
+        "http://mlflow.example:5000/path",
+        "postgresql+psycopg2://trader@/x?host=/var/run/postgresql&sslkey=/etc/key.pem",
+        "unix:///tmp/redis.sock?db=0",
+    ],
+)
+def test_a_url_without_a_secret_is_shown(url):
+    keep_url(url)
+    assert masked(f"{url} is where trader looks") == f"{url} is where trader looks"
 
 
 def test_basic_authentication_is_masked():

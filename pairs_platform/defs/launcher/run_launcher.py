@@ -6,6 +6,7 @@ started. Every other run is launched as Dagster does. Started by `dagster.yaml`.
 What does not belong here: what a run does.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -21,7 +22,9 @@ from dagster._core.launcher import DefaultRunLauncher, LaunchRunContext
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, serialize_value
 
+from pairs_platform.core.errors import SettingsError
 from pairs_platform.core.operations.run_tags import PROCESS_TAG, SIGNALS_TAG, is_alive_here, tag_of
+from pairs_platform.settings.loading import secrets_from_environment
 
 COMMAND = (sys.executable, "-m", "pairs_platform.defs.launcher.warm_worker", "pairs_platform.definitions")
 """Starts a warm worker."""
@@ -42,6 +45,8 @@ class WarmRunLauncher(DefaultRunLauncher):
         self._lock = threading.Lock()
         self._warm: subprocess.Popen[str] | None = None
         self._warm_since = 0.0
+        with contextlib.suppress(SettingsError):  # the daemon and the web server read no settings, and mask secrets too
+            secrets_from_environment()
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
