@@ -83,6 +83,13 @@ def check_lift(pooled: Mapping[str, float | None], rows: pd.DataFrame) -> CheckR
     judged = rows[rows["status"] == "ok"]
     if judged.empty or pooled.get("lift") is None:
         return CheckResult(passed=True, summary="no pair has a test part that is long enough to be judged", figures={})
+    if pooled.get("lift_low") is None:
+        return CheckResult(
+            passed=False,
+            summary=f"pooled lift {float(pooled['lift'] or 0.0):+.5f} nats without an interval: the test part has one "
+            "session, or its losses do not vary",
+            figures={},
+        )
     lift, low, high = (float(pooled[name] or 0.0) for name in ("lift", "lift_low", "lift_high"))
     f1, always = float(judged["f1"].mean()), float(judged["f1_always"].mean())
     summary = (

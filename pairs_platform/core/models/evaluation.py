@@ -46,7 +46,11 @@ class TestForecasts:
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its two-sided interval, and the one-sided p of "the mean is not above zero"."""
+    """A mean with its two-sided interval, and the one-sided p of "the mean is not above zero".
+
+    NaN but for the mean where the values do not vary: they say nothing about their error, and p would be 0. Values that
+    are all zero are two forecasts that are one: no gain, with certainty.
+    """
 
     mean: float
     low: float
@@ -112,8 +116,8 @@ def block_bootstrap(values: np.ndarray, *, block: int, settings: EvaluationSetti
     n = len(values)
     block = min(block, n)
     mean = float(values.mean())
-    if not np.ptp(values):
-        return Interval(mean, mean, mean, 1.0 if mean <= 0 else 0.0)
+    if not varies(values):
+        return _without_variance(values)
     rng = np.random.default_rng(seed)
     full, rest = divmod(n, block)
     sums = np.concatenate([[0.0], np.cumsum(values)])
@@ -123,6 +127,15 @@ def block_bootstrap(values: np.ndarray, *, block: int, settings: EvaluationSetti
         last = rng.integers(0, n - block + 1, settings.n_bootstrap)
         drawn += sums[last + rest] - sums[last]
     return _interval(mean, drawn / n)
+
+
+def varies(values: np.ndarray) -> bool:
+    """Whether values (n,) differ by more than their rounding."""
+    return float(np.ptp(values)) > 1e-12 * max(1.0, float(np.abs(values).max()))
+
+
+def _without_variance(values: np.ndarray) -> Interval:
+    return Interval(float(values.mean()), np.nan, np.nan, np.nan) if values.any() else Interval(0.0, 0.0, 0.0, 1.0)
 
 
 def _interval(mean: float, drawn: np.ndarray) -> Interval:
@@ -173,6 +186,8 @@ def gain_intervals(
 ) -> dict[str, float | None]:
     """Skill and lift of a pair with their intervals and p-values: of one model, or of several seeds' mean losses.
 
+    Interval and p are None where the gains do not vary.
+
     Parameters
     ----------
     forecasts : sequence of TestForecasts
@@ -180,7 +195,7 @@ def gain_intervals(
     """
     gains = (np.mean(parts, axis=0) for parts in zip(*(of_seed.gains() for of_seed in forecasts), strict=True))
     skill, lift = (block_bootstrap(values, block=block, settings=settings, seed=seed) for values in gains)
-    return {
+    figures = {
         "skill": skill.mean,
         "skill_low": skill.low,
         "skill_high": skill.high,
@@ -190,6 +205,7 @@ def gain_intervals(
         "lift_high": lift.high,
         "lift_p": lift.p,
     }
+    return {name: value if np.isfinite(value) else None for name, value in figures.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +228,7 @@ class Pooled:
 
 
 def pool(forecasts: Sequence[TestForecasts]) -> Pooled | None:
-    """Pooled skill and lift; None without forecasts.
+    """Pooled skill and lift; None without forecasts, NaN intervals with one session or gains that do not vary.
 
     Pairs share legs, so they are never taken as independent: a session, with the labels of all its pairs, is the unit.
 
@@ -259,10 +275,10 @@ def session_interval(values: np.ndarray, session: np.ndarray) -> Interval:
     m = int(cluster.max()) + 1
     mean = float(values.mean())
     if m < 2:
-        return Interval(mean, float("-inf"), float("inf"), 1.0)
+        return Interval(mean, np.nan, np.nan, np.nan)
     deviations = np.bincount(cluster, weights=values - mean, minlength=m)
     error = float(np.sqrt(m / (m - 1.0) * (deviations**2).sum()) / len(values))
-    if error == 0.0:
-        return Interval(mean, mean, mean, 1.0 if mean <= 0 else 0.0)
+    if not (varies(values) and error > 0.0):
+        return _without_variance(values)
     width = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, m - 1)) * error
     return Interval(mean, mean - width, mean + width, float(stats.t.sf(mean / error, m - 1)))

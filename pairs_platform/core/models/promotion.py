@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from pairs_platform.core.models.champion import age_sessions
+from pairs_platform.core.models.evaluation import varies
 from pairs_platform.core.models.settings import PromotionSettings
 from pairs_platform.core.models.trends import LONG_SESSIONS, SHORT_SESSIONS
 from pairs_platform.core.prices.calendar import sessions_between
@@ -123,6 +124,9 @@ class Comparison:
         """What the comparison says, as a sentence."""
         if self.n_sessions < 2:
             return f"{self.n_sessions} paired sessions: nothing can be said yet"
+        if np.isnan(self.low):
+            each = f"{self.difference:+.5f} nats on each of {self.n_sessions} sessions"
+            return f"{each}: without variance nothing can be said"
         figures = f"{self.difference:+.5f} nats ({self.low:+.5f} to {self.high:+.5f}) over {self.n_sessions} sessions"
         if self.low > 0:
             return f"the challenger is better: {figures}"
@@ -155,11 +159,12 @@ def compare(champion: pd.DataFrame, challenger: pd.DataFrame) -> Comparison:
     mean = float(difference.mean()) if n else float("nan")
     nan = float("nan")
     low = high = t = p = nan
-    if n >= 2:
+    # A difference that does not vary says nothing about its error; one of zero is a model compared with itself.
+    if n >= 2 and (varies(difference) or not difference.any()):
         error = float(difference.std(ddof=1)) / np.sqrt(n)
         width = float(stats.t.ppf(0.975, n - 1)) * error
         low, high = mean - width, mean + width
-        t = mean / error if error > 0 else float(np.sign(mean) * np.inf) if mean else 0.0
+        t = mean / error if error > 0 else 0.0
         p = float(stats.t.sf(t, n - 1))
     return Comparison(
         n_sessions=n,

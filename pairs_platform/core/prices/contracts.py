@@ -81,6 +81,7 @@ FLAG_KINDS = (
     "missing_bars",
     "missing_session",
     "out_of_order",
+    "spike",
     "split_like_jump",
     "split_without_jump",
     "stale_repeats",

@@ -113,6 +113,30 @@ def stale_flags(bars: pd.DataFrame, *, max_identical_bars: int) -> list[Flag]:
     ]
 
 
+def spike_flags(bars: pd.DataFrame, factors: np.ndarray) -> list[Flag]:
+    """One flag per symbol and session with bars that stand out from those around them.
+
+    Parameters
+    ----------
+    bars : DataFrame with BAR_COLUMNS, shape (n, 7)
+    factors : ndarray, shape (n,)
+        As `spikes.spike_factors`.
+    """
+    sessions = _sessions(stamps_ns(bars["ts_utc"]))
+    places = pd.DataFrame({"symbol": bars["symbol"].to_numpy(), "session": sessions, "factor": factors})
+    found = places[factors > 1.0].groupby(["symbol", "session"])["factor"].agg(["size", "max"]).reset_index()
+    return [
+        Flag(
+            str(symbol),
+            session,
+            "spike",
+            f"{_count(n, 'bar')} away by up to {factor:.3g} times from the prices around, which return",
+            f"compare the bars with another source; if they are wrong, correct them there, then {_FETCH_AGAIN}",
+        )
+        for symbol, session, n, factor in _rows(found)
+    ]
+
+
 def gap_flags(bars: pd.DataFrame, *, sessions: Sequence[date], frequency: Frequency) -> list[Flag]:
     """One flag per symbol and session that lacks bars of the calendar's grid.
 
@@ -141,11 +165,13 @@ def jump_flags(
     *,
     sessions: Sequence[date],
     tolerance: float,
+    slip_factor: float,
     previous_close: Mapping[str, float],
     actions: pd.DataFrame | None,
     basis: PriceBasis,
 ) -> list[Flag]:
-    """Overnight moves that look like a split nobody reported, and reported splits that the prices do not show.
+    """Overnight moves that look like a split nobody reported or are too large to be one, and reported splits that the
+    prices do not show.
 
     Parameters
     ----------
@@ -154,6 +180,8 @@ def jump_flags(
         The first one's open is compared with `previous_close`.
     tolerance : float
         Distance from a common split ratio, in log terms.
+    slip_factor : float
+        From how many times the close before, or what part of it, on an unexplained open is too much.
     previous_close : mapping of symbol to US dollars per share
     actions : DataFrame with ACTION_COLUMNS, or None
         Those that `basis` does not contain explain a move of their size.
@@ -164,8 +192,9 @@ def jump_flags(
     move = np.log(steps["open"].to_numpy() / steps["previous_close"].to_numpy())
     unexplained = np.abs(move - expected)
     near = np.abs(unexplained[:, None] - np.log(COMMON_SPLIT_RATIOS)) <= tolerance
+    leaps = ~near.any(axis=1) & (unexplained >= np.log(slip_factor))
     flags = []
-    for i in np.flatnonzero(near.any(axis=1)):
+    for i in np.flatnonzero(near.any(axis=1) | leaps):
         step = steps.iloc[i]
         ratio = COMMON_SPLIT_RATIOS[int(np.argmax(near[i]))]
         detail = f"open {step['open']:g} after a close of {step['previous_close']:g}"
@@ -175,6 +204,9 @@ def jump_flags(
         elif split_due[i]:
             kind, detail = "split_like_jump", f"{detail}: earlier prices are on the basis before the split"
             remedy = _FETCH_LOOKBACK
+        elif leaps[i]:
+            kind, detail = "split_like_jump", f"{detail}: {np.exp(unexplained[i]):.4g} to 1, and no action is known"
+            remedy = f"compare the price with another source; if it is wrong, correct it there, then {_FETCH_AGAIN}"
         else:
             kind, detail = "split_like_jump", f"{detail}, about {ratio:g} to 1, and no split is known"
             remedy = f"if the company did split its shares, {_FETCH_LOOKBACK}; otherwise the move is real"

@@ -10,10 +10,25 @@ COMMON_SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0,
 
 
 class ValidationSettings(SettingsGroup):
-    """From when on accepted bars are flagged."""
+    """From when on bars are flagged, and one that stands out is quarantined."""
 
     max_identical_bars: int = setting(
         12, unit="bars", ge=1, description="Longest run of equal bars (open, high, low, close) that is not flagged."
+    )
+    spike_factor: float = setting(
+        2.0,
+        unit="1",
+        gt=1.0,
+        le=100.0,
+        description="How many times away from the prices around, up or down, a bar is flagged as a spike.",
+    )
+    slip_factor: float = setting(
+        8.0,
+        unit="1",
+        ge=2.0,
+        le=1000.0,
+        description="How many times away from the prices around, up or down, a bar is quarantined: a slip of the "
+        "decimal point.",
     )
     split_tolerance: float = setting(
         0.05,

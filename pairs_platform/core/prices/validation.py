@@ -29,11 +29,13 @@ from pairs_platform.core.prices.flags import (
     gap_flags,
     jump_flags,
     repetition_flags,
+    spike_flags,
     stale_flags,
     zero_volume_flags,
 )
 from pairs_platform.core.prices.numbers import numbers
 from pairs_platform.core.prices.settings import ValidationSettings
+from pairs_platform.core.prices.spikes import spike_factors
 from pairs_platform.core.time import MARKET_TIMEZONE, stamps_ns
 
 _PRICES = ("open", "high", "low", "close")
@@ -143,8 +145,8 @@ def validate_bars(
     -------
     ValidatedBars
         Each given row is accepted, quarantined (with every reason that holds), or dropped and counted in a flag
-        because it repeats an accepted one exactly. Rows that contradict each other are all quarantined. Zero
-        volume is accepted and flagged.
+        because it repeats an accepted one exactly. Rows that contradict each other are all quarantined, and bars that
+        stand out by `slip_factor` among normal ones. Zero volume is accepted and flagged.
 
     Raises
     ------
@@ -161,8 +163,14 @@ def validate_bars(
     reasons.append((contradictory, "contradicts another row of the same symbol and time"))
     wrong = wrong | contradictory
     usable = given[~wrong & ~repeated]
+    factors = spike_factors(usable, factor=settings.spike_factor, previous_close=previous_close or {})
+    is_slip, slips = factors >= settings.slip_factor, np.zeros(len(given), dtype=bool)
+    slips[usable.index[is_slip]] = True
+    reasons.append((slips, f"a price is {settings.slip_factor:g} times or more away from those around, which return"))
+    wrong, usable = wrong | slips, usable[~is_slip]
     accepted = PRICE_HISTORY.empty() if usable.empty else sorted_bars(usable)
     flags = repetition_flags(given[repeated]) + disorder_flags(usable)
+    flags += spike_flags(usable, factors[~is_slip])
     if len(accepted):
         flags += zero_volume_flags(accepted)
         flags += stale_flags(accepted, max_identical_bars=settings.max_identical_bars)
@@ -171,6 +179,7 @@ def validate_bars(
             accepted,
             sessions=days,
             tolerance=settings.split_tolerance,
+            slip_factor=settings.slip_factor,
             previous_close=previous_close or {},
             actions=actions,
             basis=basis,

@@ -183,5 +183,7 @@ def configured_model(platform: "Platform", key: "PartitionKey") -> tuple[str, ..
 def _interval(pooled: dict[str, Any], name: str) -> str:
     if pooled.get(name) is None:
         return ""
+    if pooled.get(f"{name}_low") is None:
+        return f"{1e3 * float(pooled[name]):+.2f} (no interval)"
     value, low, high = (1e3 * float(pooled[key]) for key in (name, f"{name}_low", f"{name}_high"))
     return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"

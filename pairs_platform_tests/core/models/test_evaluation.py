@@ -146,7 +146,16 @@ class TestPooling:
 
     def test_one_session_says_nothing(self):
         found = session_interval(np.array([1.0, 2.0]), np.array([0, 0]))
-        assert (found.low, found.high) == (-np.inf, np.inf)
+        assert found.mean == 1.5
+        assert np.isnan([found.low, found.high, found.p]).all()
+
+    @pytest.mark.parametrize("value", [0.3, 1 / 3, -0.3])
+    def test_gains_that_do_not_vary_have_no_interval_and_no_p(self, value):
+        values = np.full(120, value) + np.tile([0.0, 1e-17], 60)
+        session = np.repeat(np.arange(12), 10)
+        for found in (session_interval(values, session), block_bootstrap(values, block=10, settings=RULES, seed=1)):
+            assert found.mean == pytest.approx(value)
+            assert np.isnan([found.low, found.high, found.p]).all()
 
     def test_nothing_to_pool(self):
         assert pool([]) is None

@@ -204,6 +204,9 @@ class TestCompare:
 
     def test_the_conclusion(self):
         assert "nothing can be said" in compare(losses(1, {1: 0.0}), losses(2, {1: 0.0})).conclusion
+        flat = compare(losses(1, dict.fromkeys(range(1, 9), 0.0)), losses(2, dict.fromkeys(range(1, 9), 0.01)))
+        assert np.isnan([flat.t, flat.p, flat.low]).all()
+        assert "on each of 8 sessions: without variance nothing can be said" in flat.conclusion
         assert "is better" in compare(losses(1, {k: 0.0 for k in (1, 2, 3)}),
                                       losses(2, {1: 0.01, 2: 0.0101, 3: 0.0102})).conclusion  # fmt: skip
 
