@@ -41,7 +41,7 @@ def command(settings: Settings, session: datetime | None, sector: str | None) ->
         click.echo("\n".join(short_lines(check_data(platform))) + "\n")
     sector = sector or default_sector(platform)
     platform.listings(sector)
-    sessions = demo_sessions(platform, session.date() if session else None)
+    sessions = demo_sessions(platform, sector, session.date() if session else None)
     click.echo(
         f"source     {platform.market_data.label}\nprofile    {settings.profile.name} in {settings.profile_root}\n"
         f"sector     {sector} ({len(platform.listings(sector))} symbols)\n"
@@ -61,6 +61,7 @@ def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from pairs_platform.core.folding import shortened
     from pairs_platform.core.prices.calendar import session_offset
 
     first = session_offset(sessions[0], 1 - settings.lookback_sessions)
@@ -82,7 +83,7 @@ def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
             failures = run(show)
             if failures:
                 progress.stop()
-                raise click.ClickException(f"{title} failed\n" + "\n".join(failures))
+                raise click.ClickException(f"{title} failed\n" + "\n".join(map(shortened, failures)))
             progress.update(task, step="done", completed=1, total=1)
 
 

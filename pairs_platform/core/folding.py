@@ -54,7 +54,7 @@ def folded(reasons: Iterable[tuple[str, str]], most: int = 20) -> tuple[str, ...
 
 def _line(group: Mapping[str, str]) -> str:
     [first, *others], reason = group, next(iter(group.values()))
-    if _cause(first, reason) == _DATE.sub("·", reason):
+    if not re.search(_word(first), reason):
         names = f"{listed(group)}{f' ({len(group)} in all)' if len(group) > 5 else ''}: "
         return names + shortened(reason, LONGEST_MESSAGE - len(names))
     same = f" (the same for {listed(others)}: {len(group)} in all)" if others else ""
@@ -63,5 +63,9 @@ def _line(group: Mapping[str, str]) -> str:
 
 def _cause(name: str, reason: str) -> str:
     for part in name.split("|"):
-        reason = re.sub(rf"(?<![\w.]){re.escape(part)}(?![\w])", "·", reason)
+        reason = re.sub(_word(part), "·", reason)
     return _DATE.sub("·", reason)
+
+
+def _word(text: str) -> str:
+    return rf"(?<![\w.]){re.escape(text)}(?!\w)"

@@ -9,6 +9,7 @@ import dagster as dg
 
 from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.contract import Contract
+from pairs_platform.core.folding import folded, shortened
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.partitions import lake_keys
 from pairs_platform.platform import Platform
@@ -39,7 +40,7 @@ def check_partitions(
     return dg.AssetCheckResult(
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        description="\n".join(f"{name}: {result.summary}" for name, result in reported.items()),
+        description=shortened("\n".join(folded((name, result.summary) for name, result in reported.items()))),
         metadata={**figures, "partitions": len(results), "partitions_failed": len(failed)},
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from pairs_platform.core.errors import PlatformError, Unavailable
+from pairs_platform.core.folding import folded, shortened
 from pairs_platform.core.masking import masked
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.partitions import lake_keys
@@ -92,9 +93,9 @@ def for_each_partition(context: dg.AssetExecutionContext, work: Callable[[Partit
             stored = dg.AssetMaterialization(context.asset_key, partition=name, metadata=dict(metadata))
             # `context.log_event` keeps an event until the body returns; one that raises would lose it.
             dg.DagsterEvent.asset_materialization(context.get_step_execution_context(), stored)
-        reasons = "\n".join(f"{name}: {with_remedy(finding)}" for name, finding in findings.items())
+        reasons = "\n".join(folded((name, with_remedy(finding)) for name, finding in findings.items()))
         raise dg.Failure(
-            description=f"{len(findings)} of {len(keys)} partitions failed\n{reasons}", allow_retries=False
+            description=shortened(f"{len(findings)} of {len(keys)} partitions failed\n{reasons}"), allow_retries=False
         ) from next(iter(findings.values()))
     for name, metadata in done.items():
         context.add_asset_metadata(dict(metadata), partition_key=name)

@@ -4,7 +4,7 @@ What does not belong here: any particular source (`adapters`), retries (each ada
 validation of bars (`core.prices.validation`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
@@ -116,8 +116,11 @@ class MarketData(Protocol):
         """Symbols and sectors that the source itself knows, sorted by sector and symbol; None when it cannot tell."""
         ...
 
-    def sessions_available(self) -> tuple[date, date] | None:
-        """First and last session for which the source can have bars; None when it cannot tell."""
+    def sessions_available(self, symbols: Collection[str] = ()) -> tuple[date, date] | None:
+        """First and last session for which the source can have bars of most of `symbols`, or of all that it has.
+
+        None when it cannot tell.
+        """
         ...
 
 

@@ -210,7 +210,8 @@ def check_data(platform: Platform) -> DataCheck:
         actions=actions,
         basis=market.basis,
     )
-    session = problems.answer(lambda: newest_session(platform), None)
+    sector = problems.answer(lambda: default_sector(platform), None) if universe else None
+    session = problems.answer(lambda: newest_session(platform, sector), None) if sector else None
     days = _days(checked, session)
     excluded: dict[str, str] = {}
     enough = len(days) >= settings.lookback_sessions
@@ -226,7 +227,6 @@ def check_data(platform: Platform) -> DataCheck:
         if universe
     }
     ranking = _ranking(problems.first, days, checked, in_window, {**excluded, **outside}, first, settings)
-    sector = problems.answer(lambda: default_sector(platform), None) if universe else None
     return DataCheck(
         label=market.label,
         files=files,

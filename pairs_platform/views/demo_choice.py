@@ -40,22 +40,26 @@ def default_sector(platform: Platform) -> str:
     return preferred[0] if preferred else max(sorted(set(sectors)), key=sectors.count)
 
 
-def newest_session(platform: Platform) -> date:
-    """The newest session that is complete and that the source has."""
+def newest_session(platform: Platform, sector: str) -> date:
+    """The newest session that is complete and that the source has of most symbols of the sector."""
     newest = last_session_before(platform.clock().astimezone(ZoneInfo(MARKET_TIMEZONE)).date())
-    available = platform.market_data.sessions_available()
+    available = _available(platform, sector)
     return min(newest, available[1]) if available else newest
 
 
-def demo_sessions(platform: Platform, last: date | None) -> list[date]:
-    """The `SESSIONS` sessions that end with `last`, the newest one if not given.
+def _available(platform: Platform, sector: str) -> tuple[date, date] | None:
+    return platform.market_data.sessions_available([listing.symbol for listing in platform.listings(sector)])
+
+
+def demo_sessions(platform: Platform, sector: str, last: date | None) -> list[date]:
+    """The `SESSIONS` sessions that end with `last`, the newest one of the sector if not given.
 
     Raises
     ------
     NotFound
         `last` is no session, or the source does not have it, or not the lookback before it.
     """
-    newest, available = newest_session(platform), platform.market_data.sessions_available()
+    newest, available = newest_session(platform, sector), _available(platform, sector)
     last = require_session(last) if last else newest
     if last > newest:
         raise NotFound(f"session {last} is not complete or not in the source; the newest is {newest}")
@@ -65,9 +69,16 @@ def demo_sessions(platform: Platform, last: date | None) -> list[date]:
         stored = sessions_between(available[0], last)
         if len(stored) < needed:
             raise NotFound(
-                f"{platform.market_data.label} has {len(stored)} sessions up to {last}; {SESSIONS} sessions with a "
-                f"lookback of {lookback} need {needed}: choose a later --session, or a smaller lookback in the "
-                "configuration"
+                f"{platform.market_data.label}: from {available[0]}, the first session that most symbols of {sector} "
+                f"have, to {last} there are {len(stored)} sessions; {SESSIONS} sessions with a lookback of {lookback} "
+                f"need {needed}: choose a later --session, or a smaller lookback in the configuration"
+                + _before_the_calendar(platform)
             )
     session_offset(last, 1 - needed)
     return sessions_ending(last, SESSIONS)
+
+
+def _before_the_calendar(platform: Platform) -> str:
+    """What the source says of rows that no session of the calendar has."""
+    notes = getattr(platform.market_data, "notes", ())
+    return "".join(f"; {note}" for note in notes if "calendar begins" in note)

@@ -43,6 +43,15 @@ def test_a_finding_does_not_stop_the_other_partitions():
     assert materialized(result, instance) == {"numbers": [str(FIRST), str(THIRD)]}
 
 
+def test_equal_findings_are_one_line_with_their_number():
+    text = "no usable bar of technology on {}: AAPL is unknown"
+    findings = {key: DataError(text.format(key.session)) for key in (FIRST, THIRD)}
+    told = failure(run(findings)[0], "numbers")
+    assert told == (
+        f"2 of 3 partitions failed\n{FIRST}, {THIRD}: no usable bar of technology on 2023-03-06: AAPL is unknown"
+    )
+
+
 def test_a_finding_says_what_helps_where_alerts_look_for_the_cause():
     missing = PartitionMissing("price_history", [FIRST], asset="price_history")
     result, _ = run({FIRST: missing})

@@ -1,6 +1,6 @@
 """A source of hourly prices that a test writes by hand, symbol by symbol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -80,5 +80,5 @@ class FakeMarket:
     def universe(self) -> tuple[Listing, ...] | None:
         return None
 
-    def sessions_available(self) -> tuple[date, date] | None:
+    def sessions_available(self, symbols: Collection[str] = ()) -> tuple[date, date] | None:
         return None

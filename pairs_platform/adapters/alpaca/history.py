@@ -16,7 +16,7 @@ Corporate actions: https://docs.alpaca.markets/reference/corporateactions-1
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
@@ -218,7 +218,7 @@ class AlpacaMarketData:
         """None: Alpaca does not know sectors."""
         return None
 
-    def sessions_available(self) -> tuple[date, date] | None:
+    def sessions_available(self, symbols: Collection[str] = ()) -> tuple[date, date] | None:
         """None: it depends on the account."""
         return None
 

@@ -18,6 +18,7 @@ from pairs_platform.adapters.files.stamps import Fault, Stamps, fault_reason
 from pairs_platform.adapters.files.tables import FileTable, open_table
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, Frequency
+from pairs_platform.core.prices.symbols import read_spellings
 from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.ports.market_data import empty_actions
 
@@ -53,8 +54,9 @@ class ActionFile:
     notes: pd.DataFrame
 
     def notes_of(self, symbols: set[str]) -> list[str]:
-        """Notes that concern any of `symbols`."""
-        return self.notes.loc[self.notes["symbol"].isin(symbols), "note"].tolist()
+        """Notes that concern any of `symbols`, and of rows without a symbol."""
+        concerned = self.notes["symbol"].isin(symbols) | self.notes["symbol"].isna()
+        return self.notes.loc[concerned, "note"].tolist()
 
 
 def read_actions(path: Path, settings: FileSourceSettings) -> ActionFile:
@@ -80,9 +82,11 @@ def read_actions(path: Path, settings: FileSourceSettings) -> ActionFile:
     column = _stamp_column(table, columns["ex_date"], source, settings)
     stamps, code = column.read(table)
     day, fault = dates(stamps, SessionRule(Frequency.ONE_DAY, settings.timezone))
+    written = table[columns["symbol"]].cast(pa.string()).fill_null("").to_pandas().astype("object")
+    spellings = read_spellings(written)
     rows = pd.DataFrame(
         {
-            "symbol": table[columns["symbol"]].to_pandas().astype("object"),
+            "symbol": written.map(spellings.symbols).astype("object"),
             "ex_date": day[code].astype("datetime64[ns]"),
             "kind": kind_text.map(lambda text: _KINDS.get(column_key(str(text)))),
             "value": pd.to_numeric(value_text, errors="coerce").astype("float64"),
@@ -94,7 +98,7 @@ def read_actions(path: Path, settings: FileSourceSettings) -> ActionFile:
         known, unread = _known(table, columns["known_ts_utc"], source, settings)
         rows["known_ts_utc"] = known.fillna(rows["known_ts_utc"])
         notes += [(i, f"{reason}; it counts as known from its ex-date on") for i, reason in unread.items()]
-    reasons: dict[int, str] = {}
+    reasons = {i: str(spellings.refused[text]) for i, text in enumerate(written) if text in spellings.refused}
     for i in np.flatnonzero(rows["kind"].isna() | ~(rows["value"] > 0) | ~np.isfinite(rows["value"])):
         reasons[int(i)] = (
             f"kind {kind_text[i]!r}, value {value_text[i]!r}; kind must be split (value: new shares per old share) or "
@@ -105,10 +109,11 @@ def read_actions(path: Path, settings: FileSourceSettings) -> ActionFile:
         text = fault_reason(Fault(int(fault[code[i]])), name=column.name, value=values[code[i]], zone=settings.timezone)
         reasons[int(i)] = text
     notes += [(i, f"{reason}; the row is left out") for i, reason in reasons.items()]
+    who = rows["symbol"].fillna(written)
     if len(reasons) == len(rows):
-        raise DataError(f"{path}: row {source.row(0)}: {rows['symbol'][0]}: {reasons[0]}; no row can be used")
+        raise DataError(f"{path}: row {source.row(0)}: {who[0]}: {reasons[0]}; no row can be used")
     said = pd.DataFrame(
-        [(rows["symbol"][i], f"row {source.row(int(i))}: {rows['symbol'][i]}: {note}") for i, note in sorted(notes)],
+        [(rows["symbol"][i], f"row {source.row(int(i))}: {who[i]}: {note}") for i, note in sorted(notes)],
         columns=["symbol", "note"],
         dtype=object,
     )

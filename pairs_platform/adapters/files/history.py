@@ -90,9 +90,60 @@ class FileMarketData:
         by_symbol = self._symbols["sector"].groupby(level=0, sort=True)
         return {str(symbol): sector_of_labels(labels) for symbol, labels in by_symbol}
 
-    def sessions_available(self) -> tuple[date, date]:
-        """First and last session of any symbol in the files."""
-        return self._symbols["first_session"].min().date(), self._symbols["last_session"].max().date()
+    def sessions_available(self, symbols: Collection[str] = ()) -> tuple[date, date]:
+        """First and last session that more than half of `symbols` have, of all symbols when none are given.
+
+        Raises
+        ------
+        DataError
+            When no row of the files is in a session.
+        """
+        sessions = self.common_sessions(symbols)
+        return sessions[0], sessions[-1]
+
+    def newest_common_session(self, symbols: Collection[str] = ()) -> date:
+        """Newest session that more than half of `symbols` have; see `common_sessions`."""
+        return self.common_sessions(symbols)[-1]
+
+    def common_sessions(self, symbols: Collection[str] = ()) -> list[date]:
+        """Sessions that more than half of `symbols` have, in order; where there are none, those that most have.
+
+        A row that strays into another year, and a symbol that goes on longer than the others, decide nothing.
+
+        Parameters
+        ----------
+        symbols : collection of str
+            Those that the files do not have do not count; all symbols when none are given.
+
+        Raises
+        ------
+        DataError
+            When no row of the files is in a session.
+        """
+        presence = self._presence
+        counted = presence[presence.index.isin(list(symbols))] if symbols else presence
+        holders = (counted if len(counted) else presence).sum(axis=0)
+        if not len(holders):
+            raise DataError(f"{self.label}: no row is on a day of the calendar's sessions; {'; '.join(self.notes)}")
+        enough = holders > len(counted) / 2
+        if not enough.any():
+            enough = holders == holders.max()
+        return [day.date() for day in pd.DatetimeIndex(holders.index[enough])]
+
+    @cached_property
+    def _presence(self) -> pd.DataFrame:
+        """Which symbol has a row in which session: bool, index symbol, columns session, sorted."""
+        frames = [file.presence for file in self._files]
+        sessions = frames[0].columns
+        for frame in frames[1:]:
+            sessions = sessions.union(frame.columns)
+        alike = [frame.reindex(columns=sessions, fill_value=False) for frame in frames]
+        return alike[0] if len(alike) == 1 else pd.concat(alike).groupby(level=0).any()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of the files and their folders, or understood in another way than it is written."""
+        return self._notes(self._files, set(self._presence.index))
 
     def fetch_bars(self, symbols: Sequence[str], first: date, last: date) -> BarsReply:
         """Bars of `symbols` from session `first` to `last`; see `MarketData.fetch_bars`.
@@ -231,7 +282,16 @@ class FileMarketData:
             said += [(name, note) for note in overview.notes]
         if self._actions is not None:
             said += [(self._actions.path.name, note) for note in self._actions.notes_of(symbols)]
-        return (*folded(said), *self.sector_notes)
+        return (*folded(said), *self.sector_notes, *self._alone())
+
+    def _alone(self) -> list[str]:
+        """Sessions after the newest common one, which few symbols have."""
+        if self._presence.columns.empty:
+            return []
+        newest = self.newest_common_session()
+        later = self._presence.to_numpy()[:, pd.DatetimeIndex(self._presence.columns) > pd.Timestamp(newest)]
+        names = self._presence.index.to_numpy()[later.any(axis=1)].tolist()
+        return [f"{newest} is the newest session that most symbols have; {listed(names)} go on"] if names else []
 
     def _why_not(self, symbol: str, first: date, last: date) -> str:
         in_files = self._symbols

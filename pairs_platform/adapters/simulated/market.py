@@ -3,7 +3,7 @@
 What does not belong here: the random processes (`paths`), corporate actions (`actions`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -122,7 +122,7 @@ class SimulatedMarket:
         """The universe that was given, sorted by sector and symbol."""
         return self._universe
 
-    def sessions_available(self) -> tuple[date, date] | None:
+    def sessions_available(self, symbols: Collection[str] = ()) -> tuple[date, date] | None:
         """From the market's first session to the last one that is over; None before the first is."""
         now = self._clock()
         # Yesterday, today and tomorrow in UTC cover every session that may be open now, whatever the zone of the clock.

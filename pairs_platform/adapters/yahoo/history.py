@@ -13,7 +13,7 @@ yfinance: https://ranaroussi.github.io/yfinance
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -147,7 +147,7 @@ class YahooMarketData:
         """None: the sectors are not part of the replies."""
         return None
 
-    def sessions_available(self) -> tuple[date, date] | None:
+    def sessions_available(self, symbols: Collection[str] = ()) -> tuple[date, date] | None:
         """None: it depends on the symbol."""
         return None
 

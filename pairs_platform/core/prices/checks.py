@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pairs_platform.core.check_result import CheckResult
+from pairs_platform.core.folding import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,9 +37,9 @@ def check_session_coverage(
     coverage = total / (bars_expected * len(symbols)) if symbols else 1.0
     summary = f"{coverage:.1%} of {bars_expected} bars for {len(symbols)} symbols"
     if missing:
-        summary += f"; without any bar, and left out: {', '.join(missing)}; see `pairs-platform symbols status`"
+        summary += f"; without any bar, and left out: {listed(missing, 12)}; see `pairs-platform symbols status`"
     if partial:
-        summary += f"; thin: {', '.join(partial)} bars"
+        summary += f"; thin: {listed(partial, 12)} bars"
     return CheckResult(
         passed=not thin,
         summary=summary,

@@ -112,8 +112,8 @@ class FileBars:
         self._files, self._symbols, self._validation = files, tuple(symbols), validation
 
     def sessions(self) -> Sequence[date]:
-        """Every session from the first to the last of the files."""
-        return sessions_between(*self._files.sessions_available())
+        """Every session that most symbols of the files have."""
+        return self._files.common_sessions()
 
     def bars(self, session: date) -> pd.DataFrame:
         """See `BarSource`."""

@@ -529,7 +529,46 @@ class TestUniverse:
         assert market.sector_notes == ("unclassified: AAPL: it has several sectors: 'Energy', 'Materials'",)
 
 
+class TestCommonSessions:
+    def test_a_symbol_that_goes_on_longer_does_not_decide(self, tmp_path) -> None:
+        bars = example(symbols=("AAPL", "MSFT", "JNJ", "BRK.B"))
+        last = bars["ts_utc"].max()
+        market = source(written(tmp_path, bars[(bars["symbol"] == "JNJ") | (bars["ts_utc"] < last)]))
+        assert market.newest_common_session() == SESSIONS[-2]
+        assert market.sessions_available() == (FIRST, SESSIONS[-2])
+        assert market.newest_common_session(["JNJ"]) == LAST
+        assert market.newest_common_session(["JNJ", "ZZZ"]) == LAST
+        reply = market.fetch_bars(["JNJ"], FIRST, LAST)
+        assert len(reply.bars) == 5
+        assert f"{SESSIONS[-2]} is the newest session that most symbols have; JNJ go on" in reply.notes
+
+    @pytest.mark.parametrize("stray", ["2099-01-05", "2025-11-08", "2025-12-25", "1950-01-03"])
+    @pytest.mark.parametrize("whose", [("AAPL",), ("AAPL", "BRK.B")])
+    def test_rows_on_days_without_a_session_do_not_decide(self, tmp_path, stray, whose) -> None:
+        bars = example()
+        moment = pd.Timestamp(f"{stray}T14:30:00Z")
+        more = [bars[bars["symbol"] == symbol].tail(1).assign(ts_utc=moment) for symbol in whose]
+        market = source(written(tmp_path, pd.concat([bars, *more])))
+        assert market.sessions_available() == (FIRST, LAST)
+        assert any(stray in note for note in market.notes)
+
+    def test_symbols_without_a_session_in_common_take_the_one_that_most_have(self, tmp_path) -> None:
+        for symbol, kept in (("AAPL", SESSIONS[:2]), ("MSFT", SESSIONS[2:4]), ("JNJ", SESSIONS[3:])):
+            bars = example(symbols=(symbol,), sessions=kept)
+            written(tmp_path, bars, f"{symbol}.csv")
+        assert source(tmp_path).sessions_available() == (SESSIONS[3], SESSIONS[3])
+
+
 class TestActions:
+    def test_an_action_of_any_spelling_is_that_of_the_symbol(self, tmp_path) -> None:
+        path = tmp_path / "actions.csv"
+        rows = ["brk-b,2025-11-04,dividend,1", "BRK/B ,2025-11-04,dividend,1", "BRK.B.US,2025-11-05,dividend,2"]
+        path.write_text("\n".join(["symbol,ex_date,kind,value", *rows, " ,2025-11-05,dividend,2"]))
+        market = source(written(tmp_path, example()), actions_path=str(path), basis="raw")
+        actions = market.fetch_actions(["BRK.B"], FIRST, LAST).actions
+        assert actions[["symbol", "value"]].to_numpy().tolist() == [["BRK.B", 1.0], ["BRK.B", 2.0]]
+        assert any("row 4: " in note and "is no symbol" in note for note in market.notes)
+
     ROWS = (
         "Ticker,Ex Date,Type,Amount,Announced\nAAPL,2025-11-04,Split,4,2025-10-20T20:00:00Z\n"
         "BRK.B,2025-11-03,dividends,0.5,2025-10-21T20:00:00Z\n"
