@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pairs_platform.core.errors import SettingsError
+from pairs_platform.core.masking import keep_secret
 from pairs_platform.settings.documents import read_document
 from pairs_platform.settings.explanations import LONGEST_VALUE, Layer, explained, origin, short_text
 from pairs_platform.settings.model import SECRET_FIELDS, Settings
@@ -30,6 +31,15 @@ from pairs_platform.settings.variables import (
     user_folder,
     variable,
 )
+
+SECRETS_OF_LIBRARIES = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "PGPASSWORD",
+)
+"""Variables that are no settings, and that libraries beneath the platform read: masked like its own."""
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -72,6 +82,8 @@ def secrets_from_environment() -> dict[str, str]:
     SettingsError
         Both are set, or the file cannot be read, is empty, or can be read by everybody.
     """
+    for name in SECRETS_OF_LIBRARIES:
+        keep_secret(os.environ.get(name, ""))
     secrets, written = {}, names_of_variables()
     for field in sorted(SECRET_FIELDS):
         name = variable(field)

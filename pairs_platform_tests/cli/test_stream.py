@@ -54,6 +54,14 @@ class TestStatus:
         assert shown.exit_code == 0
         assert "no collector has run in the run mode replay" in shown.output
 
+    def test_a_redis_that_drops_bars(self, streams, console):
+        streams.connection.redis.config_set("maxmemory", "100mb")
+        streams.connection.redis.config_set("maxmemory-policy", "allkeys-lru")
+        for words in (["stream", "status"], ["doctor"]):
+            shown = console(*words).output
+            assert "drops bars when its 105 MB are full" in shown
+            assert "set maxmemory-policy to noeviction" in shown
+
     def test_health_closes_and_processes(self, streams, console):
         streams.health.report({"state": "streaming", "heartbeat_wall_ns": str(GRID[1].end_ns), "reconnects": "3"})
         streams.bars.add([bar(), bar("ADI", 1)])

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from pairs_platform.core.errors import SettingsError
+from pairs_platform.core.masking import masked
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.settings.loading import load_settings, secrets_from_environment
+from pairs_platform.settings.loading import SECRETS_OF_LIBRARIES, load_settings, secrets_from_environment
 from pairs_platform.settings.model import SECRET_FIELDS
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE
 from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
@@ -279,3 +280,10 @@ class TestPaths:
 def test_symbols_of_the_settings_have_the_platforms_spelling(folder):
     (folder / UNIVERSE_FILE).write_text("universe: {technology: {symbols: [brk-b, ' AAPL', BF_B]}}", encoding="utf-8")
     assert load_settings().universe["technology"].symbols == ("BRK.B", "AAPL", "BF_B")
+
+
+@pytest.mark.parametrize("name", SECRETS_OF_LIBRARIES)
+def test_what_libraries_read_themselves_is_masked_too(name, monkeypatch):
+    monkeypatch.setenv(name, "hunter2/hunter2")
+    load_settings()
+    assert masked("hunter2/hunter2 and hunter2%2Fhunter2") == "*** and ***"
