@@ -8,7 +8,7 @@ examples of one kind (they stand in the test of the kind).
 import gzip
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -27,16 +27,17 @@ from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.cli.data import full_lines, short_lines
 from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.prices.calendar import all_sessions, bar_grid, session_of, sessions_between
+from pairs_platform.core.prices.calendar import all_sessions, bar_grid, session_of, session_positions, sessions_between
 from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import validate_bars
+from pairs_platform.core.time import stamps_ns
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.views.data_check import DataCheck, check_data
 
 NEW_YORK, BERLIN, TOKYO = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")
-SYMBOLS = ("AAPL", "MSFT", "BRK.B", "NA", "TRUE", "F", "NAN", "ON")
+SYMBOLS = ("AAPL", "MSFT", "BRK.B", "NA", "TRUE", "F", "IT", "ON")
 PRICES = ("open", "high", "low", "close")
 
 
@@ -131,6 +132,17 @@ DAILY: dict[str, Stamp] = {
     "berlin midnight in utc": Stamp(
         _text(lambda s, t: _midnight(BERLIN)(s, t).astimezone(UTC), "%Y-%m-%dT%H:%M:%SZ"), refusable=True
     ),
+    "tokyo midnight in utc": Stamp(
+        _text(lambda s, t: _midnight(TOKYO)(s, t).astimezone(UTC), "%Y-%m-%dT%H:%M:%SZ"), refusable=True
+    ),
+    "naive berlin midnight in utc": Stamp(
+        _text(lambda s, t: _midnight(BERLIN)(s, t).astimezone(UTC), "%Y-%m-%d %H:%M:%S"), refusable=True
+    ),
+    "kolkata midnight": Stamp(_iso(_midnight(ZoneInfo("Asia/Kolkata")))),
+    "naive open": Stamp(_iso(_naive(NEW_YORK))),
+    "naive close": Stamp(_text(_close, "%Y-%m-%d %H:%M:%S")),
+    "naive close, zone set": Stamp(_text(_close, "%Y-%m-%d %H:%M:%S"), timezone=_NEW_YORK_SETTING),
+    "end of the day in utc": Stamp(_text(_day, "%Y-%m-%dT23:59:59Z"), refusable=True),
     "compact": Stamp(_text(_day, "%Y%m%d")),
     "year first, slashes": Stamp(_text(_day, "%Y/%m/%d")),
     "day first, slashes": Stamp(_text(_day, "%d/%m/%Y")),
@@ -170,7 +182,6 @@ INTRADAY: dict[str, Stamp] = {
     "new york, four digits": Stamp(_text(_at(NEW_YORK), "%Y-%m-%d %H:%M:%S%z")),
     "berlin": Stamp(_iso(_at(BERLIN))),
     "naive new york": Stamp(_iso(_naive(NEW_YORK)), timezone=_NEW_YORK_SETTING),
-    "naive new york, EST": Stamp(_iso(_naive(NEW_YORK)), timezone="EST", refusable=True),
     "naive utc": Stamp(_text(_naive(UTC), "%Y-%m-%d %H:%M"), timezone="UTC"),
     "naive berlin": Stamp(_iso(_naive(BERLIN)), timezone="Europe/Berlin"),
     "naive": Stamp(_iso(_naive(NEW_YORK)), refusable=True),
@@ -222,14 +233,19 @@ SPELLINGS: dict[str, Callable[[str, int], str]] = {
 }
 """Spellings of the symbols, by the number of the row."""
 
-NUMBERS = ("plain", "thousands", "comma", "decimals", "blanks", "exponent")
-"""How numbers are written as text; `comma` may be refused or quarantined, the others are read."""
+NUMBERS = ("plain", "thousands", "comma", "currency", "decimals", "blanks", "exponent")
+"""How numbers are written as text; `comma` and `currency` may be refused or quarantined, the others are read."""
 
 DAMAGE = (
     "empty symbol", "unreadable stamp", "saturday", "year 2099", "sentinel", "no number", "short row", "long row",
     "stray byte", "live row", "header again", "nul byte", "blank line", "empty stamp",
+    "other form",
 )  # fmt: skip
 """What is wrong with single rows; the others must arrive."""
+
+LONG = ("rows", "one symbol", "files", "halves")
+"""Shapes with a row for each bar: one file, one without its symbol, one such file a symbol, two files one after the
+other."""
 
 CSV_ONLY = ("short row", "long row", "stray byte", "header again", "nul byte", "blank line")
 EXTRAS = ("Adj Close", "name", "Unnamed: 0", "vwap", "Adj. Volume", "Dividends", "note")
@@ -260,6 +276,7 @@ class FileForm:
     row_order: str = "symbol"
     sectors: str = "none"
     end_label: bool = False
+    label_is_set: bool = True
     fractional_volume: bool = False
     damage: tuple[str, ...] = ()
     odd_files: tuple[str, ...] = ()
@@ -277,7 +294,7 @@ class FileForm:
     @property
     def rows_may_be_lost(self) -> bool:
         """Whether rows without damage may be left out: their numbers or symbols mean nothing for certain."""
-        return self.numbers == "comma"
+        return self.numbers in ("comma", "currency")
 
     @property
     def refusable(self) -> bool:
@@ -285,6 +302,7 @@ class FileForm:
         return (
             STAMPS[self.stamp].refusable
             or self.rows_may_be_lost
+            or (self.end_label and not self.label_is_set)
             or self.encoding.startswith("utf-16")
             or self.line_end == "\r"
             or (self.numbers == "thousands" and self.delimiter == ",")
@@ -302,7 +320,7 @@ def drawn_form(seed: int) -> FileForm:
     frequency = rng.choice([Frequency.ONE_DAY] * 3 + [Frequency.ONE_HOUR] * 2 + [Frequency.FIVE_MINUTES])
     daily = frequency is Frequency.ONE_DAY
     kind = rng.choice(["csv", "csv", "csv", "csv.gz", "CSV", "CSV.GZ", "parquet", "parquet"])
-    shape = rng.choice(["rows"] * 7 + ["one symbol", "wide", "two headers"])
+    shape = rng.choice(["rows"] * 7 + ["one symbol", "files", "halves", "wide", "two headers"])
     stamps = [*(DAILY if daily else INTRADAY)]
     if kind == "parquet":
         stamps += 2 * [*(DAILY_TYPED if daily else INTRADAY_TYPED)]
@@ -319,8 +337,8 @@ def drawn_form(seed: int) -> FileForm:
     fitting = [name for name in DAMAGE if (text or name not in CSV_ONLY) and (daily or name != "live row")]
     stamp = rng.choice(stamps)
     if STAMPS[stamp].arrow is not None:
-        fitting = [name for name in fitting if name not in ("unreadable stamp", "live row")]
-    if shape != "rows":
+        fitting = [name for name in fitting if name not in ("unreadable stamp", "live row", "other form")]
+    if shape not in ("rows", "halves"):
         fitting = [name for name in fitting if name in ("saturday", "year 2099", "unreadable stamp", "blank line")]
     delimiter = perhaps(0.4, ";", "\t", "|", otherwise=",")
     return FileForm(
@@ -334,24 +352,25 @@ def drawn_form(seed: int) -> FileForm:
         if frequency is not Frequency.FIVE_MINUTES
         else 1,
         shape=shape,
-        names=rng.choice(list(NAMES)) if shape in ("rows", "one symbol") else "plain",
+        names=rng.choice(list(NAMES)) if shape in LONG else "plain",
         shuffled_columns=rng.random() < 0.3,
-        extras=tuple(rng.sample(EXTRAS, rng.choice([0, 0, 1, 2]))) if shape in ("rows", "one symbol") else (),
+        extras=tuple(rng.sample(EXTRAS, rng.choice([0, 0, 1, 2]))) if shape in LONG else (),
         encoding=perhaps(0.4, "utf-8-sig", "utf-16", "cp1252", otherwise="utf-8"),
         line_end=perhaps(0.35, "\r\n", "\r\n", "\r", otherwise="\n"),
         delimiter=delimiter,
         quoted=rng.random() < 0.2,
         numbers=perhaps(0.35, *NUMBERS[1:], otherwise="plain")
         if delimiter != ","
-        else perhaps(0.3, *NUMBERS[3:], otherwise="plain"),
-        number_type=rng.choice(["float64", "float32", "decimal", "text", "dictionary"]),
+        else perhaps(0.3, *NUMBERS[4:], otherwise="plain"),
+        number_type=rng.choice(["float64", "float32", "decimal", "text", "whole", "dictionary"]),
         text_type=rng.choice(["string", "large_string", "string_view", "dictionary"]),
-        spelling=perhaps(0.4, *SPELLINGS, otherwise="plain") if shape == "rows" else "plain",
+        spelling=perhaps(0.4, *SPELLINGS, otherwise="plain") if shape in ("rows", "halves") else "plain",
         row_order=rng.choice(["symbol", "time", "reversed", "shuffled"]) if shape != "two headers" else "symbol",
         sectors=rng.choice(["none", "slug", "gics", "two spellings", "one missing", "unknown"])
         if shape == "rows"
         else "none",
-        end_label=not daily and rng.random() < 0.2,
+        end_label=not daily and rng.random() < 0.3,
+        label_is_set=rng.random() < 0.7,
         fractional_volume=rng.random() < 0.15,
         damage=tuple(rng.sample(fitting, min(n_damaged, len(fitting)))),
         odd_files=tuple(rng.sample(ODD_FILES, rng.choice([1, 2]))) if rng.random() < 0.15 else (),
@@ -383,21 +402,19 @@ class WrittenFile:
         """The settings that the file needs."""
         stamp = STAMPS[self.form.stamp]
         needed = {"timezone": stamp.timezone, "date_order": stamp.date_order}
-        needed["label"] = "end" if self.form.end_label else None
+        needed["label"] = "end" if self.form.end_label and self.form.label_is_set else None
         return FileSourceSettings(
             paths=(str(self.path),), **{name: value for name, value in needed.items() if value is not None}
         )
 
 
-@dataclass
+@dataclass(eq=False)
 class _Row:
     """One line of the file: the bar's position, its cells by column, and what is done to the line."""
 
     cells: dict[str, Any]
     damage: str = ""
     index: int = 0
-    moved: date | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def write_file(form: FileForm, folder: Path) -> WrittenFile:
@@ -410,17 +427,35 @@ def write_file(form: FileForm, folder: Path) -> WrittenFile:
             bars.loc[row.index, "session"] = pd.NaT
         bars.loc[row.index, "sound"] = not row.damage or row.damage in ("header again", "blank line")
     _ordered(rows, form, rng)
-    path = folder / (f"{bars['symbol'][0]}{form.suffix}" if form.shape == "one symbol" else f"prices{form.suffix}")
+    for name, part in _parts(form, bars, rows).items():
+        _write_part(form, part, folder / f"{name}{form.suffix}", Random(form.seed))
+    for name in form.odd_files:
+        _write_odd(name, folder)
+    unproven = any(_order_is_unproven(form, part, bars) for part in _parts(form, bars, rows).values())
+    several = form.odd_files or form.shape in ("files", "halves")
+    return WrittenFile(folder if several else next(folder.iterdir()), bars, form, form.refusable or unproven)
+
+
+def _parts(form: FileForm, bars: pd.DataFrame, rows: list[_Row]) -> dict[str, list[_Row]]:
+    """The rows of each file, by its name."""
+    if form.shape in ("one symbol", "files"):
+        return {
+            str(symbol): [row for row in rows if bars["symbol"][row.index] == symbol] for symbol in set(bars["symbol"])
+        }
+    if form.shape == "halves":
+        middle = bars["session"].dropna().median()
+        late = [row for row in rows if not bars["session"][row.index] <= middle]
+        return {"early": [row for row in rows if row not in late], "late": late}
+    return {"prices": rows}
+
+
+def _write_part(form: FileForm, rows: list[_Row], path: Path, rng: Random) -> None:
     table = {"wide": _wide, "two headers": _two_headers}.get(form.shape, _long)(form, rows, rng)
     if form.is_csv:
         content = _csv(form, *table)
         path.write_bytes(gzip.compress(content, 1) if form.suffix.casefold().endswith(".gz") else content)
     else:
         pq.write_table(_arrow(form, *table), path)
-    for name in form.odd_files:
-        _write_odd(name, folder)
-    unproven = _order_is_unproven(form, bars)
-    return WrittenFile(folder if form.odd_files else path, bars, form, form.refusable or unproven)
 
 
 def _true_bars(form: FileForm, rng: Random) -> pd.DataFrame:
@@ -457,10 +492,11 @@ def _base(form: FileForm) -> float:
     return (20.0, 1200.0, 40000.0)[form.seed % 3]
 
 
-def _order_is_unproven(form: FileForm, bars: pd.DataFrame) -> bool:
+def _order_is_unproven(form: FileForm, rows: list[_Row], bars: pd.DataFrame) -> bool:
     stamp = STAMPS[form.stamp]
     ordered = form.stamp.startswith(("day first", "month first")) and stamp.date_order is None
-    return ordered and bool((bars.loc[bars["sound"], "session"].dt.day <= 12).all())
+    days = [bars["session"][row.index].day for row in rows if bars["sound"][row.index]]
+    return ordered and max(days, default=0) <= 12
 
 
 def _rows(form: FileForm, bars: pd.DataFrame, rng: Random) -> list[_Row]:
@@ -489,6 +525,8 @@ def _row(form: FileForm, bars: pd.DataFrame, i: int, damage: str, rng: Random) -
         )
         if len(stamp.columns) > 1:
             cells = {stamp.columns[0]: cells[stamp.columns[-1]]} | {name: "" for name in stamp.columns[1:]}
+    if damage == "other form":
+        cells = dict.fromkeys(stamp.columns, f"{session:%Y%m%d}" if form.stamp == "date" else f"{session}")
     if damage in ("unreadable stamp", "empty stamp"):
         cells = dict.fromkeys(stamp.columns, "soon" if damage == "unreadable stamp" else "")
         if stamp.arrow is not None:
@@ -523,7 +561,7 @@ def _long(form: FileForm, rows: list[_Row], rng: Random) -> tuple[list[list[str]
     """Header rows, cells and damage of a file with a row for each bar."""
     stamp_columns = STAMPS[form.stamp].columns
     columns = ["symbol", *stamp_columns, *PRICES, "volume"]
-    if form.shape == "one symbol":
+    if form.shape in ("one symbol", "files"):
         columns.remove("symbol")
     if form.sectors != "none":
         columns.append("sector")
@@ -640,6 +678,8 @@ def _number(form: FileForm, value: float) -> str:
             return f"{value:,.0f}" if whole else f"{value:,.2f}"
         case "comma":
             return f"{value:.2f}".replace(".", ",")
+        case "currency":
+            return f"${value:,.2f}"
         case "decimals":
             return f"{value:.6f}"
         case "blanks":
@@ -680,6 +720,8 @@ def _typed(form: FileForm, values: list[float | None]) -> pa.Array:
             return pa.array([None if value is None else Decimal(str(value)) for value in values], pa.decimal128(20, 4))
         case "text":
             return pa.array([None if value is None else str(value) for value in values])
+        case "whole" if all(value is None or value == int(value) for value in values):
+            return pa.array([None if value is None else int(value) for value in values], pa.uint32())
         case "dictionary":
             return pa.array(values, pa.float64()).dictionary_encode()
     return pa.array(values, pa.float64())
@@ -692,7 +734,7 @@ def _texts(form: FileForm, values: list[str | None]) -> pa.Array:
         case "string_view":
             return pa.array(values, pa.string_view())
         case "dictionary":
-            return pa.array(values).dictionary_encode()
+            return pa.array(values, pa.string()).dictionary_encode()
     return pa.array(values, pa.string())
 
 
@@ -737,7 +779,10 @@ def findings(written: WrittenFile) -> list[str]:
     except Exception as error:  # noqa: BLE001 - whatever is raised is the finding
         return [f"raw error: {type(error).__name__}: {error}"]
     got = _matched(reply.bars, form, bars)
-    problems = [*_wrong_rows(got, bars), *_wrong_view(seen, bars, form)]
+    problems = [
+        *_wrong_rows(got, bars, is_labelled=form.label_is_set or not form.end_label),
+        *_wrong_view(seen, written),
+    ]
     checked = validate_bars(
         reply.bars,
         symbols=symbols,
@@ -750,7 +795,7 @@ def findings(written: WrittenFile) -> list[str]:
     if stray:
         problems.append(f"{len(stray)} rows without session are accepted, the first is row {stray[0]}")
     lost = sorted(set(bars.index[bars["sound"]]) - accepted)
-    if lost and not form.rows_may_be_lost:
+    if lost and not written.refusable:
         reasons = checked.quarantined["reason"].value_counts().head(2).to_dict()
         problems.append(
             f"{len(lost)} sound rows are lost, the first is {dict(bars.loc[lost[0]])}; quarantine {reasons}"
@@ -773,12 +818,21 @@ def _shipped_settings() -> Settings:
     return load_settings()
 
 
-def _wrong_view(seen: DataCheck, bars: pd.DataFrame, form: FileForm) -> list[str]:
+def _wrong_view(seen: DataCheck, written: WrittenFile) -> list[str]:
     """Sessions of a symbol, or a frequency, that are not those of the bars."""
+    form, bars = written.form, written.bars
     problems = []
-    if seen.files[0].frequency is not form.frequency:
-        problems.append(f"the frequency is {seen.files[0].frequency}, true: {form.frequency}")
-    if form.damage or form.rows_may_be_lost:
+    if any(file.frequency is not form.frequency for file in seen.files):
+        problems.append(f"the frequency is not {form.frequency}")
+    if (
+        form.end_label
+        and not form.label_is_set
+        and form.shape == "rows"
+        and not form.damage
+        and not any(file.notes for file in seen.files)
+    ):
+        problems.append("nothing says that the time stamps name the end of a bar")
+    if form.damage or written.refusable:
         return problems
     shown = {_plain(symbol): row for symbol, row in seen.symbols.iterrows()}
     for symbol, rows in bars.groupby("symbol"):
@@ -799,13 +853,19 @@ def _matched(rows: pd.DataFrame, form: FileForm, bars: pd.DataFrame) -> pd.DataF
     return rows[there].assign(number=np.rint(number[there]).astype(int), exact=np.rint(number[there]) == number[there])
 
 
-def _wrong_rows(got: pd.DataFrame, bars: pd.DataFrame) -> list[str]:
+def _wrong_rows(got: pd.DataFrame, bars: pd.DataFrame, *, is_labelled: bool) -> list[str]:
+    """Sound rows that are not what they are, and others that stand in trading hours of another session."""
     truth = bars.loc[got["number"]]
+    counts = truth["sound"].to_numpy() | (session_positions(stamps_ns(got["ts_utc"])) >= 0)
     own = truth["session"].notna().to_numpy()
     session, mine = session_of(got["ts_utc"]).to_numpy(), truth["session"].to_numpy()
     checks = {
-        "have another session": own & (session != mine),
-        "have another time": own & (session == mine) & (got["ts_utc"].to_numpy() != truth["ts_utc"].to_numpy()),
+        "have another session": own & counts & (session != mine),
+        "have another time": own
+        & truth["sound"].to_numpy()
+        & is_labelled
+        & (session == mine)
+        & (got["ts_utc"].to_numpy() != truth["ts_utc"].to_numpy()),
         "have another symbol": (got["symbol"].map(_plain).to_numpy() != truth["symbol"].map(_plain).to_numpy())
         & truth["sound"].to_numpy(),
         "have another close": ~got["exact"].to_numpy(),

@@ -176,7 +176,11 @@ def _pair(name: str) -> tuple[str, str] | None:
     if match is None:
         return None
     pair = (match[1] or match[3], match[2] or match[4])
-    return None if any(_NO_SYMBOL_WORD.fullmatch(part) and column_key(part) != "close" for part in pair) else pair
+    return (
+        None
+        if any(_NO_SYMBOL_WORD.fullmatch(part.strip(" .")) and column_key(part) != "close" for part in pair)
+        else pair
+    )
 
 
 def _closes_by_symbol(table: FileTable, stamps: Sequence[str], spellings: Spellings) -> dict[str, dict[str, str]]:

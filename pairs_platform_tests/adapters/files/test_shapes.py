@@ -104,7 +104,16 @@ class TestOneColumnASymbol:
         assert [row[0] for row in rows(shape, "symbol")] == symbols
 
     @pytest.mark.parametrize(
-        "names", ["o,h,l,c,v", "O,H,L,C,V,VWAP", "open,high,low,volume,x", "C,V", "close,AAPL", "Amount,Note"]
+        "names",
+        [
+            "o,h,l,c,v",
+            "O,H,L,C,V,VWAP",
+            "open,high,low,volume,x",
+            "C,V",
+            "close,AAPL",
+            "Amount,Note",
+            "o,h,l,c,v,Adj. Volume",
+        ],
     )
     def test_columns_of_prices_are_no_symbols(self, tmp_path, names) -> None:
         cells = ",1" * len(names.split(","))
