@@ -12,6 +12,7 @@ import pandera.pandas as pa
 from pairs_platform.core.contract import Contract, reason_where_not_ok
 from pairs_platform.core.screening.engle_granger import TEST_STATUSES
 from pairs_platform.core.screening.half_life import HalfLifeStatus
+from pairs_platform.core.screening.pair_names import pair_name
 
 PAIR_STATUSES = (*TEST_STATUSES.values(), "beta_not_positive", "beta_out_of_range")
 HALF_LIFE_STATUSES = tuple(status for status in get_args(HalfLifeStatus) if status != "not_fitted")
@@ -40,7 +41,8 @@ def _pair_columns() -> dict[str, pa.Column]:
 
 
 def _ordered(frame: pd.DataFrame) -> pd.Series:
-    return (frame["symbol_1"] < frame["symbol_2"]) & (frame["pair"] == frame["symbol_1"] + "_" + frame["symbol_2"])
+    names = list(map(pair_name, frame["symbol_1"], frame["symbol_2"]))
+    return (frame["symbol_1"] < frame["symbol_2"]) & (frame["pair"] == names)
 
 
 def _figures_where_tested(frame: pd.DataFrame) -> pd.Series:
@@ -54,7 +56,7 @@ def _half_life_where_ok(frame: pd.DataFrame) -> pd.Series:
     return frame["half_life_bars"].notna() == (frame["half_life_status"] == "ok")
 
 
-_NAMED = pa.Check(_ordered, error="pair is symbol_1_symbol_2 in alphabetical order")
+_NAMED = pa.Check(_ordered, error="pair is the name of symbol_1 and symbol_2, which are in alphabetical order")
 
 CORRELATION_MATRIX = Contract(
     table="correlation_matrix",

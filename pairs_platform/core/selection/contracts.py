@@ -8,6 +8,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract, reason_where_not_ok
+from pairs_platform.core.screening.pair_names import pair_name
 from pairs_platform.core.selection.settings import COMPONENTS
 
 GATES = ("correlation", "cointegration", "amplitude", "fit", "score", "ranking")
@@ -43,10 +44,11 @@ def _count(description: str, nullable: bool = False) -> pa.Column:
 
 
 def _named(frame: pd.DataFrame) -> pd.Series:
-    return (frame["symbol_1"] < frame["symbol_2"]) & (frame["pair"] == frame["symbol_1"] + "_" + frame["symbol_2"])
+    names = list(map(pair_name, frame["symbol_1"], frame["symbol_2"]))
+    return (frame["symbol_1"] < frame["symbol_2"]) & (frame["pair"] == names)
 
 
-_NAMED = pa.Check(_named, error="pair is symbol_1_symbol_2 in alphabetical order")
+_NAMED = pa.Check(_named, error="pair is the name of symbol_1 and symbol_2, which are in alphabetical order")
 
 
 def _session(description: str) -> pa.Column:

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from pairs_platform.core.errors import ConfigurationError, NotFound, PlatformError
 from pairs_platform.core.prices.symbols import normal_symbol
+from pairs_platform.core.screening.contracts import CORRELATION_MATRIX
 from pairs_platform.core.screening.pair_names import find_pair, named_pairs, pair_name, pair_of
+from pairs_platform.core.selection.contracts import PAIR_SCORES
 
 SYMBOLS = st.from_regex(r"[AB]{1,2}([._=][AB]{1,2}){0,2}", fullmatch=True)
 PAIRS = st.tuples(SYMBOLS, SYMBOLS).filter(lambda pair: pair[0] != pair[1]).map(lambda pair: tuple(sorted(pair)))
@@ -65,3 +67,12 @@ def test_a_setting_takes_names_and_lists_of_two_symbols():
             named_pairs([wrong])
     with pytest.raises(ConfigurationError, match="could mean A and B_C or A_B and C"):
         named_pairs(["A_B_C"])
+
+
+@pytest.mark.parametrize(("contract", "more"), [(CORRELATION_MATRIX, {"n_bars": 9}), (PAIR_SCORES, {})])
+def test_a_table_has_the_name_that_belongs_to_its_symbols(contract, more):
+    def violations(pair):
+        return contract.violations(contract.frame([{"pair": pair, "symbol_1": "ADI", "symbol_2": "KLA_C", **more}]))
+
+    assert [line for line in violations("ADI__KLA_C") if "is the name of" in line] == []
+    assert [line for line in violations("ADI_KLA_C") if "is the name of" in line]
