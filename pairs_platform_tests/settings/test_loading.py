@@ -196,6 +196,12 @@ def test_a_variable_that_cannot_be_read_is_named(monkeypatch, path, value, told)
     assert len(str(refused.value)) < 500
 
 
+@pytest.mark.parametrize("start", ["25:00", "10:60", "600", "9:30"])
+def test_what_is_no_time_of_day_is_refused(start):
+    with pytest.raises(SettingsError, match=r"stream\.replay\.start"):
+        load_settings({"stream": {"replay": {"start": start}}})
+
+
 def test_symbols_and_times_need_no_quotes(folder):
     (folder / UNIVERSE_FILE).write_text("universe: {energy: {symbols: [ON, NO, TRUE, Y]}}")
     (folder / PLATFORM_FILE).write_text("stream: {replay: {start: 10:00, first: 2025-01-02}}\nalerts: {warnings: off}")

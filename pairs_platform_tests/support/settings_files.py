@@ -38,12 +38,12 @@ WRONG_VALUES: tuple[tuple[str, str], ...] = (
     ("lookback.daily", "{a: 1}"), ("lookback.daily", "-300"), ("lookback.daily", "300.5"), ("lookback.daily", "ON"),
     ("correlation.gate", ".inf"), ("correlation.gate", "'"), ("correlation.gate", "0,75"), ("correlation.gate", "null"),
     ("backfill_start", "2019-02-30"), ("backfill_start", "01/02/2019"), ("backfill_start", "99999-01-01"),
-    ("frequency", "5"), ("frequency", "1M"), ("state_root", "[a, b]"), ("stream.replay.start", "25:00"),
-    ("stream.replay.start", "600"), ("universe", "[]"), ("universe", "technology"), ("source", "files"), ("gru", "~"),
+    ("frequency", "5"), ("frequency", "1M"), ("stream.replay.start", "25:00"),
+    ("stream.replay.start", "600"), ("universe", "[]"), ("universe", "technology"), ("source", "files"),
 )  # fmt: skip
 """Values that a setting cannot have."""
 
-SYMBOLS = ("ON", "NO", "Y", "TRUE", "F", "NULL", "AAPL", "BRK.B", "O", "E", "OFF", "YES", "N", "T")
+SYMBOLS = ("ON", "NO", "Y", "TRUE", "F", "IT", "AAPL", "BRK.B", "O", "E", "OFF", "YES", "N", "T")
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252", "utf-16-le")
 ODDITIES = (
     "", "", "", "duplicate name", "duplicate group", "tab", "unknown name", "unknown group", "odd name", "anchor",
@@ -100,7 +100,7 @@ def drawn_settings(seed: int) -> SettingsForm:
     texts = {"platform.yaml": platform}
     if rng.random() < 0.4 and wrong is None:
         names = rng.sample(SYMBOLS, rng.choice([2, 3, 5]))
-        written = [rng.choice([name, f'"{name}"', f"'{name}'"]) if name != "NULL" else '"NULL"' for name in names]
+        written = [rng.choice([name, f'"{name}"', f"'{name}'"]) for name in names]
         block = f"[{', '.join(written)}]" if rng.random() < 0.5 else "".join(f"\n      - {name}" for name in written)
         texts["universe.yaml"] = f"universe:\n  energy:\n    symbols: {block}\n".encode(rng.choice(["utf-8", "utf-16"]))
         expected["universe.energy.symbols"] = names

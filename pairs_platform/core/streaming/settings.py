@@ -59,7 +59,10 @@ class ReplaySettings(SettingsGroup):
         description="original: bars keep their time; present: sessions are moved to the current one, same time of day.",
     )
     start: str = setting(
-        "", unit="HH:MM", pattern=r"^(\d\d:\d\d)?$", description="New York time in the session at which play starts."
+        "",
+        unit="HH:MM",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
+        description="New York time in the session at which play starts.",
     )
     bars: int = setting(0, unit="bars", ge=0, description="Bars of a session that are played; 0 plays it to the close.")
     proxied: tuple[Symbol, ...] = setting(
