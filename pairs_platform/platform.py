@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pairs_platform.core.errors import ConfigurationError, NoSuchSector
+from pairs_platform.core.folding import listed
 from pairs_platform.core.time import utc_now
 from pairs_platform.lake.profile import claim_profile
 from pairs_platform.ports.market_data import Listing, MarketData
@@ -261,6 +262,16 @@ class Platform:
             return ()
         listed = {symbol for block in self.settings.universe.values() for symbol in block.symbols}
         return tuple(sorted({item.symbol for item in self.market_data.universe() or ()} - listed))
+
+    @property
+    def universe_notes(self) -> tuple[str, ...]:
+        """That the configured universe leaves symbols of the source out, in words; empty where it leaves none."""
+        names = self.symbols_left_out
+        if not names:
+            return ()
+        count = "1 symbol of the source is" if len(names) == 1 else f"{len(names)} symbols of the source are"
+        remedy = "set universe_origin to source to take all that it has"
+        return (f"{count} in no sector of universe.yaml, and left out: {listed(names)}; {remedy}",)
 
     def listings(self, sector: str) -> tuple[Listing, ...]:
         """Symbols of a sector, from the configuration or from the source itself, as `universe_origin` says.

@@ -49,6 +49,8 @@ def command(settings: Settings, session: datetime | None, sector: str | None) ->
         f"lookback {settings.lookback_sessions} sessions of {settings.frequency.value} bars\n"
         f"training   every correlated pair, up to {settings.gru.network.max_epochs} epochs: nothing is reduced\n"
     )
+    for note in platform.universe_notes:
+        click.echo(f"{note}\n")
     _run(settings, sector, sessions)
     print_day(platform, sector, sessions[-1])
     print_models(platform, sector, sessions)

@@ -106,7 +106,6 @@ def _profile(settings: Settings) -> Iterator[Finding]:
 
 
 def _source(settings: Settings) -> Iterator[Finding]:
-    from pairs_platform.core.folding import listed
     from pairs_platform.platform import Platform
 
     platform = Platform(settings)
@@ -116,8 +115,8 @@ def _source(settings: Settings) -> Iterator[Finding]:
     for sector in settings.active_sectors:
         if settings.universe_origin == "config":
             yield True, f"{sector}: {len(platform.listings(sector))} symbols", ""
-    if platform.symbols_left_out:
-        yield True, f"in no sector of universe.yaml, and left out: {listed(platform.symbols_left_out)}", ""
+    for note in platform.universe_notes:
+        yield True, note, ""
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ def list_symbols(settings: Settings, sector: str | None) -> None:
 def status(settings: Settings, sector: str | None) -> None:
     """Show of each symbol which range is stored, with which gaps, quarantined rows and flags."""
     from pairs_platform.lake.inventory import symbol_inventory
-    from pairs_platform.platform import open_lake
+    from pairs_platform.platform import Platform, open_lake
 
     universe = _universe(settings)
     listed = {slug: names for slug, names in universe.items() if sector in (None, slug)}
@@ -45,6 +45,9 @@ def status(settings: Settings, sector: str | None) -> None:
         raise click.ClickException(f"the universe has no sector {sector!r}; it has {', '.join(universe)}")
     inventory = symbol_inventory(open_lake(settings), listed, frequency=settings.frequency)
     print_renderable(frame_table(inventory, title=f"profile {settings.profile.name}"))
+    if settings.source.kind == "files":
+        for note in Platform(settings).universe_notes:
+            click.echo(note)
 
 
 @command.command("add")

@@ -3,14 +3,14 @@
 What does not belong here: the rules of validation (`core.prices.validation`) and what a source is (`adapters`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
 
 from pairs_platform.core.errors import ConfigurationError, NotFound
-from pairs_platform.core.folding import folded, listed
+from pairs_platform.core.folding import folded
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
@@ -99,17 +99,8 @@ def fetch_batch(platform: Platform, sector: str, sessions: Sequence[date]) -> Pr
         "frequency": source.frequency.value,
         "fetched_utc": platform.clock().isoformat(timespec="seconds"),
     }
-    notes = (*reply.notes, *_symbols_left_out(platform))
+    notes = (*reply.notes, *platform.universe_notes)
     return PriceBatch(validated.by_session(), unavailable, notes, found.actions, provenance)
-
-
-def _symbols_left_out(platform: Platform) -> Iterator[str]:
-    names = platform.symbols_left_out
-    if names:
-        yield (
-            f"{len(names)} symbols of the source are in no sector of universe.yaml and are left out: {listed(names)}; "
-            "set universe_origin to source to take them all"
-        )
 
 
 def _previous_close(platform: Platform, sector: str, first: date) -> dict[str, float]:

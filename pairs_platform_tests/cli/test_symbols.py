@@ -58,7 +58,7 @@ def test_the_active_flag_is_kept(console, folder):
     ("words", "told"),
     [
         (["add", "AAPL", "AMD", "--sector", "tech"], "unknown sector tech"),
-        (["add", "A_B", "--sector", "technology"], "universe.technology.symbols"),
+        (["add", "A!B", "--sector", "technology"], "is no symbol: write letters and digits"),
         (["remove", "XOM", "--sector", "technology"], "XOM not in technology; it has AAPL ADI"),
         (["remove", "XOM", "--sector", "energy"], "XOM not in energy; it has no symbols"),
         (
