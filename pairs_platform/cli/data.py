@@ -201,8 +201,9 @@ def _actions(checked: "DataCheck") -> str:
 
 
 def _quarantine(checked: "DataCheck", shown: int) -> list[str]:
-    wrong = checked.n_rows - checked.n_accepted
-    head = _line("quarantine", f"{wrong} of {checked.n_rows} rows")
+    wrong = checked.n_rows - checked.n_accepted - checked.n_repeated
+    repeated = f"; {checked.n_repeated} repeat another one and count once" if checked.n_repeated else ""
+    head = _line("quarantine", f"{wrong} of {checked.n_rows} rows{repeated}")
     return [
         head,
         *_listed("", [f"{rows.count}: {rows.reason}, first {rows.example}" for rows in checked.quarantined], shown),

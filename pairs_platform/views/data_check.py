@@ -65,8 +65,8 @@ class DataCheck:
         What in the files speaks against the basis.
     symbols : DataFrame, index symbol
         sector (slug, None where it has none), first_session, last_session (datetime64[ns]), bars (int64).
-    n_rows, n_accepted : int
-        Rows of the files' sessions, and those that validation accepts.
+    n_rows, n_accepted, n_repeated : int
+        Rows of the files' sessions, those that validation accepts, and those that repeat an accepted one.
     quarantined : tuple of FoldedRows
         Most frequent reason first.
     actions : DataFrame with ACTION_COLUMNS
@@ -93,6 +93,7 @@ class DataCheck:
     symbols: pd.DataFrame
     n_rows: int
     n_accepted: int
+    n_repeated: int
     quarantined: tuple[FoldedRows, ...]
     actions: pd.DataFrame
     actions_path: str | None
@@ -138,6 +139,7 @@ class DataCheck:
             },
             "rows": self.n_rows,
             "accepted": self.n_accepted,
+            "repeated": self.n_repeated,
             "quarantined": [vars(rows) for rows in self.quarantined],
             "window": {
                 "sectors": {sector: list(symbols) for sector, symbols in self.in_window.items()},
@@ -237,6 +239,7 @@ def check_data(platform: Platform) -> DataCheck:
         symbols=symbols,
         n_rows=len(reply.bars),
         n_accepted=len(checked.accepted),
+        n_repeated=len(reply.bars) - len(checked.accepted) - len(checked.quarantined),
         quarantined=_folded(checked.quarantined),
         actions=actions,
         actions_path=settings.source.files.actions_path,

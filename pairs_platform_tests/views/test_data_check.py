@@ -124,6 +124,12 @@ def test_rows_that_would_be_quarantined_are_folded_by_reason(path):
     assert (seen.n_rows, seen.n_accepted) == (204, 200)
 
 
+def test_rows_that_repeat_another_are_not_among_the_quarantined(path):
+    bars = daily(102)
+    seen = checked(path, pd.concat([bars, bars.head(2)]))
+    assert (seen.n_rows, seen.n_accepted, seen.n_repeated, seen.quarantined) == (206, 204, 2, ())
+
+
 class TestBasis:
     def halved(self) -> pd.DataFrame:
         bars = daily(102)
