@@ -58,7 +58,7 @@ class Live:
         history = self.platform.lake.read(PRICE_HISTORY, key())
         starts = {GRID[k].start_ns for k in positions}
         return [
-            StreamBar(one.symbol, one.ts_utc.value, one.open, one.high, one.low, one.close, int(one.volume))
+            StreamBar(one.symbol, one.ts_utc.value, one.open, one.high, one.low, one.close, one.volume)
             for one in history.itertuples()
             if one.ts_utc.value in starts
         ]

@@ -40,8 +40,11 @@ def ljung_box_p(z: np.ndarray) -> float:
 
     References
     ----------
-    Must equal ``statsmodels.stats.diagnostic.acorr_ljungbox(z, lags=[10], model_df=1)``.
+    Must equal ``statsmodels.stats.diagnostic.acorr_ljungbox(z, lags=[10], model_df=1)``; NaN where z does not vary, of
+    which rounding alone would give autocorrelations.
     """
+    if not np.ptp(z) > 1e-12 * np.max(np.abs(z)):
+        return math.nan
     return float(chdtrc(PORTMANTEAU_LAGS - 1, _ljung_box(np.ascontiguousarray(z, dtype=float), PORTMANTEAU_LAGS)))
 
 

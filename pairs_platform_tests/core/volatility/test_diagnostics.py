@@ -126,3 +126,9 @@ def test_undefined_tests_are_null() -> None:
     assert math.isnan(ljung_box_p(np.zeros(100)))
     assert math.isnan(arch_lm_p(np.ones(100)))
     assert math.isnan(li_mak_p(np.ones(100), 1.0, 0.0, 0.0, 1.0))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0, -1 / 3])
+def test_residuals_that_do_not_vary_have_no_p(value: float) -> None:
+    z = np.full(300, value)
+    assert np.isnan([ljung_box_p(z), arch_lm_p(z)]).all()
