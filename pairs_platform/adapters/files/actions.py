@@ -126,7 +126,6 @@ def _stamp_column(table: pa.Table, name: str, source: FileTable, settings: FileS
         table,
         [(name,)],
         date_order=settings.date_order,
-        timezone=settings.timezone,
         row_of=source.row,
         path=source.path,
     )

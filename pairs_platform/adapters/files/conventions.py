@@ -85,14 +85,13 @@ def chosen_column(
     candidates: Sequence[tuple[str, ...]],
     *,
     date_order: Literal["year_first", "day_first", "month_first"] | None,
-    timezone: str | None,
     row_of: Callable[[int], int],
     path: object,
 ) -> StampColumn:
     """The best of the columns that may have the time stamps, the first of equally good ones.
 
-    One whose values can be read is better than another; one whose times have a zone, or are dates, than one without;
-    text or times are better than an epoch.
+    One whose values can be read is better than another; one with dates, or with times that have a zone, is better than
+    one with times without, whatever zone the settings state; text or times are better than an epoch.
 
     Parameters
     ----------
@@ -100,8 +99,8 @@ def chosen_column(
         All rows of the file.
     candidates : sequence of tuple of str
         Names of one column, or of two that have date and time of day; the preferred ones first.
-    date_order, timezone
-        As the settings state them.
+    date_order
+        As the settings state it.
     row_of : callable
         From the position of a row in `table` to its number in the file.
     path
@@ -134,8 +133,8 @@ def chosen_column(
         stamps = read_stamps(values, form)
         readable = np.isin(stamps.fault, (Fault.NONE, Fault.DATE_ORDER))
         naive = np.isnat(stamps.utc) & readable
-        needs_zone = timezone is None and has_times(stamps) and 2 * naive.sum() > len(naive)
-        score = (int(2 * readable.sum() <= len(readable)), int(needs_zone), int(form.epoch_ns is not None))
+        has_no_zone = has_times(stamps) and 2 * naive.sum() > len(naive)
+        score = (int(2 * readable.sum() <= len(readable)), int(has_no_zone), int(form.epoch_ns is not None))
         ranked.append((score, StampColumn(names, form, form.note)))
     best = min(score for score, _ in ranked)
     column = next(column for score, column in ranked if score == best)

@@ -127,7 +127,6 @@ class PriceFile:
             table,
             self._candidates,
             date_order=settings.date_order,
-            timezone=settings.timezone,
             row_of=row_of,
             path=self.path,
         )

@@ -20,12 +20,10 @@ from pairs_platform.core.prices.calendar import bar_grid, sessions_between
 SPELLINGS = ("tsutc", "timestamp", "datetime", "ts", "barstart", "date", "time")
 
 
-def chosen(columns: dict, timezone: str | None = None, date_order=None):
+def chosen(columns: dict):
     table = pa.table(columns)
     candidates = stamp_candidates({name.lower(): name for name in columns}, SPELLINGS)
-    return chosen_column(
-        table, candidates, date_order=date_order, timezone=timezone, row_of=lambda i: i + 1, path="prices.csv"
-    )
+    return chosen_column(table, candidates, date_order=None, row_of=lambda i: i + 1, path="prices.csv")
 
 
 class TestColumn:
@@ -41,7 +39,6 @@ class TestColumn:
         }
         assert chosen(columns).names == ("timestamp",)
         assert chosen(columns).note == "chosen before datetime; epoch in seconds, by the size of its numbers"
-        assert chosen(columns, timezone="UTC").names == ("datetime",)
 
     def test_an_epoch_alone_is_read(self) -> None:
         column = chosen({"ts": pa.array([1762266600000, 1762266900000])})
