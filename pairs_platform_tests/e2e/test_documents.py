@@ -62,6 +62,7 @@ RUN_ELSEWHERE = {
     "pairs-platform audit": "pairs_platform_tests/cli/test_operations.py::test_the_audit_is_shown_and_chosen_from",
     "pairs-platform backup": "pairs_platform_tests/processes/runtime/test_backup.py::test_everything_is_there_again",
     "pairs-platform restore": "pairs_platform_tests/processes/runtime/test_backup.py::test_everything_is_there_again",
+    "pairs-platform data check": "pairs_platform_tests/cli/test_data.py::test_a_file_that_can_be_used",
     "pairs-platform demo": "pairs_platform_tests/e2e/test_demo.py::test_demo_from_prices_to_configuration",
     "pairs-platform live": "pairs_platform_tests/e2e/test_live.py::test_ctrl_c_ends_every_process_and_frees_the_ports",
     "pairs-platform models": "pairs_platform_tests/cli/test_models.py::test_list_and_show",

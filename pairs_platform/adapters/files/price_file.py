@@ -235,8 +235,15 @@ class PriceFile:
     def _sectors(self, table: pa.Table, symbols: pd.Series) -> pd.Series | None:
         if "sector" not in table.column_names:
             return None
-        labels = table["sector"].cast(pa.string()).to_pandas().astype("object")
-        pairs = pd.DataFrame({"symbol": symbols.to_numpy(), "sector": labels}).dropna().drop_duplicates()
+        sector = table["sector"].cast(pa.string()).combine_chunks().dictionary_encode()
+        labels = sector.dictionary.to_pandas().astype("object")
+        there = ~sector.is_null().to_numpy(zero_copy_only=False)
+        code = sector.indices.fill_null(0).to_numpy().astype(np.int64)
+        of_row = symbols.cat.codes.to_numpy(np.int64)
+        distinct = pd.unique((of_row * len(labels) + code)[there])
+        of_symbol, of_label = np.divmod(distinct, max(len(labels), 1))
+        names = symbols.cat.categories.to_numpy()[of_symbol]
+        pairs = pd.DataFrame({"symbol": names, "sector": labels.to_numpy()[of_label]})
         return pairs.groupby("symbol")["sector"].agg(_label)
 
     def _frequency(
