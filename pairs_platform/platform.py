@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pairs_platform.core.errors import ConfigurationError, NoSuchSector
+from pairs_platform.core.errors import ConfigurationError, NoSuchSector, ProfileOutdated
 from pairs_platform.core.folding import listed
 from pairs_platform.core.time import utc_now
 from pairs_platform.lake.profile import claim_profile
@@ -51,9 +51,29 @@ def open_documents(settings: Settings) -> "Documents":
     return Documents(lake_root(settings))
 
 
+def require_current_name(settings: Settings) -> None:
+    """Refuse a profile whose folder has the name that an earlier version gave it: another one would begin empty.
+
+    Raises
+    ------
+    ProfileOutdated
+    """
+    earlier = settings.earlier_profile
+    if earlier is not None:
+        raise ProfileOutdated(
+            f"{earlier[1]} holds this profile under the name that an earlier version gave it; it is called "
+            f"{settings.profile.name} now, however the path of its files is typed"
+        )
+
+
+def _claimed_root(settings: Settings) -> Path:
+    require_current_name(settings)
+    return claim_profile(settings.profile_root, settings.profile)
+
+
 def lake_root(settings: Settings) -> "LakePath":
     """The folder of the profile's lake, on its disk or on object storage; refuses one of another profile."""
-    folder = claim_profile(settings.profile_root, settings.profile)
+    folder = _claimed_root(settings)
     lake = object_lake(settings)
     return folder / "lake" if lake is None else claim_profile(lake, settings.profile)
 
@@ -71,7 +91,7 @@ def open_registry(settings: Settings) -> "ModelRegistry":
     """Open the configured MLflow registry; by default a database and artifacts in the profile's folder."""
     from pairs_platform.adapters.mlflow.registry import MlflowRegistry
 
-    folder = claim_profile(settings.profile_root, settings.profile) / "mlflow"
+    folder = _claimed_root(settings) / "mlflow"
     if settings.mlflow_uri is None:
         return MlflowRegistry.embedded(folder)
     is_server = settings.mlflow_uri.get_secret_value().startswith(("http://", "https://"))
@@ -80,7 +100,7 @@ def open_registry(settings: Settings) -> "ModelRegistry":
 
 def open_database(settings: Settings) -> "Database":
     """Open the configured database; by default a SQLite file in the profile's folder."""
-    return database_in(claim_profile(settings.profile_root, settings.profile), settings)
+    return database_in(_claimed_root(settings), settings)
 
 
 def database_in(folder: Path, settings: Settings) -> "Database":

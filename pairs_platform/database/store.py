@@ -143,6 +143,12 @@ class Database:
             self._give_rights(config.attributes["connection"])
         return True
 
+    def take_over(self, earlier: str) -> None:
+        """Let a database of the profile `earlier` belong to this one, which is the same by another name."""
+        with self._reachable(), self._engine.begin() as connection:
+            theirs = DATABASE_PROFILE.c.profile == earlier
+            connection.execute(sa.update(DATABASE_PROFILE).where(theirs).values(profile=self.profile))
+
     def give_rights(self) -> None:
         """Let the user of `url` work with the tables, where they belong to another user."""
         if self._owner_url is not None:

@@ -111,6 +111,21 @@ def format_of(folder: LakePath, profile: Profile) -> int:
     return stored_format
 
 
+def rename_profile(earlier: Path, folder: Path, profile: Profile) -> None:
+    """Make the folder `earlier` the home of `profile`, with another name of its source and `folder` as its place.
+
+    Raises
+    ------
+    ConfigurationError
+        `folder` is there already.
+    """
+    if folder.exists():
+        raise ConfigurationError(f"{folder} is in the way of {earlier}, and holds no profile: remove it")
+    content = {**json.loads(read_file(earlier / MANIFEST)), "source": profile.source}
+    replace(earlier / MANIFEST, json.dumps(content, indent=2).encode() + b"\n")
+    while_locked(lambda: os.replace(earlier, folder))
+
+
 def mark_upgraded(folder: LakePath, profile: Profile) -> None:
     """Note that everything in a folder has the names of this version."""
     replace(folder / MANIFEST, _content(profile))

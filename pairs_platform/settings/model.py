@@ -36,9 +36,10 @@ from pairs_platform.core.signals.settings import SignalSettings
 from pairs_platform.core.streaming.settings import StreamSettings, Symbol
 from pairs_platform.core.trading.settings import CostSettings, PairSettings, TradingSettings
 from pairs_platform.core.volatility.settings import GarchSettings
-from pairs_platform.lake.profile import Profile
+from pairs_platform.lake.profile import MANIFEST, Profile
 from pairs_platform.ports.market_data import Listing
 from pairs_platform.settings.exports import ExportSettings
+from pairs_platform.settings.file_source import earlier_source_names, source_name
 from pairs_platform.settings.processes import ServiceSettings, reached
 from pairs_platform.settings.secrets import CHECKS, usable_secret
 from pairs_platform.settings.shipped import UNIVERSE_FILE, shipped_document
@@ -309,12 +310,25 @@ class Settings(BaseSettings):
         return self.state_root / self.profile.name
 
     @property
+    def earlier_profile(self) -> tuple[Profile, Path] | None:
+        """The profile under the name that an earlier version gave it, and its folder; None where there is none."""
+        if self.source.kind != "files" or self.source.files is None or (self.profile_root / MANIFEST).exists():
+            return None
+        for name in earlier_source_names(self.source.files):
+            profile = Profile(name, self.frequency, self.price_basis)
+            if (self.state_root / profile.name / MANIFEST).exists():
+                return profile, self.state_root / profile.name
+        return None
+
+    @property
     def _source_name(self) -> str:
         kind = self.source.kind
         if kind == "alpaca":
             return f"alpaca {self.source.alpaca.feed}"
         if kind == "yahoo":
             return kind
+        if kind == "files" and self.source.files is not None:
+            return source_name(self.source.files)
         content = getattr(self.source, kind).model_dump_json()
         if kind == "simulated":
             # Which pairs are planted depends on the symbols: another universe is another market.

@@ -15,6 +15,7 @@ import yaml
 
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.lake.atomic import replace_file
+from pairs_platform.platform import require_current_name
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import set_variable, variable
 
@@ -78,7 +79,10 @@ def prepare_home(settings: Settings) -> Path:
     ------
     ConfigurationError
         The folder, or a link to it that Dagster needs, cannot be made.
+    ProfileOutdated
+        The profile has the name that an earlier version gave it.
     """
+    require_current_name(settings)
     is_embedded = settings.dagster_url is None
     home = (settings.profile_root / ("dagster" if is_embedded else "dagster-postgres")).resolve()
     home.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from pairs_platform.database.revisions import current_revision, newest_revision
 from pairs_platform.database.sqlite_url import sqlite_url
 from pairs_platform.lake.atomic import while_locked
 from pairs_platform.lake.files import LakePath
-from pairs_platform.lake.profile import FORMAT, format_of, mark_upgraded
+from pairs_platform.lake.profile import FORMAT, Profile, format_of, mark_upgraded, rename_profile
 from pairs_platform.lake.upgrade import upgrade_lake
 from pairs_platform.platform import DATABASE_FILE, database_in, object_lake, open_database
 from pairs_platform.settings.model import Settings
@@ -48,6 +48,10 @@ def upgrade_profile(settings: Settings, report: Callable[[str], None]) -> None:
     ProfileMismatch
         The profile is another one's, or newer than this version.
     """
+    earlier = settings.earlier_profile
+    if earlier is not None:
+        _rename(settings, *earlier)
+        report(f"profile {earlier[0].name}: called {settings.profile.name} now")
     folder, lake = settings.profile_root, object_lake(settings)
     folders: list[LakePath] = [folder] if lake is None else [folder, lake]
     if not any(_is_outdated(each, settings) for each in folders):
@@ -64,6 +68,24 @@ def upgrade_profile(settings: Settings, report: Callable[[str], None]) -> None:
         for each in folders:
             mark_upgraded(each, settings.profile)
         report(f"profile {settings.profile.name}: format {FORMAT}")
+
+
+def _rename(settings: Settings, earlier: Profile, folder: Path) -> None:
+    """Give a profile the name of today; what is in its Redis begins anew."""
+    if settings.lake_url is not None:
+        raise ConfigurationError(
+            f"the lake of {earlier.name} is on object storage: move {settings.lake_url}/{earlier.name} to "
+            f"{settings.lake_url}/{settings.profile.name} and {folder} to {settings.profile_root}, and set the source "
+            f"in both manifest.json to {settings.profile.source!r}"
+        )
+    with FileLock(folder / "upgrade.lock", timeout=LOCK_SECONDS):
+        if settings.database_url is None:
+            _rename_database(folder)
+        database = database_in(folder, settings)
+        if database.exists:
+            database.upgrade()
+            database.take_over(earlier.name)
+        rename_profile(folder, settings.profile_root, settings.profile)
 
 
 def _is_outdated(folder: LakePath, settings: Settings) -> bool:

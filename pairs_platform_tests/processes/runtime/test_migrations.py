@@ -11,10 +11,14 @@ from click.testing import CliRunner
 from pairs_platform.cli import cli
 from pairs_platform.core.errors import ConfigurationError, PlatformError, ProfileOutdated
 from pairs_platform.core.volatility.contracts import GARCH_FITS
+from pairs_platform.database.audit import AuditEntry, entries, record
 from pairs_platform.database.models import read_decisions, read_trainings
+from pairs_platform.database.sqlite_url import sqlite_url
+from pairs_platform.database.store import Database
 from pairs_platform.lake import upgrade
-from pairs_platform.lake.profile import FORMAT, MANIFEST
-from pairs_platform.platform import open_database, open_lake
+from pairs_platform.lake.profile import FORMAT, MANIFEST, Profile, claim_profile
+from pairs_platform.platform import DATABASE_FILE, open_database, open_lake
+from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import upgrade_profile
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
@@ -123,3 +127,52 @@ def test_a_backup_that_the_version_before_made_is_brought_to_this_one(frames, mo
     assert "garch_fits: 2 partitions rewritten" in said
     assert "restored" in said
     assert_whole(frames)
+
+
+class TestEarlierNameOfFiles:
+    """Files were known by their path as it was typed."""
+
+    @pytest.fixture
+    def earlier(self, monkeypatch, tmp_path):
+        """The folder of a profile with a database, under the name that the version before gave to `../prices`."""
+        (tmp_path / "work").mkdir()
+        monkeypatch.chdir(tmp_path / "work")
+        monkeypatch.setenv(variable("source.kind"), "files")
+        monkeypatch.setenv(variable("source.files.paths"), '["../prices"]')
+        settings = load_settings()
+        named = Profile("files 4f09489f", settings.frequency, settings.price_basis)
+        folder = claim_profile(settings.state_root / named.name, named)
+        with Database(sqlite_url(folder / DATABASE_FILE), named.name).begin() as connection:
+            record(connection, AuditEntry(actor="a person", action="state_restored", object="a file", detail={}))
+        return folder
+
+    def test_no_command_begins_another_profile(self, earlier, monkeypatch, tmp_path):
+        for typed in ("../prices", str(tmp_path / "prices")):
+            monkeypatch.setenv(variable("source.files.paths"), json.dumps([typed]))
+            settings = load_settings()
+            for begin in (open_lake, open_database, prepare_home):
+                with pytest.raises(ProfileOutdated, match=f"{earlier.name} holds this profile under the name"):
+                    begin(settings)
+            assert not settings.profile_root.exists()
+
+    def test_migrate_renames_it_and_keeps_everything(self, earlier):
+        said = console("migrate").splitlines()
+        settings = load_settings()
+        assert said[0] == f"profile {earlier.name}: called {settings.profile.name} now"
+        assert not earlier.exists()
+        assert open_lake(settings).root == settings.profile_root / "lake"
+        kept = entries(open_database(settings), actions=(), since=None, limit=5)
+        assert [entry.actor for entry in kept] == ["a person"]
+
+    def test_what_was_killed_before_the_last_step_goes_on(self, earlier, monkeypatch):
+        settings = load_settings()
+        with monkeypatch.context() as killed:
+            killed.setattr(
+                "pairs_platform.lake.profile.while_locked", lambda _: (_ for _ in ()).throw(KeyboardInterrupt)
+            )
+            with pytest.raises(KeyboardInterrupt):
+                upgrade_profile(settings, print)
+        upgrade_profile(settings, print)
+        assert not earlier.exists()
+        assert open_database(settings).revision() is not None
+        assert len(entries(open_database(settings), actions=(), since=None, limit=5)) == 1
