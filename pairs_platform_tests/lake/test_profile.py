@@ -62,7 +62,7 @@ def test_a_profile_of_the_version_before_is_refused_with_the_command_that_helps(
     with pytest.raises(ProfileOutdated) as refused:
         claim_profile(tmp_path, SIMULATED)
     shown = with_remedy(refused.value)
-    assert "made by an earlier version of the platform (format 1, this one has 2)" in shown
+    assert f"made by an earlier version of the platform (format 1, this one has {FORMAT})" in shown
     assert "run `pairs-platform migrate`" in shown
     assert "\n" not in shown
     assert (tmp_path / MANIFEST).read_text() == earlier
