@@ -80,7 +80,8 @@ def dates(stamps: Stamps, rule: SessionRule) -> tuple[np.ndarray, np.ndarray]:
 
     Midnight as written, or in the zone that the settings state, is the date as written. Another time of day is the date
     of its instant in New York: before 18:00, and not when it may as well be midnight in a zone further east, which
-    would be the date after it. Open and close of New York's session are taken as such.
+    would be the date after it. Open and close of New York's session are taken as such. A time without offset that would
+    be midnight in the stated zone if it were in UTC is in doubt too.
     """
     written = stamps.wall.astype(_DAY)
     is_date = stamps.wall == written
@@ -91,7 +92,8 @@ def dates(stamps: Stamps, rule: SessionRule) -> tuple[np.ndarray, np.ndarray]:
     market_day, clock = in_market.astype(_DAY), _time_of_day(in_market)
     may_be_midnight = _on_the_mark(clock)
     at_edge = may_be_midnight & ((clock == _OPEN) | _is_close(utc, clock)) & (not rule.no_closes)
-    has_market_day = (clock < _NO_MIDNIGHT_BEFORE) | ((clock < _EVENING) & ~may_be_midnight) | at_edge
+    in_doubt = may_be_midnight & _is_midnight_of_utc(stamps, rule.timezone)
+    has_market_day = ((clock < _NO_MIDNIGHT_BEFORE) & ~in_doubt) | ((clock < _EVENING) & ~may_be_midnight) | at_edge
     if stamps.zone in _NEW_YORK_NAMES:
         has_market_day |= ~np.isnat(utc)
     elif rule.timezone in _NEW_YORK_NAMES:
@@ -161,6 +163,14 @@ def _on_the_mark(clock: np.ndarray) -> np.ndarray:
     """Whether a time of day in New York may be midnight elsewhere: on the half hour, before 16:00 on the quarter."""
     quarter = 15 * MINUTE_NS
     return np.asarray((clock % (2 * quarter) == 0) | ((clock % quarter == 0) & (clock < _CLOSE)), bool)
+
+
+def _is_midnight_of_utc(stamps: Stamps, timezone: str | None) -> np.ndarray:
+    """Whether a time without offset, taken as UTC, is midnight in the stated zone."""
+    if timezone is None:
+        return np.zeros(len(stamps.wall), bool)
+    there = wall_clock(stamps.wall, timezone)
+    return np.asarray(np.isnat(stamps.utc) & (there == there.astype(_DAY)))
 
 
 def _is_close(utc: np.ndarray, clock: np.ndarray) -> np.ndarray:

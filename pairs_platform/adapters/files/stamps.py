@@ -59,8 +59,8 @@ _REASONS = {
         "their zone"
     ),
     Fault.UNCLEAR_DATE: (
-        "{name} {value!r} may be midnight of another time zone and then the next date; write the date alone, or set "
-        "source.files.timezone to the zone whose midnight it is"
+        "{name} {value!r} may be midnight of another time zone and then the next date; write the date alone, or, "
+        "with an offset such as Z in the file, set source.files.timezone to the zone whose midnight it is"
     ),
 }
 

@@ -33,6 +33,16 @@ def date_of(text: str, **rule) -> str:
     return str(day[0])
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Asia/Shanghai", "Australia/Sydney", "Europe/Berlin", "UTC"])
+@pytest.mark.parametrize("day", [SUMMER, WINTER])
+def test_a_midnight_in_utc_without_offset_is_never_dated_early_by_stating_its_zone(zone: str, day: date) -> None:
+    midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    rule = replace(DAILY, timezone=zone, no_closes=True)
+    assert dates(written(f"{midnight:%Y-%m-%dT%H:%M:%SZ}"), rule)[0][0] == np.datetime64(day)
+    without_offset = dates(written(f"{midnight:%Y-%m-%dT%H:%M:%S}"), rule)
+    assert np.isnat(without_offset[0][0]) or without_offset[0][0] == np.datetime64(day)
+
+
 class TestDates:
     @pytest.mark.parametrize(
         "text",
