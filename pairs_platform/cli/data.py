@@ -116,6 +116,7 @@ def full_lines(checked: "DataCheck") -> list[str]:
         _line("basis", _basis(checked)),
         *_listed("", checked.contradictions),
         _line("actions", _actions(checked)),
+        *_listed("", checked.action_notes),
         *_quarantine(checked, shown=_SHOWN),
         *_listed("window", _folded_excluded(checked)),
         *(_line(name, "yes" if ability.possible else f"no: {ability.reason}") for name, ability in _stages(checked)),

@@ -70,6 +70,8 @@ class DataCheck:
     quarantined : tuple of FoldedRows
         Most frequent reason first.
     actions : DataFrame with ACTION_COLUMNS
+    action_notes : tuple of str
+        Rows of the file of actions that are left out or understood in another way.
     actions_path : str or None
     in_window : mapping of str to tuple of str
         Sector to the symbols that enter the window of `session`.
@@ -96,6 +98,7 @@ class DataCheck:
     n_repeated: int
     quarantined: tuple[FoldedRows, ...]
     actions: pd.DataFrame
+    action_notes: tuple[str, ...]
     actions_path: str | None
     in_window: Mapping[str, tuple[str, ...]]
     excluded: Mapping[str, str]
@@ -136,6 +139,7 @@ class DataCheck:
                 "splits": int((self.actions["kind"] == "split").sum()),
                 "dividends": int((self.actions["kind"] == "dividend").sum()),
                 "symbols": sorted(self.actions["symbol"].unique()),
+                "notes": list(self.action_notes),
             },
             "rows": self.n_rows,
             "accepted": self.n_accepted,
@@ -228,7 +232,7 @@ def check_data(platform: Platform) -> DataCheck:
         for name in symbols.index[symbols["sector"].isna()]
         if universe
     }
-    ranking = _ranking(problems.first, days, checked, in_window, {**excluded, **outside}, first, settings)
+    ranking = _ranking(problems.first, days, checked, in_window, {**excluded, **outside}, settings)
     return DataCheck(
         label=market.label,
         files=files,
@@ -242,6 +246,7 @@ def check_data(platform: Platform) -> DataCheck:
         n_repeated=len(reply.bars) - len(checked.accepted) - len(checked.quarantined),
         quarantined=_folded(checked.quarantined),
         actions=actions,
+        action_notes=problems.answer(lambda: market.action_notes, ()),
         actions_path=settings.source.files.actions_path,
         in_window=in_window,
         excluded={**excluded, **outside},
@@ -378,7 +383,6 @@ def _ranking(
     checked: ValidatedBars,
     in_window: Mapping[str, Sequence[str]],
     excluded: Mapping[str, str],
-    first: date,
     settings: Settings,
 ) -> Ability:
     if problem:
@@ -387,13 +391,17 @@ def _ranking(
         return Ability(False, "no bar is accepted")
     lookback = settings.lookback_sessions
     if len(days) < lookback:
-        begins = f" from {days[0]}, where the calendar begins," if first < CALENDAR_START else ""
+        begins = f" from {days[0]}, where the calendar begins," if days[0] == CALENDAR_START else ""
         return Ability(False, f"{_count(len(days), 'session')}{begins} up to {days[-1]}, and a window needs {lookback}")
     present = set(session_of(checked.accepted["ts_utc"]).dt.date.unique())
     absent = [day for day in days[-lookback:] if day not in present]
     if absent:
         which = f"the first is {absent[0]}" if len(absent) > 1 else str(absent[0])
-        return Ability(False, f"{_count(len(absent), 'session')} of the window without any bar: {which}")
+        return Ability(
+            False,
+            f"{_count(len(absent), 'session')} of the window without any bar: {which}; add its bars to "
+            f"the files, or set a lookback that begins after it ({lookback} sessions now)",
+        )
     if any(len(names) >= LEAST_SYMBOLS for names in in_window.values()):
         return Ability(True)
     why = next((f"; {symbol}: {reason}" for symbol, reason in excluded.items()), "")

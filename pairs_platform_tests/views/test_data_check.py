@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.core.errors import ConfigurationError, NotFound
+from pairs_platform.core.errors import ConfigurationError, DataError, NotFound
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.prices.calendar import session_of, sessions_ending
+from pairs_platform.core.prices.calendar import CALENDAR_START, session_of, sessions_between, sessions_ending
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.views.data_check import DataCheck, check_data
@@ -78,10 +78,37 @@ def test_too_few_sessions_are_counted(path, sessions, usable, reason):
     assert reason in (seen.demo.reason if usable else seen.ranking.reason)
 
 
+def test_files_that_begin_where_the_calendar_does_are_told_so(path):
+    bars = daily(50)
+    days = dict(zip(sorted(bars["ts_utc"].unique()), sessions_between(CALENDAR_START, LAST)[:50], strict=True))
+    older = bars[bars["symbol"] == "AAA"].head(1).assign(ts_utc="2017-12-29")
+    seen = checked(path, pd.concat([older, bars.assign(ts_utc=bars["ts_utc"].map(days))]))
+    assert "50 sessions from 2018-01-02, where the calendar begins, up to" in seen.ranking.reason
+
+
 def test_a_session_that_no_symbol_has_breaks_the_window(path):
     bars = daily(102)
     seen = checked(path, bars[bars["ts_utc"] != "2025-10-02"])
-    assert seen.ranking.reason == "1 session of the window without any bar: 2025-10-02"
+    assert seen.ranking.reason == (
+        "1 session of the window without any bar: 2025-10-02; add its bars to the files, or set a lookback that begins "
+        "after it (100 sessions now)"
+    )
+
+
+def test_rows_of_actions_that_are_left_out_are_in_the_answer(path, tmp_path):
+    (tmp_path / "actions.csv").write_text(
+        "symbol,ex_date,kind,value\nAAA,2025-10-02,dividend,1\nBBB,2025-13-02,split,2\n"
+    )
+    seen = checked(path, daily(102), actions_path=str(tmp_path / "actions.csv"))
+    assert len(seen.actions) == 1
+    assert seen.as_json()["actions"]["notes"] == list(seen.action_notes)
+    assert "row 2: BBB" in seen.action_notes[0]
+
+
+def test_a_file_of_actions_is_no_file_of_prices(path):
+    path.write_text("Symbol,Ex-Date,Kind,Value\nAAA,2025-10-02,dividend,1\n")
+    with pytest.raises(DataError, match=r"looks like a file of corporate actions.*source\.files\.actions_path"):
+        checked(path)
 
 
 def test_a_sector_needs_two_symbols(path):
@@ -152,6 +179,7 @@ class TestBasis:
             "splits": 2,
             "dividends": 0,
             "symbols": ["AAA", "BBB"],
+            "notes": [],
         }
 
     def test_a_split_that_raw_prices_do_not_show(self, path, tmp_path):

@@ -193,6 +193,11 @@ class FileMarketData:
         return tuple(file.overview for file in self._files)
 
     @property
+    def action_notes(self) -> tuple[str, ...]:
+        """Rows of the file of actions that are left out, or that were understood in another way, in words."""
+        return () if self._actions is None else tuple(self._actions.notes["note"])
+
+    @property
     def files_left_out(self) -> tuple[FileLeftOut, ...]:
         """Files of folders and patterns that cannot be used, and why."""
         return self._opened[1]

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pairs_platform.adapters.files.columns import column_key, match_columns
+from pairs_platform.adapters.files.columns import column_key, few, match_columns
 from pairs_platform.adapters.files.conventions import (
     StampColumn,
     check_label,
@@ -97,7 +97,14 @@ class PriceFile:
     def __init__(self, path: Path, settings: FileSourceSettings) -> None:
         self.path = path
         self._settings = settings
-        self._shape = in_rows(open_table(path), {**PRICE_SPELLINGS, **OPTIONAL_SPELLINGS})
+        opened = open_table(path)
+        keys = set(map(column_key, opened.names))
+        if "exdate" in keys and keys.isdisjoint({"open", "close", "price"}):
+            raise DataError(
+                f"{path} looks like a file of corporate actions, not of prices (it has {few(opened.names)}); name "
+                "it in source.files.actions_path, or with --actions"
+            )
+        self._shape = in_rows(opened, {**PRICE_SPELLINGS, **OPTIONAL_SPELLINGS})
         names = self._shape.table.names
         self._columns = match_columns(names, path, PRICE_SPELLINGS, OPTIONAL_SPELLINGS)
         by_key = {column_key(name): name for name in names[::-1]}
