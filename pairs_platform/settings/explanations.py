@@ -3,11 +3,13 @@
 What does not belong here: reading them (`loading`) and the text of documents (`documents`).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from pairs_platform.core.masking import MASK
 from pairs_platform.settings.model import SECRET_FIELDS
 from pairs_platform.settings.names import nearest_name
 from pairs_platform.settings.renamed import new_path
@@ -60,7 +62,8 @@ def origin(path: Sequence[str], layers: Sequence[Layer]) -> str:
 
 
 def short_text(text: str, longest: int) -> str:
-    """A text, cut where it is longer than `longest` characters."""
+    """A text without user and password of a URL in it, cut where it is longer than `longest` characters."""
+    text = re.sub(r"://.*@", f"://{MASK}@", text)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

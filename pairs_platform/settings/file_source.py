@@ -17,11 +17,13 @@ _PATHS = ("paths", "actions_path")
 def source_name(files: FileSourceSettings) -> str:
     """Name of the source: of the resolved paths in their order, and of the options that differ from their defaults.
 
-    The folder from which a relative path is meant, ``~``, ``..``, a slash at the end and links make no difference.
+    The folder from which a relative path is meant, ``~``, ``..``, a slash at the end, links
+    and a path that is named twice make no difference.
     """
     options = files.model_dump(mode="json", exclude_defaults=True, exclude=set(_PATHS))
     actions = None if files.actions_path is None else _resolved(files.actions_path)
-    content = json.dumps({"paths": [_resolved(path) for path in files.paths], "actions_path": actions, **options})
+    paths = list(dict.fromkeys(map(_resolved, files.paths)))
+    content = json.dumps({"paths": paths, "actions_path": actions, **options})
     return _name(content)
 
 

@@ -27,6 +27,8 @@ def test_the_way_a_path_is_typed_makes_no_difference(folder):
     typed = ["../prices", "../prices/", "./../prices", "~/prices", "~/work/../prices", "HOME/prices", "HOME//prices/",
              "../a link", "HOME/a link/", "HOME/work/../prices/."]  # fmt: skip
     assert len({name_of(path.replace("HOME", str(folder))) for path in typed}) == 1
+    twice = FileSourceSettings(paths=("../prices", "~/prices/"))
+    assert source_name(twice) == name_of("../prices")
     assert name_of("../prices/*.csv") == name_of("~/prices/*.csv") == name_of(f"{folder}/a link/*.csv")
     os.chdir(folder)
     assert name_of("prices") == name_of("~/prices")

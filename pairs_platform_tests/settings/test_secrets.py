@@ -193,3 +193,21 @@ def test_usual_values_are_taken_as_they_are(field, url):
 def test_an_encoded_password_is_taken(field, core):
     url = URLS[field].format(quote(core, safe=""))
     assert usable_secret(field, url).get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("source.alpaca.base_url", "https://trader:{}@proxy.example"),
+        ("source.alpaca.base_url", "http://trader:{}@proxy.example/v2?token=1"),
+        ("lake_url", "s3://key:{}@bucket"),
+        ("alerts.ui_url", "https://trader:{}@ui.example"),
+        ("frequency", "https://trader:{}@ui.example"),
+        ("source.files.paths", "s3://key:{}@bucket"),
+    ],
+)
+def test_a_url_that_is_no_secret_holds_none(monkeypatch, setting, value):
+    monkeypatch.setenv(variable(setting), value.format("Kx7/corridor"))
+    with pytest.raises(SettingsError, match=setting.replace("source.files.paths", "PATHS")) as caught:
+        load_settings()
+    assert "corridor" not in str(caught.value)

@@ -22,9 +22,9 @@ class AlpacaSettings(SettingsGroup):
     base_url: str | None = setting(
         None,
         unit="URL",
-        pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:|/|$))",
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:|/|$))[^@?#]*$",
         description="Address of the historical data instead of Alpaca's own, for a proxy; without TLS on this machine "
-        "alone.",
+        "alone, and without user or password.",
     )
     symbols_per_request: int = setting(100, unit="symbols", ge=1, le=500, description="Symbols asked for at once.")
     sessions_per_request: int = setting(60, unit="sessions", ge=1, le=1000, description="Sessions asked for at once.")

@@ -30,7 +30,11 @@ class AlertSettings(SettingsGroup):
         True, unit="true or false", description="Whether failed checks of severity WARN are alerts."
     )
     ui_url: str = setting(
-        "", unit="URL", description="Address of the Dagster UI in the links of messages; empty: that of `services`."
+        "",
+        unit="URL",
+        pattern=r"^(https?://[^@?#]+)?$",
+        description="Address of the Dagster UI in the links of messages, without user or password; empty: that of "
+        "`services`.",
     )
     messages_per_hour: int = setting(
         12, unit="messages", ge=1, le=1000, description="More wait, and go out together when an hour has passed."
