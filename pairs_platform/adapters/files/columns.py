@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pairs_platform.core.errors import DataError
+from pairs_platform.core.folding import listed
 
 
 def match_columns(
@@ -55,5 +56,4 @@ def column_key(name: str) -> str:
 
 def few(names: Sequence[str], shown: int = 15) -> str:
     """Names for a message: the first ones, and how many follow."""
-    text = ", ".join(name[:40] or "''" for name in names[:shown])
-    return text if len(names) <= shown else f"{text} and {len(names) - shown} more"
+    return listed((name[:40] or "''" for name in names), shown)
