@@ -166,28 +166,24 @@ def _sets_nothing(name: str, written: str, path: list[str]) -> str:
 
 
 def _require_json(written: str, path: str) -> None:
-    value = os.environ[written]
+    value, twice = os.environ[written], list[str]()
+
+    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        twice.extend(name for name in names if names.count(name) > 1)
+        return dict(pairs)
+
     try:
-        json.loads(value, object_pairs_hook=_each_once)
-    except (ValueError, RecursionError) as error:
+        json.loads(value, object_pairs_hook=each_once)
+        reason = f"sets {short_text(twice[0], LONGEST_VALUE)} twice" if twice else ""
+    except (ValueError, RecursionError):
+        reason = "is no JSON"
+    if reason:
         example = json.dumps([value]) if value and "[" not in value and "{" not in value else '["…"]'
-        reason = error if isinstance(error, _Twice) else "is no JSON"
         raise SettingsError(
             f"variable {written} {reason} (value {short_text(repr(value), LONGEST_VALUE)}): a variable that sets a "
             f"list or a group of settings holds JSON, as {written}='{short_text(example, LONGEST_VALUE)}' does"
-        ) from None
-
-
-class _Twice(ValueError):
-    """A name that stands twice in one object."""
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise _Twice(f"sets {short_text(twice, LONGEST_VALUE)} twice")
-    return dict(pairs)
+        )
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

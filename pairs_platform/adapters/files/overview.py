@@ -14,6 +14,8 @@ from pairs_platform.core.prices.bars import Frequency
 
 Layout = Literal["rows", "one column a symbol", "one symbol, from the file's name"]
 
+ONE_SYMBOL: Layout = "one symbol, from the file's name"
+
 DATES_WITHOUT_TIME = "dates without time"
 OFFSETS_IN_THE_FILE = "offsets in the file"
 

@@ -29,6 +29,7 @@ from pairs_platform.adapters.files.numbers import read_numbers
 from pairs_platform.adapters.files.overview import (
     DATES_WITHOUT_TIME,
     OFFSETS_IN_THE_FILE,
+    ONE_SYMBOL,
     ColumnUse,
     FileOverview,
     RowsLeftOut,
@@ -61,6 +62,8 @@ OPTIONAL_SPELLINGS: Mapping[str, tuple[str, ...]] = {
 }
 
 _NUMBERS = ("open", "high", "low", "close", "volume")
+_MOST_REPEATED = 1.5
+"""Rows a time stamp, above which a file without a symbol column has several symbols."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +144,7 @@ class PriceFile:
         unread = self._left_out(stamps.fault, code, column, table, row_of)
         if not (stamps.fault[code] == 0).any():
             raise DataError(f"{self.path}: no row can be used; {unread[0]}")
+        self._require_one_symbol(code)
         symbol = _symbols(table, spellings)
         frequency, notes = self._frequency(table, stamps, code, symbol, unread)
         rule = SessionRule(frequency, settings.timezone, settings.label)
@@ -210,6 +214,16 @@ class PriceFile:
     def _text_numbers(self) -> tuple[pa.Table, dict[str, str]]:
         """Every row, prices and volume as numbers, and how those were understood: one file has one notation."""
         return _with_numbers(self._table(["symbol", *_NUMBERS], self._stamp_names))
+
+    def _require_one_symbol(self, code: np.ndarray) -> None:
+        """Refuse a file without a symbol column whose time stamps come again and again: it has several symbols."""
+        distinct = len(np.unique(code))
+        if self._shape.layout == ONE_SYMBOL and len(code) > _MOST_REPEATED * distinct:
+            raise DataError(
+                f"{self.path}: {len(code)} rows have {distinct} different time stamps, so that they are of several "
+                "symbols, and no column is named as the symbol's; name it symbol or ticker (the file has "
+                f"{few(self._shape.table.names)})"
+            )
 
     def _row(self, position: int) -> int:
         """Number in the file of a row that was read with all others."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairs_platform.adapters.files.columns import column_key, few, spelled
-from pairs_platform.adapters.files.overview import Layout, RowsLeftOut
+from pairs_platform.adapters.files.overview import ONE_SYMBOL, Layout, RowsLeftOut
 from pairs_platform.adapters.files.tables import PRICE_FIELDS, FileTable, Selection, table_stem
 from pairs_platform.core.errors import DataError
 
@@ -78,7 +78,7 @@ def in_rows(table: FileTable, spellings: Spellings) -> Shape:
         layout = "one column a symbol"
         table = _InRows(table, tuple(stamps), by_symbol)
     elif spelled(table.names, spellings["close"]) and not spelled(table.names, spellings["symbol"]):
-        layout = "one symbol, from the file's name"
+        layout = ONE_SYMBOL
         symbol = _symbol_of_name(table, spellings["symbol"])
         table = _WithColumns(table, constants={"symbol": symbol})
         notes += ("no column has the symbol: it is the file's name",)

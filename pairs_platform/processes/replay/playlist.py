@@ -355,10 +355,7 @@ def _with_proxies(bars: pd.DataFrame, settings: ReplaySettings) -> tuple[pd.Data
 
 
 def _time_of_day(session: date, text: str, opened: int, closed: int) -> int:
-    try:
-        moment = datetime.combine(session, time.fromisoformat(text), ZoneInfo(MARKET_TIMEZONE))
-    except ValueError:
-        raise ConfigurationError(f"stream.replay.start is {text!r}, which is no time of day") from None
+    moment = datetime.combine(session, time.fromisoformat(text), ZoneInfo(MARKET_TIMEZONE))
     if not opened <= moment_ns(moment) < closed:
         raise ConfigurationError(
             f"stream.replay.start is {text}, outside the session {session}: it runs from "

@@ -256,3 +256,12 @@ def test_rows_left_out_come_with_the_bars(tmp_path) -> None:
     market = FileMarketData(FileSourceSettings(paths=str(file.path)), frequency=Frequency.ONE_DAY)
     [note] = market.fetch_bars(["A"], FIRST, LAST).notes
     assert "row 3: date 'soon' is no date or time" in note
+
+
+def test_several_symbols_under_a_column_that_is_not_known_are_not_one_symbol(tmp_path) -> None:
+    days = sessions_between(date(2025, 11, 3), date(2025, 11, 14))
+    rows = [f"{day},{name},1,2,1,1.5,10" for name in ("AAPL", "MSFT") for day in days]
+    path = tmp_path / "kaggle_stocks.csv"
+    path.write_text("\n".join(["date,Name,open,high,low,close,volume", *rows, ""]))
+    with pytest.raises(DataError, match=r"20 rows have 10 different time stamps.*the file has date, Name"):
+        overview(PriceFile(path, FileSourceSettings(paths=str(path))))
