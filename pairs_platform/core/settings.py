@@ -1,12 +1,14 @@
-"""The base of every rules model: typed, bounded, described settings that live beside the code that obeys them.
+"""The base of every group of settings, and types of values that several groups have.
 
-What does not belong here: any particular rule, and how settings are read (`pairs_platform.settings.loading`).
+What does not belong here: any particular setting, and how settings are read (`pairs_platform.settings.loading`).
 """
 
 import os
-from typing import Any
+import re
+from datetime import date, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class SettingsGroup(BaseModel):
@@ -49,3 +51,16 @@ def usable_path(text: str) -> str:
         user = path.split(os.sep, 1)[0]
         raise ValueError(f"no home folder of {user} is known; a folder of that name is written ./{user}")
     return path
+
+
+def _written_day(value: object) -> object:
+    """A day as `YYYY-MM-DD`; digits alone would be taken for seconds since 1970."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not (isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value)):
+        raise ValueError("a day is written YYYY-MM-DD, such as 2025-05-12")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_written_day)]
+"""A date of the settings, as `YYYY-MM-DD`."""

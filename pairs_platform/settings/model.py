@@ -7,7 +7,6 @@ adapter), and how settings are read (`loading`).
 import hashlib
 import json
 import os
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -31,7 +30,7 @@ from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.prices.settings import ValidationSettings, WindowSettings
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
 from pairs_platform.core.selection.settings import FunnelSettings, ScoreSettings, SelectionSettings
-from pairs_platform.core.settings import SettingsGroup, setting, usable_path
+from pairs_platform.core.settings import Day, SettingsGroup, setting, usable_path
 from pairs_platform.core.signals.settings import SignalSettings
 from pairs_platform.core.streaming.settings import StreamSettings, Symbol
 from pairs_platform.core.trading.settings import CostSettings, PairSettings, TradingSettings
@@ -104,7 +103,7 @@ class Settings(BaseSettings):
     source: SourceSettings
     frequency: Frequency = setting(..., unit="name", description="Length of a bar: 5min, 1h or 1d.")
     lookback: LookBackSettings
-    backfill_start: date = setting(
+    backfill_start: Day = setting(
         ...,
         unit="date",
         ge=CALENDAR_START,

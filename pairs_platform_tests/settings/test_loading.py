@@ -293,3 +293,10 @@ def test_what_libraries_read_themselves_is_masked_too(name, monkeypatch):
     monkeypatch.setenv(name, "hunter2/hunter2")
     load_settings()
     assert masked("hunter2/hunter2 and hunter2%2Fhunter2") == "*** and ***"
+
+
+@pytest.mark.parametrize("day", ["20180102", "1514851200", "2018-1-2", "2018-01-02T00:00", "02.01.2018"])
+def test_a_day_is_written_as_a_date_and_never_as_seconds(day, monkeypatch) -> None:
+    monkeypatch.setenv(variable("backfill_start"), day)
+    with pytest.raises(SettingsError, match=rf"backfill_start: a day is written YYYY-MM-DD.*{day}"):
+        load_settings()

@@ -4,14 +4,13 @@ What does not belong here: the code that obeys them, and addresses that may hold
 (`pairs_platform.settings.model`).
 """
 
-from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.symbols import NoSymbol, normal_symbol
-from pairs_platform.core.settings import SettingsGroup, setting, usable_path
+from pairs_platform.core.settings import Day, SettingsGroup, setting, usable_path
 
 RunMode = Literal["live", "replay"]
 """Whether the session under way is the market's or a replay; part of the keys of streamed bars, signals and orders."""
@@ -43,8 +42,8 @@ class ReplaySettings(SettingsGroup):
         unit="name",
         description="single_pass: one session; date_range: every session from first to last; loop: that again.",
     )
-    first: date | None = setting(None, unit="date", description="First session played; the newest one if not given.")
-    last: date | None = setting(None, unit="date", description="Last session played; the first one if not given.")
+    first: Day | None = setting(None, unit="date", description="First session played; the newest one if not given.")
+    last: Day | None = setting(None, unit="date", description="Last session played; the first one if not given.")
     loops: int = setting(0, unit="passes", ge=0, description="Passes of the mode loop; 0 is endless.")
     speed: float = setting(
         1.0,
