@@ -11,6 +11,8 @@ TEST_READY := .venv/.installed-test
 
 .PHONY: demo ui live up down check fix test-fast test record soak soak-inputs soak-live audit install clean
 
+SOAK := pairs_platform_tests/soak
+SOAK_INPUTS := $(SOAK)/test_inputs.py $(SOAK)/test_vendor_replies.py $(SOAK)/test_real_prices.py
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
 demo: $(READY)
@@ -44,13 +46,13 @@ record: $(TEST_READY)
 	$(BIN)/python -m pairs_platform_tests record
 
 soak: $(TEST_READY)
-	$(BIN)/python -m pytest pairs_platform_tests/soak/test_daily.py
+	$(BIN)/python -m pytest $(SOAK)/test_daily.py
 
 soak-inputs: $(TEST_READY)
-	$(BIN)/python -m pytest pairs_platform_tests/soak/test_inputs.py pairs_platform_tests/soak/test_vendor_replies.py
+	$(BIN)/python -m pytest $(SOAK_INPUTS)
 
 soak-live: $(TEST_READY)
-	$(BIN)/python -m pytest pairs_platform_tests/soak --ignore pairs_platform_tests/soak/test_daily.py --ignore pairs_platform_tests/soak/test_inputs.py --ignore pairs_platform_tests/soak/test_vendor_replies.py
+	$(BIN)/python -m pytest $(SOAK) --ignore $(SOAK)/test_daily.py $(addprefix --ignore ,$(SOAK_INPUTS))
 
 audit:
 	$(PYTHON) -m venv .venv/audit

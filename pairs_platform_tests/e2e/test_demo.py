@@ -126,7 +126,7 @@ class TestRefusals:
             ),
             (
                 ["--session", "2021-01-20"],
-                "SIMULATED market, variant standard, seed 7 has 12 sessions up to 2021-01-20",
+                "the first session that most symbols of technology have, to 2021-01-20 there are 12 sessions",
             ),
             (["--session", "8 March"], "does not match the format"),
             (["--data", "no such file.parquet"], "no such file.parquet"),
@@ -147,7 +147,7 @@ class TestRefusals:
         bars.assign(sector="Information Technology").to_parquet(path)
         shown = console("demo", "--data", str(path))
         assert shown.exit_code == 1
-        assert "has 3 sessions up to 2023-03-08" in shown.output
+        assert "to 2023-03-08 there are 3 sessions" in shown.output
         assert "need 27" in shown.output
 
     def test_no_active_sector(self, console, tmp_path, monkeypatch):
@@ -169,18 +169,3 @@ def test_a_run_that_fails_ends_with_its_reason(console, tmp_path: Path, monkeypa
     assert f"Error: session {SESSIONS[0]} failed" in done.output
     assert "0 symbols entered the window; AAPL: " in done.output
     assert "Traceback" not in done.output
-
-
-def test_real_hourly_prices_as_they_are(real_data: Path, tmp_path: Path) -> None:
-    """Columns, sector labels and universe come from the file; zero selected pairs is a good end."""
-    small = "gru: {network: {max_epochs: 2}, evaluation: {n_bootstrap: 200}}\n"
-    config = write_config(tmp_path / "config", "lookback: {intraday: 40}\n" + small, "{}\n")
-    data = str(real_data / "real_intraday_1h.parquet")
-    words = ["pairs-platform", "demo", "--data", data, "--sector", SECTOR, "--session", "2025-07-02"]
-    done = run(words, tmp_path, config=config, state=tmp_path / "state")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "technology (6 symbols)" in done.stdout
-    assert "lookback 40 sessions of 1h bars" in done.stdout
-    assert re.search(r"^ *pairs +15 ", done.stdout, flags=re.MULTILINE)
-    assert "SIMULATED" not in done.stdout
-    assert "Selected: " in done.stdout
