@@ -194,8 +194,15 @@ class FileMarketData:
 
     @property
     def action_notes(self) -> tuple[str, ...]:
-        """Rows of the file of actions that are left out, or that were understood in another way, in words."""
-        return () if self._actions is None else tuple(self._actions.notes["note"])
+        """What of the file of actions is left out, was understood in another way, or belongs to no prices, in words."""
+        if self._actions is None:
+            return ()
+        priced = {symbol for overview in self.overviews for symbol in overview.symbols.index}
+        strangers = sorted(set(self._actions.actions["symbol"]) - priced)
+        without = (
+            (f"no price file has {listed(strangers)}: actions without prices change nothing",) if strangers else ()
+        )
+        return (*self._actions.notes["note"], *without)
 
     @property
     def files_left_out(self) -> tuple[FileLeftOut, ...]:

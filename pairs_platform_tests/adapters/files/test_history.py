@@ -569,6 +569,12 @@ class TestActions:
         assert actions[["symbol", "value"]].to_numpy().tolist() == [["BRK.B", 1.0], ["BRK.B", 2.0]]
         assert any("row 4: " in note and "is no symbol" in note for note in market.notes)
 
+    def test_actions_of_symbols_without_prices_are_said(self, tmp_path) -> None:
+        path = tmp_path / "actions.csv"
+        path.write_text("symbol,ex_date,kind,value\nBRK.B,2025-11-04,dividend,1\nZZZ,2025-11-04,split,2\n")
+        market = source(written(tmp_path, example()), actions_path=str(path))
+        assert market.action_notes == ("no price file has ZZZ: actions without prices change nothing",)
+
     ROWS = (
         "Ticker,Ex Date,Type,Amount,Announced\nAAPL,2025-11-04,Split,4,2025-10-20T20:00:00Z\n"
         "BRK.B,2025-11-03,dividends,0.5,2025-10-21T20:00:00Z\n"
