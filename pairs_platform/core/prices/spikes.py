@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.prices.calendar import session_of
 from pairs_platform.core.time import stamps_ns
 
 _AROUND_BARS = 11
@@ -29,9 +30,10 @@ def spike_factors(bars: pd.DataFrame, *, factor: float, previous_close: Mapping[
     Returns
     -------
     ndarray of float64, shape (n,)
-        The larger of high/median and median/low, the median being that of the closes of the eleven bars around; 1
-        where it is below `factor`. At most three bars in a row stand out: a longer run is a level. Normal ones must
-        stand on both sides: the end of the data does not tell a slip from a move.
+        The larger of high/median and median/low, the median being that of the closes of the eleven bars around, of the
+        same session and the close before it; 1 where it is below `factor`. At most three bars in a row stand out: a
+        longer run is a level. Normal ones must stand on both sides: the end of a session does not tell a slip from a
+        move, and a later session is not asked, so that a session is judged alike whatever is fetched with it.
     """
     found = np.ones(len(bars))
     if not len(bars):
@@ -39,17 +41,23 @@ def spike_factors(bars: pd.DataFrame, *, factor: float, previous_close: Mapping[
     codes, names = pd.factorize(bars["symbol"])
     order = np.lexsort((stamps_ns(bars["ts_utc"]), codes))
     high, low, close = (np.log(bars[name].to_numpy())[order] for name in ("high", "low", "close"))
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    codes = codes[order]
+    session = session_of(bars["ts_utc"]).to_numpy()[order]
+    is_first = (np.diff(codes, prepend=-1) != 0) | (np.diff(session.astype(np.int64), prepend=0) != 0)
+    starts = np.flatnonzero(is_first)
     for start, stop in zip(starts, np.append(starts[1:], len(bars)), strict=True):
         own = slice(start, stop)
         if high[own].max() - low[own].min() >= np.log(factor):
-            before = previous_close.get(str(names[codes[order[start]]]), np.nan)
-            found[order[own]] = _of_symbol(high[own], low[own], close[own], before, np.log(factor))
+            if start > 0 and codes[start - 1] == codes[start]:
+                before = close[start - 1]
+            else:
+                before = np.log(previous_close.get(str(names[codes[start]]), np.nan))
+            found[order[own]] = _of_session(high[own], low[own], close[own], before, np.log(factor))
     return found
 
 
-def _of_symbol(high: np.ndarray, low: np.ndarray, close: np.ndarray, before: float, least: float) -> np.ndarray:
-    earlier = [np.log(before)] if before > 0.0 else []
+def _of_session(high: np.ndarray, low: np.ndarray, close: np.ndarray, before: float, least: float) -> np.ndarray:
+    earlier = [] if np.isnan(before) else [before]
     closes = pd.Series([*earlier, *close])
     median = closes.rolling(_AROUND_BARS, center=True, min_periods=1).median().to_numpy()[len(earlier) :]
     excess = np.maximum(high - median, median - low)
