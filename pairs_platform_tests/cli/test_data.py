@@ -1,19 +1,15 @@
 import json
-from datetime import date
 
 import pandas as pd
 import pytest
 
-from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.prices.calendar import session_of, sessions_ending
-from pairs_platform_tests.support.price_samples import make_bars
+from pairs_platform.views.data_check import check_data
+from pairs_platform_tests.support.file_platform import daily_rows, file_platform
 
 
 @pytest.fixture
 def prices() -> pd.DataFrame:
-    sessions = sessions_ending(date(2025, 11, 20), 254)
-    bars = make_bars(sessions, symbols=("AAA", "BBB"), frequency=Frequency.ONE_DAY)
-    return bars.assign(ts_utc=session_of(bars["ts_utc"]).dt.strftime("%Y-%m-%d"), sector="energy")
+    return daily_rows(254).assign(sector="energy")
 
 
 def test_a_file_that_can_be_used(console, tmp_path, prices):
@@ -99,11 +95,10 @@ def test_many_equal_lines_are_folded(console, tmp_path, prices):
 
 def test_the_short_form_has_at_most_twelve_lines(tmp_path, prices):
     from pairs_platform.cli.data import short_lines
-    from pairs_platform_tests.views.test_data_check import checked
 
     prices.loc[[3, 4], "close"] = [-1.0, float("nan")]
     bars = prices.assign(**{"Adj Close": 1.0})
-    lines = short_lines(checked(tmp_path / "prices.csv", bars))
+    lines = short_lines(check_data(file_platform(tmp_path / "prices.csv", bars)))
     assert len(lines) <= 12
     assert lines[0].split() == ["files", "1", "read,", "0", "left", "out"]
     assert max(map(len, lines)) <= 200

@@ -3,13 +3,9 @@
 What does not belong here: the forms and what is right (`support.price_files`, `support.settings_files`).
 """
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
-from pairs_platform_tests.support.price_files import drawn_form, findings, write_file
-from pairs_platform_tests.support.settings_files import drawn_settings, settings_findings
+from pairs_platform_tests.support.drawn_inputs import wrong_price_files, wrong_settings
 
 PRICE_FILES, FOLDERS_OF_SETTINGS = 10_000, 2_000
 BATCH = 500
@@ -18,24 +14,10 @@ BATCH = 500
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("first", range(1, PRICE_FILES, BATCH))
 def test_every_price_file_is_read_as_it_was_written_or_refused_in_words(first):
-    found = {}
-    for seed in range(first, first + BATCH):
-        form = drawn_form(seed)
-        with tempfile.TemporaryDirectory() as folder:
-            problems = findings(write_file(form, Path(folder)))
-        if problems:
-            found[seed] = [form.differences(), *problems]
-    assert found == {}
+    assert wrong_price_files(range(first, first + BATCH)) == {}
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("first", range(1, FOLDERS_OF_SETTINGS, BATCH))
 def test_every_setting_has_the_value_that_was_written_or_is_refused_in_words(first):
-    found = {}
-    for seed in range(first, first + BATCH):
-        form = drawn_settings(seed)
-        with tempfile.TemporaryDirectory() as folder:
-            problems = settings_findings(form, Path(folder))
-        if problems:
-            found[seed] = [form.oddity, form.encoding, *problems]
-    assert found == {}
+    assert wrong_settings(range(first, first + BATCH)) == {}

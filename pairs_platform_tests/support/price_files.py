@@ -8,7 +8,7 @@ examples of one kind (they stand in the test of the kind).
 import gzip
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -886,26 +886,3 @@ def _wrong_rows(got: pd.DataFrame, bars: pd.DataFrame, *, is_labelled: bool) -> 
 
 def _plain(symbol: object) -> str:
     return "".join(character for character in str(symbol).casefold() if character.isalnum())
-
-
-def simplest(form: FileForm, is_bad: Callable[[FileForm], bool]) -> FileForm:
-    """The form nearest to the plainest file that is still bad: what a finding comes from."""
-    plain = FileForm()
-    for name in form.differences():
-        if name == "seed":
-            continue
-        simpler = replace(form, **{name: getattr(plain, name)})
-        if _is_possible(simpler) and is_bad(simpler):
-            form = simpler
-    return form
-
-
-def _is_possible(form: FileForm) -> bool:
-    stamp = STAMPS[form.stamp]
-    daily = form.frequency is Frequency.ONE_DAY
-    named = form.stamp in (DAILY | DAILY_TYPED if daily else INTRADAY | INTRADAY_TYPED)
-    return (
-        named
-        and not (form.is_csv and stamp.arrow is not None)
-        and not (form.shape == "one symbol" and form.n_symbols > 1)
-    )

@@ -73,6 +73,10 @@ class SettingsForm:
     encoding: str = "utf-8"
     refusable: bool = False
 
+    def differences(self) -> dict[str, str]:
+        """What tells it from others of its kind."""
+        return {"oddity": self.oddity, "encoding": self.encoding}
+
 
 def drawn_settings(seed: int) -> SettingsForm:
     """The files with this number."""

@@ -1,38 +1,26 @@
 """What is seen in price files before any run, and what the settings can do with them."""
 
 import json
-from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from pairs_platform.core.errors import ConfigurationError, DataError, NotFound
-from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.prices.calendar import CALENDAR_START, session_of, sessions_between, sessions_ending
+from pairs_platform.core.prices.calendar import CALENDAR_START, sessions_between, sessions_ending
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.views.data_check import DataCheck, check_data
+from pairs_platform_tests.support.file_platform import LAST, daily_rows, file_platform
 from pairs_platform_tests.support.price_samples import make_bars
-
-LAST = date(2025, 11, 20)
 
 
 def daily(n_sessions: int, *symbols: str) -> pd.DataFrame:
-    bars = make_bars(sessions_ending(LAST, n_sessions), symbols=symbols or ("AAA", "BBB"), frequency=Frequency.ONE_DAY)
-    return bars.assign(ts_utc=session_of(bars["ts_utc"]).dt.strftime("%Y-%m-%d"), sector="energy")
+    return daily_rows(n_sessions, symbols or ("AAA", "BBB")).assign(sector="energy")
 
 
-def checked(path, bars: pd.DataFrame | None = None, **files) -> DataCheck:
-    if bars is not None:
-        bars.to_csv(path, index=False)
-    overrides = {
-        "source": {"kind": "files", "files": {"paths": [str(path)], **files}},
-        "universe_origin": "source",
-        "frequency": "1d",
-        "lookback": {"daily": 100},
-    }
-    return check_data(Platform(load_settings(overrides)))
+def checked(path, bars: pd.DataFrame | None = None, **options) -> DataCheck:
+    return check_data(file_platform(path, bars, **options))
 
 
 @pytest.fixture
@@ -59,12 +47,7 @@ def test_held_out_bars_are_counted_as_selection_and_training_count_them(path):
 
 def test_five_minute_bars_can_be_selected_and_trained_on(tmp_path):
     make_bars(sessions_ending(LAST, 62)).assign(sector="Energy").to_parquet(tmp_path / "p.parquet")
-    overrides = {
-        "source": {"kind": "files", "files": {"paths": [str(tmp_path)]}},
-        "universe_origin": "source",
-        "frequency": "5min",
-    }
-    seen = check_data(Platform(load_settings(overrides)))
+    seen = checked(tmp_path, frequency="5min")
     assert (seen.selection.possible, seen.training.possible, seen.demo.possible) == (True, True, True)
 
 
@@ -126,14 +109,7 @@ def test_a_symbol_that_does_not_enter_the_window_is_listed(path):
 
 
 def test_symbols_outside_the_universe_are_listed(path):
-    daily(102, "AAPL", "MSFT", "OWN").drop(columns="sector").to_csv(path, index=False)
-    overrides = {
-        "source": {"kind": "files", "files": {"paths": [str(path)]}},
-        "universe_origin": "config",
-        "frequency": "1d",
-        "lookback": {"daily": 100},
-    }
-    seen = check_data(Platform(load_settings(overrides)))
+    seen = checked(path, daily(102, "AAPL", "MSFT", "OWN").drop(columns="sector"), origin="config")
     assert "OWN" in seen.excluded
     assert seen.symbols["sector"].to_dict() == {"AAPL": "technology", "MSFT": "technology", "OWN": None}
 

@@ -6,49 +6,38 @@ import pandas as pd
 import pytest
 
 from pairs_platform.core.errors import NotFound
-from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.prices.calendar import session_of, session_offset, sessions_ending
+from pairs_platform.core.prices.calendar import session_offset, sessions_ending
 from pairs_platform.platform import Platform
-from pairs_platform.settings.loading import load_settings
 from pairs_platform.views.demo_choice import default_sector, demo_sessions, newest_session
-from pairs_platform_tests.support.price_samples import make_bars
+from pairs_platform_tests.support.file_platform import LAST, daily_rows, file_platform
 
-LAST = date(2025, 11, 20)
 NAMES = ("AAPL", "ADI", "AMAT", "KLA_C", *(f"MINE{n}" for n in range(11)))
-
-
-def daily(n_sessions: int, symbols=NAMES, last: date = LAST) -> pd.DataFrame:
-    bars = make_bars(sessions_ending(last, n_sessions), symbols=symbols, frequency=Frequency.ONE_DAY)
-    return bars.assign(ts_utc=session_of(bars["ts_utc"]).dt.strftime("%Y-%m-%d"))
 
 
 @pytest.fixture
 def platform_of(tmp_path):
     def of(bars: pd.DataFrame, origin: str = "source") -> Platform:
-        bars.to_csv(tmp_path / "prices.csv", index=False)
-        source = {"kind": "files", "files": {"paths": [str(tmp_path / "prices.csv")]}}
-        overrides = {"source": source, "universe_origin": origin, "frequency": "1d", "lookback": {"daily": 100}}
-        return Platform(load_settings(overrides))
+        return file_platform(tmp_path / "prices.csv", bars, origin=origin)
 
     return of
 
 
 def test_the_symbols_of_a_file_without_sectors_are_one_universe(platform_of):
-    platform = platform_of(daily(3))
+    platform = platform_of(daily_rows(3, NAMES))
     assert default_sector(platform) == "unclassified"
     assert [listing.symbol for listing in platform.listings("unclassified")] == sorted(NAMES)
     assert platform.symbols_left_out == ()
 
 
 def test_what_the_configured_universe_leaves_out_is_listed(platform_of):
-    platform = platform_of(daily(3), origin="config")
+    platform = platform_of(daily_rows(3, NAMES), origin="config")
     assert platform.symbols_left_out == ("KLA_C", *sorted(NAMES[4:]))
 
 
 def test_a_longer_symbol_another_sector_and_strays_do_not_choose_the_session(platform_of):
-    short = daily(102, NAMES[:3], last=session_offset(LAST, -2)).assign(sector="Energy")
-    one_more = daily(1, NAMES[:1], last=session_offset(LAST, -1)).assign(sector="energy")
-    other = daily(104, NAMES[3:]).assign(sector="Utilities")
+    short = daily_rows(102, NAMES[:3], last=session_offset(LAST, -2)).assign(sector="Energy")
+    one_more = daily_rows(1, NAMES[:1], last=session_offset(LAST, -1)).assign(sector="energy")
+    other = daily_rows(104, NAMES[3:]).assign(sector="Utilities")
     stray = other.tail(1).assign(ts_utc="2099-01-05")
     platform = platform_of(pd.concat([short, one_more, other, stray]))
     assert newest_session(platform, "energy") == session_offset(LAST, -2)
@@ -57,8 +46,8 @@ def test_a_longer_symbol_another_sector_and_strays_do_not_choose_the_session(pla
 
 
 def test_too_few_sessions_are_counted_from_the_first_that_most_symbols_have(platform_of):
-    early = daily(1, NAMES[:1], last=date(2019, 3, 1))
-    platform = platform_of(pd.concat([early, daily(40)]))
+    early = daily_rows(1, NAMES[:1], last=date(2019, 3, 1))
+    platform = platform_of(pd.concat([early, daily_rows(40, NAMES)]))
     first = session_offset(LAST, -39)
     with pytest.raises(NotFound, match=f"from {first}, the first session that most symbols .* there are 40 sessions"):
         demo_sessions(platform, "unclassified", None)
