@@ -12,7 +12,7 @@ from pairs_platform.core.masking import keep_secret
 from pairs_platform.defs.outcomes import without_useless_retries
 from pairs_platform.defs.resources import resources
 from pairs_platform.settings.loading import load_settings
-from pairs_platform_tests.support.awkward_secrets import MARK, planted
+from pairs_platform_tests.support.awkward_secrets import MARK, planted, private_file
 
 
 def of_a_library() -> None:
@@ -100,10 +100,7 @@ def test_no_event_and_no_file_of_a_failed_run_holds_a_secret(tmp_path, capfd):
 
 def test_resources_clean_what_dagster_reads_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("APCA_API_KEY_ID", " PK7plain\u00a0\r\n")
-    path = tmp_path / "key"
-    path.write_text("\ufeffsk7plain\r\n")
-    path.chmod(0o600)
-    monkeypatch.setenv("APCA_API_SECRET_KEY_FILE", str(path))
+    monkeypatch.setenv("APCA_API_SECRET_KEY_FILE", private_file(tmp_path / "key", "\ufeffsk7plain\r\n"))
     monkeypatch.setenv("PAIRS_PLATFORM__REDIS_URL", "redis://:p%40ss@cache:6379\n")
     with dg.build_resources(resources(load_settings())) as made:
         settings = made.platform.settings
@@ -114,9 +111,7 @@ def test_resources_clean_what_dagster_reads_from_the_environment(monkeypatch, tm
 
 def test_a_key_that_was_replaced_by_one_that_cannot_be_used_is_refused_without_it(monkeypatch, tmp_path):
     path = tmp_path / "key"
-    path.write_text("PK7plain")
-    path.chmod(0o600)
-    monkeypatch.setenv("APCA_API_KEY_ID_FILE", str(path))
+    monkeypatch.setenv("APCA_API_KEY_ID_FILE", private_file(path, "PK7plain"))
     found = resources(load_settings())
     path.write_text("PK7\nM4rk1n9-and-more")
     with pytest.raises(dg.DagsterResourceFunctionError) as raised, dg.build_resources(found):

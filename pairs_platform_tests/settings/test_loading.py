@@ -10,6 +10,7 @@ from pairs_platform.settings.loading import SECRETS_OF_LIBRARIES, load_settings,
 from pairs_platform.settings.model import SECRET_FIELDS
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE
 from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
+from pairs_platform_tests.support.awkward_secrets import private_file
 
 TECHNOLOGY = [
     *("AAPL", "ADI", "AMAT", "AMD", "AVGO", "CDNS", "CSCO", "IBM", "INTC", "KLAC", "LRCX", "MCHP"),
@@ -100,10 +101,8 @@ class TestSecretFiles:
 
     def test_every_secret_can_be_in_a_file(self, monkeypatch, tmp_path):
         for field in SECRET_FIELDS:
-            path = tmp_path / field
-            path.write_text(f"secret of {field}")
-            path.chmod(0o600)
-            monkeypatch.setenv(f"{variable(field)}_FILE", str(path))
+            path = private_file(tmp_path / field, f"secret of {field}")
+            monkeypatch.setenv(f"{variable(field)}_FILE", path)
         assert secrets_from_environment() == {field: f"secret of {field}" for field in SECRET_FIELDS}
 
     def test_what_cannot_be_used_is_named_without_the_secret(self, file, monkeypatch):
@@ -266,8 +265,7 @@ class TestPaths:
     def test_a_configuration_and_a_secret_in_the_home_folder(self, monkeypatch, tmp_path):
         monkeypatch.setenv("HOME", str(tmp_path))
         (tmp_path / PLATFORM_FILE).write_text("frequency: 1h")
-        (tmp_path / "url").write_text("redis://localhost")
-        (tmp_path / "url").chmod(0o600)
+        private_file(tmp_path / "url", "redis://localhost")
         monkeypatch.setenv(CONFIG_VARIABLE, "~")
         monkeypatch.setenv(f"{variable('redis_url')}_FILE", "~/url")
         settings = load_settings()

@@ -8,7 +8,7 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import SECRET_FIELDS
 from pairs_platform.settings.secrets import CHECKS, usable_secret
 from pairs_platform.settings.variables import variable
-from pairs_platform_tests.support.awkward_secrets import AROUND, CORES
+from pairs_platform_tests.support.awkward_secrets import AROUND, CORES, private_file
 
 KEYS = ("alpaca_key_id", "alpaca_secret_key")
 URLS = {
@@ -51,30 +51,22 @@ def test_nothing_but_blanks_counts_as_unset(field, monkeypatch, tmp_path):
     monkeypatch.setenv(variable(field), " \r\n\ufeff")
     assert getattr(load_settings(), field) is None
     if field == "redis_url":  # an empty variable does not hide the file
-        path = tmp_path / "url"
-        path.write_text("redis://cache:6379")
-        path.chmod(0o600)
-        monkeypatch.setenv(f"{variable(field)}_FILE", str(path))
+        monkeypatch.setenv(f"{variable(field)}_FILE", private_file(tmp_path / "url", "redis://cache:6379"))
         assert load_settings().redis_url.get_secret_value() == "redis://cache:6379"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("field", KEYS)
 def test_a_file_of_any_encoding_with_a_byte_order_mark(field, encoding, monkeypatch, tmp_path):
-    path = tmp_path / "key"
     mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
-    path.write_bytes(f"{mark}PK7plain\r\n".encode(encoding))
-    path.chmod(0o600)
-    monkeypatch.setenv(f"{variable(field)}_FILE", str(path))
+    content = f"{mark}PK7plain\r\n".encode(encoding)
+    monkeypatch.setenv(f"{variable(field)}_FILE", private_file(tmp_path / "key", content))
     assert getattr(load_settings(), field).get_secret_value() == "PK7plain"
 
 
 @pytest.mark.parametrize("content", ["PK7plain\n".encode("utf-16-le"), b"PK7pl\xe4in\n"])
 def test_a_file_that_is_no_text_is_named_without_its_content(content, monkeypatch, tmp_path):
-    path = tmp_path / "key"
-    path.write_bytes(content)
-    path.chmod(0o600)
-    monkeypatch.setenv("APCA_API_KEY_ID_FILE", str(path))
+    monkeypatch.setenv("APCA_API_KEY_ID_FILE", private_file(tmp_path / "key", content))
     with pytest.raises(SettingsError, match="APCA_API_KEY_ID_FILE") as caught:
         load_settings()
     assert_nothing_of("PK7plain", str(caught.value))

@@ -1,4 +1,6 @@
-"""Secrets that go wrong somewhere: what people paste, and what generators make."""
+"""Secrets that go wrong somewhere: what people paste, and what generators make; and files of secrets."""
+
+from pathlib import Path
 
 CORES = (
     "Tr4de-p@ss:w/rd%1",
@@ -36,3 +38,10 @@ MARK = "M4rk1n9"
 def planted() -> list[str]:
     """The secrets of `CORES` with `MARK` within."""
     return [f"{core}{MARK}{core}" for core in CORES]
+
+
+def private_file(path: Path, content: str | bytes) -> str:
+    """Write a file that its owner alone may use, as that of a secret must be; its path."""
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    path.chmod(0o600)
+    return str(path)

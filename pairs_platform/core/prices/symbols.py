@@ -1,7 +1,7 @@
 """The one spelling of a symbol: files, settings, arguments and vendors' replies are brought to it here.
 
 What does not belong here: a vendor's own spelling (its adapter translates at its edge), names of pairs
-(`core.screening.spread`).
+(`core.screening.pair_names`).
 """
 
 import re
