@@ -27,7 +27,9 @@ FAST = [
 ]
 """What needs no server, of `pairs_platform_tests`."""
 
-PYTEST = ["pytest", "-n", "2", "--durations=8"]
+PYTEST = ["pytest", "-n", "2", "--dist", "worksteal", "--durations=8"]
+"""Each process has one half, so that a module is set up once, and takes tests of the other when its own have ended."""
+
 PARTS = {
     "check": CHECK,
     "fix": FIX,

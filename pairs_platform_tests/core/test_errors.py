@@ -4,6 +4,7 @@ import ast
 import builtins
 import importlib
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,10 @@ OTHERS = {
 """Classes of the libraries that call us, by where they may be raised."""
 
 
-def raised() -> Iterator[tuple[str, int, str]]:
+@cache
+def raised() -> list[tuple[str, int, str]]:
     """Module, line and class of every `raise` with a class outside validators and `__post_init__`."""
+    found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         module = path.relative_to(PACKAGE).as_posix()
         if module in FOR_VALIDATORS:
@@ -60,7 +63,8 @@ def raised() -> Iterator[tuple[str, int, str]]:
             target = call.func if isinstance(call, ast.Call) else call
             name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
             if name[:1].isupper() or name.lstrip("_")[:1].isupper():
-                yield module, statement.lineno, name
+                found.append((module, statement.lineno, name))
+    return found
 
 
 def validators_of_types(tree: ast.AST) -> set[str]:
@@ -86,8 +90,10 @@ def raises(node: ast.AST, validators: Collection[str] = ()) -> Iterator[ast.Rais
         yield from raises(child, validators)
 
 
-def classes() -> Iterator[tuple[str, type[BaseException]]]:
+@cache
+def classes() -> list[tuple[str, type[BaseException]]]:
     """Module and class of every exception that the package defines."""
+    defined = []
     for path in sorted(PACKAGE.rglob("*.py")):
         named = [node.name for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ClassDef)]
         bases = {"Error", "Exception", *(kind.__name__ for kind in KINDS)}
@@ -97,11 +103,10 @@ def classes() -> Iterator[tuple[str, type[BaseException]]]:
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         if "migrations" in module or module.endswith("__init__"):
             continue
-        found = importlib.import_module(module)
-        for name in named:
-            defined = getattr(found, name, None)
-            if isinstance(defined, type) and issubclass(defined, BaseException):
-                yield module, defined
+        loaded = importlib.import_module(module)
+        kinds = [getattr(loaded, name, None) for name in named]
+        defined += [(module, kind) for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseException)]
+    return defined
 
 
 def test_every_exception_of_the_package_is_in_the_tree():
