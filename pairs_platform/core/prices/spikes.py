@@ -45,14 +45,15 @@ def spike_factors(bars: pd.DataFrame, *, factor: float, previous_close: Mapping[
     session = session_of(bars["ts_utc"]).to_numpy()[order]
     is_first = (np.diff(codes, prepend=-1) != 0) | (np.diff(session.astype(np.int64), prepend=0) != 0)
     starts = np.flatnonzero(is_first)
-    for start, stop in zip(starts, np.append(starts[1:], len(bars)), strict=True):
+    stops = np.append(starts[1:], len(bars))
+    is_wide = np.maximum.reduceat(high, starts) - np.minimum.reduceat(low, starts) >= np.log(factor)
+    for start, stop in zip(starts[is_wide], stops[is_wide], strict=True):
         own = slice(start, stop)
-        if high[own].max() - low[own].min() >= np.log(factor):
-            if start > 0 and codes[start - 1] == codes[start]:
-                before = close[start - 1]
-            else:
-                before = np.log(previous_close.get(str(names[codes[start]]), np.nan))
-            found[order[own]] = _of_session(high[own], low[own], close[own], before, np.log(factor))
+        if start > 0 and codes[start - 1] == codes[start]:
+            before = close[start - 1]
+        else:
+            before = np.log(previous_close.get(str(names[codes[start]]), np.nan))
+        found[order[own]] = _of_session(high[own], low[own], close[own], before, np.log(factor))
     return found
 
 
