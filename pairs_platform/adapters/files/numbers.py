@@ -42,11 +42,14 @@ def read_numbers(columns: Mapping[str, pa.ChunkedArray]) -> tuple[pd.DataFrame, 
         Notes by column; none for a column of plain numbers.
     """
     numbers = {name: _plain(column) for name, column in columns.items()}
-    texts = {name: column.to_pandas() for name, column in columns.items() if pa.types.is_string(column.type)}
-    odd = {name: _with_digits(column[np.isnan(numbers[name])]) for name, column in texts.items()}
+    odd = {
+        name: _with_digits(column, np.isnan(numbers[name]))
+        for name, column in columns.items()
+        if pa.types.is_string(column.type)
+    }
     if not any(map(len, odd.values())):
         return pd.DataFrame(numbers), {}
-    bare = {name: _bare(column) for name, column in texts.items()}
+    bare = {name: _bare(columns[name].to_pandas()) for name in odd}
     decimal = _decimal_mark(bare.values())
     notes = {}
     for name, column in bare.items():
@@ -57,8 +60,9 @@ def read_numbers(columns: Mapping[str, pa.ChunkedArray]) -> tuple[pd.DataFrame, 
     return pd.DataFrame(numbers), notes
 
 
-def _with_digits(texts: pd.Series) -> pd.Series:
-    """The cells that may be numbers in another notation."""
+def _with_digits(column: pa.ChunkedArray, unread: np.ndarray) -> pd.Series:
+    """The unread cells that may be numbers in another notation, by position."""
+    texts = column.filter(pa.array(unread)).to_pandas().set_axis(np.flatnonzero(unread))
     return texts[texts.str.contains(r"\d", regex=True, na=False)]
 
 
