@@ -138,8 +138,9 @@ def open_table(path: Path) -> FileTable:
     """
     try:
         with path.open("rb") as file:
-            parquet = file.read(4) == _PARQUET
-        data = b"" if parquet else _unpacked(path.read_bytes(), path)
+            parquet = file.read(len(_PARQUET)) == _PARQUET
+            file.seek(0)
+            data = b"" if parquet else _unpacked(file.read(), path)
     except FileNotFoundError as error:
         raise NotFound(f"{path} does not exist") from error
     except OSError as error:
