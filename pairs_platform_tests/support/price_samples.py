@@ -11,7 +11,7 @@ import pytest
 
 from pairs_platform.core.prices.adjustment import adjustments, scale_bars, sorted_bars
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
-from pairs_platform.core.prices.calendar import bar_grid, session_open
+from pairs_platform.core.prices.calendar import BarGrid, bar_grid, session_close, session_open
 
 TEST_DATA = os.environ.get("PAIRS_PLATFORM_TEST_DATA")
 needs_real_data = pytest.mark.skipif(TEST_DATA is None, reason="PAIRS_PLATFORM_TEST_DATA is not set")
@@ -55,6 +55,14 @@ def make_bars(
             )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def bar_ends(grid: BarGrid, frequency: Frequency) -> np.ndarray:
+    """End of each bar of a grid, datetime64[ns] in UTC: the last one of a session ends with it."""
+    length = np.timedelta64(frequency.length_ns, "ns")
+    starts = np.asarray(grid.ts_utc.tz_localize(None), "datetime64[ns]")
+    closes = pd.DatetimeIndex([session_close(day) for day in grid.session.tolist()])
+    return np.minimum(starts + length, np.asarray(closes.tz_localize(None), "datetime64[ns]"))
 
 
 def make_actions(*rows: tuple[str, str, str, float, str]) -> pd.DataFrame:

@@ -11,13 +11,14 @@ import pandas as pd
 import pyarrow as pa
 
 from pairs_platform.adapters.files.columns import column_key, match_columns
-from pairs_platform.adapters.files.conventions import StampColumn, chosen_column
+from pairs_platform.adapters.files.conventions import ReadColumn, chosen_column
 from pairs_platform.adapters.files.sessions import SessionRule, dates, instants
 from pairs_platform.adapters.files.settings import FileSourceSettings
-from pairs_platform.adapters.files.stamps import Fault, Stamps, fault_reason
+from pairs_platform.adapters.files.stamps import Fault, utc_of_wall
 from pairs_platform.adapters.files.tables import FileTable, open_table
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, Frequency
+from pairs_platform.core.prices.numbers import numbers
 from pairs_platform.core.prices.symbols import read_spellings
 from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.ports.market_data import empty_actions
@@ -45,18 +46,17 @@ class ActionFile:
     path : Path
     actions : DataFrame with the columns of `ACTION_COLUMNS`
         One row per symbol, ex-date and kind.
-    notes : DataFrame with the columns symbol and note
-        Rows that are left out, that were listed twice, or that add up, in words.
+    notes : tuple of (str or None, str)
+        Rows that are left out, that were listed twice, or that add up: their symbol, where they have one, and words.
     """
 
     path: Path
     actions: pd.DataFrame
-    notes: pd.DataFrame
+    notes: tuple[tuple[str | None, str], ...]
 
     def notes_of(self, symbols: set[str]) -> list[str]:
         """Notes that concern any of `symbols`, and of rows without a symbol."""
-        concerned = self.notes["symbol"].isin(symbols) | self.notes["symbol"].isna()
-        return self.notes.loc[concerned, "note"].tolist()
+        return [note for symbol, note in self.notes if symbol is None or symbol in symbols]
 
 
 def read_actions(path: Path, settings: FileSourceSettings) -> ActionFile:
@@ -76,82 +76,63 @@ def read_actions(path: Path, settings: FileSourceSettings) -> ActionFile:
     columns = match_columns(source.names, path, _ACTION_SPELLINGS, _ANNOUNCED_SPELLINGS)
     table = source.read(list(dict.fromkeys(columns.values())))
     if table.num_rows == 0:
-        return ActionFile(path, empty_actions(), pd.DataFrame({"symbol": [], "note": []}, dtype=object))
-    kind_text = table[columns["kind"]].to_pandas().astype("object")
-    value_text = table[columns["value"]].to_pandas().astype("object")
-    column = _stamp_column(table, columns["ex_date"], source, settings)
-    stamps, code = column.read(table)
-    day, fault = dates(stamps, SessionRule(Frequency.ONE_DAY, settings.timezone))
-    written = table[columns["symbol"]].cast(pa.string()).fill_null("").to_pandas().astype("object")
+        return ActionFile(path, empty_actions(), ())
+    kinds, values = table[columns["kind"]].to_pylist(), table[columns["value"]].to_pylist()
+    dated = _stamps(table, columns["ex_date"], source, settings)
+    day, fault = dates(dated.stamps, SessionRule(Frequency.ONE_DAY, settings.timezone))
+    written = table[columns["symbol"]].cast(pa.string()).fill_null("").to_pylist()
     spellings = read_spellings(written)
+    symbols = [spellings.symbols.get(text) for text in written]
     rows = pd.DataFrame(
         {
-            "symbol": written.map(spellings.symbols).astype("object"),
-            "ex_date": day[code].astype("datetime64[ns]"),
-            "kind": kind_text.map(lambda text: _KINDS.get(column_key(str(text)))),
-            "value": pd.to_numeric(value_text, errors="coerce").astype("float64"),
+            "symbol": pd.Series(symbols, dtype="object"),
+            "ex_date": day[dated.code].astype("datetime64[ns]"),
+            "kind": [_KINDS.get(column_key(str(kind))) for kind in kinds],
+            "value": numbers(values),
         }
     )
     rows["known_ts_utc"] = rows["ex_date"].dt.tz_localize(MARKET_TIMEZONE).dt.tz_convert("UTC")
     notes = []
     if "known_ts_utc" in columns:
-        known, unread = _known(table, columns["known_ts_utc"], source, settings)
+        known, unread = _known(_stamps(table, columns["known_ts_utc"], source, settings), settings)
         rows["known_ts_utc"] = known.fillna(rows["known_ts_utc"])
         notes += [(i, f"{reason}; it counts as known from its ex-date on") for i, reason in unread.items()]
     reasons = {i: str(spellings.refused[text]) for i, text in enumerate(written) if text in spellings.refused}
     for i in np.flatnonzero(rows["kind"].isna() | ~(rows["value"] > 0) | ~np.isfinite(rows["value"])):
         reasons[int(i)] = (
-            f"kind {kind_text[i]!r}, value {value_text[i]!r}; kind must be split (value: new shares per old share) or "
+            f"kind {kinds[i]!r}, value {values[i]!r}; kind must be split (value: new shares per old share) or "
             "dividend (value: dollars per share), and value a positive number"
         )
-    values, _ = column.distinct(table)
-    for i in np.flatnonzero(fault[code]):
-        text = fault_reason(Fault(int(fault[code[i]])), name=column.name, value=values[code[i]], zone=settings.timezone)
-        reasons[int(i)] = text
+    reasons |= _faults(dated, fault, settings.timezone)
     notes += [(i, f"{reason}; the row is left out") for i, reason in reasons.items()]
-    who = rows["symbol"].fillna(written)
+    who = [symbol or text for symbol, text in zip(symbols, written, strict=True)]
     if len(reasons) == len(rows):
         raise DataError(f"{path}: row {source.row(0)}: {who[0]}: {reasons[0]}; no row can be used")
-    said = pd.DataFrame(
-        [(rows["symbol"][i], f"row {source.row(int(i))}: {who[i]}: {note}") for i, note in sorted(notes)],
-        columns=["symbol", "note"],
-        dtype=object,
-    )
+    said = [(symbols[i], f"row {source.row(i)}: {who[i]}: {note}") for i, note in sorted(notes)]
     actions, merged = _one_each(rows.drop(index=list(reasons)))
-    return ActionFile(path, actions, pd.concat([said, merged], ignore_index=True))
+    return ActionFile(path, actions, (*said, *merged))
 
 
-def _stamp_column(table: pa.Table, name: str, source: FileTable, settings: FileSourceSettings) -> StampColumn:
-    return chosen_column(
-        table,
-        [(name,)],
-        date_order=settings.date_order,
-        row_of=source.row,
-        path=source.path,
-    )
+def _stamps(table: pa.Table, name: str, source: FileTable, settings: FileSourceSettings) -> ReadColumn:
+    return chosen_column(table, [(name,)], date_order=settings.date_order, row_of=source.row, path=source.path)
 
 
-def _known(
-    table: pa.Table, name: str, source: FileTable, settings: FileSourceSettings
-) -> tuple[pd.Series, dict[int, str]]:
+def _faults(read: ReadColumn, fault: np.ndarray, zone: str | None) -> dict[int, str]:
+    """Why time stamps have no moment or date, by row."""
+    return {row: read.reason(fault, row, zone) for row in np.flatnonzero(fault[read.code]).tolist()}
+
+
+def _known(announced: ReadColumn, settings: FileSourceSettings) -> tuple[pd.Series, dict[int, str]]:
     """Moments at which actions became known, NaT where none is given, and why one could not be read, by row."""
-    column = _stamp_column(table, name, source, settings)
-    stamps, code = column.read(table)
+    stamps, zone = announced.stamps, settings.timezone or MARKET_TIMEZONE
     at_midnight = stamps.wall == stamps.wall.astype("datetime64[D]")
-    in_market, _ = instants(
-        Stamps(stamps.wall, np.full(len(at_midnight), np.datetime64("NaT", "ns")), stamps.fault), MARKET_TIMEZONE
-    )
-    moment, fault = instants(stamps, settings.timezone or MARKET_TIMEZONE)
-    moment = np.where(at_midnight, in_market, moment)
-    values, _ = column.distinct(table)
-    unread = {
-        int(i): fault_reason(Fault(int(fault[code[i]])), name=name, value=values[code[i]], zone=MARKET_TIMEZONE)
-        for i in np.flatnonzero(~np.isin(fault[code], (Fault.NONE, Fault.EMPTY)))
-    }
-    return pd.Series(pd.DatetimeIndex(moment[code]).tz_localize("UTC")), unread
+    moment, fault = instants(stamps, zone)
+    moment = np.where(at_midnight, utc_of_wall(stamps.wall, MARKET_TIMEZONE), moment)
+    fault = np.where(fault == Fault.EMPTY, Fault.NONE, fault)
+    return pd.Series(pd.DatetimeIndex(moment[announced.code]).tz_localize("UTC")), _faults(announced, fault, zone)
 
 
-def _one_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _one_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str | None, str]]]:
     """One row per symbol, ex-date and kind, and what was said twice or added up."""
     keys = ["symbol", "ex_date", "kind"]
     latest = rows.groupby([*keys, "value"], as_index=False, sort=True)["known_ts_utc"].agg(["max", "size"])
@@ -161,7 +142,7 @@ def _one_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     total = grouped["value"].agg(["sum", "prod"])
     merged["value"] = np.where(merged.index.get_level_values("kind") == "split", total["prod"], total["sum"])
     merged = merged.reset_index()
-    notes = []
+    notes: list[tuple[str | None, str]] = []
     for row in merged[merged["listed"] > 1].to_dict("records"):
         what = f"{row['symbol']} {row['ex_date']:%Y-%m-%d}: {row['kind']}"
         if row["listed"] > row["values"]:
@@ -169,5 +150,4 @@ def _one_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         if row["values"] > 1:
             how = "multiply to" if row["kind"] == "split" else "add up to"
             notes.append((row["symbol"], f"{what}: {row['values']} different values {how} {row['value']:g}"))
-    types = empty_actions().dtypes.to_dict()
-    return merged[list(ACTION_COLUMNS)].astype(types), pd.DataFrame(notes, columns=["symbol", "note"], dtype=object)
+    return merged[list(ACTION_COLUMNS)].astype(empty_actions().dtypes.to_dict()), notes

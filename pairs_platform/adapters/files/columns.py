@@ -50,7 +50,7 @@ def spelled(names: Iterable[str], spellings: tuple[str, ...]) -> list[str]:
 
 
 def column_key(name: str) -> str:
-    """A column's name without case, spaces and punctuation."""
+    """A name without case, spaces and punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 

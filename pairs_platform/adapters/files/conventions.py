@@ -6,19 +6,21 @@ read with it. What does not belong here: reading a value (`stamps`), the session
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pairs_platform.adapters.files.columns import column_key
 from pairs_platform.adapters.files.sessions import edge_counts
+from pairs_platform.adapters.files.settings import BarEnd, DateOrder
 from pairs_platform.adapters.files.stamps import (
     Fault,
     StampForm,
     Stamps,
+    fault_reason,
     has_times,
     joined_text,
     read_stamps,
@@ -26,6 +28,7 @@ from pairs_platform.adapters.files.stamps import (
     stamp_text,
 )
 from pairs_platform.core.errors import DataError
+from pairs_platform.core.folding import listed
 from pairs_platform.core.prices.bars import Frequency
 
 _LABELS = {
@@ -58,11 +61,11 @@ class StampColumn:
         As in the file.
     form : StampForm
     note : str
-        Why this column; empty where there was no choice.
+        Why this column, and how its form was decided; empty where there was no choice.
     """
 
     names: tuple[str, ...]
-    form: StampForm
+    form: StampForm = field(default_factory=StampForm)
     note: str = ""
 
     @property
@@ -72,7 +75,10 @@ class StampColumn:
 
     def distinct(self, table: pa.Table) -> tuple[pa.Array, np.ndarray]:
         """The different values of a table's rows, and the position of each row's among them."""
-        return _distinct(table, self.names)
+        columns = [table[name] for name in self.names]
+        text = stamp_text(columns[0]) if len(columns) == 1 else joined_text(*columns)
+        encoded = text.combine_chunks().dictionary_encode(null_encoding="encode")
+        return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False)
 
     def read(self, table: pa.Table) -> tuple[Stamps, np.ndarray]:
         """The different values as time stamps, and the position of each row's among them."""
@@ -80,15 +86,41 @@ class StampColumn:
         return read_stamps(values, self.form), code
 
 
+@dataclass(frozen=True, eq=False)
+class ReadColumn:
+    """The time stamps of n rows, k of them different.
+
+    Attributes
+    ----------
+    column : StampColumn
+    values : pyarrow.Array, shape (k,)
+        The different values as written.
+    stamps : Stamps
+        Of `values`.
+    code : ndarray of int, shape (n,)
+        Position of each row's value among them.
+    """
+
+    column: StampColumn
+    values: pa.Array
+    stamps: Stamps
+    code: np.ndarray
+
+    def reason(self, fault: np.ndarray, row: int, zone: str | None) -> str:
+        """Why a row has no session, in words: the fault, of shape (k,), at its value."""
+        at = self.code[row]
+        return fault_reason(Fault(int(fault[at])), name=self.column.name, value=self.values[at].as_py(), zone=zone)
+
+
 def chosen_column(
     table: pa.Table,
     candidates: Sequence[tuple[str, ...]],
     *,
-    date_order: Literal["year_first", "day_first", "month_first"] | None,
+    date_order: DateOrder | None,
     row_of: Callable[[int], int],
     path: object,
-) -> StampColumn:
-    """The best of the columns that may have the time stamps, the first of equally good ones.
+) -> ReadColumn:
+    """The best of the columns that may have the time stamps, the first of equally good ones, read.
 
     One whose values can be read is better than another; one with dates, or with times that have a zone, is better than
     one with times without, whatever zone the settings state; text or times are better than an epoch.
@@ -109,42 +141,43 @@ def chosen_column(
     Raises
     ------
     DataError
-        When dates prove two orders, or another one than the setting states.
+        When dates of every candidate prove two orders, or another one than the setting states.
     """
     ranked = []
+    refused: dict[str, DataError] = {}
     for names in candidates:
-        if len(names) > 1 and has_times(StampColumn(names[:1], StampForm()).read(table)[0]):
-            names = names[:1]
-        values, code = _distinct(table, names)
+        column = StampColumn(names)
+        if len(names) > 1 and has_times(StampColumn(names[:1]).read(table)[0]):
+            column = StampColumn(names[:1])
+        values, code = column.distinct(table)
         first = _first_rows(code)
         try:
             form = stamp_form(
                 values,
                 date_order,
-                name=" and ".join(names),
+                name=column.name,
                 row_of=lambda i, first=first: row_of(int(first[i])),  # type: ignore[misc]
                 path=path,
             )
         except DataError as error:
-            if len(candidates) == 1:
-                raise
-            ranked.append(((3, 0, 0), StampColumn(names, StampForm(), str(error))))
+            refused[column.name] = error
             continue
         stamps = read_stamps(values, form)
         readable = np.isin(stamps.fault, (Fault.NONE, Fault.DATE_ORDER))
         naive = np.isnat(stamps.utc) & readable
         has_no_zone = has_times(stamps) and 2 * naive.sum() > len(naive)
         score = (int(2 * readable.sum() <= len(readable)), int(has_no_zone), int(form.epoch_ns is not None))
-        ranked.append((score, StampColumn(names, form, form.note)))
+        ranked.append((score, ReadColumn(replace(column, form=form, note=form.note), values, stamps, code)))
+    if not ranked:
+        raise next(iter(refused.values()))
     best = min(score for score, _ in ranked)
-    column = next(column for score, column in ranked if score == best)
-    passed_over = [other.name for score, other in ranked if score > best and other.name != column.name]
-    if best[0] == 3:
-        raise DataError(column.note)
+    chosen = next(read for score, read in ranked if score == best)
+    passed_over = [*(read.column.name for score, read in ranked if score > best), *refused]
     if not passed_over:
-        return column
+        return chosen
     said = f"chosen before {', '.join(passed_over)}"
-    return StampColumn(column.names, column.form, "; ".join(note for note in (said, column.note) if note))
+    note = "; ".join(note for note in (said, chosen.column.note) if note)
+    return replace(chosen, column=replace(chosen.column, note=note))
 
 
 def stamp_candidates(by_key: Mapping[str, str], spellings: Sequence[str]) -> list[tuple[str, ...]]:
@@ -181,13 +214,12 @@ def stated_frequency(labels: Sequence[object], *, name: str, path: object) -> Fr
                 f"{path}: {name} says {label!r}, {longer} bars; only bars of {', '.join(Frequency)} can be read (a "
                 "minute is 1min)"
             )
-    frequencies = {_BY_LABEL.get(re.sub(r"[^a-z0-9]", "", label.casefold())) for label in written}
+    frequencies = {_BY_LABEL.get(column_key(label)) for label in written}
     if not written:
         return None
     if len(frequencies) != 1 or None in frequencies:
         raise DataError(
-            f"{path}: {name} holds {', '.join(map(repr, written[:10]))}; a file needs one value of "
-            f"{', '.join(Frequency)}"
+            f"{path}: {name} holds {listed(map(repr, written), 10)}; a file needs one value of {', '.join(Frequency)}"
         )
     return frequencies.pop()
 
@@ -251,9 +283,7 @@ def _frequency_of(step: pd.Timedelta) -> Frequency | None:
     return next((frequency for frequency in intraday if step == pd.Timedelta(minutes=frequency.minutes)), None)
 
 
-def check_label(
-    label: Literal["start", "end"], utc: np.ndarray, code: np.ndarray, symbol: np.ndarray, *, path: object
-) -> None:
+def check_label(label: BarEnd, utc: np.ndarray, code: np.ndarray, symbol: np.ndarray, *, path: object) -> None:
     """Refuse intraday bars whose time stamps prove the other end of the bar than the one that is set.
 
     A session's first bar starts at the open and its last one ends at the close: stamps of starts are at the open and
@@ -289,12 +319,6 @@ def check_label(
         f"{path}: {there} bars are stamped at the {at} of a session and none at its {nowhere}, so that a time stamp "
         f"names the {other} of its bar; set source.files.label to {other}"
     )
-
-
-def _distinct(table: pa.Table, names: Sequence[str]) -> tuple[pa.Array, np.ndarray]:
-    column = table[names[0]] if len(names) == 1 else joined_text(table[names[0]], table[names[1]])
-    encoded = stamp_text(column).combine_chunks().dictionary_encode(null_encoding="encode")
-    return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False)
 
 
 def _first_rows(code: np.ndarray) -> np.ndarray:

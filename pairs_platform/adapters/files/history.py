@@ -1,6 +1,6 @@
 """Parquet and CSV files as a source of prices: one file, several, a folder or a glob pattern.
 
-What does not belong here: reading a single file (`tables`), judging prices (`core.prices.validation`).
+What does not belong here: reading a single file (`price_file`), judging prices (`core.prices.validation`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.adapters.files.actions import ActionFile, read_actions
-from pairs_platform.adapters.files.columns import few
+from pairs_platform.adapters.files.columns import column_key, few
 from pairs_platform.adapters.files.overview import FileLeftOut, FileOverview
 from pairs_platform.adapters.files.paths import named_files
 from pairs_platform.adapters.files.price_file import PriceFile
@@ -53,9 +53,7 @@ class FileMarketData:
     @property
     def label(self) -> str:
         """The names of the files or folders, without where they are."""
-        names = [Path(path).name or path for path in self._settings.paths]
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"files: {', '.join(names[:3])}{more}"
+        return f"files: {listed((Path(path).name or path for path in self._settings.paths), 3)}"
 
     @property
     def basis(self) -> PriceBasis:
@@ -197,12 +195,11 @@ class FileMarketData:
         """What of the file of actions is left out, was understood in another way, or belongs to no prices, in words."""
         if self._actions is None:
             return ()
-        priced = {symbol for overview in self.overviews for symbol in overview.symbols.index}
-        strangers = sorted(set(self._actions.actions["symbol"]) - priced)
+        strangers = sorted(set(self._actions.actions["symbol"]) - set(self._symbols.index))
         without = (
             (f"no price file has {listed(strangers)}: actions without prices change nothing",) if strangers else ()
         )
-        return (*self._actions.notes["note"], *without)
+        return (*(note for _, note in self._actions.notes), *without)
 
     @property
     def files_left_out(self) -> tuple[FileLeftOut, ...]:
@@ -275,6 +272,11 @@ class FileMarketData:
         return pd.concat([file.overview.symbols for file in self._files])
 
     @cached_property
+    def _by_key(self) -> dict[str, str]:
+        """Symbols of all files by their letters and digits."""
+        return {column_key(name): name for name in self._symbols.index}
+
+    @cached_property
     def _actions(self) -> ActionFile | None:
         if self._settings.actions_path is None:
             return None
@@ -308,10 +310,9 @@ class FileMarketData:
     def _why_not(self, symbol: str, first: date, last: date) -> str:
         in_files = self._symbols
         if symbol not in in_files.index:
-            names = in_files.index.unique()
-            respelled = next((name for name in names if _plain(name) == _plain(symbol)), None)
+            respelled = self._by_key.get(column_key(symbol))
             hint = f"; they have {respelled}, which may be the same share" if respelled else ""
-            return f"{symbol} is not among the {len(names)} symbols of the files{hint}"
+            return f"{symbol} is not among the {in_files.index.nunique()} symbols of the files{hint}"
         rows = in_files.loc[[symbol]]
         have = f"{rows['first_session'].min():%Y-%m-%d} to {rows['last_session'].max():%Y-%m-%d}"
         return f"no bar of {symbol} in the sessions from {first} to {last}; the files have it from {have}"
@@ -342,10 +343,6 @@ def _aggregated(bars: pd.DataFrame, first: date, last: date, *, source: Frequenc
     )
     parts = [aggregate_bars(checked.accepted, source=source, target=target), checked.quarantined[list(BAR_COLUMNS)]]
     return pd.concat([part for part in parts if not part.empty], ignore_index=True)
-
-
-def _plain(symbol: str) -> str:
-    return "".join(character for character in symbol.casefold() if character.isalnum())
 
 
 def _common_frequency(frequencies: Mapping[Path, Frequency], by_name: Collection[Path]) -> Frequency:

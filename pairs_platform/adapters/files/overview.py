@@ -10,6 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
+from pairs_platform.adapters.files.settings import BarEnd
 from pairs_platform.core.prices.bars import Frequency
 
 Layout = Literal["rows", "one column a symbol", "one symbol, from the file's name"]
@@ -75,8 +76,8 @@ class FileOverview:
     frequency : Frequency
     timezone : str
         "dates without time", "offsets in the file", or the name of the zone that was declared or that the column has.
-    label : str
-        Which end of a bar its time stamp names: "start" or "end".
+    label : BarEnd
+        Which end of a bar its time stamp names.
     symbols : DataFrame, index symbol
         first_session, last_session: datetime64[ns]; bars: int64; sector: object, the label as written, None where the
         file has none.
@@ -93,7 +94,7 @@ class FileOverview:
     columns: tuple[ColumnUse, ...]
     frequency: Frequency
     timezone: str
-    label: Literal["start", "end"]
+    label: BarEnd
     symbols: pd.DataFrame
     respelled: Mapping[str, str]
     rows_left_out: tuple[RowsLeftOut, ...]

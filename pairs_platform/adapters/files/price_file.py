@@ -1,7 +1,7 @@
 """One price file: which of its columns is which, what its time stamps mean, how long its bars are.
 
 Wrong prices are none of its business: what is no number becomes NaN, for validation to quarantine. What does not belong
-here: choosing files, sectors, aggregation (`history`).
+here: choosing files, the sector of a symbol, aggregation (`history`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from pairs_platform.adapters.files.columns import column_key, few, match_columns
 from pairs_platform.adapters.files.conventions import (
+    ReadColumn,
     StampColumn,
     check_label,
     chosen_column,
@@ -36,8 +37,8 @@ from pairs_platform.adapters.files.overview import (
 )
 from pairs_platform.adapters.files.sessions import SessionRule, are_midnights, instants, placed
 from pairs_platform.adapters.files.settings import FileSourceSettings, is_fixed_offset
-from pairs_platform.adapters.files.shapes import in_rows
-from pairs_platform.adapters.files.stamps import Fault, Stamps, fault_reason
+from pairs_platform.adapters.files.shapes import FIELDS, in_rows
+from pairs_platform.adapters.files.stamps import Stamps
 from pairs_platform.adapters.files.tables import Selection, open_table
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import Frequency
@@ -61,7 +62,6 @@ OPTIONAL_SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "freq": ("freq", "frequency", "interval", "timeframe"),
 }
 
-_NUMBERS = ("open", "high", "low", "close", "volume")
 _MOST_REPEATED = 1.5
 """Rows a time stamp, above which a file without a symbol column has several symbols."""
 
@@ -132,56 +132,30 @@ class PriceFile:
             raise DataError(f"{self.path} has no rows; it holds no bar at all")
         spellings = read_spellings(pc.unique(_texts(table)).to_pylist())
         table, row_of, nameless = self._with_symbols(table, spellings)
-        settings = self._settings
-        column = chosen_column(
-            table,
-            self._candidates,
-            date_order=settings.date_order,
-            row_of=row_of,
-            path=self.path,
-        )
-        stamps, code = column.read(table)
-        unread = self._left_out(stamps.fault, code, column, table, row_of)
-        if not (stamps.fault[code] == 0).any():
-            raise DataError(f"{self.path}: no row can be used; {unread[0]}")
-        self._require_one_symbol(code)
+        date_order = self._settings.date_order
+        read = chosen_column(table, self._candidates, date_order=date_order, row_of=row_of, path=self.path)
+        unread = self._left_out(read, read.stamps.fault, row_of)
+        self._require_one_symbol(read)
         symbol = _symbols(table, spellings)
-        frequency, notes = self._frequency(table, stamps, code, symbol, unread)
-        rule = SessionRule(frequency, settings.timezone, settings.label)
-        if frequency is Frequency.ONE_DAY:
-            rule = replace(rule, no_closes=are_midnights(stamps, rule))
-        else:
-            utc, _ = instants(stamps, settings.timezone)
-            codes = symbol.cat.codes.to_numpy(np.int64)
-            check_label(settings.label, utc, code, codes, path=self.path)
-            if settings.label == "end":
-                notes.append(
-                    "time stamps name the end of a bar, as source.files.label states; they are shifted to its start"
-                )
-        rows = placed(stamps, rule)
-        left_out = self._left_out(rows.fault, code, column, table, row_of)
-        if not (rows.fault[code] == 0).any():
-            raise DataError(f"{self.path}: no row can be used; {left_out[0]}")
-        if stamps.zone is not None and is_fixed_offset(stamps.zone):
-            notes.append(
-                f"the zone of {column.name} is {stamps.zone}, a fixed offset that does not follow New York's clock; "
-                "its times are read as the instants that they are"
-            )
-        notes += _strays(rows.session, code, symbol, row_of)
+        frequency, frequency_notes = self._frequency(table, read, symbol, unread)
+        rule, rule_notes = self._rule(frequency, read, symbol)
+        rows = placed(read.stamps, rule)
+        left_out = self._left_out(read, rows.fault, row_of)
+        notes = (*frequency_notes, *rule_notes, *_strays(rows.session, read.code, symbol, row_of))
         overview = FileOverview(
             path=self.path,
             layout=self._shape.layout,
             encoding=self._shape.table.encoding,
-            columns=self._column_uses(column),
+            columns=self._column_uses(read.column),
             frequency=frequency,
-            timezone=_zone(stamps, rule),
-            label=settings.label,
-            symbols=_symbol_table(symbol, rows.session, code, self._sectors(table, symbol)),
+            timezone=_zone(read.stamps, rule),
+            label=rule.label,
+            symbols=_symbol_table(symbol, rows.session, read.code, self._sectors(table, symbol)),
             respelled=spellings.respelled,
             rows_left_out=(*self._shape.table.rows_left_out, *nameless, *left_out),
             notes=(*self._shape.table.notes, *self._shape.notes, *notes),
         )
-        return _Understood(overview, _Rules(column, rule, spellings), _presence(symbol, rows.session, code))
+        return _Understood(overview, _Rules(read.column, rule, spellings), _presence(symbol, rows.session, read.code))
 
     def read(self, symbols: Collection[str], first: date, last: date) -> pd.DataFrame:
         """Bars of `symbols` in the sessions from `first` to `last` as the file has them.
@@ -195,8 +169,8 @@ class PriceFile:
         rules = self._understood.rules
         written = [text for text, symbol in rules.spellings.symbols.items() if symbol in symbols]
         only = Selection(self._columns["symbol"], written, rules.stamps.names[0], first, last)
-        table = self._table(["symbol", *_NUMBERS], rules.stamps.names, only)
-        if any(pa.types.is_string(table[name].type) for name in _NUMBERS):
+        table = self._table(["symbol", *FIELDS], rules.stamps.names, only)
+        if any(pa.types.is_string(table[name].type) for name in FIELDS):
             table = self._text_numbers[0]
         else:
             table = _with_numbers(table)[0]
@@ -205,7 +179,7 @@ class PriceFile:
         rows = placed(stamps, rules.sessions)
         start = pd.DatetimeIndex(rows.start).tz_localize("UTC")
         frame = pd.DataFrame({"symbol": _symbols(table, rules.spellings).astype("object"), "ts_utc": start[code]})
-        for name in _NUMBERS:
+        for name in FIELDS:
             frame[name] = table[name].to_numpy()
         in_range = (rows.session >= np.datetime64(first)) & (rows.session <= np.datetime64(last))
         return frame[in_range[code]].reset_index(drop=True)
@@ -213,14 +187,14 @@ class PriceFile:
     @cached_property
     def _text_numbers(self) -> tuple[pa.Table, dict[str, str]]:
         """Every row, prices and volume as numbers, and how those were understood: one file has one notation."""
-        return _with_numbers(self._table(["symbol", *_NUMBERS], self._stamp_names))
+        return _with_numbers(self._table(["symbol", *FIELDS], self._stamp_names))
 
-    def _require_one_symbol(self, code: np.ndarray) -> None:
+    def _require_one_symbol(self, read: ReadColumn) -> None:
         """Refuse a file without a symbol column whose time stamps come again and again: it has several symbols."""
-        distinct = len(np.unique(code))
-        if self._shape.layout == ONE_SYMBOL and len(code) > _MOST_REPEATED * distinct:
+        rows, distinct = len(read.code), len(read.values)
+        if self._shape.layout == ONE_SYMBOL and rows > _MOST_REPEATED * distinct:
             raise DataError(
-                f"{self.path}: {len(code)} rows have {distinct} different time stamps, so that they are of several "
+                f"{self.path}: {rows} rows have {distinct} different time stamps, so that they are of several "
                 "symbols, and no column is named as the symbol's; name it symbol or ticker (the file has "
                 f"{few(self._shape.table.names)})"
             )
@@ -268,11 +242,11 @@ class PriceFile:
         return pairs.groupby("symbol")["sector"].agg(_label)
 
     def _frequency(
-        self, table: pa.Table, stamps: Stamps, code: np.ndarray, symbol: pd.Series, unread: Sequence[RowsLeftOut]
+        self, table: pa.Table, read: ReadColumn, symbol: pd.Series, unread: Sequence[RowsLeftOut]
     ) -> tuple[Frequency, list[str]]:
         """Frequency that a column states, else that of the steps; a note where both are there and disagree."""
-        moment = np.where(np.isnat(stamps.utc), stamps.wall, stamps.utc)
-        step = commonest_step(symbol.cat.codes.to_numpy(np.int64), moment[code])
+        moment = np.where(np.isnat(read.stamps.utc), read.stamps.wall, read.stamps.utc)
+        step = commonest_step(symbol.cat.codes.to_numpy(np.int64), moment[read.code])
         stated = None
         if "freq" in table.column_names:
             name = self._columns["freq"]
@@ -289,24 +263,38 @@ class PriceFile:
         agrees = step is None or step == length or (stated is Frequency.ONE_DAY and step >= pd.Timedelta(hours=22))
         return stated, [] if agrees else [f"{name} says {stated}, but the bars are mostly {step} apart"]
 
-    def _left_out(
-        self,
-        fault: np.ndarray,
-        code: np.ndarray,
-        column: StampColumn,
-        table: pa.Table,
-        row_of: Callable[[int], int],
-    ) -> tuple[RowsLeftOut, ...]:
-        """Rows without session, by reason, in the order of the file."""
+    def _rule(self, frequency: Frequency, read: ReadColumn, symbol: pd.Series) -> tuple[SessionRule, list[str]]:
+        """How the rows become bars, and what of it a person should know."""
+        settings, stamps = self._settings, read.stamps
+        notes: list[str] = []
+        rule = SessionRule(frequency, settings.timezone, settings.label)
+        if frequency is Frequency.ONE_DAY:
+            rule = replace(rule, no_closes=are_midnights(stamps, rule))
+        else:
+            utc, _ = instants(stamps, settings.timezone)
+            check_label(settings.label, utc, read.code, symbol.cat.codes.to_numpy(np.int64), path=self.path)
+            if settings.label == "end":
+                notes.append(
+                    "time stamps name the end of a bar, as source.files.label states; they are shifted to its start"
+                )
+        if stamps.zone is not None and is_fixed_offset(stamps.zone):
+            notes.append(
+                f"the zone of {read.column.name} is {stamps.zone}, a fixed offset that does not follow New York's "
+                "clock; its times are read as the instants that they are"
+            )
+        return rule, notes
+
+    def _left_out(self, read: ReadColumn, fault: np.ndarray, row_of: Callable[[int], int]) -> tuple[RowsLeftOut, ...]:
+        """Rows without session, by reason, in the order of the file; refuses a file that has no other rows."""
         found = []
         for kind in np.unique(fault[fault > 0]):
-            where = np.flatnonzero(fault[code] == kind)
-            if not len(where):
-                continue
-            value = column.distinct(table.slice(int(where[0]), 1))[0][0].as_py()
-            reason = fault_reason(Fault(int(kind)), name=column.name, value=value, zone=self._settings.timezone)
-            found.append(RowsLeftOut(reason, len(where), row_of(int(where[0]))))
-        return tuple(sorted(found, key=lambda rows: rows.first_row))
+            where = np.flatnonzero(fault[read.code] == kind)
+            first = int(where[0])
+            found.append(RowsLeftOut(read.reason(fault, first, self._settings.timezone), len(where), row_of(first)))
+        found.sort(key=lambda rows: rows.first_row)
+        if fault.all():
+            raise DataError(f"{self.path}: no row can be used; {found[0]}")
+        return tuple(found)
 
     def _column_uses(self, column: StampColumn) -> tuple[ColumnUse, ...]:
         notes = self._text_numbers[1] if self._shape.table.encoding != "Parquet" else {}
@@ -363,8 +351,8 @@ def _strays(session: np.ndarray, code: np.ndarray, symbol: pd.Series, row_of: Ca
 
 
 def _with_numbers(table: pa.Table) -> tuple[pa.Table, dict[str, str]]:
-    numbers, notes = read_numbers({name: table[name] for name in _NUMBERS})
-    for name in _NUMBERS:
+    numbers, notes = read_numbers({name: table[name] for name in FIELDS})
+    for name in FIELDS:
         column = pa.chunked_array([pa.array(numbers[name], from_pandas=False)])
         table = table.set_column(table.schema.get_field_index(name), name, column)
     return table, notes

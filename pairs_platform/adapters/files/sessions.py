@@ -6,12 +6,11 @@ row has none. What does not belong here: reading the stamps (`stamps`), judging 
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
-import pandas as pd
 
-from pairs_platform.adapters.files.stamps import Fault, Stamps, wall_clock
+from pairs_platform.adapters.files.settings import BarEnd
+from pairs_platform.adapters.files.stamps import Fault, Stamps, utc_of_wall, wall_clock
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_table
 from pairs_platform.core.time import HOUR_NS, MARKET_TIMEZONE, MINUTE_NS
@@ -34,7 +33,7 @@ class SessionRule:
     frequency : Frequency
     timezone : str or None
         Zone that the settings state, for time stamps without one.
-    label : str
+    label : BarEnd
         Which end of an intraday bar its time stamp names.
     no_closes : bool
         Whether times of day at the open or the close in New York are another zone's midnights, see `are_midnights`.
@@ -42,7 +41,7 @@ class SessionRule:
 
     frequency: Frequency
     timezone: str | None = None
-    label: Literal["start", "end"] = "start"
+    label: BarEnd = "start"
     no_closes: bool = False
 
 
@@ -137,9 +136,8 @@ def edge_counts(utc: np.ndarray, rows: np.ndarray) -> tuple[int, int, int]:
 
 def _daily(stamps: Stamps, rule: SessionRule) -> PlacedRows:
     day, fault = dates(stamps, rule)
-    wall = day.astype("datetime64[ns]") + np.timedelta64(_OPEN, "ns")
-    local = pd.DatetimeIndex(wall).tz_localize(MARKET_TIMEZONE).tz_convert("UTC").tz_localize(None)
-    return PlacedRows(day, np.asarray(local, "datetime64[ns]"), fault)
+    opens = day.astype("datetime64[ns]") + np.timedelta64(_OPEN, "ns")
+    return PlacedRows(day, utc_of_wall(opens, MARKET_TIMEZONE), fault)
 
 
 def instants(stamps: Stamps, timezone: str | None) -> tuple[np.ndarray, np.ndarray]:
@@ -149,9 +147,7 @@ def instants(stamps: Stamps, timezone: str | None) -> tuple[np.ndarray, np.ndarr
         return stamps.utc, stamps.fault
     if timezone is None:
         return stamps.utc, np.where(naive, Fault.NO_ZONE, stamps.fault).astype(np.int8)
-    wall = pd.DatetimeIndex(np.where(naive, stamps.wall, _NAT))
-    local = wall.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT").tz_convert("UTC").tz_localize(None)
-    utc = np.where(naive, np.asarray(local, "datetime64[ns]"), stamps.utc)
+    utc = np.where(naive, utc_of_wall(np.where(naive, stamps.wall, _NAT), timezone), stamps.utc)
     return utc, np.where(naive & np.isnat(utc), Fault.CLOCK_CHANGE, stamps.fault).astype(np.int8)
 
 

@@ -14,6 +14,12 @@ from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.settings import SettingsGroup, setting, usable_path
 from pairs_platform.core.time import MARKET_TIMEZONE
 
+DateOrder = Literal["year_first", "day_first", "month_first"]
+"""Order of year, month and day in a date such as 03/04/2025."""
+
+BarEnd = Literal["start", "end"]
+"""The end of a bar that a time stamp names."""
+
 _FIXED_OFFSET = re.compile(r"[+-]\d{2}:?\d{2}|(?:Etc/)?GMT[+-]?\d+|Etc/GMT[+-]\d+|EST|MST|HST")
 _NO_OFFSET = re.compile(r"[+-]00:?00|(?:Etc/)?GMT[+-]?0")
 
@@ -42,10 +48,8 @@ class FileSourceSettings(SettingsGroup):
             "midnight they are."
         ),
     )
-    label: Literal["start", "end"] = setting(
-        "start", unit="name", description="Which end of an intraday bar its time stamp names."
-    )
-    date_order: Literal["year_first", "day_first", "month_first"] | None = setting(
+    label: BarEnd = setting("start", unit="name", description="Which end of an intraday bar its time stamp names.")
+    date_order: DateOrder | None = setting(
         None,
         unit="name",
         description="Order of dates such as 03/04/2025 that the file does not prove: day_first or month_first.",

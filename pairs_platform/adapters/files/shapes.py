@@ -29,10 +29,12 @@ CLOSES_ALONE = (
 
 _UNNAMED_STAMPS = {"", "index", "unnamed0", "indexlevel0", "level0"}
 _UNNAMED_SYMBOLS = {"indexlevel1", "level1", "unnamed1"}
-_FIELDS = ("open", "high", "low", "close", "volume")
+FIELDS = ("open", "high", "low", "close", "volume")
+"""Columns of a bar that are numbers."""
+
 _MANY = 16
 _SYMBOL = re.compile(r"\^?[A-Z][A-Z0-9]{0,5}(?:[.\-/ ^][A-Z]{1,3})?|\d{4,6}\.[A-Z]{1,3}")
-_FIELD = "open|high|low|close|volume"
+_FIELD = "|".join(FIELDS)
 _FIELD_BESIDE_SYMBOL = re.compile(rf"({_FIELD})[ ._](.+)|(.+)[ ._]({_FIELD})", re.IGNORECASE)
 _NO_SYMBOL_WORD = re.compile(
     r"adj(?:usted)?|all|bars?|candles?|chart|closes?|csv|dai?ly|data|datasets?|days?|demo|downloads?|eod|equit(?:y|ies)|"
@@ -82,7 +84,7 @@ def in_rows(table: FileTable, spellings: Spellings) -> Shape:
         symbol = _symbol_of_name(table, spellings["symbol"])
         table = _WithColumns(table, constants={"symbol": symbol})
         notes += ("no column has the symbol: it is the file's name",)
-    present = {name: spelled(table.names, spellings[name]) for name in _FIELDS}
+    present = {name: spelled(table.names, spellings[name]) for name in FIELDS}
     if present["close"] and not any(present[name] for name in ("open", "high", "low")):
         close = present["close"][0]
         zero = {} if present["volume"] else {"volume": 0}
@@ -117,13 +119,13 @@ def symbol_in_name(path: Path) -> str | None:
 def _with_folder_values(table: FileTable, spellings: Spellings) -> tuple[FileTable, tuple[str, ...]]:
     """A table with the values of folders named `column=value` on the way to its file, where a bar needs them."""
     pairs = (part.split("=", 1) for part in table.path.parent.parts if "=" in part)
-    needed = {spelling for spellings in spellings.values() for spelling in map(column_key, spellings)}
+    needed = {column_key(word) for words in spellings.values() for word in words}
     keys = set(map(column_key, table.names))
     values = {name: value for name, value in pairs if value and column_key(name) in needed - keys}
     if not values:
         return table, ()
-    listed = ", ".join(f"{name} is {value}" for name, value in values.items())
-    return _WithColumns(table, constants=values), (f"{listed}: from the folder's name",)
+    taken = ", ".join(f"{name} is {value}" for name, value in values.items())
+    return _WithColumns(table, constants=values), (f"{taken}: from the folder's name",)
 
 
 def _named_index(table: FileTable, spellings: Spellings) -> tuple[FileTable, tuple[str, ...]]:
@@ -141,8 +143,8 @@ def _named_index(table: FileTable, spellings: Spellings) -> tuple[FileTable, tup
     named = {name: of for name, of in copies.items() if of is not None}
     if not named:
         return table, ()
-    listed = ", ".join(f"{of!r} is taken as the {name}" for name, of in named.items())
-    return _WithColumns(table, copies=named), (listed,)
+    taken = ", ".join(f"{of!r} is taken as the {name}" for name, of in named.items())
+    return _WithColumns(table, copies=named), (taken,)
 
 
 def _by_symbol(names: Sequence[str], spellings: Spellings) -> dict[str, dict[str, str]]:
@@ -150,7 +152,7 @@ def _by_symbol(names: Sequence[str], spellings: Spellings) -> dict[str, dict[str
 
     LOW and OPEN are symbols too: the part that is a field in more of the names is the field.
     """
-    fields = {column_key(word): name for name in _FIELDS for word in spellings[name] if len(word) > 1}
+    fields = {column_key(word): name for name in FIELDS for word in spellings[name] if len(word) > 1}
     if any(column_key(name) in fields for name in names) or spelled(names, spellings["symbol"]):
         return {}
     pairs = {name: pair for name in names if (pair := _pair(name)) is not None}
@@ -176,11 +178,8 @@ def _pair(name: str) -> tuple[str, str] | None:
     if match is None:
         return None
     pair = (match[1] or match[3], match[2] or match[4])
-    return (
-        None
-        if any(_NO_SYMBOL_WORD.fullmatch(part.strip(" .")) and column_key(part) != "close" for part in pair)
-        else pair
-    )
+    has_other_word = any(_NO_SYMBOL_WORD.fullmatch(part.strip(" .")) and column_key(part) != "close" for part in pair)
+    return None if has_other_word else pair
 
 
 def _closes_by_symbol(table: FileTable, stamps: Sequence[str], spellings: Spellings) -> dict[str, dict[str, str]]:
@@ -193,7 +192,7 @@ def _closes_by_symbol(table: FileTable, stamps: Sequence[str], spellings: Spelli
     shouted = all(name == name.upper() for name in names)
     if not stamps or not names or not all(_SYMBOL.fullmatch(name.upper()) for name in names):
         return {}
-    words = [name for name in _FIELDS if spelled(names, tuple(word for word in spellings[name] if len(word) > 1))]
+    words = [name for name in FIELDS if spelled(names, tuple(word for word in spellings[name] if len(word) > 1))]
     letters = {"o", "h", "l", "c"} <= set(map(column_key, names)) and len(names) < _MANY
     alone = all(column_key(name) in {"o", "h", "l", "c", "v"} for name in names)
     if "close" in words or len(words) > 1 or letters or alone or not (shouted or len(names) > 2):
@@ -267,7 +266,7 @@ class _InRows(_Wrapped):
 
     @property
     def names(self) -> tuple[str, ...]:
-        fields = [name for name in _FIELDS if any(name in columns for columns in self.by_symbol.values())]
+        fields = [name for name in FIELDS if any(name in columns for columns in self.by_symbol.values())]
         return ("symbol", *self.stamps, *fields)
 
     @cached_property

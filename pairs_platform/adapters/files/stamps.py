@@ -9,17 +9,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pairs_platform.adapters.files.settings import DateOrder
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.time import DAY_NS, HOUR_NS, MARKET_TIMEZONE, MINUTE_NS, SECOND_NS
-
-DateOrder = Literal["year_first", "day_first", "month_first"]
 
 
 class Fault(IntEnum):
@@ -294,6 +292,12 @@ def wall_clock(utc: np.ndarray, zone: str) -> np.ndarray:
         known = pa.lib.string_to_tzinfo("UTC")
     stamps = pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert(known).tz_localize(None)
     return np.asarray(stamps.as_unit("ns"), dtype="datetime64[ns]")
+
+
+def utc_of_wall(wall: np.ndarray, zone: str) -> np.ndarray:
+    """Instants of dates and times of day in a zone, datetime64[ns]; NaT where clocks change and leave no single one."""
+    local = pd.DatetimeIndex(wall).tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    return np.asarray(local.tz_convert("UTC").tz_localize(None), dtype="datetime64[ns]")
 
 
 def _of_text(values: pa.Array, form: StampForm) -> Stamps:

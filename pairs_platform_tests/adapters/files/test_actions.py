@@ -70,6 +70,20 @@ def test_a_moment_of_knowledge(tmp_path, known, expected) -> None:
     )
 
 
+def test_a_moment_of_knowledge_that_clocks_leave_out_is_said_with_the_zone_that_is_set(tmp_path) -> None:
+    row = "AAPL,2025-11-04,split,4,2025-03-30 02:30"
+    got = read(tmp_path, row, header=f"{HEADER},announced", timezone="Europe/Berlin")
+    [note] = got.notes_of({"AAPL"})
+    assert "'2025-03-30 02:30' is no single moment in Europe/Berlin" in note
+
+
+def test_a_truth_value_is_no_value(tmp_path) -> None:
+    columns = {"symbol": ["A", "B"], "ex_date": 2 * ["2025-11-04"], "kind": 2 * ["dividend"], "value": [True, False]}
+    pd.DataFrame(columns).to_parquet(tmp_path / "actions.parquet")
+    with pytest.raises(DataError, match="value True; kind must be split"):
+        read_actions(tmp_path / "actions.parquet", FileSourceSettings(paths="prices.csv"))
+
+
 def test_an_action_that_is_listed_twice_counts_once(tmp_path) -> None:
     got = read(tmp_path, *2 * ["ADI,2023-02-23,dividend,0.86"], "ADI,2023-02-23 00:00:00,Dividends,0.86")
     assert CORPORATE_ACTIONS.violations(got.actions) == []

@@ -6,6 +6,8 @@ import pyarrow as pa
 import pytest
 
 from pairs_platform.adapters.files.conventions import (
+    ReadColumn,
+    StampColumn,
     check_label,
     chosen_column,
     commonest_step,
@@ -16,11 +18,16 @@ from pairs_platform.adapters.files.conventions import (
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_between
+from pairs_platform_tests.support.price_samples import bar_ends
 
 SPELLINGS = ("tsutc", "timestamp", "datetime", "ts", "barstart", "date", "time")
 
 
-def chosen(columns: dict):
+def chosen(columns: dict) -> StampColumn:
+    return read(columns).column
+
+
+def read(columns: dict) -> ReadColumn:
     table = pa.table(columns)
     candidates = stamp_candidates({name.lower(): name for name in columns}, SPELLINGS)
     return chosen_column(table, candidates, date_order=None, row_of=lambda i: i + 1, path="prices.csv")
@@ -45,6 +52,11 @@ class TestColumn:
         assert column.form.epoch_ns == 10**6
         stamps, code = column.read(pa.table({"ts": pa.array([1762266900000])}))
         assert stamps.utc[code].astype("datetime64[m]").astype(str).tolist() == ["2025-11-04T14:35"]
+
+    def test_it_comes_with_its_rows_read_and_why_one_has_no_session(self) -> None:
+        rows = read({"date": ["2025-11-04", "soon", "2025-11-04"]})
+        assert rows.stamps.wall[rows.code[[0, 2]]].astype("datetime64[D]").astype(str).tolist() == 2 * ["2025-11-04"]
+        assert rows.reason(rows.stamps.fault, 1, None).startswith("date 'soon' is no date or time")
 
     def test_a_column_that_cannot_be_read_is_passed_over(self) -> None:
         assert chosen({"timestamp": ["", "soon"], "date": ["2025-11-04", "2025-11-05"]}).names == ("date",)
@@ -124,11 +136,7 @@ class TestLabel:
     def rows(self, frequency: Frequency, *, end: bool, n_sessions: int = 5):
         grid = bar_grid(sessions_between(date(2025, 11, 3), date(2025, 11, 28))[-n_sessions:], frequency)
         starts = np.asarray(grid.ts_utc.tz_localize(None), "datetime64[ns]")
-        last = np.append(grid.bar_of_day[1:] == 0, True)
-        length = np.timedelta64(frequency.length_ns, "ns")
-        half = np.timedelta64(30, "m") if frequency is Frequency.ONE_HOUR else length
-        stamps = starts + np.where(last, half, length) if end else starts
-        # 2025-11-28 closes at 13:00, half an hour after its last hourly bar starts.
+        stamps = bar_ends(grid, frequency) if end else starts
         code = np.concatenate([np.arange(len(stamps)), np.flatnonzero(grid.bar_of_day % 2 == 0)])
         symbol = np.concatenate([np.zeros(len(stamps), int), np.ones(len(code) - len(stamps), int)])
         return stamps, code, symbol

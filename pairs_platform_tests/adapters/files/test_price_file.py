@@ -19,6 +19,7 @@ from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import bar_grid, sessions_between
 from pairs_platform.core.prices.settings import ValidationSettings
 from pairs_platform.core.prices.validation import validate_bars
+from pairs_platform_tests.support.price_samples import bar_ends
 
 HEADER = "symbol,date,open,high,low,close,volume"
 DAYS_OF_BOTH = (("2025-10-31", "-04"), ("2025-11-03", "-05"))
@@ -168,8 +169,7 @@ class TestIntradayRows:
     def test_ends_of_bars_are_noticed_and_shifted_by_the_setting(self, tmp_path, frequency) -> None:
         grid = bar_grid(sessions_between(date(2025, 11, 24), date(2025, 11, 28)), frequency)
         starts = np.asarray(grid.ts_utc.tz_localize(None), "datetime64[s]")
-        last = np.append(grid.bar_of_day[1:] == 0, True)
-        ends = starts + np.where(last, min(frequency.length_ns // 10**9, 1800), frequency.length_ns // 10**9)
+        ends = bar_ends(grid, frequency).astype("datetime64[s]")
         with pytest.raises(DataError, match=r"set source\.files\.label to end"):
             overview(price_file(tmp_path, [f"{end}Z" for end in ends]))
         file = price_file(tmp_path, [f"{end}Z" for end in ends], label="end")
