@@ -109,7 +109,7 @@ class ReadColumn:
     def reason(self, fault: np.ndarray, row: int, zone: str | None) -> str:
         """Why a row has no session, in words: the fault, of shape (k,), at its value."""
         at = self.code[row]
-        return fault_reason(Fault(int(fault[at])), name=self.column.name, value=self.values[at].as_py(), zone=zone)
+        return fault_reason(Fault(int(fault[at])), name=self.column.name, value=_shown(self.values[at]), zone=zone)
 
 
 def chosen_column(
@@ -319,6 +319,14 @@ def check_label(label: BarEnd, utc: np.ndarray, code: np.ndarray, symbol: np.nda
         f"{path}: {there} bars are stamped at the {at} of a session and none at its {nowhere}, so that a time stamp "
         f"names the {other} of its bar; set source.files.label to {other}"
     )
+
+
+def _shown(value: pa.Scalar) -> object:
+    """A value for a message; a time that Python has none for as Arrow writes it."""
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return value.cast(pa.string()).as_py()
 
 
 def _first_rows(code: np.ndarray) -> np.ndarray:

@@ -104,6 +104,16 @@ class TestDailyRows:
         assert [rows.first_row for rows in seen.rows_left_out] == [6]
         assert "2 rows are on days without a session, the first is row 3: A 2099-01-01" in seen.notes
 
+    @pytest.mark.parametrize("sentinel", [2**62, -(2**62), 253402300800000])
+    def test_a_moment_beyond_the_years_of_python_costs_its_row(self, tmp_path, sentinel) -> None:
+        path = tmp_path / "prices.parquet"
+        prices = {name: [1.0, 2.0, 3.0] for name in ("open", "high", "low", "close", "volume")}
+        stamps = pa.array([1762180200000, 1762266600000, sentinel], pa.int64()).cast(pa.timestamp("ms", "UTC"))
+        pq.write_table(pa.table({"symbol": 3 * ["A"], "ts": stamps, **prices}), path)
+        [left_out] = PriceFile(path, FileSourceSettings(paths=str(path))).overview.rows_left_out
+        assert left_out.first_row == 3
+        assert "is not in the years 1678 to 2261" in left_out.reason
+
     def test_times_of_zero_beside_a_date_are_the_date(self, tmp_path) -> None:
         header = HEADER.replace("date", "<DATE>,<TIME>")
         file = price_file(tmp_path, ["20251103,000000", "20251104,000000"], header=header)
