@@ -14,7 +14,6 @@ import pandas as pd
 from pairs_platform.adapters.files.columns import column_key
 from pairs_platform.adapters.files.history import FileMarketData
 from pairs_platform.adapters.files.overview import FileLeftOut, FileOverview
-from pairs_platform.adapters.files.tables import open_table
 from pairs_platform.core.errors import ConfigurationError, PlatformError
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_START, bar_grid, session_of, sessions_between
@@ -351,7 +350,7 @@ def _place(flags: pd.DataFrame) -> str:
 
 
 def _has_adjusted_close(file: FileOverview) -> bool:
-    return not {"adjclose", "adjustedclose", "closeadj"}.isdisjoint(map(column_key, open_table(file.path).names))
+    return not {"adjclose", "adjustedclose", "closeadj"}.isdisjoint(map(column_key, file.names))
 
 
 def _excluded(

@@ -72,6 +72,8 @@ class FileOverview:
         What a row is.
     encoding : str
         Of a CSV file; "Parquet" of a Parquet file.
+    names : tuple of str
+        Of all columns as the file has them, whether they are read or not.
     columns : tuple of ColumnUse
     frequency : Frequency
     timezone : str
@@ -91,6 +93,7 @@ class FileOverview:
     path: Path
     layout: Layout
     encoding: str
+    names: tuple[str, ...]
     columns: tuple[ColumnUse, ...]
     frequency: Frequency
     timezone: str

@@ -101,6 +101,7 @@ class PriceFile:
         self.path = path
         self._settings = settings
         opened = open_table(path)
+        self._names = opened.names
         keys = set(map(column_key, opened.names))
         if "exdate" in keys and keys.isdisjoint({"open", "close", "price"}):
             raise DataError(
@@ -146,6 +147,7 @@ class PriceFile:
             path=self.path,
             layout=self._shape.layout,
             encoding=self._shape.table.encoding,
+            names=self._names,
             columns=self._column_uses(read.column),
             frequency=frequency,
             timezone=_zone(read.stamps, rule),
