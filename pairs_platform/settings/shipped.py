@@ -3,6 +3,8 @@
 What does not belong here: how a document is read (`documents`), and what overrides what (`loading`).
 """
 
+from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files as package_files
 from typing import Any
 
@@ -12,8 +14,9 @@ PLATFORM_FILE = "platform.yaml"
 UNIVERSE_FILE = "universe.yaml"
 
 
-def shipped_document(name: str) -> dict[str, Any]:
-    """Content of a YAML file of the package."""
+@cache
+def shipped_document(name: str) -> Mapping[str, Any]:
+    """Content of a YAML file of the package, which is read once; nobody changes it."""
     return parse_document(shipped_text(name), f"package {name}")
 
 
