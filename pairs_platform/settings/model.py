@@ -242,7 +242,7 @@ class Settings(BaseSettings):
         """
 
         def public_environment() -> dict[str, Any]:
-            return {name: value for name, value in env_settings().items() if name not in CHECKS}
+            return {name: value for name, value in env_settings().items() if name not in SECRET_FIELDS}
 
         return public_environment, init_settings  # type: ignore[return-value]
 

@@ -30,15 +30,22 @@ _HOW = (
     "write SCHEME://USER:PASSWORD@HOST:PORT/NAME with user and password percent-encoded (@ is %40, : is %3A, / is %2F, "
     "% is %25), as urllib.parse.quote(password, safe='') does"
 )
-_USER = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
-_PASSWORD = r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*"
+_QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
+
+
+def _one_of(more: str) -> str:
+    """A pattern of one character of a part of a URL: percent-encoded, or one that stands for itself, `more` with it."""
+    return rf"(?:[A-Za-z0-9._~!$&'()*+,;={more}-]|%[0-9A-Fa-f]{{2}})"
+
+
+_USERINFO = re.compile(f"{_one_of(':')}*")
 _HOST = re.compile(r"[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]")
-_QUERY = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:/?-]|%[0-9A-Fa-f]{2})*")
+_QUERY = re.compile(f"{_one_of(':/?')}*")
 _PATH_OF = {
-    "http": re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=/-]|%[0-9A-Fa-f]{2})*"),
+    "http": re.compile(f"{_one_of('/')}*"),
     "redis": re.compile(r"/?\d*"),
-    "unix": re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:/-]|%[0-9A-Fa-f]{2})+"),
-    "sql": re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?"),
+    "unix": re.compile(f"/{_one_of(':/')}+"),
+    "sql": re.compile(f"(?:/{_one_of('')}*)?"),
 }
 _PUBLIC_OPTIONS = ("acl", "addressing_style", "endpoint_url", "region_name", "signature_version")
 
@@ -83,7 +90,7 @@ def mask_secret(setting: str, value: str) -> None:
 
 def _require_key(key: str) -> None:
     """What an HTTP header takes, and nothing that only comes from copying."""
-    if key[0] in "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb" or key[-1] in "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb":
+    if key[0] in _QUOTES or key[-1] in _QUOTES:
         raise ValueError("is in quotation marks: remove them")
     if any(character.isspace() for character in key):
         raise ValueError("has a blank or a line end in it: give the key alone")
@@ -108,11 +115,10 @@ def _require_authority(scheme: str, rest: str) -> None:
     kind = {"https": "http", "rediss": "redis"}.get(scheme, scheme)
     kind = kind if kind in _PATH_OF else "sql"
     authority, path, query = re.fullmatch(r"([^/?]*)([^?]*)\??(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
-    userinfo, at, place = authority.rpartition("@")
-    user, _, password = userinfo.partition(":")
+    userinfo, _, place = authority.rpartition("@")
     host, port = _host_and_port(place)
     problem = ""
-    if at and not (re.fullmatch(_USER, user) and re.fullmatch(_PASSWORD, password)):
+    if not _USERINFO.fullmatch(userinfo):
         problem = "user or password hold a character that must be percent-encoded"
     elif not _is_text(userinfo):
         problem = "a percent sign in user or password begins no encoded character"

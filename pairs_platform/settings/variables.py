@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pairs_platform.core.errors import SettingsError
 from pairs_platform.settings.documents import BYTE_ORDER_MARKS
+from pairs_platform.settings.secrets import AROUND
 
 CONFIG_VARIABLE = "PAIRS_PLATFORM_CONFIG"
 PREFIX = "PAIRS_PLATFORM__"
@@ -51,7 +52,7 @@ def value_of(name: str) -> str | None:
 def secret_variable(setting: str) -> tuple[str | None, str | None]:
     """Name of the variable that holds a secret setting, and the path of the file that holds it; None where unset."""
     name = variable(setting)
-    return (name if os.environ.get(name, "").strip() else None), os.environ.get(name + FROM_FILE) or None
+    return (name if os.environ.get(name, "").strip(AROUND) else None), os.environ.get(name + FROM_FILE) or None
 
 
 def secret_in_file(path: str, name: str) -> str:
@@ -79,7 +80,7 @@ def secret_in_file(path: str, name: str) -> str:
         raise SettingsError(f"{name}={path} cannot be read: it is no text in UTF-8, write it again") from None
     if os.name != "nt" and mode & 0o007:
         raise SettingsError(f"{name}={path} can be used by everybody (mode {mode & 0o777:o}): chmod 600 {path}")
-    if not text.strip("\ufeff \t\r\n"):
+    if not text.strip(AROUND):
         raise SettingsError(f"{name}={path} is empty: write the secret into it")
     return text
 

@@ -111,9 +111,10 @@ class TestSecretFiles:
         with pytest.raises(SettingsError, match=rf"{name}=.* can be used by everybody \(mode 644\): chmod 600"):
             load_settings()
         file.chmod(0o600)
-        file.write_text(" ")
-        with pytest.raises(SettingsError, match=f"{name}=.* is empty"):
-            load_settings()
+        for nothing in (" ", "\ufeff\u200b\r\n"):
+            file.write_text(nothing, encoding="utf-8")
+            with pytest.raises(SettingsError, match=f"{name}=.* is empty"):
+                load_settings()
         file.unlink()
         with pytest.raises(SettingsError, match=f"{name}=.* cannot be read: No such file"):
             load_settings()
