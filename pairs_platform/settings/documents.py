@@ -76,7 +76,7 @@ def parse_document(text: str, name: str) -> dict[str, Any]:
         raise SettingsError(f"{name}: an escape (\\u, \\U) or a directive (%) in it is beyond what YAML has") from None
     except RecursionError:
         raise SettingsError(f"{name}: more than {DEEPEST} groups within each other") from None
-    if root is None or (isinstance(root, yaml.ScalarNode) and root.value in _NOTHING):
+    if root is None or _is_nothing(root):
         return {}
     if not isinstance(root, yaml.MappingNode):
         raise SettingsError(f"{name} must hold a mapping of settings, not {_kind(root)}")
@@ -146,9 +146,9 @@ def _value(node: yaml.Node, name: str, path: str) -> Any:
         return [_value(item, name, f"{path}.{place}") for place, item in enumerate(node.value)]
     assert isinstance(node, yaml.ScalarNode)
     _require_characters(node, name)
-    if node.style is not None:
-        return str(node.value)
-    return None if node.value in _NOTHING else PlainText(node.value)
+    if _is_nothing(node):
+        return None
+    return PlainText(node.value) if node.style is None else str(node.value)
 
 
 def _require_characters(node: yaml.ScalarNode, name: str) -> None:
@@ -161,7 +161,7 @@ def _group(node: yaml.MappingNode, name: str, prefix: str) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     lines: dict[str, int] = {}
     for key, below in node.value:
-        if not isinstance(key, yaml.ScalarNode) or (key.style is None and key.value in _NOTHING):
+        if not isinstance(key, yaml.ScalarNode) or _is_nothing(key):
             raise SettingsError(f"{name}, line {_line(key)}: the name of a setting is a word, not {_kind(key)}")
         _require_characters(key, name)
         if key.value in lines:
@@ -191,11 +191,14 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
+def _is_nothing(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in _NOTHING
+
+
 def _kind(node: yaml.Node) -> str:
     if isinstance(node, yaml.CollectionNode):
         return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-    is_nothing = isinstance(node, yaml.ScalarNode) and node.style is None and node.value in _NOTHING
-    return "nothing" if is_nothing else "a text"
+    return "nothing" if _is_nothing(node) else "a text"
 
 
 def _explained(error: yaml.YAMLError) -> str:

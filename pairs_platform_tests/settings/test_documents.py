@@ -50,6 +50,7 @@ def test_only_what_is_empty_or_null_is_nothing(text):
         ("ON: 1\n'ON': 2", "ON is set twice"),
         ("- a", "must hold a mapping of settings, not a list"),
         ("secret", "must hold a mapping of settings, not a text"),
+        ("'null'", "must hold a mapping of settings, not a text"),
         ("a: 1\n---\nb: 2", "line 2: a second document begins"),
         ("a:\n\tb: 1", "line 2: a tab stands"),
         ("a: b: c", "line 1, column 5: mapping values are not allowed here; put a text that holds"),
