@@ -16,7 +16,7 @@ _MENDED_BY_A_PERSON = {
 
 
 class _Commands(click.Group):
-    """Imports a command's module only when the command is used, so that `--help` answers at once."""
+    """Imports the module of the command that is used alone; a list of all commands, as `--help` shows, imports all."""
 
     names = (
         "alerts", "audit", "backup", "config", "data", "demo", "doctor", "down", "export", "live", "migrate", "models",

@@ -77,18 +77,17 @@ def profile_settings(source: str | None, data: str | None, frequency: str | None
         set_variable("frequency", frequency)
     settings = load_settings()
     if data is not None:
-        _adopt_files(settings, keep_frequency=frequency is not None)
+        _adopt_files(settings)
         settings = load_settings()
     return settings
 
 
-def _adopt_files(settings: Settings, *, keep_frequency: bool) -> None:
+def _adopt_files(settings: Settings) -> None:
     from pairs_platform.adapters.files.history import FileMarketData
 
     assert settings.source.files is not None
-    source = FileMarketData(settings.source.files, frequency=settings.frequency)
-    stored = source.stored_frequency
-    if not keep_frequency and not is_set("frequency") and stored is not Frequency.ONE_MINUTE:
+    stored = FileMarketData(settings.source.files, frequency=settings.frequency).stored_frequency
+    if not is_set("frequency") and stored is not Frequency.ONE_MINUTE:
         set_variable("frequency", stored.value)
     if not is_set("universe_origin"):
         set_variable("universe_origin", "source")

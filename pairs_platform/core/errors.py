@@ -31,6 +31,7 @@ not belong here: the commands that help (`views.remedies`).
 
 from collections.abc import Sequence
 
+from pairs_platform.core.folding import listed
 from pairs_platform.core.masking import masked
 
 
@@ -91,8 +92,7 @@ class PartitionMissing(NotFound):
 
     def __init__(self, table: str, keys: Sequence[object], *, asset: str) -> None:
         self.table, self.keys, self.asset = table, tuple(keys), asset
-        shown = ", ".join(str(key) for key in keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
-        super().__init__(f"{table} has no partition {shown}")
+        super().__init__(f"{table} has no partition {listed(keys, 3)}")
 
 
 class ClockUnknown(NotFound):

@@ -118,11 +118,13 @@ def rename_profile(earlier: Path, folder: Path, profile: Profile) -> None:
     ------
     ConfigurationError
         `folder` is there already.
+    ProfileMismatch
+        As `read_manifest`.
     """
     if folder.exists():
         raise ConfigurationError(f"{folder} is in the way of {earlier}, and holds no profile: remove it")
-    content = {**json.loads(read_file(earlier / MANIFEST)), "source": profile.source}
-    replace(earlier / MANIFEST, json.dumps(content, indent=2).encode() + b"\n")
+    _, stored_format = read_manifest(earlier)
+    replace(earlier / MANIFEST, _content(profile, stored_format))
     while_locked(lambda: os.replace(earlier, folder))
 
 
@@ -153,8 +155,8 @@ def read_manifest(folder: LakePath) -> tuple[Profile, int]:
         ) from error
 
 
-def _content(profile: Profile) -> bytes:
-    return json.dumps({"format": FORMAT, **asdict(profile)}, indent=2).encode() + b"\n"
+def _content(profile: Profile, stored_format: int = FORMAT) -> bytes:
+    return json.dumps({"format": stored_format, **asdict(profile)}, indent=2).encode() + b"\n"
 
 
 def _make(manifest: Path, content: bytes) -> None:

@@ -53,8 +53,9 @@ class MaskedRecord(logging.LogRecord):
             self.msg = masked(self.msg)
         if self.exc_info and self.exc_info[0] is not None:
             text = _FORMATTER.formatException(self.exc_info)
-            if masked(text) != text:
-                self.exc_info, self.exc_text = None, masked(text)
+            shown = masked(text)
+            if shown != text:
+                self.exc_info, self.exc_text = None, shown
 
     def getMessage(self) -> str:  # noqa: N802 - the name that logging has
         """The message with its arguments, masked."""
@@ -70,7 +71,8 @@ class _Uncaught:
     def __call__(self, *given: Any) -> None:
         kind, error, trace = given if len(given) == 3 else given[0][:3]  # `threading` hands over one tuple
         text = "".join(traceback.format_exception(kind, error, trace))
-        if masked(text) == text or sys.stderr is None:
+        shown = masked(text)
+        if shown == text or sys.stderr is None:
             self._otherwise(*given)
         else:
-            sys.stderr.write(self._title + masked(text))
+            sys.stderr.write(self._title + shown)

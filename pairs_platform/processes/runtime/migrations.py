@@ -14,10 +14,9 @@ import sqlalchemy as sa
 from filelock import FileLock
 from pydantic import SecretStr
 
-from pairs_platform.adapters.mlflow.registry import silence_mlflow
+from pairs_platform.adapters.mlflow.registry import database_of, silence_mlflow
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.database.revisions import current_revision, newest_revision
-from pairs_platform.database.sqlite_url import sqlite_url
 from pairs_platform.lake.atomic import while_locked
 from pairs_platform.lake.files import LakePath
 from pairs_platform.lake.profile import FORMAT, Profile, format_of, mark_upgraded, rename_profile
@@ -133,9 +132,9 @@ def migrate_stores(settings: Settings, report: Callable[[str], None]) -> None:
         report(f"database: {database.revision()}")
     uri = settings.mlflow_uri.get_secret_value() if settings.mlflow_uri else None
     if uri is None:
-        mlflow_file = (settings.profile_root / "mlflow" / "mlflow.db").absolute()
-        if mlflow_file.is_file():
-            upgrade_mlflow(SecretStr(sqlite_url(mlflow_file)), report)
+        folder = settings.profile_root / "mlflow"
+        if (folder / "mlflow.db").is_file():
+            upgrade_mlflow(database_of(folder), report)
     elif not uri.startswith(("http://", "https://")):
         upgrade_mlflow(SecretStr(uri), report)
 
