@@ -40,7 +40,6 @@ def command(settings: Settings, session: datetime | None, sector: str | None) ->
     if settings.source.kind == "files":
         click.echo("\n".join(short_lines(check_data(platform))) + "\n")
     sector = sector or default_sector(platform)
-    platform.listings(sector)
     sessions = demo_sessions(platform, sector, session.date() if session else None)
     click.echo(
         f"source     {platform.market_data.label}\nprofile    {settings.profile.name} in {settings.profile_root}\n"

@@ -22,7 +22,7 @@ from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.platform import Platform
 from pairs_platform.ports.market_data import BarsReply, empty_actions, empty_bars
 from pairs_platform.settings.model import Settings
-from pairs_platform.views.demo_choice import SESSIONS, default_sector, newest_session
+from pairs_platform.views.demo_choice import default_sector, demo_sessions, newest_session
 
 _T = TypeVar("_T")
 
@@ -251,7 +251,7 @@ def check_data(platform: Platform) -> DataCheck:
         excluded={**excluded, **outside},
         session=session,
         sector=sector,
-        demo=_demo(ranking, days, in_window, sector, settings),
+        demo=_demo(ranking, platform, in_window, sector),
         ranking=ranking,
         selection=_selection(ranking, days, settings),
         training=_training(ranking, days, settings),
@@ -407,18 +407,13 @@ def _ranking(
     return Ability(False, f"no sector has {LEAST_SYMBOLS} symbols in the window that ends with {days[-1]}{why}")
 
 
-def _demo(
-    ranking: Ability,
-    days: Sequence[date],
-    in_window: Mapping[str, Sequence[str]],
-    sector: str | None,
-    settings: Settings,
-) -> Ability:
+def _demo(ranking: Ability, platform: Platform, in_window: Mapping[str, Sequence[str]], sector: str | None) -> Ability:
     if not ranking.possible or sector is None:
         return Ability(False, ranking.reason or "there is no sector to take")
-    needed = settings.lookback_sessions + SESSIONS - 1
-    if len(days) < needed:
-        return Ability(False, f"{len(days)} sessions up to {days[-1]}; its {SESSIONS} sessions need {needed}")
+    try:
+        demo_sessions(platform, sector, None)
+    except PlatformError as error:
+        return Ability(False, str(error))
     if len(in_window.get(sector, ())) < LEAST_SYMBOLS:
         others = ", ".join(other for other, names in in_window.items() if len(names) >= LEAST_SYMBOLS)
         return Ability(False, f"{sector} has fewer than {LEAST_SYMBOLS} symbols in the window; choose {others}")

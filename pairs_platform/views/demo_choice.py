@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pairs_platform.core.errors import ConfigurationError, NotFound
 from pairs_platform.core.prices.calendar import (
+    CALENDAR_START,
     last_session_before,
     require_session,
     session_offset,
@@ -68,17 +69,11 @@ def demo_sessions(platform: Platform, sector: str, last: date | None) -> list[da
     if available:
         stored = sessions_between(available[0], last)
         if len(stored) < needed:
+            begins = " (where the calendar begins)" if available[0] == CALENDAR_START else ""
             raise NotFound(
-                f"{platform.market_data.label}: from {available[0]}, the first session that most symbols of {sector} "
-                f"have, to {last} there are {len(stored)} sessions; {SESSIONS} sessions with a lookback of {lookback} "
-                f"need {needed}: choose a later --session, or a smaller lookback in the configuration"
-                + _before_the_calendar(platform)
+                f"{platform.market_data.label}: from {available[0]}{begins}, the first session that most symbols of "
+                f"{sector} have, to {last} there are {len(stored)} sessions; {SESSIONS} sessions with a lookback of "
+                f"{lookback} need {needed}: choose a later --session, or a smaller lookback in the configuration"
             )
     session_offset(last, 1 - needed)
     return sessions_ending(last, SESSIONS)
-
-
-def _before_the_calendar(platform: Platform) -> str:
-    """What the source says of rows that no session of the calendar has."""
-    notes = getattr(platform.market_data, "notes", ())
-    return "".join(f"; {note}" for note in notes if "calendar begins" in note)

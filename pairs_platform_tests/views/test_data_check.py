@@ -53,12 +53,22 @@ def test_five_minute_bars_can_be_selected_and_trained_on(tmp_path):
 
 @pytest.mark.parametrize(
     ("sessions", "usable", "reason"),
-    [(99, False, "99 sessions up to 2025-11-20, and a window needs 100"), (100, True, "its 3 sessions need 102")],
+    [
+        (99, False, "99 sessions up to 2025-11-20, and a window needs 100"),
+        (100, True, "3 sessions with a lookback of 100 need 102"),
+    ],
 )
 def test_too_few_sessions_are_counted(path, sessions, usable, reason):
     seen = checked(path, daily(sessions))
     assert seen.usable is usable
     assert reason in (seen.demo.reason if usable else seen.ranking.reason)
+
+
+def test_the_demo_is_possible_where_demo_would_run(path):
+    late = daily(102)
+    seen = checked(path, late[(late["symbol"] == "AAA") | (late["ts_utc"] > late["ts_utc"].unique()[1])])
+    assert seen.usable
+    assert "the first session that most symbols of energy have" in seen.demo.reason
 
 
 def test_files_that_begin_where_the_calendar_does_are_told_so(path):
