@@ -5,10 +5,9 @@ What does not belong here: the universe and the bar frequency, which the market 
 
 from typing import Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
-from pairs_platform.core.errors import PlatformError
-from pairs_platform.core.screening.pair_names import named_pairs
+from pairs_platform.core.screening.settings import PairNames
 from pairs_platform.core.settings import SettingsGroup, setting
 
 Variant = Literal["standard", "t_tails", "beta_breaks", "common_jumps", "missing_bars", "no_pairs"]
@@ -35,7 +34,7 @@ class SimulatedMarketSettings(SettingsGroup):
         ge=0,
         le=100,
     )
-    never_planted: tuple[str, ...] = setting(
+    never_planted: PairNames = setting(
         ("PDFS_ROG",),
         unit="pair names",
         description="Pairs that are never planted, so that a failing one can be watched.",
@@ -109,14 +108,6 @@ class SimulatedMarketSettings(SettingsGroup):
         ge=0,
         le=12,
     )
-
-    @field_validator("never_planted", mode="before")
-    @classmethod
-    def _names(cls, pairs: object) -> object:
-        try:
-            return named_pairs(pairs)
-        except PlatformError as error:
-            raise ValueError(str(error)) from None
 
     @model_validator(mode="after")
     def _ranges_are_ordered(self) -> Self:

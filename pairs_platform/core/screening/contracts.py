@@ -56,7 +56,8 @@ def _half_life_where_ok(frame: pd.DataFrame) -> pd.Series:
     return frame["half_life_bars"].notna() == (frame["half_life_status"] == "ok")
 
 
-_NAMED = pa.Check(_ordered, error="pair is the name of symbol_1 and symbol_2, which are in alphabetical order")
+NAMED = pa.Check(_ordered, error="pair is the name of symbol_1 and symbol_2, which are in alphabetical order")
+"""Check of a frame that has pair, symbol_1 and symbol_2."""
 
 CORRELATION_MATRIX = Contract(
     table="correlation_matrix",
@@ -68,7 +69,7 @@ CORRELATION_MATRIX = Contract(
             "corr_log_return": _number("Of log returns; null for a constant leg.", _CORRELATION, nullable=True),
             "passes_correlation": pa.Column(bool, description="At or above the gate on the configured basis."),
         },
-        checks=[_NAMED],
+        checks=[NAMED],
         strict=True,
     ),
 )
@@ -123,7 +124,7 @@ COINTEGRATED_PAIRS = Contract(
             "passes_cointegration": pa.Column(bool, description="Status ok and p_cal below the gate."),
         },
         checks=[
-            _NAMED,
+            NAMED,
             pa.Check(_figures_where_tested, error="figures are there where, and only where, the pair was tested"),
             pa.Check(reason_where_not_ok, error="a reason is there where, and only where, the status is not ok"),
             pa.Check(_half_life_where_ok, error="a half-life is there where, and only where, its status is ok"),

@@ -3,9 +3,24 @@
 What does not belong here: the code that obeys them.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import BeforeValidator
+
+from pairs_platform.core.errors import PlatformError
+from pairs_platform.core.screening.pair_names import named_pairs
 from pairs_platform.core.settings import SettingsGroup, setting
+
+
+def _names(pairs: object) -> object:
+    try:
+        return named_pairs(pairs)
+    except PlatformError as error:
+        raise ValueError(str(error)) from None
+
+
+PairNames = Annotated[tuple[str, ...], BeforeValidator(_names)]
+"""Pairs in a setting, each in any form that `named_pairs` takes; the values are their names."""
 
 
 class CorrelationSettings(SettingsGroup):

@@ -8,7 +8,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract, reason_where_not_ok
-from pairs_platform.core.screening.pair_names import pair_name
+from pairs_platform.core.screening.contracts import NAMED
 from pairs_platform.core.selection.settings import COMPONENTS
 
 GATES = ("correlation", "cointegration", "amplitude", "fit", "score", "ranking")
@@ -41,14 +41,6 @@ def _flag(description: str) -> pa.Column:
 
 def _count(description: str, nullable: bool = False) -> pa.Column:
     return pa.Column("Int64" if nullable else "int64", _NOT_NEGATIVE, nullable=nullable, description=description)
-
-
-def _named(frame: pd.DataFrame) -> pd.Series:
-    names = list(map(pair_name, frame["symbol_1"], frame["symbol_2"]))
-    return (frame["symbol_1"] < frame["symbol_2"]) & (frame["pair"] == names)
-
-
-_NAMED = pa.Check(_named, error="pair is the name of symbol_1 and symbol_2, which are in alphabetical order")
 
 
 def _session(description: str) -> pa.Column:
@@ -138,7 +130,7 @@ PAIR_SCORES = Contract(
             "arch_lm_p": _number("Engle's ARCH-LM p on z.", _UNIT),
         },
         checks=[
-            _NAMED,
+            NAMED,
             pa.Check(_score_where_ok, error="score and components are there where, and only where, the status is ok"),
             pa.Check(reason_where_not_ok, error="a reason is there where, and only where, the status is not ok"),
         ],
@@ -196,7 +188,7 @@ COMPOSITE_RANKINGS = Contract(
             "break_even_cost_multiple": _number("Factor on all costs at which its net return is zero."),
         },
         checks=[
-            _NAMED,
+            NAMED,
             pa.Check(_selected_passes, error="selected means that every gate is passed"),
             pa.Check(_size_where_selected, error="a size is there where, and only where, a pair is selected"),
             pa.Check(_ranks_without_holes, error="ranks count from 1 without holes"),
@@ -251,7 +243,7 @@ TRADING_CONFIG = Contract(
             "half_life_bars": _number("Half-life of a deviation [bars].", _POSITIVE),
             "max_hold_bars": _number("Age of the time stop [bars].", _POSITIVE),
         },
-        checks=[_NAMED, pa.Check(_follows_its_role, error="a size goes with the role selected, and only with it")],
+        checks=[NAMED, pa.Check(_follows_its_role, error="a size goes with the role selected, and only with it")],
         strict=True,
         ordered=True,
     ),

@@ -5,11 +5,9 @@ What does not belong here: the code that obeys them.
 
 from dataclasses import dataclass, field
 
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
-from pairs_platform.core.errors import PlatformError
-from pairs_platform.core.screening.pair_names import named_pairs
-from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings
+from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PairNames
 from pairs_platform.core.settings import SettingsGroup, setting
 
 COMPONENTS = ("fit", "volatility", "trading", "diagnostics")
@@ -82,20 +80,12 @@ class SelectionSettings(SettingsGroup):
     watchlist_size: int = setting(
         10, unit="pairs", description="Best pairs that were not selected and are followed with size 0.", ge=0, le=1000
     )
-    pinned_pairs: tuple[str, ...] = setting(
+    pinned_pairs: PairNames = setting(
         ("PDFS_ROG",),
         unit="pairs",
         description="Pairs that are always shown with the gate where they stopped, as SYMBOL_SYMBOL "
         "or a list of two symbols.",
     )
-
-    @field_validator("pinned_pairs", mode="before")
-    @classmethod
-    def _names(cls, pairs: object) -> object:
-        try:
-            return named_pairs(pairs)
-        except PlatformError as error:
-            raise ValueError(str(error)) from None
 
 
 @dataclass(frozen=True)
