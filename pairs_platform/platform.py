@@ -280,8 +280,8 @@ class Platform:
         """Symbols that the source lists and the configured universe does not, sorted."""
         if self.settings.universe_origin == "source":
             return ()
-        listed = {symbol for block in self.settings.universe.values() for symbol in block.symbols}
-        return tuple(sorted({item.symbol for item in self.market_data.universe() or ()} - listed))
+        configured = {symbol for block in self.settings.universe.values() for symbol in block.symbols}
+        return tuple(sorted({item.symbol for item in self.market_data.universe() or ()} - configured))
 
     @property
     def universe_notes(self) -> tuple[str, ...]:

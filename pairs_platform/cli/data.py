@@ -11,6 +11,7 @@ import click
 
 from pairs_platform.cli.profile_options import profile_settings
 from pairs_platform.core.errors import DataError, NotFound
+from pairs_platform.core.folding import listed
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import set_variable
 
@@ -148,16 +149,12 @@ def _files(checked: "DataCheck", shown: int) -> Iterator[str]:
         if file.frequency.value != "1d":
             text += f", stamps at the {file.label} of a bar"
         kinds.setdefault(text, []).append(file)
-    yield from _listed("", [f"{_names(files)}: {text}" for text, files in kinds.items()], shown)
+    named = [f"{listed((file.path.name for file in files), 3)}: {text}" for text, files in kinds.items()]
+    yield from _listed("", named, shown)
     yield from _listed("left out", left_out, shown)
     rows = [f"{file.path.name}: {rows}" for file in checked.files for rows in file.rows_left_out]
     yield from _listed("rows out", rows, shown)
     yield from _listed("note", [f"{file.path.name}: {note}" for file in checked.files for note in file.notes], shown)
-
-
-def _names(files: "Sequence[FileOverview]") -> str:
-    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-    return ", ".join(file.path.name for file in files[:3]) + more
 
 
 def _columns(checked: "DataCheck") -> list[str]:
@@ -215,11 +212,7 @@ def _folded_excluded(checked: "DataCheck") -> list[str]:
     by_reason: dict[str, list[str]] = {}
     for symbol, reason in checked.excluded.items():
         by_reason.setdefault(reason, []).append(symbol)
-    lines = []
-    for reason, names in by_reason.items():
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        lines.append(f"without {', '.join(names[:5])}{more}: {reason}")
-    return lines
+    return [f"without {listed(names)}: {reason}" for reason, names in by_reason.items()]
 
 
 def _stages(checked: "DataCheck") -> "tuple[tuple[str, Ability], ...]":

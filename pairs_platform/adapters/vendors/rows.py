@@ -13,6 +13,7 @@ from datetime import date, timedelta
 import pandas as pd
 
 from pairs_platform.core.errors import DataError
+from pairs_platform.core.folding import listed
 from pairs_platform.core.prices.adjustment import DIVIDEND, SPLIT
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS, Frequency
 from pairs_platform.core.prices.calendar import (
@@ -31,7 +32,7 @@ LARGEST_RATIO = 10_000.0
 LARGEST_DIVIDEND = 100_000.0
 """US dollars per share beyond which a dividend is taken for an error of the vendor."""
 
-_SHOWN_CHARACTERS, _SHOWN_SYMBOLS = 60, 3
+_SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,9 @@ class LeftOut:
 
     def _note(self, reason: str) -> str:
         counts = self._counts[reason]
-        n, symbols = sum(counts.values()), sorted(counts)
-        more = f" and {len(symbols) - _SHOWN_SYMBOLS} more" if len(symbols) > _SHOWN_SYMBOLS else ""
-        rows, first = "1 row" if n == 1 else f"{n} rows", shortened(self._first[reason])
-        return f"{rows} of {', '.join(symbols[:_SHOWN_SYMBOLS])}{more} left out: {reason} (the first: {first})"
+        n, first = sum(counts.values()), shortened(self._first[reason])
+        rows = "1 row" if n == 1 else f"{n} rows"
+        return f"{rows} of {listed(sorted(counts), 3)} left out: {reason} (the first: {first})"
 
 
 def shortened(value: object) -> str:
