@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pairs_platform.core.errors import NotFound
-from pairs_platform.core.prices.calendar import session_offset, sessions_ending
+from pairs_platform.core.prices.calendar import CALENDAR_START, session_offset, sessions_ending
 from pairs_platform.platform import Platform
 from pairs_platform.views.demo_choice import default_sector, demo_sessions, newest_session
 from pairs_platform_tests.support.file_platform import LAST, daily_rows, file_platform
@@ -50,4 +50,10 @@ def test_too_few_sessions_are_counted_from_the_first_that_most_symbols_have(plat
     platform = platform_of(pd.concat([early, daily_rows(40, NAMES)]))
     first = session_offset(LAST, -39)
     with pytest.raises(NotFound, match=f"from {first}, the first session that most symbols .* there are 40 sessions"):
+        demo_sessions(platform, "unclassified", None)
+
+
+def test_a_file_that_begins_where_the_calendar_does_is_told_so(platform_of):
+    platform = platform_of(daily_rows(40, NAMES, last=session_offset(CALENDAR_START, 39)))
+    with pytest.raises(NotFound, match=rf"from {CALENDAR_START} \(where the calendar begins\), the first session"):
         demo_sessions(platform, "unclassified", None)
