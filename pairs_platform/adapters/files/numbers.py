@@ -13,14 +13,18 @@ import pyarrow as pa
 
 _GAPS = str.maketrans({mark: "'" for mark in " \xa0\u202f\u2009\u2019\u2018`"})
 _DECORATED = r"^(?:US)?\$\s*|\s*(?:USD|\$)$"
-_DOT_IS_DECIMAL = (
-    r"^[+-]?(?:\d+(?:[,']\d{3})*\.(?:\d{1,2}|\d{4,})|0\.\d+|\d{1,3}(?:[,']\d{3})+\.\d*|\d{1,3}(?:,\d{3}){2,})$"
-)
-_COMMA_IS_DECIMAL = (
-    r"^[+-]?(?:\d+(?:[.']\d{3})*,(?:\d{1,2}|\d{4,})|0,\d+|\d{1,3}(?:[.']\d{3})+,\d*|\d{1,3}(?:\.\d{3}){2,})$"
-)
 _AGREEMENT = 0.95
 _LETTERS = {"K": 1e3, "M": 1e6, "B": 1e9}
+
+
+def _proof(decimal: str, group: str) -> str:
+    """Pattern of the numbers that prove which mark begins the decimals and which one separates groups."""
+    whole, grouped = rf"\d+(?:[{group}']\d{{3}})*", rf"\d{{1,3}}(?:[{group}']\d{{3}})+"
+    several = rf"\d{{1,3}}(?:{group}\d{{3}}){{2,}}"
+    return rf"^[+-]?(?:{whole}{decimal}(?:\d{{1,2}}|\d{{4,}})|0{decimal}\d+|{grouped}{decimal}\d*|{several})$"
+
+
+_DOT_IS_DECIMAL, _COMMA_IS_DECIMAL = _proof(r"\.", ","), _proof(",", r"\.")
 
 
 def read_numbers(columns: Mapping[str, pa.ChunkedArray]) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -20,7 +20,7 @@ DateOrder = Literal["year_first", "day_first", "month_first"]
 BarEnd = Literal["start", "end"]
 """The end of a bar that a time stamp names."""
 
-_FIXED_OFFSET = re.compile(r"[+-]\d{2}:?\d{2}|(?:Etc/)?GMT[+-]?\d+|Etc/GMT[+-]\d+|EST|MST|HST")
+_FIXED_OFFSET = re.compile(r"[+-]\d{2}:?\d{2}|(?:Etc/)?GMT[+-]?\d+|EST|MST|HST")
 _NO_OFFSET = re.compile(r"[+-]00:?00|(?:Etc/)?GMT[+-]?0")
 
 
