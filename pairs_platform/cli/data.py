@@ -37,7 +37,9 @@ def command() -> None:
 @click.option(
     "--frequency", type=click.Choice(["5min", "1h", "1d"]), help="Length of a bar; that of the files if not given."
 )
-@click.option("--timezone", help="Zone of intraday time stamps that have none, such as America/New_York.")
+@click.option(
+    "--timezone", help="Zone of time stamps that have none, or whose midnight daily ones are, such as America/New_York."
+)
 @click.option("--label", type=click.Choice(["start", "end"]), help="Which end of an intraday bar its time stamp names.")
 @click.option(
     "--date-order",
