@@ -193,7 +193,7 @@ class AlpacaMarketData:
         for group in _batches(list(dict.fromkeys(symbols)), self.settings.symbols_per_request):
             for answer in _answers(ask, group, refused):
                 actions += answer
-        return actions_reply(actions, {**unsure, **refused}, first, last)
+        return actions_reply(actions, {**unsure, **refused})
 
     def _actions(self, symbols: list[str], first: date, last: date, unsure: dict[str, str]) -> list[VendorAction]:
         from alpaca.data.enums import CorporateActionsType

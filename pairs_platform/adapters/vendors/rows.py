@@ -156,17 +156,17 @@ def bars_reply(
     return BarsReply(bars, unavailable, left_out.notes())
 
 
-def actions_reply(actions: Iterable[VendorAction], unsure: Mapping[str, str], first: date, last: date) -> ActionsReply:
-    """Reply with `actions_frame` of the symbols whose actions could all be read; `unsure` has the others' reasons."""
+def actions_reply(actions: Iterable[VendorAction], unsure: Mapping[str, str]) -> ActionsReply:
+    """Reply with the actions of those symbols of which all could be read; `unsure` has the others' reasons."""
     sure = (action for action in actions if action.symbol not in unsure)
     return ActionsReply(
-        actions_frame(sure, first, last),
+        _actions_frame(sure),
         tuple(UnavailableSymbol(symbol, f"its corporate actions are unsure: {why}") for symbol, why in unsure.items()),
     )
 
 
-def actions_frame(actions: Iterable[VendorAction], first: date, last: date) -> pd.DataFrame:
-    """Corporate actions with an ex-date from `first` to `last`, one row per symbol, ex-date and kind.
+def _actions_frame(actions: Iterable[VendorAction]) -> pd.DataFrame:
+    """Corporate actions, one row per symbol, ex-date and kind.
 
     Neither vendor says when an action was announced. It is announced before its ex-date, so it counts as known at the
     ex-date's open: late rather than early, and in time for the first price that it explains. An ex-date on which the
@@ -175,7 +175,7 @@ def actions_frame(actions: Iterable[VendorAction], first: date, last: date) -> p
     """
     rows = []
     for action in actions:
-        if first <= action.ex_date <= last and action.value > 0.0:
+        if action.value > 0.0:
             effective = sessions_between(action.ex_date, action.ex_date + timedelta(days=10))[0]
             rows.append((action.symbol, pd.Timestamp(effective), action.kind, action.value, session_open(effective)))
     if not rows:

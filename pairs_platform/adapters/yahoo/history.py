@@ -141,7 +141,7 @@ class YahooMarketData:
                 continue  # `fetch_bars` says so
             except _Unreadable as error:
                 unsure[symbol] = str(error)
-        return actions_reply(actions, unsure, first, last)
+        return actions_reply(actions, unsure)
 
     def universe(self) -> tuple[Listing, ...] | None:
         """None: the sectors are not part of the replies."""
