@@ -27,8 +27,8 @@ FAST = [
 ]
 """What needs no server, of `pairs_platform_tests`."""
 
-PYTEST = ["pytest", "-n", "2", "--dist", "worksteal", "--durations=8"]
-"""Each process has one half, so that a module is set up once, and takes tests of the other when its own have ended."""
+PYTEST = ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=8"]
+"""A file is run by one process in its own order, so that its processes and servers are started once."""
 
 PARTS = {
     "check": CHECK,
