@@ -28,6 +28,9 @@ class CheckSettings(SettingsGroup):
         le=1,
         description="Largest share of placebo draws with at least as many pairs as were found.",
     )
+    max_false_discovery_rate: float = setting(
+        0.05, unit="1", gt=0, lt=1, description="Largest q of a pair that is evidence of a lasting relation by itself."
+    )
     min_trained_share: float = setting(
         0.95, unit="1", ge=0, le=1, description="Smallest share of the pairs given to training that must be trained."
     )
@@ -43,8 +46,15 @@ class CheckSettings(SettingsGroup):
     max_stream_difference: float = setting(
         0.01, unit="1", ge=0, le=1, description="Largest share of a session's bars in which stream and history differ."
     )
+    min_stream_share: float = setting(
+        0.95, unit="1", ge=0, le=1, description="Smallest share of a live session's bars that must be streamed."
+    )
     max_feature_drift: float = setting(
-        0.25, unit="1", gt=0, le=10, description="Largest population stability index of a feature since training."
+        0.25,
+        unit="1",
+        gt=0,
+        le=10,
+        description="Largest population stability index of a feature since training that is no shift.",
     )
 
 

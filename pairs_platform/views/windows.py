@@ -115,3 +115,9 @@ def past_correlation_gate(platform: Platform, key: PartitionKey) -> pd.DataFrame
     pairs = platform.lake.read(COINTEGRATED_PAIRS, key)
     estimated = pairs["pair"].isin(gates.loc[gates["passes_correlation"], "pair"]) & pairs["y"].notna()
     return pairs[estimated].reset_index(drop=True)
+
+
+def past_both_gates(platform: Platform, key: PartitionKey) -> pd.DataFrame:
+    """The rows of `cointegrated_pairs` past the gates of correlation and cointegration."""
+    pairs = past_correlation_gate(platform, key)
+    return pairs[pairs["passes_cointegration"]].reset_index(drop=True)

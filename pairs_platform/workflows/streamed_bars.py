@@ -12,6 +12,7 @@ from pairs_platform.core.errors import NotFound
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
+from pairs_platform.core.prices.calendar import session_close
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.signals.checks import compare_bars
 from pairs_platform.core.streaming.bars import StreamBar
@@ -37,12 +38,30 @@ class SavedStream:
     metadata: Mapping[str, str]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class BarComparison:
-    """Where streamed bars and price history differ, as `compare_bars`, and the bars of history."""
+    """Streamed bars of a session beside its price history.
+
+    Attributes
+    ----------
+    differences : DataFrame
+        As `compare_bars`, of the bars that begin and end while the session was streamed.
+    n_bars : int
+        Bars of history in that time.
+    n_session : int
+        Bars of history in the whole session.
+    first_utc, end_utc : Timestamp
+        From when to when the session was streamed.
+    run_mode : str
+        "live" or "replay".
+    """
 
     differences: pd.DataFrame
     n_bars: int
+    n_session: int
+    first_utc: pd.Timestamp
+    end_utc: pd.Timestamp
+    run_mode: str
 
 
 def save_stream(platform: Platform, key: PartitionKey) -> SavedStream:
@@ -78,14 +97,26 @@ def save_stream(platform: Platform, key: PartitionKey) -> SavedStream:
 
 
 def bar_differences(platform: Platform, key: PartitionKey) -> BarComparison | None:
-    """Where streamed bars and price history of a session differ; None without a stream."""
+    """Where streamed bars and price history differ while the session was streamed; None without a stream."""
     lake, settings = platform.lake, platform.settings
     if not lake.exists(STREAMED_BARS.table, key):
         return None
     streamed, metadata = lake.read(STREAMED_BARS, key), lake.metadata(STREAMED_BARS, key)
-    own = streamed[(streamed["run_mode"] == settings.stream.run_mode) & ~streamed["source"].str.startswith(PROXY)]
+    run_mode, bar = settings.stream.run_mode, Frequency(metadata["bar"])
+    own = streamed[(streamed["run_mode"] == run_mode) & ~streamed["source"].str.startswith(PROXY)]
     if own.empty:
         return None
-    bars = aggregate_bars(own[list(BAR_COLUMNS)], source=Frequency(metadata["bar"]), target=settings.frequency)
-    history = lake.read(PRICE_HISTORY, key)
-    return BarComparison(compare_bars(bars, history), len(history))
+    close = pd.Timestamp(session_close(key.session))
+    first, end = own["ts_utc"].min(), min(close, own["ts_utc"].max() + pd.Timedelta(minutes=bar.minutes))
+    last = end if end == close else end - pd.Timedelta(minutes=settings.frequency.minutes)
+    session = lake.read(PRICE_HISTORY, key)
+    bars = aggregate_bars(own[list(BAR_COLUMNS)], source=bar, target=settings.frequency)
+    bars, history = (frame[frame["ts_utc"].between(first, last)] for frame in (bars, session))
+    return BarComparison(
+        differences=compare_bars(bars, history),
+        n_bars=len(history),
+        n_session=len(session),
+        first_utc=first,
+        end_utc=end,
+        run_mode=run_mode,
+    )

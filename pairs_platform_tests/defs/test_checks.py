@@ -201,16 +201,18 @@ class TestWarnings:
         assert found.passed
         assert "no previous session" in found.description
 
-    @pytest.mark.parametrize(("found", "share", "passed"), [(9, 0.0, True), (9, 0.5, False), (0, 1.0, False)])
-    def test_found_against_chance(self, copied, found, share, passed):
+    @pytest.mark.parametrize(("q", "share", "passed"), [(0.5, 0.0, True), (0.01, 0.5, True), (0.5, 0.5, False)])
+    def test_found_against_chance(self, copied, q, share, passed):
         placebo = copied.lake.metadata(COINTEGRATED_PAIRS, key())["placebo"]
-        placebo["joint"] |= {"found": found, "mean": 3.0, "p_at_least_found": share}
+        placebo["joint"] |= {"mean": 0.1, "p_at_least_found": share}
         rewrite_metadata(copied, COINTEGRATED_PAIRS, key(), {"placebo": placebo})
+        tamper(copied, COINTEGRATED_PAIRS, key(), lambda frame: frame.assign(q_value=frame["q_value"] * 0.0 + q))
+        found = placebo["joint"]["found"]
         if passed:
             assert check(copied, "cointegrated_pairs:found_against_chance", session=SESSION).passed
         else:
             words = self.warning(copied, "cointegrated_pairs:found_against_chance")
-            assert f"{found} pairs found, 3.0 expected by chance" in words
+            assert f"{found} pairs found, 0 of them with a false-discovery rate" in words
 
     def test_a_warning_stops_nothing(self, copied):
         tamper(copied, TRADING_CONFIG, key(SESSIONS[1]), lambda frame: frame.assign(role="watched"))

@@ -158,11 +158,19 @@ class TestChecks:
         save_stream(live.platform, key())
         found = check(live.platform, name, session=SESSION)
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+        assert "1 of 56 bars differ between history and stream" in found.description
         stamp = pd.Timestamp(odd.ts_ns).strftime("%Y-%m-%d %H:%M")
-        assert (
-            f"1 of 56 bars of history differ from the stream: close_differs 1; first: {odd.symbol} {stamp}"
-            in found.description
-        )
+        assert f"close_differs 1; first: {odd.symbol} {stamp}" in found.description
+
+    def test_an_hour_of_replay_is_compared_with_that_hour_alone(self, live):
+        live.stream(0)
+        save_stream(live.platform, key())
+        found = check(live.platform, "streamed_bars:matches_price_history", session=SESSION)
+        assert found.passed
+        assert "0 of 8 bars differ" in found.description
+        coverage = check(live.platform, "streamed_bars:session_streamed", session=SESSION)
+        assert coverage.passed
+        assert "replayed from 09:30 to 10:30 New York, 14% of the session's bars" in coverage.description
 
     def test_a_proxys_bars_are_not_compared_and_their_places_are_missing(self, live):
         others = [bar for bar in live.bars() if bar.symbol != "ADI"]

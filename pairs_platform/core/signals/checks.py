@@ -8,6 +8,7 @@ import pandas as pd
 
 from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.signals.engine import FILLED_ACTIONS
+from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.core.trading.rule import TradeAction
 
 PRICE_TOLERANCE = 1e-6
@@ -77,14 +78,43 @@ def compare_bars(streamed: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_bars_match(differences: pd.DataFrame, n_bars: int, *, max_share: float) -> CheckResult:
-    """Streamed bars are those that the vendor's history has."""
+    """Streamed bars are those that the vendor's history has for the time that was streamed."""
     share = len(differences) / n_bars if n_bars else 0.0
     kinds = {str(kind): int(n) for kind, n in differences["kind"].value_counts().items()}
     by_kind = ", ".join(f"{kind} {n}" for kind, n in kinds.items()) or "none"
-    summary = f"{len(differences)} of {n_bars} bars of history differ from the stream: {by_kind}"
+    summary = f"{len(differences)} of {n_bars} bars differ between history and stream, while there was one: {by_kind}"
     first = _first(differences["symbol"], differences["ts_utc"])
     remedy = "" if share <= max_share else f"; {first}; see gaps and reconnects in `pairs-platform stream status`"
     return CheckResult(passed=share <= max_share, summary=summary + remedy, figures={"share": share, **kinds})
+
+
+def check_session_streamed(
+    n_bars: int,
+    n_session: int,
+    *,
+    first_utc: pd.Timestamp,
+    end_utc: pd.Timestamp,
+    run_mode: str,
+    min_share: float,
+) -> CheckResult:
+    """A live session was streamed from its beginning to its end; a replay plays as much of one as it is asked to.
+
+    Parameters
+    ----------
+    n_bars, n_session : int
+        Bars of the vendor's history while the session was streamed, and in all of it.
+    first_utc, end_utc : Timestamp
+        From when to when it was streamed.
+    min_share : float
+        Smallest `n_bars` / `n_session` of a live session that passes.
+    """
+    share = n_bars / n_session if n_session else 1.0
+    begin, end = (moment.tz_convert(MARKET_TIMEZONE) for moment in (first_utc, end_utc))
+    kind = "replayed" if run_mode == "replay" else "streamed"
+    summary = f"{kind} from {begin:%H:%M} to {end:%H:%M} New York, {share:.0%} of the session's bars"
+    passed = run_mode == "replay" or share >= min_share
+    remedy = "" if passed else "; outside of it no signal was made: see `pairs-platform stream status`"
+    return CheckResult(passed=passed, summary=summary + remedy, figures={"streamed_share": share})
 
 
 def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:

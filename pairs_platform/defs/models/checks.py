@@ -50,7 +50,7 @@ def feature_no_look_ahead(
 
 @dg.asset_check(asset=pair_features, name="feature_drift")
 def feature_drift(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """The features of the test part are distributed as in training."""
+    """The features of the test part are distributed as in training, as far as slow movement allows."""
     from pairs_platform.core.models.checks import check_feature_drift
     from pairs_platform.core.models.contracts import PAIR_FEATURES
     from pairs_platform.core.models.inputs import FEATURES
@@ -90,7 +90,7 @@ def pairs_trained(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
 
 @dg.asset_check(asset=gru_models, name="lift_beside_f1")
 def lift_beside_f1(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """The models beat the simple forecasts; F1 is shown beside what "always reverts" gets."""
+    """The models are no worse than the simple forecasts; F1 is shown beside what "always reverts" gets."""
     from pairs_platform.core.models.checks import check_lift
     from pairs_platform.core.models.contracts import GRU_MODELS
 
@@ -196,7 +196,7 @@ def model_carried(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
         return CheckResult(
             passed=not (missing or unread),
             summary=f"{carried}: {reason}{trouble}",
-            figures={"model_version": model["version"] if model else -1},
+            figures={"model_version": model["version"]} if model else {},
         )
 
     return check_partitions(context, judge, warn=True)

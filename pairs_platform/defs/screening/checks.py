@@ -51,17 +51,21 @@ def cointegration_no_look_ahead(
 def found_against_chance(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
-    """More pairs pass the gates than on prices with the same correlations and no long-run ties."""
-    from pairs_platform.core.screening.checks import check_against_permutation_null
+    """The pairs found are evidence of lasting relations, by their false-discovery rate or by their number."""
+    from pairs_platform.core.screening.checks import check_against_chance
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
+    from pairs_platform.views.windows import past_both_gates
+
+    settings = platform.settings.checks
 
     def judge(key: PartitionKey) -> CheckResult:
         joint = platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"]["joint"]
-        return check_against_permutation_null(
-            joint["found"],
+        return check_against_chance(
+            past_both_gates(platform, key)["q_value"].tolist(),
             null_mean=joint["mean"],
             monte_carlo_p=joint["p_at_least_found"],
-            max_p=platform.settings.checks.max_chance_p,
+            max_p=settings.max_chance_p,
+            max_q=settings.max_false_discovery_rate,
         )
 
     return check_partitions(context, judge, warn=True)

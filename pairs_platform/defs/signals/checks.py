@@ -1,4 +1,4 @@
-"""The checks of `streamed_bars` and `signals`: three of the session under way, two of the morning after.
+"""The checks of `streamed_bars` and `signals`: three of the session under way, three of the morning after.
 
 What does not belong here: the predicates (`core.signals.checks`).
 """
@@ -57,7 +57,7 @@ def in_time(context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[P
 def matches_price_history(
     context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.AssetCheckResult:
-    """The day after: streamed bars, aggregated, are the vendor's; a session that was not streamed passes."""
+    """The day after: streamed bars are the vendor's, for the time that was streamed."""
     from pairs_platform.core.signals.checks import check_bars_match
     from pairs_platform.workflows.streamed_bars import bar_differences
 
@@ -67,6 +67,30 @@ def matches_price_history(
             return CheckResult(passed=True, summary="the session was not streamed", figures={})
         max_share = platform.settings.checks.max_stream_difference
         return check_bars_match(compared.differences, compared.n_bars, max_share=max_share)
+
+    return check_partitions(context, judge, warn=True)
+
+
+@dg.asset_check(asset=streamed_bars, name="session_streamed", additional_deps=[price_history])
+def session_streamed(
+    context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.AssetCheckResult:
+    """The day after: how much of the session was streamed; WARN where a live one was not streamed as a whole."""
+    from pairs_platform.core.signals.checks import check_session_streamed
+    from pairs_platform.workflows.streamed_bars import bar_differences
+
+    def judge(key: PartitionKey) -> CheckResult:
+        compared = bar_differences(platform, key)
+        if compared is None:
+            return CheckResult(passed=True, summary="the session was not streamed", figures={})
+        return check_session_streamed(
+            compared.n_bars,
+            compared.n_session,
+            first_utc=compared.first_utc,
+            end_utc=compared.end_utc,
+            run_mode=compared.run_mode,
+            min_share=platform.settings.checks.min_stream_share,
+        )
 
     return check_partitions(context, judge, warn=True)
 

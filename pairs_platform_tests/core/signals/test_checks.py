@@ -6,6 +6,7 @@ import pytest
 from pairs_platform.core.signals.checks import (
     check_bars_match,
     check_decided_after_data,
+    check_session_streamed,
     check_signals_in_time,
     check_signals_match,
     compare_bars,
@@ -118,6 +119,25 @@ class TestBars:
         found = check_bars_match(differences, n_bars, max_share=0.01)
         assert found.passed is passed
         assert passed or "close_differs 1; first: A 2023-03-08 14:30 UTC" in found.summary
+
+
+class TestCoverage:
+    def judged(self, n_bars: int, run_mode: str):
+        first, end = pd.Timestamp("2023-03-08 14:30", tz="UTC"), pd.Timestamp("2023-03-08 15:30", tz="UTC")
+        return check_session_streamed(n_bars, 100, first_utc=first, end_utc=end, run_mode=run_mode, min_share=0.95)
+
+    def test_a_live_session_is_wanted_whole(self):
+        assert self.judged(95, "live").passed
+        found = self.judged(15, "live")
+        assert not found.passed
+        assert found.summary.startswith(
+            "streamed from 09:30 to 10:30 New York, 15% of the session's bars; outside of it"
+        )
+
+    def test_a_replay_plays_what_it_is_asked_to(self):
+        found = self.judged(15, "replay")
+        assert (found.passed, found.figures) == (True, {"streamed_share": 0.15})
+        assert found.summary == "replayed from 09:30 to 10:30 New York, 15% of the session's bars"
 
 
 class TestSignals:
