@@ -129,20 +129,24 @@ def symbols(settings: Settings, name: SymbolSet | None) -> None:
 @click.option("--sector", help="Sector slug; every active one if not given.")
 def save(settings: Settings, session: datetime | None, sector: str | None) -> None:
     """Store the streamed bars of a session as a partition of `streamed_bars`."""
+    from pairs_platform.build import build_definitions
     from pairs_platform.core.partition_key import PartitionKey
-    from pairs_platform.defs.in_process import save_streamed_bars
+    from pairs_platform.core.streaming.contracts import STREAMED_BARS
+    from pairs_platform.defs.in_process import JobRunner
     from pairs_platform.defs.instance import open_instance
     from pairs_platform.platform import Platform, open_streams
     from pairs_platform.processes.runtime.dagster_home import prepare_home
 
     day = session.date() if session else _session_of_market(open_streams(settings).clock)
+    lake = Platform(settings).lake
     with open_instance(prepare_home(settings)) as instance:
+        runner = JobRunner(build_definitions(settings), instance)
         for slug in [sector] if sector else settings.active_sectors:
             key = PartitionKey(day, slug)
-            rows, reason = save_streamed_bars(Platform(settings), instance, key)
-            if rows is None:
-                raise click.ClickException(f"{key} was not stored: {reason}")
-            click.echo(f"streamed_bars {key}: {rows} bars")
+            failures = runner.save_streamed_bars(key)
+            if failures:
+                raise click.ClickException(f"{key} was not stored: {failures[0].removeprefix('streamed_bars: ')}")
+            click.echo(f"streamed_bars {key}: {len(lake.read(STREAMED_BARS, key))} bars")
 
 
 def _session_of_market(clock: "MarketClock") -> date:

@@ -10,14 +10,16 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.execution.execute_in_process import merge_run_tags
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from pairs_platform.core.operations.run_tags import PROCESS_TAG, this_process
+from pairs_platform.core.operations.run_tags import CODE_LOCATION, PROCESS_TAG, this_process
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.signals.requests import StreamRequest
 from pairs_platform.defs.automation import daily_job, price_run, session_run
-from pairs_platform.defs.signals.assets import streamed_bars
-from pairs_platform.defs.signals.sensors import request_signals, signal_job
-from pairs_platform.platform import Platform
+from pairs_platform.defs.signals.sensors import request_signals, request_streamed_bars, save_job, signal_job
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -28,6 +30,9 @@ Listener = Callable[[str, int, int], None]
 @dataclass(frozen=True)
 class JobRunner:
     """Runs jobs of the definitions in this process; Dagster records them like any other run.
+
+    They carry the name of their job and of the code location, by which the UI counts a run among those of a job and
+    draws it on the timeline.
 
     Each method returns the failures of its steps and blocking checks as messages: none on success.
 
@@ -52,10 +57,15 @@ class JobRunner:
         """The signals that a bar-close event asks for."""
         return self._execute(signal_job.name, request_signals(request), lambda *_: None)
 
+    def save_streamed_bars(self, key: PartitionKey) -> list[str]:
+        """The streamed bars of one session, as a partition of the lake."""
+        return self._execute(save_job.name, request_streamed_bars(key), lambda *_: None)
+
     def _execute(self, name: str, request: dg.RunRequest, listener: Listener) -> list[str]:
         run_id = str(uuid.uuid4())
         job = self.definitions.resolve_job_def(name)
-        job = job.get_subset(asset_selection=set(request.asset_selection)) if request.asset_selection else job
+        selection = frozenset(request.asset_selection or ())
+        job = job.get_subset(asset_selection=selection) if selection else job
         total, ended = len(job.graph.nodes), [0]
 
         def listen(entry: Any) -> None:
@@ -69,14 +79,22 @@ class JobRunner:
                 ended[0] += 1
 
         self.instance.add_event_listener(run_id, listen)
-        result = job.execute_in_process(
-            instance=self.instance,
-            partition_key=request.partition_key,
-            tags={**request.tags, PROCESS_TAG: this_process()},
+        run = self.instance.create_run_for_job(
+            job_def=job,
             run_id=run_id,
-            raise_on_error=False,
             run_config=QUIET,
+            tags=merge_run_tags(
+                job_def=job,
+                partition_key=request.partition_key,
+                tags={**request.tags, PROCESS_TAG: this_process()},
+                asset_selection=list(selection),
+                instance=self.instance,
+                run_config=QUIET,
+            ),
+            asset_selection=selection or None,
+            remote_job_origin=self._origin(name),
         )
+        result = execute_run(InMemoryJob(job), run, self.instance)
         if result.success:
             return []
         checks = [
@@ -86,26 +104,10 @@ class JobRunner:
         ]
         return [_failure(event) for event in result.all_events if event.is_step_failure] + checks
 
-
-def save_streamed_bars(
-    platform: Platform, instance: dg.DagsterInstance, key: PartitionKey
-) -> tuple[int, None] | tuple[None, str]:
-    """Materialize `streamed_bars` of one session; returns the number of bars and None, or None and the reason."""
-    result = dg.materialize(
-        [streamed_bars],
-        partition_key=str(key),
-        resources={"platform": platform},
-        instance=instance,
-        raise_on_error=False,
-        run_config=QUIET,
-        selection=dg.AssetSelection.assets(streamed_bars),
-    )
-    if not result.success:
-        failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-        reasons = [failure.user_failure_data.description for failure in failures if failure.user_failure_data]
-        return None, str(reasons[0]) if reasons else "see the run in the UI"
-    rows = result.asset_materializations_for_node("streamed_bars")[0].metadata["dagster/row_count"].value
-    return int(str(rows)), None
+    def _origin(self, job: str) -> RemoteJobOrigin:
+        """The place of a job in the workspace, as a run has it that the UI or the daemon starts."""
+        repository = self.definitions.get_repository_def().name
+        return RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(CODE_LOCATION), repository), job)
 
 
 def _failure(event: Any) -> str:

@@ -1,4 +1,4 @@
-"""Tags of runs that several folders agree on: which process executes a run, which runs wait for each other.
+"""What several folders agree on about runs: whose they are, which process executes one, which wait for each other.
 
 What does not belong here: what becomes of the runs of dead processes (`processes.runtime.dagster_home`,
 `defs.launcher.run_launcher`).
@@ -8,6 +8,9 @@ import os
 import socket
 
 import psutil
+
+CODE_LOCATION = "pairs_platform"
+"""Name of the one code location, as in `workspace.yaml`: Dagster shows a run among those of its jobs by this name."""
 
 PROCESS_TAG = "pairs_platform/process"
 """Tag of the runs whose process the platform started itself, so that a dead one is recognised."""

@@ -88,6 +88,11 @@ def request_signals(request: StreamRequest) -> dg.RunRequest:
     return _request(request, signal_job.name, 20, {SIGNALS_TAG: request.sector, **tags})
 
 
+def request_streamed_bars(key: PartitionKey) -> dg.RunRequest:
+    """One run that saves the streamed bars of a session, without the checks of its signals."""
+    return dg.RunRequest(partition_key=str(key), asset_selection=[dg.AssetKey("streamed_bars")])
+
+
 def _request(request: StreamRequest, job: str, priority: int, tags: dict[str, str]) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=request.run_key,

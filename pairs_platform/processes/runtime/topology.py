@@ -19,6 +19,7 @@ from filelock import FileLock
 from pydantic import SecretStr
 
 from pairs_platform.core.errors import ConfigurationError
+from pairs_platform.core.operations.run_tags import CODE_LOCATION
 from pairs_platform.core.time import SECOND_NS
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.processes.runtime.migrations import migrate_stores, upgrade_mlflow
@@ -252,7 +253,7 @@ def production_processes(
     if own.mlflow_database is not None:
         specs.append(_mlflow(settings, own, lock, report))
     workspace = home / "workspace.yaml"
-    server = {"host": LOOPBACK, "port": services.code_port, "location_name": "pairs_platform"}
+    server = {"host": LOOPBACK, "port": services.code_port, "location_name": CODE_LOCATION}
     replace_file(workspace, yaml.safe_dump({"load_from": [{"grpc_server": server}]}).encode())
     free_code = _free(LOOPBACK, services.code_port, "services.code_port")
 
