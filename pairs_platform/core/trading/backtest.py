@@ -13,6 +13,7 @@ from numba import njit
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
+from pairs_platform.core.trading.legs import leg_values
 from pairs_platform.core.trading.rule import (
     Limits,
     TradeAction,
@@ -308,7 +309,7 @@ class _Ledger:
         """Book one round trip that is filled at bars `entry` and `exit_` (None: closed at the window's end)."""
         last = len(self.gross) - 1 if exit_ is None else exit_
         rows = slice(entry, last + 1)
-        shares = side * np.array([1.0, -beta]) / (1.0 + abs(beta)) / self._fill_price[entry]
+        shares = np.array(leg_values(beta, side)) / self._fill_price[entry]
         start, end = self._start[rows].copy(), self._mark[rows].copy()
         start[0] = self._fill_price[entry]
         if exit_ is not None:
