@@ -2,8 +2,9 @@
 
     python -m benchmarks.mlflow_logging
 
-Required for 253 pairs of the default network: 15 s, and 5 MB in addition to the weights, whose size follows from their
-number. The store is written to a temporary folder and read back. Exit code 1 when a requirement is missed.
+Required for 253 pairs of the default network: 15 s, and 7 MB in addition to the weights, whose size follows from their
+number; 2 MB of it are learning curves and params of each pair, for MLflow's pages. The store is written to a temporary
+folder and read back. Exit code 1 when a requirement is missed.
 """
 
 import sys
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pairs_platform.adapters.mlflow.registry import MlflowRegistry
+from pairs_platform.adapters.mlflow.registry import PAIR_PARAMS, MlflowRegistry
 from pairs_platform.core.models.bundle import WEIGHTS_FILE, bundle_files
 from pairs_platform.core.models.contracts import GRU_MODELS, REGISTERED
 from pairs_platform.core.models.gru.network import initial_parameters, weights_of
@@ -40,8 +41,11 @@ def main() -> int:
     rows = rows.assign(pair=names, status="ok", reason=None)
     curves = pd.DataFrame(
         {"pair": np.repeat(names, EPOCHS), "epoch": np.tile(np.arange(EPOCHS), PAIRS), "train_loss": 0.69}
+    ).assign(validation_loss=0.69)
+    params = {name: "0.0003" for name in PAIR_PARAMS}
+    given = replace(
+        record(), params=params, pairs=rows, tables={"curves": curves}, bundle=models, trained_utc=datetime.now(UTC)
     )
-    given = replace(record(), pairs=rows, tables={"curves": curves}, bundle=models, trained_utc=datetime.now(UTC))
     with tempfile.TemporaryDirectory() as folder:
         registry = MlflowRegistry.embedded(Path(folder))
         registry.versions(SECTOR)
@@ -61,7 +65,7 @@ def main() -> int:
         f"{PAIRS} pairs: logged in {seconds:.1f} s; weights {held / 1e6:.1f} MB, all else {rest / 1e6:.1f} MB; "
         f"read back in {loading:.2f} s"
     )
-    missed = seconds > 15 or rest > 5e6
+    missed = seconds > 15 or rest > 7e6
     print("a requirement is missed" if missed else "every requirement is met")
     return 1 if missed else 0
 

@@ -60,7 +60,7 @@ class TrainingRecord:
     pairs : DataFrame
         One row for each candidate: pair, status, reason and metrics.
     tables : mapping of str to DataFrame
-        Stored as Parquet by name: curves, forecasts, GARCH fits, scores.
+        Stored by name: curves (pair, epoch, losses), forecasts, GARCH fits, scores.
     pictures : mapping of str to bytes
         PNG by name.
     bundle : SectorBundle or None

@@ -4,6 +4,7 @@ What does not belong here: what a model is (`core.models.bundle`), when one is p
 how a model answers when MLflow serves it (`pyfunc`).
 """
 
+import json
 import logging
 import os
 import tempfile
@@ -15,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 from filelock import FileLock
@@ -41,8 +43,30 @@ EXPERIMENTS = "pairs_trading/"
 RUN_TAG = "dagster_run_id"
 """Tag of every run; dagster-mlflow uses the same name."""
 
+NOTE_TAG, TABLES_TAG = "mlflow.note.content", "mlflow.loggedArtifacts"
+"""What MLflow's pages show as a description, and where they find artifacts that they preview as tables."""
+
+LIST_COLUMNS = (
+    *("attributes.`Created`", "tags.`session`", "tags.`pair`", "tags.`status`"),
+    *("metrics.`lift`", "metrics.`skill`", "metrics.`f1`", "metrics.`best_epoch`"),
+)
+LIST_VIEW = "pairs"
+"""Name of a shared view of the experiment's list of runs, which shows `LIST_COLUMNS`."""
+
+CURVE_POINTS = 10
+"""Of a pair's learning curve in MLflow; every epoch is in the parent's table of curves."""
+
+PAIR_PARAMS = (
+    *("network.hidden_1", "network.hidden_2", "network.sequence_length", "network.learning_rate"),
+    *("label.kind", "seed", "source", "first_session"),
+)
+"""Params of the training that the run of each pair repeats, so that its page says how it was trained."""
+
+PREVIEWED_ROWS = 10_000
+"""Tables up to this length are JSON, which MLflow's pages preview; longer ones are Parquet."""
+
 LOCK_SECONDS = 120
-DATA_FOLDER = "files"
+DATA_FOLDER, REPORT_FOLDER = "files", "report"
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -67,6 +91,25 @@ def model_name(sector: str) -> str:
 def run_name(of: str, trained_utc: datetime) -> str:
     """Name of a run for a person: GRU_Training_{pair}_{timestamp}_v1."""
     return f"GRU_Training_{of}_{trained_utc:%Y%m%dT%H%M%SZ}_v{SCHEMA_VERSION}"
+
+
+def experiment_tags(sector: str) -> dict[str, str]:
+    """What MLflow's pages read of a sector's experiment: its kind, its description, and the columns of its list."""
+    view = {
+        **{"selectedColumns": list(LIST_COLUMNS), "viewMaximized": True, "orderByKey": "attributes.start_time"},
+        **{"orderByAsc": False, "lifecycleFilter": "Active", "modelVersionFilter": "All Runs", "datasetsFilter": []},
+    }
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        f"mlflow.sharedViewState.{LIST_VIEW}": json.dumps(view),
+        "sector": sector,
+        NOTE_TAG: (
+            f"GRU models of the sector **{sector}**. A run whose name begins with a session is the training of that "
+            "session: its artifacts hold the report and its tables. Below it stands one run for each pair, with "
+            "figures of the test part, and `train_loss` and `validation_loss` by epoch. Skill and lift are in nats "
+            "per label: above zero is better than the base rate, and than the simple forecast."
+        ),
+    }
 
 
 _PLACES = (
@@ -140,13 +183,15 @@ class MlflowRegistry:
     def _experiment(self, client: "MlflowClient", sector: str) -> str:
         from mlflow.exceptions import MlflowException
 
-        name = f"{EXPERIMENTS}{sector}"
+        name, tags = f"{EXPERIMENTS}{sector}", experiment_tags(sector)
         experiment = client.get_experiment_by_name(name)
         if experiment is not None:
+            for tag in tags.keys() - experiment.tags.keys():
+                client.set_experiment_tag(experiment.experiment_id, tag, tags[tag])
             return str(experiment.experiment_id)
         location = None if self._folder is None else (self._folder / "artifacts" / sector).as_uri()
         try:
-            return str(client.create_experiment(name, artifact_location=location))
+            return str(client.create_experiment(name, artifact_location=location, tags=tags))
         except MlflowException as error:
             made = client.get_experiment_by_name(name)
             if error.error_code != "RESOURCE_ALREADY_EXISTS" or made is None:
@@ -163,17 +208,19 @@ class MlflowRegistry:
         """
         with self._reachable() as client:
             experiment = self._experiment(client, record.sector)
-            name = run_name(f"{record.sector}_{record.session}", record.trained_utc)
+            name = f"{record.session}_{run_name(record.sector, record.trained_utc)}"
             tags = {
                 RUN_TAG: record.dagster_run_id,
                 "sector": record.sector,
                 "session": record.session.isoformat(),
             }
-            with _run(client, experiment, name, tags, record.trained_utc) as parent:
+            own = {**tags, NOTE_TAG: _training_note(record), TABLES_TAG: json.dumps(_previewed(record))}
+            with _run(client, experiment, name, own, record.trained_utc) as parent:
                 _log_values(client, parent, record.params, record.pooled)
                 self._log_files(client, parent, record)
+                curves = _curves(record)
                 pair_runs = {
-                    row["pair"]: self._log_pair(client, experiment, parent, tags, row, record.trained_utc)
+                    row["pair"]: self._log_pair(client, experiment, parent, tags, row, curves, record)
                     for row in record.pairs.to_dict("records")
                     if row["status"] in ("ok", "failed")
                 }
@@ -187,26 +234,34 @@ class MlflowRegistry:
         parent: str,
         tags: Mapping[str, str],
         row: Mapping[Any, Any],
-        trained_utc: datetime,
+        curves: Mapping[str, pd.DataFrame],
+        record: TrainingRecord,
     ) -> tuple[str, str]:
-        name = run_name(row["pair"], trained_utc)
+        name = run_name(row["pair"], record.trained_utc)
         own = {**tags, "mlflow.parentRunId": parent, "pair": row["pair"], "status": row["status"]}
+        own[NOTE_TAG] = masked(_pair_note(record, row))
         if row["status"] != "ok":
             own["reason"] = masked(str(row["reason"]))
         ends = "FINISHED" if row["status"] == "ok" else "FAILED"
-        with _run(client, experiment, name, own, trained_utc, ends=ends) as run:
+        with _run(client, experiment, name, own, record.trained_utc, ends=ends) as run:
             numbers = {name: value for name, value in row.items() if _is_number(value)}
-            _log_values(client, run, {}, numbers)
+            params = {key: record.params[key] for key in PAIR_PARAMS if key in record.params}
+            params["baseline"] = row.get("baseline") or "none"
+            _log_values(client, run, params, numbers, curves.get(row["pair"]))
         return run, name
 
     @staticmethod
     def _log_files(client: "MlflowClient", run: str, record: TrainingRecord) -> None:
         with tempfile.TemporaryDirectory() as scratch:
-            for name, frame in {"pairs": record.pairs, **record.tables}.items():
-                frame.to_parquet(Path(scratch) / f"{name}.parquet", compression="zstd", index=False)
+            for name, frame in _tables(record).items():
+                if _is_previewed(frame):
+                    text = frame.to_json(orient="split", index=False, double_precision=15, date_format="iso")
+                    (Path(scratch) / f"{name}.json").write_text(text, encoding="utf-8")
+                else:
+                    frame.to_parquet(Path(scratch) / f"{name}.parquet", compression="zstd", index=False)
             for name, png in record.pictures.items():
                 (Path(scratch) / f"{name}.png").write_bytes(png)
-            client.log_artifacts(run, scratch, "report")
+            client.log_artifacts(run, scratch, REPORT_FOLDER)
 
     def _register(self, client: "MlflowClient", run: str, record: TrainingRecord) -> ModelVersion:
         from mlflow import pyfunc
@@ -437,15 +492,82 @@ def _run(
     client.set_terminated(run, ends)
 
 
-def _log_values(client: "MlflowClient", run: str, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
+def _tables(record: TrainingRecord) -> dict[str, pd.DataFrame]:
+    return {"pairs": record.pairs, **record.tables}
+
+
+def _is_previewed(frame: pd.DataFrame) -> bool:
+    return len(frame) <= PREVIEWED_ROWS
+
+
+def _previewed(record: TrainingRecord) -> list[dict[str, str]]:
+    """The tables that MLflow's pages preview, as its tag lists them."""
+    return [
+        {"path": f"{REPORT_FOLDER}/{name}.json", "type": "table"}
+        for name, frame in _tables(record).items()
+        if _is_previewed(frame)
+    ]
+
+
+def _curves(record: TrainingRecord) -> dict[str, pd.DataFrame]:
+    """Learning curve of each pair, at no more than `CURVE_POINTS` epochs, the first and the last among them."""
+    curves = record.tables.get("curves")
+    if curves is None:
+        return {}
+    thinned = {}
+    for pair, curve in curves.groupby("pair"):
+        rows = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), CURVE_POINTS)).round().astype(int))
+        thinned[str(pair)] = curve.iloc[rows]
+    return thinned
+
+
+def _training_note(record: TrainingRecord) -> str:
+    counts = record.pairs["status"].value_counts()
+    became = ", ".join(f"{number} {str(status).replace('_', ' ')}" for status, number in counts.items())
+    lines = [
+        f"Training of **{record.sector}** on the window that ends with **{record.session}**, prices: "
+        f"{record.params.get('source', 'unnamed')}. Candidates: {became}.",
+        *(_gain(name, record.pooled) for name in ("skill", "lift") if name in record.pooled),
+        f"Artifacts: `{REPORT_FOLDER}/pairs.json` has one row for each candidate, with the reason where it has no "
+        "model. The runs below this one are its pairs.",
+    ]
+    return "\n\n".join(lines)
+
+
+def _pair_note(record: TrainingRecord, row: Mapping[Any, Any]) -> str:
+    head = f"**{row['pair']}** ({record.sector}), training of session **{record.session}**."
+    if row["status"] != "ok":
+        return f"{head} No model: {row['reason']}."
+    gains = " ".join(_gain(name, row) for name in ("lift", "skill") if _is_number(row.get(name)))
+    return f"{head} On its test part: {gains} Losses by epoch stand under Model metrics."
+
+
+def _gain(name: str, figures: Mapping[Any, Any]) -> str:
+    low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
+    interval = f" (95 %: {low:+.5f} to {high:+.5f})" if _is_number(low) and _is_number(high) else ""
+    return f"{name} {figures[name]:+.5f} nats per label{interval}."
+
+
+def _log_values(
+    client: "MlflowClient",
+    run: str,
+    params: Mapping[str, object],
+    metrics: Mapping[str, float],
+    curve: pd.DataFrame | None = None,
+) -> None:
+    """Params, final metrics, and the losses of a learning curve with its epochs as steps, in one request."""
     from mlflow.entities import Metric, Param
 
     now = moment_ns(utc_now()) // 10**6
-    client.log_batch(
-        run,
-        metrics=[Metric(name, float(value), now, 0) for name, value in metrics.items() if _is_number(value)],
-        params=[Param(name, masked(str(value))) for name, value in params.items()],
-    )
+    values = [Metric(name, float(value), now, 0) for name, value in metrics.items() if _is_number(value)]
+    if curve is not None:
+        values += [
+            Metric(name, float(value), now, int(epoch))
+            for name in curve.columns.difference(["pair", "epoch"])
+            for epoch, value in zip(curve["epoch"], curve[name], strict=True)
+            if _is_number(value)
+        ]
+    client.log_batch(run, metrics=values, params=[Param(name, masked(str(value))) for name, value in params.items()])
 
 
 def _is_number(value: object) -> bool:

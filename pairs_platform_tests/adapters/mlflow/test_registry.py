@@ -17,12 +17,18 @@ from mlflow import MlflowClient
 from pydantic import SecretStr
 
 from pairs_platform.adapters.mlflow import registry as mlflow_registry
-from pairs_platform.adapters.mlflow.registry import MlflowRegistry, database_of, model_name
+from pairs_platform.adapters.mlflow.registry import (
+    CURVE_POINTS,
+    MlflowRegistry,
+    database_of,
+    experiment_tags,
+    model_name,
+)
 from pairs_platform.core.errors import NoSuchModel, RegistryUnavailable
 from pairs_platform.core.models.bundle import bundle_files
 from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER
-from pairs_platform_tests.support.bundles import LENGTH, PAIRS, SECTOR, SESSION, bundle, record
+from pairs_platform_tests.support.bundles import EPOCHS, LENGTH, PAIRS, SECTOR, SESSION, bundle, record
 from pairs_platform_tests.support.odd_names import EVERY_CHARACTER
 from pairs_platform_tests.support.postgres import free_port, new_database
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
@@ -129,7 +135,7 @@ class TestBothDatabases:
         tracked = registry.log_training(record())
         found = runs(registry)
         assert {name: status for name, (status, _) in found.items()} == {
-            f"GRU_Training_{SECTOR}_{SESSION}_20230309T110000Z_v1": "FINISHED",
+            f"{SESSION}_GRU_Training_{SECTOR}_20230309T110000Z_v1": "FINISHED",
             f"GRU_Training_{PAIRS[0]}_20230309T110000Z_v1": "FINISHED",
             f"GRU_Training_{PAIRS[1]}_20230309T110000Z_v1": "FAILED",
         }
@@ -138,9 +144,22 @@ class TestBothDatabases:
         assert tags["reason"] == "the loss is not finite"
         assert tags["dagster_run_id"] == "dagster"
         names = {one.path for one in client_of(registry).list_artifacts(tracked.run_id, "report")}
-        assert names == {"report/pairs.parquet", "report/curves.parquet", "report/lift.png"}
+        assert names == {"report/pairs.json", "report/curves.json", "report/lift.png"}
         child = client_of(registry).get_run(tracked.pair_runs[PAIRS[0]][0])
-        assert child.data.metrics == {"lift": 0.001}
+        assert child.data.metrics == {"lift": 0.001, "train_loss": 0.63, "validation_loss": 0.64}
+        assert child.data.params == {"network.hidden_1": "4", "baseline": "ar1_logit"}
+        curve = client_of(registry).get_metric_history(tracked.pair_runs[PAIRS[0]][0], "train_loss")
+        steps = [point.step for point in curve]
+        assert (len(steps), steps[0], steps[-1]) == (CURVE_POINTS, 1, EPOCHS)
+        assert child.data.tags["pair"] == PAIRS[0]
+        assert (child.data.tags["session"], child.data.tags["sector"]) == (str(SESSION), SECTOR)
+
+    def test_an_experiment_of_an_earlier_version_is_described_by_the_next_training(self, registry, tmp_path):
+        client, place = client_of(registry), (tmp_path / "artifacts").as_uri()
+        made = client.create_experiment(f"pairs_trading/{SECTOR}", place, tags={"sector": "named by hand"})
+        registry.log_training(record(with_bundle=False))
+        tags = client.get_experiment(made).tags
+        assert tags == {**experiment_tags(SECTOR), "sector": "named by hand"}
 
     def test_a_training_without_a_model_is_tracked_and_registers_nothing(self, registry):
         assert registry.log_training(record(with_bundle=False)).version is None
@@ -154,7 +173,7 @@ class TestBothDatabases:
         with pytest.raises(OSError, match="no space"):
             registry.log_training(record())
         statuses = {name: status for name, (status, _) in runs(registry).items()}
-        assert statuses[f"GRU_Training_{SECTOR}_{SESSION}_20230309T110000Z_v1"] == "FAILED"
+        assert statuses[f"{SESSION}_GRU_Training_{SECTOR}_20230309T110000Z_v1"] == "FAILED"
         assert "RUNNING" not in statuses.values()
 
     def test_what_a_killed_process_left_open_is_closed(self, registry, opening, tmp_path):
@@ -179,7 +198,7 @@ class TestBothDatabases:
         )
         assert killed.returncode == -signal.SIGKILL
         registry.log_training(record())
-        name = f"GRU_Training_{SECTOR}_{SESSION}_20230309T110000Z_v1"
+        name = f"{SESSION}_GRU_Training_{SECTOR}_20230309T110000Z_v1"
         assert registry.close_orphans(lambda run: run == "dead") == 0
         assert registry.close_orphans(lambda run: run != "dead") == 1
         found = client_of(registry).search_runs(
