@@ -16,7 +16,7 @@ SOAK_INPUTS := $(SOAK)/test_inputs.py $(SOAK)/test_vendor_replies.py $(SOAK)/tes
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
 demo: $(READY)
-	$(BIN)/pairs-platform demo $(PROFILE) $(if $(SESSION),--session $(SESSION)) $(if $(SECTOR),--sector $(SECTOR))
+	$(BIN)/pairs-platform demo $(PROFILE) $(if $(SESSION),--session $(SESSION)) $(if $(SECTOR),--sector "$(SECTOR)")
 
 ui: $(READY)
 	$(BIN)/pairs-platform ui $(PROFILE)

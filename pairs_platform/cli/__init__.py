@@ -7,7 +7,7 @@ import sys
 import click
 
 from pairs_platform import __version__
-from pairs_platform.cli.renamed_options import with_new_name
+from pairs_platform.cli.commands import LazyCommands
 
 _MENDED_BY_A_PERSON = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ENOTDIR),
@@ -15,33 +15,7 @@ _MENDED_BY_A_PERSON = {
 """Errors of a file system that are shown as one message: rights, space, and names."""
 
 
-class _Commands(click.Group):
-    """Imports the module of the command that is used alone; a list of all commands, as `--help` shows, imports all."""
-
-    names = (
-        "alerts", "audit", "backup", "config", "data", "demo", "doctor", "down", "export", "live", "migrate", "models",
-        "pairs", "report", "restore", "serve", "signals", "sql", "storage", "stream", "symbols", "ui", "up",
-    )  # fmt: skip
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.names)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.names:
-            return None
-        from importlib import import_module
-
-        command: click.Command = import_module(f"pairs_platform.cli.{cmd_name}").command
-        return command
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except click.NoSuchOption as error:
-            raise with_new_name(error) from None
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
     """Statistical-arbitrage pairs trading as a graph of Dagster assets."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 import click
 import pandas as pd
 
+from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.operations.alerts import TITLES
@@ -16,7 +17,7 @@ from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import variable
 
 
-@click.group("alerts", invoke_without_command=True)
+@click.group("alerts", cls=CommandGroup, invoke_without_command=True)
 @click.option(
     "--days", type=click.FloatRange(0), default=1.0, show_default=True, help="Days for which closed alerts are shown."
 )

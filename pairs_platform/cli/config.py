@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
+from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import described_fields
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_text
 from pairs_platform.settings.variables import CONFIG_VARIABLE
 
 
-@click.group("config")
+@click.group("config", cls=CommandGroup)
 def command() -> None:
     """Settings: what is in force, and a copy of the defaults to edit."""
 

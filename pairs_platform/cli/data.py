@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_settings
 from pairs_platform.core.errors import DataError, NotFound
 from pairs_platform.core.folding import listed
@@ -26,7 +27,7 @@ _SHOWN = 10
 """Lines of one kind that are printed; --json has all."""
 
 
-@click.group("data")
+@click.group("data", cls=CommandGroup)
 def command() -> None:
     """Price files: what the platform sees in them."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pairs_platform.cli.profile_options import hint, profile_options
+from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--session", type=click.DateTime(["%Y-%m-%d"]), help="Last session; the newest complete one if not given."
 )
-@click.option("--sector", help="Sector slug; the first active one if not given.")
+@click.option("--sector", type=SECTOR, help="Sector slug; the first active one if not given.")
 def command(settings: Settings, session: datetime | None, sector: str | None) -> None:
     """Run price history → trading configuration → models for one sector and three sessions, then replay the first
     hour of the last one into signals, and show what came out.

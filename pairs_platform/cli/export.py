@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
 from pairs_platform.settings.model import Settings
@@ -21,7 +22,7 @@ KINDS = {".csv": "csv", ".xlsx": "xlsx", ".parquet": "parquet"}
 @profile_options
 @click.argument("table", metavar="TABLE")
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--sector", help="Sector slug; every sector if not given.")
+@click.option("--sector", type=SECTOR, help="Sector slug; every sector if not given.")
 @click.option("--session", type=_DAY, help="One session.")
 @click.option("--from", "first", type=_DAY, help="First session.")
 @click.option("--to", "last", type=_DAY, help="Last session.")

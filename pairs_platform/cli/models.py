@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
+from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import hint, profile_options
+from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
     from pairs_platform.ports.model_registry import ModelVersion
 
-_sector = click.option("--sector", help="Sector slug; the first active one if not given.")
+_sector = click.option("--sector", type=SECTOR, help="Sector slug; the first active one if not given.")
 
 
-@click.group("models")
+@click.group("models", cls=CommandGroup)
 def command() -> None:
     """List, show, compare and promote the registered models of a sector."""
 

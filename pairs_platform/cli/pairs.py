@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pairs_platform.cli.profile_options import hint, profile_options
+from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("pairs")
 @profile_options
-@click.option("--sector", help="Sector slug; every sector with a ranking if not given.")
+@click.option("--sector", type=SECTOR, help="Sector slug; every sector with a ranking if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="As-of session; the newest stored one if not given.")
 @click.option("--pair", help="Only this pair, as SYMBOL_SYMBOL in any order, with every column.")
 @click.option("--rows", default=40, show_default=True, help="Pairs that the table shows.")

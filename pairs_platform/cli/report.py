@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 
 from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.settings.model import Settings
 
 
 @click.command("report")
 @profile_options
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest stored one if not given.")
-@click.option("--sector", help="Sector slug; every sector that is stored for the session if not given.")
+@click.option("--sector", type=SECTOR, help="Sector slug; every sector that is stored for the session if not given.")
 @click.option(
     "-o",
     "--output",

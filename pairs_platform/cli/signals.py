@@ -11,6 +11,7 @@ import click
 import pandas as pd
 
 from pairs_platform.cli.profile_options import hint, profile_options
+from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ POLL_SECONDS = 1.0
 
 @click.command("signals")
 @profile_options
-@click.option("--sector", help="Sector slug; the first active one if not given.")
+@click.option("--sector", type=SECTOR, help="Sector slug; the first active one if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest one with signals.")
 @click.option("--run-mode", type=click.Choice(["live", "replay"]), help="Run mode; the configured one if not given.")
 @click.option("--pair", help="Only this pair, as SYMBOL_SYMBOL in any order, at every bar of the session.")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, get_args
 import click
 import pandas as pd
 
+from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.core.streaming.settings import SymbolSet
 from pairs_platform.settings.model import Settings
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from pairs_platform.adapters.redis.market_clock import MarketClock
 
 
-@click.group("stream")
+@click.group("stream", cls=CommandGroup)
 def command() -> None:
     """Collect, replay, look at and store streamed bars."""
 
@@ -126,7 +128,7 @@ def symbols(settings: Settings, name: SymbolSet | None) -> None:
 @command.command("save")
 @profile_options
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the one of the market clock if not given.")
-@click.option("--sector", help="Sector slug; every active one if not given.")
+@click.option("--sector", type=SECTOR, help="Sector slug; every active one if not given.")
 def save(settings: Settings, session: datetime | None, sector: str | None) -> None:
     """Store the streamed bars of a session as a partition of `streamed_bars`."""
     from pairs_platform.build import build_definitions

@@ -6,21 +6,23 @@ What does not belong here: the universe's file (`settings.universe_file`) and th
 import click
 import pandas as pd
 
+from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import frame_table, print_renderable
 from pairs_platform.core.prices.symbols import normal_symbol
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 
 
-@click.group("symbols")
+@click.group("symbols", cls=CommandGroup)
 def command() -> None:
     """The universe, and the prices that are stored of it."""
 
 
 @command.command("list")
 @profile_options
-@click.option("--sector", help="Only this sector.")
+@click.option("--sector", type=SECTOR, help="Only this sector.")
 def list_symbols(settings: Settings, sector: str | None) -> None:
     """List the symbols of every sector of the universe."""
     rows = [
@@ -33,7 +35,7 @@ def list_symbols(settings: Settings, sector: str | None) -> None:
 
 @command.command("status")
 @profile_options
-@click.option("--sector", help="Only this sector.")
+@click.option("--sector", type=SECTOR, help="Only this sector.")
 def status(settings: Settings, sector: str | None) -> None:
     """Show of each symbol which range is stored, with which gaps, quarantined rows and flags."""
     from pairs_platform.lake.inventory import symbol_inventory
@@ -52,7 +54,7 @@ def status(settings: Settings, sector: str | None) -> None:
 
 @command.command("add")
 @click.argument("symbols", nargs=-1, required=True)
-@click.option("--sector", required=True, help="Slug of the sector.")
+@click.option("--sector", type=SECTOR, required=True, help="Slug of the sector.")
 def add(symbols: tuple[str, ...], sector: str) -> None:
     """Add SYMBOLS to a sector in your universe.yaml; the sector is made, inactive, when it is new."""
     from pairs_platform.settings.universe_file import edit_universe
@@ -66,7 +68,7 @@ def add(symbols: tuple[str, ...], sector: str) -> None:
 
 @command.command("remove")
 @click.argument("symbols", nargs=-1, required=True)
-@click.option("--sector", required=True, help="Slug of the sector.")
+@click.option("--sector", type=SECTOR, required=True, help="Slug of the sector.")
 def remove(symbols: tuple[str, ...], sector: str) -> None:
     """Remove SYMBOLS from a sector in your universe.yaml; stored prices stay."""
     from pairs_platform.settings.universe_file import edit_universe

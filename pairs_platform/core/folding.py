@@ -1,4 +1,4 @@
-"""Long lists in one line: names, equal reasons of many names, and texts that are too long to be read.
+"""Long lists in one line: names and the one that was meant, equal reasons of many names, and texts that are too long.
 
 What does not belong here: what the reasons are.
 """
@@ -17,6 +17,18 @@ def listed(names: Iterable[object], shown: int = 5) -> str:
     texts = [str(name) for name in names]
     more = f" and {len(texts) - shown} more" if len(texts) > shown else ""
     return ", ".join(texts[:shown]) + more
+
+
+def perhaps(name: str, names: Iterable[str]) -> str:
+    """The end of a message about a name that leads nowhere: which of `names` was perhaps meant; empty where none was.
+
+    Case makes no difference.
+    """
+    from difflib import get_close_matches
+
+    by_key = {each.casefold(): each for each in names}
+    near = get_close_matches(name.casefold(), by_key, n=1)
+    return f"; {by_key[near[0]]} is perhaps meant" if near else ""
 
 
 def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:

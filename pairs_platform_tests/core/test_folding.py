@@ -1,6 +1,6 @@
 """Equal reasons are one line, and no message is longer than a person can read."""
 
-from pairs_platform.core.folding import LONGEST_MESSAGE, folded, listed, shortened
+from pairs_platform.core.folding import LONGEST_MESSAGE, folded, listed, perhaps, shortened
 
 
 def test_names_are_listed_up_to_a_number():
@@ -41,3 +41,8 @@ def test_a_long_text_keeps_its_begin_and_end():
     assert "characters left out" in shortened(text)
     assert shortened("short") == "short"
     assert len(folded([("A", text), ("B", text)])[0]) <= LONGEST_MESSAGE
+
+
+def test_the_nearest_name_is_perhaps_meant_whatever_its_case():
+    assert perhaps("avgo_pdft", ["AVGO_PDFS", "AAPL_ADI"]) == "; AVGO_PDFS is perhaps meant"
+    assert perhaps("zzz", ["AVGO_PDFS"]) == ""

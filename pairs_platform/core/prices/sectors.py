@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from pairs_platform.core.errors import NoSuchSector
-from pairs_platform.core.folding import listed, shortened
+from pairs_platform.core.folding import listed, perhaps, shortened
 
 GICS_SECTORS = (
     "communication_services",
@@ -91,7 +91,8 @@ def sector_slug(label: str) -> str:
     try:
         return _BY_KEY[_key(label)]
     except KeyError:
-        raise NoSuchSector(f"unknown sector {label!r}; valid: {', '.join(SECTORS)} or GICS names") from None
+        near = perhaps(label, SECTORS)
+        raise NoSuchSector(f"unknown sector {label!r}; valid: {', '.join(SECTORS)} or GICS names{near}") from None
 
 
 def sector_of_labels(labels: Iterable[object]) -> tuple[str, str]:

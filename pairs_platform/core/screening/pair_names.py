@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 
 from pairs_platform.core.errors import ConfigurationError, DataError, NotFound
-from pairs_platform.core.folding import listed
+from pairs_platform.core.folding import listed, perhaps
 from pairs_platform.core.prices.symbols import normal_symbol
 
 Pair = tuple[str, str]
@@ -85,7 +85,8 @@ def find_pair(text: str, names: Collection[str]) -> str:
         raise ConfigurationError(f"{text!r} could mean {_named(present)}: write {written}")
     if not present:
         written = " or ".join(pair_name(*pair) for pair in pairs[:3])
-        raise NotFound(f"{written} is not among the {len(names)} pairs, which are {listed(sorted(names), 10)}")
+        near = perhaps(pair_name(*pairs[0]), names)
+        raise NotFound(f"{written} is not among the {len(names)} pairs, which are {listed(sorted(names), 10)}{near}")
     return pair_name(*present[0])
 
 

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import click
+import pytest
+
+import pairs_platform.cli
+from pairs_platform.cli import cli
+from pairs_platform.cli.commands import PURPOSES, CommandGroup, first_sentence
+
+NAMES = [name for commands in PURPOSES.values() for name in commands]
+
+
+def test_the_help_lists_every_command_once_by_its_purpose_and_cuts_no_line(console, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    folder = Path(pairs_platform.cli.__file__).parent
+    commands = {path.stem for path in folder.glob("*.py") if "\ndef command(" in path.read_text(encoding="utf-8")}
+    assert sorted(NAMES) == sorted(commands)
+    shown = console("--help").output.splitlines()
+    for purpose, lines in PURPOSES.items():
+        assert f"{purpose}:" in shown
+        for name, line in lines.items():
+            assert any(each.split(maxsplit=1) == [name, line] for each in shown), name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_group_shows_the_first_sentence_of_each_of_its_commands_whole(console, name):
+    group = cli.get_command(None, name)
+    if isinstance(group, click.Group):
+        assert isinstance(group, CommandGroup)
+        shown = " ".join(console(name, "--help").output.split())
+        assert all(first_sentence(command) in shown for command in group.commands.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["modles"], "Did you mean 'models'?"),
+        (["models", "lst"], "Did you mean 'list'?"),
+        (["signals", "--sectr", "energy"], "Did you mean '--sector'?"),
+        (["pairs", "--sector", "Tecnology"], "; technology is perhaps meant"),
+    ],
+)
+def test_a_mistyped_word_is_refused_with_the_one_that_was_perhaps_meant(console, words, meant):
+    ended = console(*words)
+    assert ended.exit_code == 2
+    assert ended.output.strip().endswith(meant)
