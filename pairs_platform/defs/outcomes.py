@@ -1,9 +1,10 @@
 """How an asset works through the partitions of a run: one that fails does not stop the others.
 
 A finding is a `PlatformError` that is not `Unavailable`: running the same code again would only repeat it. What is
-`Unavailable`, and what the operating system reports (`OSError`), is left to the asset's retry policy. Anything else is
-a bug, which ends the step at once. What does not belong here: what the work is (the assets) and which failures are
-worth a retry by time (their policies).
+`Unavailable`, and what the operating system reports (`OSError`), is tried again as the asset's `retries` say. Anything
+else is a bug, which ends the step at once. An interrupt, by Ctrl-C or by a termination, is neither: it passes, and no
+asset has a `retry_policy`, by which Dagster would try an interrupted step again. What does not belong here: what the
+work is (the assets) and how often and after which waits a failure is tried again (their `retries`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -39,31 +40,51 @@ def explained() -> Iterator[None]:
 
 
 @contextmanager
-def without_useless_retries() -> Iterator[None]:
-    """Turn a finding, and a bug, into a failure that ends the step at once, whatever the asset's retry policy.
+def without_useless_retries(
+    context: dg.AssetExecutionContext | None = None, retries: dg.RetryPolicy | None = None
+) -> Iterator[None]:
+    """Turn a finding, and a bug, into a failure that ends the step at once, and what may pass into a retry.
+
+    Parameters
+    ----------
+    context : AssetExecutionContext, optional
+        Of the step that is tried again; needed with `retries`.
+    retries : RetryPolicy, optional
+        How often, and after which waits; never where None.
 
     Raises
     ------
     dagster.Failure
         With the message of the finding, or naming the bug; its cause has the traceback.
+    dagster.RetryRequested
+        For `Unavailable` and `OSError`, by `retries`.
     Unavailable, OSError
-        As they are: the policy retries.
+        As they are, without `retries`.
     """
     try:
         yield
-    except Unavailable as error:
-        explain(error)
-        raise
+    except (Unavailable, OSError) as error:
+        if isinstance(error, Unavailable):
+            explain(error)
+        if context is None or retries is None:
+            raise
+        wait = retries.calculate_delay(context.retry_number + 1)
+        raise dg.RetryRequested(max_retries=retries.max_retries, seconds_to_wait=wait) from error
     except PlatformError as finding:
         raise dg.Failure(description=explain(finding), allow_retries=False) from finding
-    except (dg.Failure, dg.RetryRequested, OSError):
+    except (dg.Failure, dg.RetryRequested):
         raise
     except Exception as bug:
         description = masked(f"a bug, not a finding: {type(bug).__name__}: {bug}")
         raise dg.Failure(description=description, allow_retries=False) from bug
 
 
-def for_each_partition(context: dg.AssetExecutionContext, work: Callable[[PartitionKey], Mapping[str, Any]]) -> None:
+def for_each_partition(
+    context: dg.AssetExecutionContext,
+    work: Callable[[PartitionKey], Mapping[str, Any]],
+    *,
+    retries: dg.RetryPolicy | None = None,
+) -> None:
     """Call `work` for every partition of the run, oldest session first, and attach the metadata that it returns.
 
     Partitions that succeeded are recorded as materialized even when others have findings.
@@ -72,15 +93,15 @@ def for_each_partition(context: dg.AssetExecutionContext, work: Callable[[Partit
     ------
     dagster.Failure
         After the last partition, naming each one with a finding, without retries; at once for a bug.
-    Unavailable, OSError
-        At once: the policy retries.
+    dagster.RetryRequested
+        At once for `Unavailable` and `OSError`, by `retries`; as they are without.
     """
     keys = lake_keys(context.partition_keys)
     done: dict[str, Mapping[str, Any]] = {}
     findings: dict[str, PlatformError] = {}
     for key in keys:
         name = str(key)
-        with without_useless_retries():
+        with without_useless_retries(context, retries):
             try:
                 done[name] = work(key)
             except Unavailable:

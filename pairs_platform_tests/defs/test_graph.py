@@ -20,9 +20,6 @@ CHECKS = {
 }
 """Whether each check, by asset and name, blocks."""
 
-ASK_THE_REGISTRY = {
-    "gru_models", "model_performance", "model_rankings", "model_trends", "shadow_losses", "champion_model",
-}  # fmt: skip
 LIVE = ("streamed_bars", "signals")
 OF_EVERYTHING = ("storage_report", "retention")
 DAILY = [asset for asset in STAGES if asset not in ("gru_tuning", *OF_EVERYTHING, *LIVE)]
@@ -70,11 +67,8 @@ class TestDefinitions:
         assert asset.partitions_def == (live_session_by_sector if name in LIVE else session_by_sector)
         assert asset.backfill_policy == (None if name in LIVE else dg.BackfillPolicy.single_run())
 
-    def test_only_what_asks_a_vendor_is_retried_by_itself(self, graph):
-        policies = {k.to_user_string(): graph.get(k).assets_def.op.retry_policy for k in graph.get_all_asset_keys()}
-        assert {name for name, policy in policies.items() if policy} == {"price_history", *ASK_THE_REGISTRY, *LIVE}
-        assert policies["price_history"].max_retries == 3
-        assert policies["price_history"].backoff is dg.Backoff.EXPONENTIAL
+    def test_no_asset_has_a_policy_by_which_an_interrupt_is_tried_again(self, graph):
+        assert not [k for k in graph.get_all_asset_keys() if graph.get(k).assets_def.op.retry_policy]
 
     def test_heavy_work_and_the_vendor_have_pools(self, graph):
         pools = {k.to_user_string(): graph.get(k).assets_def.op.pool for k in graph.get_all_asset_keys()}

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
-from pairs_platform.defs.models.assets import gru_models
+from pairs_platform.defs.models import assets
 from pairs_platform.defs.models.automation import close_abandoned_runs
 from pairs_platform.defs.models.metadata import promotion_metadata
 from pairs_platform.platform import Platform
@@ -17,7 +17,7 @@ from pairs_platform_tests.support.runs import ALL, execute, failure
 
 def test_a_training_that_fails_leaves_the_configuration_alone(copied, monkeypatch):
     copied.lake.path("trading_config", key()).unlink()
-    monkeypatch.setattr(gru_models.node_def, "_retry_policy", None)
+    monkeypatch.setattr(assets, "REGISTRY_RETRIES", None)
     result = execute(Platform(copied.settings, models=AwayRegistry()), ALL[4:], session=SESSION)
     assert not result.success
     assert "does not answer" in failure(result, "gru_models")

@@ -13,7 +13,9 @@ FIRST, SECOND, THIRD = (PartitionKey(date(2023, 3, day), "technology") for day i
 
 
 def run(
-    failures: dict[PartitionKey, Exception], instance: dg.DagsterInstance | None = None
+    failures: dict[PartitionKey, BaseException],
+    instance: dg.DagsterInstance | None = None,
+    retries: dg.RetryPolicy | None = None,
 ) -> tuple[dg.ExecuteInProcessResult, list[PartitionKey]]:
     """The run of an asset over three partitions, of which some fail, and the partitions that it worked on."""
     worked: list[PartitionKey] = []
@@ -26,7 +28,7 @@ def run(
                 raise failures[key]
             return {"rows": 1}
 
-        for_each_partition(context, work)
+        for_each_partition(context, work, retries=retries)
 
     job = dg.Definitions(assets=[numbers], jobs=[dg.define_asset_job("numbers_job", [numbers])]).resolve_job_def(
         "numbers_job"
@@ -69,11 +71,26 @@ def test_a_bug_stops_the_step_and_is_no_finding(bug):
 
 
 @pytest.mark.parametrize("error", [Unavailable("the network is down"), OSError("no space left on device")])
-def test_what_may_pass_is_left_to_the_policy_of_the_asset(error):
+def test_what_may_pass_is_a_failure_where_nothing_is_tried_again(error):
     result, worked = run({FIRST: error})
     assert worked == [FIRST]
     assert str(error) in failure(result, "numbers")
     assert result.failure_data_for_node("numbers").user_failure_data is None
+
+
+@pytest.mark.parametrize("error", [Unavailable("the network is down"), OSError("no space left on device")])
+def test_what_may_pass_is_tried_again_as_often_as_the_asset_says(error):
+    result, worked = run({FIRST: error}, retries=dg.RetryPolicy(max_retries=2))
+    assert worked == [FIRST] * 3
+    assert str(error) in result.failure_data_for_node("numbers").error.cause.message
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), dg.DagsterExecutionInterruptedError()])
+def test_an_interrupt_is_never_tried_again(interrupt):
+    result, worked = run({FIRST: interrupt}, retries=dg.RetryPolicy(max_retries=2))
+    assert worked == [FIRST]
+    assert not result.success
+    assert not [event for event in result.all_events if event.is_step_up_for_retry]
 
 
 def test_every_kind_of_finding_is_one():

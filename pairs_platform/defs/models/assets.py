@@ -18,7 +18,7 @@ from pairs_platform.defs.models.metadata import (
     training_metadata,
     tuning_metadata,
 )
-from pairs_platform.defs.outcomes import for_each_partition
+from pairs_platform.defs.outcomes import for_each_partition, without_useless_retries
 from pairs_platform.defs.partitions import lake_keys, session_by_sector
 from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
@@ -71,7 +71,6 @@ def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     code_version="1",
     pool="training",
     op_tags=AFTER_TRADING,
-    retry_policy=REGISTRY_RETRIES,
 )
 def gru_models(context: dg.AssetExecutionContext, config: TrainingConfig, platform: dg.ResourceParam[Platform]) -> None:
     """A GRU for every chosen pair, trained together, judged on test data alone, tracked and registered in MLflow.
@@ -88,7 +87,7 @@ def gru_models(context: dg.AssetExecutionContext, config: TrainingConfig, platfo
         stored = train_partition(platform, key, options, run_id=context.run.run_id, log=context.log.info)
         return training_metadata(stored)
 
-    for_each_partition(context, train)
+    for_each_partition(context, train, retries=REGISTRY_RETRIES)
 
 
 @dg.multi_asset(
@@ -112,7 +111,6 @@ def gru_models(context: dg.AssetExecutionContext, config: TrainingConfig, platfo
     partitions_def=session_by_sector,
     backfill_policy=dg.BackfillPolicy.single_run(),
     op_tags=AFTER_TRADING,
-    retry_policy=REGISTRY_RETRIES,
 )
 def model_tables(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
@@ -122,7 +120,8 @@ def model_tables(
 
     results: list[dg.MaterializeResult] = []
     for key in lake_keys(context.partition_keys):
-        results = table_results(record_partition(platform, key))
+        with without_useless_retries(context, REGISTRY_RETRIES):
+            results = table_results(record_partition(platform, key))
     yield from results
 
 
@@ -135,13 +134,12 @@ def model_tables(
     owners=["team:research"],
     code_version="1",
     op_tags=AFTER_TRADING,
-    retry_policy=REGISTRY_RETRIES,
 )
 def shadow_losses(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Losses of champion and challenger, as they stood before the session, on a session that they have never seen."""
     from pairs_platform.workflows.promotion import shadow_partition
 
-    for_each_partition(context, lambda key: shadow_metadata(shadow_partition(platform, key)))
+    for_each_partition(context, lambda key: shadow_metadata(shadow_partition(platform, key)), retries=REGISTRY_RETRIES)
 
 
 @dg.asset(
@@ -153,7 +151,6 @@ def shadow_losses(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     owners=["team:trading"],
     code_version="1",
     op_tags=AFTER_TRADING,
-    retry_policy=REGISTRY_RETRIES,
 )
 def champion_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Decides on champion and challenger of a sector; every decision is a row of the database's audit.
@@ -164,7 +161,9 @@ def champion_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam
 
     actor = f"dagster run {context.run.run_id}"
     for_each_partition(
-        context, lambda key: promotion_metadata(decide_partition(platform, key, actor=actor), key.session)
+        context,
+        lambda key: promotion_metadata(decide_partition(platform, key, actor=actor), key.session),
+        retries=REGISTRY_RETRIES,
     )
 
 

@@ -14,6 +14,8 @@ from pairs_platform.platform import Platform
 if TYPE_CHECKING:
     from pairs_platform.workflows.ingest import PublishedSession
 
+VENDOR_RETRIES = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
 
 @dg.asset(
     partitions_def=session_by_sector,
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     owners=["team:data-platform"],
     code_version="1",
     pool="market_data",
-    retry_policy=dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS),
 )
 def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Validated bars of every symbol of the sector as the source gives them, corporate actions alongside.
@@ -35,11 +36,13 @@ def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     """
     from pairs_platform.workflows.ingest import fetch_batch, publish
 
-    with without_useless_retries():
+    with without_useless_retries(context, VENDOR_RETRIES):
         batches = {sector: fetch_batch(platform, sector, days) for sector, days in by_sector(context.partition_keys)}
     for note in dict.fromkeys(note for batch in batches.values() for note in batch.source_notes):
         context.log.warning(note)
-    for_each_partition(context, lambda key: _price_page(publish(platform, batches[key.sector], key)))
+    for_each_partition(
+        context, lambda key: _price_page(publish(platform, batches[key.sector], key)), retries=VENDOR_RETRIES
+    )
 
 
 def _price_page(published: "PublishedSession") -> dict[str, Any]:

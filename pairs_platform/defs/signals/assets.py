@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 GROUP = "live"
 
+STREAM_RETRIES = dg.RetryPolicy(max_retries=2, delay=5)
+SIGNAL_RETRIES = dg.RetryPolicy(max_retries=2, delay=2)
 PATIENT_RETRIES, PATIENT_SECONDS = 40, 5
 """A run of signals outlasts a Redis or a database that is unavailable for three minutes: after the last bar of a
 session no later run would fill what is missing."""
@@ -29,7 +31,6 @@ session no later run would fill what is missing."""
     kinds={"redis", "parquet"},
     owners=["team:data-platform"],
     code_version="1",
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=5),
 )
 def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Bars as they were streamed, of the stream's own length, each in its last revision; every hour and at the close.
@@ -39,7 +40,7 @@ def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     from pairs_platform.defs.outcomes import for_each_partition
     from pairs_platform.workflows.streamed_bars import save_stream
 
-    for_each_partition(context, lambda key: _stream_page(save_stream(platform, key)))
+    for_each_partition(context, lambda key: _stream_page(save_stream(platform, key)), retries=STREAM_RETRIES)
 
 
 def _stream_page(saved: "SavedStream") -> dict[str, Any]:
@@ -67,7 +68,6 @@ def _stream_page(saved: "SavedStream") -> dict[str, Any]:
     kinds={"redis", "sql", "numpy"},
     owners=["team:trading"],
     code_version="1",
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=2),
 )
 def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """What to do with every configured pair at every bar of the session: rows of the database, stored once.
@@ -80,7 +80,7 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     from pairs_platform.workflows.signals import signal_partition
 
     for key in lake_keys(context.partition_keys):
-        with without_useless_retries():
+        with without_useless_retries(context, SIGNAL_RETRIES):
             try:
                 outcome = signal_partition(platform, key, run_id=context.run.run_id)
             except (StreamUnavailable, DatabaseUnavailable) as error:
