@@ -26,14 +26,14 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 
-from pairs_platform.cli.up import state_of
 from pairs_platform.core.time import moment_utc
 from pairs_platform.database.signals import SignalKey, bars_with_signals, forget_replay, sessions_with_signals
 from pairs_platform.platform import open_database, open_streams
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
-from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, command_of, live_folder, production_folder
+from pairs_platform.processes.runtime.topology import command_of
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.production import ENVIRONMENT_FILE, live_folder, production_folder, state_of
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.redis_streams import arrivals
 

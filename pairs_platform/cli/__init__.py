@@ -14,11 +14,19 @@ _MENDED_BY_A_PERSON = {
 }
 """Errors of a file system that are shown as one message: rights, space, and names."""
 
+PROFILE_OPTION = click.option(
+    "--profile", metavar="NAME", help="Profile by its name, which stands for source, files and frequency."
+)
+
 
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-def cli() -> None:
-    """Statistical-arbitrage pairs trading as a graph of Dagster assets."""
+@PROFILE_OPTION
+def cli(profile: str | None) -> None:
+    """Statistical-arbitrage pairs trading as a graph of Dagster assets.
+
+    Every command works on one profile: --profile stands before or after its name.
+    """
 
 
 def main() -> None:

@@ -14,8 +14,9 @@ from pairs_platform.core.errors import ConfigurationError, NotFound, StreamUnava
 from pairs_platform.platform import object_lake, open_streams
 from pairs_platform.processes.runtime.backup import ProfileState, save
 from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATABASE
-from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_mlflow_uri, own_postgres, production_folder
+from pairs_platform.processes.runtime.topology import own_mlflow_uri, own_postgres
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import ENVIRONMENT_FILE, production_folder
 from pairs_platform.settings.variables import variable
 from pairs_platform.views.remedies import with_remedy
 

@@ -14,6 +14,7 @@ PURPOSES = {
         "doctor": "Check machine, configuration, state folder and source.",
         "demo": "Run prices → pairs → models for one sector, then replay an hour.",
         "data": "Show what the platform sees in files of prices.",
+        "profiles": "List what is stored, and choose what commands work on.",
         "symbols": "List and change the universe, and see what is stored of it.",
         "config": "Show the settings in force, or copy the defaults to edit.",
     },

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from pairs_platform.cli.commands import CommandGroup
-from pairs_platform.settings.loading import load_settings
-from pairs_platform.settings.model import described_fields
+from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.settings.model import Settings, described_fields
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_text
 from pairs_platform.settings.variables import CONFIG_VARIABLE
 
@@ -21,12 +21,12 @@ def command() -> None:
 
 
 @command.command("show")
+@profile_options
 @click.option("--describe", is_flag=True, help="Show the meaning, unit and bounds of each setting.")
-def show(describe: bool) -> None:
+def show(settings: Settings, describe: bool) -> None:
     """Print the resolved settings; secrets are masked."""
     import yaml
 
-    settings = load_settings()
     if not describe:
         click.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
         return

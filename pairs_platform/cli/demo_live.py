@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
-from pairs_platform.cli.profile_options import hint
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.processes.runtime.topology import command_of, forget_replays, live_folder
+from pairs_platform.processes.runtime.topology import command_of, forget_replays
+from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import live_folder
 from pairs_platform.settings.variables import set_variable
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import click
 import psutil
 
 from pairs_platform.cli.profile_options import profile_options
-from pairs_platform.cli.up import state_of
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import state_of
 
 STOP_SECONDS = 180.0
 

@@ -8,14 +8,16 @@ import signal
 import click
 
 from pairs_platform.cli.dagster_calls import dagster_calls
-from pairs_platform.cli.profile_options import hint, profile_options
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.supervisor import Supervisor
-from pairs_platform.processes.runtime.topology import live_folder, live_processes
+from pairs_platform.processes.runtime.topology import live_processes
+from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import live_folder
 from pairs_platform.settings.variables import set_variable
 
 

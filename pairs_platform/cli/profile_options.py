@@ -1,35 +1,42 @@
-"""Options that choose the profile of a command, and hints that repeat them.
+"""Options that choose the profile of a command, and what is said of the profile that it works on.
 
 They become environment variables, so that child processes agree.
 
-What does not belong here: what a profile is (`lake.profile`) and options of a single command.
+What does not belong here: what a profile is (`lake.profile`), which profile a name means (`settings.profiles`), and
+options of a single command.
 """
 
 import json
-import os
-import shlex
 from collections.abc import Callable
 from functools import wraps
-from subprocess import list2cmdline
 from typing import Any
 
 import click
 
+from pairs_platform.cli import PROFILE_OPTION
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
-from pairs_platform.settings.variables import is_set, set_variable
-
-_given: dict[str, str] = {}
-"""The options of the command that runs, by name."""
+from pairs_platform.settings.production import adopt_running_stores
+from pairs_platform.settings.profiles import profile_in_use
+from pairs_platform.settings.variables import (
+    choosing_variables,
+    is_set,
+    name_profile,
+    named_profile,
+    set_variable,
+    unset_choosing_variables,
+)
 
 
 def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--source`, `--data` and `--frequency`, and the settings that they ask for as `settings`."""
+    """Give a command `--profile`, `--source`, `--data` and `--frequency`, and the settings that they ask for."""
 
     @wraps(command)
-    def with_settings(*words: Any, source: str | None, data: str | None, frequency: str | None, **more: Any) -> Any:
-        return command(*words, settings=profile_settings(source, data, frequency), **more)
+    def with_settings(
+        *words: Any, profile: str | None, source: str | None, data: str | None, frequency: str | None, **more: Any
+    ) -> Any:
+        return command(*words, settings=profile_settings(source, data, frequency, profile=profile), **more)
 
     decorated: Callable[..., Any] = with_settings
     for option in (
@@ -42,32 +49,32 @@ def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--source", type=click.Choice(["simulated", "files", "alpaca", "yahoo"]), help="Source of prices."
         ),
+        PROFILE_OPTION,
     ):
         decorated = option(decorated)
     return decorated
 
 
-def hint(words: str) -> str:
-    """A command to type next, for the profile of the command that runs: `words` and the options in effect."""
-    options = " ".join(f"--{name} {_quoted(value)}" for name, value in _given.items())
-    return f"pairs-platform {words} {options}".rstrip()
-
-
-def _quoted(value: str) -> str:
-    return list2cmdline([value]) if os.name == "nt" else shlex.quote(value)
-
-
-def profile_settings(source: str | None, data: str | None, frequency: str | None) -> Settings:
+def profile_settings(
+    source: str | None, data: str | None, frequency: str | None, *, profile: str | None = None
+) -> Settings:
     """Settings with the options of `profile_options` over the configuration.
 
-    For files the frequency is the one that they hold, and the universe the one that they name, unless the options or
-    the environment say otherwise.
+    A profile that is named decides alone; else the other options and the variables of the environment do, and where
+    there is none of them the profile in use. For files the frequency is the one that they hold, and the universe the
+    one that they name, unless the options or the environment say otherwise. While `up` runs on the profile, its
+    databases are those of the settings.
     """
+    profile = profile or _profile_of_the_console()
+    given = [f"--{name}" for name, value in (("source", source), ("data", data), ("frequency", frequency)) if value]
+    if profile and given:
+        raise click.UsageError(f"give --profile or {', '.join(given)}: a profile has its source and frequency")
     if data is not None and source not in (None, "files"):
         raise click.UsageError(f"--data belongs to --source files, not to {source}")
-    given = {"source": source, "data": data, "frequency": frequency}
-    _given.clear()
-    _given.update({name: value for name, value in given.items() if value is not None})
+    if profile:
+        unset_choosing_variables()
+    if profile or given:
+        name_profile(profile)
     if data is not None:
         set_variable("source.kind", "files")
         set_variable("source.files.paths", json.dumps([data]))
@@ -75,11 +82,33 @@ def profile_settings(source: str | None, data: str | None, frequency: str | None
         set_variable("source.kind", source)
     if frequency is not None:
         set_variable("frequency", frequency)
-    settings = load_settings()
+    settings = _in_use(load_settings())
     if data is not None:
         _adopt_files(settings)
         settings = load_settings()
+    note = adopt_running_stores(settings)
+    if note:
+        click.echo(note, err=True)
+        settings = load_settings()
     return settings
+
+
+def _profile_of_the_console() -> str | None:
+    """What `--profile` before the command's name says."""
+    context = click.get_current_context(silent=True)
+    return context.find_root().params.get("profile") if context else None
+
+
+def _in_use(settings: Settings) -> Settings:
+    """The settings of the profile in use where nobody chooses one; child processes keep it when another is taken."""
+    if named_profile() or choosing_variables():
+        return settings
+    name = profile_in_use(settings.state_root)
+    if name is None:
+        return settings
+    name_profile(name)
+    click.echo(f"profile {name} (in use: `pairs-platform profiles list`)", err=True)
+    return load_settings()
 
 
 def _adopt_files(settings: Settings) -> None:

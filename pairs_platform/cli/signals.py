@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
-from pairs_platform.cli.profile_options import hint, profile_options
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
+from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ def status(settings: Settings) -> None:
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.platform import open_streams
     from pairs_platform.processes.runtime.supervisor import running_processes
-    from pairs_platform.processes.runtime.topology import live_folder
+    from pairs_platform.settings.production import live_folder
 
     streams = open_streams(settings)
     running = running_processes(live_folder(settings))

@@ -11,7 +11,6 @@ from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import frame_table, print_renderable
 from pairs_platform.core.prices.symbols import normal_symbol
-from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 
 
@@ -53,13 +52,13 @@ def status(settings: Settings, sector: str | None) -> None:
 
 
 @command.command("add")
+@profile_options
 @click.argument("symbols", nargs=-1, required=True)
 @click.option("--sector", type=SECTOR, required=True, help="Slug of the sector.")
-def add(symbols: tuple[str, ...], sector: str) -> None:
+def add(settings: Settings, symbols: tuple[str, ...], sector: str) -> None:
     """Add SYMBOLS to a sector in your universe.yaml; the sector is made, inactive, when it is new."""
     from pairs_platform.settings.universe_file import edit_universe
 
-    settings = load_settings()
     names = {normal_symbol(symbol) for symbol in symbols}
     before = {listing.symbol for listing in settings.listings(sector)}
     path = edit_universe(sector, sorted(before | names))
@@ -67,14 +66,15 @@ def add(symbols: tuple[str, ...], sector: str) -> None:
 
 
 @command.command("remove")
+@profile_options
 @click.argument("symbols", nargs=-1, required=True)
 @click.option("--sector", type=SECTOR, required=True, help="Slug of the sector.")
-def remove(symbols: tuple[str, ...], sector: str) -> None:
+def remove(settings: Settings, symbols: tuple[str, ...], sector: str) -> None:
     """Remove SYMBOLS from a sector in your universe.yaml; stored prices stay."""
     from pairs_platform.settings.universe_file import edit_universe
 
     names = {normal_symbol(symbol) for symbol in symbols}
-    before = {listing.symbol for listing in load_settings().listings(sector)}
+    before = {listing.symbol for listing in settings.listings(sector)}
     unknown = sorted(names - before)
     if unknown:
         raise click.ClickException(

@@ -17,14 +17,13 @@ import click
 from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError, Unavailable
-from pairs_platform.core.operations.run_tags import is_alive_here, this_process
+from pairs_platform.core.operations.run_tags import this_process
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import ProcessSpec, Supervisor
 from pairs_platform.processes.runtime.topology import (
     OwnStores,
     command_of,
-    live_folder,
     own_stores,
     prepare_lock,
     production_processes,
@@ -32,9 +31,10 @@ from pairs_platform.processes.runtime.topology import (
 )
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import STATE_FILE, live_folder, state_of
 from pairs_platform.settings.variables import unset_variable
 
-STATE_FILE, LOG_FILE = "up.json", "up.log"
+LOG_FILE = "up.log"
 START_SECONDS = 600.0
 _LAST_LINES = 12
 
@@ -64,15 +64,6 @@ def topology(settings: Settings, report: Callable[[str], None]) -> tuple[Setting
         home = prepare_home(settings)
         os.environ["DAGSTER_HOME"] = str(home)
         return settings, home, own, production_processes(settings, home, own, dagster_calls(), report)
-
-
-def state_of(settings: Settings) -> dict[str, object]:
-    """The state file of the running `up`; empty where none runs."""
-    path = live_folder(settings) / STATE_FILE
-    if not path.is_file():
-        return {}
-    state: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
-    return state if is_alive_here(str(state["process"])) else {}
 
 
 def _run(settings: Settings) -> None:

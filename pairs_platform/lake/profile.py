@@ -8,9 +8,10 @@ import json
 import os
 import re
 import uuid
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pairs_platform.core.errors import ConfigurationError, ProfileMismatch, ProfileOutdated
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
@@ -18,8 +19,9 @@ from pairs_platform.lake.atomic import TEMPORARY_SUFFIX, while_locked
 from pairs_platform.lake.files import LakePath, create_object, read_file, replace
 
 MANIFEST = "manifest.json"
-FORMAT = 3
-"""Version of the names and types of files, tables, columns and values in a profile; 1 is a manifest that has none."""
+FORMAT = 4
+"""Version of the names and types of files, tables, columns and values in a profile; 1 is a manifest that has none, and
+earlier than 4 none has the settings by which its profile is opened."""
 
 _Folder = TypeVar("_Folder", bound=LakePath)
 
@@ -34,11 +36,15 @@ class Profile:
         Name of the market data source, for example ``"simulated"``.
     frequency : Frequency
     basis : PriceBasis
+    settings : mapping
+        Groups of settings by which the profile is opened again: paths of files, seed of a simulated market. The same
+        profile can be opened by others.
     """
 
     source: str
     frequency: Frequency
     basis: PriceBasis
+    settings: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
@@ -147,7 +153,12 @@ def read_manifest(folder: LakePath) -> tuple[Profile, int]:
     content = read_file(manifest)
     try:
         stored = json.loads(content)
-        profile = Profile(str(stored["source"]), Frequency(stored["frequency"]), PriceBasis(stored["basis"]))
+        profile = Profile(
+            str(stored["source"]),
+            Frequency(stored["frequency"]),
+            PriceBasis(stored["basis"]),
+            dict(stored.get("settings", {})),
+        )
         return profile, int(stored.get("format", 1))
     except (ValueError, KeyError, TypeError) as error:
         raise ProfileMismatch(

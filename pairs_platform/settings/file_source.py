@@ -21,10 +21,16 @@ def source_name(files: FileSourceSettings) -> str:
     and a path that is named twice make no difference.
     """
     options = files.model_dump(mode="json", exclude_defaults=True, exclude=set(_PATHS))
-    actions = None if files.actions_path is None else _resolved(files.actions_path)
-    paths = list(dict.fromkeys(map(_resolved, files.paths)))
-    content = json.dumps({"paths": paths, "actions_path": actions, **options})
+    found = found_from_anywhere(files)
+    content = json.dumps({"paths": found.paths, "actions_path": found.actions_path, **options})
     return _name(content)
+
+
+def found_from_anywhere(files: FileSourceSettings) -> FileSourceSettings:
+    """The same files by paths that do not depend on the current folder."""
+    actions = None if files.actions_path is None else _resolved(files.actions_path)
+    paths = tuple(dict.fromkeys(map(_resolved, files.paths)))
+    return files.model_copy(update={"paths": paths, "actions_path": actions})
 
 
 def earlier_source_names(files: FileSourceSettings) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """Reads the settings from the shipped YAML, the user's folder and the environment.
 
 Later sources override earlier ones: the YAML shipped in the package, the user's folder named by
-``PAIRS_PLATFORM_CONFIG`` (``platform.yaml`` and ``universe.yaml``, each optional), then variables such as
-``PAIRS_PLATFORM__SOURCE__KIND``. What does not belong here: which settings there are (`model`), how a document is read
-(`documents`), and how what is refused is put into words (`explanations`).
+``PAIRS_PLATFORM_CONFIG`` (``platform.yaml`` and ``universe.yaml``, each optional), the profile that
+``PAIRS_PLATFORM_PROFILE`` names, then variables such as ``PAIRS_PLATFORM__SOURCE__KIND``. What does not belong here:
+which settings there are (`model`), what a profile's name means (`profiles`), how a document is read (`documents`), and
+how what is refused is put into words (`explanations`).
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from pairs_platform.settings.documents import read_document
 from pairs_platform.settings.explanations import LONGEST_VALUE, Layer, explained, origin, short_text
 from pairs_platform.settings.model import SECRET_FIELDS, Settings
 from pairs_platform.settings.names import all_names, is_json, kind_at, nearest_name
+from pairs_platform.settings.profiles import choice_of, require_profile
 from pairs_platform.settings.renamed import new_path
 from pairs_platform.settings.secrets import AROUND, mask_secret
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_document
 from pairs_platform.settings.variables import (
     FROM_FILE,
     PREFIX,
+    named_profile,
     names_of_variables,
     secret_in_file,
     user_folder,
@@ -58,20 +61,33 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         layers += [
             (str(folder / name), read_document(folder / name)) for name in names if os.path.lexists(folder / name)
         ]
+    name = named_profile()
+    if name is not None:
+        layers.append((f"profile {name}", choice_of(_state_root(layers, overrides), name)))
     layers += [("environment", secrets_from_environment()), ("call", dict(overrides or {}))]
     merged: dict[str, Any] = {}
     for _, layer in layers:
         merged = _merged(merged, layer)
     _require_sound_variables()
-    for name in merged:
-        if name.startswith("_"):  # an argument of pydantic-settings
-            raise SettingsError(f"{name} is no setting, set in {origin([name], layers)}")
+    for setting in merged:
+        if setting.startswith("_"):  # an argument of pydantic-settings
+            raise SettingsError(f"{setting} is no setting, set in {origin([setting], layers)}")
     try:
         settings = Settings(**merged)
     except ValidationError as error:
         raise SettingsError(explained(error, layers)) from None
     _require_folder(settings.state_root, origin(["state_root"], layers))
+    if name is not None:
+        require_profile(name, settings.profile)
     return settings
+
+
+def _state_root(layers: Sequence[Layer], overrides: Mapping[str, Any] | None) -> Path:
+    """The state folder, before the settings of the profile in it are known."""
+    written = names_of_variables().get(variable("state_root"))
+    named = [layer["state_root"] for _, layer in layers if layer.get("state_root")]
+    root = (overrides or {}).get("state_root") or (os.environ[written] if written else named[-1])
+    return Path(os.path.expanduser(str(root)))
 
 
 def secrets_from_environment() -> dict[str, str]:

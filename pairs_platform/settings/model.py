@@ -38,7 +38,7 @@ from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform.lake.profile import MANIFEST, Profile
 from pairs_platform.ports.market_data import Listing
 from pairs_platform.settings.exports import ExportSettings
-from pairs_platform.settings.file_source import earlier_source_names, source_name
+from pairs_platform.settings.file_source import earlier_source_names, found_from_anywhere, source_name
 from pairs_platform.settings.processes import ServiceSettings, reached
 from pairs_platform.settings.secrets import CHECKS, usable_secret
 from pairs_platform.settings.shipped import UNIVERSE_FILE, shipped_document
@@ -210,6 +210,20 @@ class Settings(BaseSettings):
             raise ValueError(f"unknown sector {', '.join(unknown)}; valid: {', '.join(SECTORS)}")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _simulated_market_pins_its_own(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Where nobody names pairs to pin, those that the simulated market never plants are pinned in it."""
+        source, selection = values.get("source"), values.get("selection")
+        if not isinstance(source, dict) or not isinstance(selection, dict):
+            return values
+        if source.get("kind") != "simulated" or "pinned_pairs" in selection:
+            return values
+        market = source.get("simulated")
+        own = market.get("never_planted") if isinstance(market, dict) else None
+        pins = SimulatedMarketSettings().never_planted if own is None else own
+        return {**values, "selection": {**selection, "pinned_pairs": pins}}
+
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
         if self.frequency is Frequency.ONE_MINUTE:
@@ -291,7 +305,21 @@ class Settings(BaseSettings):
         """What the state folder belongs to: source (other simulated markets and other files are other sources),
         frequency and price basis.
         """
-        return Profile(self._source_name, self.frequency, self.price_basis)
+        return Profile(self._source_name, self.frequency, self.price_basis, self._choice)
+
+    @property
+    def _choice(self) -> dict[str, Any]:
+        """The settings by which the profile is opened again; paths of files as they are found from any folder."""
+        kind = self.source.kind
+        choice: dict[str, Any] = {"source": {"kind": kind}, "frequency": self.frequency.value}
+        if kind == "simulated":
+            choice["source"][kind] = self.source.simulated.model_dump(mode="json")
+        elif kind == "alpaca":
+            choice["source"][kind] = {"feed": self.source.alpaca.feed}
+        elif kind == "files" and self.source.files is not None:
+            choice["source"][kind] = found_from_anywhere(self.source.files).model_dump(mode="json")
+            choice["universe_origin"] = self.universe_origin
+        return choice
 
     @property
     def pair_settings(self) -> PairSettings:

@@ -11,6 +11,7 @@ from pairs_platform.settings.documents import BYTE_ORDER_MARKS
 from pairs_platform.settings.secrets import AROUND
 
 CONFIG_VARIABLE = "PAIRS_PLATFORM_CONFIG"
+PROFILE_VARIABLE = "PAIRS_PLATFORM_PROFILE"
 PREFIX = "PAIRS_PLATFORM__"
 FROM_FILE = "_FILE"
 _ALPACA = {"alpaca_key_id": "APCA_API_KEY_ID", "alpaca_secret_key": "APCA_API_SECRET_KEY"}
@@ -42,6 +43,31 @@ def unset_variable(path: str) -> None:
     """Take one setting out of the environment of this process and its children."""
     os.environ.pop(variable(path), None)
     os.environ.pop(variable(path) + FROM_FILE, None)
+
+
+def named_profile() -> str | None:
+    """The profile that the environment names; None where it names none."""
+    return os.environ.get(PROFILE_VARIABLE) or None
+
+
+def name_profile(name: str | None) -> None:
+    """Name the profile of this process and its children, or none."""
+    os.environ.pop(PROFILE_VARIABLE, None)
+    if name is not None:
+        os.environ[PROFILE_VARIABLE] = name
+
+
+def choosing_variables() -> list[str]:
+    """The variables that are set and choose source or frequency of the profile, as they are written."""
+    whole = {variable(path) for path in ("source", "source.kind", "source.alpaca.feed", "frequency")}
+    below = tuple(variable(path) for path in ("source.files", "source.simulated"))
+    return [written for name, written in names_of_variables().items() if name in whole or name.startswith(below)]
+
+
+def unset_choosing_variables() -> None:
+    """Let no variable of this process and its children choose source or frequency."""
+    for written in choosing_variables():
+        del os.environ[written]
 
 
 def value_of(name: str) -> str | None:

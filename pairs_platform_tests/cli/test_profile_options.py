@@ -1,6 +1,8 @@
 """The options of a profile: which commands take them, and hints that repeat them."""
 
 import ast
+import json
+import os
 import re
 import shlex
 from datetime import date
@@ -13,10 +15,16 @@ import pairs_platform
 from pairs_platform.cli import cli
 from pairs_platform.cli.demo import _next_steps
 from pairs_platform.cli.live import _say_where
-from pairs_platform.cli.profile_options import hint, profile_settings
+from pairs_platform.cli.profile_options import profile_settings
+from pairs_platform.core.masking import masked
+from pairs_platform.core.operations.run_tags import this_process
+from pairs_platform.lake.profile import claim_profile
+from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.production import ENVIRONMENT_FILE, STATE_FILE, live_folder, production_folder
+from pairs_platform.settings.variables import variable
 
-WITHOUT_PROFILE = {("config", "show"), ("config", "init"), ("symbols", "add"), ("symbols", "remove"), ("data", "check")}
+WITHOUT_PROFILE = {("config", "init"), ("data", "check"), ("profiles", "list"), ("profiles", "use")}
 """Commands that read no profile; `data check` has the path as its argument."""
 
 PRICES = "symbol,date,open,high,low,close,volume\n" + "".join(
@@ -51,7 +59,7 @@ def parsed(line: str) -> click.Context:
 def test_every_command_that_reads_a_profile_takes_its_options():
     for path, command in commands().items():
         names = {option for parameter in command.params for option in parameter.opts}
-        assert ({"--source", "--data", "--frequency"} <= names) != (path in WITHOUT_PROFILE), path
+        assert ({"--profile", "--source", "--data", "--frequency"} <= names) != (path in WITHOUT_PROFILE), path
 
 
 @pytest.fixture
@@ -63,28 +71,119 @@ def prices(tmp_path, console) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"source": "yahoo"},
-        {"source": "simulated", "frequency": "1h"},
-        {"data": "PRICES"},
-        {"source": "files", "data": "PRICES", "frequency": "1d"},
-    ],
-)
-def test_every_hint_is_for_the_profile_of_the_command_that_printed_it(prices, capsys, options):
-    given = {name: str(prices) if value == "PRICES" else value for name, value in options.items()}
-    given = {"source": None, "data": None, "frequency": None} | given
-    settings = profile_settings(**given)
+def words_of(line: str) -> list[str]:
+    program, *words = shlex.split(line)
+    assert program == "pairs-platform"
+    return words
+
+
+@pytest.mark.parametrize("frequency", [None, "5min", "1h", "1d"])
+@pytest.mark.parametrize("source", [None, "simulated", "alpaca", "yahoo", "files", "files that are stored"])
+def test_a_hint_typed_in_a_shell_opens_the_profile_of_the_command_that_printed_it(prices, capsys, source, frequency):
+    if frequency == "5min" and source and source.startswith("files"):
+        return  # the files hold daily bars
+    shell = dict(os.environ)
+    of_files = source is not None and source.startswith("files")
+    settings = profile_settings(
+        None if of_files else source, str(prices) if of_files else None, "1d" if of_files else frequency
+    )
+    if source == "files that are stored":
+        claim_profile(settings.profile_root, settings.profile)
     _next_steps("technology", date(2025, 6, 6))
     _say_where(settings, "127.0.0.1", 3000)
+    click.echo(f"  {hint('demo')}")
     lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith("  pairs-platform ")]
-    assert len(lines) == 7
+    assert len(lines) == 8
     for line in lines:
+        os.environ.clear()
+        os.environ.update(shell)
         params = parsed(line).params
-        assert {name: params[name] for name in given} == given
-    assert load_settings().profile == settings.profile
+        opened = profile_settings(params["source"], params["data"], params["frequency"], profile=params["profile"])
+        assert opened.profile == settings.profile
+        assert opened.universe_origin == settings.universe_origin
+        assert ("--profile" in line) == (source != "files" and (source, frequency) != (None, None))
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_profile_is_named_before_or_after_the_command(console, place):
+    words = ["config", "show"]
+    words = (
+        ["--profile", "yahoo-1d-split_adjusted", *words]
+        if place == "before"
+        else [*words, "--profile=yahoo-1h-split_adjusted"]
+    )
+    shown = console(*words)
+    assert shown.exit_code == 0, shown.output
+    assert "kind: yahoo" in shown.output
+    assert f"frequency: {'1d' if place == 'before' else '1h'}" in shown.output
+    assert console(*words, "--source", "yahoo").exit_code == 2
+
+
+def test_the_profile_in_use_is_taken_where_nothing_else_is_chosen(console, prices):
+    settings = profile_settings(None, str(prices), None)
+    name = claim_profile(settings.profile_root, settings.profile).name
+    shell = {each: value for each, value in os.environ.items() if "SOURCE" not in each and "FREQ" not in each}
+    shell.pop(variable("universe_origin"))
+
+    def typed(*words: str, **more: str) -> str:
+        os.environ.clear()
+        os.environ.update(shell | more)
+        shown = console(*words)
+        assert shown.exit_code == 0, shown.output
+        return shown.output
+
+    assert "kind: simulated" in typed("config", "show")
+    assert name in typed("profiles", "use", name)
+    shown = typed("config", "show")
+    assert f"profile {name} (in use" in shown
+    assert str(prices) in shown
+    assert "frequency: 1d" in shown
+    assert "universe_origin: source" in shown
+    assert "kind: yahoo" in typed("config", "show", "--source", "yahoo")
+    assert "frequency: 1h" in typed("config", "show", "--frequency", "1h")
+    assert "kind: alpaca" in typed("config", "show", **{variable("source.kind"): "alpaca"})
+    assert "kind: alpaca" in typed("config", "show", "--profile", "alpaca_iex-5min-raw")
+    listed = typed("profiles", "list")
+    assert [line.split()[0] for line in listed.splitlines() if " yes " in line] == [name]
+    assert "kind: simulated" in typed("profiles", "use", "--none") + typed("config", "show")
+
+
+def test_a_profile_that_is_not_there_is_refused_with_the_names_of_those_that_are(console):
+    claim_profile(load_settings().profile_root, load_settings().profile)
+    for words in (("profiles", "use", "simulated-5min-rwa-x"), ("signals", "--profile", "simulated-5min-rwa-x")):
+        shown = console(*words)
+        assert shown.exit_code == 1
+        assert "it has simulated-5min-raw" in shown.output
+        assert "simulated-5min-raw is perhaps meant" in shown.output
+    assert (
+        "no profile 'yahoo-1d-split_adjusted' is stored" in console("profiles", "use", "yahoo-1d-split_adjusted").output
+    )
+    shown = console("config", "show", "--profile", "simulated_12345678-5min-raw")
+    assert "put the configuration that it was made with into PAIRS_PLATFORM_CONFIG" in shown.output
+
+
+def test_while_up_runs_the_console_works_on_its_databases_and_says_so(console, capsys):
+    settings = load_settings()
+    path = production_folder(settings) / ENVIRONMENT_FILE
+    path.parent.mkdir(parents=True)
+    url = "postgresql+psycopg2://trading:a%20secret%20word@127.0.0.1:5439/pairs"
+    path.write_text(f"export DAGSTER_HOME='/x y'\nexport {variable('database_url')}={shlex.quote(url)}\n")
+    path.chmod(0o600)
+    assert profile_settings(None, None, None).database_url is None
+    assert "`up` does not run" in capsys.readouterr().err
+    state = live_folder(settings) / STATE_FILE
+    state.parent.mkdir()
+    state.write_text(json.dumps({"pid": os.getpid(), "process": this_process(), "healthy": True}))
+    shown = console("config", "show")
+    assert "its databases are used" in shown.output
+    assert "secret%20word" not in shown.output
+    found = profile_settings(None, None, None).database_url
+    assert found is not None
+    assert found.get_secret_value() == url
+    assert "database_url" not in repr(found)
+    assert url not in masked(f"no connection to {url}")
+    os.environ[variable("database_url")] = "sqlite:///other.db"
+    assert "sqlite" in profile_settings(None, None, None).database_url.get_secret_value()
 
 
 def test_hints_in_messages_are_commands_that_exist():
@@ -103,8 +202,3 @@ def test_hints_in_messages_are_commands_that_exist():
                 command = command.get_command(context, word)
             elif word.startswith("--"):
                 assert word in {option for parameter in command.params for option in parameter.opts}, words
-
-
-def test_a_hint_without_options_is_the_command_alone(console):
-    profile_settings(None, None, None)
-    assert hint("models list") == "pairs-platform models list"

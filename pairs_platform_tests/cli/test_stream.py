@@ -16,8 +16,8 @@ from pairs_platform.database.signals import sessions_with_signals, store_signals
 from pairs_platform.platform import Platform, open_database, open_streams
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.supervisor import PROCESSES_FILE
-from pairs_platform.processes.runtime.topology import live_folder
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.production import live_folder
 from pairs_platform_tests.database.test_signals import GIVEN, LIVE, REPLAY, signal
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 

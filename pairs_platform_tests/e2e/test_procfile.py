@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from pairs_platform.platform import open_streams
-from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, production_folder
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.production import ENVIRONMENT_FILE, production_folder
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until

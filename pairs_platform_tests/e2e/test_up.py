@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.processes.runtime.postgres_server import DATABASES, PASSWORDS_FILE
 from pairs_platform.processes.runtime.supervisor import running_processes
-from pairs_platform.processes.runtime.topology import live_folder, production_folder
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import live_folder, production_folder
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION
 from pairs_platform_tests.support.live_processes import Profile, make_profile, profile_of

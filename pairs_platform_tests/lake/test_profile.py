@@ -28,7 +28,7 @@ def test_the_first_claim_makes_the_folder_and_later_ones_agree(tmp_path):
     assert read_manifest(folder)[0] == SIMULATED
     assert [path.name for path in folder.iterdir()] == [MANIFEST]
     assert json.loads((folder / MANIFEST).read_text()) == {
-        "format": FORMAT, "source": "simulated", "frequency": "5min", "basis": "raw",
+        "format": FORMAT, "source": "simulated", "frequency": "5min", "basis": "raw", "settings": {},
     }  # fmt: skip
 
 

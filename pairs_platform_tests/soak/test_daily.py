@@ -44,8 +44,8 @@ from pairs_platform.lake.tables import TABLES
 from pairs_platform.platform import Platform
 from pairs_platform.ports.market_data import Listing
 from pairs_platform.processes.runtime.supervisor import Supervisor, running_processes
-from pairs_platform.processes.runtime.topology import live_folder
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.production import live_folder
 from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
 from pairs_platform.views.trading_config import read_trading_config
 from pairs_platform_tests.support.demo_profile import write_config

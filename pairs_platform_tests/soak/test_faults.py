@@ -22,7 +22,8 @@ from pairs_platform.processes.replay.wire import BARS, UPDATED_BARS, Batch
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.supervisor import Supervisor
-from pairs_platform.processes.runtime.topology import forget_replays, live_folder, live_processes
+from pairs_platform.processes.runtime.topology import forget_replays, live_processes
+from pairs_platform.settings.production import live_folder
 from pairs_platform_tests.support.live_processes import Profile, kill_a_run, make_profile, running_live
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 

@@ -35,8 +35,8 @@ from pairs_platform.database.signals import SignalKey, bars_with_signals
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import running_processes
-from pairs_platform.processes.runtime.topology import live_folder
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.production import live_folder
 from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
 from pairs_platform.views.trading_config import read_trading_config
 from pairs_platform.workflows.signal_parity import stored_signals

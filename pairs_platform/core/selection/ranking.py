@@ -62,7 +62,7 @@ def rank_pairs(
     settings: FunnelSettings,
     excluded: Sequence[ExcludedSymbol] = (),
 ) -> pd.DataFrame:
-    """Every pair of the window, and every pinned pair, with the gates it passed, its rank and why it stopped.
+    """Every pair of the window, every pinned pair of the sector: the gates it passed, its rank and why it stopped.
 
     Parameters
     ----------
@@ -138,9 +138,16 @@ def _join(
     pinned: Sequence[str],
     excluded: Sequence[ExcludedSymbol],
 ) -> pd.DataFrame:
-    """One row per pair of the window and per pinned pair; one outside the window says which symbol is missing."""
+    """One row per pair of the window and per pinned pair; one outside the window says which symbol is missing.
+
+    A pinned pair of which the sector does not have both symbols is none of its rows.
+    """
     names = ["pair", "symbol_1", "symbol_2"]
-    absent = [pair for pair in pinned if pair not in set(correlations["pair"])]
+    inside = set(correlations["symbol_1"]) | set(correlations["symbol_2"])
+    why = {item.symbol: item.reason for item in excluded}
+    absent = [
+        pair for pair in pinned if pair not in set(correlations["pair"]) and {*pair_of(pair)} <= inside | set(why)
+    ]
     extra = pd.DataFrame([(pair, *pair_of(pair)) for pair in absent], columns=names, dtype=object)
     frame = pd.concat([correlations[names], extra], ignore_index=True)
     scored = scores[["pair", "status", "reason", *_FROM_SCORES]].rename(
@@ -148,11 +155,9 @@ def _join(
     )
     for part in (correlations[["pair", *_FROM_CORRELATIONS]], cointegrated[["pair", *_FROM_SCREEN]], scored):
         frame = frame.merge(part, on="pair", how="left", validate="1:1")
-    inside = set(correlations["symbol_1"]) | set(correlations["symbol_2"])
-    why = {item.symbol: item.reason for item in excluded}
     for row in range(len(correlations), len(frame)):
         legs = [symbol for symbol in pair_of(absent[row - len(correlations)]) if symbol not in inside]
-        missing = [f"{symbol} ({why.get(symbol, 'no prices in this sector')})" for symbol in legs]
+        missing = [f"{symbol} ({why[symbol]})" for symbol in legs]
         frame.loc[row, "status"] = NOT_IN_WINDOW
         frame.loc[row, "reason"] = f"not in the window: {', '.join(missing) or 'the window holds no pair'}"
     for gate in ("passes_correlation", "passes_cointegration", "passes_amplitude"):

@@ -81,10 +81,10 @@ class SelectionSettings(SettingsGroup):
         10, unit="pairs", description="Best pairs that were not selected and are followed with size 0.", ge=0, le=1000
     )
     pinned_pairs: PairNames = setting(
-        ("PDFS_ROG",),
+        (),
         unit="pairs",
-        description="Pairs that are always shown with the gate where they stopped, as SYMBOL_SYMBOL "
-        "or a list of two symbols.",
+        description="Pairs of the universe that are always shown with the gate where they stopped, as SYMBOL_SYMBOL "
+        "or a list of two symbols; in the simulated market those that it never plants if not given.",
     )
 
 

@@ -36,10 +36,10 @@ from pairs_platform.processes.runtime.postgres_server import (
 from pairs_platform.processes.runtime.supervisor import ProcessSpec
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.processes import reached
+from pairs_platform.settings.production import ENVIRONMENT_FILE, production_folder
 from pairs_platform.settings.variables import variable
 
 LOOPBACK = "127.0.0.1"
-ENVIRONMENT_FILE = "environment"
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,6 @@ class DagsterCalls:
 
     prepare: Callable[[Path, Callable[[str], None]], None]
     sensors_evaluated: Callable[[Path, float], bool]
-
-
-def live_folder(settings: Settings) -> Path:
-    """Where the logs and the pids of the processes are."""
-    return settings.profile_root / "live"
-
-
-def production_folder(settings: Settings) -> Path:
-    """What production has in addition to the lake: its own PostgreSQL, MLflow's files, its clients' environment."""
-    return settings.profile_root / "production"
 
 
 def own_postgres(settings: Settings) -> EmbeddedPostgres:

@@ -148,17 +148,18 @@ def test_rank_goes_by_gates_first_then_by_ranking_score_then_by_name():
     assert frame.loc["B_D", "first_failed_gate"] == "correlation"
 
 
-def test_pinned_pairs_are_shown_even_when_they_are_not_in_the_window():
+def test_pinned_pairs_of_the_sector_are_shown_even_when_they_are_not_in_the_window():
     frame = rank(
         {"A_B": {"corr_log_price": 0.2}},
         {},
-        pinned_pairs=("ROG_PDFS", "B_A"),
-        excluded=[ExcludedSymbol("PDFS", "coverage 40 %")],
+        pinned_pairs=("ROG_PDFS", "B_A", "PDFS_XOM", "CVX_XOM"),
+        excluded=[ExcludedSymbol("PDFS", "coverage 40 %"), ExcludedSymbol("ROG", "no prices")],
     )
+    assert frame.index.tolist() == ["A_B", "PDFS_ROG"]
     assert frame["pinned"].tolist() == [True, True]
     row = frame.loc["PDFS_ROG"]
     assert (row["status"], row["size"], row["selected"]) == ("not_in_window", 0.0, False)
-    assert row["explanation"] == "not in the window: PDFS (coverage 40 %), ROG (no prices in this sector)"
+    assert row["explanation"] == "not in the window: PDFS (coverage 40 %), ROG (no prices)"
     assert frame.loc["A_B", "explanation"].startswith("stopped at correlation")
 
 
@@ -186,7 +187,8 @@ def test_an_empty_window_gives_an_empty_table_that_holds_its_contract():
     assert COMPOSITE_RANKINGS.violations(frame) == []
     funnel = selection_funnel(frame, n_symbols=0)
     assert set(dataclasses.asdict(funnel).values()) == {0}
-    frame = rank({}, {}, pinned_pairs=("PDFS_ROG",))
+    excluded = [ExcludedSymbol("PDFS", "no prices"), ExcludedSymbol("ROG", "no prices")]
+    frame = rank({}, {}, pinned_pairs=("PDFS_ROG",), excluded=excluded)
     assert COMPOSITE_RANKINGS.violations(frame) == []
     assert frame.loc["PDFS_ROG", "status"] == "not_in_window"
     monitor = monitor_scores(scores_of(TODAY, {}), correlations_of({}))

@@ -27,8 +27,9 @@ from pairs_platform.processes.runtime.backup import MANIFEST, NOT_SAVED, Profile
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.postgres_server import APPLICATION, OWNER, SUPERUSER
 from pairs_platform.processes.runtime.redis_server import embedded_redis
-from pairs_platform.processes.runtime.topology import ENVIRONMENT_FILE, own_postgres, production_folder
+from pairs_platform.processes.runtime.topology import own_postgres
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.production import ENVIRONMENT_FILE, production_folder
 from pairs_platform.settings.variables import variable
 from pairs_platform.views.remedies import with_remedy
 from pairs_platform_tests.database.test_audit import decide

@@ -1,0 +1,39 @@
+"""Commands to type next, for the profile that this process works on.
+
+What does not belong here: which command helps with which error (`views.remedies`).
+"""
+
+import os
+import shlex
+from subprocess import list2cmdline
+
+from pairs_platform.core.errors import PlatformError
+from pairs_platform.lake.profile import MANIFEST
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.profiles import profile_in_use
+from pairs_platform.settings.variables import choosing_variables, named_profile
+
+
+def hint(words: str) -> str:
+    """A command to type next for the profile that this process works on: as typed in the shell of its user.
+
+    Where the command alone means the same profile, nothing is added; a profile that is not made yet is chosen by the
+    options that make it.
+    """
+    try:
+        settings = load_settings()
+    except PlatformError:
+        return f"pairs-platform {words}"
+    name, source = settings.profile.name, settings.source
+    in_use = profile_in_use(settings.state_root)
+    if not choosing_variables() and named_profile() in (None, in_use):
+        return f"pairs-platform {words}"
+    if source.kind != "files" or (settings.profile_root / MANIFEST).exists():
+        return f"pairs-platform {words} --profile {name}"
+    if source.files is None or len(source.files.paths) > 1:
+        return f"pairs-platform {words}"
+    return f"pairs-platform {words} --data {_quoted(source.files.paths[0])} --frequency {settings.frequency.value}"
+
+
+def _quoted(value: str) -> str:
+    return list2cmdline([value]) if os.name == "nt" else shlex.quote(value)
