@@ -25,6 +25,11 @@ def test_shipped_settings_are_those_of_the_documentation():
     assert {"healthcare", "financial"} <= set(settings.universe)
     assert (settings.correlation.gate, settings.cointegration.gate, settings.selection.gate) == (0.8, 0.05, 0.7)
     assert settings.selection.pinned_pairs == ("PDFS_ROG",)
+    for source in ({"kind": "yahoo"}, {"kind": "alpaca"}, {"kind": "files", "files": {"paths": ["prices.csv"]}}):
+        assert load_settings({"source": source}).selection.pinned_pairs == ()
+        chosen = load_settings({"source": source, "selection": {"pinned_pairs": ["AMD_INTC"]}})
+        assert chosen.selection.pinned_pairs == ("AMD_INTC",)
+    assert load_settings({"selection": {"pinned_pairs": []}}).selection.pinned_pairs == ()
     assert (settings.frequency, settings.lookback_sessions) == (Frequency.FIVE_MINUTES, 60)
     assert list(settings.scores.weights.values()) == [0.4, 0.3, 0.2, 0.1]
 

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
+from pairs_platform.core.prices.window import ExcludedSymbol
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.core.selection.ranking import rank_pairs
 from pairs_platform.core.selection.settings import FunnelSettings, SelectionSettings
@@ -34,6 +35,7 @@ def config_of(scores: dict, fits: pd.DataFrame, model: ModelSection | None = Non
         history_of([]),
         session=FRIDAY,
         settings=FunnelSettings(selection=SelectionSettings(**settings)),
+        excluded=[ExcludedSymbol("C", "no prices")],
     )
     return build_trading_config(
         rankings,
@@ -64,7 +66,7 @@ def test_a_model_that_has_seen_later_sessions_is_refused():
 
 
 def test_selected_pinned_and_watched_pairs_with_full_window_parameters():
-    config = config_of(SCORES, fits_of(SCORES), watchlist_size=2)
+    config = config_of(SCORES, fits_of(SCORES), watchlist_size=2, pinned_pairs=("PDFS_ROG",))
     assert [(p.pair, p.role, p.size) for p in config.pairs] == [
         ("A_B", "selected", 0.5), ("PDFS_ROG", "pinned", 0.0), ("A_C", "watched", 0.0), ("A_D", "watched", 0.0),
     ]  # fmt: skip
@@ -146,9 +148,9 @@ def test_nothing_selected_is_an_empty_and_valid_configuration():
 
 
 def test_a_pinned_pair_without_a_fit_is_listed_without_parameters():
-    config = config_of({"A_B": None}, NO_FITS, pinned_pairs=("A_B", "PDFS_ROG"))
+    config = config_of({"A_B": None}, NO_FITS, pinned_pairs=("A_B", "A_C"))
     assert [(p.pair, p.role, p.spread, p.garch) for p in config.pairs] == [
-        ("A_B", "pinned", None, None), ("PDFS_ROG", "pinned", None, None),
+        ("A_B", "pinned", None, None), ("A_C", "pinned", None, None),
     ]  # fmt: skip
     assert "not in the window" in config.pairs[1].explanation
     assert TRADING_CONFIG.violations(config.table()) == []
