@@ -34,7 +34,7 @@ from pairs_platform.defs.models.assets import (
 )
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.defs.signals.assets import GROUP as LIVE_GROUP
-from pairs_platform.defs.signals.checks import matches_batch, matches_price_history, session_streamed
+from pairs_platform.defs.signals.checks import OF_THE_DAY_AFTER
 from pairs_platform.platform import Platform
 from pairs_platform.views.trading_config import TRADING_CONFIG
 
@@ -69,9 +69,7 @@ _readiness = dg.AssetSelection.checks(trading_config_ready)
 _standing = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(TRADING_CONFIG), "what_is_broken_now"))
 """It concerns the present, not a partition."""
 
-_live = dg.AssetSelection.groups(LIVE_GROUP) - dg.AssetSelection.checks(
-    matches_price_history, session_streamed, matches_batch
-)
+_live = dg.AssetSelection.groups(LIVE_GROUP) - OF_THE_DAY_AFTER
 """The session under way has partitions of its own; its reconciliation belongs to the day after."""
 
 daily_job = dg.define_asset_job(

@@ -108,3 +108,7 @@ def matches_batch(context: dg.AssetCheckExecutionContext, platform: dg.ResourceP
         return check_signals_match(compared.differences, compared.n_signals)
 
     return check_partitions(context, judge, warn=True)
+
+
+OF_THE_DAY_AFTER = dg.AssetSelection.checks(matches_price_history, session_streamed, matches_batch)
+"""They compare a session with its `price_history`, which is there the day after."""

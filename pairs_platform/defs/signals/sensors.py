@@ -15,7 +15,7 @@ from pairs_platform.core.streaming.sessions import is_open
 from pairs_platform.core.time import SECOND_NS
 from pairs_platform.defs.outcomes import explained
 from pairs_platform.defs.signals.assets import signals, streamed_bars
-from pairs_platform.defs.signals.checks import decided_after_data, in_time, matches_price_history
+from pairs_platform.defs.signals.checks import OF_THE_DAY_AFTER, decided_after_data, in_time
 from pairs_platform.platform import Platform
 
 MAX_SECONDS = 300
@@ -39,7 +39,7 @@ signal_job = dg.define_asset_job(
 
 save_job = dg.define_asset_job(
     "stream_save",
-    selection=(dg.AssetSelection.assets(streamed_bars) - dg.AssetSelection.checks(matches_price_history))
+    selection=(dg.AssetSelection.assets(streamed_bars) - OF_THE_DAY_AFTER)
     | dg.AssetSelection.checks(decided_after_data, in_time),
     description="Streamed bars of one session of one sector into the lake, and the checks of its signals so far.",
     tags={"pairs_platform/stage": "save"},
