@@ -1,6 +1,6 @@
-"""The result of one sector-day in a terminal: funnel, ranking, what was selected or why nothing was, and its models.
+"""The result of one sector-day in a terminal: what to trade, then funnel, ranking and models.
 
-What does not belong here: the frames and sentences (`views.reports.day`).
+What does not belong here: the plan (`views.trading_plan`), the frames and sentences (`views.reports.day`).
 """
 
 from collections.abc import Sequence
@@ -9,31 +9,52 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pairs_platform.cli.show import frame_table, print_renderable
+from pairs_platform.cli.show import frame_table, narrowed, output_width, print_renderable
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
 
 RANKING_SHOWN = 15
+RANKING_DROPPABLE = ("diag.", "trade", "vol.", "fit", "q", "p", "half-life", "move bp")
+"""Columns that a narrow terminal does without, the first ones first."""
+
+
+def print_plan(platform: "Platform", sector: str, session: date) -> None:
+    """Print what may be traded in the session after `session`, or why nothing is known about that."""
+    from pairs_platform.core.errors import PartitionMissing
+    from pairs_platform.core.partition_key import PartitionKey
+    from pairs_platform.views.remedies import with_remedy
+    from pairs_platform.views.trading_plan import plan_lines, trading_plan
+
+    try:
+        plan = trading_plan(platform, PartitionKey(session, sector))
+    except PartitionMissing as error:
+        click.echo(f"No plan of {sector} from {session}: {with_remedy(error)}\n")
+        return
+    headline, *lines = plan_lines(plan, output_width())
+    click.secho(headline, bold=True)
+    click.echo("\n".join(lines) + "\n")
 
 
 def print_day(platform: "Platform", sector: str, session: date) -> None:
-    """Print funnel, ranking and selection of one session of one sector from the lake."""
+    """Print the plan, then funnel, ranking and selection of one session of one sector from the lake."""
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+    from pairs_platform.views.pair_orders import ranked_with_orders
     from pairs_platform.views.reports.day import NULL_NOTE, best_backtest, funnel_frame, ranking_frame, selection
 
     key = PartitionKey(session, sector)
-    rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
+    rankings = ranked_with_orders(platform, key, platform.lake.read(COMPOSITE_RANKINGS, key))
     metadata = platform.lake.metadata(COMPOSITE_RANKINGS, key)
     funnel = funnel_frame(metadata["funnel"], platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"])
     ranking = ranking_frame(rankings.head(RANKING_SHOWN), platform.settings.selection.sessions_averaged)
     place = f"{sector} · {session} · {metadata['source']}"
+    print_plan(platform, sector, session)
     print_renderable(
         frame_table(funnel, title=f"Selection funnel · {place}"),
         f"{NULL_NOTE}\n",
-        frame_table(ranking, title=f"Ranking · {place}"),
+        frame_table(narrowed(ranking, RANKING_DROPPABLE, output_width()), title=f"Ranking · {place}"),
     )
     summary = selection(rankings)
     for line in (

@@ -150,9 +150,11 @@ def _processes(settings: Settings, names: list[str]) -> Iterator[Callable[[], No
 
 
 def print_signals(frame: pd.DataFrame) -> None:
-    """Print z of every pair at every bar, with the action of the trading rule."""
+    """Print z of every pair at every bar with the action of the trading rule, then the orders in words."""
     from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.core.signals.orders import signal_order
     from pairs_platform.core.time import MARKET_TIMEZONE
+    from pairs_platform.core.trading.legs import ORDER_UNIT
 
     if frame.empty:
         click.echo("\nNo pair is configured for the replayed session, so there are no signals: a normal outcome.")
@@ -167,6 +169,12 @@ def print_signals(frame: pd.DataFrame) -> None:
     session = frame["session"].iloc[0]
     title = f"Signals of {len(starts.unique())} replayed bars · {session} · z at each close (New York time)"
     print_renderable(frame_table(table, title=title))
+    orders = cells[cells["action"].isin(["enter_long", "enter_short", "exit", "stop"])]
+    if len(orders):
+        words = orders[["bar", "pair", "role", "z", "late"]].assign(
+            order=[*map(signal_order, orders.to_dict("records"))]
+        )
+        print_renderable(frame_table(words, title=f"Orders · {session} · {ORDER_UNIT}"))
     late = int(frame.loc[frame["late"], "bar_utc"].nunique())
     counts = ", ".join(f"{action} {n}" for action, n in frame["action"].value_counts().items())
     click.echo(

@@ -34,13 +34,14 @@ def command(
     pair: str | None,
     rows: int,
 ) -> None:
-    """Show funnel and ranking of a session, then every pair with the gate that rejected it."""
+    """Show what to trade next, then funnel and ranking of a session, and why each pair passed or failed."""
     from pairs_platform.cli.day import print_day
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.prices.sectors import SECTORS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
     from pairs_platform.platform import Platform
+    from pairs_platform.views.pair_orders import LOW_Z, ranked_with_orders
 
     platform = Platform(settings)
     stored = {
@@ -54,14 +55,16 @@ def command(
         )
     keys = [PartitionKey(session.date() if session else days[-1], slug) for slug, days in stored.items()]
     if pair:
-        _print_pair(pair, {key: platform.lake.read(COMPOSITE_RANKINGS, key) for key in keys})
+        _print_pair(
+            pair, {key: ranked_with_orders(platform, key, platform.lake.read(COMPOSITE_RANKINGS, key)) for key in keys}
+        )
         return
     for key in keys:
-        rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
+        rankings = ranked_with_orders(platform, key, platform.lake.read(COMPOSITE_RANKINGS, key))
         print_day(platform, key.sector, key.session)
         print_renderable(
             frame_table(
-                rankings[["rank", "pair", "gates_passed", "explanation"]].head(rows),
+                rankings[["rank", "pair", LOW_Z, "gates_passed", "explanation"]].head(rows),
                 title="Why each one passed or failed",
             )
         )

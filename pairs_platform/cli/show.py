@@ -3,6 +3,8 @@
 What does not belong here: the text of a single cell (`views.drawing.cells`).
 """
 
+from collections.abc import Sequence
+
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -32,10 +34,36 @@ def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
     return shown
 
 
+def narrowed(frame: pd.DataFrame, droppable: Sequence[str], width: int) -> pd.DataFrame:
+    """A frame without as many of its `droppable` columns, in their order, as a table of `width` columns needs."""
+    for name in droppable:
+        if _table_width(frame) <= width:
+            break
+        frame = frame.drop(columns=name)
+    return frame
+
+
+def _table_width(frame: pd.DataFrame) -> int:
+    """Columns that a table takes without cutting a value; headings are wrapped between words."""
+    cells = [
+        max([len(word) for word in str(name).replace("_", " ").split()] + [len(cell(value)) for value in frame[name]])
+        for name in frame.columns
+    ]
+    return sum(cells) + 2 * len(cells)
+
+
 def print_renderable(*items: RenderableType) -> None:
     """Print to standard output, as wide as the terminal, at least 120 columns where there is none."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(120, console.width))
+    console = _console()
     for item in items:
         console.print(item)
+
+
+def output_width() -> int:
+    """Columns of standard output, as `print_renderable` takes it."""
+    return _console().width
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=max(120, console.width))

@@ -37,6 +37,17 @@ def test_performance_and_signals_of_a_range(stored, tmp_path):
     assert console("export", "signals", str(tmp_path / "signals.csv")).startswith(tuple("123456789"))
 
 
+def test_rows_that_name_a_pair_to_trade_say_the_order(stored, tmp_path):
+    for table, column in (
+        ("rankings", "order_at_low_z"), ("configurations", "order_at_high_z"), ("signals", "order_words"),
+    ):  # fmt: skip
+        console("export", table, str(tmp_path / f"{table}.parquet"), "--session", str(SESSION))
+        rows = pd.read_parquet(tmp_path / f"{table}.parquet")
+        words = rows.loc[rows["beta"].notna(), column]
+        assert len(words)
+        assert words.str.contains("^(?:buy|sell|close:|hold:|wait|skipped)").all()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

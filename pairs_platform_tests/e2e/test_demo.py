@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform_tests.support.demo_profile import (
     SECTOR,
     SESSION,
@@ -31,6 +32,8 @@ def test_demo_from_prices_to_configuration(demo: DemoRun) -> None:
     for title in ("Selection funnel", "Ranking"):
         line = next(line for line in demo.output.splitlines() if line.startswith(title))
         assert f"{SECTOR} · {SESSION} · SIMULATED market" in line
+    assert re.search(rf"^For session {session_offset(SESSION, 1)}: .+ to trade · {SECTOR}$", demo.output, re.MULTILINE)
+    assert demo.output.index("For session ") < demo.output.index("Selection funnel")
     for session in SESSIONS:
         assert f"session {session}" in demo.output
     assert "Selected: " in demo.output
@@ -43,7 +46,9 @@ class TestAfterwards:
     def test_pairs(self, stored, console):
         shown = console("pairs", "--sector", SECTOR)
         assert shown.exit_code == 0
+        assert shown.output.startswith(f"For session {session_offset(SESSION, 1)}: ")
         assert "Why each one passed or failed" in shown.output
+        assert re.search(r"(buy|sell) [A-Z]+, (buy|sell) [\d.]+ [A-Z]+", shown.output)
         assert "SIMULATED market" in shown.output
         assert "stopped at correlation" in shown.output
         assert "<NA>" not in shown.output

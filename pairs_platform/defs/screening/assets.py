@@ -71,8 +71,10 @@ def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceP
 
 
 def _screening_page(screening: "Screening") -> dict[str, Any]:
+    from pairs_platform.views.pair_orders import LOW_Z, with_orders
+
     pairs, past_both_gates, placebos = screening.pairs, screening.past_both_gates, screening.placebos
-    shown = ["pair", "y", "beta", "p_cal", "q_value", "half_life_bars", "expected_move_bps", "wild_bootstrap_p"]
+    shown = ["pair", LOW_Z, "beta", "p_cal", "q_value", "half_life_bars", "expected_move_bps", "wild_bootstrap_p"]
     return {
         **screening.metadata,
         "dagster/row_count": len(pairs),
@@ -81,5 +83,5 @@ def _screening_page(screening: "Screening") -> dict[str, Any]:
         "found_by_chance_independent": placebos["independent"].mean,
         "smallest_q_value": float(pairs["q_value"].min()),
         "statuses": pairs["status"].value_counts().to_dict(),
-        "pairs_past_both_gates": table(past_both_gates.nsmallest(25, "p_cal")[shown]),
+        "pairs_past_both_gates": table(with_orders(past_both_gates.nsmallest(25, "p_cal"))[shown]),
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.metadata import picture, table
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
@@ -16,6 +17,7 @@ from pairs_platform.defs.volatility.assets import garch_fits
 from pairs_platform.platform import Platform
 
 if TYPE_CHECKING:
+    from pairs_platform.views.trading_plan import TradingPlan
     from pairs_platform.workflows.selection import Rankings, Scores, StoredConfig
 
 
@@ -77,18 +79,20 @@ def composite_rankings(context: dg.AssetExecutionContext, platform: dg.ResourceP
     """
     from pairs_platform.workflows.selection import rank_partition
 
-    for_each_partition(context, lambda key: _ranking_page(rank_partition(platform, key)))
+    for_each_partition(context, lambda key: _ranking_page(rank_partition(platform, key), platform, key))
 
 
-def _ranking_page(stored: "Rankings") -> dict[str, Any]:
-    shown = ["rank", "pair", "selected", "size", "score", "ranking_score", "first_failed_gate", "explanation"]
+def _ranking_page(stored: "Rankings", platform: Platform, key: PartitionKey) -> dict[str, Any]:
+    from pairs_platform.views.pair_orders import LOW_Z, ranked_with_orders
+
+    shown = ["rank", "pair", LOW_Z, "selected", "size", "score", "ranking_score", "first_failed_gate", "explanation"]
     return {
         **stored.window_metadata,
         "dagster/row_count": len(stored.rankings),
         "funnel": dict(stored.funnel),
         "pairs_selected": stored.funnel["n_selected"],
         "monitor": {name: value for name, value in stored.monitor.items() if value is not None},
-        "rankings": table(stored.rankings[shown]),
+        "rankings": table(ranked_with_orders(platform, key, stored.rankings)[shown]),
     }
 
 
@@ -111,16 +115,31 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
 
     settings = platform.settings
     record_configuration(platform.database, settings.public_values(), actor=f"run {context.run.run_id}")
-    for_each_partition(context, lambda key: _config_page(configure_partition(platform, key)))
+    for_each_partition(context, lambda key: _config_page(configure_partition(platform, key), platform, key))
 
 
-def _config_page(stored: "StoredConfig") -> dict[str, Any]:
+def _config_page(stored: "StoredConfig", platform: Platform, key: PartitionKey) -> dict[str, Any]:
+    from pairs_platform.views.pair_orders import LOW_Z, with_orders
+    from pairs_platform.views.trading_plan import trading_plan
+
     config, model = stored.config, stored.config.model
     return {
+        "trading_plan": _plan(trading_plan(platform, key)),
         **stored.metadata,
         "dagster/row_count": len(stored.table),
         "pairs_selected": len(config.with_role("selected")),
         "model": f"version {model.version}: {config.model_reason}" if model else f"none: {config.model_reason}",
         "document": stored.document,
-        "pairs": table(stored.table[["pair", "role", "size", "ranking_score", "explanation"]]),
+        "pairs": table(with_orders(stored.table)[["pair", "role", "size", LOW_Z, "ranking_score", "explanation"]]),
     }
+
+
+def _plan(plan: "TradingPlan") -> dg.MarkdownMetadataValue:
+    """What to trade in the next session, as the first thing on the page."""
+    from pairs_platform.views.trading_plan import plan_frame
+
+    head = [f"**{plan.headline}**", plan.place]
+    if not plan.pairs:
+        return dg.MetadataValue.md("\n\n".join([*head, *plan.why_none]))
+    every_pair = table(plan_frame(plan), rows=len(plan.pairs)).value or ""
+    return dg.MetadataValue.md("\n\n".join([*head, plan.rule, every_pair, *plan.notes]))

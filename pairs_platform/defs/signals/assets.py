@@ -90,7 +90,7 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
 
 
 SHOWN = (
-    "pair", "role", "action", "z", "spread", "volatility", "probability_champion", "probability_challenger",
+    "pair", "role", "action", "order", "z", "spread", "volatility", "probability_champion", "probability_challenger",
     "confidence", "size", "position", "reason",
 )  # fmt: skip
 DRAWN = 6
@@ -99,12 +99,13 @@ DRAWN = 6
 
 def _signal_page(platform: Platform, outcome: "SignalOutcome") -> dict[str, Any]:
     """The session so far, read after its signals are stored: every 5 minutes in every sector, so without pandas."""
+    from pairs_platform.core.signals.orders import signal_order
     from pairs_platform.core.time import moment_utc
     from pairs_platform.database.signals import signal_rows
     from pairs_platform.defs.metadata import drawing, rows_table
     from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals, signal_strips
 
-    rows = signal_rows(platform.database, outcome.key)
+    rows = [{**row, "order": signal_order(row)} for row in signal_rows(platform.database, outcome.key)]
     page: dict[str, Any] = {
         "source": f"{outcome.key.run_mode} stream · {outcome.source_label or platform.market_data.label}",
         "run_mode": outcome.key.run_mode,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pairs_platform.views.drawing.cells import cell
+from pairs_platform.views.pair_orders import LOW_Z
 
 if TYPE_CHECKING:
     from pairs_platform.core.partition_key import PartitionKey
@@ -29,6 +30,7 @@ MODELS_NOTE = (
 _RANKING = {
     "rank": ("#", "{:.0f}"),
     "pair": ("pair", "{}"),
+    LOW_Z: ("order at low z", "{}"),
     "score": ("score", "{:.2f}"),
     "fit": ("fit", "{:.2f}"),
     "volatility": ("vol.", "{:.2f}"),
@@ -41,7 +43,7 @@ _RANKING = {
     "expected_move_bps": ("move bp", "{:.0f}"),
     "first_failed_gate": ("rejected by", "{}"),
 }
-"""Column of `composite_rankings`: heading and format."""
+"""Column of `composite_rankings` with orders: heading and format."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def funnel_frame(funnel: dict[str, int], placebo: dict[str, Any]) -> pd.DataFram
 
 
 def ranking_frame(rankings: pd.DataFrame, averaged: int) -> pd.DataFrame:
-    """Rows of `composite_rankings` as text; `averaged` is how many scores the ranking score averages."""
+    """Rows of `ranked_with_orders` as text; `averaged` is how many scores the ranking score averages."""
     shown = rankings[list(_RANKING)].copy()
     for name, (_, pattern) in _RANKING.items():
         shown[name] = [cell(None) if pd.isna(value) else pattern.format(value) for value in rankings[name]]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.trading.legs import ORDER_NOTE, ORDER_UNIT
+from pairs_platform.views.pair_orders import LOW_Z, ranked_with_orders, with_orders
 from pairs_platform.views.reports.document import Block, Heading, Paragraph, Picture, Table, rows_of, table_of
 
 if TYPE_CHECKING:
@@ -27,11 +29,11 @@ _SELECTED = (
     "explanation",
 )  # fmt: skip
 _CONFIGURED = (
-    "pair", "role", "size", "y", "x", "alpha", "beta", "mu", "sigma", "half_life_bars", "max_hold_bars",
+    "pair", "role", "size", LOW_Z, "alpha", "beta", "mu", "sigma", "half_life_bars", "max_hold_bars",
     "next_volatility", "model_version",
 )  # fmt: skip
 _SIGNALS = (
-    "pair", "role", "action", "z", "volatility", "probability_champion", "probability_challenger", "confidence", "size",
+    "pair", "role", "order", "z", "volatility", "probability_champion", "probability_challenger", "confidence", "size",
     "position", "reason",
 )  # fmt: skip
 
@@ -49,11 +51,12 @@ def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
     metadata = platform.lake.metadata(COMPOSITE_RANKINGS, key)
     yield Heading(key.sector, 2)
+    yield from _or_why_not(lambda: _plan(platform, key))
     yield _data(platform, key, metadata)
     for title, section in (
         ("Selection funnel", lambda: _funnel(platform, key, metadata)),
         ("Selection", lambda: _selection(rankings, metadata)),
-        ("Ranking", lambda: _ranking(platform, rankings)),
+        ("Ranking", lambda: _ranking(platform, key, rankings)),
         ("Trading configuration", lambda: _configuration(platform, key)),
         ("Model", lambda: _model(platform, key)),
         ("Signals of the session", lambda: _signals(platform, key)),
@@ -61,6 +64,20 @@ def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     ):
         yield Heading(title, 3)
         yield from _or_why_not(section)
+
+
+def _plan(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
+    """What to trade in the session after, before everything else."""
+    from pairs_platform.views.trading_plan import plan_frame, trading_plan
+
+    plan = trading_plan(platform, key)
+    yield Heading(plan.headline, 3)
+    yield Paragraph(plan.place)
+    if plan.pairs:
+        yield Paragraph(plan.rule)
+        yield table_of(plan_frame(plan), f"Pairs to trade · orders in {ORDER_UNIT}")
+        yield from (Paragraph(note, small=True) for note in plan.notes)
+    yield from (Paragraph(reason) for reason in plan.why_none)
 
 
 def _or_why_not(section: Callable[[], Iterable[Block]]) -> list[Block]:
@@ -119,9 +136,10 @@ def _selection(rankings: pd.DataFrame, metadata: dict[str, Any]) -> Iterator[Blo
         yield Paragraph(best)
 
 
-def _ranking(platform: "Platform", rankings: pd.DataFrame) -> Iterator[Block]:
+def _ranking(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:
     from pairs_platform.views.reports.day import ranking_frame
 
+    rankings = ranked_with_orders(platform, key, rankings)
     ranked = rankings[rankings["rank"].notna()]
     shown = ranked.head(RANKING_SHOWN)
     averaged = platform.settings.selection.sessions_averaged
@@ -132,7 +150,8 @@ def _ranking(platform: "Platform", rankings: pd.DataFrame) -> Iterator[Block]:
         yield Paragraph(f"None of {len(rankings)} pairs has a score.")
     yield Paragraph(
         f"Score is the weighted sum of fit, volatility, trading and diagnostics; mean is over the newest {averaged} "
-        "scores; half-life in bars; move is the expected move from entry to exit in basis points.",
+        "scores; half-life in bars; move is the expected move from entry to exit in basis points. At high z the order "
+        "is the opposite one.",
         small=True,
     )
 
@@ -142,7 +161,7 @@ def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.views.trading_config import read_trading_config
 
     config = read_trading_config(platform, key)
-    pairs = platform.lake.read(TRADING_CONFIG, key)
+    pairs = with_orders(platform.lake.read(TRADING_CONFIG, key))
     yield Paragraph(
         f"For session {config.valid_for}; {config.frequency.value} bars, price basis {config.price_basis.value}; "
         f"content {config.content_hash}"
@@ -157,6 +176,7 @@ def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         yield table_of(
             pairs[list(_CONFIGURED)], "Pairs; those of size 0 are on the watchlist or pinned, and are not traded"
         )
+        yield Paragraph(ORDER_NOTE, small=True)
     else:
         yield Paragraph("No pair is configured: a valid outcome.")
 
@@ -179,6 +199,7 @@ def _model(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
 
 
 def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
+    from pairs_platform.core.signals.orders import signal_order
     from pairs_platform.database.signals import SignalKey, signal_rows
     from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals
 
@@ -188,7 +209,8 @@ def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     }
     if not any(rows_by_mode.values()):
         yield Paragraph("None are stored.")
-    for run_mode, rows in ((run_mode, rows) for run_mode, rows in rows_by_mode.items() if rows):
+    for run_mode, stored in ((run_mode, rows) for run_mode, rows in rows_by_mode.items() if rows):
+        rows = [{**row, "order": signal_order(row)} for row in stored]
         starts = sorted({row["bar_utc"] for row in rows})
         yield Paragraph(
             f"Run mode {run_mode}: {len(rows)} signals of {len(starts)} bars, the last one "

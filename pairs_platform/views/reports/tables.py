@@ -27,8 +27,12 @@ EXPORTS: Mapping[str, tuple[str, str]] = {
 """What can be exported: table of the lake or the database, and its order."""
 
 
+_LEGS = "(SELECT session, sector, pair, y, x FROM cointegrated_pairs)"
+"""Which leg of a ranked pair is the dependent one."""
+
+
 def exported(platform: "Platform", name: str, sector: str | None, first: date, last: date) -> pd.DataFrame:
-    """Rows of an export, every column of its table.
+    """Rows of an export: every column of its table, and the orders in words where it names pairs to trade.
 
     Parameters
     ----------
@@ -55,7 +59,22 @@ def exported(platform: "Platform", name: str, sector: str | None, first: date, l
     if sector is not None and sector not in SECTORS:
         raise NoSuchSector(f"{sector!r} is no sector; valid: {', '.join(SECTORS)}")
     table, order = EXPORTS[name]
+    columns = "*"
+    if name == "rankings":
+        table, columns = f"{table} LEFT JOIN {_LEGS} USING (session, sector, pair)", f"{table}.*, y, x"
     where = f"session BETWEEN DATE '{first:%Y-%m-%d}' AND DATE '{last:%Y-%m-%d}'"
     where += f" AND sector = '{sector}'" if sector else ""
     database_tables = ExternalTables(arrow_schemas(), VIEWS, partial(arrow_tables, platform.database))
-    return query(platform.lake, TABLES, f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", database_tables)
+    statement = f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order}"
+    return _in_words(name, query(platform.lake, TABLES, statement, database_tables))
+
+
+def _in_words(name: str, rows: pd.DataFrame) -> pd.DataFrame:
+    from pairs_platform.core.signals.orders import signal_order
+    from pairs_platform.views.pair_orders import with_orders
+
+    if name == "signals":
+        names = ["action", "y", "x", "beta", "position"]
+        words = [signal_order(dict(zip(names, row, strict=True))) for row in rows[names].itertuples(index=False)]
+        return rows.assign(order_words=pd.Series(words, index=rows.index, dtype=object))
+    return with_orders(rows) if name in ("rankings", "configurations") else rows

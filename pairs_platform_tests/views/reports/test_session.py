@@ -16,12 +16,15 @@ from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.models.contracts import GRU_MODELS
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, TRADING_CONFIG
+from pairs_platform.core.signals.orders import signal_order
 from pairs_platform.database.signals import SignalKey, signal_rows
 from pairs_platform.views.drawing.plots import spread_with_bands
+from pairs_platform.views.pair_orders import LOW_Z, ranked_with_orders
 from pairs_platform.views.reports.document import Document, Heading, Paragraph, Picture, Table, rows_of
 from pairs_platform.views.reports.html import html_of
 from pairs_platform.views.reports.pdf import pdf_of
 from pairs_platform.views.reports.session import report_of, reported_keys, write_report
+from pairs_platform.views.trading_plan import trading_plan
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.report_files import Page, pdf_pages
 from pairs_platform_tests.support.runs import execute, rewrite_metadata, tamper
@@ -43,6 +46,20 @@ class TestContent:
     @pytest.fixture
     def page(self, stored) -> Page:
         return page_of(stored)
+
+    def test_what_to_trade_stands_first(self, stored, page):
+        plan = trading_plan(stored, key())
+        blocks = report_of(stored, [key()]).blocks
+        assert blocks[:3] == (Heading(SECTOR, 2), Heading(plan.headline, 3), Paragraph(plan.place))
+        assert page.table("Pairs to trade").column("at z ≤ −2") == [pair.legs.entry(1) for pair in plan.pairs]
+
+    def test_rows_say_the_order(self, stored, page):
+        ranked = ranked_with_orders(stored, key(), stored.lake.read(COMPOSITE_RANKINGS, key()))
+        ranked = ranked[ranked["rank"].notna()]
+        assert page.table("The first ").column("order at low z") == list(ranked[LOW_Z])
+        rows = signal_rows(stored.database, SignalKey(run_mode="replay", sector=SECTOR, session=SESSION))
+        newest = [signal_order(row) for row in rows if row["bar_utc"] == rows[-1]["bar_utc"]]
+        assert sorted(page.table("The newest bar").column("order")) == sorted(newest)
 
     def test_ranking_is_that_of_the_lake(self, stored, page):
         expected = stored.lake.read(COMPOSITE_RANKINGS, key())

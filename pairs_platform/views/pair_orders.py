@@ -1,0 +1,44 @@
+"""Which leg of a ranked pair is bought and which is sold, for the tables that name pairs.
+
+What does not belong here: the words (`core.trading.legs`), and what signals ask for (`core.signals.orders`).
+"""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.trading.legs import Legs
+
+if TYPE_CHECKING:
+    from pairs_platform.platform import Platform
+
+LOW_Z, HIGH_Z = "order_at_low_z", "order_at_high_z"
+"""Columns of words: the entry far below the mean, and far above it."""
+
+
+def with_orders(pairs: pd.DataFrame) -> pd.DataFrame:
+    """A table of pairs and the words of both entries; columns y, x and beta, null words where one of them is null."""
+    legs = [
+        None if pd.isna(y) or pd.isna(x) or pd.isna(beta) else Legs(str(y), str(x), float(beta))
+        for y, x, beta in zip(pairs["y"], pairs["x"], pairs["beta"], strict=True)
+    ]
+    words = {
+        name: pd.Series([each and each.entry(side) for each in legs], index=pairs.index, dtype=object)
+        for name, side in ((LOW_Z, 1), (HIGH_Z, -1))
+    }
+    return pairs.assign(**words)
+
+
+def ranked_with_orders(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> pd.DataFrame:
+    """`composite_rankings` of a sector-day with y and x of the screen, and the words of both entries.
+
+    Raises
+    ------
+    PartitionMissing
+        The session's `cointegrated_pairs` is not stored.
+    """
+    from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
+
+    legs = platform.lake.read(COINTEGRATED_PAIRS, key, ["pair", "y", "x"])
+    return with_orders(rankings.merge(legs, on="pair", how="left", validate="1:1"))

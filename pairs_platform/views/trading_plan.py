@@ -1,0 +1,306 @@
+"""What a trader asks first about a session and a sector: what to trade, when, and how much; from the configuration.
+
+Everything was known at the close of the as-of session. What does not belong here: making a configuration
+(`core.selection.trading_config`), and what signals say during the session (`database.signals`).
+"""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
+from pairs_platform.core.trading.legs import ORDER_NOTE, Legs
+from pairs_platform.core.trading.settings import BASIS_POINT, TradingSettings
+
+if TYPE_CHECKING:
+    from pairs_platform.platform import Platform
+
+_SESSION_MINUTES = Frequency.ONE_DAY.minutes
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedPair:
+    """One selected pair, as of the last close.
+
+    Attributes
+    ----------
+    pair : str
+    legs : Legs
+    z : float or None
+        z at the last close; None where a leg had no price.
+    stop_z : float
+        |z| of the stop at the volatility of the last close; it moves with the volatility during the session.
+    half_life_bars : float
+    half_life_minutes : float
+        In trading time; a session has 390.
+    size : float
+        Share of a full position.
+    size_reason : str
+    expected_move_bps, round_trip_cost_bps : float
+        From entry to exit, and of entering and leaving both legs [bp of the gross value].
+    modelled : bool
+        Whether signals take the pair's spread and probability from the champion.
+    """
+
+    pair: str
+    legs: Legs
+    z: float | None
+    stop_z: float
+    half_life_bars: float
+    half_life_minutes: float
+    size: float
+    size_reason: str
+    expected_move_bps: float
+    round_trip_cost_bps: float
+    modelled: bool
+
+    @property
+    def nearer_side(self) -> int:
+        """Position of the entry that is nearer: +1 long the spread where z is negative, −1 short where it is not."""
+        return 1 if self.z is not None and self.z < 0 else -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TradingPlan:
+    """What may be traded in `valid_for`, decided at the close of `session`.
+
+    Attributes
+    ----------
+    session, valid_for : date
+    sector, source_label : str
+    trading : TradingSettings
+    pairs : tuple of PlannedPair
+        In rank order; empty where none is selected.
+    why_none : tuple of str
+        Where none is: which gates reject how many pairs.
+    target_volatility_bps : float
+        Volatility of a bar up to which a signal's size is the whole one.
+    """
+
+    session: date
+    valid_for: date
+    sector: str
+    source_label: str
+    trading: TradingSettings
+    pairs: tuple[PlannedPair, ...]
+    why_none: tuple[str, ...]
+    target_volatility_bps: float
+
+    @property
+    def headline(self) -> str:
+        """For which session, and how many pairs."""
+        n = len(self.pairs)
+        count = "no pair to trade" if not n else f"{n} pair{'s' if n > 1 else ''} to trade"
+        return f"For session {self.valid_for}: {count} · {self.sector}"
+
+    @property
+    def place(self) -> str:
+        """When it was decided, and where its prices come from."""
+        return f"decided at the close of {self.session} · {self.source_label}"
+
+    @property
+    def rule(self) -> str:
+        """When a position is opened and closed, for every pair."""
+        return (
+            f"Enter at |z| ≥ {self.trading.entry_z:g}: the order below, or the opposite one at the opposite z. Exit at "
+            f"|z| ≤ {self.trading.exit_z:g}, or after {self.trading.max_half_lives:g} half-lives. Decided at the close "
+            "of each bar."
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the figures of the pairs mean."""
+        reasons: dict[str, list[str]] = {}
+        for pair in self.pairs:
+            reasons.setdefault(pair.size_reason, []).append(pair.pair)
+        modelled = [pair.pair for pair in self.pairs if pair.modelled]
+        champion = f"Signals of {', '.join(modelled)} use the champion's own spread, whose legs and β may differ."
+        return (
+            ORDER_NOTE,
+            *(
+                f"Size of {'every pair' if len(reasons) == 1 else ', '.join(names)}: {reason}."
+                for reason, names in reasons.items()
+            ),
+            f"A signal's size is this × min(1, {self.target_volatility_bps:g} bp / volatility of the next bar).",
+            "z is at the last close; the stop moves with the volatility.",
+            *([champion] if modelled else []),
+        )
+
+
+def trading_plan(platform: "Platform", key: PartitionKey) -> TradingPlan:
+    """The plan that follows from the configuration made at the close of `key.session`.
+
+    Raises
+    ------
+    PartitionMissing
+        The configuration or the ranking is not stored.
+    """
+    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+    from pairs_platform.views.trading_config import read_trading_config
+
+    return plan_of(
+        read_trading_config(platform, key),
+        platform.lake.read(COMPOSITE_RANKINGS, key),
+        sessions_averaged=platform.settings.selection.sessions_averaged,
+        target_volatility_bps=platform.settings.signals.target_volatility_bps,
+    )
+
+
+def plan_of(
+    config: TradingConfig, rankings: pd.DataFrame, *, sessions_averaged: int, target_volatility_bps: float
+) -> TradingPlan:
+    """The plan of a configuration and the `composite_rankings` that it was made from."""
+    n_scored = dict(zip(rankings["pair"], rankings["n_scored_sessions"], strict=True))
+    modelled = set(config.model.pairs) if config.model else set()
+    return TradingPlan(
+        session=config.session,
+        valid_for=config.valid_for,
+        sector=config.sector,
+        source_label=config.source_label,
+        trading=config.trading,
+        pairs=tuple(
+            _planned(pair, n_scored[pair.pair], config, sessions_averaged, modelled=pair.pair in modelled)
+            for pair in config.with_role("selected")
+        ),
+        why_none=() if config.with_role("selected") else _why_none(rankings),
+        target_volatility_bps=target_volatility_bps,
+    )
+
+
+def _planned(
+    pair: ConfiguredPair, n_scored: int, config: TradingConfig, averaged: int, *, modelled: bool
+) -> PlannedPair:
+    spread, garch = pair.spread, pair.garch
+    if spread is None or garch is None or garch.half_life_bars is None:
+        raise ValueError(f"{pair.pair} is selected without a spread: the configuration's own check refuses that")
+    last = garch.last_spread
+    scores = f"{n_scored} of {averaged} scores"
+    return PlannedPair(
+        pair=pair.pair,
+        legs=Legs(spread.y, spread.x, spread.beta),
+        z=None if last is None else (last - spread.mu) / spread.sigma,
+        stop_z=config.trading.stop_multiple * math.sqrt(garch.last_variance / garch.reference_variance),
+        half_life_bars=garch.half_life_bars,
+        half_life_minutes=garch.half_life_bars * config.frequency.minutes,
+        size=pair.size,
+        size_reason=f"provisional, {scores} so far" if pair.provisional else f"full, {scores}",
+        expected_move_bps=(config.trading.entry_z - config.trading.exit_z)
+        * spread.sigma
+        / (1.0 + abs(spread.beta))
+        / BASIS_POINT,
+        round_trip_cost_bps=config.costs.round_trip_bps,
+        modelled=modelled,
+    )
+
+
+def _why_none(rankings: pd.DataFrame) -> tuple[str, ...]:
+    """How many pairs each gate rejects, the strictest first, and the pair that came nearest."""
+    if rankings.empty:
+        return ("The window holds no pair.",)
+    rejected = rankings["first_failed_gate"].value_counts()
+    gates = ", ".join(f"{gate} {count}" for gate, count in rejected.items())
+    nearest = rankings.iloc[0]
+    return (
+        f"The gate {rejected.index[0]} rejects most of the {len(rankings)} pairs; rejected by {gates}.",
+        "This is a normal outcome: the gates are never loosened to fill the table.",
+        f"Nearest: {nearest['pair']}, {nearest['explanation']}",
+    )
+
+
+def trading_time(minutes: float) -> str:
+    """Trading time as a trader says it: minutes, hours, or sessions of 390 minutes."""
+    if minutes < 120:
+        return f"{minutes:.0f} min"
+    if minutes < _SESSION_MINUTES:
+        return f"{minutes / 60:.1f} h"
+    return f"{minutes / _SESSION_MINUTES:.1f} sessions"
+
+
+def pair_words(pair: PlannedPair, trading: TradingSettings) -> tuple[str, ...]:
+    """A pair in short phrases, with the order of the side that is nearer to its entry."""
+    side = pair.nearer_side
+    away = "" if pair.z is None else _away(abs(pair.z), trading.entry_z, pair.stop_z)
+    return (
+        f"z {_signed(pair.z)}",
+        f"{pair.legs.entry(side)} at {_at(side, trading.entry_z)}{away}",
+        f"β {pair.legs.beta:.2f}",
+        f"half-life {pair.half_life_bars:.0f} bars ({trading_time(pair.half_life_minutes)})",
+        f"stop |z| {pair.stop_z:.1f}",
+        f"size {pair.size:g}",
+        f"move {pair.expected_move_bps:.0f} bp, cost {pair.round_trip_cost_bps:g} bp",
+    )
+
+
+def plan_lines(plan: TradingPlan, width: int) -> list[str]:
+    """A plan as lines for a terminal of `width` columns."""
+    lines = [plan.headline, *_filled(plan.place, width), ""]
+    if not plan.pairs:
+        return lines + [line for reason in plan.why_none for line in _filled(reason, width)]
+    lines += _filled(plan.rule, width)
+    longest = max(len(pair.pair) for pair in plan.pairs)
+    for number, pair in enumerate(plan.pairs, 1):
+        z, *phrases = pair_words(pair, plan.trading)
+        lines += _wrapped([f"{number:>2} {pair.pair:<{longest}}  {z}", *phrases], width, indent="   ")
+    return [*lines, "", *(line for note in plan.notes for line in _filled(note, width))]
+
+
+def plan_frame(plan: TradingPlan) -> pd.DataFrame:
+    """The pairs of a plan as a table of texts, a row for each."""
+    entry, exit_ = plan.trading.entry_z, plan.trading.exit_z
+    return pd.DataFrame(
+        [
+            {
+                "pair": pair.pair,
+                f"at z ≤ −{entry:g}": pair.legs.entry(1),
+                f"at z ≥ +{entry:g}": pair.legs.entry(-1),
+                "β": f"{pair.legs.beta:.3f}",
+                "z at the close": _signed(pair.z),
+                "exit |z| ≤": f"{exit_:g}",
+                "stop |z| >": f"{pair.stop_z:.1f}",
+                "half-life, bars": f"{pair.half_life_bars:.0f}",
+                "half-life, time": trading_time(pair.half_life_minutes),
+                "size": f"{pair.size:g}",
+                "why this size": pair.size_reason,
+                "move, bp": f"{pair.expected_move_bps:.0f}",
+                "cost, bp": f"{pair.round_trip_cost_bps:g}",
+            }
+            for pair in plan.pairs
+        ]
+    )
+
+
+def _filled(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False)
+
+
+def _wrapped(phrases: Sequence[str], width: int, indent: str) -> list[str]:
+    """Phrases on lines of at most `width`, broken between them; a longer one has a line of its own."""
+    lines = [phrases[0]]
+    for phrase in phrases[1:]:
+        if len(lines[-1]) + 3 + len(phrase) <= width:
+            lines[-1] += f" · {phrase}"
+        else:
+            lines.append(indent + phrase)
+    return lines
+
+
+def _signed(z: float | None) -> str:
+    return "unknown" if z is None else f"{z:+.2f}".replace("-", "−")
+
+
+def _at(side: int, entry_z: float) -> str:
+    return f"z ≤ −{entry_z:g}" if side > 0 else f"z ≥ +{entry_z:g}"
+
+
+def _away(distance: float, entry_z: float, stop_z: float) -> str:
+    """How far |z| is from the entry band, which ends at the stop."""
+    if distance > stop_z:
+        return " (beyond the stop)"
+    return f" ({entry_z - distance:.2f} away)" if distance < entry_z else " (there now)"

@@ -1,0 +1,128 @@
+"""What a trader asks first: from small tables of the stage, without a lake."""
+
+import dataclasses
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from pairs_platform.core.prices.bars import Frequency, PriceBasis
+from pairs_platform.core.selection.ranking import rank_pairs
+from pairs_platform.core.selection.settings import FunnelSettings, SelectionSettings
+from pairs_platform.core.selection.trading_config import ConfigOrigin, ModelSection, build_trading_config
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.views.pair_orders import HIGH_Z, LOW_Z, with_orders
+from pairs_platform.views.trading_plan import TradingPlan, pair_words, plan_frame, plan_lines, plan_of, trading_time
+from pairs_platform_tests.support.selection_tables import correlations_of, fits_of, history_of, scores_of, screen_of
+
+FRIDAY, MONDAY = date(2023, 3, 10), date(2023, 3, 13)
+MODEL = ModelSection(name="models", version=4, session=FRIDAY, pairs=("A_B",))
+
+
+def plan(
+    scores: dict[str, float], model: ModelSection | None = None, frequency: Frequency = Frequency.FIVE_MINUTES
+) -> TradingPlan:
+    screen = {pair: {} for pair in scores}
+    rankings = rank_pairs(
+        correlations_of(screen),
+        screen_of(screen),
+        scores_of(FRIDAY, scores),
+        history_of([]),
+        session=FRIDAY,
+        settings=FunnelSettings(selection=SelectionSettings()),
+    )
+    origin = ConfigOrigin(
+        session=FRIDAY,
+        sector="technology",
+        source_label="SIMULATED market",
+        frequency=frequency,
+        price_basis=PriceBasis.RAW,
+    )
+    config = build_trading_config(
+        rankings,
+        fits_of(list(scores)),
+        origin,
+        trading=TradingSettings(),
+        costs=CostSettings(),
+        model=model,
+        model_reason="a reason",
+    )
+    return plan_of(config, rankings, sessions_averaged=3, target_volatility_bps=10)
+
+
+def test_first_lines_say_for_which_session_how_many_pairs_and_from_which_prices():
+    first, second, *_ = plan_lines(plan({"A_B": 0.9, "A_C": 0.8, "A_D": 0.2}), 80)
+    assert first == f"For session {MONDAY}: 2 pairs to trade · technology"
+    assert second == f"decided at the close of {FRIDAY} · SIMULATED market"
+
+
+def test_a_pair_has_order_levels_half_life_size_move_and_cost():
+    """s at the last close is 0.02 with σ 0.01: z = 2, and y, which is B, is sold; the stop has 4 √(h/h̄) = 3.2 σ."""
+    lines = plan_lines(plan({"A_B": 0.9}), 120)
+    shown = " ".join(line.strip() for line in lines)
+    for phrase in (
+        "1 A_B  z +2.00 · sell B, buy 1.00 A at z ≥ +2",
+        "β 1.00",
+        "half-life 14 bars (68 min)",
+        "stop |z| 3.2",
+        "size 0.5",
+        "move 75 bp, cost 4 bp",
+        "Exit at |z| ≤ 0.5",
+        "Size of every pair: provisional, 1 of 3 scores so far.",
+        "US dollars at entry, not shares",
+    ):
+        assert phrase in shown
+
+
+def test_every_line_fits_a_terminal_of_80_columns():
+    shown = plan({"GOOGL_MSFT": 0.9, "AVGO_PDFS": 0.8}, ModelSection(**{**dict(MODEL), "pairs": ("AVGO_PDFS",)}))
+    assert max(map(len, plan_lines(shown, 80))) <= 80
+
+
+def test_signals_that_rest_on_the_champions_spread_are_named():
+    assert not any("champion" in note for note in plan({"A_B": 0.9}).notes)
+    assert any(
+        note.startswith("Signals of A_B use the champion's own spread") for note in plan({"A_B": 0.9}, MODEL).notes
+    )
+
+
+def test_no_pair_is_said_first_with_the_gate_that_rejects_most():
+    empty = plan({"A_B": 0.6, "A_C": 0.3})
+    lines = plan_lines(empty, 120)
+    assert lines[0] == f"For session {MONDAY}: no pair to trade · technology"
+    assert "The gate score rejects most of the 2 pairs; rejected by score 2." in lines
+    assert any(line.startswith("Nearest: A_B, stopped at score") for line in lines)
+    assert plan_frame(empty).empty
+
+
+def test_how_far_the_entry_is_and_that_there_is_none_beyond_the_stop():
+    (pair,) = plan({"A_B": 0.9}).pairs
+    shown = [pair_words(dataclasses.replace(pair, z=z), TradingSettings())[1] for z in (-0.5, 2.5, -3.5, None)]
+    assert shown == [
+        "buy B, sell 1.00 A at z ≤ −2 (1.50 away)",
+        "sell B, buy 1.00 A at z ≥ +2 (there now)",
+        "buy B, sell 1.00 A at z ≤ −2 (beyond the stop)",
+        "sell B, buy 1.00 A at z ≥ +2",
+    ]
+
+
+def test_table_has_both_orders_of_a_pair():
+    (row,) = plan_frame(plan({"A_B": 0.9})).to_dict("records")
+    assert row["at z ≤ −2"] == "buy B, sell 1.00 A"
+    assert row["at z ≥ +2"] == "sell B, buy 1.00 A"
+    assert row["half-life, time"] == "68 min"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [(39.4, "39 min"), (119, "119 min"), (150, "2.5 h"), (390, "1.0 sessions"), (4680, "12.0 sessions")],
+)
+def test_trading_time_is_minutes_hours_or_sessions(minutes, words):
+    assert trading_time(minutes) == words
+
+
+def test_a_pair_without_a_fit_has_no_words():
+    pairs = pd.DataFrame({"y": ["B", None], "x": ["A", None], "beta": [1.2, None]})
+    shown = with_orders(pairs).set_index("y")
+    assert shown.loc["B", [LOW_Z, HIGH_Z]].tolist() == ["buy B, sell 1.20 A", "sell B, buy 1.20 A"]
+    assert with_orders(pairs)[LOW_Z].iloc[1] is None
