@@ -34,6 +34,7 @@ PURPOSES = {
     "Operate": {
         "up": "Start the production processes in the background.",
         "down": "Stop the production processes.",
+        "adopt": "Bring what the profile did before `up` into its databases.",
         "serve": "Become one production process, for a process manager.",
         "alerts": "Show open alerts and messages that were not delivered.",
         "audit": "Show who changed what, newest first.",

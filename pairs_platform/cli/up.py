@@ -14,11 +14,13 @@ from pathlib import Path
 
 import click
 
+from pairs_platform.adapters.mlflow.registry import LIST_VIEW, served_experiment
 from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.core.operations.run_tags import this_process
 from pairs_platform.lake.atomic import replace_file
+from pairs_platform.processes.runtime.adoption import history_to_adopt
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import ProcessSpec, Supervisor
 from pairs_platform.processes.runtime.topology import (
@@ -29,10 +31,12 @@ from pairs_platform.processes.runtime.topology import (
     production_processes,
     write_environment,
 )
+from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.production import STATE_FILE, live_folder, state_of
 from pairs_platform.settings.variables import unset_variable
+from pairs_platform.views.mlflow_pages import mlflow_address, runs_page
 
 LOG_FILE = "up.log"
 START_SECONDS = 600.0
@@ -77,8 +81,8 @@ def _run(settings: Settings) -> None:
     state = {"pid": os.getpid(), "process": this_process()}
 
     def started() -> None:
-        replace_file(folder / STATE_FILE, json.dumps({**state, "healthy": True}).encode())
         click.echo(_where(settings, path))
+        replace_file(folder / STATE_FILE, json.dumps({**state, "healthy": True}).encode())
 
     if not state_of(settings):
         replace_file(folder / STATE_FILE, json.dumps({**state, "healthy": False}).encode())
@@ -119,14 +123,27 @@ def _start(settings: Settings) -> None:
 
 def _where(settings: Settings, environment: Path) -> str:
     services = settings.services
-    lines = [f"running: UI at http://{services.host}:{services.ui_port}"]
-    if settings.mlflow_uri is not None:
-        uri = settings.mlflow_uri.get_secret_value()
-        if uri.startswith("http") and "@" not in uri:
-            lines.append(f"  MLflow at {uri}")
+    lines = [f"running: UI at http://{services.host}:{services.ui_port}", *mlflow_lines(settings)]
     lines += [
         f"  logs and pids in {live_folder(settings)}",
         f"  . {environment}     lets a shell work on these databases",
         "  pairs-platform down     stops everything",
     ]
+    history = history_to_adopt(settings)
+    if history is not None:
+        lines += [f"  {history}:", f"    {hint('adopt')}     brings them over"]
     return "\n".join(lines)
+
+
+def mlflow_lines(settings: Settings) -> list[str]:
+    """Where MLflow's pages are: the runs of each active sector that has some."""
+    address = mlflow_address(settings)
+    if settings.mlflow_uri is None or address is None:
+        return []
+    experiments = {sector: served_experiment(address, sector) for sector in settings.active_sectors}
+    pages = [
+        f"  MLflow, models of {sector}: {runs_page(address, experiment, LIST_VIEW)}"
+        for sector, experiment in experiments.items()
+        if experiment is not None
+    ]
+    return pages or [f"  MLflow at {address}"]

@@ -223,6 +223,12 @@ def file_metadata(path: LakePath) -> dict[str, Any]:
         return _file_metadata(file)
 
 
+def row_count(path: LakePath) -> int:
+    """Rows of a Parquet file, from its footer."""
+    with pq.ParquetFile(_source(path)) as file:
+        return int(file.metadata.num_rows)
+
+
 def frame_of(path: LakePath) -> pd.DataFrame:
     """The rows of a Parquet file, under whichever version of its contract it was written."""
     with pq.ParquetFile(_source(path)) as file:

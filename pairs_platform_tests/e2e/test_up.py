@@ -241,6 +241,25 @@ def test_models_go_through_the_mlflow_server(production):
         assert cursor.fetchone() == (1,)
 
 
+def test_the_history_from_before_is_offered_and_adopted_once(production):
+    assert "are new here; the profile has 3 sessions from before" in production.output
+    assert "pairs-platform adopt" in production.output
+    before = production.started.platform
+    adopted = production.profile.console("adopt")
+    assert adopted.returncode == 0, adopted.stderr
+    assert production.profile.platform.registry.versions(SECTOR) == before.registry.versions(SECTOR)
+    newest = before.registry.versions(SECTOR)[-1].version
+    assert production.profile.platform.registry.load(SECTOR, newest).pairs
+    with dg.DagsterInstance.from_config(sourced(environment(production))["DAGSTER_HOME"]) as instance:
+        assert len(instance.get_materialized_partitions(dg.AssetKey("gru_models"))) == 3
+    page = next(line for line in adopted.stdout.splitlines() if "/#/experiments/" in line)
+    assert f"models of {SECTOR}: http://127.0.0.1:{production.settings.services.mlflow_port}/#/" in page
+    again = production.profile.console("adopt").stdout
+    assert "0 runs of MLflow" in again
+    assert "database: nothing is missing" in again
+    assert "Dagster: 0 materializations" in again
+
+
 def test_each_role_enters_its_own_database_alone(production):
     for role in {role for roles in DATABASES.values() for role in roles}:
         for database in (*DATABASES, "postgres", "template1"):

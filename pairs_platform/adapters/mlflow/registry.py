@@ -67,6 +67,9 @@ PREVIEWED_ROWS = 10_000
 
 LOCK_SECONDS = 120
 DATA_FOLDER, REPORT_FOLDER = "files", "report"
+ARTIFACTS = "artifacts"
+"""Folder of all files below that of an embedded registry."""
+
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -112,7 +115,7 @@ def experiment_tags(sector: str) -> dict[str, str]:
     }
 
 
-_PLACES = (
+PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
     ("logged_models", "artifact_location"),
@@ -189,7 +192,7 @@ class MlflowRegistry:
             for tag in tags.keys() - experiment.tags.keys():
                 client.set_experiment_tag(experiment.experiment_id, tag, tags[tag])
             return str(experiment.experiment_id)
-        location = None if self._folder is None else (self._folder / "artifacts" / sector).as_uri()
+        location = None if self._folder is None else (self._folder / ARTIFACTS / sector).as_uri()
         try:
             return str(client.create_experiment(name, artifact_location=location, tags=tags))
         except MlflowException as error:
@@ -424,6 +427,20 @@ class MlflowRegistry:
         return sum(int(version.tags["bytes"]) for sector in sectors for version in self.versions(sector))
 
 
+def served_experiment(address: str, sector: str) -> str | None:
+    """Id of a sector's experiment on an MLflow server, asked without MLflow's library; None where it is not there."""
+    from urllib.error import URLError
+    from urllib.parse import quote
+    from urllib.request import urlopen
+
+    name = quote(f"{EXPERIMENTS}{sector}", safe="")
+    try:
+        with urlopen(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}", timeout=5) as reply:
+            return str(json.load(reply)["experiment"]["experiment_id"])
+    except (URLError, OSError):
+        return None
+
+
 def database_of(folder: Path) -> SecretStr:
     """URL of the embedded database in a folder."""
     return SecretStr(sqlite_url(folder.resolve() / "mlflow.db"))
@@ -447,7 +464,7 @@ def move_artifacts(database: SecretStr, folder: Path) -> None:
         with engine.begin() as connection:
             tables = set(sa.inspect(connection).get_table_names())
             for old in _places(connection) - {new} if "experiments" in tables else ():
-                for name, place in _PLACES:
+                for name, place in PLACES:
                     if name not in tables:
                         continue
                     column: sa.ColumnClause[str] = sa.column(place, sa.String)

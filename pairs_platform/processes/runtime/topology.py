@@ -58,6 +58,11 @@ class DagsterCalls:
     sensors_evaluated: Callable[[Path, float], bool]
 
 
+def served_artifacts(settings: Settings) -> Path:
+    """Where the MLflow server that production starts has its files."""
+    return production_folder(settings).absolute() / "mlflow"
+
+
 def own_postgres(settings: Settings) -> EmbeddedPostgres:
     """The platform's own PostgreSQL, which production starts where a store is not named."""
     return EmbeddedPostgres(production_folder(settings).absolute() / "postgres", settings.services.postgres_port)
@@ -277,7 +282,7 @@ def write_environment(settings: Settings, home: Path, own: OwnStores) -> Path:
 def _mlflow(settings: Settings, own: OwnStores, lock: FileLock, report: Callable[[str], None]) -> ProcessSpec:
     services, database = settings.services, own.mlflow_database
     assert database is not None
-    files = production_folder(settings).absolute() / "mlflow"
+    files = served_artifacts(settings)
     free = _free(services.host, services.mlflow_port, "services.mlflow_port")
 
     def prepare() -> None:
