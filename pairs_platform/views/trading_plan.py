@@ -116,7 +116,9 @@ class TradingPlan:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the figures of the pairs mean."""
+        """What the figures of the pairs mean; without a pair, what the orders of rejected pairs mean."""
+        if not self.pairs:
+            return (ORDER_NOTE,)
         reasons: dict[str, list[str]] = {}
         for pair in self.pairs:
             reasons.setdefault(pair.size_reason, []).append(pair.pair)
@@ -242,7 +244,7 @@ def plan_lines(plan: TradingPlan, width: int) -> list[str]:
     """A plan as lines for a terminal of `width` columns."""
     lines = [plan.headline, *_filled(plan.place, width), ""]
     if not plan.pairs:
-        return lines + [line for reason in plan.why_none for line in _filled(reason, width)]
+        return lines + [line for text in (*plan.why_none, *plan.notes) for line in _filled(text, width)]
     lines += _filled(plan.rule, width)
     longest = max(len(pair.pair) for pair in plan.pairs)
     for number, pair in enumerate(plan.pairs, 1):

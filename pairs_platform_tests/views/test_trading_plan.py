@@ -10,6 +10,7 @@ from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.selection.ranking import rank_pairs
 from pairs_platform.core.selection.settings import FunnelSettings, SelectionSettings
 from pairs_platform.core.selection.trading_config import ConfigOrigin, ModelSection, build_trading_config
+from pairs_platform.core.trading.legs import ORDER_NOTE
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.views.pair_orders import HIGH_Z, LOW_Z, with_orders
 from pairs_platform.views.trading_plan import TradingPlan, pair_words, plan_frame, plan_lines, plan_of, trading_time
@@ -92,6 +93,7 @@ def test_no_pair_is_said_first_with_the_gate_that_rejects_most():
     assert lines[0] == f"For session {MONDAY}: no pair to trade · technology"
     assert "The gate score rejects most of the 2 pairs; rejected by score 2." in lines
     assert any(line.startswith("Nearest: A_B, stopped at score") for line in lines)
+    assert empty.notes == (ORDER_NOTE,), "the ranking below it has orders too"
     assert plan_frame(empty).empty
 
 

@@ -140,6 +140,6 @@ def _plan(plan: "TradingPlan") -> dg.MarkdownMetadataValue:
 
     head = [f"**{plan.headline}**", plan.place]
     if not plan.pairs:
-        return dg.MetadataValue.md("\n\n".join([*head, *plan.why_none]))
+        return dg.MetadataValue.md("\n\n".join([*head, *plan.why_none, *plan.notes]))
     every_pair = table(plan_frame(plan), rows=len(plan.pairs)).value or ""
     return dg.MetadataValue.md("\n\n".join([*head, plan.rule, every_pair, *plan.notes]))

@@ -76,8 +76,8 @@ def _plan(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     if plan.pairs:
         yield Paragraph(plan.rule)
         yield table_of(plan_frame(plan), f"Pairs to trade · orders in {ORDER_UNIT}")
-        yield from (Paragraph(note, small=True) for note in plan.notes)
     yield from (Paragraph(reason) for reason in plan.why_none)
+    yield from (Paragraph(note, small=True) for note in plan.notes)
 
 
 def _or_why_not(section: Callable[[], Iterable[Block]]) -> list[Block]:
