@@ -13,6 +13,7 @@ from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.operations.alerts import TITLES
 from pairs_platform.core.time import utc_now
+from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import variable
 
@@ -50,7 +51,7 @@ def command(context: click.Context, settings: Settings, days: float) -> None:
     if rows:
         print_renderable(frame_table(pd.DataFrame(rows), title="Alerts"))
     else:
-        click.echo("nothing is broken")
+        click.echo(f"nothing is broken in profile {settings.profile.name}")
     for delivery in failed_deliveries(database, list(receivers(settings.alert_urls))):
         click.secho(
             f"not delivered to {delivery.target} after {delivery.attempts} attempts: {delivery.error}", fg="red"
@@ -70,7 +71,7 @@ def close(settings: Settings, number: int, reason: str) -> None:
     database = open_database(settings)
     closed = close_alert(database, number, actor=person(), reason=reason, now=utc_now())
     if closed is None:
-        raise click.ClickException(f"no open alert has number {number}: `pairs-platform alerts` lists them")
+        raise click.ClickException(f"no open alert has number {number}: `{hint('alerts')}` lists them")
     click.echo(f"closed: {closed.what}")
 
 

@@ -46,6 +46,8 @@ def command(
     kind = KINDS.get(target.suffix.lower())
     if kind is None:
         raise ConfigurationError(f"{target}: the suffix names no format; valid: {', '.join(KINDS)}")
+    if not target.parent.is_dir():
+        raise ConfigurationError(f"{target}: there is no folder {target.parent}; make it, or name another one")
     if session is not None and (first is not None or last is not None):
         raise click.UsageError("give --session, or --from and --to")
     begin, end = _range(session or first, session or last)

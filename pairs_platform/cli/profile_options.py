@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from pairs_platform.cli import PROFILE_OPTION
+from pairs_platform.cli.show import SHOWN_PROFILE
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
@@ -90,6 +91,9 @@ def profile_settings(
     if note:
         click.echo(note, err=True)
         settings = load_settings()
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[SHOWN_PROFILE] = settings.profile.name
     return settings
 
 

@@ -10,6 +10,7 @@ import click
 
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.settings.model import Settings
 
 
@@ -22,7 +23,7 @@ from pairs_platform.settings.model import Settings
     "--output",
     "target",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File; its suffix chooses the format, .html or .pdf.  [default: report-<session>.html]",
+    help="File; its suffix chooses the format, .html or .pdf.  [default: reports/<session>.html of the profile]",
 )
 def command(settings: Settings, session: datetime | None, sector: str | None, target: Path | None) -> None:
     """Write the report of a session: funnel, ranking, selection, configuration, model, signals and spreads.
@@ -34,8 +35,11 @@ def command(settings: Settings, session: datetime | None, sector: str | None, ta
 
     if target is not None:
         require_form(target)
+        if not target.parent.is_dir():
+            raise ConfigurationError(f"{target}: there is no folder {target.parent}; make it, or name another one")
     platform = Platform(settings)
     keys = reported_keys(platform, session.date() if session else None, sector)
-    path = target or Path(f"report-{keys[0].session}.html")
+    path = target or settings.profile_root / "reports" / f"{keys[0].session}.html"
     size = write_report(path, report_of(platform, keys))
     click.echo(f"{keys[0].session}, {', '.join(key.sector for key in keys)}: {path} ({size:,} bytes)")
+    click.echo(f"open it in a browser: {path.resolve().as_uri()}")

@@ -5,6 +5,7 @@ What does not belong here: the text of a single cell (`views.drawing.cells`).
 
 from collections.abc import Sequence
 
+import click
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -12,12 +13,22 @@ from rich.table import Table
 
 from pairs_platform.views.drawing.cells import cell
 
+SHOWN_PROFILE = "pairs_platform.profile"
+"""Under which the context of a command holds the name of its profile."""
+
 NARROW = 16
 """Columns whose values are all shorter are neither wrapped nor cut; their titles may be wrapped."""
 
 
 def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
-    """A frame as a terminal table; floats with four significant digits, missing values as a dash."""
+    """A frame as a terminal table; floats with four significant digits, missing values as a dash.
+
+    The title ends with the name of the profile that the command works on.
+    """
+    context = click.get_current_context(silent=True)
+    profile = context.meta.get(SHOWN_PROFILE) if context else None
+    if title and profile and profile not in title:
+        title = f"{title} · {profile}"
     shown = Table(
         title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
     )

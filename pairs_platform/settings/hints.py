@@ -10,8 +10,12 @@ from subprocess import list2cmdline
 from pairs_platform.core.errors import PlatformError
 from pairs_platform.lake.profile import MANIFEST
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.production import ENVIRONMENT_FILE, production_folder
 from pairs_platform.settings.profiles import profile_in_use
-from pairs_platform.settings.variables import choosing_variables, named_profile
+from pairs_platform.settings.variables import PROFILE_VARIABLE, choosing_variables, named_profile
+
+_DEFAULT = "simulated-5min-raw"
+"""The profile of the `dagster.yaml` in the repository's folder."""
 
 
 def hint(words: str) -> str:
@@ -33,6 +37,26 @@ def hint(words: str) -> str:
     if source.files is None or len(source.files.paths) > 1:
         return f"pairs-platform {words}"
     return f"pairs-platform {words} --data {_quoted(source.files.paths[0])} --frequency {settings.frequency.value}"
+
+
+def environment_hint() -> str:
+    """What stands before a command of Dagster for the profile that this process works on; empty for the default one.
+
+    Dagster finds a profile by variables alone; with the databases of `up` they are in the file that it wrote.
+    """
+    try:
+        settings = load_settings()
+    except PlatformError:
+        return ""
+    name, production = settings.profile.name, production_folder(settings).resolve() / ENVIRONMENT_FILE
+    variables = {PROFILE_VARIABLE: name, "DAGSTER_HOME": str((settings.profile_root / "dagster").resolve())}
+    if settings.dagster_url is not None and production.is_file():
+        return f"export {PROFILE_VARIABLE}={name}; . {_quoted(str(production))}; "
+    if name == _DEFAULT and not choosing_variables() and named_profile() is None:
+        return ""
+    if os.name == "nt":
+        return "".join(f'set "{each}={value}" && ' for each, value in variables.items())
+    return "".join(f"{each}={_quoted(value)} " for each, value in variables.items())
 
 
 def _quoted(value: str) -> str:

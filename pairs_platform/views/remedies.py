@@ -12,6 +12,7 @@ from pairs_platform.core.errors import (
     StreamUnavailable,
     VersionMismatch,
 )
+from pairs_platform.settings.hints import environment_hint, hint
 
 
 def with_remedy(error: BaseException) -> str:
@@ -28,16 +29,17 @@ def remedy_of(error: BaseException) -> str:
         case PartitionUnreadable() | VersionMismatch():
             return f"write it again with\n  {materialize_command(error.asset, error.key)}"
         case ProfileOutdated():
-            return "run `pairs-platform migrate`, which keeps everything that is stored"
+            return f"run `{hint('migrate')}`, which keeps everything that is stored"
         case SchemaOutdated():
-            return "run `pairs-platform migrate` with the owner's URL in PAIRS_PLATFORM__DATABASE_OWNER_URL"
+            return f"run `{hint('migrate')}` with the owner's URL in PAIRS_PLATFORM__DATABASE_OWNER_URL"
         case StreamUnavailable():
-            return "start it with `pairs-platform live`, or name another with PAIRS_PLATFORM__REDIS_URL"
+            return f"start it with `{hint('live')}`, or name another with PAIRS_PLATFORM__REDIS_URL"
         case ClockUnknown():
-            return "start one with `pairs-platform stream replay`"
+            return f"start one with `{hint('stream replay')}`"
     return ""
 
 
 def materialize_command(asset: str, key: object) -> str:
     """The command that makes partition `key` of `asset`, as typed in a terminal."""
-    return f'dagster asset materialize -m pairs_platform.definitions --select {asset} --partition "{key}"'
+    materialize = "dagster asset materialize -m pairs_platform.definitions"
+    return f'{environment_hint()}{materialize} --select {asset} --partition "{key}"'

@@ -16,6 +16,7 @@ from pairs_platform.cli import cli
 from pairs_platform.cli.demo import _next_steps
 from pairs_platform.cli.live import _say_where
 from pairs_platform.cli.profile_options import profile_settings
+from pairs_platform.core.errors import PartitionMissing
 from pairs_platform.core.masking import masked
 from pairs_platform.core.operations.run_tags import this_process
 from pairs_platform.lake.profile import claim_profile
@@ -23,6 +24,7 @@ from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.production import ENVIRONMENT_FILE, STATE_FILE, live_folder, production_folder
 from pairs_platform.settings.variables import variable
+from pairs_platform.views.remedies import with_remedy
 
 WITHOUT_PROFILE = {("config", "init"), ("data", "check"), ("profiles", "list"), ("profiles", "use")}
 """Commands that read no profile; `data check` has the path as its argument."""
@@ -146,6 +148,29 @@ def test_the_profile_in_use_is_taken_where_nothing_else_is_chosen(console, price
     listed = typed("profiles", "list")
     assert [line.split()[0] for line in listed.splitlines() if " yes " in line] == [name]
     assert "kind: simulated" in typed("profiles", "use", "--none") + typed("config", "show")
+
+
+@pytest.mark.parametrize("source", [None, "yahoo", "files"])
+def test_a_command_of_dagster_finds_the_profile_by_what_stands_before_it(prices, source):
+    shell = dict(os.environ)
+    of_files = source == "files"
+    settings = profile_settings(None if of_files else source, str(prices) if of_files else None, None)
+    claim_profile(settings.profile_root, settings.profile)
+    line = with_remedy(PartitionMissing("price_history", ["2024-07-02|technology"], asset="price_history"))
+    words = shlex.split(line.splitlines()[-1])
+    given = dict(word.split("=", 1) for word in words[: words.index("dagster")])
+    os.environ.clear()
+    os.environ.update(shell | given)
+    assert load_settings().profile == settings.profile
+    assert given.get("DAGSTER_HOME", "") == (str(settings.profile_root / "dagster") if source else "")
+
+
+def test_the_title_of_a_table_names_the_profile(console, prices):
+    name = "simulated-1h-raw"
+    for words in (("symbols", "status"), ("storage",)):
+        shown = console(*words, "--profile", name)
+        assert name in shown.output.split("─")[0], shown.output
+    assert f"nothing is broken in profile {name}" in console("alerts", "--profile", name).output
 
 
 def test_a_profile_that_is_not_there_is_refused_with_the_names_of_those_that_are(console):

@@ -1,5 +1,7 @@
 """`pairs-platform report` over the demo's results."""
 
+import re
+
 import pytest
 
 from pairs_platform.settings.variables import variable
@@ -14,13 +16,22 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 def test_the_newest_session_by_default(stored, console, tmp_path):
     done = console("report")
-    path = tmp_path / "here" / f"report-{SESSION}.html"
+    path = stored.settings.profile_root / "reports" / f"{SESSION}.html"
     assert done.exit_code == 0
-    assert done.output == f"{SESSION}, {SECTOR}: {path.name} ({path.stat().st_size:,} bytes)\n"
+    assert done.output == (
+        f"{SESSION}, {SECTOR}: {path} ({path.stat().st_size:,} bytes)\nopen it in a browser: {path.as_uri()}\n"
+    )
+    page = path.read_text(encoding="utf-8")
+    sections = re.findall(r'<h3 id="(s\d+)"[^>]*>([^<]+)</h3>', page)
+    assert [title for _, title in sections][1:3] == ["Selection", "Trading configuration"]
+    assert all(f'<a href="#{place}">{title}</a>' in page for place, title in sections)
+    assert page.index("<nav") < page.index("<h2")
 
 
 def test_a_session_and_a_form_of_choice(stored, console, tmp_path):
     path = tmp_path / "a folder" / "session.pdf"
+    assert "there is no folder" in console("report", "-o", str(path)).output
+    path.parent.mkdir()
     assert console("report", "--session", str(SESSIONS[0]), "--sector", SECTOR, "-o", str(path)).exit_code == 0
     content = path.read_bytes()
     assert content.startswith(b"%PDF")
@@ -32,7 +43,7 @@ def test_a_session_and_a_form_of_choice(stored, console, tmp_path):
     [
         (["-o", "out.docx"], "Error: out.docx: the suffix names no format; valid: .html, .pdf"),
         (["--sector", "tech"], "Error: 'tech' is no sector; valid: "),
-        (["--sector", "energy"], "has no ranking of energy yet: pairs-platform demo makes one"),
+        (["--sector", "energy"], "has no ranking of energy yet: `pairs-platform demo` makes one"),
         (["--session", "2023-03-01"], f"has no ranking of session 2023-03-01; stored: 3 sessions from {SESSIONS[0]}"),
     ],
 )
@@ -47,4 +58,4 @@ def test_nothing_is_stored(console, tmp_path, monkeypatch):
     monkeypatch.setenv(variable("state_root"), str(tmp_path / "nothing"))
     done = console("report")
     assert done.exit_code == 1
-    assert "has no ranking yet: pairs-platform demo makes one" in done.output
+    assert "has no ranking yet: `pairs-platform demo` makes one" in done.output

@@ -4,10 +4,12 @@ What does not belong here: what is reported (`session`).
 """
 
 import base64
+from collections.abc import Sequence
 from html import escape
+from itertools import count
 
 from pairs_platform.views.drawing.plots import png
-from pairs_platform.views.reports.document import Block, Document, Heading, Paragraph, Picture, Table, printable
+from pairs_platform.views.reports.document import Document, Heading, Paragraph, Picture, Table, printable
 
 DPI = 110
 
@@ -50,11 +52,11 @@ img { max-width: 100%; height: auto; }
 
 def html_of(document: Document) -> bytes:
     """The file's content, UTF-8; every text is escaped, scripts and outside addresses are forbidden to it."""
-    sectors = [block.text for block in document.blocks if isinstance(block, Heading) and block.level == 2]
-    numbers = {name: n for n, name in enumerate(sectors)}
-    links = "".join(f'<li><a href="#s{n}">{_text(name)}</a></li>' for name, n in numbers.items())
-    contents = f'<nav aria-label="Sectors"><ul>{links}</ul></nav>' if len(sectors) > 1 else ""
-    body = "\n".join(_block(block, numbers) for block in document.blocks)
+    contents = _contents([block for block in document.blocks if isinstance(block, Heading)])
+    numbers = count()
+    body = "\n".join(
+        _heading(block, next(numbers)) if isinstance(block, Heading) else _block(block) for block in document.blocks
+    )
     page = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -79,13 +81,26 @@ def html_of(document: Document) -> bytes:
     return page.encode()
 
 
-def _block(block: Block, numbers: dict[str, int]) -> str:
+def _contents(headings: Sequence[Heading]) -> str:
+    """A link to every heading, the sections of a sector on its line."""
+    items: list[str] = []
+    for n, heading in enumerate(headings):
+        link = f'<a href="#s{n}">{_text(heading.text)}</a>'
+        if heading.level == 2 or not items:
+            items.append(link)
+        else:
+            items[-1] += f" · {link}"
+    lines = "".join(f"<li>{item}</li>" for item in items)
+    return f'<nav aria-label="Contents"><ul>{lines}</ul></nav>' if items else ""
+
+
+def _heading(heading: Heading, number: int) -> str:
+    first = ' class="first"' if number == 0 else ""
+    return f'<h{heading.level} id="s{number}"{first}>{_text(heading.text)}</h{heading.level}>'
+
+
+def _block(block: Paragraph | Picture | Table) -> str:
     match block:
-        case Heading(text, 2):
-            first = ' class="first"' if numbers[text] == 0 else ""
-            return f'<h2 id="s{numbers[text]}"{first}>{_text(text)}</h2>'
-        case Heading(text, level):
-            return f"<h{level}>{_text(text)}</h{level}>"
         case Paragraph(text, small):
             kind = ' class="small"' if small else ""
             return f"<p{kind}>{_text(text)}</p>"

@@ -1,4 +1,4 @@
-"""The sections of a session's report on one sector: data, funnel, selection, configuration, model, signals, spreads.
+"""The sections of a session's report on one sector, from the summary to the data that it rests on.
 
 Everything comes from the partition of the session, so that a report of an old session is what it was then. What does
 not belong here: the frames of a sector-day (`day`), and the forms (`html`, `pdf`).
@@ -39,7 +39,7 @@ _SIGNALS = (
 
 
 def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
-    """The sections of one sector-day; a section whose partition is not stored is a sentence with the remedy.
+    """The sections of one sector-day, the summary first; one whose partition is not stored is a sentence.
 
     Raises
     ------
@@ -52,15 +52,15 @@ def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     metadata = platform.lake.metadata(COMPOSITE_RANKINGS, key)
     yield Heading(key.sector, 2)
     yield from _or_why_not(lambda: _plan(platform, key))
-    yield _data(platform, key, metadata)
     for title, section in (
-        ("Selection funnel", lambda: _funnel(platform, key, metadata)),
         ("Selection", lambda: _selection(rankings, metadata)),
-        ("Ranking", lambda: _ranking(platform, key, rankings)),
         ("Trading configuration", lambda: _configuration(platform, key)),
-        ("Model", lambda: _model(platform, key)),
         ("Signals of the session", lambda: _signals(platform, key)),
+        ("Selection funnel", lambda: _funnel(platform, key, metadata)),
+        ("Ranking", lambda: _ranking(platform, key, rankings)),
+        ("Model", lambda: _model(platform, key)),
         ("Spreads", lambda: _pictures(platform, key, rankings)),
+        ("Data", lambda: [_data(platform, key, metadata)]),
     ):
         yield Heading(title, 3)
         yield from _or_why_not(section)

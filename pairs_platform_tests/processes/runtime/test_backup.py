@@ -211,6 +211,7 @@ class TestWhatTheEnvironmentNames:
         path.parent.mkdir()
         names = ("database_url", "dagster_url", "mlflow_uri")
         path.write_text("".join(f"export {variable(name)}=x\n" for name in names) + "export DAGSTER_HOME=/x\n")
+        path.chmod(0o600)
         return path
 
     def test_a_store_of_production_that_is_not_named_is_not_left_out_in_silence(
