@@ -178,6 +178,13 @@ def graphql(production: Production, query: str) -> dict:
         return json.loads(reply.read())["data"]
 
 
+def test_a_command_finds_these_databases_by_itself(production):
+    shown = production.started.console("alerts", "--days", "0")
+    assert shown.returncode == 0, shown.stderr
+    assert "`up` runs, its databases are used" in shown.stderr
+    assert not any(password in shown.stdout + shown.stderr for password in production.passwords.values())
+
+
 def test_browsers_report_nothing_home(production):
     """Dagster's page loads its telemetry from dagster.io where it is allowed to; MLflow's asks its server first."""
     services = production.settings.services
