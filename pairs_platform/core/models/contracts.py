@@ -6,6 +6,7 @@ What does not belong here: computing features (`features`), metrics (`evaluation
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract, reason_where_not_ok
 from pairs_platform.core.models.features import PairDataset, without_data
-from pairs_platform.core.models.inputs import FEATURES, Scaling
+from pairs_platform.core.models.inputs import FEATURES, FEATURES_IN_WORDS, Scaling
+from pairs_platform.core.models.metrics import DESCRIPTIONS, TEST_METRICS
 from pairs_platform.core.models.splits import PARTS, SplitPlan, plan_of_parts
 from pairs_platform.core.volatility.contracts import GARCH_FITS, IN_SAMPLE
 from pairs_platform.core.volatility.garch import GarchState
@@ -24,27 +26,34 @@ MODEL_STATUSES = (*DATASET_STATUSES, "failed", "not_chosen")
 SHADOW_STATUSES = ("ok", "leg_missing", "out_of_reach", "corporate_action", "no_labels")
 _UTC = "datetime64[ns, UTC]"
 
-METRICS = (
-    *("base_rate", "f1", "f1_always", "accuracy", "accuracy_always", "mcc", "roc_auc", "pr_auc"),
-    *("log_loss", "log_loss_base", "log_loss_baseline", "brier", "calibration_error"),
-    *("skill", "skill_low", "skill_high", "skill_p", "lift", "lift_low", "lift_high", "lift_p"),
-)
+METRICS = tuple(TEST_METRICS)
 """Metrics of a pair's test part; losses, skill and lift in nats per label."""
 
 REGISTERED = ("correlation", "model_run_id", "run_name")
 """Columns of `gru_models` that are known when the models of a training are registered."""
 
 
-def _number(*checks: pa.Check) -> pa.Column:
-    return pa.Column("float64", list(checks), nullable=True)
+_PAIR = "Both symbols in alphabetical order, joined by an underscore."
+_START = "Start of the bar, UTC."
+_WHY = "Why the status is not ok."
 
 
-def _count() -> pa.Column:
-    return pa.Column("Int64", pa.Check.ge(0), nullable=True)
+def _number(description: str, *checks: pa.Check, nullable: bool = True) -> pa.Column:
+    return pa.Column("float64", list(checks), nullable=nullable, description=description)
 
 
-def _text(values: Sequence[str] | None = None, *, nullable: bool = False) -> pa.Column:
-    return pa.Column(str, [pa.Check.isin(values)] if values else [], nullable=nullable)
+def _count(description: str, *, least: int = 0, nullable: bool = False) -> pa.Column:
+    kind = "Int64" if nullable else "int64"
+    return pa.Column(kind, pa.Check.ge(least), nullable=nullable, description=description)
+
+
+def _text(description: str, values: Sequence[str] | None = None, *, nullable: bool = False, **given: Any) -> pa.Column:
+    checks = [pa.Check.isin(values)] if values else []
+    return pa.Column(str, checks, nullable=nullable, description=description, **given)
+
+
+def _metric(name: str, *checks: pa.Check) -> pa.Column:
+    return _number(DESCRIPTIONS[name], *checks)
 
 
 def _known_where_ok(*names: str) -> pa.Check:
@@ -63,13 +72,18 @@ PAIR_FEATURES = Contract(
     version=1,
     schema=pa.DataFrameSchema(
         {
-            "pair": _text(),
-            "ts_utc": pa.Column(_UTC),
-            "part": _text(PARTS),
-            **{name: pa.Column("float32", nullable=True) for name in FEATURES},
-            "label": _number(pa.Check.isin([0.0, 1.0])),
-            "overnight": pa.Column(bool),
-            "excess": _number(pa.Check.ge(0.0)),
+            "pair": _text(_PAIR),
+            "ts_utc": pa.Column(_UTC, description=_START),
+            "part": _text("Part of the window: train, purge, validation or test.", PARTS),
+            **{
+                name: pa.Column("float32", nullable=True, description=description)
+                for name, description in FEATURES_IN_WORDS.items()
+            },
+            "label": _number(
+                "1 where the spread reverts within the horizon, 0 where not [1].", pa.Check.isin([0.0, 1.0])
+            ),
+            "overnight": pa.Column(bool, description="The label spans a night."),
+            "excess": _number("Distance of the spread from its mean over next volatility [1].", pa.Check.ge(0.0)),
         },
         unique=["pair", "ts_utc"],
         strict=True,
@@ -84,13 +98,16 @@ FEATURE_SCALING = Contract(
     version=1,
     schema=pa.DataFrameSchema(
         {
-            "pair": pa.Column(str, unique=True),
-            "status": _text(DATASET_STATUSES),
-            "reason": _text(nullable=True),
-            "horizon_bars": pa.Column("int64", pa.Check.ge(0)),
-            **{name: _text(nullable=True) for name in ("centre", "scale", "tail_variance", "tail_residual")},
-            "last_spread": _number(),
-            "last_variance": _number(pa.Check.gt(0.0)),
+            "pair": _text(_PAIR, unique=True),
+            "status": _text("Whether the pair has features.", DATASET_STATUSES),
+            "reason": _text(_WHY, nullable=True),
+            "horizon_bars": _count("Bars from a bar to the end of its label [bars]."),
+            "centre": _text("JSON list: mean of each feature in training.", nullable=True),
+            "scale": _text("JSON list: standard deviation of each feature in training.", nullable=True),
+            "tail_variance": _text("JSON list: variances of the last bars, oldest first.", nullable=True),
+            "tail_residual": _text("JSON list: GARCH residuals of the last bars, oldest first.", nullable=True),
+            "last_spread": _number("Spread at the window's last close [ln US dollars]."),
+            "last_variance": _number("Variance of the next bar [(ln US dollars)²].", pa.Check.gt(0.0)),
         },
         checks=[_REASON, _known_where_ok("centre", "scale", "tail_variance", "tail_residual", "last_variance")],
         strict=True,
@@ -112,19 +129,22 @@ GRU_MODELS = Contract(
     version=1,
     schema=pa.DataFrameSchema(
         {
-            "pair": pa.Column(str, unique=True),
-            "status": _text(MODEL_STATUSES),
-            "reason": _text(nullable=True),
-            **{name: _count() for name in ("n_train", "n_validation", "n_test", "n_overnight")},
-            **{name: _number() for name in METRICS},
-            "skill_q": _number(_PROBABILITY),
-            "lift_seed_sd": _number(pa.Check.ge(0.0)),
-            "threshold": _number(_PROBABILITY),
-            "baseline": _text(("base_rate", "ar1_logit"), nullable=True),
-            **{name: _count() for name in ("best_epoch", "epochs")},
-            "correlation": _number(),
-            "model_run_id": _text(nullable=True),
-            "run_name": _text(nullable=True),
+            "pair": _text(_PAIR, unique=True),
+            "status": _text("Whether the pair was trained and judged.", MODEL_STATUSES),
+            "reason": _text(_WHY, nullable=True),
+            **{
+                name: _count(DESCRIPTIONS[name], nullable=True)
+                for name in ("n_train", "n_validation", "n_test", "n_overnight")
+            },
+            **{name: _metric(name) for name in METRICS},
+            "skill_q": _metric("skill_q", _PROBABILITY),
+            "lift_seed_sd": _metric("lift_seed_sd", pa.Check.ge(0.0)),
+            "threshold": _metric("threshold", _PROBABILITY),
+            "baseline": _text("Simple forecast chosen on validation.", ("base_rate", "ar1_logit"), nullable=True),
+            **{name: _count(DESCRIPTIONS[name], nullable=True) for name in ("best_epoch", "epochs")},
+            "correlation": _metric("correlation"),
+            "model_run_id": _text("MLflow run of the pair; null where it was not trained.", nullable=True),
+            "run_name": _text("Name of that run.", nullable=True),
         },
         checks=[_REASON, _known_where_ok("log_loss", "skill", "lift", "f1", "threshold", "baseline", "n_test")],
         strict=True,
@@ -139,12 +159,18 @@ GRU_FORECASTS = Contract(
     version=1,
     schema=pa.DataFrameSchema(
         {
-            "pair": _text(),
-            "ts_utc": pa.Column(_UTC),
-            "label": pa.Column("float64", pa.Check.isin([0.0, 1.0])),
+            "pair": _text(_PAIR),
+            "ts_utc": pa.Column(_UTC, description=_START),
+            "label": _number(
+                "1 where the spread reverted, 0 where not [1].", pa.Check.isin([0.0, 1.0]), nullable=False
+            ),
             **{
-                name: pa.Column("float64", _PROBABILITY)
-                for name in ("probability", "base_probability", "baseline_probability")
+                name: _number(f"Probability of a reversion by {whose} [1].", _PROBABILITY, nullable=False)
+                for name, whose in (
+                    ("probability", "the model"),
+                    ("base_probability", "the training base rate"),
+                    ("baseline_probability", "the simple forecast chosen on validation"),
+                )
             },
         },
         unique=["pair", "ts_utc"],
@@ -159,13 +185,20 @@ SHADOW_LOSSES = Contract(
     version=1,
     schema=pa.DataFrameSchema(
         {
-            "alias": _text(("champion", "challenger")),
-            "version": pa.Column("int64", pa.Check.ge(1)),
-            "pair": _text(),
-            "status": _text(SHADOW_STATUSES),
-            "reason": _text(nullable=True),
-            "n_labels": pa.Column("int64", pa.Check.ge(0)),
-            **{name: _number(pa.Check.ge(0.0)) for name in ("loss", "base_loss", "baseline_loss")},
+            "alias": _text("champion or challenger.", ("champion", "challenger")),
+            "version": _count("Registered version of the model [1].", least=1),
+            "pair": _text(_PAIR),
+            "status": _text("Whether the pair could be predicted.", SHADOW_STATUSES),
+            "reason": _text(_WHY, nullable=True),
+            "n_labels": _count("Labels of the session [labels]."),
+            **{
+                name: _number(f"Sum of the log-losses of {whose} [nats].", pa.Check.ge(0.0))
+                for name, whose in (
+                    ("loss", "the model"),
+                    ("base_loss", "the training base rate"),
+                    ("baseline_loss", "the simple forecast chosen on validation"),
+                )
+            },
         },
         checks=[_REASON, _known_where_ok("loss", "base_loss", "baseline_loss")],
         unique=["version", "alias", "pair"],

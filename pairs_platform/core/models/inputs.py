@@ -11,21 +11,20 @@ import numpy as np
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.splits import FEATURE_LOOKBACK_BARS
 
-FEATURES = (
-    "lag_1",
-    "lag_2",
-    "lag_3",
-    "lag_4",
-    "lag_5",
-    "ma_5",
-    "ma_20",
-    "rsi_14",
-    "rolling_z",
-    "rolling_volatility",
-    "conditional_volatility",
-    "standardised_residual",
-    "bar_of_day",
-)
+FEATURES_IN_WORDS = {
+    **{f"lag_{k}": f"Standardised spread {k - 1} bars ago [σ]." for k in range(1, 6)},
+    "ma_5": "Mean of the last 5 standardised spreads [σ].",
+    "ma_20": "Mean of the last 20 standardised spreads [σ].",
+    "rsi_14": "Share of rises in the moves of the last 14 bars [1].",
+    "rolling_z": "Distance of the spread from its mean of 20 bars over their standard deviation [1].",
+    "rolling_volatility": "ln of the root mean square of the last 20 changes [ln σ].",
+    "conditional_volatility": "ln of the GARCH volatility of the next bar [ln σ].",
+    "standardised_residual": "GARCH residual of the bar [1].",
+    "bar_of_day": "Place of the bar in the session, from 0 to 1 [1].",
+}
+"""What each feature is, with its unit; σ is the training standard deviation of the spread."""
+
+FEATURES = tuple(FEATURES_IN_WORDS)
 """Lag k is the k-th newest known value as seen from the bar that is predicted: lag_1 is z_t."""
 
 CLIP = 10.0

@@ -14,6 +14,7 @@ OHLC_TOLERANCE = 1e-9
 
 _UTC = "datetime64[ns, UTC]"
 _DAY = "datetime64[ns]"
+_PRICES = ("open", "high", "low", "close")
 
 
 def _high_is_highest(bars: pd.DataFrame) -> pd.Series:
@@ -30,8 +31,36 @@ def _is_sorted(bars: pd.DataFrame) -> bool:
     return bool((symbol_changes | rises).all() and bars["symbol"].is_monotonic_increasing)
 
 
-def _price() -> pa.Column:
-    return pa.Column("float64", [pa.Check.gt(0.0), pa.Check.lt(float("inf"))])
+def price_column(description: str) -> pa.Column:
+    """A price: positive and finite."""
+    return pa.Column("float64", [pa.Check.gt(0.0), pa.Check.lt(float("inf"))], description=description)
+
+
+def volume_column() -> pa.Column:
+    """Traded shares: finite, not negative."""
+    checks = [pa.Check.ge(0.0), pa.Check.lt(float("inf"))]
+    return pa.Column("float64", checks, description="Shares traded in the bar [shares].")
+
+
+def bar_columns() -> dict[str, pa.Column]:
+    """Open, high, low, close and volume of an accepted bar."""
+    return {
+        "open": price_column("First price of the bar [US dollars]."),
+        "high": price_column("Highest price of the bar [US dollars]."),
+        "low": price_column("Lowest price of the bar [US dollars]."),
+        "close": price_column("Last price of the bar [US dollars]."),
+        "volume": volume_column(),
+    }
+
+
+def symbol_column() -> pa.Column:
+    """A ticker."""
+    return pa.Column(str, description="Ticker as the exchange writes it.")
+
+
+def start_column() -> pa.Column:
+    """Start of a bar."""
+    return pa.Column(_UTC, description="Start of the bar, UTC.")
 
 
 PRICE_HISTORY = Contract(
@@ -39,13 +68,9 @@ PRICE_HISTORY = Contract(
     version=2,
     schema=pa.DataFrameSchema(
         {
-            "symbol": pa.Column(str),
-            "ts_utc": pa.Column(_UTC),
-            "open": _price(),
-            "high": _price(),
-            "low": _price(),
-            "close": _price(),
-            "volume": pa.Column("float64", [pa.Check.ge(0.0), pa.Check.lt(float("inf"))]),
+            "symbol": symbol_column(),
+            "ts_utc": start_column(),
+            **bar_columns(),
         },
         checks=[
             pa.Check(_high_is_highest, name="high is not below open or close", ignore_na=False),
@@ -65,10 +90,13 @@ PRICE_QUARANTINE = Contract(
     version=1,
     schema=pa.DataFrameSchema(
         {
-            "symbol": pa.Column(str, nullable=True),
-            "ts_utc": pa.Column(_UTC, nullable=True),
-            **{name: pa.Column("float64", nullable=True) for name in ("open", "high", "low", "close", "volume")},
-            "reason": pa.Column(str),
+            "symbol": pa.Column(str, nullable=True, description="Ticker as the source gave it."),
+            "ts_utc": pa.Column(_UTC, nullable=True, description="Start of the bar as the source gave it, UTC."),
+            **{
+                name: pa.Column("float64", nullable=True, description=f"{name.title()} as the source gave it [{unit}].")
+                for name, unit in (*((price, "US dollars") for price in _PRICES), ("volume", "shares"))
+            },
+            "reason": pa.Column(str, description="Rule that the row breaks, in words."),
         },
         strict=True,
         ordered=True,
@@ -94,11 +122,11 @@ PRICE_FLAGS = Contract(
     version=1,
     schema=pa.DataFrameSchema(
         {
-            "symbol": pa.Column(str),
-            "session": pa.Column(_DAY),
-            "kind": pa.Column(str, pa.Check.isin(FLAG_KINDS)),
-            "detail": pa.Column(str),
-            "remedy": pa.Column(str),
+            "symbol": symbol_column(),
+            "session": pa.Column(_DAY, description="Session that is flagged, midnight without a zone."),
+            "kind": pa.Column(str, pa.Check.isin(FLAG_KINDS), description="What is suspicious, by name."),
+            "detail": pa.Column(str, description="What was seen, with its figures."),
+            "remedy": pa.Column(str, description="What a person may do about it."),
         },
         unique=["symbol", "session", "kind"],
         strict=True,
@@ -113,11 +141,11 @@ CORPORATE_ACTIONS = Contract(
     version=1,
     schema=pa.DataFrameSchema(
         {
-            "symbol": pa.Column(str),
-            "ex_date": pa.Column(_DAY),
-            "kind": pa.Column(str, pa.Check.isin([SPLIT, DIVIDEND])),
-            "value": pa.Column("float64", [pa.Check.gt(0.0), pa.Check.lt(float("inf"))]),
-            "known_ts_utc": pa.Column(_UTC),
+            "symbol": symbol_column(),
+            "ex_date": pa.Column(_DAY, description="First session that trades without it, midnight without a zone."),
+            "kind": pa.Column(str, pa.Check.isin([SPLIT, DIVIDEND]), description="Split or cash dividend."),
+            "value": price_column("New shares for one old share, or the dividend a share [1 or US dollars]."),
+            "known_ts_utc": pa.Column(_UTC, description="Moment at which it could first be known, UTC."),
         },
         unique=["symbol", "ex_date", "kind", "value"],
         strict=True,

@@ -65,9 +65,15 @@ CORRELATION_MATRIX = Contract(
     schema=pa.DataFrameSchema(
         _pair_columns()
         | {
-            "corr_log_price": _number("Of log prices; null for a constant leg.", _CORRELATION, nullable=True),
-            "corr_log_return": _number("Of log returns; null for a constant leg.", _CORRELATION, nullable=True),
-            "passes_correlation": pa.Column(bool, description="At or above the gate on the configured basis."),
+            "corr_log_price": _number(
+                "Correlation of log prices; null for a constant leg [1].", _CORRELATION, nullable=True
+            ),
+            "corr_log_return": _number(
+                "Correlation of log returns; null for a constant leg [1].", _CORRELATION, nullable=True
+            ),
+            "passes_correlation": pa.Column(
+                bool, description="Correlation at or above the gate on the configured basis."
+            ),
         },
         checks=[NAMED],
         strict=True,
@@ -78,9 +84,9 @@ CORRELATION_MATRIX = Contract(
 
 def _direction(suffix: str, direction: str) -> dict[str, pa.Column]:
     return {
-        f"t_stat{suffix}": _number(f"Dickey-Fuller t of the residuals, {direction}.", nullable=True),
+        f"t_stat{suffix}": _number(f"Dickey-Fuller t of the residuals, {direction} [1].", nullable=True),
         f"lag{suffix}": _number(f"Lagged differences in it, {direction} [bars].", _NOT_NEGATIVE, nullable=True),
-        f"p_value{suffix}": _number(f"MacKinnon's p of it, {direction}.", _UNIT, nullable=True),
+        f"p_value{suffix}": _number(f"MacKinnon's p of it, {direction} [1].", _UNIT, nullable=True),
     }
 
 
@@ -97,30 +103,32 @@ COINTEGRATED_PAIRS = Contract(
             ),
             "reason": pa.Column(str, nullable=True, description="Why the status is not ok."),
             "alpha": _number("Intercept of the spread [ln US dollars].", nullable=True),
-            "beta": _number("Hedge ratio of the spread.", nullable=True),
-            "mu": _number("Mean of the spread over the window [ln].", nullable=True),
-            "sigma": _number("Standard deviation of the spread over the window [ln].", _NOT_NEGATIVE, nullable=True),
+            "beta": _number("Hedge ratio: ln x for one ln y in the spread [1].", nullable=True),
+            "mu": _number("Mean of the spread over the window [ln US dollars].", nullable=True),
+            "sigma": _number(
+                "Standard deviation of the spread over the window [ln US dollars].", _NOT_NEGATIVE, nullable=True
+            ),
         }
         | _direction("", "better direction")
         | _direction("_12", "symbol_1 on symbol_2")
         | _direction("_21", "symbol_2 on symbol_1")
         | {
-            "p_cal": _number("Calibrated p of the better direction.", _UNIT, nullable=True),
-            "q_value": _number("Benjamini-Hochberg q of p_cal over all tested pairs.", _UNIT, nullable=True),
-            "phi": _number("AR(1) coefficient of the spread.", nullable=True),
+            "p_cal": _number("Calibrated p of the better direction [1].", _UNIT, nullable=True),
+            "q_value": _number("Benjamini-Hochberg q of p_cal over all tested pairs [1].", _UNIT, nullable=True),
+            "phi": _number("AR(1) coefficient of the spread [1].", nullable=True),
             "half_life_bars": _number("Half-life of a deviation [bars].", _NOT_NEGATIVE, nullable=True),
             "half_life_days": _number("Half-life of a deviation [sessions].", _NOT_NEGATIVE, nullable=True),
             "half_life_status": pa.Column(
                 str, pa.Check.isin(HALF_LIFE_STATUSES), description="Why a half-life is null."
             ),
-            "beta_first_half": _number("Hedge ratio on the first half of the window.", nullable=True),
-            "beta_second_half": _number("Hedge ratio on the second half of the window.", nullable=True),
-            "johansen_trace": _number("Johansen trace statistic of no cointegration.", nullable=True),
-            "johansen_trace_crit_95": _number("Its 5 % critical value."),
+            "beta_first_half": _number("Hedge ratio on the first half of the window [1].", nullable=True),
+            "beta_second_half": _number("Hedge ratio on the second half of the window [1].", nullable=True),
+            "johansen_trace": _number("Johansen trace statistic of no cointegration [1].", nullable=True),
+            "johansen_trace_crit_95": _number("5 % critical value of johansen_trace [1]."),
             "expected_move_bps": _number("Move from entry to exit [bp of gross].", _NOT_NEGATIVE, nullable=True),
             "round_trip_cost_bps": _number("Cost of a round trip [bp of gross].", _NOT_NEGATIVE),
             "passes_amplitude": pa.Column(bool, description="The expected move is large enough for the cost."),
-            "wild_bootstrap_p": _number("Wild-bootstrap p, for pairs past both gates.", _UNIT, nullable=True),
+            "wild_bootstrap_p": _number("Wild-bootstrap p, for pairs past both gates [1].", _UNIT, nullable=True),
             "passes_cointegration": pa.Column(bool, description="Status ok and p_cal below the gate."),
         },
         checks=[

@@ -52,12 +52,16 @@ def _is_factor_list(value: Any) -> bool:
     )
 
 
-def _number(*checks: pa.Check) -> pa.Column:
-    return pa.Column(float, list(checks), nullable=True)
+def _number(description: str, *checks: pa.Check) -> pa.Column:
+    return pa.Column(float, list(checks), nullable=True, description=description)
 
 
-def _text(values: tuple[str, ...] | None = None, *, nullable: bool = False) -> pa.Column:
-    return pa.Column(str, [pa.Check.isin(values)] if values else [], nullable=nullable)
+def _count(description: str) -> pa.Column:
+    return pa.Column("int64", pa.Check.ge(0), description=description)
+
+
+def _text(description: str, values: tuple[str, ...] | None = None, *, nullable: bool = False) -> pa.Column:
+    return pa.Column(str, [pa.Check.isin(values)] if values else [], nullable=nullable, description=description)
 
 
 GARCH_FITS = Contract(
@@ -65,49 +69,59 @@ GARCH_FITS = Contract(
     version=2,
     schema=pa.DataFrameSchema(
         {
-            "pair": _text(),
-            "parameter_set": _text(PARAMETER_SETS),
-            "spread_definition": _text(),
-            "y": _text(nullable=True),
-            "x": _text(nullable=True),
-            "n_bars": pa.Column("int64", pa.Check.ge(0)),
-            "alpha": _number(),
-            "beta": _number(),
-            "mu": _number(),
-            "sigma": _number(pa.Check.ge(0)),
-            "status": _text(FIT_STATUSES),
-            "reason": _text(),
-            "fitter": _text(("numba", "arch", "")),
-            "distribution": _text(("normal", "t")),
-            "n_obs": pa.Column("int64", pa.Check.ge(0)),
-            "c": _number(),
-            "phi": _number(),
-            "omega": _number(pa.Check.gt(0)),
-            "alpha1": _number(pa.Check.ge(0)),
-            "beta1": _number(pa.Check.ge(0)),
-            "nu": _number(pa.Check.gt(2)),
-            "persistence": _number(pa.Check.in_range(0, 1 + 1e-6)),
-            "unconditional_variance": _number(pa.Check.gt(0)),
-            "mean_variance": _number(pa.Check.gt(0)),
-            "backcast": _number(pa.Check.ge(0)),
-            "diurnal": pa.Column(
-                str, pa.Check(_is_factor_list, element_wise=True, name="JSON list of positive numbers")
+            "pair": _text("Both symbols in alphabetical order, joined by an underscore."),
+            "parameter_set": _text(
+                "in_sample: the first part of the window alone; full_window: all of it.", PARAMETER_SETS
             ),
-            "log_likelihood": _number(),
-            "aic": _number(),
-            "bic": _number(),
-            "log_likelihood_random_walk": _number(),
-            "log_likelihood_constant_variance": _number(),
-            "lr_random_walk": _number(),
-            "lr_constant_variance": _number(),
-            "ljung_box_p_z": _number(pa.Check.in_range(0, 1)),
-            "ljung_box_p_z2": _number(pa.Check.in_range(0, 1)),
-            "arch_lm_p": _number(pa.Check.in_range(0, 1)),
-            "half_life_bars": _number(pa.Check.gt(0)),
-            "half_life_status": _text(HALF_LIFE_STATUSES),
-            "next_volatility": _number(pa.Check.gt(0)),
-            "last_spread": _number(),
-            "last_variance": _number(pa.Check.gt(0)),
+            "spread_definition": _text("Version of the definition of the spread."),
+            "y": _text("Dependent leg of the spread.", nullable=True),
+            "x": _text("Explanatory leg of the spread.", nullable=True),
+            "n_bars": _count("Bars of the estimation sample [bars]."),
+            "alpha": _number("Intercept of the spread [ln US dollars]."),
+            "beta": _number("Hedge ratio: ln x for one ln y in the spread [1]."),
+            "mu": _number("Mean of the spread [ln US dollars]."),
+            "sigma": _number("Standard deviation of the spread [ln US dollars].", pa.Check.ge(0)),
+            "status": _text("Whether there is a fit.", FIT_STATUSES),
+            "reason": _text("Why there is none; empty where there is one."),
+            "fitter": _text("numba, arch where that did not converge, empty without a fit.", ("numba", "arch", "")),
+            "distribution": _text("Distribution of the shocks: normal or t.", ("normal", "t")),
+            "n_obs": _count("Shocks of the fit [bars]."),
+            "c": _number("Intercept of the AR(1) [ln US dollars]."),
+            "phi": _number("AR(1) coefficient [1]."),
+            "omega": _number("GARCH constant [(ln US dollars)²].", pa.Check.gt(0)),
+            "alpha1": _number("GARCH reaction to the last squared shock [1].", pa.Check.ge(0)),
+            "beta1": _number("GARCH memory of the last variance [1].", pa.Check.ge(0)),
+            "nu": _number("Degrees of freedom; null for a normal fit [1].", pa.Check.gt(2)),
+            "persistence": _number("alpha1 + beta1 [1].", pa.Check.in_range(0, 1 + 1e-6)),
+            "unconditional_variance": _number(
+                "omega / (1 − persistence); null from a persistence of 1 on [(ln US dollars)²].", pa.Check.gt(0)
+            ),
+            "mean_variance": _number("Mean of the variance over the sample [(ln US dollars)²].", pa.Check.gt(0)),
+            "backcast": _number("Variance before the first shock [(ln US dollars)²].", pa.Check.ge(0)),
+            "diurnal": pa.Column(
+                str,
+                pa.Check(_is_factor_list, element_wise=True, name="JSON list of positive numbers"),
+                description="JSON list of the factors by bar of day, whose mean square is 1 [1].",
+            ),
+            "log_likelihood": _number("Log-likelihood with the diurnal factors [1]."),
+            "aic": _number("Akaike's criterion [1]."),
+            "bic": _number("Bayesian criterion [1]."),
+            "log_likelihood_random_walk": _number("Log-likelihood of the rival with c = 0 and phi = 1 [1]."),
+            "log_likelihood_constant_variance": _number("Log-likelihood of the rival with constant variance [1]."),
+            "lr_random_walk": _number("Twice the log-likelihood gained over the random walk [1]."),
+            "lr_constant_variance": _number("Twice the log-likelihood gained over constant variance [1]."),
+            "ljung_box_p_z": _number("Ljung-Box p on z [1].", pa.Check.in_range(0, 1)),
+            "ljung_box_p_z2": _number("Li-Mak p on squared z [1].", pa.Check.in_range(0, 1)),
+            "arch_lm_p": _number("Engle's ARCH-LM p on z [1].", pa.Check.in_range(0, 1)),
+            "half_life_bars": _number("Half-life of a deviation [bars].", pa.Check.gt(0)),
+            "half_life_status": _text("Why a half-life is null.", HALF_LIFE_STATUSES),
+            "next_volatility": _number(
+                "Standard deviation of the next bar's innovation [ln US dollars].", pa.Check.gt(0)
+            ),
+            "last_spread": _number("Spread at the sample's last close [ln US dollars]."),
+            "last_variance": _number(
+                "Variance of the next bar, known at that close [(ln US dollars)²].", pa.Check.gt(0)
+            ),
         },
         checks=[
             pa.Check(
