@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from pairs_platform import defs
+from pairs_platform.defs.asset_metadata import described, with_code
 from pairs_platform.defs.partitions import lookback_mapping
 from pairs_platform.defs.resources import resources
 from pairs_platform.defs.signals.assets import GROUP as LIVE_GROUP
@@ -31,11 +32,14 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
     resource_overrides : mapping of str to resource, optional
         Resources that replace the ones made from the settings, by key.
     """
-    return dg.load_definitions_from_modules(
+    definitions = dg.load_definitions_from_modules(
         _modules(),
         resources={**resources(settings), **(resource_overrides or {})},
         executor=dg.in_process_executor,
-    ).map_asset_specs(func=lambda spec: _with_lookbacks(spec, settings))
+    )
+    return with_code(definitions, settings).map_asset_specs(
+        func=lambda spec: described(_with_lookbacks(spec, settings), settings)
+    )
 
 
 def _modules() -> list[ModuleType]:

@@ -3,10 +3,13 @@
 What does not belong here: statements (`models`, `signals`, `alerts`, `audit`, `queries`).
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+
+from pairs_platform.core.models.metrics import DESCRIPTIONS
 
 SCHEMA = "0006"
 """Newest version of the schema."""
@@ -61,6 +64,18 @@ def _name(name: str, length: int = 80, **given: Any) -> sa.Column[Any]:
     return sa.Column(name, sa.String(length), **{"nullable": False, **given})
 
 
+def _describe(table: sa.Table, words: Mapping[str, str]) -> None:
+    """Say what each column is, with the unit of a number, for people: no part of the schema."""
+    for column in table.columns:
+        column.doc = words[column.name]
+
+
+_SESSION = "Session whose close is the newest data."
+_SECTOR = "GICS sector."
+_PAIR = "Both symbols in alphabetical order, joined by an underscore."
+_TRAINING = "MLflow run of the training."
+
+
 DATABASE_PROFILE = sa.Table("database_profile", METADATA, _name("profile", primary_key=True))
 """One row: the profile whose figures these are."""
 
@@ -110,6 +125,21 @@ MODEL_PERFORMANCE = sa.Table(
     sa.Index(None, "sector", "pair", "session"),
 )
 """One row for each pair and training."""
+_describe(
+    MODEL_PERFORMANCE,
+    {
+        **DESCRIPTIONS,
+        "run_id": _TRAINING,
+        "pair": _PAIR,
+        "sector": _SECTOR,
+        "session": _SESSION,
+        "model_run_id": "MLflow run of the pair; null where it was not trained.",
+        "run_name": "Name of that run.",
+        "status": "Whether the pair was trained and judged.",
+        "reason": "Why the status is not ok.",
+        "baseline": "Simple forecast chosen on validation.",
+    },
+)
 
 MODEL_RANKINGS = sa.Table(
     "model_rankings",
@@ -124,6 +154,18 @@ MODEL_RANKINGS = sa.Table(
     sa.CheckConstraint("rank_by_lift >= 1 AND rank_by_f1 >= 1", name="ranks_count_from_one"),
 )
 """The models of a sector-day by lift and by F1; those of its newest training."""
+_describe(
+    MODEL_RANKINGS,
+    {
+        **DESCRIPTIONS,
+        "session": _SESSION,
+        "sector": _SECTOR,
+        "pair": _PAIR,
+        "rank_by_lift": "Place by lift, from 1 [1].",
+        "rank_by_f1": "Place by F1, from 1 [1].",
+        "run_id": _TRAINING,
+    },
+)
 
 MODEL_TRENDS = sa.Table(
     "model_trends",
@@ -139,6 +181,21 @@ MODEL_TRENDS = sa.Table(
     sa.Column("n_trainings", sa.Integer, nullable=False),
 )
 """Means over the trainings of the last 7 and 30 sessions, the best so far, and how many there were."""
+_describe(
+    MODEL_TRENDS,
+    {
+        "session": _SESSION,
+        "sector": _SECTOR,
+        "pair": _PAIR,
+        **{f"lift_{n}": f"Mean lift over the trainings of the last {n} sessions [nats per label]." for n in (7, 30)},
+        **{f"f1_{n}": f"Mean F1 over the trainings of the last {n} sessions [1]." for n in (7, 30)},
+        **{f"n_{n}": f"Trainings in the last {n} sessions [trainings]." for n in (7, 30)},
+        "best_lift": "Largest lift so far [nats per label].",
+        "best_f1": "Largest F1 so far [1].",
+        "best_lift_session": "Session of the largest lift.",
+        "n_trainings": "Trainings so far [trainings].",
+    },
+)
 
 MODEL_DECISIONS = sa.Table(
     "model_decisions",
@@ -157,6 +214,22 @@ MODEL_DECISIONS = sa.Table(
     sa.Index(None, "sector", "session"),
 )
 """What became of champion and challenger, by whom and why; rows are only ever added."""
+_describe(
+    MODEL_DECISIONS,
+    {
+        "id": "Number of the row [1].",
+        "decided_utc": "Moment of the decision, UTC.",
+        "sector": _SECTOR,
+        "session": "Newest session that the decision knows.",
+        "action": "What was done: promote, demote, expire and the like.",
+        "alias": "champion or challenger.",
+        "version_before": "Registered version before [1].",
+        "version_after": "Registered version after [1].",
+        "reason": "Why, in words.",
+        "figures": "JSON: the figures on which it rests.",
+        "actor": "A person as user@host, or the run that decided.",
+    },
+)
 
 AUDIT_LOG = sa.Table(
     "audit_log",
@@ -225,6 +298,15 @@ STORAGE_SIZES = sa.Table(
     sa.Column("measured_utc", Moment, nullable=False),
 )
 """How large every part of the state was."""
+_describe(
+    STORAGE_SIZES,
+    {
+        "session": "Newest session that had closed.",
+        "part": "Part of the state: a table, models, the database, logs.",
+        "bytes": "Size of the part [bytes].",
+        "measured_utc": "Moment of the measurement, UTC.",
+    },
+)
 
 APPEND_ONLY = ("model_decisions", "audit_log")
 """Tables whose rows nobody changes or removes: triggers see to it."""
@@ -264,6 +346,42 @@ SIGNALS = sa.Table(
     ),
 )  # fmt: skip
 """What was decided about every configured pair at every bar; the signals of a bar are stored as a whole, once."""
+_describe(
+    SIGNALS,
+    {
+        "run_mode": "live or replay.",
+        "sector": _SECTOR,
+        "session": "Session under way.",
+        "bar_utc": "Start of the bar at whose close it was decided, UTC.",
+        "pair": _PAIR,
+        "role": "selected, pinned, watchlist, or closing: no longer configured.",
+        "action": "What to do.",
+        "reason": "Why it is skipped; empty where it is not.",
+        "y": "Dependent leg of the spread.",
+        "x": "Explanatory leg of the spread.",
+        "beta": "Hedge ratio: ln x for one ln y in the spread [1].",
+        "spread": "Spread at the close [ln US dollars].",
+        "z": "Distance of the spread from its mean [σ].",
+        "band": "Distance at which the dynamic stop lies [ln US dollars].",
+        "volatility": "GARCH volatility of the next bar [ln US dollars].",
+        "probability_champion": "Probability of a reversion by the champion [1].",
+        "probability_challenger": "Probability of a reversion by the challenger [1].",
+        "confidence": "Confidence in the action, from 0 to 1 [1].",
+        "size": "Share of a full position [1].",
+        "champion_version": "Registered version of the champion [1].",
+        "challenger_version": "Registered version of the challenger [1].",
+        "position": "Position before the fill: 1 long, -1 short the spread [1].",
+        "bars_held": "Age of the position [bars].",
+        "blocked": "Whether a stop forbids a new entry.",
+        "late": "Whether a later bar was complete when it was decided.",
+        "config_session": "Session of the configuration.",
+        "config_hash": "Content hash of the configuration.",
+        "data_utc": "Start of the newest bar of the leg whose newest bar is older, UTC.",
+        "decided_market_utc": "Moment of the decision by the market's clock, UTC.",
+        "decided_utc": "Moment of the decision, UTC.",
+        "run_id": "Dagster's run.",
+    },
+)
 
 CURRENT_BEST_MODELS = """
 CREATE VIEW current_best_models AS

@@ -4,13 +4,38 @@ What does not belong here: computing what they show (`core`) or drawing (`plots`
 """
 
 import base64
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from pairs_platform.defs.asset_metadata import columns
+
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def page(asset: str, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata of a materialization: the columns of the asset's table, and what its page shows, formatted.
+
+    Floats have six significant digits, moments are text, what is unknown is left out, and what is empty is "none".
+    """
+    return {**columns(asset), **{name: _formatted(value) for name, value in shown.items() if value is not None}}
+
+
+def _formatted(value: Any) -> Any:
+    if isinstance(value, dg.MetadataValue):
+        return value
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, Mapping):
+        return {str(name): _formatted(inner) for name, inner in value.items()} or "none"
+    if isinstance(value, list | tuple):
+        return [_formatted(inner) for inner in value] or "none"
+    return value
 
 
 def table(frame: "pd.DataFrame", *, rows: int = 25) -> dg.MarkdownMetadataValue:

@@ -17,6 +17,7 @@ from pairs_platform.core.errors import PlatformError, Unavailable
 from pairs_platform.core.folding import folded, shortened
 from pairs_platform.core.masking import masked
 from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.defs.metadata import page
 from pairs_platform.defs.partitions import lake_keys
 from pairs_platform.views.remedies import remedy_of, with_remedy
 
@@ -97,13 +98,13 @@ def for_each_partition(
         At once for `Unavailable` and `OSError`, by `retries`; as they are without.
     """
     keys = lake_keys(context.partition_keys)
-    done: dict[str, Mapping[str, Any]] = {}
+    done: dict[str, dict[str, Any]] = {}
     findings: dict[str, PlatformError] = {}
     for key in keys:
         name = str(key)
         with without_useless_retries(context, retries):
             try:
-                done[name] = work(key)
+                done[name] = page(context.asset_key.to_user_string(), work(key))
             except Unavailable:
                 raise
             except PlatformError as finding:
@@ -111,7 +112,7 @@ def for_each_partition(
                 context.log.error(f"{name}: {explain(finding)}")
     if findings:
         for name, metadata in done.items():
-            stored = dg.AssetMaterialization(context.asset_key, partition=name, metadata=dict(metadata))
+            stored = dg.AssetMaterialization(context.asset_key, partition=name, metadata=metadata)
             # `context.log_event` keeps an event until the body returns; one that raises would lose it.
             dg.DagsterEvent.asset_materialization(context.get_step_execution_context(), stored)
         reasons = "\n".join(folded((name, with_remedy(finding)) for name, finding in findings.items()))
@@ -119,4 +120,4 @@ def for_each_partition(
             description=shortened(f"{len(findings)} of {len(keys)} partitions failed\n{reasons}"), allow_retries=False
         ) from next(iter(findings.values()))
     for name, metadata in done.items():
-        context.add_asset_metadata(dict(metadata), partition_key=name)
+        context.add_asset_metadata(metadata, partition_key=name)

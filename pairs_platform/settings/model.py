@@ -166,6 +166,16 @@ class Settings(BaseSettings):
         description="PostgreSQL database of Dagster's runs, events and schedules (postgresql+psycopg2://…); SQLite in "
         "the state folder if not given. Set by the variable PAIRS_PLATFORM__DAGSTER_URL: it may hold a password.",
     )
+    code_url: str | None = setting(
+        None,
+        unit="URL",
+        pattern=r"^https://[^\s@]+$",
+        description="Repository of this code on GitHub or GitLab, https://github.com/name/project, to which the pages "
+        "of assets link; they link to the files on this machine if not given.",
+    )
+    code_branch: str = setting(
+        "main", unit="name", pattern=r"^[A-Za-z0-9._/\-]+$", description="Branch of code_url to which pages link."
+    )
     lake_url: str | None = setting(
         None,
         unit="URL",

@@ -331,7 +331,7 @@ def _judged(inputs: TrainingInputs, choice: TrainingChoice, training: SectorTrai
         rows=rows,
         pooled=pooled,
         report=sector_report(rows, pooled=pooled, seconds=training.seconds, folds=_folds(inputs)),
-        pictures=_pictures(rows, training),
+        pictures=_pictures(inputs, rows, training),
         bundle=_bundle(inputs, training),
         history=inputs.history.followed_by(
             inputs.key.session,
@@ -356,16 +356,18 @@ def _folds(inputs: TrainingInputs) -> list[dict[str, Any]] | None:
     )
 
 
-def _pictures(rows: pd.DataFrame, training: SectorTraining) -> dict[str, bytes]:
+def _pictures(inputs: TrainingInputs, rows: pd.DataFrame, training: SectorTraining) -> dict[str, bytes]:
     judged = rows[rows["status"] == "ok"]
     if judged.empty:
         return {}
+    source = f"{inputs.key.sector} {inputs.key.session} · {inputs.provenance['source']}"
+    forecasts, lift = training.forecasts, judged["lift"].to_numpy()
     return {
         "reliability": plots.reliability_diagram(
-            training.forecasts["probability"].to_numpy(), training.forecasts["label"].to_numpy()
+            forecasts["probability"].to_numpy(), forecasts["label"].to_numpy(), source=source
         ),
-        "lift": plots.lift_distribution(judged["lift"].to_numpy(), judged["lift_low"].to_numpy(), list(judged["pair"])),
-        "learning_curves": plots.learning_curves(training.curves),
+        "lift": plots.lift_distribution(lift, judged["lift_low"].to_numpy(), list(judged["pair"]), source=source),
+        "learning_curves": plots.learning_curves(training.curves, source=source),
     }
 
 

@@ -66,9 +66,9 @@ class TestSignals:
         (page,) = result.asset_materializations_for_node("signals")
         assert page.partition == str(key())
         assert page.metadata["dagster/row_count"].value == 2 * N_PAIRS
-        assert page.metadata["bars_stored"].value == [str(moment_utc(GRID[1].start_ns))]
+        assert page.metadata["bars_stored"].value == [f"{moment_utc(GRID[1].start_ns):%Y-%m-%d %H:%M:%S} UTC"]
         assert FIRST_PAIR in page.metadata["newest_signals"].value
-        assert "data:image" in page.metadata["session_so_far"].value
+        assert "data:image" in page.metadata["plot_session_so_far"].value
 
 
 class TestConfiguration:

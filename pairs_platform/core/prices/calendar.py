@@ -87,6 +87,11 @@ def closed_weekdays() -> list[date]:
     return [day for day in span if day.weekday() < 5 and not is_session(day)]
 
 
+def longest_pause() -> timedelta:
+    """The longest time from the morning of one session to the morning of the next, in the whole calendar."""
+    return timedelta(days=int(np.diff(session_table().day).max().astype(np.int64)))
+
+
 def session_open(session: date) -> datetime:
     """Open of the session, aware, in UTC."""
     return moment_utc(int(session_table().open_ns[_positions()[require_session(session)]]))

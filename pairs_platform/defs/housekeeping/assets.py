@@ -9,13 +9,13 @@ import dagster as dg
 
 from pairs_platform.core.prices.calendar import is_session
 from pairs_platform.core.time import MARKET_TIMEZONE
-from pairs_platform.defs.metadata import rows_table
+from pairs_platform.defs.metadata import page, rows_table
 from pairs_platform.platform import Platform
 
 GROUP = "housekeeping"
 
 
-@dg.asset(group_name=GROUP, kinds={"python", "sql"}, owners=["team:data-platform"], code_version="1")
+@dg.asset(group_name=GROUP, kinds={"python", "sql"}, code_version="1")
 def storage_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """How large lake, models, database, Redis and logs are, how they grow by session, and when the disk is full."""
     from pairs_platform.workflows.storage import measure_storage
@@ -26,15 +26,18 @@ def storage_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam
         for part, size in sorted(usage.sizes.items(), key=lambda item: -item[1])
     ]
     return dg.MaterializeResult(
-        metadata={
-            "total_mb": usage.total / 1e6,
-            "free_mb": usage.free_bytes / 1e6,
-            "growth_mb_per_session": usage.growth.bytes_per_session / 1e6,
-            "growth_interval_mb": f"{usage.growth.low / 1e6:.3f} to {usage.growth.high / 1e6:.3f}",
-            "sessions_left": usage.growth.sessions_left,
-            "parts": rows_table(("part", "MB", "MB per session"), rows, rows=60),
-            "not_measured": "; ".join(usage.missing) or "nothing",
-        }
+        metadata=page(
+            "storage_report",
+            {
+                "total_mb": usage.total / 1e6,
+                "free_mb": usage.free_bytes / 1e6,
+                "growth_mb_per_session": usage.growth.bytes_per_session / 1e6,
+                "growth_interval_mb": f"{usage.growth.low / 1e6:.3f} to {usage.growth.high / 1e6:.3f}",
+                "sessions_left": usage.growth.sessions_left,
+                "parts": rows_table(("part", "MB", "MB per session"), rows, rows=60),
+                "not_measured": "; ".join(usage.missing) or "nothing",
+            },
+        )
     )
 
 
@@ -55,13 +58,13 @@ def enough_room(context: dg.AssetCheckExecutionContext, platform: dg.ResourcePar
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"dagster", "sql"}, owners=["team:data-platform"], code_version="1")
+@dg.asset(group_name=GROUP, kinds={"dagster", "sql"}, code_version="1")
 def retention(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
     """Removes steps, log lines and standard output of old runs; what they made and checked, and every model, stays."""
     from pairs_platform.defs.housekeeping.purge import purge
 
     purged = purge(context.instance, platform, dry_run=False, actor="retention", run_id=context.run_id)
-    return dg.MaterializeResult(metadata={name: value for name, value in vars(purged).items()})
+    return dg.MaterializeResult(metadata=page("retention", vars(purged)))
 
 
 housekeeping_job = dg.define_asset_job(

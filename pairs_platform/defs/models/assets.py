@@ -46,7 +46,6 @@ class TrainingConfig(dg.Config):
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="models",
     kinds={"parquet", "numpy"},
-    owners=["team:research"],
     code_version="1",
     op_tags=AFTER_TRADING,
 )
@@ -67,7 +66,6 @@ def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="models",
     kinds={"pytorch", "mlflow"},
-    owners=["team:research"],
     code_version="1",
     pool="training",
     op_tags=AFTER_TRADING,
@@ -97,7 +95,6 @@ def gru_models(context: dg.AssetExecutionContext, config: TrainingConfig, platfo
             deps=[gru_models],
             group_name="models",
             kinds={"sql"},
-            owners=["team:research"],
             code_version="1",
             description=description,
         )
@@ -131,7 +128,6 @@ def model_tables(
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="models",
     kinds={"parquet", "numpy"},
-    owners=["team:research"],
     code_version="1",
     op_tags=AFTER_TRADING,
 )
@@ -148,7 +144,6 @@ def shadow_losses(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="models",
     kinds={"mlflow", "sql"},
-    owners=["team:trading"],
     code_version="1",
     op_tags=AFTER_TRADING,
 )
@@ -173,7 +168,6 @@ def champion_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="models",
     kinds={"optuna", "json"},
-    owners=["team:research"],
     code_version="1",
     pool="training",
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from pairs_platform.defs.metadata import picture, rows_table, table
+from pairs_platform.defs.metadata import page, picture, rows_table, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ def training_metadata(stored: "StoredTraining") -> dict[str, Any]:
         "pooled": {name: value for name, value in result.pooled.items() if value is not None},
         "report": table(result.report.table()),
         "best_models": _models_by(result.rows, "lift"),
-        **{name: picture(png, name) for name, png in result.pictures.items()},
+        **{f"plot_{name}": picture(png, name) for name, png in result.pictures.items()},
     }
 
 
@@ -73,7 +73,7 @@ def table_results(recorded: "RecordedTraining") -> list[dg.MaterializeResult]:
         },
         "model_trends": {"dagster/row_count": n_judged, "best_over_30_sessions": table(recorded.best_pairs)},
     }
-    return [dg.MaterializeResult(asset_key=name, metadata=head | page) for name, page in pages.items()]
+    return [dg.MaterializeResult(asset_key=name, metadata=page(name, head | own)) for name, own in pages.items()]
 
 
 def shadow_metadata(evaluation: "ShadowEvaluation") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.outcomes import for_each_partition, without_useless_retries
 from pairs_platform.defs.partitions import by_sector, session_by_sector
 from pairs_platform.platform import Platform
@@ -22,7 +23,6 @@ VENDOR_RETRIES = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPO
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="prices",
     kinds={"parquet", "pandas"},
-    owners=["team:data-platform"],
     code_version="1",
     pool="market_data",
 )
@@ -41,14 +41,27 @@ def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     for note in dict.fromkeys(note for batch in batches.values() for note in batch.source_notes):
         context.log.warning(note)
     for_each_partition(
-        context, lambda key: _price_page(publish(platform, batches[key.sector], key)), retries=VENDOR_RETRIES
+        context,
+        lambda key: _price_page(publish(platform, batches[key.sector], key), platform, key),
+        retries=VENDOR_RETRIES,
     )
 
 
-def _price_page(published: "PublishedSession") -> dict[str, Any]:
-    from pairs_platform.defs.metadata import table
+def _price_page(published: "PublishedSession", platform: Platform, key: PartitionKey) -> dict[str, Any]:
+    from pairs_platform.core.prices.calendar import bar_grid
+    from pairs_platform.defs.metadata import drawing, table
+    from pairs_platform.views.drawing.coverage import bar_coverage
+    from pairs_platform.views.drawing.label import drawing_label
 
     bars = published.bars
+    grid = bar_grid([key.session], platform.settings.frequency).ts_utc.to_pydatetime().tolist()
+    starts = {str(symbol): own.tolist() for symbol, own in bars.accepted.groupby("symbol")["ts_utc"]}
+    symbols = sorted({*starts, *published.missing_symbols})
+    coverage = bar_coverage(
+        {symbol: starts.get(symbol, []) for symbol in symbols},
+        grid,
+        label=drawing_label(platform, key, published.provenance["source"]),
+    )
     return {
         **published.provenance,
         "dagster/row_count": len(bars.accepted),
@@ -60,4 +73,5 @@ def _price_page(published: "PublishedSession") -> dict[str, Any]:
         "rows_flagged": len(bars.flags),
         "flags": table(bars.flags),
         "corporate_actions": table(published.actions),
+        "plot_coverage": drawing(coverage, "accepted bars of each symbol"),
     }

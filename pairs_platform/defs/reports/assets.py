@@ -23,7 +23,6 @@ from pairs_platform.platform import Platform
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="reports",
     kinds={"csv", "excel", "parquet"},
-    owners=["team:data-platform"],
     code_version="1",
 )
 def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
@@ -52,7 +51,6 @@ def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="reports",
     kinds={"html", "pdf"},
-    owners=["team:research"],
     code_version="1",
 )
 def session_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:

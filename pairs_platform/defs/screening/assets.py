@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.metadata import picture, table
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
@@ -23,29 +24,30 @@ if TYPE_CHECKING:
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="screening",
     kinds={"parquet", "numpy"},
-    owners=["team:research"],
     code_version="1",
 )
 def correlation_matrix(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Correlation of log prices and of log returns for every pair of the sector over the lookback."""
     from pairs_platform.workflows.screening import correlate_partition
 
-    for_each_partition(context, lambda key: _correlation_page(correlate_partition(platform, key), platform))
+    for_each_partition(context, lambda key: _correlation_page(correlate_partition(platform, key), platform, key))
 
 
-def _correlation_page(correlations: "Correlations", platform: Platform) -> dict[str, Any]:
+def _correlation_page(correlations: "Correlations", platform: Platform, key: PartitionKey) -> dict[str, Any]:
+    from pairs_platform.views.drawing.label import drawing_label
     from pairs_platform.views.drawing.plots import correlation_heat_map
 
     settings, pairs = platform.settings.correlation, correlations.pairs
     column = f"corr_{settings.basis}"
     highest = pairs.nlargest(15, column)[["pair", "corr_log_price", "corr_log_return", "n_bars"]]
-    heat_map = correlation_heat_map(correlations.symbols, pairs, column, settings.gate)
+    label = drawing_label(platform, key, str(correlations.metadata["source"]))
+    heat_map = correlation_heat_map(correlations.symbols, pairs, column, settings.gate, label=label)
     return {
         **correlations.metadata,
         "dagster/row_count": len(pairs),
         "pairs_past_gate": int(pairs["passes_correlation"].sum()),
         "highest_correlations": table(highest),
-        "heat_map": picture(heat_map, "correlations"),
+        "plot_correlation": picture(heat_map, "correlations"),
     }
 
 
@@ -55,7 +57,6 @@ def _correlation_page(correlations: "Correlations", platform: Platform) -> dict[
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="screening",
     kinds={"parquet", "numba"},
-    owners=["team:research"],
     code_version="1",
     pool="compute",
 )

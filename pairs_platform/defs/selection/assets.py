@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="selection",
     kinds={"parquet", "numba"},
-    owners=["team:research"],
     code_version="1",
     pool="compute",
 )
@@ -38,11 +37,12 @@ def pair_scores(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pl
     """
     from pairs_platform.workflows.selection import score_partition
 
-    for_each_partition(context, lambda key: _score_page(score_partition(platform, key), platform))
+    for_each_partition(context, lambda key: _score_page(score_partition(platform, key), platform, key))
 
 
-def _score_page(stored: "Scores", platform: Platform) -> dict[str, Any]:
+def _score_page(stored: "Scores", platform: Platform, key: PartitionKey) -> dict[str, Any]:
     from pairs_platform.core.selection.settings import COMPONENTS
+    from pairs_platform.views.drawing.label import drawing_label
     from pairs_platform.views.drawing.plots import score_components
 
     settings, scores = platform.settings, stored.scores
@@ -58,8 +58,9 @@ def _score_page(stored: "Scores", platform: Platform) -> dict[str, Any]:
     }
     if len(best):
         weights = [settings.scores.weights[name] for name in COMPONENTS]
-        drawn = score_components(best, COMPONENTS, weights, settings.selection.gate)
-        page["score_components"] = picture(drawn, "score components")
+        label = drawing_label(platform, key, str(stored.metadata["source"]))
+        drawn = score_components(best, COMPONENTS, weights, settings.selection.gate, label=label)
+        page["plot_score_components"] = picture(drawn, "score components")
     return page
 
 
@@ -69,7 +70,6 @@ def _score_page(stored: "Scores", platform: Platform) -> dict[str, Any]:
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="selection",
     kinds={"parquet", "pandas"},
-    owners=["team:research"],
     code_version="1",
 )
 def composite_rankings(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
@@ -102,7 +102,6 @@ def _ranking_page(stored: "Rankings", platform: Platform, key: PartitionKey) -> 
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="selection",
     kinds={"parquet", "json"},
-    owners=["team:trading"],
     code_version="1",
 )
 def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.defs.metadata import page
 from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, lookback_mapping
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.platform import Platform
@@ -29,7 +31,6 @@ session no later run would fill what is missing."""
     partitions_def=live_session_by_sector,
     group_name=GROUP,
     kinds={"redis", "parquet"},
-    owners=["team:data-platform"],
     code_version="1",
 )
 def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
@@ -66,7 +67,6 @@ def _stream_page(saved: "SavedStream") -> dict[str, Any]:
     partitions_def=live_session_by_sector,
     group_name=GROUP,
     kinds={"redis", "sql", "numpy"},
-    owners=["team:trading"],
     code_version="1",
 )
 def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
@@ -86,51 +86,47 @@ def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
             except (StreamUnavailable, DatabaseUnavailable) as error:
                 explain(error)
                 raise dg.RetryRequested(max_retries=PATIENT_RETRIES, seconds_to_wait=PATIENT_SECONDS) from error
-        context.add_asset_metadata(_signal_page(platform, outcome), partition_key=str(key))
+        context.add_asset_metadata(page("signals", _signal_page(platform, key, outcome)), partition_key=str(key))
 
 
 SHOWN = (
     "pair", "role", "action", "order", "z", "spread", "volatility", "probability_champion", "probability_challenger",
     "confidence", "size", "position", "reason",
 )  # fmt: skip
-DRAWN = 6
-"""Pairs in the drawing: the selected ones first."""
 
 
-def _signal_page(platform: Platform, outcome: "SignalOutcome") -> dict[str, Any]:
+def _signal_page(platform: Platform, key: PartitionKey, outcome: "SignalOutcome") -> dict[str, Any]:
     """The session so far, read after its signals are stored: every 5 minutes in every sector, so without pandas."""
     from pairs_platform.core.signals.orders import signal_order
     from pairs_platform.core.time import moment_utc
     from pairs_platform.database.signals import signal_rows
     from pairs_platform.defs.metadata import drawing, rows_table
-    from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals, signal_strips
+    from pairs_platform.views.drawing.label import drawing_label
+    from pairs_platform.views.drawing.session_so_far import drawn_pairs, session_so_far
+    from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals
 
     rows = [{**row, "order": signal_order(row)} for row in signal_rows(platform.database, outcome.key)]
-    page: dict[str, Any] = {
+    shown: dict[str, Any] = {
         "source": f"{outcome.key.run_mode} stream · {outcome.source_label or platform.market_data.label}",
         "run_mode": outcome.key.run_mode,
         "dagster/row_count": len(rows),
-        "bars_stored": [str(moment_utc(start)) for start in outcome.stored],
+        "bars_stored": [moment_utc(start) for start in outcome.stored],
     }
     if outcome.note:
-        page["note"] = outcome.note
+        shown["note"] = outcome.note
     if not rows:
-        return page
+        return shown
     newest, trades = newest_signals(rows), entries_and_exits(rows)
-    settings = platform.settings.trading
-    strips = signal_strips(
-        rows, [row["pair"] for row in newest[:DRAWN]], entry_z=settings.entry_z, exit_z=settings.exit_z
-    )
+    settings, label = platform.settings.trading, drawing_label(platform, key, shown["source"])
+    strips = session_so_far(rows, drawn_pairs(newest), entry_z=settings.entry_z, exit_z=settings.exit_z, label=label)
     return {
-        **page,
-        "newest_bar": str(rows[-1]["bar_utc"]),
+        **shown,
+        "newest_bar": rows[-1]["bar_utc"],
         "late_bars": len({row["bar_utc"] for row in rows if row["late"]}),
         "actions_so_far": dict(Counter(row["action"] for row in rows)),
         "newest_signals": rows_table(SHOWN, ([row[name] for name in SHOWN] for row in newest), rows=50),
         "entries_and_exits": rows_table(
             ("bar_utc", *SHOWN), ([row[name] for name in ("bar_utc", *SHOWN)] for row in trades), rows=50
         ),
-        "session_so_far": drawing(
-            strips, "z of the first pairs, with entries (long blue, short orange), exits (green) and stops (red)"
-        ),
+        "plot_session_so_far": drawing(strips, "z of each pair with entries, exits and stops"),
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.metadata import picture, table
 from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="volatility",
     kinds={"parquet", "numba"},
-    owners=["team:research"],
     code_version="1",
     pool="compute",
 )
@@ -36,7 +36,7 @@ def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pla
     """
     from pairs_platform.workflows.volatility import fit_partition
 
-    for_each_partition(context, lambda key: _fit_page(fit_partition(platform, key), platform))
+    for_each_partition(context, lambda key: _fit_page(fit_partition(platform, key), platform, key))
 
 
 SHOWN = [
@@ -51,16 +51,17 @@ SHOWN = [
 ]
 
 
-def _fit_page(stored: "Fits", platform: Platform) -> dict[str, Any]:
+def _fit_page(stored: "Fits", platform: Platform, key: PartitionKey) -> dict[str, Any]:
     from pairs_platform.core.volatility.contracts import FULL_WINDOW
     from pairs_platform.views.drawing.fits import fit_pictures
+    from pairs_platform.views.drawing.label import drawing_label
 
-    window, source = stored.inputs.window, str(stored.metadata["source"])
+    window, label = stored.inputs.window, drawing_label(platform, key, str(stored.metadata["source"]))
     full_window = stored.fits[stored.fits["parameter_set"] == FULL_WINDOW]
     pictures: dict[str, Any] = {}
     for pair in stored.inputs.pairs.nsmallest(1, "p_cal")["pair"]:
-        drawn = fit_pictures(window, full_window, pair, platform, source)
-        pictures |= {name: picture(png, name) for name, png in drawn.items()}
+        drawn = fit_pictures(window, full_window, pair, platform, label)
+        pictures |= {f"plot_{name}": picture(png, name) for name, png in drawn.items()}
     return {
         **stored.metadata,
         "dagster/row_count": len(stored.fits),

@@ -32,7 +32,7 @@ def fit_drawings(
     volatility = scale * np.sqrt(conditional_variance(fit, spread, window.bar_of_day)[:-1])
     shock = np.r_[np.nan, spread[1:] - fit.c - fit.phi * spread[:-1]]
     return {
-        "spread": partial(
+        "spread_z": partial(
             plots.spread_with_bands,
             pair=pair,
             z=parameters.z(spread),

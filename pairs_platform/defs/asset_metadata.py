@@ -1,0 +1,167 @@
+"""What every asset says about itself, in one place: its table and columns, its code, its tags, how fresh it is.
+
+What does not belong here: what a single materialization shows (`metadata` and the pages of the assets), and what a
+column means (the contracts of `core`, the tables of `database`).
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from pairs_platform.core.prices.calendar import longest_pause
+from pairs_platform.settings.model import Settings
+
+IN_THE_LAKE = (
+    "price_history",
+    "correlation_matrix",
+    "cointegrated_pairs",
+    "garch_fits",
+    "pair_scores",
+    "composite_rankings",
+    "trading_config",
+    "pair_features",
+    "gru_models",
+    "shadow_losses",
+    "streamed_bars",
+)
+"""Assets whose table is that of the lake with their name."""
+
+IN_THE_DATABASE = {
+    "model_performance": "model_performance",
+    "model_rankings": "model_rankings",
+    "model_trends": "model_trends",
+    "champion_model": "model_decisions",
+    "signals": "signals",
+    "storage_report": "storage_sizes",
+}
+"""Assets whose rows are in a table of the database, and that table."""
+
+IN_FOLDERS = {
+    "exports": "exports",
+    "session_report": "exports",
+    "gru_tuning": "lake/gru_tuning",
+    "retention": "dagster",
+}
+"""Assets without a table, and the profile's folder in which their result is."""
+
+NOT_DAILY = ("streamed_bars", "signals", "gru_tuning")
+"""Made when somebody streams or asks for them, so that none is due."""
+
+TIME_FOR_A_RUN = timedelta(hours=2)
+
+
+def described(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
+    """The spec with its storage location, tags and freshness policy.
+
+    A policy of Dagster cannot ask a calendar. The longest pause of the calendar is what it can know: a daily asset is
+    late when even that has passed, so that no week-end and no holiday makes it late. What is missing on the morning of
+    a session says the check `ready_by_0800`.
+    """
+    name, profile = spec.key.to_user_string(), settings.profile.name
+    described = spec.merge_attributes(
+        metadata=_location(name, settings),
+        tags={"domain": spec.group_name or "", "storage": _storage(name), "profile": profile},
+    )
+    if name in NOT_DAILY:
+        return described
+    window = dg.FreshnessPolicy.time_window(fail_window=longest_pause() + TIME_FOR_A_RUN)
+    return described.replace_attributes(freshness_policy=window)
+
+
+def with_code(definitions: dg.Definitions, settings: Settings) -> dg.Definitions:
+    """The definitions whose assets link to their code: in the repository that the settings name, else on this disk."""
+    assets = dg.with_source_code_references(list(definitions.assets or []))
+    if settings.code_url is not None:
+        root = Path(__file__).resolve().parents[2]
+        mapping = dg.AnchorBasedFilePathMapping(local_file_anchor=root, file_anchor_path_in_repository="")
+        assets = dg.link_code_references_to_git(assets, settings.code_url, settings.code_branch, mapping)
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=definitions.asset_checks,
+        schedules=definitions.schedules,
+        sensors=definitions.sensors,
+        jobs=definitions.jobs,
+        resources=definitions.resources,
+        executor=definitions.executor,
+    )
+
+
+@cache
+def columns(asset: str) -> Mapping[str, dg.TableSchemaMetadataValue]:
+    """Columns of an asset's table with types, descriptions and units, as metadata; empty without a table.
+
+    For materializations and not for definitions: reading the contracts imports pandas, which loading the definitions
+    does not.
+    """
+    if asset in IN_THE_LAKE:
+        found = _columns_of_contract(asset)
+    elif asset in IN_THE_DATABASE:
+        found = _columns_of_database(IN_THE_DATABASE[asset])
+    else:
+        return {}
+    return {"dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=found))}
+
+
+def _columns_of_contract(name: str) -> list[dg.TableColumn]:
+    from pairs_platform.lake.tables import TABLES
+
+    contract = next(contract for contract in TABLES if contract.table == name)
+    return [
+        dg.TableColumn(
+            name,
+            type=str(column.dtype),
+            description=column.description,
+            constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=column.unique),
+        )
+        for name, column in contract.schema.columns.items()
+    ]
+
+
+def _columns_of_database(name: str) -> list[dg.TableColumn]:
+    from pairs_platform.database.tables import METADATA
+
+    return [
+        dg.TableColumn(
+            column.name,
+            type=type(column.type).__name__.lower(),
+            description=column.doc,
+            constraints=dg.TableColumnConstraints(nullable=bool(column.nullable)),
+        )
+        for column in METADATA.tables[name].columns
+    ]
+
+
+def _storage(name: str) -> str:
+    if name in IN_THE_LAKE:
+        return "lake"
+    return "database" if name in IN_THE_DATABASE else "files"
+
+
+def _location(name: str, settings: Settings) -> Mapping[str, Any]:
+    """Name and place of the table, without a password; the folder where there is no table."""
+    profile = settings.profile.name
+    schema = profile.replace("-", "_")
+    if name in IN_THE_LAKE:
+        root = settings.profile_root / "lake" if settings.lake_url is None else f"{settings.lake_url}/{profile}"
+        return {"dagster/table_name": f"lake.{schema}.{name}", "dagster/uri": _uri(f"{root}/{name}")}
+    if name in IN_THE_DATABASE:
+        table = IN_THE_DATABASE[name]
+        return {"dagster/table_name": f"database.{schema}.{table}", "dagster/uri": f"{_database(settings)}#{table}"}
+    return {"dagster/uri": _uri(f"{settings.profile_root}/{IN_FOLDERS[name]}")}
+
+
+def _database(settings: Settings) -> str:
+    if settings.database_url is None:
+        return f"sqlite:///{settings.profile_root.absolute().as_posix()}/database.db"
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(settings.database_url.get_secret_value())
+    return f"{parts.scheme.partition('+')[0]}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _uri(place: str) -> str:
+    return place if "://" in place else Path(place).absolute().as_uri()
