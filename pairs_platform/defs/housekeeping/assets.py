@@ -17,7 +17,7 @@ GROUP = "housekeeping"
 
 @dg.asset(group_name=GROUP, kinds={"python", "sql"}, code_version="1")
 def storage_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """How large lake, models, database, Redis and logs are, how they grow by session, and when the disk is full."""
+    """Look at the sessions left: how large each part of the state is, how it grows, and when the disk is full."""
     from pairs_platform.workflows.storage import measure_storage
 
     usage = measure_storage(platform)

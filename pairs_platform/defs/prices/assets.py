@@ -27,12 +27,12 @@ VENDOR_RETRIES = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPO
     pool="market_data",
 )
 def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Validated bars of every symbol of the sector as the source gives them, corporate actions alongside.
+    """Look at the coverage first: validated bars of every symbol of the sector as the source gives them.
 
-    A range of sessions is fetched in one go. Rows that break a rule are kept apart in `price_quarantine` with the
-    reason; suspicious ones stay and are listed in `price_flags` with a remedy. What the source itself left out is in
-    `source_notes` and in the log. In the UI, backfill this asset alone and the assets after it in a second step: chosen
-    together, every session whose lookback it touches would be run as well.
+    Corporate actions are alongside. A range of sessions is fetched in one go. Rows that break a rule are kept apart
+    in `price_quarantine` with the reason; suspicious ones stay and are listed in `price_flags` with a remedy. What
+    the source itself left out is in `source_notes` and in the log. In the UI, backfill this asset alone and the
+    assets after it in a second step: chosen together, every session whose lookback it touches would be run as well.
     """
     from pairs_platform.workflows.ingest import fetch_batch, publish
 

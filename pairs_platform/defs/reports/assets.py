@@ -26,7 +26,7 @@ from pairs_platform.platform import Platform
     code_version="1",
 )
 def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Rankings, configuration, model performance and signals of the session as files, for other programs.
+    """Look at the files: rankings, configuration, model performance and signals of the session, for other programs.
 
     In the profile's folder `exports/<sector>/<session>`; a table without rows is a file with a heading. Signals are
     those of the session itself: run the partition again after its close to have all of them.
@@ -54,7 +54,7 @@ def exports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platfo
     code_version="1",
 )
 def session_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Funnel, ranking, selection, configuration, model, signals and spreads of the session as HTML and PDF, for people.
+    """Look at `report.html`: the session for people, from the funnel to the spreads, as HTML and PDF.
 
     In the profile's folder `exports/<sector>/<session>`; the same state gives the same bytes. Signals are those of the
     session itself: run the partition again after its close to have all of them.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     code_version="1",
 )
 def correlation_matrix(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Correlation of log prices and of log returns for every pair of the sector over the lookback."""
+    """Look at the pairs past the gate: correlation of log prices and of log returns for every pair of the sector."""
     from pairs_platform.workflows.screening import correlate_partition
 
     for_each_partition(context, lambda key: _correlation_page(correlate_partition(platform, key), platform, key))
@@ -61,7 +61,7 @@ def _correlation_page(correlations: "Correlations", platform: Platform, key: Par
     pool="compute",
 )
 def cointegrated_pairs(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Engle–Granger in both directions for every pair, calibrated, alongside the permutation null.
+    """Look at the pairs past both gates beside what chance finds: Engle–Granger in both directions for every pair.
 
     Every tested pair is kept with its status; `passes_cointegration` marks a calibrated p below the gate. Two placebos
     send prices without any long-run tie through the same gates.

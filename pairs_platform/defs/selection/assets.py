@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     pool="compute",
 )
 def pair_scores(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Composite score of every fitted pair: fit 40 %, volatility forecast 30 %, trading 20 %, diagnostics 10 %.
+    """Look at the best scores: fit 40 %, volatility forecast 30 %, trading 20 %, diagnostics 10 % of every fitted pair.
 
     Volatility and trading are measured on the last part of the window with in-sample parameters, net of costs.
     """
@@ -73,7 +73,7 @@ def _score_page(stored: "Scores", platform: Platform, key: PartitionKey) -> dict
     code_version="1",
 )
 def composite_rankings(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Every pair with the gates that it passed, its rank, and the gate that rejected it with the reason.
+    """Look at the rankings: every pair with the gates that it passed, its rank, and why it was rejected.
 
     The ranking score averages the newest scores of a pair, so scores of earlier sessions in the lake are read too.
     """
@@ -105,7 +105,7 @@ def _ranking_page(stored: "Rankings", platform: Platform, key: PartitionKey) -> 
     code_version="1",
 )
 def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """What may be traded in the next session: pairs, spreads, GARCH states, thresholds, sizes; empty is valid.
+    """Look at the pairs: what may be traded in the next session, with spreads, states and sizes; empty is valid.
 
     Stored as a JSON document with a content hash, and as a table. Pairs of the watchlist and pinned pairs have size 0.
     """

@@ -34,7 +34,7 @@ session no later run would fill what is missing."""
     code_version="1",
 )
 def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Bars as they were streamed, of the stream's own length, each in its last revision; every hour and at the close.
+    """Look at the bars by symbol: what was streamed, each bar in its last revision; every hour and at the close.
 
     Alongside `price_history`, which comes from the vendor alone and is what everything is computed from.
     """
@@ -70,7 +70,7 @@ def _stream_page(saved: "SavedStream") -> dict[str, Any]:
     code_version="1",
 )
 def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """What to do with every configured pair at every bar of the session: rows of the database, stored once.
+    """Look at the newest signals: what to do with every configured pair at every bar of the session, stored once.
 
     A run computes every complete bar that has no signals yet; what is stored is never changed. Read by
     `pairs-platform signals`.

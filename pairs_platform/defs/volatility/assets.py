@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     pool="compute",
 )
 def garch_fits(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """AR(1)-GARCH(1,1) of the spread of every pair past the correlation gate, with its diurnal factors removed.
+    """Look at the spread of the best pair: AR(1)-GARCH(1,1) of every pair past the correlation gate.
 
     Two rows per pair: in-sample is estimated on the first part of the window alone and serves every out-of-sample
     number; full-window is estimated on all of it and goes into the trading configuration.

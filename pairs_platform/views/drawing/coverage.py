@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pairs_platform.views.drawing import svg
 
-WIDTH, LEFT, RIGHT, TOP, ROW = 760, 70, 60, 44, 13
+WIDTH, LEFT, RIGHT, TOP, ROW = 760, 70, 60, 58, 13
 THERE, MISSING = "#2f6fb3", "#f2c9a1"
 
 
@@ -26,8 +26,8 @@ def bar_coverage(bars: Mapping[str, Sequence[datetime]], grid: Sequence[datetime
     """
     step = (WIDTH - LEFT - RIGHT) / max(1, len(grid))
     parts = [
-        svg.text(6, 16, f"Accepted bars of each symbol · {label}", size=12),
-        svg.legend(LEFT, 34, [(THERE, "accepted bar"), (MISSING, "no accepted bar")]),
+        svg.title("Accepted bars of each symbol [share of the session's bars]", label),
+        svg.legend(LEFT, 48, [(THERE, "accepted bar"), (MISSING, "no accepted bar")]),
     ]
     for row, (symbol, starts) in enumerate(bars.items()):
         top, there = TOP + row * ROW, set(starts)

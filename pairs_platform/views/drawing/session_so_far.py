@@ -8,10 +8,10 @@ from typing import Any
 
 from pairs_platform.views.drawing import svg
 
-WIDTH, LEFT, RIGHT, TOP, STRIP = 760, 150, 20, 46, 84
+WIDTH, LEFT, RIGHT, TOP, STRIP = 760, 150, 20, 60, 84
 SPAN = 4.5
 """Largest |z| that is drawn [σ]."""
-ENTRY, EXIT, CURVE = "#c23b3b", "#3a8f5c", "#22303c"
+ENTRY, EXIT, CURVE = "#8a6fb0", "#7fb89a", "#22303c"
 MARKS = {
     "enter_long": ("#2f6fb3", "enter long"),
     "enter_short": ("#d9822b", "enter short"),
@@ -47,8 +47,8 @@ def session_so_far(
     step = (WIDTH - LEFT - RIGHT) / max(1, len(starts) - 1)
     at = {start: LEFT + i * step for i, start in enumerate(starts)}
     parts = [
-        svg.text(6, 16, f"z of each pair at the close of each bar · {label}", size=12),
-        svg.legend(6, 34, [(ENTRY, f"entry ±{entry_z:g} σ"), (EXIT, f"exit ±{exit_z:g} σ"), *MARKS.values()]),
+        svg.title("z of each pair at the close of each bar [σ]", label),
+        svg.legend(6, 48, [(ENTRY, f"entry ±{entry_z:g} σ"), (EXIT, f"exit ±{exit_z:g} σ"), *MARKS.values()]),
     ]
     for k, pair in enumerate(pairs):
         own = [row for row in rows if row["pair"] == pair]

@@ -19,6 +19,11 @@ def text(x: float, y: float, words: str, *, size: int = 11, anchor: str = "start
     return f'<text x="{x:.1f}" y="{y:.1f}" {look}>{escape(words)}</text>'
 
 
+def title(words: str, label: str) -> str:
+    """What a drawing shows, and below it where its figures come from; 32 high."""
+    return text(6, 16, words, size=13) + text(6, 31, label, size=10)
+
+
 def line(x1: float, y1: float, x2: float, y2: float, colour: str, *, dashed: bool = False) -> str:
     """A thin line."""
     dashes = ' stroke-dasharray="4 3"' if dashed else ""

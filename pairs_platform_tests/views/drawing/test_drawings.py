@@ -76,7 +76,7 @@ def test_symbols_that_move_together_are_neighbours(drawn):
 
 def test_coverage_names_every_symbol_with_its_share():
     shown = words(bar_coverage({"AAA": GRID, "BBB": [*GRID[:2], *GRID[4:5]], "CCC": []}, GRID, label=LABEL))
-    assert f"Accepted bars of each symbol · {LABEL}" in shown
+    assert shown[:2] == ["Accepted bars of each symbol [share of the session's bars]", LABEL]
     assert {"AAA", "100.0%", "BBB", "42.9%", "CCC", "0.0%", "accepted bar", "no accepted bar"} <= set(shown)
     assert {"09:30", "15:30", "start of the bar, New York time"} <= set(shown)
 
@@ -103,6 +103,6 @@ class TestSessionSoFar:
     def test_it_says_units_levels_time_and_source(self):
         rows = self.rows()
         shown = words(session_so_far(rows, drawn_pairs(rows[-10:]), entry_z=2.0, exit_z=0.5, label=LABEL))
-        assert f"z of each pair at the close of each bar · {LABEL}" in shown
+        assert shown[:2] == ["z of each pair at the close of each bar [σ]", LABEL]
         assert {"entry ±2 σ", "exit ±0.5 σ", "enter long", "stop", "+2", "-4", "0"} <= set(shown)
         assert {"A_7", "selected · z -2.20 σ", "09:30", "start of the bar, New York time"} <= set(shown)
