@@ -30,7 +30,15 @@ def cli(profile: str | None) -> None:
 
 
 def main() -> None:
-    """Entry point of the console script: expected errors become one message and exit code 1."""
+    """Entry point of the console script: expected errors become one message and exit code 1, Ctrl-C one and 130."""
+    from pairs_platform.cli.interrupts import watched
+
+    with watched():
+        _main()
+
+
+def _main() -> None:
+    from pairs_platform.cli.interrupts import EXIT_CODE, end_interrupted
     from pairs_platform.core.errors import PlatformError
     from pairs_platform.core.masking import masked
     from pairs_platform.settings.output import end_output, mask_output, show_any_text
@@ -41,8 +49,12 @@ def main() -> None:
     try:
         # Without standalone mode click returns the code of an `Exit` instead of ending the process with it.
         sys.exit(cli(standalone_mode=False))
-    except click.Abort:
-        sys.exit(130)
+    except KeyboardInterrupt:
+        end_interrupted()
+    except click.Abort as abort:
+        if isinstance(abort.__cause__, KeyboardInterrupt):
+            end_interrupted()
+        sys.exit(EXIT_CODE)
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pairs_platform.cli.interrupts import end_if_interrupted, plan_end
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.settings.hints import hint
@@ -38,6 +39,7 @@ def command(settings: Settings, session: datetime | None, sector: str | None) ->
     from pairs_platform.views.data_check import check_data
     from pairs_platform.views.demo_choice import default_sector, demo_sessions
 
+    plan_end(_stopped(settings))
     platform = Platform(settings)
     if settings.source.kind == "files":
         click.echo("\n".join(short_lines(check_data(platform))) + "\n")
@@ -84,6 +86,7 @@ def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
                 progress.update(task, completed=done, total=total, step=step)
 
             failures = run(show)
+            end_if_interrupted()
             if failures:
                 progress.stop()
                 raise click.ClickException(f"{title} failed\n" + "\n".join(map(shortened, failures)))
@@ -107,11 +110,17 @@ def _runner(settings: Settings) -> "Iterator[JobRunner]":
     """Runs the jobs of the definitions in this process."""
     from pairs_platform.build import build_definitions
     from pairs_platform.defs.in_process import JobRunner
-    from pairs_platform.defs.instance import open_instance
+    from pairs_platform.defs.instance import cancel_own_runs, open_instance
     from pairs_platform.processes.runtime.dagster_home import prepare_home
 
-    with open_instance(prepare_home(settings)) as instance:
+    home = prepare_home(settings)
+    plan_end(_stopped(settings), partial(cancel_own_runs, home))
+    with open_instance(home) as instance:
         yield JobRunner(build_definitions(settings), instance)
+
+
+def _stopped(settings: Settings) -> str:
+    return f"stopped; what was finished is kept in {settings.profile_root}, and this goes on: {hint('demo')}"
 
 
 def _next_steps(sector: str, session: date) -> None:

@@ -4,21 +4,26 @@ What does not belong here: the processes (`processes.runtime.topology`) and thei
 """
 
 import signal
+import sys
 
 import click
 
 from pairs_platform.cli.dagster_calls import dagster_calls
+from pairs_platform.cli.interrupts import EXIT_CODE, plan_end
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.supervisor import Supervisor
-from pairs_platform.processes.runtime.topology import live_processes
+from pairs_platform.processes.runtime.topology import live_processes, replayed, require_startable
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.production import live_folder
 from pairs_platform.settings.variables import set_variable
+
+SECONDS_TO_STOP = 120.0
+"""Processes are stopped one after the other, each of which may store what it has."""
 
 
 @click.command("live")
@@ -59,23 +64,36 @@ def command(
     settings = load_settings()
     if settings.frequency is Frequency.ONE_DAY:
         raise click.ClickException("bars of a day give no signals within a session: choose --frequency 5min or 1h")
+    require_startable(settings, [(host, port, "port")])
     home = prepare_home(settings)
     dagster = dagster_calls()
     migrate_stores(settings, click.echo)
     dagster.prepare(home, click.echo)
     specs = live_processes(settings, home, dagster, host=host, port=port, fresh=not resume)
     supervisor = Supervisor(specs, live_folder(settings), click.echo)
+    plan_end("stopped", seconds=SECONDS_TO_STOP)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.stop())
     run_mode = settings.stream.run_mode
     click.echo(f"profile {settings.profile.name}, run mode {run_mode}: starting {', '.join(supervisor.names)}")
-    supervisor.run(started=lambda: _say_where(settings, host, port))
+    ready: list[bool] = []
+
+    def started() -> None:
+        ready.append(True)
+        _say_where(settings, host, port)
+
+    supervisor.run(started)
     click.echo("stopped")
+    if not ready:
+        sys.exit(EXIT_CODE)
 
 
 def _say_where(settings: Settings, host: str, port: int) -> None:
     click.echo(
-        f"running: UI at http://{host}:{port}, logs and pids in {live_folder(settings)}\n"
+        "\n".join(
+            [f"running: UI at http://{host}:{port}, logs and pids in {live_folder(settings)}", *replayed(settings)]
+        )
+        + "\n"
         f"  {hint('signals --follow')}\n    signals as they are stored\n"
         f"  {hint('stream status')}\n    the collector and its bars\n"
         "Ctrl-C stops everything"

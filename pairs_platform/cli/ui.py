@@ -6,16 +6,20 @@ What does not belong here: the stream (`live`) and production (`up`).
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 import psutil
 
+from pairs_platform.cli.interrupts import plan_end
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
-from pairs_platform.processes.runtime.topology import script
+from pairs_platform.processes.runtime.supervisor import the_only_one
+from pairs_platform.processes.runtime.topology import free_port, script
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import live_folder
 
 SECONDS_TO_STOP = 30
 
@@ -27,6 +31,15 @@ SECONDS_TO_STOP = 30
 @click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed, and no daemon runs.")
 def command(settings: Settings, host: str, port: int, read_only: bool) -> None:
     """Start the Dagster UI and the daemon (schedule, sensors, run queue) until Ctrl-C."""
+    free_port(host, port, "port")
+    if read_only:
+        _serve(settings, host, port, read_only=True)
+        return
+    with the_only_one(live_folder(settings), "ui"):
+        _serve(settings, host, port, read_only=False)
+
+
+def _serve(settings: Settings, host: str, port: int, *, read_only: bool) -> None:
     from pairs_platform.defs.instance import prepare_instance
 
     home = prepare_home(settings)
@@ -41,12 +54,16 @@ def command(settings: Settings, host: str, port: int, read_only: bool) -> None:
     # A Python handler in place of an ignored SIGINT (background jobs inherit that) is the default again in the child.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    process = psutil.Popen(command_line, env={**os.environ, "DAGSTER_HOME": str(home)})
+    plan_end("stopped", seconds=SECONDS_TO_STOP + 5.0)
+    # Of its own group: Ctrl-C reaches this process alone, which stops the others.
+    process = psutil.Popen(
+        command_line, env={**os.environ, "DAGSTER_HOME": str(home)}, start_new_session=sys.platform != "win32"
+    )
     try:
         code = process.wait()
     except KeyboardInterrupt:
         _stop(process)
-        return
+        raise
     if code:
         raise click.ClickException(f"the UI ended with exit code {code}")
 
@@ -58,14 +75,12 @@ def _interrupt(number: int, frame: object) -> None:
 def _stop(process: psutil.Popen) -> None:
     """Let `dagster dev` end its own children, and end those that are still there after a while.
 
-    From a terminal, Ctrl-C has reached all of them already.
+    A termination and not an interrupt: a process that is still importing shows a traceback for the latter.
     """
     family = [*process.children(recursive=True), process] if process.is_running() else [process]
-    if process.poll() is None:
-        if sys.platform == "win32":
-            process.terminate()
-        else:
-            process.send_signal(signal.SIGINT)
+    for member in reversed(family):
+        with suppress(psutil.NoSuchProcess):
+            member.terminate()
     _, alive = psutil.wait_procs(family, timeout=SECONDS_TO_STOP)
     for member in alive:
         member.kill()

@@ -16,6 +16,8 @@ import click
 
 from pairs_platform.adapters.mlflow.registry import LIST_VIEW, served_experiment
 from pairs_platform.cli.dagster_calls import dagster_calls
+from pairs_platform.cli.interrupts import plan_end
+from pairs_platform.cli.live import SECONDS_TO_STOP
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.core.operations.run_tags import this_process
@@ -28,7 +30,10 @@ from pairs_platform.processes.runtime.topology import (
     command_of,
     own_stores,
     prepare_lock,
+    production_ports,
     production_processes,
+    replayed,
+    require_startable,
     write_environment,
 )
 from pairs_platform.settings.hints import hint
@@ -46,20 +51,29 @@ _LAST_LINES = 12
 @click.command("up")
 @profile_options
 @click.option("--foreground", is_flag=True, help="Stay, and stop everything with Ctrl-C.")
-def command(settings: Settings, foreground: bool) -> None:
+@click.option("--resume", is_flag=True, help="In replay, go on with the replay and the signals that are stored.")
+def command(settings: Settings, foreground: bool, resume: bool) -> None:
     """Start the production processes and return when all of them are healthy; `down` stops them.
 
     PostgreSQL, Redis and the MLflow server are started too, each unless the environment names one
     (PAIRS_PLATFORM__DATABASE_URL, __DAGSTER_URL, __MLFLOW_URI, __REDIS_URL).
     """
+    if state_of(settings):
+        raise ConfigurationError(f"`up` runs already (pid {state_of(settings)['pid']}): stop it with `down`")
+    require_startable(settings, production_ports(settings))
     if foreground:
-        _run(settings)
+        _run(settings, fresh=not resume)
     else:
-        _start(settings)
+        _start(settings, resume=resume)
 
 
-def topology(settings: Settings, report: Callable[[str], None]) -> tuple[Settings, Path, OwnStores, list[ProcessSpec]]:
-    """The production processes; this process and its children have the variables by which they find each other."""
+def topology(
+    settings: Settings, report: Callable[[str], None], *, fresh: bool = False
+) -> tuple[Settings, Path, OwnStores, list[ProcessSpec]]:
+    """The production processes, of which a fresh replay forgets the earlier ones.
+
+    This process and its children have the variables by which they find each other.
+    """
     with prepare_lock(settings):  # the processes of a process manager start at once
         own = own_stores(settings)
         os.environ.update(own.environment)
@@ -67,13 +81,14 @@ def topology(settings: Settings, report: Callable[[str], None]) -> tuple[Setting
         settings = load_settings()
         home = prepare_home(settings)
         os.environ["DAGSTER_HOME"] = str(home)
-        return settings, home, own, production_processes(settings, home, own, dagster_calls(), report)
+        return settings, home, own, production_processes(settings, home, own, dagster_calls(), report, fresh=fresh)
 
 
-def _run(settings: Settings) -> None:
-    settings, home, own, specs = topology(settings, click.echo)
+def _run(settings: Settings, *, fresh: bool) -> None:
+    settings, home, own, specs = topology(settings, click.echo, fresh=fresh)
     folder = live_folder(settings)
-    supervisor = Supervisor(specs, folder, click.echo)
+    supervisor = Supervisor(specs, folder, click.echo, "up")
+    plan_end("stopped", seconds=SECONDS_TO_STOP)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.stop())
     click.echo(f"profile {settings.profile.name}: starting {', '.join(supervisor.names)}")
@@ -94,20 +109,19 @@ def _run(settings: Settings) -> None:
     click.echo("stopped")
 
 
-def _start(settings: Settings) -> None:
-    if state_of(settings):
-        raise ConfigurationError(f"`up` runs already (pid {state_of(settings)['pid']}): stop it with `down`")
+def _start(settings: Settings, *, resume: bool) -> None:
     folder = live_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / LOG_FILE
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command_of("up", "--foreground"),
+            command_of("up", "--foreground", *(["--resume"] if resume else [])),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=sys.platform != "win32",
         )
+    plan_end(f"stopped, nothing runs; this starts again: {hint('up')}", seconds=SECONDS_TO_STOP)
     until = time.monotonic() + START_SECONDS
     while not state_of(settings).get("healthy"):
         if process.poll() is not None:
@@ -117,13 +131,22 @@ def _start(settings: Settings) -> None:
             process.terminate()
             process.wait()
             raise Unavailable(f"not healthy after {START_SECONDS:.0f} s, everything is stopped; see {log}")
-        time.sleep(0.2)
+        try:
+            time.sleep(0.2)
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
     click.echo(log.read_text(encoding="utf-8"), nl=False)
 
 
 def _where(settings: Settings, environment: Path) -> str:
     services = settings.services
-    lines = [f"running: UI at http://{services.host}:{services.ui_port}", *mlflow_lines(settings)]
+    lines = [
+        f"running: UI at http://{services.host}:{services.ui_port}",
+        *replayed(settings),
+        *mlflow_lines(settings),
+    ]
     lines += [
         f"  logs and pids in {live_folder(settings)}",
         f"  . {environment}     lets a shell work on these databases",

@@ -11,8 +11,10 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.events import RunFailureReason
 from dagster._core.execution.api import execute_run
 from dagster._core.execution.execute_in_process import merge_run_tags
+from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from pairs_platform.core.operations.run_tags import CODE_LOCATION, PROCESS_TAG, this_process
@@ -34,7 +36,8 @@ class JobRunner:
     They carry the name of their job and of the code location, by which the UI counts a run among those of a job and
     draws it on the timeline.
 
-    Each method returns the failures of its steps and blocking checks as messages: none on success.
+    Each method returns the failures of its steps and blocking checks as messages: none on success. One that is
+    interrupted is recorded as canceled, and raises KeyboardInterrupt.
 
     Attributes
     ----------
@@ -77,26 +80,38 @@ class JobRunner:
                 listener(event.step_key, ended[0], total)
             elif event is not None and (event.is_step_success or event.is_step_failure):
                 ended[0] += 1
+                if event.is_step_failure and event.step_failure_data.error_source is ErrorSource.INTERRUPT:
+                    # Dagster takes an interrupt for a failure of the run where nobody has asked for its end.
+                    self.instance.report_run_canceling(run)
 
         self.instance.add_event_listener(run_id, listen)
-        run = self.instance.create_run_for_job(
-            job_def=job,
-            run_id=run_id,
-            run_config=QUIET,
-            tags=merge_run_tags(
+        try:
+            run = self.instance.create_run_for_job(
                 job_def=job,
-                partition_key=request.partition_key,
-                tags={**request.tags, PROCESS_TAG: this_process()},
-                asset_selection=list(selection),
-                instance=self.instance,
+                run_id=run_id,
                 run_config=QUIET,
-            ),
-            asset_selection=selection or None,
-            remote_job_origin=self._origin(name),
-        )
-        result = execute_run(InMemoryJob(job), run, self.instance)
+                tags=merge_run_tags(
+                    job_def=job,
+                    partition_key=request.partition_key,
+                    tags={**request.tags, PROCESS_TAG: this_process()},
+                    asset_selection=list(selection),
+                    instance=self.instance,
+                    run_config=QUIET,
+                ),
+                asset_selection=selection or None,
+                remote_job_origin=self._origin(name),
+            )
+            result = execute_run(InMemoryJob(job), run, self.instance)
+        except KeyboardInterrupt:  # before the run began
+            for created in self.instance.get_runs(dg.RunsFilter(run_ids=[run_id])):
+                self.instance.report_run_canceled(created, message="interrupted before its first step")
+            raise
         if result.success:
             return []
+        if _was_interrupted(result):
+            if result.dagster_run.status is not dg.DagsterRunStatus.CANCELED:
+                self.instance.report_run_canceled(result.dagster_run, message="interrupted between two steps")
+            raise KeyboardInterrupt
         checks = [
             f"check {event.asset_check_evaluation_data.check_name}: {event.asset_check_evaluation_data.description}"
             for event in result.all_events
@@ -108,6 +123,13 @@ class JobRunner:
         """The place of a job in the workspace, as a run has it that the UI or the daemon starts."""
         repository = self.definitions.get_repository_def().name
         return RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(CODE_LOCATION), repository), job)
+
+
+def _was_interrupted(result: dg.JobExecutionResult) -> bool:
+    reasons = [event.job_failure_data.failure_reason for event in result.all_events if event.is_job_failure]
+    return (
+        result.dagster_run.status is dg.DagsterRunStatus.CANCELED or RunFailureReason.UNEXPECTED_TERMINATION in reasons
+    )
 
 
 def _failure(event: Any) -> str:

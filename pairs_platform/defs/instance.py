@@ -4,14 +4,14 @@ What does not belong here: the home's folder and its dagster.yaml (`processes.ru
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION
 
-from pairs_platform.core.operations.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host
+from pairs_platform.core.operations.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host, this_process
 from pairs_platform.database.revisions import newest_revision
 
 COMPUTE_SLOTS = max(1, (os.cpu_count() or 1) // 2)
@@ -38,12 +38,29 @@ def end_dead_runs(instance: dg.DagsterInstance) -> None:
 
     A killed process cannot do so itself, and without a daemon nobody else would: the next run would wait for its slots.
     """
-    unfinished = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
+    for run in _unfinished(instance):
         process = run.tags.get(PROCESS_TAG, "")
         if is_of_this_host(process) and not is_alive_here(process):
-            instance.report_run_failed(run, message="the process of this run is gone")
+            if run.status is dg.DagsterRunStatus.CANCELING:
+                instance.report_run_canceled(run, message="the process of this run is gone")
+            else:
+                instance.report_run_failed(run, message="the process of this run is gone")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def cancel_own_runs(home: Path) -> None:
+    """Record the runs of this process as canceled: it is about to end, and they with it."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        for run in _unfinished(instance):
+            if run.tags.get(PROCESS_TAG) == this_process():
+                instance.report_run_canceled(run, message="the command that ran it was interrupted")
+                instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _unfinished(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
+    status = dg.DagsterRunStatus
+    statuses = [status.NOT_STARTED, status.STARTING, status.STARTED, status.CANCELING]
+    return instance.get_runs(dg.RunsFilter(statuses=statuses))
 
 
 def prepare_instance(home: Path, report: Callable[[str], None]) -> None:

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.core.operations.run_tags import is_alive_here, tag_of
 from pairs_platform.lake.atomic import replace_file
 
-PROCESSES_FILE, LOCK_FILE = "processes.json", "processes.lock"
+PROCESSES_FILE, LOCK_FILE, OWNER_FILE = "processes.json", "processes.lock", "processes.owner"
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
 LONGEST_LOG_BYTES = 50_000_000
@@ -79,10 +80,14 @@ class Supervisor:
         Gets a log of each process, and `PROCESSES_FILE` with their pids.
     report : callable
         Called with a message when a process ends or starts again.
+    command : str
+        The command that runs them, as another one of the same profile is told that it is refused.
     """
 
-    def __init__(self, specs: Sequence[ProcessSpec], folder: Path, report: Callable[[str], None]) -> None:
-        self._specs, self._folder, self._report = specs, folder, report
+    def __init__(
+        self, specs: Sequence[ProcessSpec], folder: Path, report: Callable[[str], None], command: str = "live"
+    ) -> None:
+        self._specs, self._folder, self._report, self._command = specs, folder, report, command
         self._running: dict[str, _Running] = {}
         self._stopping = threading.Event()
 
@@ -97,30 +102,23 @@ class Supervisor:
             A process ended before it was ready; the message has the last lines of its log.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._folder / LOCK_FILE)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise ConfigurationError(
-                f"processes of this profile run already, see {self._folder / PROCESSES_FILE}: stop them first"
-            ) from None
-        try:
-            self._stop_leftovers()
-            for spec in self._specs:
-                spec.prepare()
-                process = self._launch(spec)
-                self._running[spec.name] = _Running(spec, process, time.monotonic(), tag_of(process.pid))
-                self._write_pids()
-                self._await_ready(spec)
-                if self._stopping.is_set():
-                    return
-            started()
-            while not self._stopping.wait(0.2):
-                for running in self._running.values():
-                    self._look_after(running)
-        finally:
-            self._stop_all()
-            lock.release()
+        with the_only_one(self._folder, self._command):
+            try:
+                self._stop_leftovers()
+                for spec in self._specs:
+                    spec.prepare()
+                    process = self._launch(spec)
+                    self._running[spec.name] = _Running(spec, process, time.monotonic(), tag_of(process.pid))
+                    self._write_pids()
+                    self._await_ready(spec)
+                    if self._stopping.is_set():
+                        return
+                started()
+                while not self._stopping.wait(0.2):
+                    for running in self._running.values():
+                        self._look_after(running)
+            finally:
+                self._stop_all()
 
     @property
     def names(self) -> list[str]:
@@ -221,6 +219,51 @@ def _stop_family(pid: int, stop_signal: int) -> None:
             member.kill()
         except psutil.NoSuchProcess:
             continue
+
+
+@contextmanager
+def the_only_one(folder: Path, command: str) -> Iterator[None]:
+    """Hold a profile's processes for a command; the lock of one that was killed is free.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the profile's processes; made if missing.
+    command : str
+        Its name, for a person whose other command is refused.
+
+    Raises
+    ------
+    ConfigurationError
+        Another command holds them: the message names it and its process.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, owner = FileLock(folder / LOCK_FILE), folder / OWNER_FILE
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigurationError(_held_by(owner)) from None
+    try:
+        replace_file(owner, f"`{command}` (pid {os.getpid()})".encode())
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def require_idle(folder: Path) -> None:
+    """Raise ConfigurationError where a command runs the processes of a profile."""
+    if not folder.is_dir():
+        return
+    try:
+        FileLock(folder / LOCK_FILE).acquire(timeout=0).lock.release()
+    except Timeout:
+        raise ConfigurationError(_held_by(folder / OWNER_FILE)) from None
+
+
+def _held_by(owner: Path) -> str:
+    name = owner.read_text(encoding="utf-8") if owner.is_file() else "another command"
+    return f"{name} runs already with this profile, and its processes with it: stop it first"
 
 
 def running_processes(folder: Path) -> dict[str, dict[str, object]]:

@@ -9,8 +9,9 @@ import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 
@@ -33,7 +34,7 @@ from pairs_platform.processes.runtime.postgres_server import (
     TRADING_DATABASE,
     EmbeddedPostgres,
 )
-from pairs_platform.processes.runtime.supervisor import ProcessSpec
+from pairs_platform.processes.runtime.supervisor import ProcessSpec, require_idle, running_processes
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.processes import reached
 from pairs_platform.settings.production import ENVIRONMENT_FILE, production_folder
@@ -212,7 +213,13 @@ def own_stores(settings: Settings) -> OwnStores:
 
 
 def production_processes(
-    settings: Settings, home: Path, own: OwnStores, dagster: DagsterCalls, report: Callable[[str], None]
+    settings: Settings,
+    home: Path,
+    own: OwnStores,
+    dagster: DagsterCalls,
+    report: Callable[[str], None],
+    *,
+    fresh: bool = False,
 ) -> list[ProcessSpec]:
     """The processes of production: databases first, then the servers, then the daemon and the stream.
 
@@ -226,6 +233,8 @@ def production_processes(
     dagster : DagsterCalls
     report : callable
         Called with each migration.
+    fresh : bool
+        Whether a replay begins by forgetting the earlier ones.
     """
     services = settings.services
     lock = prepare_lock(settings)
@@ -267,7 +276,7 @@ def production_processes(
     )
     location = ["-w", str(workspace)]
     specs += _dagster(dagster, home, location, host=services.host, port=services.ui_port, name="services.ui_port")
-    return [*specs, *_stream(settings, fresh=False)]
+    return [*specs, *_stream(settings, fresh=fresh)]
 
 
 def write_environment(settings: Settings, home: Path, own: OwnStores) -> Path:
@@ -307,19 +316,78 @@ def _mlflow(settings: Settings, own: OwnStores, lock: FileLock, report: Callable
     )
 
 
-def _free(host: str, port: int, name: str) -> Callable[[], None]:
-    def check() -> None:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise ConfigurationError(
-                    f"cannot listen on {host} port {port} ({error.strerror}): free it, or choose another {name} "
-                    + (f"with {variable(name)}" if "." in name else f"with --{name}")
-                ) from None
+def require_startable(settings: Settings, ports: Sequence[tuple[str, int, str]]) -> None:
+    """Refuse what cannot start before anything is installed, migrated, started or forgotten.
 
-    return check
+    Parameters
+    ----------
+    settings : Settings
+    ports : sequence of (host, port, name)
+        That the servers are to listen on; `name` is the setting, or the option, that chooses another one.
+
+    Raises
+    ------
+    ConfigurationError
+        Another command runs the profile's processes, a port is taken, or what is to be replayed is wrong.
+    NotFound
+        The session that is to be replayed is not there.
+    """
+    folder = live_folder(settings)
+    require_idle(folder)
+    replay = settings.stream.replay if settings.stream.mode == "replay" else None
+    if not any(process["alive"] for process in running_processes(folder).values()):  # a killed command's are ended
+        for host, port, name in ports:
+            free_port(host, port, name)
+        if replay:
+            free_port(replay.host, replay.port, "stream.replay.port")
+    if replay:
+        from pairs_platform.processes.replay.playlist import open_playlist
+
+        open_playlist(settings)
+
+
+def replayed(settings: Settings) -> list[str]:
+    """Which session is replayed and how fast, in a line; none where bars are live."""
+    replay = settings.stream.replay
+    if settings.stream.mode != "replay":
+        return []
+    from pairs_platform.processes.replay.playlist import open_playlist
+
+    origins = open_playlist(settings).origins
+    sessions = str(origins[0]) if len(origins) == 1 else f"{origins[0]} to {origins[-1]}"
+    speed = f"{replay.speed:g} market seconds a second" if replay.speed else "as fast as can be"
+    return [f"  replays {sessions} from {replay.start or 'the open'}, {speed}"]
+
+
+def production_ports(settings: Settings) -> list[tuple[str, int, str]]:
+    """The ports that production's servers listen on, for `require_startable`."""
+    services = settings.services
+    needs_postgres = None in (settings.database_url, settings.dagster_url, settings.mlflow_uri)
+    ports = [(LOOPBACK, services.postgres_port, "services.postgres_port")] if needs_postgres else []
+    if settings.mlflow_uri is None:
+        ports.append((services.host, services.mlflow_port, "services.mlflow_port"))
+    return [
+        *ports,
+        (LOOPBACK, services.code_port, "services.code_port"),
+        (services.host, services.ui_port, "services.ui_port"),
+    ]
+
+
+def free_port(host: str, port: int, name: str) -> None:
+    """Raise ConfigurationError where a server cannot listen; `name` is what chooses another port."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {host} port {port} ({error.strerror}): free it, or choose another {name} "
+                + (f"with {variable(name)}" if "." in name else f"with --{name}")
+            ) from None
+
+
+def _free(host: str, port: int, name: str) -> Callable[[], None]:
+    return partial(free_port, host, port, name)
 
 
 def _code_is_served(port: int) -> bool:

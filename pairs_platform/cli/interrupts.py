@@ -1,0 +1,144 @@
+"""What Ctrl-C, or a termination, does to a command: the first one ends it in order, another one ends it at once.
+
+Libraries put handlers of their own in place of Python's, and some computations do not let it run for long. So a thread
+reads which signals came, and ends the process where the command does not end itself in time.
+
+What does not belong here: processes that are stopped in their order (`processes.runtime.supervisor`).
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+SECONDS_TO_END = 8.0
+"""A command that has not ended so long after Ctrl-C is ended."""
+
+EXIT_CODE = 130
+
+_LAST_SECONDS = 1.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass
+class _Plan:
+    """What is said, and what is done before the process ends at once."""
+
+    message: str = "stopped"
+    seconds: float = SECONDS_TO_END
+    at_once: Callable[[], None] = lambda: None
+    received: int = 0
+
+
+_plan = _Plan()
+
+
+def plan_end(message: str, at_once: Callable[[], None] = lambda: None, *, seconds: float = SECONDS_TO_END) -> None:
+    """State how this command ends on Ctrl-C.
+
+    Parameters
+    ----------
+    message : str
+        The line that is shown: what is kept, and what to type to go on.
+    at_once : callable
+        Called, for a second at most, before a process that does not end itself is ended.
+    seconds : float
+        How long it may take to end itself.
+    """
+    _plan.message, _plan.at_once, _plan.seconds = message, at_once, seconds
+
+
+def end_if_interrupted() -> None:
+    """Raise KeyboardInterrupt where one came that a library has kept for itself."""
+    if _plan.received:
+        raise KeyboardInterrupt
+
+
+def end_interrupted() -> None:
+    """Show the planned line and end this process with `EXIT_CODE`; what its threads still compute is waited for."""
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: None)  # the watching thread is told all the same
+    _show(_plan.message)
+    sys.exit(EXIT_CODE)
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Watch for signals while a command runs; after one came, until this process has ended.
+
+    Where SIGINT is ignored, as in a job in the background of a shell, it stays so.
+    """
+    global _plan
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _plan = _Plan()
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    threading.Thread(target=_watch, args=(reader,), name="interrupts", daemon=True).start()
+    held = {number: signal.getsignal(number) for number in _SIGNALS}
+    held_fd = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    for number, handler in held.items():
+        if handler in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        if not _plan.received:
+            signal.set_wakeup_fd(held_fd)
+            for number, handler in held.items():
+                signal.signal(number, handler)
+            writer.close()
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _watch(reader: socket.socket) -> None:
+    with reader:
+        while numbers := reader.recv(64):
+            for number in numbers:
+                if number in _SIGNALS:
+                    _count()
+
+
+def _count() -> None:
+    _plan.received += 1
+    if _plan.received > 1:
+        _end_at_once()
+    timer = threading.Timer(_plan.seconds, _end_at_once)
+    timer.daemon = True
+    timer.start()
+
+
+def _end_at_once() -> None:
+    """End the processes that this one started, then this one, whatever it is doing."""
+    import psutil
+
+    last = threading.Thread(target=_plan.at_once, daemon=True)
+    last.start()
+    for child in psutil.Process().children(recursive=True):
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+    last.join(_LAST_SECONDS)
+    if sys.stdout is not None and sys.stdout.isatty():
+        sys.stdout.write("\x1b[?25h\n")  # a progress display hides the cursor
+        sys.stdout.flush()
+    _show(_plan.message)
+    os._exit(EXIT_CODE)
+
+
+def _show(message: str) -> None:
+    try:
+        click.echo(message, err=True)
+    except OSError:  # the terminal is gone
+        return
