@@ -1,13 +1,19 @@
-"""Ctrl-C typed in a terminal: how a command ends, what it says, what it leaves."""
+"""How a command starts and ends in a terminal: what is refused before anything happens, Ctrl-C at any moment."""
 
 import os
+import socket
 import sqlite3
 import time
 from pathlib import Path
 
 import pytest
 
+from pairs_platform.cli import live, ui
+from pairs_platform.processes.runtime.supervisor import require_idle, the_only_one
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.production import live_folder
 from pairs_platform_tests.support.demo_profile import SESSION, write_config
+from pairs_platform_tests.support.postgres import free_port
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no pseudo-terminal on Windows")
 
@@ -49,3 +55,41 @@ def test_the_demo_ends_at_once_and_says_what_goes_on(tmp_path, words, wait):
     assert shown.count("stopped") == 1
     if words:
         assert "pairs-platform demo" in shown
+
+
+@pytest.mark.parametrize(
+    "words", [("live", "--session", "2023-03-08", "--start", "23:00"), ("live", "--session", "2022-01-03")]
+)
+def test_live_refuses_a_replay_before_it_forgets_or_starts_anything(stored, console, words, monkeypatch):
+    monkeypatch.setattr(live, "migrate_stores", lambda *_: pytest.fail("something was started"))
+    shown = console("live", "--port", str(free_port()), *words)
+    assert shown.exit_code == 1
+    assert "2023-03-08" in shown.output
+
+
+@pytest.mark.parametrize("command", ["ui", "live"])
+def test_a_port_that_is_taken_is_named_before_anything_is_made(console, command, monkeypatch):
+    for module in (ui, live):
+        monkeypatch.setattr(module, "prepare_home", lambda *_: pytest.fail("something was made"))
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        shown = console(command, "--port", str(port))
+    assert shown.exit_code == 1
+    assert f"cannot listen on 127.0.0.1 port {port}" in shown.output
+    assert "--port" in shown.output
+
+
+@pytest.mark.parametrize("command", ["ui", "live", "up"])
+def test_a_second_command_of_the_profile_is_refused_by_name(console, command):
+    with the_only_one(live_folder(load_settings()), "ui"):
+        shown = console(command, *([] if command == "up" else ["--port", str(free_port())]))
+    assert shown.exit_code == 1
+    assert f"`ui` (pid {os.getpid()}) runs already" in shown.output
+
+
+def test_a_second_command_may_start_when_the_first_is_gone(tmp_path):
+    with the_only_one(tmp_path, "ui"):
+        pass
+    require_idle(tmp_path)

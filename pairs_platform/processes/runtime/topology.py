@@ -37,7 +37,7 @@ from pairs_platform.processes.runtime.postgres_server import (
 from pairs_platform.processes.runtime.supervisor import ProcessSpec, require_idle, running_processes
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.processes import reached
-from pairs_platform.settings.production import ENVIRONMENT_FILE, production_folder
+from pairs_platform.settings.production import ENVIRONMENT_FILE, live_folder, production_folder
 from pairs_platform.settings.variables import variable
 
 LOOPBACK = "127.0.0.1"

@@ -122,7 +122,7 @@ class TestStart:
 
     def test_a_second_supervisor_of_a_folder_is_refused_and_disturbs_nothing(self, tmp_path):
         with supervised([ProcessSpec("one", python(SLEEPS))], tmp_path):
-            with pytest.raises(ConfigurationError, match="run already"):
+            with pytest.raises(ConfigurationError, match=r"`live` \(pid \d+\) runs already"):
                 Supervisor([ProcessSpec("one", python(SLEEPS))], tmp_path, print).run()
             assert running_processes(tmp_path)["one"]["alive"]
         with supervised([ProcessSpec("one", python(SLEEPS))], tmp_path):
