@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import click
 
-SECONDS_TO_END = 8.0
+SECONDS_TO_END = 6.0
 """A command that has not ended so long after Ctrl-C is ended."""
 
 EXIT_CODE = 130
