@@ -38,7 +38,7 @@ def console(*words: str, code: int = 0) -> str:
 
 
 def test_what_is_broken_what_is_over_and_what_did_not_go_out(database, monkeypatch):
-    assert console("alerts") == "nothing is broken\n"
+    assert console("alerts") == f"nothing is broken in profile {load_settings().profile.name}\n"
     now = datetime.now(UTC)
     for key in ("one", "two"):
         given = Alert(
