@@ -34,24 +34,8 @@ _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool",
 _MERGE = "<<"
 
 
-class PlainText(str):
-    """A scalar that has no quotes in its document; a rewritten document has none around it either."""
-
-    __slots__ = ()
-
-
-class _Writer(yaml.SafeDumper):
-    """Writes `PlainText` without quotes."""
-
-
-_Writer.add_representer(
-    PlainText,
-    lambda writer, text: writer.represent_scalar(writer.resolve(yaml.ScalarNode, str(text), (True, False)), str(text)),
-)
-
-
 def read_document(path: Path) -> dict[str, Any]:
-    """Content of a YAML file of settings: groups, lists, and scalars as text (`PlainText` without quotes) or None.
+    """Content of a YAML file of settings: groups, lists, and scalars as text or None.
 
     Raises
     ------
@@ -59,11 +43,22 @@ def read_document(path: Path) -> dict[str, Any]:
         The file cannot be read, is no YAML mapping, sets a name twice, or holds what no setting does; names the file,
         the line and the remedy.
     """
+    return parse_document(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Text of a YAML file of settings, in the encoding that its first bytes name.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, or holds bytes that are no characters.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror or error}") from None
-    return parse_document(_decoded(data, str(path)), str(path))
+    return _decoded(data, str(path))
 
 
 def parse_document(text: str, name: str) -> dict[str, Any]:
@@ -82,11 +77,6 @@ def parse_document(text: str, name: str) -> dict[str, Any]:
         raise SettingsError(f"{name} must hold a mapping of settings, not {_kind(root)}")
     _require_bounded(root, name)
     return _group(root, name, "")
-
-
-def document_text(content: dict[str, Any]) -> str:
-    """A document as text, which `parse_document` reads as the same content."""
-    return yaml.dump(content, Dumper=_Writer, sort_keys=False, allow_unicode=True)
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -148,7 +138,7 @@ def _value(node: yaml.Node, name: str, path: str) -> Any:
     _require_characters(node, name)
     if _is_nothing(node):
         return None
-    return PlainText(node.value) if node.style is None else str(node.value)
+    return str(node.value)
 
 
 def _require_characters(node: yaml.ScalarNode, name: str) -> None:

