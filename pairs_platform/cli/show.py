@@ -3,13 +3,16 @@
 What does not belong here: the text of a single cell (`views.drawing.cells`).
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from pairs_platform.views.drawing.cells import cell
 
@@ -20,10 +23,31 @@ NARROW = 16
 """Columns whose values are all shorter are neither wrapped nor cut; their titles may be wrapped."""
 
 
-def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
+SHOWN_ROWS = 40
+
+_NUMBER = re.compile(r"[<+-]?[\d,.]+|–|")
+
+
+def rows_option(shown: int = SHOWN_ROWS) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option `--rows` of a command whose tables have no bound."""
+    return click.option("--rows", default=shown, show_default=True, help="Rows that a table shows.")
+
+
+def frame_table(
+    frame: pd.DataFrame, title: str | None, *, whole: Sequence[str] = (), styles: Sequence[str] = ()
+) -> Table:
     """A frame as a terminal table; floats with four significant digits, missing values as a dash.
 
     The title ends with the name of the profile that the command works on.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    title : str or None
+    whole : sequence of str
+        Columns whose values are not wrapped however long they are.
+    styles : sequence of str
+        Style of each row, where there is a terminal; none if not given.
     """
     context = click.get_current_context(silent=True)
     profile = context.meta.get(SHOWN_PROFILE) if context else None
@@ -33,16 +57,42 @@ def frame_table(frame: pd.DataFrame, title: str | None) -> Table:
         title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
     )
     for name in frame.columns:
-        numeric = pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
         width = max((len(cell(value)) for value in frame[name]), default=0)
         shown.add_column(
             str(name).replace("_", " "),
-            justify="right" if numeric else "left",
-            min_width=width if width < NARROW else None,
+            justify="right" if is_numeric(frame[name]) else "left",
+            min_width=width if width < NARROW or name in whole else None,
         )
-    for row in frame.itertuples(index=False):
-        shown.add_row(*(cell(value) for value in row))
+    for place, row in enumerate(frame.itertuples(index=False)):
+        shown.add_row(*(Text(cell(value)) for value in row), style=styles[place] if styles else None)
     return shown
+
+
+def is_numeric(column: pd.Series) -> bool:
+    """Whether a column holds numbers, or texts of nothing but numbers and dashes."""
+    if pd.api.types.is_numeric_dtype(column):
+        return not pd.api.types.is_bool_dtype(column)
+    texts = [cell(value) for value in column]
+    return any(text not in ("", "–") for text in texts) and all(_NUMBER.fullmatch(text) for text in texts)
+
+
+def print_frame(frame: pd.DataFrame, title: str | None, *, rows: int = SHOWN_ROWS) -> None:
+    """Print the first rows of a frame, and how to see the others."""
+    shown = frame.head(rows)
+    print_renderable(frame_table(shown, title))
+    if len(frame) > len(shown):
+        click.echo(more_rows(len(frame), len(shown)))
+
+
+def more_rows(n: int, shown: int) -> str:
+    """That a table has more rows, and how to see them."""
+    return f"{n - shown} more rows; --rows {n} shows all"
+
+
+def with_content(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns in which a value says something."""
+    said = [name for name in frame if any(cell(value) not in ("", "–", "no") for value in frame[name])]
+    return frame[said]
 
 
 def narrowed(frame: pd.DataFrame, droppable: Sequence[str], width: int) -> pd.DataFrame:
@@ -50,7 +100,7 @@ def narrowed(frame: pd.DataFrame, droppable: Sequence[str], width: int) -> pd.Da
     for name in droppable:
         if _table_width(frame) <= width:
             break
-        frame = frame.drop(columns=name)
+        frame = frame.drop(columns=name, errors="ignore")
     return frame
 
 
@@ -65,16 +115,17 @@ def _table_width(frame: pd.DataFrame) -> int:
 
 def print_renderable(*items: RenderableType) -> None:
     """Print to standard output, as wide as the terminal, at least 120 columns where there is none."""
-    console = _console()
+    console = terminal()
     for item in items:
         console.print(item)
 
 
 def output_width() -> int:
     """Columns of standard output, as `print_renderable` takes it."""
-    return _console().width
+    return terminal().width
 
 
-def _console() -> Console:
+def terminal() -> Console:
+    """Standard output, as wide as the terminal, at least 120 columns where there is none."""
     console = Console()
     return console if console.is_terminal else Console(width=max(120, console.width))

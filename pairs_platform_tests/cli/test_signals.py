@@ -4,6 +4,7 @@ import os
 import signal as os_signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
@@ -42,7 +43,11 @@ def test_the_newest_bar_with_selected_pairs_first(database, console):
     assert shown.exit_code == 0, shown.output
     assert "technology · bar 2023-03-08 09:35 New York · replay" in shown.output
     assert shown.output.index("A_B") < shown.output.index("A_C") < shown.output.index("A_A")
-    assert "enter_short" in shown.output
+    assert "sell B, buy 0.30 A" in shown.output
+    assert "+2.00" in shown.output
+    assert "enter_short" not in shown.output
+    assert "to exit z" not in shown.output, "a column that says nothing is left out"
+    assert "\x1b" not in shown.output, "no colours in a pipe"
     assert "stale: 3 buckets" in shown.output
     assert "09:30" not in shown.output
 
@@ -56,6 +61,22 @@ def test_one_pair_at_every_bar(database, console):
     unknown = console("signals", "--pair", "X_Y")
     assert unknown.exit_code == 1
     assert "X_Y is not among the 3 pairs, which are A_A, A_B, A_C" in unknown.output
+
+
+def test_a_pair_without_a_position_waits_and_one_with_a_position_holds(database, console):
+    held = replace(WATCHED, pair="A_D", y="D", position=-1, z=1.25, beta=0.5)
+    later = [replace(one, start_ns=signal(bucket=2).start_ns) for one in (WATCHED, held)]
+    store_signals(database, REPLAY, later, GIVEN)
+    lines = {line.split()[0]: " ".join(line.split()) for line in console("signals").output.splitlines() if "A_" in line}
+    assert lines["A_A"].startswith("A_A wait +2.00 0.00")
+    assert lines["A_D"].startswith("A_D hold: short D, long 0.50 A +1.25 – 0.75")
+
+
+def test_rows_bound_the_board(database, console):
+    shown = console("signals", "--rows", "1")
+    assert "A_B" in shown.output
+    assert "A_C" not in shown.output
+    assert "2 more rows; --rows 3 shows all" in shown.output
 
 
 def test_run_modes_sessions_and_sectors_are_kept_apart(database, console):
@@ -80,11 +101,60 @@ def test_to_follow_shows_every_bar_as_it_is_stored_until_it_is_interrupted(datab
         until(lambda: "09:35" in path.read_text())
         assert path.read_text().count("New York") == 1
         store_signals(database, REPLAY, [signal(bucket=2)], GIVEN)
-        until(lambda: "09:40" in path.read_text())
-        assert path.read_text().count("New York") == 2, "a bar is shown once"
+        store_signals(database, REPLAY, [signal(bucket=3)], GIVEN)
+        until(lambda: "09:45" in path.read_text())
+        assert "09:40" in path.read_text(), "each bar is shown in a pipe, and once"
+        assert path.read_text().count("New York") == 3
+        assert "\x1b" not in path.read_text()
         process.send_signal(os_signal.SIGINT)
         assert process.wait(WAIT_SECONDS) in (0, 1, 130)
         assert "Traceback" not in path.read_text()
     finally:
         process.kill()
         process.wait(WAIT_SECONDS)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_to_follow_on_a_terminal_shows_the_board_in_its_place_with_colours(database):
+    import pty
+    import threading
+
+    main, other = pty.openpty()
+    command = [sys.executable, "-c", "from pairs_platform.cli import main; main()", "signals", "--follow"]
+    environment = {**os.environ, "COLUMNS": "80", "LINES": "24", "TERM": "xterm-256color", "NO_COLOR": ""}
+    process = subprocess.Popen(
+        command, stdin=other, stdout=other, stderr=other, env=environment, start_new_session=True
+    )
+    os.close(other)
+    shown = bytearray()
+
+    def read() -> None:
+        with suppress(OSError):
+            while part := os.read(main, 65536):
+                shown.extend(part)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        until(lambda: b"09:35" in shown)
+        before = len(shown)
+        store_signals(database, REPLAY, [signal(bucket=2)], GIVEN)
+        until(lambda: b"09:40" in shown)
+        assert b"\x1b[1A" in shown[before:], "the cursor goes back up: the board is drawn over the one before"
+        assert b"\x1b[1;35m" in shown, "an entry has a colour"
+        process.send_signal(os_signal.SIGINT)
+        assert process.wait(WAIT_SECONDS) in (0, 1, 130)
+        assert b"Traceback" not in shown
+    finally:
+        process.kill()
+        process.wait(WAIT_SECONDS)
+        os.close(main)
+
+
+def test_what_the_rule_did_is_told_with_a_total(stored, console):
+    shown = console("signals", "--pnl")
+    assert shown.exit_code == 0, shown.output
+    assert "not fills of a broker" in " ".join(shown.output.split())
+    assert "net bp" in shown.output
+    both = console("signals", "--pnl", "--follow")
+    assert both.exit_code == 2

@@ -177,18 +177,7 @@ def _score(
         fit=fit,
         settings=pair_settings.garch,
     )
-    report = None
-    if fit.half_life_status == "ok":
-        report = backtest(
-            window,
-            parameters,
-            variance=conditional_variance(fit, spread, window.bar_of_day, excluded),
-            reference_variance=fit.mean_variance,
-            half_life_bars=fit.half_life_bars,
-            trading=pair_settings.trading,
-            costs=pair_settings.costs,
-            first_bar=in_sample_bars(window.n_bars, pair_settings.garch),
-        )
+    report = held_out_backtest(window, part, pair_settings)
     e_random_walk = evidence(whole["lr_random_walk"], whole["n_obs"])
     e_constant_variance = evidence(whole["lr_constant_variance"], whole["n_obs"])
     tests = {name: float(whole[name]) for name in ("ljung_box_p_z", "ljung_box_p_z2", "arch_lm_p")}
@@ -216,6 +205,39 @@ def _score(
         **figures,
         **tests,
     }
+
+
+def held_out_backtest(window: PriceWindow, part: pd.Series, pair_settings: PairSettings) -> BacktestReport | None:
+    """The backtest that the trading component rests on: in-sample parameters on the held-out bars, net of costs.
+
+    Parameters
+    ----------
+    window : PriceWindow
+        The window of which `part` was fitted.
+    part : Series
+        The pair's in-sample row of `garch_fits`, with status "ok".
+
+    Returns
+    -------
+    BacktestReport or None
+        None where the spread has no half-life.
+    """
+    parameters, fit = spread_parameters(part), garch_fit(part)
+    if fit.half_life_status != "ok":
+        return None
+    y, x = window.column(parameters.y), window.column(parameters.x)
+    spread = parameters.spread(window.log_close[:, y], window.log_close[:, x])
+    excluded = leg_shocks_excluded(window, parameters.y, parameters.x)
+    return backtest(
+        window,
+        parameters,
+        variance=conditional_variance(fit, spread, window.bar_of_day, excluded),
+        reference_variance=fit.mean_variance,
+        half_life_bars=fit.half_life_bars,
+        trading=pair_settings.trading,
+        costs=pair_settings.costs,
+        first_bar=in_sample_bars(window.n_bars, pair_settings.garch),
+    )
 
 
 def _trading_figures(report: BacktestReport | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The backtest: nothing but a loop over the trading rule of `rule`, compiled.
 
-What does not belong here: the rule, how a Sharpe ratio is judged (`sharpe`), and how a backtest becomes a score
-(`core.selection.scores`).
+What does not belong here: the rule, the money of its trades (`ledger`), how a Sharpe ratio is judged (`sharpe`), and
+how a backtest becomes a score (`core.selection.scores`).
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from numba import njit
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
+from pairs_platform.core.trading.ledger import PairLedger, Trade
 from pairs_platform.core.trading.legs import leg_values
 from pairs_platform.core.trading.rule import (
     Limits,
@@ -23,45 +24,11 @@ from pairs_platform.core.trading.rule import (
     max_hold_bars,
     stop_band,
 )
-from pairs_platform.core.trading.settings import BASIS_POINT, CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 
 SESSIONS_PER_YEAR = 252.0
-DAYS_PER_YEAR = 365.0
 
 _at_close, _after_fill = njit(cache=True)(at_close_step), njit(cache=True)(after_fill_step)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trade:
-    """One round trip. Returns are shares of the gross value at entry.
-
-    Attributes
-    ----------
-    side : int
-        +1 long the spread, −1 short.
-    entry_bar, exit_bar : int
-        Bars of the window in which the fills happened (the exit's at its open, or at the close for "window_end").
-    entry_ts_utc, exit_ts_utc : Timestamp
-        Starts of those bars.
-    exit_reason : str
-        "exit", "stop", "time_stop" or "window_end".
-    holding_bars : int
-        exit_bar − entry_bar for a fill at the open; one more for a close at the window's end.
-    gross_return, fill_cost, borrow_cost, net_return : float
-        net = gross − fill_cost − borrow_cost.
-    """
-
-    side: int
-    entry_bar: int
-    exit_bar: int
-    entry_ts_utc: pd.Timestamp
-    exit_ts_utc: pd.Timestamp
-    exit_reason: str
-    holding_bars: int
-    gross_return: float
-    fill_cost: float
-    borrow_cost: float
-    net_return: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -238,7 +205,7 @@ def backtest(
         observed[part][:, 0] & observed[part][:, 1],
         limits_of(trading, max_hold_bars(half_life_bars, trading)),
     )
-    ledger = _Ledger(
+    ledger = PairLedger(
         window.ts_utc[part],
         first_bar,
         log_close[part],
@@ -249,10 +216,11 @@ def backtest(
     )
     entries = np.flatnonzero((filled == TradeAction.ENTER_LONG) | (filled == TradeAction.ENTER_SHORT))
     exits = np.flatnonzero(filled >= TradeAction.EXIT)
+    sides = [1 if filled[entry] == TradeAction.ENTER_LONG else -1 for entry in entries]
     trades = tuple(
         ledger.book(
-            1 if filled[entry] == TradeAction.ENTER_LONG else -1,
-            parameters.beta,
+            sides[i],
+            np.array(leg_values(parameters.beta, sides[i])),
             int(entry),
             int(exits[i]) if i < len(exits) else None,
             _EXIT_REASONS[TradeAction(filled[exits[i]])] if i < len(exits) else "window_end",
@@ -278,70 +246,6 @@ def backtest(
 
 
 _EXIT_REASONS = {TradeAction.EXIT: "exit", TradeAction.STOP: "stop", TradeAction.TIME_STOP: "time_stop"}
-
-
-class _Ledger:
-    """Money of a pair's trades, bar by bar; every amount is a share of the gross value at entry."""
-
-    def __init__(
-        self,
-        ts_utc: pd.DatetimeIndex,
-        first_bar: int,
-        log_close: np.ndarray,
-        log_open: np.ndarray,
-        ex_action: np.ndarray,
-        nights: np.ndarray,
-        costs: CostSettings,
-    ) -> None:
-        n = len(ts_utc)
-        self._ts_utc, self._first_bar, self._nights, self._costs = ts_utc, first_bar, nights, costs
-        close = np.exp(log_close)
-        self._fill_price = np.where(np.isfinite(log_open), np.exp(log_open), close)
-        newest = np.maximum.accumulate(np.where(np.isfinite(close), np.arange(n)[:, None], 0), axis=0)
-        self._mark = np.take_along_axis(close, newest, axis=0)
-        before = np.vstack([self._mark[:1], self._mark[:-1]])
-        self._start = np.where(ex_action & np.isfinite(self._fill_price), self._fill_price, before)
-        self._before = before
-        self.gross, self.fill_cost, self.borrow_cost, self.closing_cost = (np.zeros(n) for _ in range(4))
-        self.traded = 0.0
-
-    def book(self, side: int, beta: float, entry: int, exit_: int | None, reason: str) -> Trade:
-        """Book one round trip that is filled at bars `entry` and `exit_` (None: closed at the window's end)."""
-        last = len(self.gross) - 1 if exit_ is None else exit_
-        rows = slice(entry, last + 1)
-        shares = np.array(leg_values(beta, side)) / self._fill_price[entry]
-        start, end = self._start[rows].copy(), self._mark[rows].copy()
-        start[0] = self._fill_price[entry]
-        if exit_ is not None:
-            end[-1] = self._fill_price[exit_]
-        gross = ((end - start) * shares).sum(axis=1)
-        short = np.minimum(shares, 0.0)
-        nights = self._nights[rows].copy()
-        nights[0] = 0
-        borrowed = -(self._before[rows] * short).sum(axis=1)
-        borrow = borrowed * nights * self._costs.borrow_bps_per_year * BASIS_POINT / DAYS_PER_YEAR
-        value_out = float(np.abs(shares) @ end[-1])
-        rate = self._costs.fill_bps * BASIS_POINT
-        self.gross[rows] += gross
-        self.borrow_cost[rows] += borrow
-        self.fill_cost[entry] += rate
-        (self.closing_cost if exit_ is None else self.fill_cost)[last] += rate * value_out
-        self.traded += 1.0 + value_out
-        fill_cost = rate * (1.0 + value_out)
-        gross_return, borrow_cost = float(gross.sum()), float(borrow.sum())
-        return Trade(
-            side=side,
-            entry_bar=self._first_bar + entry,
-            exit_bar=self._first_bar + last,
-            entry_ts_utc=self._ts_utc[entry],
-            exit_ts_utc=self._ts_utc[last],
-            exit_reason=reason,
-            holding_bars=last - entry + (1 if exit_ is None else 0),
-            gross_return=gross_return,
-            fill_cost=fill_cost,
-            borrow_cost=borrow_cost,
-            net_return=gross_return - fill_cost - borrow_cost,
-        )
 
 
 def _report(bars: pd.DataFrame, trades: tuple[Trade, ...], turnover: float, bars_per_year: float) -> BacktestReport:

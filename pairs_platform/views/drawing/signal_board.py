@@ -1,0 +1,89 @@
+"""The signals of one bar as a trader's board: order in words, z, how far it is to the next order, how each looks.
+
+What does not belong here: reading signals (`database.signals`), the table's form (`cli.show`), drawings of a session
+(`signal_strip`).
+"""
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+
+from pairs_platform.core.signals.orders import signal_order
+
+ROLES = ("selected", "closing", "pinned", "watchlist")
+"""Roles of signals in the order in which they are shown."""
+
+GOES_FIRST = ("P challenger", "P champion", "confidence", "volatility bp a bar", "late", "role", "size", "reason")
+"""Columns of the board that a narrow terminal goes without, in this order."""
+
+_STYLES = {"enter_long": "bold green", "enter_short": "bold magenta", "exit": "bold yellow", "stop": "bold red"}
+
+
+def signal_board(signals: pd.DataFrame, *, entry_z: float, exit_z: float) -> tuple[pd.DataFrame, list[str]]:
+    """Rows of `signals` as a board, selected pairs first, and the colour of each row.
+
+    Parameters
+    ----------
+    signals : DataFrame
+        Columns of the table of signals; of one bar, or of one pair.
+    entry_z, exit_z : float
+        Of the configuration that the signals rest on.
+
+    Returns
+    -------
+    (DataFrame, list of str)
+        z and the distances in standard deviations of the spread; "to entry" for a pair without a position, "to exit"
+        for one with a position, 0 where the level is reached.
+    """
+    order = signals["role"].map({role: place for place, role in enumerate(ROLES)})
+    rows = signals.assign(order=order).sort_values(["order", "pair", "bar_utc"]).to_dict("records")
+    board = pd.DataFrame(
+        [
+            {
+                "pair": row["pair"],
+                "order": signal_order(row),
+                "z": _number(row["z"], "+.2f"),
+                "to entry z": _number(_to_entry(row, entry_z), ".2f"),
+                "to exit z": _number(_to_exit(row, exit_z), ".2f"),
+                "role": row["role"],
+                "size": row["size"] if row["size"] else None,
+                "volatility bp a bar": _number(_times(row["volatility"], 1e4), ".1f"),
+                "P champion": _number(row["probability_champion"], ".2f"),
+                "P challenger": _number(row["probability_challenger"], ".2f"),
+                "confidence": _number(row["confidence"], ".2f"),
+                "late": bool(row["late"]),
+                "reason": row["reason"] or (f"stopped: waits for |z| below {exit_z:g}" if row["blocked"] else ""),
+            }
+            for row in rows
+        ]
+    )
+    return board, [_style(row) for row in rows]
+
+
+def _to_entry(row: dict[Hashable, Any], entry_z: float) -> float | None:
+    z = row["z"]
+    return None if row["position"] or z is None or pd.isna(z) else max(0.0, entry_z - abs(float(z)))
+
+
+def _to_exit(row: dict[Hashable, Any], exit_z: float) -> float | None:
+    z = row["z"]
+    if not row["position"] or z is None or pd.isna(z):
+        return None
+    return max(0.0, -int(row["position"]) * float(z) - exit_z)
+
+
+def _times(value: Any, factor: float) -> float | None:
+    return None if value is None or pd.isna(value) else float(value) * factor
+
+
+def _number(value: Any, pattern: str) -> str | None:
+    return None if value is None or pd.isna(value) else format(float(value), pattern)
+
+
+def _style(row: dict[Hashable, Any]) -> str:
+    if row["action"] in _STYLES:
+        return _STYLES[str(row["action"])]
+    if row["action"] == "skip":
+        return "dim"
+    return "cyan" if row["position"] else ""

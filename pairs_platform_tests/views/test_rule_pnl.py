@@ -1,0 +1,42 @@
+"""What the rule did in a session of the demo, against its own signals and prices."""
+
+import numpy as np
+import pytest
+
+from pairs_platform.core.prices.contracts import PRICE_HISTORY
+from pairs_platform.core.trading.legs import leg_values
+from pairs_platform.database.signals import SignalKey, signal_frame
+from pairs_platform.views.rule_pnl import pnl_frame, session_pnl
+from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
+
+REPLAYED = SignalKey(run_mode="replay", sector=SECTOR, session=SESSION)
+
+
+def test_gross_is_the_moves_of_both_legs_between_fills(stored):
+    signals = signal_frame(stored.database, REPLAYED)
+    history = stored.lake.read(PRICE_HISTORY, key())
+    history = history[history["ts_utc"] <= signals["bar_utc"].max()]
+    opened, close = (history.pivot(index="ts_utc", columns="symbol", values=name) for name in ("open", "close"))
+    found = session_pnl(stored, REPLAYED)
+    assert found
+    assert {one.role for one in found} <= {"selected", "closing"}
+    for one in found:
+        own = signals[signals["pair"] == one.pair].reset_index(drop=True)
+        gross, shares, entries = 0.0, None, 0
+        before = np.zeros(2)
+        for row in own.itertuples():
+            legs = [row.y, row.x]
+            fill, mark = opened.loc[row.bar_utc, legs].to_numpy(), close.loc[row.bar_utc, legs].to_numpy()
+            if shares is None and row.position:
+                shares, before, entries = np.array(leg_values(row.beta, row.position)) / fill, fill, entries + 1
+            if shares is not None:
+                end = mark if row.position else fill
+                gross, before = gross + float(shares @ (end - before)), end
+                shares = shares if row.position else None
+        assert one.pnl is not None
+        assert one.pnl.entries == entries
+        assert one.pnl.gross_return == pytest.approx(gross, abs=1e-12)
+        assert (one.pnl.fill_cost > 0) == (entries > 0)
+    table = pnl_frame(found)
+    assert table["pair"].iloc[-1] == "all"
+    assert table["entries"].iloc[-1] == table["entries"].iloc[:-1].sum()
