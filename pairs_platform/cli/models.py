@@ -185,14 +185,17 @@ def compare(settings: Settings, first: int, second: int, sector: str | None) -> 
     from pairs_platform.core.partition_key import keys_of
 
     platform, sector = _open(settings, sector)
-    for version in (first, second):
-        platform.registry.version(sector, version)
+    held = [{member.pair for member in platform.registry.load(sector, version).pairs} for version in (first, second)]
     stored = platform.lake.sessions(SHADOW_LOSSES.table, sector)
     losses = platform.lake.read_many(SHADOW_LOSSES, keys_of(stored, sector), with_session=True)
     losses = losses[losses["status"] == "ok"]
     first_losses, second_losses = (losses[losses["version"] == version] for version in (first, second))
     comparison = compare_losses(first_losses, second_losses)
-    click.echo(f"version {first} as champion, version {second} as challenger, {comparison.n_pairs} common pairs")
+    click.echo(
+        f"version {first} ({len(held[0])} pairs) as champion, version {second} ({len(held[1])} pairs) as challenger: "
+        f"{len(held[0] & held[1])} pairs in common, {comparison.n_pairs} of them predicted by both on sessions after "
+        "both trainings"
+    )
     click.echo(comparison.conclusion)
     if comparison.n_sessions >= 2:
         click.echo(

@@ -160,9 +160,7 @@ def _board(asked: _Shown, bars: pd.DataFrame, key: "SignalKey", *, rows: int) ->
         title = f"Signals · {key.sector} · bar {starts.iloc[0]:%Y-%m-%d %H:%M} New York · {key.run_mode}"
     kept = slice(max(0, len(board) - rows), None) if asked.pair is not None else slice(rows)
     shown = with_content(board.iloc[kept])
-    table = frame_table(
-        narrowed(shown, GOES_FIRST, output_width()), title=title, whole=("order",), styles=styles[kept]
-    )
+    table = frame_table(narrowed(shown, GOES_FIRST, output_width()), title=title, whole=("order",), styles=styles[kept])
     more = [more_rows(len(board), len(shown))] if len(board) > len(shown) else []
     return Group(table, levels, *more)
 

@@ -15,6 +15,7 @@ from pairs_platform.settings.model import Settings
 def command(settings: Settings) -> None:
     """Measure every part of the state, forecast when the disk is full, and count what retention would remove."""
     from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.core.operations.retention import FEWEST_SESSIONS
     from pairs_platform.database.audit import person
     from pairs_platform.defs.housekeeping.purge import purge
     from pairs_platform.defs.instance import open_instance
@@ -25,7 +26,7 @@ def command(settings: Settings) -> None:
     platform = Platform(settings)
     usage = measure_storage(platform)
     rows = [
-        {"part": part, "MB": f"{size / 1e6:.2f}", "MB per session": f"{usage.by_part[part] / 1e6:+.3f}"}
+        {"part": part, "MB": f"{size / 1e6:.2f}", "MB per session": usage.growth_of(part)}
         for part, size in sorted(usage.sizes.items(), key=lambda item: -item[1])
     ]
     print_renderable(frame_table(pd.DataFrame(rows), title=f"State of {settings.profile.name}"))
@@ -38,7 +39,9 @@ def command(settings: Settings) -> None:
             f"{forecast.high / 1e6:.3f}); at the upper end the disk is full in {forecast.sessions_left:.0f} sessions"
         )
     else:
-        click.echo("too few sessions are measured for a forecast")
+        click.echo(
+            f"{usage.n_sessions} sessions are measured: growth is forecast from {FEWEST_SESSIONS} measured sessions on"
+        )
     for part in usage.missing:
         click.echo(f"not measured: {part}")
     with open_instance(prepare_home(settings)) as instance:

@@ -63,6 +63,7 @@ def add(settings: Settings, symbols: tuple[str, ...], sector: str) -> None:
     before = {listing.symbol for listing in settings.listings(sector)}
     path = edit_universe(sector, sorted(before | names))
     click.echo(f"{sector}: {len(before | names)} symbols, {len(names - before)} new, in {path}")
+    _tell_of_another_market(settings, sector, changed=names - before)
 
 
 @command.command("remove")
@@ -82,6 +83,16 @@ def remove(settings: Settings, symbols: tuple[str, ...], sector: str) -> None:
         )
     path = edit_universe(sector, sorted(before - names))
     click.echo(f"{sector}: {len(before - names)} symbols left, in {path}")
+    _tell_of_another_market(settings, sector, changed=names)
+
+
+def _tell_of_another_market(settings: Settings, sector: str, *, changed: set[str]) -> None:
+    if changed and settings.source.kind == "simulated":
+        click.echo(
+            f"The simulated market follows the universe: which pairs of {sector} are planted can be others now, and "
+            "so can their prices. Stored sessions keep the market before: fetch their prices again, or compare no "
+            "sessions across this change."
+        )
 
 
 def _universe(settings: Settings) -> dict[str, list[str]]:

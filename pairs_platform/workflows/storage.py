@@ -4,13 +4,14 @@ What does not belong here: the forecast (`core.operations.retention`) and removi
 (`defs.housekeeping.purge`).
 """
 
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pairs_platform.core.errors import Refused, StreamUnavailable
-from pairs_platform.core.operations.retention import Growth, growth
+from pairs_platform.core.operations.retention import FEWEST_SESSIONS, Growth, growth
 from pairs_platform.core.operations.scheduling import as_of_session
 from pairs_platform.database.sizes import database_sizes, sizes_by_session, store_sizes
 from pairs_platform.lake.files import sizes_below
@@ -38,6 +39,8 @@ class StorageUsage:
         Growth by session of each part [bytes]; NaN where too few sessions are measured.
     missing : list of str
         Parts that could not be measured, with the reason.
+    n_sessions : int
+        Sessions that are measured, this one included.
     """
 
     sizes: dict[str, int]
@@ -45,6 +48,14 @@ class StorageUsage:
     growth: Growth
     by_part: dict[str, float]
     missing: list[str]
+    n_sessions: int
+
+    def growth_of(self, part: str) -> str:
+        """Growth of a part by session [MB] in words; why there is none yet."""
+        grown = self.by_part[part]
+        if not math.isnan(grown):
+            return f"{grown / 1e6:+.3f}"
+        return "no earlier measurement" if self.n_sessions < 2 else f"from {FEWEST_SESSIONS} measured sessions on"
 
     @property
     def total(self) -> int:
@@ -69,7 +80,7 @@ def measure_storage(platform: Platform) -> StorageUsage:
     for part in sizes:
         measured = [(session, parts[part]) for session, parts in history.items() if part in parts]
         by_part[part] = growth(measured, free_bytes, n_sessions).bytes_per_session
-    return StorageUsage(sizes, free_bytes, total, by_part, missing)
+    return StorageUsage(sizes, free_bytes, total, by_part, missing, len(history))
 
 
 def _sizes(platform: Platform) -> tuple[dict[str, int], list[str]]:

@@ -80,6 +80,9 @@ def test_what_is_not_there_is_told_and_changes_nothing(platform, console):
 def test_compare_without_shadow_says_that_nothing_can_be_said(platform, console):
     shown = console("models", "compare", "1", "2")
     assert "0 paired sessions: nothing can be said yet" in shown.output
+    n = len(platform.registry.load(SECTOR, 1).pairs)
+    assert n > 0
+    assert f"{n} pairs in common, 0 of them predicted by both" in shown.output
 
 
 def test_a_sector_without_models(console):

@@ -14,8 +14,8 @@ RANKING = pd.DataFrame(
     ("width", "columns"),
     [
         (120, ["pair", "score", "fit", "vol.", "rejected by"]),
-        (46, ["pair", "score", "vol.", "rejected by"]),
-        (40, ["pair", "score", "rejected by"]),
+        (43, ["pair", "score", "vol.", "rejected by"]),
+        (37, ["pair", "score", "rejected by"]),
         (20, ["pair", "score", "rejected by"]),
     ],
 )

@@ -33,6 +33,9 @@ def test_add_makes_a_sector_inactive(console, folder):
     shown = console("symbols", "add", "xom", "CVX", "--sector", "energy")
     assert shown.exit_code == 0
     assert "energy: 2 symbols, 2 new" in shown.output
+    assert "The simulated market follows the universe" in shown.output
+    again = console("symbols", "add", "CVX", "--sector", "energy").output
+    assert "simulated market" not in again, "nothing has changed"
     assert symbols("energy") == ["CVX", "XOM"]
     assert "energy" not in load_settings().active_sectors
 
@@ -47,6 +50,28 @@ def test_add_and_remove_keep_the_rest_of_a_sector(console, folder):
     assert "technology" in load_settings().active_sectors
 
 
+def test_comments_order_and_what_is_no_number_are_kept(console, folder):
+    written = """# mine
+universe:
+  technology:  # the ones I know
+    active: true
+    symbols:
+      - AAPL  # the first
+      - "ON"
+      - TRUE
+  energy: {active: false, symbols: [CVX, XOM]}
+# the end
+"""
+    (folder / UNIVERSE_FILE).write_text(written)
+    assert console("symbols", "add", "QCOM", "AMD", "--sector", "technology").exit_code == 0
+    text = (folder / UNIVERSE_FILE).read_text()
+    assert symbols("technology") == ["AAPL", "AMD", "ON", "QCOM", "TRUE"]
+    for kept in ("# mine", "# the ones I know", "- AAPL  # the first", '- "ON"', "- TRUE", "# the end"):
+        assert kept in text
+    assert console("symbols", "remove", "QCOM", "AMD", "--sector", "technology").exit_code == 0
+    assert (folder / UNIVERSE_FILE).read_text().split() == written.split()
+
+
 def test_the_active_flag_is_kept(console, folder):
     (folder / UNIVERSE_FILE).write_text("universe: {healthcare: {active: true}}\n")
     console("symbols", "add", "MRNA", "--sector", "healthcare")
@@ -57,7 +82,6 @@ def test_the_active_flag_is_kept(console, folder):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["add", "AAPL", "AMD", "--sector", "tech"], "unknown sector tech"),
         (["add", "A!B", "--sector", "technology"], "is no symbol: write letters and digits"),
         (["remove", "XOM", "--sector", "technology"], "XOM not in technology; it has AAPL ADI"),
         (["remove", "XOM", "--sector", "energy"], "XOM not in energy; it has no symbols"),

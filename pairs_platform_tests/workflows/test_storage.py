@@ -22,6 +22,10 @@ class TestStorageReport:
             (platform.lake.root / "price_history" / "filler").write_bytes(b"x" * 1_000_000 * (n + 1))
             usage = measure_storage(platform)
             assert math.isnan(usage.growth.bytes_per_session) == (n < 4)
+            if n < 4:
+                told = "from 5 measured sessions on" if n else "no earlier measurement"
+                assert usage.growth_of("lake/price_history") == told
+        assert usage.growth_of("lake/price_history").startswith("+")
         assert usage.sizes["lake/price_history"] > 6_000_000
         assert {"lake/composite_rankings", "mlflow", "database.db"} <= set(usage.sizes)
         assert usage.by_part["lake/price_history"] == pytest.approx(1_000_000, rel=0.01)

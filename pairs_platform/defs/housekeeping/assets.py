@@ -22,7 +22,7 @@ def storage_report(context: dg.AssetExecutionContext, platform: dg.ResourceParam
 
     usage = measure_storage(platform)
     rows = [
-        (part, f"{size / 1e6:.2f}", f"{usage.by_part[part] / 1e6:+.3f}")
+        (part, f"{size / 1e6:.2f}", usage.growth_of(part))
         for part, size in sorted(usage.sizes.items(), key=lambda item: -item[1])
     ]
     return dg.MaterializeResult(

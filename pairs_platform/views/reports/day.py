@@ -132,7 +132,14 @@ def best_backtest(monitor: dict[str, Any]) -> str | None:
     return (
         f"Best backtest: {monitor['best_pair']}, Sharpe ratio {monitor['best_sharpe_ann']:.2f} a year, net, on the "
         f"held-out part of the window; best of {monitor['n_trials']} trials"
-        + (f", deflated Sharpe ratio {deflated:.2f}" if deflated is not None else "")
+        + (
+            (
+                "; deflated Sharpe ratio, the probability that its true Sharpe ratio is above what luck gives the best of "
+                f"so many: {deflated:.2f}"
+            )
+            if deflated is not None
+            else ""
+        )
     )
 
 
