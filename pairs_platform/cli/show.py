@@ -22,7 +22,6 @@ SHOWN_PROFILE = "pairs_platform.profile"
 NARROW = 16
 """Columns whose values are all shorter are neither wrapped nor cut; their titles may be wrapped."""
 
-
 SHOWN_ROWS = 40
 
 _NUMBER = re.compile(r"[<+-]?[\d,.]+|–|")

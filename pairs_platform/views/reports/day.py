@@ -134,8 +134,8 @@ def best_backtest(monitor: dict[str, Any]) -> str | None:
         f"held-out part of the window; best of {monitor['n_trials']} trials"
         + (
             (
-                "; deflated Sharpe ratio, the probability that its true Sharpe ratio is above what luck gives the best of "
-                f"so many: {deflated:.2f}"
+                "; deflated Sharpe ratio, the probability that its true Sharpe ratio is above what luck gives the best "
+                f"of so many: {deflated:.2f}"
             )
             if deflated is not None
             else ""
