@@ -161,7 +161,7 @@ def _where(settings: Settings, environment: Path) -> str:
 def mlflow_lines(settings: Settings) -> list[str]:
     """Where MLflow's pages are: the runs of each active sector that has some."""
     address = mlflow_address(settings)
-    if settings.mlflow_uri is None or address is None:
+    if address is None:
         return []
     experiments = {sector: served_experiment(address, sector) for sector in settings.active_sectors}
     pages = [

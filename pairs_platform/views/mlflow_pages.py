@@ -4,27 +4,21 @@ What does not belong here: what stands on the pages (`adapters.mlflow`).
 """
 
 from pairs_platform.settings.model import Settings
-from pairs_platform.settings.processes import reached
 
 MODEL_TRAINING = "workflowType=machine_learning"
 """MLflow opens on its pages for generative models otherwise, whatever an experiment's kind says."""
 
 
 def mlflow_address(settings: Settings) -> str | None:
-    """The server that hands out MLflow's pages; None where it is named with a password.
-
-    Without a named server it is the one that `pairs-platform up` starts, and `pairs-platform models ui`.
-    """
+    """The server that hands out MLflow's pages; None where none is named, or one with a password in its address."""
     uri = settings.mlflow_uri.get_secret_value() if settings.mlflow_uri else ""
-    if uri.startswith(("http://", "https://")):
-        return None if "@" in uri else uri.rstrip("/")
-    return f"http://{reached(settings.services.host)}:{settings.services.mlflow_port}"
+    return uri.rstrip("/") if uri.startswith(("http://", "https://")) and "@" not in uri else None
 
 
 def run_page(settings: Settings, run_id: str) -> str | None:
-    """The page of a run; None where the server is named with a password."""
+    """The page of a run; None where no server shows it."""
     address = mlflow_address(settings)
-    return None if address is None else f"{address}/#/runs/{run_id}?{MODEL_TRAINING}"
+    return None if address is None else f"{address}/#/runs/{run_id}"
 
 
 def runs_page(address: str, experiment_id: str, view: str) -> str:

@@ -83,7 +83,7 @@ def gru_models(context: dg.AssetExecutionContext, config: TrainingConfig, platfo
 
     def train(key: PartitionKey) -> dict[str, Any]:
         stored = train_partition(platform, key, options, run_id=context.run.run_id, log=context.log.info)
-        return training_metadata(stored)
+        return training_metadata(stored, platform.settings)
 
     for_each_partition(context, train, retries=REGISTRY_RETRIES)
 
@@ -118,7 +118,7 @@ def model_tables(
     results: list[dg.MaterializeResult] = []
     for key in lake_keys(context.partition_keys):
         with without_useless_retries(context, REGISTRY_RETRIES):
-            results = table_results(record_partition(platform, key))
+            results = table_results(record_partition(platform, key), platform.settings)
     yield from results
 
 

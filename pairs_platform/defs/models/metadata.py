@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from pairs_platform.defs.metadata import page, picture, rows_table, table
+from pairs_platform.settings.model import Settings
+from pairs_platform.views.mlflow_pages import run_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,14 +39,20 @@ def feature_metadata(stored: "StoredFeatures") -> dict[str, Any]:
     }
 
 
-def training_metadata(stored: "StoredTraining") -> dict[str, Any]:
+def mlflow_run(settings: Settings, run_id: str) -> dg.MetadataValue:
+    """A run of MLflow as a link to its page, or as its id where no server shows it."""
+    page = run_page(settings, run_id)
+    return dg.MetadataValue.text(run_id) if page is None else dg.MetadataValue.url(page)
+
+
+def training_metadata(stored: "StoredTraining", settings: Settings) -> dict[str, Any]:
     """Of one partition of `gru_models`."""
     result, tracked = stored.result, stored.tracked
     return {
         **stored.provenance,
         "dagster/row_count": len(result.rows),
         "model_version": tracked.version.version if tracked.version else None,
-        "mlflow_run": tracked.run_id,
+        "mlflow_run": mlflow_run(settings, tracked.run_id),
         "scope": f"{result.choice.scope}: {result.choice.scope_reason}",
         "statuses": result.rows["status"].value_counts().to_dict(),
         "seconds": result.training.seconds,
@@ -56,9 +64,9 @@ def training_metadata(stored: "StoredTraining") -> dict[str, Any]:
     }
 
 
-def table_results(recorded: "RecordedTraining") -> list[dg.MaterializeResult]:
+def table_results(recorded: "RecordedTraining", settings: Settings) -> list[dg.MaterializeResult]:
     """Of the three assets of the performance tables."""
-    head = {"source": recorded.source, "mlflow_run": recorded.run_id}
+    head = {"source": recorded.source, "mlflow_run": mlflow_run(settings, recorded.run_id)}
     n_judged = int((recorded.rows["status"] == "ok").sum())
     pages: dict[str, dict[str, Any]] = {
         "model_performance": {
