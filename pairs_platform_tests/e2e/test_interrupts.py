@@ -14,6 +14,7 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.production import live_folder
 from pairs_platform_tests.support.demo_profile import SESSION, write_config
 from pairs_platform_tests.support.postgres import free_port
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no pseudo-terminal on Windows")
 
@@ -35,7 +36,7 @@ def interrupted(folder: Path, words: str, wait: float) -> str:
 
     config = write_config(folder / "config")
     with Terminal("demo", "--session", str(SESSION), folder=folder, config=config) as terminal:
-        terminal.read_until(words)
+        terminal.read_until(words, 3 * WAIT_SECONDS)
         time.sleep(wait)
         before = len(terminal.text)
         seconds = terminal.interrupt()

@@ -28,7 +28,7 @@ import msgpack
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from pairs_platform.core.errors import ConfigurationError, DatabaseUnavailable, DataError, Refused
+from pairs_platform.core.errors import ConfigurationError, DatabaseUnavailable, DataError, Refused, Unavailable
 from pairs_platform.core.time import utc_now
 from pairs_platform.lake.files import LakePath, names_in, read_file, replace, sizes_below
 from pairs_platform.lake.profile import MANIFEST as LAKE_MANIFEST
@@ -171,8 +171,11 @@ def _save_files(folder: Path, writer: _Writer, scratch: Path) -> None:
         name = f"{FILES}/{path.relative_to(folder).as_posix()}"
         if path.suffix == _SQLITE:
             copy = scratch / "copy.db"
-            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-                source.backup(target)
+            try:
+                with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+                    source.backup(target)
+            except sqlite3.OperationalError as error:  # as on a file system that is read-only
+                raise Unavailable(f"{path} cannot be copied: {error}") from error
             writer.add(name, copy)
             copy.unlink()
         else:
