@@ -31,10 +31,13 @@ def cli(profile: str | None) -> None:
 
 def main() -> None:
     """Entry point of the console script: expected errors become one message and exit code 1, Ctrl-C one and 130."""
-    from pairs_platform.cli.interrupts import watched
+    from pairs_platform.cli.interrupts import end_interrupted, watched
 
     with watched():
-        _main()
+        try:
+            _main()
+        except KeyboardInterrupt:  # while something is imported
+            end_interrupted()
 
 
 def _main() -> None:

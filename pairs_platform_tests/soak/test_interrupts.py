@@ -5,7 +5,7 @@ import pytest
 from pairs_platform_tests.e2e.test_interrupts import interrupted
 
 MOMENTS = (
-    ("", 0.2), ("", 1.5), ("source  ", 0.0), ("price_history", 0.0), ("session 2023-03-06", 0.3),
+    ("", 0.5), ("", 1.5), ("source  ", 0.0), ("price_history", 0.0), ("session 2023-03-06", 0.3),
     ("session 2023-03-06", 2.0), ("session 2023-03-06", 4.0), ("session 2023-03-07", 1.0), ("Selected: ", 1.0),
     ("Selected: ", 8.0),
 )  # fmt: skip
