@@ -29,6 +29,34 @@ def test_a_command_imports_no_heavy_library_before_it_needs_one():
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+READING = """
+import sys
+from pairs_platform.cli import cli
+heavy, allowed, seen = {heavy}, set(), []
+for words, needs in {commands}:
+    allowed |= set(needs)
+    cli(words.split(), standalone_mode=False)
+    found = (heavy - allowed) & set(sys.modules)
+    if found:
+        seen.append((words, sorted(found)))
+assert not seen, seen
+"""
+
+
+def test_commands_that_only_read_import_no_library_that_they_do_not_need(tmp_path):
+    """Each command after those that need less, in one process: what it imports beyond them is its own."""
+    database = ("sqlalchemy", "alembic")  # the latter makes the database of an empty profile
+    commands = [
+        *(("--help", ()), ("config show", ("pydantic", "yaml")), ("symbols list", ("rich",))),
+        *(("profiles list", ()), ("audit", database), ("alerts", ())),
+    ]
+    heavy = HEAVY | {"dagster", "numpy", "pydantic", "rich", "yaml"}
+    code = READING.format(heavy=heavy, commands=commands)
+    environment = {**os.environ, "PAIRS_PLATFORM__STATE_ROOT": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_support_imports_no_test():
     """Benchmarks import it, and with it whatever it imports."""
     imported = {

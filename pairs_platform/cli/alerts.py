@@ -6,7 +6,6 @@ What does not belong here: what is worth an alert (`core.operations.alert_causes
 from datetime import timedelta
 
 import click
-import pandas as pd
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options
@@ -29,7 +28,7 @@ def command(context: click.Context, settings: Settings, days: float) -> None:
     if context.invoked_subcommand is not None:
         return
     from pairs_platform.adapters.notify.apprise_notifier import receivers
-    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.cli.show import print_renderable, rows_table
     from pairs_platform.database.alerts import failed_deliveries, recent_alerts
     from pairs_platform.platform import open_database
 
@@ -49,7 +48,7 @@ def command(context: click.Context, settings: Settings, days: float) -> None:
         for alert in alerts
     ]
     if rows:
-        print_renderable(frame_table(pd.DataFrame(rows), title="Alerts"))
+        print_renderable(rows_table(rows, title="Alerts"))
     else:
         click.echo(f"nothing is broken in profile {settings.profile.name}")
     for delivery in failed_deliveries(database, list(receivers(settings.alert_urls))):

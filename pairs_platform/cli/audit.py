@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import get_args
 
 import click
-import pandas as pd
 
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.database.audit import AuditAction, entries
@@ -34,7 +33,7 @@ def command(settings: Settings, since: datetime | None, actions: tuple[str, ...]
     if not log_entries:
         click.echo("nothing is recorded")
         return
-    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.cli.show import print_renderable, rows_table
 
     rows = [
         {
@@ -46,4 +45,4 @@ def command(settings: Settings, since: datetime | None, actions: tuple[str, ...]
         }
         for entry in log_entries
     ]
-    print_renderable(frame_table(pd.DataFrame(rows), title="Audit log"))
+    print_renderable(rows_table(rows, title="Audit log"))

@@ -31,9 +31,8 @@ def command() -> None:
 @command.command("list")
 def list_profiles() -> None:
     """Name, source, frequency, newest ranked session and size of every profile, and which is current."""
-    import pandas as pd
 
-    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.cli.show import print_renderable, rows_table
 
     settings = profile_settings(None, None, None)
     stored = stored_profiles(settings.state_root)
@@ -52,7 +51,7 @@ def list_profiles() -> None:
         }
         for each in stored
     ]
-    print_renderable(frame_table(pd.DataFrame(rows), title=f"Profiles in {settings.state_root}"))
+    print_renderable(rows_table(rows, title=f"Profiles in {settings.state_root}"))
     click.echo(
         f"{in_use} is in use; `pairs-platform profiles use --none` gives it up"
         if in_use

@@ -5,7 +5,6 @@ What does not belong here: which sectors there are and their spellings (`core.pr
 
 import click
 
-from pairs_platform.core.errors import NoSuchSector
 from pairs_platform.core.prices.sectors import sector_slug
 
 
@@ -15,11 +14,14 @@ class SectorName(click.ParamType):
     name = "sector"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The slug; a word that is none ends the command with the one that was perhaps meant."""
-        try:
-            return sector_slug(value)
-        except NoSuchSector as error:
-            self.fail(str(error), param, ctx)
+        """The slug.
+
+        Raises
+        ------
+        NoSuchSector
+            With the slug that was perhaps meant.
+        """
+        return sector_slug(value)
 
 
 SECTOR = SectorName()

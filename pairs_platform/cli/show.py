@@ -4,17 +4,19 @@ What does not belong here: the text of a single cell (`views.drawing.cells`).
 """
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from pairs_platform.views.drawing.cells import cell
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN_PROFILE = "pairs_platform.profile"
 """Under which the context of a command holds the name of its profile."""
@@ -33,7 +35,7 @@ def rows_option(shown: int = SHOWN_ROWS) -> Callable[[Callable[..., Any]], Calla
 
 
 def frame_table(
-    frame: pd.DataFrame, title: str | None, *, whole: Sequence[str] = (), styles: Sequence[str] = ()
+    frame: "pd.DataFrame", title: str | None, *, whole: Sequence[str] = (), styles: Sequence[str] = ()
 ) -> Table:
     """A frame as a terminal table; floats with four significant digits, missing values as a dash.
 
@@ -48,6 +50,31 @@ def frame_table(
     styles : sequence of str
         Style of each row, where there is a terminal; none if not given.
     """
+    numeric = {str(name) for name in frame.columns if is_numeric(frame[name])}
+    return _table({str(name): list(frame[name]) for name in frame.columns}, title, numeric, whole, styles)
+
+
+def rows_table(rows: Sequence[Mapping[str, object]], title: str | None, columns: Sequence[str] = ()) -> Table:
+    """Rows by the names of their columns as a terminal table, without pandas; like `frame_table` in all else.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+    title : str or None
+    columns : sequence of str
+        Names where there may be no row; those of the first row if not given.
+    """
+    values = {name: [row[name] for row in rows] for name in columns or (rows[0] if rows else ())}
+    return _table(values, title, {name for name, column in values.items() if _holds_numbers(column)})
+
+
+def _table(
+    columns: Mapping[str, Sequence[object]],
+    title: str | None,
+    numeric: Collection[str],
+    whole: Sequence[str] = (),
+    styles: Sequence[str] = (),
+) -> Table:
     context = click.get_current_context(silent=True)
     profile = context.meta.get(SHOWN_PROFILE) if context else None
     if title and profile and profile not in title:
@@ -55,27 +82,32 @@ def frame_table(
     shown = Table(
         title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
     )
-    for name in frame.columns:
-        width = max((len(cell(value)) for value in frame[name]), default=0)
+    texts = {name: [cell(value) for value in values] for name, values in columns.items()}
+    for name, column in texts.items():
+        width = max(map(len, column), default=0)
         shown.add_column(
-            str(name).replace("_", " "),
-            justify="right" if is_numeric(frame[name]) else "left",
+            name.replace("_", " "),
+            justify="right" if name in numeric else "left",
             min_width=width if width < NARROW or name in whole else None,
         )
-    for place, row in enumerate(frame.itertuples(index=False)):
-        shown.add_row(*(Text(cell(value)) for value in row), style=styles[place] if styles else None)
+    for place, row in enumerate(zip(*texts.values(), strict=True)):
+        shown.add_row(*map(Text, row), style=styles[place] if styles else None)
     return shown
 
 
-def is_numeric(column: pd.Series) -> bool:
+def is_numeric(column: "pd.Series") -> bool:
     """Whether a column holds numbers, or texts of nothing but numbers and dashes."""
-    if pd.api.types.is_numeric_dtype(column):
-        return not pd.api.types.is_bool_dtype(column)
-    texts = [cell(value) for value in column]
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    return not is_bool_dtype(column) if is_numeric_dtype(column) else _holds_numbers(column)
+
+
+def _holds_numbers(values: Collection[object]) -> bool:
+    texts = [cell(value) for value in values]
     return any(text not in ("", "–") for text in texts) and all(_NUMBER.fullmatch(text) for text in texts)
 
 
-def print_frame(frame: pd.DataFrame, title: str | None, *, rows: int = SHOWN_ROWS) -> None:
+def print_frame(frame: "pd.DataFrame", title: str | None, *, rows: int = SHOWN_ROWS) -> None:
     """Print the first rows of a frame, and how to see the others."""
     shown = frame.head(rows)
     print_renderable(frame_table(shown, title))
@@ -88,13 +120,13 @@ def more_rows(n: int, shown: int) -> str:
     return f"{n - shown} more rows; --rows {n} shows all"
 
 
-def with_content(frame: pd.DataFrame) -> pd.DataFrame:
+def with_content(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The columns in which a value says something."""
     said = [name for name in frame if any(cell(value) not in ("", "–", "no") for value in frame[name])]
     return frame[said]
 
 
-def narrowed(frame: pd.DataFrame, droppable: Sequence[str], width: int) -> pd.DataFrame:
+def narrowed(frame: "pd.DataFrame", droppable: Sequence[str], width: int) -> "pd.DataFrame":
     """A frame without as many of its `droppable` columns, in their order, as a table of `width` columns needs."""
     for name in droppable:
         if _table_width(frame) <= width:
@@ -103,7 +135,7 @@ def narrowed(frame: pd.DataFrame, droppable: Sequence[str], width: int) -> pd.Da
     return frame
 
 
-def _table_width(frame: pd.DataFrame) -> int:
+def _table_width(frame: "pd.DataFrame") -> int:
     """Columns that a table takes without cutting a value; headings are wrapped between words."""
     cells = [
         max([len(word) for word in str(name).replace("_", " ").split()] + [len(cell(value)) for value in frame[name]])

@@ -4,7 +4,6 @@ What does not belong here: measuring (`workflows.storage`) and removing (`defs.h
 """
 
 import click
-import pandas as pd
 
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.settings.model import Settings
@@ -14,7 +13,7 @@ from pairs_platform.settings.model import Settings
 @profile_options
 def command(settings: Settings) -> None:
     """Measure every part of the state, forecast when the disk is full, and count what retention would remove."""
-    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.cli.show import print_renderable, rows_table
     from pairs_platform.core.operations.retention import FEWEST_SESSIONS
     from pairs_platform.database.audit import person
     from pairs_platform.defs.housekeeping.purge import purge
@@ -29,7 +28,7 @@ def command(settings: Settings) -> None:
         {"part": part, "MB": f"{size / 1e6:.2f}", "MB per session": usage.growth_of(part)}
         for part, size in sorted(usage.sizes.items(), key=lambda item: -item[1])
     ]
-    print_renderable(frame_table(pd.DataFrame(rows), title=f"State of {settings.profile.name}"))
+    print_renderable(rows_table(rows, title=f"State of {settings.profile.name}"))
     total, free = usage.total / 1e6, usage.free_bytes / 1e6
     click.echo(f"{total:.1f} MB on this disk, {free:.0f} MB free")
     forecast = usage.growth

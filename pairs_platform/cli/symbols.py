@@ -4,12 +4,11 @@ What does not belong here: the universe's file (`settings.universe_file`) and th
 """
 
 import click
-import pandas as pd
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
-from pairs_platform.cli.show import frame_table, print_renderable
+from pairs_platform.cli.show import frame_table, print_renderable, rows_table
 from pairs_platform.core.prices.symbols import normal_symbol
 from pairs_platform.settings.model import Settings
 
@@ -29,7 +28,7 @@ def list_symbols(settings: Settings, sector: str | None) -> None:
         for slug, names in _universe(settings).items()
         if sector in (None, slug)
     ]
-    print_renderable(frame_table(pd.DataFrame(rows, columns=["sector", "active", "symbols", "names"]), title=None))
+    print_renderable(rows_table(rows, title=None, columns=["sector", "active", "symbols", "names"]))
 
 
 @command.command("status")

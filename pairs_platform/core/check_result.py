@@ -7,8 +7,6 @@ and reading what a predicate compares.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from pairs_platform.core.settings import SettingsGroup, setting
 
 
@@ -92,6 +90,7 @@ def differing_columns(
 
 
 def _equal(a: object, b: object, relative: float) -> bool:
+    import numpy as np
     import pandas as pd
 
     if isinstance(a, list | tuple | np.ndarray) or isinstance(b, list | tuple | np.ndarray):

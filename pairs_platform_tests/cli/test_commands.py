@@ -42,5 +42,5 @@ def test_a_group_shows_the_first_sentence_of_each_of_its_commands_whole(console,
 )
 def test_a_mistyped_word_is_refused_with_the_one_that_was_perhaps_meant(console, words, meant):
     ended = console(*words)
-    assert ended.exit_code == 2
+    assert ended.exit_code in (1, 2)
     assert ended.output.strip().endswith(meant)

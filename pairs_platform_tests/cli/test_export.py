@@ -54,7 +54,7 @@ def test_rows_that_name_a_pair_to_trade_say_the_order(stored, tmp_path):
         (["nothing", "out.csv"], "'nothing' is no export; valid: rankings"),
         (["rankings", "out/of/place.csv"], "there is no folder out/of; make it"),
         (["rankings", "out.doc"], ": the suffix names no format"),
-        (["rankings", "out.csv", "--sector", "tech"], "'tech' is no sector"),
+        (["rankings", "out.csv", "--sector", "banking"], "unknown sector 'banking'"),
     ],
 )
 def test_mistakes_are_named(stored, tmp_path, monkeypatch, words, message):

@@ -2,8 +2,9 @@
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
-from pairs_platform.cli.show import is_numeric, narrowed, print_frame, with_content
+from pairs_platform.cli.show import frame_table, is_numeric, narrowed, print_frame, rows_table, with_content
 
 RANKING = pd.DataFrame(
     {"pair": ["AAPL_ADI"], "score": ["0.99"], "fit": ["1.00"], "vol.": ["0.98"], "rejected by": ["cointegration"]}
@@ -40,3 +41,17 @@ def test_columns_without_content_are_left_out_and_texts_of_numbers_are_numbers()
 def test_text_of_a_cell_is_no_markup(capsys):
     print_frame(pd.DataFrame({"reason": ["[bold]x[/bold]"]}), None)
     assert "[bold]x[/bold]" in capsys.readouterr().out
+
+
+ROWS = [{"pair": "A_B", "n_bars": 3, "selected": True}, {"pair": "C_D", "n_bars": 12, "selected": False}]
+
+
+def test_rows_look_like_the_frame_of_them():
+    def text(table):
+        console = Console(width=80)
+        with console.capture() as captured:
+            console.print(table)
+        return captured.get()
+
+    assert text(rows_table(ROWS, "Pairs")) == text(frame_table(pd.DataFrame(ROWS), "Pairs"))
+    assert "n bars" in text(rows_table([], None, ["pair", "n_bars"]))

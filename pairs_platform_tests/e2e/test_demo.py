@@ -123,7 +123,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("words", "told"),
         [
-            (["--sector", "tech"], "the universe has no sector 'tech'; it has financial, healthcare, technology"),
+            (["--sector", "energy"], "the universe has no sector 'energy'; it has financial, healthcare, technology"),
             (["--session", "2029-03-08"], "session 2029-03-08 is not complete or not in the source; the newest is"),
             (
                 ["--session", "2023-07-04"],

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
-
 from pairs_platform.core.settings import SettingsGroup, setting
 
 
@@ -69,6 +67,7 @@ def growth(sizes: Sequence[tuple[date, int]], free_bytes: float, sessions: int) 
     newest = sizes[-sessions:]
     if len(newest) < FEWEST_SESSIONS:
         return Growth(*[float("nan")] * 4)
+    import numpy as np
     from scipy.stats import linregress, t
 
     fitted = linregress(np.arange(len(newest)), [float(size) for _, size in newest])

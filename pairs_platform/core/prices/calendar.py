@@ -10,13 +10,12 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pairs_platform.core.errors import NotFound
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.time import MARKET_TIMEZONE, moment_utc
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 TABLE_NAME = "xnys_sessions.csv"
@@ -53,6 +52,8 @@ def require_session(day: date) -> date:
 
 def last_session_before(day: date) -> date:
     """The newest session strictly before `day`."""
+    import numpy as np
+
     position = int(np.searchsorted(session_table().day, np.datetime64(day, "D"))) - 1
     if position < 0:
         raise NotFound(f"no session before {day}: the calendar starts at {CALENDAR_START}")
@@ -75,6 +76,8 @@ def sessions_ending(session: date, count: int) -> list[date]:
 
 def sessions_between(first: date, last: date) -> list[date]:
     """The sessions from `first` to `last`, both included when they trade."""
+    import numpy as np
+
     days = session_table().day
     start = np.searchsorted(days, np.datetime64(first, "D"))
     stop = np.searchsorted(days, np.datetime64(last, "D"), side="right")
@@ -113,14 +116,16 @@ class SessionTable:
         Open and close in nanoseconds since 1970-01-01 UTC.
     """
 
-    day: np.ndarray
-    open_ns: np.ndarray
-    close_ns: np.ndarray
+    day: "np.ndarray"
+    open_ns: "np.ndarray"
+    close_ns: "np.ndarray"
 
 
 @lru_cache(maxsize=1)
 def session_table() -> SessionTable:
     """The calendar as arrays; position i is the i-th of `all_sessions`."""
+    import numpy as np
+
     lines = files(__package__).joinpath(TABLE_NAME).read_text(encoding="utf-8").splitlines()
     moments = np.array([line.split(",") for line in lines[1:]], dtype="datetime64[m]")
     table = SessionTable(
@@ -133,7 +138,7 @@ def session_table() -> SessionTable:
     return table
 
 
-def session_positions(ts_ns: np.ndarray) -> np.ndarray:
+def session_positions(ts_ns: "np.ndarray") -> "np.ndarray":
     """Position in `session_table` of the session in which each stamp falls, −1 outside regular trading hours.
 
     Parameters
@@ -141,6 +146,8 @@ def session_positions(ts_ns: np.ndarray) -> np.ndarray:
     ts_ns : ndarray of int64, shape (n,)
         Nanoseconds since 1970-01-01 UTC; the open belongs to the session, the close does not.
     """
+    import numpy as np
+
     table = session_table()
     position = np.searchsorted(table.open_ns, ts_ns, side="right") - 1
     return np.where((position >= 0) & (ts_ns < table.close_ns[position]), position, -1)
@@ -161,8 +168,8 @@ class BarGrid:
     """
 
     ts_utc: "pd.DatetimeIndex"
-    session: np.ndarray
-    bar_of_day: np.ndarray
+    session: "np.ndarray"
+    bar_of_day: "np.ndarray"
 
 
 def bar_grid(sessions: list[date], frequency: Frequency) -> BarGrid:
@@ -175,6 +182,7 @@ def bar_grid(sessions: list[date], frequency: Frequency) -> BarGrid:
     NotFound
         With a day that is no session.
     """
+    import numpy as np
     import pandas as pd
 
     if not sessions:

@@ -17,7 +17,6 @@ from pairs_platform.core.screening.bootstrap import wild_bootstrap_p
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.screening.engle_granger import (
-    TEST_STATUSES,
     EngleGranger,
     PairTests,
     engle_granger,
@@ -25,6 +24,7 @@ from pairs_platform.core.screening.engle_granger import (
     run_tests,
 )
 from pairs_platform.core.screening.half_life import half_lives
+from pairs_platform.core.screening.outcomes import TEST_STATUSES, TESTED
 from pairs_platform.core.screening.settings import CointegrationSettings
 from pairs_platform.core.screening.spread import pair_rows, pair_table
 
@@ -79,7 +79,7 @@ def screen_pairs(
     tests = run_tests(prices, first, second, min_bars=settings.min_bars, backend=backend)
     better = tests.better
     rows = np.arange(len(first))
-    tested = tests.outcome == kernels.TESTED
+    tested = tests.outcome == TESTED
 
     frame = pair_table(window.symbols)
     symbols = np.asarray(window.symbols, dtype=object)
@@ -119,7 +119,7 @@ def pair_status(tests: PairTests, settings: CointegrationSettings) -> np.ndarray
     beta = tests.beta[np.arange(len(tests.better)), tests.better]
     named = np.array([TEST_STATUSES[code] for code in range(len(TEST_STATUSES))], dtype=object)[tests.outcome]
     wrong = np.where(beta <= 0.0, "beta_not_positive", "beta_out_of_range").astype(object)
-    fine = (tests.outcome != kernels.TESTED) | ((beta >= settings.min_beta) & (beta <= settings.max_beta))
+    fine = (tests.outcome != TESTED) | ((beta >= settings.min_beta) & (beta <= settings.max_beta))
     return np.where(fine, named, wrong)
 
 
@@ -165,7 +165,7 @@ def _describe(
     backend: ComputeBackend,
 ) -> dict[str, np.ndarray]:
     """Columns mu, sigma, phi, beta_first_half, beta_second_half and johansen_trace; NaN for pairs not tested."""
-    rows = np.flatnonzero(tests.outcome == kernels.TESTED)
+    rows = np.flatnonzero(tests.outcome == TESTED)
     better = tests.better[rows]
     y = np.where(better == 0, first[rows], second[rows])
     x = np.where(better == 0, second[rows], first[rows])

@@ -10,8 +10,8 @@ import pandas as pd
 import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract, reason_where_not_ok
-from pairs_platform.core.screening.engle_granger import TEST_STATUSES
 from pairs_platform.core.screening.half_life import HalfLifeStatus
+from pairs_platform.core.screening.outcomes import TEST_STATUSES
 from pairs_platform.core.screening.pair_names import pair_name
 
 PAIR_STATUSES = (*TEST_STATUSES.values(), "beta_not_positive", "beta_out_of_range")

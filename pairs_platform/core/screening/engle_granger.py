@@ -11,14 +11,8 @@ from scipy.special import ndtr
 
 from pairs_platform.core.parallel import LOCAL, ComputeBackend, concatenated
 from pairs_platform.core.screening import kernels
+from pairs_platform.core.screening.outcomes import TEST_STATUSES, TESTED
 
-TEST_STATUSES = {
-    kernels.TESTED: "ok",
-    kernels.TOO_FEW_BARS: "too_few_bars",
-    kernels.CONSTANT_LEG: "constant_leg",
-    kernels.IDENTICAL_LEGS: "identical_legs",
-    kernels.SINGULAR: "singular_regression",
-}
 LEAST_BARS = 22
 """Fewest bars that leave the regression with the longest lag a residual, which its AIC needs."""
 
@@ -65,11 +59,11 @@ class PairTests:
     ----------
     n_bars : ndarray of int64, shape (k,)
     outcome : ndarray of int8, shape (k,)
-        Codes of `kernels`; `TEST_STATUSES` names them.
+        Codes of `outcomes`; `TEST_STATUSES` names them.
     t_stat, alpha, beta, p_value : ndarray of float64, shape (k, 2)
-        NaN unless the outcome is ``kernels.TESTED``.
+        NaN unless the outcome is ``TESTED``.
     lag : ndarray of int64, shape (k, 2)
-        −1 unless the outcome is ``kernels.TESTED``.
+        −1 unless the outcome is ``TESTED``.
     """
 
     n_bars: np.ndarray
@@ -142,7 +136,7 @@ def _run_batch(prices: np.ndarray, first: np.ndarray, second: np.ndarray, *, min
         kernels.test_pairs(prices, first[a:b], second[a:b], max(min_bars, LEAST_BARS), *results)
 
     kernels.share_rows(work, k)
-    failed = outcome != kernels.TESTED
+    failed = outcome != TESTED
     for values in (t_stat, alpha, beta):
         values[failed] = np.nan
     lag[failed] = -1
@@ -157,7 +151,7 @@ def engle_granger(log_y: np.ndarray, log_x: np.ndarray) -> EngleGranger:
     ``statsmodels.tsa.stattools.coint(log_y, log_x)``, which instead of ``identical_legs`` reports t = −inf.
     """
     tests = run_tests(np.stack([log_y, log_x]), np.array([0]), np.array([1]))
-    tested = tests.outcome[0] == kernels.TESTED
+    tested = tests.outcome[0] == TESTED
     return EngleGranger(
         status=TEST_STATUSES[int(tests.outcome[0])],
         n_bars=int(tests.n_bars[0]),

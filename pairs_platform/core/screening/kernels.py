@@ -15,6 +15,8 @@ import numba
 import numpy as np
 from numba import njit
 
+from pairs_platform.core.screening.outcomes import CONSTANT_LEG, IDENTICAL_LEGS, SINGULAR, TESTED, TOO_FEW_BARS
+
 # NumPy's errors, because a division by zero in one pair must give NaN there, not an exception that loses the others.
 _OPTIONS: dict[str, Any] = {
     "cache": True,
@@ -22,9 +24,6 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract"},
     "error_model": "numpy",
 }
-
-TESTED, TOO_FEW_BARS, CONSTANT_LEG, IDENTICAL_LEGS, SINGULAR = range(5)
-"""Outcome of a test. IDENTICAL_LEGS: R² of the levels at statsmodels' own limit, where it reports t = −inf."""
 
 COLLINEAR_R2 = 1.0 - 100.0 * np.sqrt(np.finfo(np.float64).eps)
 CONSTANT_VARIANCE = 1e-18

@@ -13,11 +13,11 @@ import numpy as np
 
 from pairs_platform.core.parallel import LOCAL, ComputeBackend
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.calibration import calibrated_p
 from pairs_platform.core.screening.cointegration import pair_status
 from pairs_platform.core.screening.correlation import log_returns, pairwise_correlation
 from pairs_platform.core.screening.engle_granger import run_tests
+from pairs_platform.core.screening.outcomes import TESTED
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
 from pairs_platform.core.screening.spread import pair_rows
 
@@ -186,7 +186,7 @@ def _count(
     correlated = pairwise_correlation(basis, first, second)[0] >= correlation.gate
     tests = run_tests(prices, first[correlated], second[correlated], min_bars=cointegration.min_bars)
     p_cal = calibrated_p(tests.p_value.min(axis=1), tests.n_bars)
-    passed = (tests.outcome == kernels.TESTED) & (pair_status(tests, cointegration) == "ok")
+    passed = (tests.outcome == TESTED) & (pair_status(tests, cointegration) == "ok")
     return int(correlated.sum()), int((passed & (p_cal < cointegration.gate)).sum())
 
 

@@ -15,7 +15,7 @@ from pairs_platform.core.errors import DataError
 from pairs_platform.core.parallel import LOCAL, ComputeBackend
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.engle_granger import run_tests
-from pairs_platform.core.screening.kernels import TESTED
+from pairs_platform.core.screening.outcomes import TESTED
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters, estimate_spread
 from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS, IN_SAMPLE
 from pairs_platform.core.volatility.diurnal import count_sessions

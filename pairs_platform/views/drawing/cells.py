@@ -3,7 +3,8 @@
 What does not belong here: how tables are laid out (`cli.show`, `views.reports`).
 """
 
-import pandas as pd
+import sys
+from datetime import datetime, time
 
 
 def cell(value: object) -> str:
@@ -11,12 +12,19 @@ def cell(value: object) -> str:
 
     A float from a thousand on has separators (1,234). Moments of midnight are dates.
     """
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
+    if value is None or _is_missing(value):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.0f}" if 1e3 <= abs(value) < 1e15 else f"{value:.4g}"
-    if isinstance(value, pd.Timestamp) and value == value.normalize():
+    if isinstance(value, datetime) and value.time() == time():
         return value.strftime("%Y-%m-%d")
     return str(value)
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a value is NaN, NaT or NA; the latter two are there only where pandas is."""
+    pandas = sys.modules.get("pandas")
+    of_pandas = pandas is not None and (value is pandas.NaT or value is pandas.NA)
+    return of_pandas or (isinstance(value, float) and value != value)

@@ -12,8 +12,8 @@ from statsmodels.tsa.adfvalues import mackinnonp
 from statsmodels.tsa.stattools import adfuller, coint
 
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.core.screening import kernels
 from pairs_platform.core.screening.engle_granger import engle_granger, mackinnon_p, run_tests
+from pairs_platform.core.screening.outcomes import TESTED
 from pairs_platform.core.screening.spread import pair_rows
 from pairs_platform_tests.support.windows import needs_real_data, planted_pair, random_walks, real_window
 
@@ -127,7 +127,7 @@ def test_the_number_of_threads_changes_nothing():
     finally:
         numba.set_num_threads(before)
     np.testing.assert_array_equal(results[0].t_stat, results[1].t_stat)
-    assert (results[0].outcome == kernels.TESTED).all()
+    assert (results[0].outcome == TESTED).all()
 
 
 @needs_real_data
