@@ -22,6 +22,8 @@ from pairs_platform.settings.model import Settings
 from pairs_platform.settings.production import live_folder
 
 SECONDS_TO_STOP = 30
+_NO_ADVICE = ("-W", "ignore:Function `dev_command` is superseded")
+"""Dagster's advice to start it by another program is for who types `dagster dev`."""
 
 
 @click.command("ui")
@@ -48,7 +50,8 @@ def _serve(settings: Settings, host: str, port: int, *, read_only: bool) -> None
     workspace = Path("workspace.yaml")
     location = ["-w", str(workspace)] if workspace.exists() else ["-m", "pairs_platform.definitions"]
     click.echo(f"profile {settings.profile.name}: http://{host}:{port} (state in {settings.profile_root})")
-    command_line = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]
+    quiet = ("--log-level", "warning", "--code-server-log-level", "warning")
+    command_line = [sys.executable, *_NO_ADVICE, "-m", "dagster", "dev", *quiet, "-h", host, "-p", str(port), *location]
     if read_only:
         command_line = [script("dagster-webserver"), "--read-only", "-h", host, "-p", str(port), *location]
     # A Python handler in place of an ignored SIGINT (background jobs inherit that) is the default again in the child.
