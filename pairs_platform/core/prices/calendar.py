@@ -92,6 +92,8 @@ def closed_weekdays() -> list[date]:
 
 def longest_pause() -> timedelta:
     """The longest time from the morning of one session to the morning of the next, in the whole calendar."""
+    import numpy as np
+
     return timedelta(days=int(np.diff(session_table().day).max().astype(np.int64)))
 
 
