@@ -5,11 +5,13 @@ drawing.
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+from pairs_platform.core.time import MARKET_TIMEZONE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -209,3 +211,16 @@ def learning_curves(curves: pd.DataFrame, *, source: str) -> bytes:
     ax.legend(fontsize=7)
     ax.set_title(f"Learning curves, mean over the pairs that still learn\n{source}", fontsize=9, parse_math=False)
     return _png(figure)
+
+
+def equity_curves(ax: "Axes", curves: Mapping[str, tuple[pd.Series, np.ndarray]], *, label: str) -> None:
+    """Cumulative net profit of each pair's backtest, bar by bar; `curves` holds starts of the bars and basis points."""
+    session = np.array([])
+    for pair, (starts, net) in curves.items():
+        session = pd.DatetimeIndex(starts).tz_convert(MARKET_TIMEZONE).strftime("%Y-%m-%d").to_numpy()
+        ax.plot(net, linewidth=0.9, label=pair)
+    ax.axhline(0, color=INK, linewidth=0.6)
+    ax.set_ylabel("net, basis points of gross capital")
+    ax.set_title(f"Backtests on the held-out bars, net of costs · {label}", fontsize=9, parse_math=False)
+    ax.legend(fontsize=7, loc="upper left", ncols=4)
+    _session_ticks(ax, session)

@@ -58,6 +58,7 @@ def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         ("Signals of the session", lambda: _signals(platform, key)),
         ("Selection funnel", lambda: _funnel(platform, key, metadata)),
         ("Ranking", lambda: _ranking(platform, key, rankings)),
+        ("Backtests", lambda: _backtests(platform, key, rankings)),
         ("Model", lambda: _model(platform, key)),
         ("Spreads", lambda: _pictures(platform, key, rankings)),
         ("Data", lambda: [_data(platform, key, metadata)]),
@@ -234,6 +235,33 @@ def _counts(rows: Sequence[dict[str, Any]], run_mode: str) -> Table:
         (role, *(counted[role, action] for action in actions)) for role in dict.fromkeys(row["role"] for row in rows)
     ]
     return rows_of(("role", *actions), lines, f"Signals by role and action · {run_mode}")
+
+
+def _backtests(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:
+    """Equity and trades of the backtest that each selected pair's score rests on."""
+    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+    from pairs_platform.views.backtests import (
+        BACKTEST_NOTE,
+        equity_drawing,
+        held_out_backtests,
+        summary_frame,
+        trades_frame,
+    )
+
+    names = list(rankings.loc[rankings["selected"], "pair"].head(SELECTED_DRAWN))
+    backtests = held_out_backtests(platform, key, names)
+    if not backtests:
+        yield Paragraph("No pair is selected.")
+        return
+    yield table_of(summary_frame(backtests), "What the rule earned with each selected pair on the held-out bars")
+    yield Paragraph(BACKTEST_NOTE, small=True)
+    source = str(platform.lake.metadata(COMPOSITE_RANKINGS, key)["source"])
+    yield Picture(equity_drawing(backtests, source), "Net profit of the backtests of the selected pairs")
+    for pair, (legs, report) in backtests.items():
+        if report.trades:
+            trades = trades_frame(legs, report)
+            shown = trades.tail(TRADES_SHOWN)
+            yield table_of(shown, f"Backtest of {pair}: the last {len(shown)} of {len(trades)} trades")
 
 
 def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:

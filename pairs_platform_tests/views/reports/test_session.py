@@ -15,7 +15,7 @@ import pytest
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.models.contracts import GRU_MODELS
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
-from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, TRADING_CONFIG
+from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
 from pairs_platform.core.signals.orders import signal_order
 from pairs_platform.database.signals import SignalKey, signal_rows
 from pairs_platform.views.drawing.plots import spread_with_bands
@@ -112,8 +112,24 @@ class TestContent:
         chosen = rankings[rankings["selected"]]
         names = list((chosen if len(chosen) else rankings.head(3))["pair"])
         shown = [given["alt"] for given in page.attributes("img")]
+        shown = [text for text in shown if not text.startswith("Net profit")]
         assert shown == [f"{name}: {what} over the window" for name in names for what in ("spread", "volatility")]
         assert all(given["src"].startswith("data:image/png;base64,") for given in page.attributes("img"))
+
+    def test_backtests_are_those_of_the_scores(self, stored, page):
+        rankings, scores = (stored.lake.read(table, key()) for table in (COMPOSITE_RANKINGS, PAIR_SCORES))
+        names = list(rankings.loc[rankings["selected"], "pair"])
+        assert names
+        found = page.table("What the rule earned")
+        expected = scores.set_index("pair").loc[names]
+        assert found.column("pair") == names
+        np.testing.assert_allclose(np.array(found.column("net bp"), float), 1e4 * expected["net_return"], atol=0.0501)
+        assert found.column("trades") == [str(int(n)) for n in expected["n_entries"]]
+        for name in names:
+            if expected.loc[name, "n_entries"]:
+                trades = page.table(f"Backtest of {name}")
+                total = float(trades.column("all so far bp")[-1])
+                assert total == pytest.approx(1e4 * expected.loc[name, "net_return"], abs=0.0501)
 
     def test_source_is_named(self, stored, page):
         assert stored.market_data.label in page.table("Data").column("value")
