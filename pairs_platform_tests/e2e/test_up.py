@@ -248,7 +248,7 @@ def test_models_go_through_the_mlflow_server(production):
         assert cursor.fetchone() == (1,)
 
 
-def test_the_history_from_before_is_offered_and_adopted_once(production):
+def test_the_history_from_before_is_offered_and_adopted_once(production, monkeypatch):
     assert "are new here; the profile has 3 sessions from before" in production.output
     assert "pairs-platform adopt" in production.output
     before = production.started.platform
@@ -257,7 +257,12 @@ def test_the_history_from_before_is_offered_and_adopted_once(production):
     assert production.profile.platform.registry.versions(SECTOR) == before.registry.versions(SECTOR)
     newest = before.registry.versions(SECTOR)[-1].version
     assert production.profile.platform.registry.load(SECTOR, newest).pairs
-    with dg.DagsterInstance.from_config(sourced(environment(production))["DAGSTER_HOME"]) as instance:
+    variables = sourced(environment(production))
+    with monkeypatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        instance = dg.DagsterInstance.from_config(variables["DAGSTER_HOME"])
+    with instance:
         assert len(instance.get_materialized_partitions(dg.AssetKey("gru_models"))) == 3
     page = next(line for line in adopted.stdout.splitlines() if "/#/experiments/" in line)
     assert f"models of {SECTOR}: http://127.0.0.1:{production.settings.services.mlflow_port}/#/" in page

@@ -264,6 +264,10 @@ def _backtests(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) 
             yield table_of(shown, f"Backtest of {pair}: the last {len(shown)} of {len(trades)} trades")
 
 
+_SUBJECTS = {"spread_z": "z of the spread", "volatility": "volatility"}
+"""What each drawing of a fit shows."""
+
+
 def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:
     """Spread and volatility of the selected pairs, else of the best ranked ones; thresholds of the configuration."""
     from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS
@@ -289,4 +293,5 @@ def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -
     for name in names:
         drawings = fit_drawings(window, fits, name, entry_z=trading.entry_z, exit_z=trading.exit_z, source=source)
         for subject, drawing in drawings.items():
-            yield Picture(drawing, f"{name}: {subject} over the window", with_next=subject != list(drawings)[-1])
+            words = f"{name}: {_SUBJECTS[subject]} over the window"
+            yield Picture(drawing, words, with_next=subject != list(drawings)[-1])

@@ -113,7 +113,9 @@ class TestContent:
         names = list((chosen if len(chosen) else rankings.head(3))["pair"])
         shown = [given["alt"] for given in page.attributes("img")]
         shown = [text for text in shown if not text.startswith("Net profit")]
-        assert shown == [f"{name}: {what} over the window" for name in names for what in ("spread", "volatility")]
+        assert shown == [
+            f"{name}: {what} over the window" for name in names for what in ("z of the spread", "volatility")
+        ]
         assert all(given["src"].startswith("data:image/png;base64,") for given in page.attributes("img"))
 
     def test_backtests_are_those_of_the_scores(self, stored, page):
