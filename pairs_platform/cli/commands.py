@@ -21,7 +21,7 @@ PURPOSES = {
     "See what was decided": {
         "pairs": "Show selection and ranking of a session, and why pairs failed.",
         "signals": "Show the signals of the newest bar, or follow them.",
-        "report": "Write the report of a session, for a browser or as text.",
+        "report": "Write the report of a session as HTML or PDF.",
         "export": "Write a table as .csv, .xlsx or .parquet.",
         "sql": "Ask the lake and the database in SQL, read-only.",
         "models": "List, compare and promote the models of a sector.",
@@ -39,8 +39,8 @@ PURPOSES = {
         "alerts": "Show open alerts and messages that were not delivered.",
         "audit": "Show who changed what, newest first.",
         "storage": "Measure the state, and say when the disk is full.",
-        "backup": "Write the whole profile to a folder.",
-        "restore": "Restore what `backup` wrote, into an empty profile.",
+        "backup": "Write the whole profile to one file.",
+        "restore": "Restore what `backup` wrote, where no state is yet.",
         "migrate": "Bring the profile and its databases to this version.",
     },
 }
