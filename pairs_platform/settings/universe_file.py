@@ -67,11 +67,11 @@ def _edited(text: str, sector: str, group: dict[str, Any]) -> str:
         def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
             return Tag(suffix="tag:yaml.org,2002:str") if kind is ScalarNode else super().resolve(kind, value, implicit)
 
-    yaml = YAML()
-    yaml.Resolver = _Texts
-    yaml.width, yaml.preserve_quotes = 120, True
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    document = yaml.load(text) or {}
+    editor = YAML()  # its round trip makes texts, lists and mappings, and runs no code
+    editor.Resolver = _Texts
+    editor.width, editor.preserve_quotes = 120, True
+    editor.indent(mapping=2, sequence=4, offset=2)
+    document = editor.load(text) or {}
     universe = document.get("universe")
     if not isinstance(universe, dict):
         universe = document["universe"] = {}
@@ -83,7 +83,7 @@ def _edited(text: str, sector: str, group: dict[str, Any]) -> str:
     else:
         own["symbols"] = group["symbols"]
     out = io.StringIO()
-    yaml.dump(document, out)
+    editor.dump(document, out)
     return out.getvalue()
 
 
