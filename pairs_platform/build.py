@@ -13,7 +13,7 @@ import dagster as dg
 
 from pairs_platform import defs
 from pairs_platform.defs.asset_metadata import described, with_code
-from pairs_platform.defs.partitions import lookback_mapping
+from pairs_platform.defs.partitions import SessionBySector, lookback_mapping, of_settings
 from pairs_platform.defs.resources import resources
 from pairs_platform.defs.signals.assets import GROUP as LIVE_GROUP
 from pairs_platform.settings.model import Settings
@@ -28,7 +28,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
     Parameters
     ----------
     settings : Settings
-        Decide the state folder, the lookback in the lineage, the active sectors.
+        Decide the state folder, the lookback in the lineage, the partitions, the active sectors.
     resource_overrides : mapping of str to resource, optional
         Resources that replace the ones made from the settings, by key.
     """
@@ -38,13 +38,20 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, Any] 
         executor=dg.in_process_executor,
     )
     return with_code(definitions, settings).map_asset_specs(
-        func=lambda spec: described(_with_lookbacks(spec, settings), settings)
+        func=lambda spec: described(_with_partitions(_with_lookbacks(spec, settings), settings), settings)
     )
 
 
 def _modules() -> list[ModuleType]:
     names = [module.name for module in pkgutil.walk_packages(defs.__path__, f"{defs.__name__}.")]
     return [import_module(name) for name in names if name.rpartition(".")[2] in MODULES]
+
+
+def _with_partitions(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
+    """Leave of the partitions of an asset those of the profile."""
+    if not isinstance(spec.partitions_def, SessionBySector):
+        return spec
+    return spec.replace_attributes(partitions_def=of_settings(spec.partitions_def, settings))
 
 
 def _with_lookbacks(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import click
 import psutil
@@ -17,7 +16,7 @@ from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.supervisor import the_only_one
-from pairs_platform.processes.runtime.topology import free_port, script
+from pairs_platform.processes.runtime.topology import code_location, free_port, script
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.production import live_folder
 
@@ -47,8 +46,7 @@ def _serve(settings: Settings, host: str, port: int, *, read_only: bool) -> None
     home = prepare_home(settings)
     migrate_stores(settings, click.echo)
     prepare_instance(home, click.echo)
-    workspace = Path("workspace.yaml")
-    location = ["-w", str(workspace)] if workspace.exists() else ["-m", "pairs_platform.definitions"]
+    location = code_location(home)
     click.echo(f"profile {settings.profile.name}: http://{host}:{port} (state in {settings.profile_root})")
     quiet = ("--log-level", "warning", "--code-server-log-level", "warning")
     command_line = [sys.executable, *_NO_ADVICE, "-m", "dagster", "dev", *quiet, "-h", host, "-p", str(port), *location]

@@ -168,7 +168,8 @@ def _usable_prices(platform: Platform, sector: str) -> set[date]:
 
 def _requests(platform: Platform, state: SectorState, sessions: Sequence[date], suffix: str) -> Iterator[dg.RunRequest]:
     """Prices of the missing sessions first, then each session; the queue keeps the order within a sector."""
-    missing = missing_prices(state, sessions, lookback=platform.settings.lookback_sessions)
+    settings = platform.settings
+    missing = missing_prices(state, sessions, lookback=settings.lookback_sessions, earliest=settings.backfill_start)
     if missing:
         first, last = missing
         yield price_run(state.sector, first, last, f"prices|{first}|{last}|{state.sector}{suffix}")

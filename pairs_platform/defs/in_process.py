@@ -20,7 +20,8 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from pairs_platform.core.operations.run_tags import CODE_LOCATION, PROCESS_TAG, this_process
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.signals.requests import StreamRequest
-from pairs_platform.defs.automation import daily_job, price_run, session_run
+from pairs_platform.defs.automation import RANGE_END, RANGE_START, daily_job, price_run, session_run
+from pairs_platform.defs.partitions import SessionBySector
 from pairs_platform.defs.signals.sensors import request_signals, request_streamed_bars, save_job, signal_job
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -67,6 +68,9 @@ class JobRunner:
     def _execute(self, name: str, request: dg.RunRequest, listener: Listener) -> list[str]:
         run_id = str(uuid.uuid4())
         job = self.definitions.resolve_job_def(name)
+        for edge in (RANGE_START, RANGE_END):
+            if isinstance(job.partitions_def, SessionBySector) and edge in request.tags:
+                job.partitions_def.validate_partition_key(request.tags[edge])
         selection = frozenset(request.asset_selection or ())
         job = job.get_subset(asset_selection=selection) if selection else job
         total, ended = len(job.graph.nodes), [0]

@@ -1,6 +1,6 @@
 """The two dimensions of every asset: the session (as-of date) and the sector.
 
-What does not belong here: which sectors are active and how far a backfill goes (settings).
+What does not belong here: which sectors the universe has and where prices begin (settings).
 """
 
 from collections.abc import Iterable
@@ -9,36 +9,73 @@ from itertools import groupby
 
 import dagster as dg
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.partition_key import PartitionKey, key_of
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, closed_weekdays
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.time import MARKET_TIMEZONE, market_midnight
+from pairs_platform.settings.model import Settings
 
-sessions_definition = dg.DailyPartitionsDefinition(
-    start_date=CALENDAR_START.isoformat(),
-    end_date=(CALENDAR_END + timedelta(days=1)).isoformat(),
-    timezone=MARKET_TIMEZONE,
-    exclusions=["0 0 * * 6", "0 0 * * 0", *map(market_midnight, closed_weekdays())],
-)
-"""Exclusions are part of a definition's identity: they come from the calendar's file, which only a release changes."""
 
-session_by_sector = dg.MultiPartitionsDefinition(
-    {"date": sessions_definition, "sector": dg.StaticPartitionsDefinition(list(SECTORS))}
-)
-"""Keys read "2023-03-08|technology": the as-of session, then the sector."""
+class SessionBySector(dg.MultiPartitionsDefinition):
+    """Sessions from a first day on, by sector; keys read "2023-03-08|technology".
 
-live_sessions_definition = dg.DailyPartitionsDefinition(
-    start_date=CALENDAR_START.isoformat(),
-    end_date=(CALENDAR_END + timedelta(days=1)).isoformat(),
-    timezone=MARKET_TIMEZONE,
-    end_offset=1,
-    exclusions=["0 0 * * 6", "0 0 * * 0", *map(market_midnight, closed_weekdays())],
-)
-"""The same sessions with the one under way; on a week-end it shows the coming one too."""
+    Equal settings give a definition of the same identity: the exclusions come from the calendar's file, which only a
+    release changes, and the order of the sectors is theirs.
 
-live_session_by_sector = dg.MultiPartitionsDefinition(
-    {"date": live_sessions_definition, "sector": dg.StaticPartitionsDefinition(list(SECTORS))}
-)
+    Parameters
+    ----------
+    first : date
+        No session before it is a partition.
+    sectors : iterable of str
+        Slugs.
+    end_offset : int
+        1 adds the session under way; on a week-end the coming one too.
+    """
+
+    def __init__(self, first: date, sectors: Iterable[str], *, end_offset: int = 0) -> None:
+        self.first, self.sectors, self.end_offset = first, tuple(sorted(sectors)), end_offset
+        days = dg.DailyPartitionsDefinition(
+            start_date=first.isoformat(),
+            end_date=(CALENDAR_END + timedelta(days=1)).isoformat(),
+            timezone=MARKET_TIMEZONE,
+            end_offset=end_offset,
+            exclusions=["0 0 * * 6", "0 0 * * 0", *map(market_midnight, closed_weekdays())],
+        )
+        super().__init__({"date": days, "sector": dg.StaticPartitionsDefinition(list(self.sectors))})
+
+    def validate_partition_key(self, partition_key: str, context: object = None) -> None:
+        """Refuse a key that is none before a run starts, and say what there is.
+
+        Dagster asks it wherever somebody names a partition; `context` is Dagster's and changes nothing.
+
+        Raises
+        ------
+        ConfigurationError
+        """
+        if self.has_partition_key(partition_key):
+            return
+        raise ConfigurationError(
+            f"{partition_key!r} is no partition: a key is a session that is over and a sector of the universe, like "
+            f"{PartitionKey(date(2023, 3, 8), self.sectors[0])}. The universe has {', '.join(self.sectors)} "
+            f"(universe.yaml); sessions begin at backfill_start {self.first} (platform.yaml)"
+        )
+
+
+session_by_sector = SessionBySector(CALENDAR_START, SECTORS)
+"""Everything that a partition can be; `of_settings` leaves what the settings say."""
+
+live_session_by_sector = SessionBySector(CALENDAR_START, SECTORS, end_offset=1)
+"""The same with the session under way."""
+
+
+def of_settings(definition: SessionBySector, settings: Settings) -> SessionBySector:
+    """The partitions of a profile: sessions from `backfill_start`, sectors in which the universe has symbols.
+
+    Where the source names the sectors (`universe_origin: source`), all of them: its files are not read to find out.
+    """
+    sectors = [slug for slug in SECTORS if settings.universe_origin == "source" or settings.listings(slug)]
+    return SessionBySector(settings.backfill_start, sectors, end_offset=definition.end_offset)
 
 
 def lookback_mapping(first_offset: int, last_offset: int = 0) -> dg.MultiPartitionMapping:

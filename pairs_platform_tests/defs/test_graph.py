@@ -8,8 +8,7 @@ import pytest
 
 from pairs_platform.build import build_definitions
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
-from pairs_platform.core.prices.sectors import SECTORS
-from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, session_by_sector
+from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, of_settings, session_by_sector
 from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.definitions_text import recorded
 from pairs_platform_tests.support.demo_profile import PRICED, SECTOR, SESSION, SESSIONS, DemoRun, key
@@ -63,7 +62,8 @@ class TestDefinitions:
         if name in OF_EVERYTHING:
             assert asset.partitions_def is None
             return
-        assert asset.partitions_def == (live_session_by_sector if name in LIVE else session_by_sector)
+        whole = live_session_by_sector if name in LIVE else session_by_sector
+        assert asset.partitions_def == of_settings(whole, load_settings())
         assert asset.backfill_policy == (None if name in LIVE else dg.BackfillPolicy.single_run())
 
     def test_no_asset_has_a_policy_by_which_an_interrupt_is_tried_again(self, graph):
@@ -138,9 +138,6 @@ class TestPartitions:
         first, last = SESSIONS[0].replace(month=1, day=1), SESSIONS[0].replace(month=12, day=31)
         assert [d for d in days if d.startswith("2023")] == [str(d) for d in sessions_between(first, last)]
         assert days[0] == "2018-01-02"
-
-    def test_the_definition_does_not_depend_on_the_settings(self):
-        assert set(session_by_sector.get_partitions_def_for_dimension("sector").get_partition_keys()) == set(SECTORS)
 
     @pytest.mark.parametrize("partition", ["2023-07-04|technology", "2023-03-11|technology", "2023-03-08|tech"])
     def test_holidays_week_ends_and_unknown_sectors_have_none(self, partition):

@@ -135,15 +135,18 @@ def due_sessions(state: SectorState, *, as_of: date, settings: AutomationSetting
     )
 
 
-def missing_prices(state: SectorState, sessions: Sequence[date], *, lookback: int) -> tuple[date, date] | None:
+def missing_prices(
+    state: SectorState, sessions: Sequence[date], *, lookback: int, earliest: date
+) -> tuple[date, date] | None:
     """First and last session without prices in the lookbacks of `sessions`; None when nothing is missing.
 
-    The newest of `sessions` itself does not count: its own run fetches its prices.
+    The newest of `sessions` itself does not count: its own run fetches its prices. Nor does what lies before
+    `earliest`, which nobody fetches.
     """
     if not sessions:
         return None
     window = sessions_between(session_offset(sessions[0], 1 - lookback), session_offset(sessions[-1], -1))
-    missing = [day for day in window if day not in state.priced]
+    missing = [day for day in window if day >= earliest and day not in state.priced]
     return (missing[0], missing[-1]) if missing else None
 
 

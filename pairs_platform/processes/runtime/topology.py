@@ -80,8 +80,7 @@ def live_processes(
     settings: Settings, home: Path, dagster: DagsterCalls, *, host: str, port: int, fresh: bool
 ) -> list[ProcessSpec]:
     """The processes of `live`: a replay begins when everything else is there."""
-    workspace = Path("workspace.yaml")
-    location = ["-w", str(workspace)] if workspace.exists() else ["-m", "pairs_platform.definitions"]
+    location = code_location(home)
     return [
         *_redis(settings),
         *_dagster(dagster, home, location, host=host, port=port, name="port"),
@@ -92,6 +91,14 @@ def live_processes(
 def script(name: str) -> str:
     """A console script of this environment."""
     return str(Path(sys.executable).parent / name)
+
+
+def code_location(home: Path) -> list[str]:
+    """Options of Dagster's commands for the one code location, from any folder: its name is that of every run."""
+    module = {"module_name": "pairs_platform.definitions", "location_name": CODE_LOCATION}
+    path = home / "code.yaml"
+    replace_file(path, yaml.safe_dump({"load_from": [{"python_module": module}]}).encode())
+    return ["-w", str(path)]
 
 
 def command_of(*arguments: str) -> list[str]:

@@ -13,7 +13,7 @@ from pairs_platform.core.operations.scheduling import (
     due_sessions,
     missing_prices,
 )
-from pairs_platform.core.prices.calendar import sessions_between, sessions_ending
+from pairs_platform.core.prices.calendar import CALENDAR_START, sessions_between, sessions_ending
 
 NEW_YORK = ZoneInfo("America/New_York")
 RULES = AutomationSettings()
@@ -73,10 +73,11 @@ def test_what_is_stored_or_under_way_is_not_requested():
 def test_missing_prices_span_the_gaps_of_the_lookback_and_leave_out_the_session_itself():
     as_of = date(2023, 3, 9)
     window = sessions_ending(as_of, 60)
-    assert missing_prices(state(), [as_of], lookback=60) == (window[0], window[-2])
-    assert missing_prices(state(priced=window[:-1]), [as_of], lookback=60) is None
+    assert missing_prices(state(), [as_of], lookback=60, earliest=CALENDAR_START) == (window[0], window[-2])
+    assert missing_prices(state(priced=window[:-1]), [as_of], lookback=60, earliest=CALENDAR_START) is None
     holes = [day for day in window[:-1] if day not in (window[5], window[40])]
-    assert missing_prices(state(priced=holes), [as_of], lookback=60) == (window[5], window[40])
+    assert missing_prices(state(priced=holes), [as_of], lookback=60, earliest=CALENDAR_START) == (window[5], window[40])
+    assert missing_prices(state(), [as_of], lookback=60, earliest=window[7]) == (window[7], window[-2])
 
 
 def test_retries_wait_twice_as_long_after_every_failure_and_end():

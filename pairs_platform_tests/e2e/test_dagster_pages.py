@@ -1,0 +1,81 @@
+"""What a person sees on the pages of the Dagster UI after a demo, in a real browser.
+
+What does not belong here: whether the servers start and stop (`test_ui`).
+"""
+
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
+from pairs_platform_tests.support.browser import browser, page
+from pairs_platform_tests.support.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun
+from pairs_platform_tests.support.postgres import free_port
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
+
+__all__ = ["browser", "page"]
+
+LOCATION = "/locations/__repository__@pairs_platform"
+DAILY = "daily_pair_identification"
+expect.set_options(timeout=1000 * WAIT_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def ui(demo: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a read-only UI of the demo's profile."""
+    port = free_port()
+    environment = {**os.environ, CONFIG_VARIABLE: str(demo.config), variable("state_root"): str(demo.state)}
+    words = [str(SCRIPTS / "pairs-platform"), "ui", "--read-only", "--port", str(port)]
+    with (tmp_path_factory.mktemp("ui") / "output").open("w") as output:
+        process = psutil.Popen(words, cwd=demo.folder, env=environment, stdout=output, stderr=output)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: process.poll() is not None or answers(url))
+        assert process.poll() is None
+        yield url
+    finally:
+        family = [*process.children(recursive=True), process] if process.is_running() else []
+        process.terminate()
+        _, alive = psutil.wait_procs(family, timeout=WAIT_SECONDS)
+        for member in alive:
+            member.kill()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/server_info", timeout=WAIT_SECONDS) as reply:
+            return reply.status == 200
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        return False
+
+
+def shows(page: Page, *words: str) -> None:
+    for word in words:
+        expect(page.locator("body")).to_contain_text(word)
+
+
+class TestRuns:
+    def test_the_runs_of_the_demo_are_those_of_the_daily_job(self, ui, page):
+        page.goto(f"{ui}{LOCATION}/jobs/{DAILY}/runs")
+        shows(page, f"{SESSION}|{SECTOR}", "Success")
+        assert page.get_by_text("Success", exact=True).count() > len(SESSIONS)
+
+    def test_the_timeline_draws_the_daily_job(self, ui, page):
+        page.goto(f"{ui}/runs-feed/timeline")
+        shows(page, DAILY)
+
+
+class TestAssets:
+    def test_partitions_are_those_that_the_settings_can_make(self, ui, page):
+        page.goto(f"{ui}/assets/trading_config?view=partitions")
+        shows(page, "Materialized (3)", "healthcare", SECTOR)
+        assert "energy" not in page.inner_text("body")
+
+    def test_the_checks_of_an_asset_are_listed_with_what_they_found(self, ui, page):
+        page.goto(f"{ui}/assets/trading_config?view=checks")
+        shows(page, "Checks (5)", "schema_and_uniqueness", "Succeeded", f"{SESSION}|{SECTOR}: no model")
