@@ -278,10 +278,13 @@ class TestSensors:
         with pytest.raises(ClockUnknown):
             self.tick(live.platform)
 
-    def test_where_nothing_was_ever_started_they_skip(self, copied):
+    def test_where_nothing_was_ever_started_they_skip_and_start_nothing(self, copied):
+        processes = psutil.Process().children()
         for sensor in (sensors.signal_sensor, sensors.health_sensor):
             found = sensor(dg.build_sensor_context(resources={"platform": copied}))
             assert "`pairs-platform live` starts one" in found.skip_message
+        assert "streams" not in vars(copied), "nothing was opened"
+        assert psutil.Process().children() == processes
 
     def test_the_collectors_health_is_an_observation(self, live):
         context = dg.build_sensor_context(resources={"platform": live.platform})
