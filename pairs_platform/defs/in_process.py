@@ -68,9 +68,7 @@ class JobRunner:
     def _execute(self, name: str, request: dg.RunRequest, listener: Listener) -> list[str]:
         run_id = str(uuid.uuid4())
         job = self.definitions.resolve_job_def(name)
-        for edge in (RANGE_START, RANGE_END):
-            if isinstance(job.partitions_def, SessionBySector) and edge in request.tags:
-                job.partitions_def.validate_partition_key(request.tags[edge])
+        _require_range(job, request)
         selection = frozenset(request.asset_selection or ())
         job = job.get_subset(asset_selection=selection) if selection else job
         total, ended = len(job.graph.nodes), [0]
@@ -134,6 +132,13 @@ def _was_interrupted(result: dg.JobExecutionResult) -> bool:
     return (
         result.dagster_run.status is dg.DagsterRunStatus.CANCELED or RunFailureReason.UNEXPECTED_TERMINATION in reasons
     )
+
+
+def _require_range(job: dg.JobDefinition, request: dg.RunRequest) -> None:
+    """Refuse a range whose ends are no partitions, as Dagster refuses a single one."""
+    for edge in (RANGE_START, RANGE_END):
+        if isinstance(job.partitions_def, SessionBySector) and edge in request.tags:
+            job.partitions_def.validate_partition_key(request.tags[edge])
 
 
 def _failure(event: Any) -> str:
