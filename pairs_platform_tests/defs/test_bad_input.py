@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairs_platform.core.errors import DataError, Refused, Unavailable
+from pairs_platform.build import build_definitions
+from pairs_platform.core.errors import ConfigurationError, DataError, Refused, Unavailable
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
@@ -170,26 +171,19 @@ class TestBars:
 
 
 class TestPartitions:
-    def test_an_unknown_sector_names_the_known_ones(self, monkeypatch):
-        platform = Platform(
-            settings_for(monkeypatch, ["AAA", "BBB"]), FakeMarket(hourly_bars([SESSION], {"AAA": walk(7, 1)}))
-        )
-        words = failure(execute(platform, ["price_history"], session=SESSION, sector="energy"), "price_history")
-        assert "the universe has no sector 'energy'; it has financial, healthcare, technology" in words
+    """No run is made of them."""
 
-    @pytest.mark.parametrize("partition", ["2023-07-04|technology", "2023-03-08|tech"])
-    def test_a_holiday_and_a_misspelt_sector_start_no_run(self, copied, partition):
-        from pairs_platform.build import build_definitions
-
-        job = build_definitions(copied.settings).resolve_job_def("daily_pair_identification")
-        with pytest.raises(dg.DagsterUnknownPartitionError):
-            job.execute_in_process(partition_key=partition)
-
-    def test_sessions_before_the_start_of_backfills_are_refused(self, monkeypatch):
+    @pytest.mark.parametrize(
+        "partition", ["2023-07-04|technology", "2023-03-08|tech", "2023-03-08|energy", "2023-03-08|technology"]
+    )
+    def test_a_holiday_a_sector_without_symbols_and_what_is_before_backfill_start(self, monkeypatch, partition):
         monkeypatch.setenv("PAIRS_PLATFORM__BACKFILL_START", "2023-03-09")
         market = FakeMarket(hourly_bars([SESSION], {"AAA": walk(7, 1)}))
-        words = failure(one_session(Platform(settings_for(monkeypatch, ["AAA", "BBB"]), market)), "price_history")
-        assert "2023-03-08 is before backfill_start 2023-03-09" in words
+        platform = Platform(settings_for(monkeypatch, ["AAA", "BBB"]), market)
+        job = build_definitions(platform.settings, {"platform": platform}).resolve_job_def("daily_pair_identification")
+        told = "The universe has financial, healthcare, technology .* begin at backfill_start 2023-03-09"
+        with pytest.raises(ConfigurationError, match=told):
+            job.execute_in_process(partition_key=partition)
         assert market.calls == []
 
 
