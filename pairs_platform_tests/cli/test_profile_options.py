@@ -12,7 +12,7 @@ import click
 import pytest
 
 import pairs_platform
-from pairs_platform.cli import cli
+from pairs_platform.cli import cli, live
 from pairs_platform.cli.demo import _next_steps
 from pairs_platform.cli.live import _say_where
 from pairs_platform.cli.profile_options import profile_settings
@@ -81,7 +81,9 @@ def words_of(line: str) -> list[str]:
 
 @pytest.mark.parametrize("frequency", [None, "5min", "1h", "1d"])
 @pytest.mark.parametrize("source", [None, "simulated", "alpaca", "yahoo", "files", "files that are stored"])
-def test_a_hint_typed_in_a_shell_opens_the_profile_of_the_command_that_printed_it(prices, capsys, source, frequency):
+def test_a_hint_typed_in_a_shell_opens_the_profile_of_the_command_that_printed_it(
+    prices, capsys, monkeypatch, source, frequency
+):
     if frequency == "5min" and source and source.startswith("files"):
         return  # the files hold daily bars
     shell = dict(os.environ)
@@ -91,6 +93,7 @@ def test_a_hint_typed_in_a_shell_opens_the_profile_of_the_command_that_printed_i
     )
     if source == "files that are stored":
         claim_profile(settings.profile_root, settings.profile)
+    monkeypatch.setattr(live, "replayed", lambda _: ["nothing is stored that could be replayed"])
     _next_steps("technology", date(2025, 6, 6))
     _say_where(settings, "127.0.0.1", 3000)
     click.echo(f"  {hint('demo')}")

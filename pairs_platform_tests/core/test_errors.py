@@ -31,20 +31,23 @@ MISTAKES = {
     "core/prices/calendar.py": "a grid of no session",
     "core/time.py": "a moment without a time zone",
     "core/trading/backtest.py": "parameters of the numerics outside their domain",
+    "core/trading/legs.py": "a change of position that is no order",
     "core/trading/sharpe.py": "parameters of the numerics outside their domain",
     "core/volatility/garch.py": "arrays whose shapes disagree, a recursion without a fit",
     "core/volatility/parameters.py": "the spread of a row that has none",
     "database/tables.py": "a moment without a time zone",
     "lake/documents.py": "a table whose name would leave the lake",
     "lake/store.py": "a column that a contract does not have, a value that JSON does not know",
+    "views/trading_plan.py": "a selected pair without a spread, which no stored configuration has",
 }
 """Modules that refuse arguments which only a mistake of the calling code gives: a bug, so not in the tree."""
 
 OTHERS = {
     "adapters/mlflow/pyfunc.py": {"MlflowException"},  # MLflow's server answers with it
-    "cli/ui.py": {"KeyboardInterrupt"},  # ends the command as Ctrl-C does
+    "cli": {"ClickException", "UsageError", "BadParameter", "NoSuchCommand", "Exit"},  # how click ends a command
+    "cli/interrupts.py": {"KeyboardInterrupt"},  # what Ctrl-C is
     "defs": {"Failure", "RetryRequested"},  # how Dagster is told that a step failed, and whether to try again
-    "cli": {"ClickException", "UsageError", "BadParameter", "Exit"},  # how click ends a command
+    "defs/in_process.py": {"KeyboardInterrupt"},  # a run that Ctrl-C ended ends the command too
 }
 """Classes of the libraries that call us, by where they may be raised."""
 

@@ -61,6 +61,7 @@ RUN_ELSEWHERE = {
     "pairs-platform alerts test": "pairs_platform_tests/cli/test_operations.py::test_every_receiver_is_tried",
     "pairs-platform audit": "pairs_platform_tests/cli/test_operations.py::test_the_audit_is_shown_and_chosen_from",
     "pairs-platform backup": "pairs_platform_tests/processes/runtime/test_backup.py::test_everything_is_there_again",
+    "pairs-platform adopt": "pairs_platform_tests/e2e/test_up.py::test_the_history_from_before_is_adopted_once",
     "pairs-platform restore": "pairs_platform_tests/processes/runtime/test_backup.py::test_everything_is_there_again",
     "pairs-platform data check": "pairs_platform_tests/cli/test_data.py::test_a_file_that_can_be_used",
     "pairs-platform demo": "pairs_platform_tests/e2e/test_demo.py::test_demo_from_prices_to_configuration",

@@ -58,9 +58,7 @@ def test_the_demo_ends_at_once_and_says_what_goes_on(tmp_path, words, wait):
         assert "pairs-platform demo" in shown
 
 
-@pytest.mark.parametrize(
-    "words", [("live", "--session", "2023-03-08", "--start", "23:00"), ("live", "--session", "2022-01-03")]
-)
+@pytest.mark.parametrize("words", [("--session", "2023-03-08", "--start", "23:00"), ("--session", "2022-01-03")])
 def test_live_refuses_a_replay_before_it_forgets_or_starts_anything(stored, console, words, monkeypatch):
     monkeypatch.setattr(live, "migrate_stores", lambda *_: pytest.fail("something was started"))
     shown = console("live", "--port", str(free_port()), *words)

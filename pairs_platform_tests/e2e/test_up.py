@@ -248,7 +248,7 @@ def test_models_go_through_the_mlflow_server(production):
         assert cursor.fetchone() == (1,)
 
 
-def test_the_history_from_before_is_offered_and_adopted_once(production, monkeypatch):
+def test_the_history_from_before_is_adopted_once(production, monkeypatch):
     assert "are new here; the profile has 3 sessions from before" in production.output
     assert "pairs-platform adopt" in production.output
     before = production.started.platform
