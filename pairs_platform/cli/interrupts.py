@@ -6,6 +6,7 @@ reads which signals came, and ends the process where the command does not end it
 What does not belong here: processes that are stopped in their order (`processes.runtime.supervisor`).
 """
 
+import logging
 import os
 import signal
 import socket
@@ -111,6 +112,8 @@ def _watch(reader: socket.socket) -> None:
 
 def _count() -> None:
     _plan.received += 1
+    # A statement that is interrupted leaves its connection unusable: SQLAlchemy logs that with a traceback.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     if _plan.received > 1:
         _end_at_once()
     timer = threading.Timer(_plan.seconds, _end_at_once)

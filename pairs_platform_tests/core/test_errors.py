@@ -46,6 +46,7 @@ OTHERS = {
     "adapters/mlflow/pyfunc.py": {"MlflowException"},  # MLflow's server answers with it
     "cli": {"ClickException", "UsageError", "BadParameter", "NoSuchCommand", "Exit"},  # how click ends a command
     "cli/interrupts.py": {"KeyboardInterrupt"},  # what Ctrl-C is
+    "cli/ui.py": {"KeyboardInterrupt"},  # ends the command as Ctrl-C does
     "defs": {"Failure", "RetryRequested"},  # how Dagster is told that a step failed, and whether to try again
     "defs/in_process.py": {"KeyboardInterrupt"},  # a run that Ctrl-C ended ends the command too
 }
