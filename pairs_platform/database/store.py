@@ -23,6 +23,12 @@ MIGRATION_LOCK = 7_240_311
 TIMEOUT_SECONDS = 30
 INSUFFICIENT_PRIVILEGE = "42501"
 
+_CLAIM = sa.text(
+    "INSERT INTO database_profile (profile) SELECT :profile WHERE NOT EXISTS (SELECT 1 FROM database_profile) "
+    "ON CONFLICT DO NOTHING"
+)
+"""For processes that come first at once: one of them claims the database, the others find it claimed."""
+
 
 class Database:
     """The database of one profile; connects, migrates and claims the database with its first use.
@@ -103,12 +109,14 @@ class Database:
     def _ready(self) -> sa.Engine:
         self.upgrade()
         with self._engine.begin() as connection:
-            owner = connection.scalar(sa.select(DATABASE_PROFILE.c.profile))
-            if owner is None:
-                connection.execute(sa.insert(DATABASE_PROFILE).values(profile=self.profile))
-            elif owner != self.profile:
+            owner = sa.select(DATABASE_PROFILE.c.profile)
+            claimed = connection.scalar(owner)
+            if claimed is None:
+                connection.execute(_CLAIM, {"profile": self.profile})
+                claimed = connection.scalar(owner)
+            if claimed != self.profile:
                 raise DatabaseMismatch(
-                    f"the database {self._shown} belongs to profile {owner}, the "
+                    f"the database {self._shown} belongs to profile {claimed}, the "
                     f"settings ask for {self.profile}: give each profile a database of its own"
                 )
         return self._engine

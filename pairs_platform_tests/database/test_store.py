@@ -49,6 +49,20 @@ class TestSchema:
         with pytest.raises(DatabaseMismatch, match="belongs to profile simulated-5min-raw"):
             read_trainings(Database(url, "alpaca_iex-5min-raw"), "technology")
 
+    def test_one_that_is_claimed_by_another_process_meanwhile(self, url):
+        first, second = Database(url, "p"), Database(url, "p")
+        first.upgrade()
+        claims = []
+
+        def before(connection, cursor, statement, *_):
+            if statement.startswith("INSERT INTO database_profile") and not claims:
+                claims.append(statement)
+                read_trainings(second, "technology")
+
+        sa.event.listen(first._engine, "before_cursor_execute", before)
+        assert len(read_trainings(first, "technology")) == 0
+        assert claims
+
     def test_three_processes_that_come_first_at_once(self, url):
         code = (
             "from pairs_platform.database.models import Decision, read_trainings\n"
