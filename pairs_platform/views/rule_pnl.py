@@ -73,7 +73,7 @@ def session_pnl(platform: "Platform", key: SignalKey) -> list[PairPnl]:
     costs = read_trading_config(platform, configured).costs
     window = _prices(platform, key, signals["session"].min(), sorted({*traded["y"], *traded["x"]}))
     shown = window.ts_utc <= own["bar_utc"].max()
-    window = _until(window, int(shown.sum()))
+    window = window.first_bars(int(shown.sum()))
     return [
         PairPnl(
             str(pair),
@@ -195,10 +195,3 @@ def _streamed(platform: "Platform", key: SignalKey) -> pd.DataFrame:
         bars = open_streams(settings, cast(RunMode, key.run_mode)).bars.merged(key.session).frame()
     length = settings.stream.bar_frequency(settings.frequency)
     return aggregate_bars(bars[list(BAR_COLUMNS)], source=length, target=settings.frequency)
-
-
-def _until(window: PriceWindow, n_bars: int) -> PriceWindow:
-    from dataclasses import replace
-
-    names = ("ts_utc", "session", "bar_of_day", "log_close", "log_open", "observed", "ex_action")
-    return replace(window, **{name: getattr(window, name)[:n_bars] for name in names})

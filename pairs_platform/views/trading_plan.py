@@ -4,7 +4,6 @@ Everything was known at the close of the as-of session. What does not belong her
 (`core.selection.trading_config`), and what signals say during the session (`database.signals`).
 """
 
-import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +14,11 @@ import pandas as pd
 
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.screening.spread import expected_move_bps
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
 from pairs_platform.core.trading.legs import ORDER_NOTE, Legs
-from pairs_platform.core.trading.settings import BASIS_POINT, TradingSettings
+from pairs_platform.core.trading.rule import stop_band
+from pairs_platform.core.trading.settings import TradingSettings
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
@@ -188,15 +189,14 @@ def _planned(
         pair=pair.pair,
         legs=Legs(spread.y, spread.x, spread.beta),
         z=None if last is None else (last - spread.mu) / spread.sigma,
-        stop_z=config.trading.stop_multiple * math.sqrt(garch.last_variance / garch.reference_variance),
+        stop_z=config.trading.stop_multiple * float(stop_band(1.0, garch.last_variance, garch.reference_variance)),
         half_life_bars=garch.half_life_bars,
         half_life_minutes=garch.half_life_bars * config.frequency.minutes,
         size=pair.size,
         size_reason=f"provisional, {scores} so far" if pair.provisional else f"full, {scores}",
-        expected_move_bps=(config.trading.entry_z - config.trading.exit_z)
-        * spread.sigma
-        / (1.0 + abs(spread.beta))
-        / BASIS_POINT,
+        expected_move_bps=expected_move_bps(
+            spread.sigma, spread.beta, entry_z=config.trading.entry_z, exit_z=config.trading.exit_z
+        ),
         round_trip_cost_bps=config.costs.round_trip_bps,
         modelled=modelled,
     )

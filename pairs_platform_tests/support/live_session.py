@@ -83,8 +83,7 @@ class Market:
 def window_until(window: PriceWindow, session: date) -> PriceWindow:
     """The bars of a window up to the end of a session."""
     stop = int((window.session <= np.datetime64(session)).sum())
-    names = ("ts_utc", "session", "bar_of_day", "log_close", "log_open", "observed", "ex_action")
-    return dataclasses.replace(window, **{name: getattr(window, name)[:stop] for name in names})
+    return window.first_bars(stop)
 
 
 def market(

@@ -1,6 +1,5 @@
 """Windows and pairs made to measure for the tests of this package."""
 
-import dataclasses
 from datetime import date
 
 import numpy as np
@@ -41,15 +40,6 @@ def window_of(
         observed=np.ones((n_bars, n), bool) if observed is None else observed,
         ex_action=np.zeros((n_bars, n), bool) if ex_action is None else ex_action,
     )
-
-
-def truncated(window: PriceWindow, n_bars: int) -> PriceWindow:
-    """What was known of `window` at the close of its bar `n_bars` − 1."""
-    rows = {
-        name: getattr(window, name)[:n_bars]
-        for name in ("ts_utc", "session", "bar_of_day", "log_close", "log_open", "observed", "ex_action")
-    }
-    return dataclasses.replace(window, **rows)
 
 
 def parameters_of(*, beta: float = 1.0, sigma: float = 0.01, mu: float = 0.0, alpha: float = 0.0) -> SpreadParameters:

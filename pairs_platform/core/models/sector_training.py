@@ -5,7 +5,7 @@ What does not belong here: one pair's features, training and metrics (their own 
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -322,7 +322,7 @@ def walk_forward_figures(
     """
     figures = []
     for number, fold in enumerate(walk_forward(window.n_bars, n_folds), 1):
-        part = truncated(window, fold.n_bars)
+        part = window.first_bars(fold.n_bars)
         seen = fold.n_seen / fold.n_bars
         share = settings.split.train_fraction / (settings.split.train_fraction + settings.split.validation_fraction)
         split = settings.split.model_copy(
@@ -338,13 +338,3 @@ def walk_forward_figures(
             | pooled_figures(training.pooled)
         )
     return figures
-
-
-def truncated(window: PriceWindow, n_bars: int) -> PriceWindow:
-    """The first `n_bars` bars of a window."""
-    rows = slice(0, n_bars)
-    cut = {name: getattr(window, name)[rows] for name in _BY_BAR}
-    return replace(window, **cut)
-
-
-_BY_BAR = ("ts_utc", "session", "bar_of_day", "log_close", "log_open", "observed", "ex_action")

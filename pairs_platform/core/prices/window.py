@@ -4,7 +4,7 @@ What does not belong here: reading bars from the lake, or statistics of pairs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -67,6 +67,11 @@ class PriceWindow:
         """Bars per session, averaged over the window (early closes included)."""
         return self.n_bars / self.n_sessions
 
+    def first_bars(self, n_bars: int) -> "PriceWindow":
+        """The window of its first `n_bars` bars, with the same symbols."""
+        cut = {name: getattr(self, name)[:n_bars] for name in _BY_BAR}
+        return replace(self, **cut)
+
     def shock_excluded(self, columns: Sequence[int]) -> np.ndarray:
         """Bars whose move from the bar before is no shock of one bar, shape (T, len(columns)).
 
@@ -83,3 +88,6 @@ class PriceWindow:
             return self.symbols.index(symbol)
         except ValueError:
             raise NotFound(f"{symbol} is not in the window; it holds {', '.join(self.symbols)}") from None
+
+
+_BY_BAR = ("ts_utc", "session", "bar_of_day", "log_close", "log_open", "observed", "ex_action")

@@ -26,7 +26,7 @@ from pairs_platform.core.screening.engle_granger import (
 from pairs_platform.core.screening.half_life import half_lives
 from pairs_platform.core.screening.outcomes import TEST_STATUSES, TESTED
 from pairs_platform.core.screening.settings import CointegrationSettings
-from pairs_platform.core.screening.spread import pair_rows, pair_table
+from pairs_platform.core.screening.spread import expected_move_bps, pair_rows, pair_table
 
 __all__ = ["CointegrationSettings", "EngleGranger", "engle_granger", "mackinnon_p", "pair_status", "screen_pairs"]
 
@@ -102,7 +102,7 @@ def screen_pairs(
     frame["half_life_bars"], frame["half_life_status"] = half_lives(frame["phi"].to_numpy())
     frame["half_life_days"] = frame["half_life_bars"] / window.mean_bars_per_session
     frame["johansen_trace_crit_95"] = JOHANSEN_TRACE_CRIT_95
-    frame["expected_move_bps"] = 1e4 * (entry_z - exit_z) * frame["sigma"] / (1.0 + frame["beta"].abs())
+    frame["expected_move_bps"] = expected_move_bps(frame["sigma"], frame["beta"], entry_z=entry_z, exit_z=exit_z)
     frame["round_trip_cost_bps"] = float(round_trip_cost_bps)
     frame["passes_amplitude"] = frame["expected_move_bps"] >= settings.min_amplitude_multiple * round_trip_cost_bps
     frame["passes_cointegration"] = (frame["status"] == "ok") & (frame["p_cal"] < settings.gate)

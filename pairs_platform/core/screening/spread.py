@@ -4,7 +4,7 @@ What does not belong here: choosing α and β's direction (`cointegration`) or m
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,6 +49,14 @@ class SpreadParameters:
     def z(self, spread: np.ndarray) -> np.ndarray:
         """Standardised spread (s − μ)/σ, shape (T,)."""
         return (spread - self.mu) / self.sigma
+
+
+def expected_move_bps(sigma: Any, beta: Any, *, entry_z: float, exit_z: float) -> Any:
+    """Move of the spread from entry to exit, basis points of a pair's gross value, for numbers or arrays of one shape.
+
+    The gross value of a position that is long one dollar of y is 1 + |β| dollars.
+    """
+    return 1e4 * (entry_z - exit_z) * sigma / (1.0 + np.abs(beta))
 
 
 def estimate_spread(y: str, x: str, log_y: np.ndarray, log_x: np.ndarray) -> SpreadParameters:

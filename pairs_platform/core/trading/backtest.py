@@ -191,10 +191,9 @@ def backtest(
     stale = np.maximum(_bars_since(observed[:, 0]), _bars_since(observed[:, 1])) > trading.max_stale_bars
     z = np.where(stale[part], np.nan, parameters.z(spread))
     band = stop_band(parameters.sigma, variance[1:][part], reference_variance)
-    session = window.session[part].astype("datetime64[D]")
-    nights = np.diff(session, prepend=session[:1]).astype(np.int64)
+    ledger = PairLedger(window, legs, costs, first_bar=first_bar)
     executable = np.full(len(z), window.frequency is Frequency.ONE_DAY)
-    executable[:-1] |= nights[1:] == 0
+    executable[:-1] |= ledger.nights[1:] == 0
     entry_allowed = np.ones(window.n_bars, np.bool_) if may_enter is None else np.asarray(may_enter, np.bool_)
     action, filled, held = _run(
         spread - parameters.mu,
@@ -204,15 +203,6 @@ def backtest(
         executable,
         observed[part][:, 0] & observed[part][:, 1],
         limits_of(trading, max_hold_bars(half_life_bars, trading)),
-    )
-    ledger = PairLedger(
-        window.ts_utc[part],
-        first_bar,
-        log_close[part],
-        window.log_open[part][:, legs],
-        window.ex_action[part][:, legs],
-        nights,
-        costs,
     )
     entries = np.flatnonzero((filled == TradeAction.ENTER_LONG) | (filled == TradeAction.ENTER_SHORT))
     exits = np.flatnonzero(filled >= TradeAction.EXIT)

@@ -3,11 +3,13 @@
 What does not belong here: when the rule trades (`rule`), and where positions come from (`backtest`, `rule_pnl`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.trading.settings import BASIS_POINT, CostSettings
 
 DAYS_PER_YEAR = 365.0
@@ -53,39 +55,31 @@ class PairLedger:
 
     Parameters
     ----------
-    ts_utc : DatetimeIndex, shape (T,)
-        Starts of the bars.
-    first_bar : int
-        Number of the first of them, as trades name it.
-    log_close, log_open : ndarray, shape (T, 2)
-        Of both legs [ln US dollars]; NaN where unknown.
-    ex_action : ndarray of bool, shape (T, 2)
-        A leg's first bar on a dividend's ex-date that the prices are not adjusted for.
-    nights : ndarray of int, shape (T,)
-        Calendar nights between a bar and the one before.
+    window : PriceWindow
+    columns : sequence of int, length 2
+        Columns of both legs.
     costs : CostSettings
+    first_bar : int
+        First bar of the window that is booked; T are left from it on. Trades name bars of the window.
 
     Attributes
     ----------
+    nights : ndarray of int, shape (T,)
+        Calendar nights between a bar and the one before; 0 at the first.
     gross, fill_cost, borrow_cost, closing_cost : ndarray, shape (T,)
         By bar; `closing_cost` is that of positions that were still open at the end.
     traded : float
         Value traded.
     """
 
-    def __init__(
-        self,
-        ts_utc: pd.DatetimeIndex,
-        first_bar: int,
-        log_close: np.ndarray,
-        log_open: np.ndarray,
-        ex_action: np.ndarray,
-        nights: np.ndarray,
-        costs: CostSettings,
-    ) -> None:
-        n = len(ts_utc)
-        self._ts_utc, self._first_bar, self._nights, self._costs = ts_utc, first_bar, nights, costs
-        close = np.exp(log_close)
+    def __init__(self, window: PriceWindow, columns: Sequence[int], costs: CostSettings, *, first_bar: int = 0) -> None:
+        self._ts_utc, self._first_bar, self._costs = window.ts_utc[first_bar:], first_bar, costs
+        session = window.session[first_bar:].astype("datetime64[D]")
+        self.nights = np.diff(session, prepend=session[:1]).astype(np.int64)
+        log_close, log_open, ex_action = (
+            values[first_bar:, columns] for values in (window.log_close, window.log_open, window.ex_action)
+        )
+        n, close = len(log_close), np.exp(log_close)
         newest = np.maximum.accumulate(np.where(np.isfinite(close), np.arange(n)[:, None], 0), axis=0)
         self._mark = np.take_along_axis(close, newest, axis=0)
         self._fill_price = np.where(np.isfinite(log_open), np.exp(log_open), self._mark)
@@ -109,7 +103,7 @@ class PairLedger:
             end[-1] = self._fill_price[exit_]
         gross = ((end - start) * shares).sum(axis=1)
         short = np.minimum(shares, 0.0)
-        nights = self._nights[rows].copy()
+        nights = self.nights[rows].copy()
         nights[0] = 0
         borrowed = -(self._before[rows] * short).sum(axis=1)
         borrow = borrowed * nights * self._costs.borrow_bps_per_year * BASIS_POINT / DAYS_PER_YEAR

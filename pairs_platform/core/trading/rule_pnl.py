@@ -77,17 +77,7 @@ def position_pnl(
     first_bar : int
         Bars before it show only where positions come from.
     """
-    columns = [window.column(leg) for leg in legs]
-    session = window.session.astype("datetime64[D]")
-    ledger = PairLedger(
-        window.ts_utc,
-        0,
-        window.log_close[:, columns],
-        window.log_open[:, columns],
-        window.ex_action[:, columns],
-        np.diff(session, prepend=session[:1]).astype(np.int64),
-        costs,
-    )
+    ledger = PairLedger(window, [window.column(leg) for leg in legs], costs)
     # The sign by the first leg: a new fit that exchanges the legs turns the sign of `position`, and trades nothing.
     held = np.where(y_is_first, position, -position)
     before = np.concatenate([[0], held[:-1]])

@@ -18,7 +18,7 @@ from pairs_platform.core.trading.rule import (
     stop_band,
 )
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
-from pairs_platform_tests.support.markets import parameters_of, truncated, window_of, window_of_spread
+from pairs_platform_tests.support.markets import parameters_of, window_of, window_of_spread
 
 FREE = CostSettings(commission_bps=0, half_spread_bps=0, slippage_bps=0, borrow_bps_per_year=0)
 COSTLY = CostSettings(commission_bps=1, half_spread_bps=2, slippage_bps=3, borrow_bps_per_year=365)
@@ -374,7 +374,7 @@ def random_pair(seed: int, n_bars: int):
 def test_rows_do_not_change_when_the_future_is_cut_off(seed, cut):
     window, variance = random_pair(seed, 300)
     whole = run(window, costs=COSTLY, variance=variance, half_life=6.0).bars
-    part = run(truncated(window, cut), costs=COSTLY, variance=variance[: cut + 1], half_life=6.0).bars
+    part = run(window.first_bars(cut), costs=COSTLY, variance=variance[: cut + 1], half_life=6.0).bars
     assert (part["closing_cost"].iloc[:-1] == 0).all()
     own = whole.columns.drop(["ts_utc", "closing_cost", "net_return"])
     np.testing.assert_array_equal(whole[own].iloc[:cut], part[own])
