@@ -7,7 +7,7 @@ What does not belong here: their drawing (`session_so_far`), reading signals (`d
 from collections.abc import Sequence
 from typing import Any
 
-TRADES = ("enter_long", "enter_short", "exit", "stop")
+from pairs_platform.views.drawing.session_so_far import MARKS
 
 
 def newest_signals(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -19,4 +19,4 @@ def newest_signals(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def entries_and_exits(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The signals that ask for a trade."""
-    return [row for row in rows if row["action"] in TRADES]
+    return [row for row in rows if row["action"] in MARKS]
