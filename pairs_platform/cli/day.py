@@ -54,7 +54,9 @@ def print_day(platform: "Platform", sector: str, session: date) -> None:
     print_renderable(
         frame_table(funnel, title=f"Selection funnel · {place}"),
         f"{NULL_NOTE}\n",
-        frame_table(narrowed(ranking, RANKING_DROPPABLE, output_width()), title=f"Ranking · {place}"),
+        frame_table(
+            narrowed(ranking, RANKING_DROPPABLE, output_width()), title=f"Ranking · {place}", whole=("order at low z",)
+        ),
     )
     summary = selection(rankings)
     for line in (

@@ -4,7 +4,8 @@ What does not belong here: the text of a single cell (`views.drawing.cells`).
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -84,7 +85,7 @@ def _table(
     )
     texts = {name: [cell(value) for value in values] for name, values in columns.items()}
     for name, column in texts.items():
-        width = max(map(len, column), default=0)
+        width = _longest(column)
         shown.add_column(
             name.replace("_", " "),
             justify="right" if name in numeric else "left",
@@ -127,21 +128,35 @@ def with_content(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def narrowed(frame: "pd.DataFrame", droppable: Sequence[str], width: int) -> "pd.DataFrame":
-    """A frame without as many of its `droppable` columns, in their order, as a table of `width` columns needs."""
+    """A frame whose table has at most `width` columns of text.
+
+    Where it is wider, headings are folded between words; where that is not enough, it goes without as many of its
+    `droppable` columns as needed, the first ones first.
+    """
+    if _table_width(frame) <= width:
+        return frame
+    folded = {name: _folded(str(name), _longest(map(cell, frame[name]))) for name in frame.columns}
     for name in droppable:
-        if _table_width(frame) <= width:
+        if _table_width(frame.rename(columns=folded)) <= width:
             break
         frame = frame.drop(columns=name, errors="ignore")
-    return frame
+    return frame.rename(columns=folded)
+
+
+def _folded(heading: str, width: int) -> str:
+    """A heading in lines of at most `width` characters, or one word."""
+    longest_word = _longest(heading.replace("_", " ").split())
+    return "\n".join(textwrap.wrap(heading.replace("_", " "), max(width, longest_word), break_on_hyphens=False))
 
 
 def _table_width(frame: "pd.DataFrame") -> int:
-    """Columns that a table takes without cutting a value; headings are wrapped between words."""
-    cells = [
-        max([len(word) for word in str(name).replace("_", " ").split()] + [len(cell(value)) for value in frame[name]])
-        for name in frame.columns
-    ]
-    return sum(cells) + 2 * len(cells)
+    """Characters in a line of the table of a frame."""
+    widths = [max(_longest(str(name).split("\n")), _longest(map(cell, frame[name]))) for name in frame.columns]
+    return sum(widths) + 2 * len(widths)
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max(map(len, texts), default=0)
 
 
 def print_renderable(*items: RenderableType) -> None:

@@ -3,12 +3,20 @@
 import pandas as pd
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from pairs_platform.cli.show import frame_table, is_numeric, narrowed, print_frame, rows_table, with_content
 
 RANKING = pd.DataFrame(
     {"pair": ["AAPL_ADI"], "score": ["0.99"], "fit": ["1.00"], "vol.": ["0.98"], "rejected by": ["cointegration"]}
 )
+
+
+def rendered(table: Table, width: int = 80) -> str:
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
 
 
 @pytest.mark.parametrize(
@@ -22,6 +30,25 @@ RANKING = pd.DataFrame(
 )
 def test_a_narrow_terminal_goes_without_the_named_columns_in_their_order(width, columns):
     assert list(narrowed(RANKING, ("gone", "fit", "vol."), width)) == columns
+
+
+@pytest.mark.parametrize(
+    ("width", "headings"),
+    [
+        (100, "order at low z mean of 3 volatility bp a bar rejected by"),
+        (59, "mean volatility order at low z of 3 bp a bar rejected by"),
+        (58, "mean order at low z of 3 rejected by"),
+    ],
+)
+def test_headings_are_folded_before_a_column_goes_and_nothing_is_cut(width, headings):
+    values = ["buy PDFS, sell 1.05 AVGO", "0.98", "5.7", "cointegration"]
+    names = ["order at low z", "mean of 3", "volatility bp a bar", "rejected by"]
+    frame = pd.DataFrame({name: [value] for name, value in zip(names, values, strict=True)})
+    table = frame_table(narrowed(frame, names[2:3], width), None, whole=names[:1])
+    above, _, below = rendered(table, width).partition("─")
+    assert " ".join(above.split()) == headings
+    left = [value for value in values if value != "5.7" or "volatility" in headings]
+    assert " ".join(below.strip("─ \n").split()) == " ".join(left)
 
 
 def test_rows_are_bounded_and_the_others_counted(capsys):
@@ -47,11 +74,5 @@ ROWS = [{"pair": "A_B", "n_bars": 3, "selected": True}, {"pair": "C_D", "n_bars"
 
 
 def test_rows_look_like_the_frame_of_them():
-    def text(table):
-        console = Console(width=80)
-        with console.capture() as captured:
-            console.print(table)
-        return captured.get()
-
-    assert text(rows_table(ROWS, "Pairs")) == text(frame_table(pd.DataFrame(ROWS), "Pairs"))
-    assert "n bars" in text(rows_table([], None, ["pair", "n_bars"]))
+    assert rendered(rows_table(ROWS, "Pairs")) == rendered(frame_table(pd.DataFrame(ROWS), "Pairs"))
+    assert "n bars" in rendered(rows_table([], None, ["pair", "n_bars"]))
