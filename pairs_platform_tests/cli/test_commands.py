@@ -1,3 +1,5 @@
+import re
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,13 +24,24 @@ def test_the_help_lists_every_command_once_by_its_purpose_and_cuts_no_line(conso
             assert any(each.split(maxsplit=1) == [name, line] for each in shown), name
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_group_shows_the_first_sentence_of_each_of_its_commands_whole(console, name):
-    group = cli.get_command(None, name)
-    if isinstance(group, click.Group):
+def test_the_table_of_the_readme_has_every_command():
+    table = (
+        (Path(pairs_platform.cli.__file__).parents[2] / "README.md").read_text(encoding="utf-8").split("| command |")[1]
+    )
+    listed = [
+        re.findall(r"`(?:pairs-platform )?([a-z]+)", line.split("|")[1])
+        for line in table.split("\n\n")[0].splitlines()[2:]
+    ]
+    assert set(NAMES) <= {name for names in listed for name in names}
+
+
+def test_a_group_shows_the_first_sentence_of_each_of_its_commands_whole(console):
+    groups = [command for command in map(partial(cli.get_command, None), NAMES) if isinstance(command, click.Group)]
+    assert groups
+    for group in groups:
         assert isinstance(group, CommandGroup)
-        shown = " ".join(console(name, "--help").output.split())
-        assert all(first_sentence(command) in shown for command in group.commands.values())
+        shown = " ".join(console(group.name, "--help").output.split())
+        assert all(first_sentence(command) in shown for command in group.commands.values()), group.name
 
 
 @pytest.mark.parametrize(
