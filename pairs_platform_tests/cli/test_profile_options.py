@@ -73,24 +73,19 @@ def prices(tmp_path, console) -> Path:
     return folder
 
 
-def words_of(line: str) -> list[str]:
-    program, *words = shlex.split(line)
-    assert program == "pairs-platform"
-    return words
+MADE = [
+    (source, frequency) for source in (None, "simulated", "alpaca", "yahoo") for frequency in (None, "5min", "1h", "1d")
+]
+DAILY_FILES = [(source, frequency) for source in ("files", "files that are stored") for frequency in (None, "1d")]
 
 
-@pytest.mark.parametrize("frequency", [None, "5min", "1h", "1d"])
-@pytest.mark.parametrize("source", [None, "simulated", "alpaca", "yahoo", "files", "files that are stored"])
+@pytest.mark.parametrize(("source", "frequency"), MADE + DAILY_FILES)
 def test_a_hint_typed_in_a_shell_opens_the_profile_of_the_command_that_printed_it(
     prices, capsys, monkeypatch, source, frequency
 ):
-    if frequency == "5min" and source and source.startswith("files"):
-        return  # the files hold daily bars
     shell = dict(os.environ)
     of_files = source is not None and source.startswith("files")
-    settings = profile_settings(
-        None if of_files else source, str(prices) if of_files else None, "1d" if of_files else frequency
-    )
+    settings = profile_settings(None if of_files else source, str(prices) if of_files else None, frequency)
     if source == "files that are stored":
         claim_profile(settings.profile_root, settings.profile)
     monkeypatch.setattr(live, "replayed", lambda _: ["nothing is stored that could be replayed"])
@@ -230,3 +225,8 @@ def test_hints_in_messages_are_commands_that_exist():
                 command = command.get_command(context, word)
             elif word.startswith("--"):
                 assert word in {option for parameter in command.params for option in parameter.opts}, words
+
+
+def test_a_hint_without_options_is_the_command_alone(console):
+    profile_settings(None, None, None)
+    assert hint("models list") == "pairs-platform models list"

@@ -82,6 +82,7 @@ def test_the_active_flag_is_kept(console, folder):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["add", "AAPL", "AMD", "--sector", "banking"], "unknown sector 'banking'; valid: "),
         (["add", "A!B", "--sector", "technology"], "is no symbol: write letters and digits"),
         (["remove", "XOM", "--sector", "technology"], "XOM not in technology; it has AAPL ADI"),
         (["remove", "XOM", "--sector", "energy"], "XOM not in energy; it has no symbols"),

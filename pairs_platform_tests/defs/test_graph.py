@@ -19,6 +19,9 @@ CHECKS = {
 }
 """Whether each check, by asset and name, blocks."""
 
+ASK_THE_REGISTRY = {
+    "gru_models", "model_performance", "model_rankings", "model_trends", "shadow_losses", "champion_model",
+}  # fmt: skip
 LIVE = ("streamed_bars", "signals")
 OF_EVERYTHING = ("storage_report", "retention")
 DAILY = [asset for asset in STAGES if asset not in ("gru_tuning", *OF_EVERYTHING, *LIVE)]
@@ -65,6 +68,13 @@ class TestDefinitions:
         whole = live_session_by_sector if name in LIVE else session_by_sector
         assert asset.partitions_def == of_settings(whole, load_settings())
         assert asset.backfill_policy == (None if name in LIVE else dg.BackfillPolicy.single_run())
+
+    def test_only_what_asks_a_vendor_a_registry_or_a_stream_is_tried_again(self, graph):
+        """An asset's body hands its policy, a constant `…_RETRIES` of its module, to what decides on a retry."""
+        bodies = {k.to_user_string(): graph.get(k).assets_def.op.compute_fn for k in graph.get_all_asset_keys()}
+        named = {name: body.decorated_fn.__code__.co_names for name, body in bodies.items()}
+        trying = {name for name, names in named.items() if any(each.endswith("_RETRIES") for each in names)}
+        assert trying == {"price_history", *ASK_THE_REGISTRY, *LIVE}
 
     def test_no_asset_has_a_policy_by_which_an_interrupt_is_tried_again(self, graph):
         assert not [k for k in graph.get_all_asset_keys() if graph.get(k).assets_def.op.retry_policy]
