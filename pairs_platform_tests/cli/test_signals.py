@@ -4,7 +4,6 @@ import os
 import signal as os_signal
 import subprocess
 import sys
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
@@ -13,6 +12,7 @@ import pytest
 from pairs_platform.database.signals import store_signals
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.database.test_signals import GIVEN, LIVE, REPLAY, SKIPPED, signal
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
@@ -20,9 +20,10 @@ WATCHED = signal("A_A", role="watchlist", action="hold", size=0.0)
 
 
 @pytest.fixture
-def database(monkeypatch):
+def database(monkeypatch, tmp_path):
     """A database with two bars of a replay: 09:30 and 09:35."""
     monkeypatch.setenv("COLUMNS", "240")
+    monkeypatch.setenv(variable("state_root"), str(tmp_path / "state"))
     found = Platform(load_settings()).database
     for bucket in (0, 1):
         rows = [
@@ -115,40 +116,19 @@ def test_to_follow_shows_every_bar_as_it_is_stored_until_it_is_interrupted(datab
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-def test_to_follow_on_a_terminal_shows_the_board_in_its_place_with_colours(database):
-    import pty
-    import threading
+def test_to_follow_on_a_terminal_shows_the_board_in_its_place_with_colours(database, tmp_path):
+    from pairs_platform_tests.support.terminal import Terminal
 
-    main, other = pty.openpty()
-    command = [sys.executable, "-c", "from pairs_platform.cli import main; main()", "signals", "--follow"]
-    environment = {**os.environ, "COLUMNS": "80", "LINES": "24", "TERM": "xterm-256color", "NO_COLOR": ""}
-    process = subprocess.Popen(
-        command, stdin=other, stdout=other, stderr=other, env=environment, start_new_session=True
-    )
-    os.close(other)
-    shown = bytearray()
-
-    def read() -> None:
-        with suppress(OSError):
-            while part := os.read(main, 65536):
-                shown.extend(part)
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    try:
-        until(lambda: b"09:35" in shown)
-        before = len(shown)
+    with Terminal("signals", "--follow", folder=tmp_path) as terminal:
+        terminal.read_until("09:35")
+        before = len(terminal.raw)
         store_signals(database, REPLAY, [signal(bucket=2)], GIVEN)
-        until(lambda: b"09:40" in shown)
-        assert b"\x1b[1A" in shown[before:], "the cursor goes back up: the board is drawn over the one before"
-        assert b"\x1b[1;35m" in shown, "an entry has a colour"
-        process.send_signal(os_signal.SIGINT)
-        assert process.wait(WAIT_SECONDS) in (0, 1, 130)
-        assert b"Traceback" not in shown
-    finally:
-        process.kill()
-        process.wait(WAIT_SECONDS)
-        os.close(main)
+        terminal.read_until("09:40")
+        assert "\x1b[1A" in terminal.raw[before:], "the cursor goes back up: the board is drawn over the one before"
+        assert "\x1b[1;35m" in terminal.raw, "an entry has a colour"
+        terminal.interrupt()
+        assert terminal.process.returncode in (0, 1, 130)
+        assert "Traceback" not in terminal.raw
 
 
 def test_what_the_rule_did_is_told_with_a_total(stored, console):

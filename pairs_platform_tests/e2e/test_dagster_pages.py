@@ -4,8 +4,6 @@ What does not belong here: whether the servers start and stop (`test_ui`).
 """
 
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 
 import psutil
@@ -17,6 +15,7 @@ from pairs_platform_tests.support.browser import browser, page
 from pairs_platform_tests.support.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
+from pairs_platform_tests.support.web_servers import answers
 
 __all__ = ["browser", "page"]
 
@@ -35,8 +34,7 @@ def ui(demo: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         process = psutil.Popen(words, cwd=demo.folder, env=environment, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: process.poll() is not None or answers(url))
-        assert process.poll() is None
+        until(lambda: answers(f"{url}/server_info", process))
         yield url
     finally:
         family = [*process.children(recursive=True), process] if process.is_running() else []
@@ -44,14 +42,6 @@ def ui(demo: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         _, alive = psutil.wait_procs(family, timeout=WAIT_SECONDS)
         for member in alive:
             member.kill()
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/server_info", timeout=WAIT_SECONDS) as reply:
-            return reply.status == 200
-    except (urllib.error.URLError, TimeoutError, ConnectionError):
-        return False
 
 
 def shows(page: Page, *words: str) -> None:

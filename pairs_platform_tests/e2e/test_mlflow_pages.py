@@ -1,14 +1,8 @@
 """MLflow's pages in a browser, from the addresses that the platform prints."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -18,8 +12,8 @@ from pairs_platform.ports.model_registry import TrackedTraining
 from pairs_platform.views.mlflow_pages import runs_page
 from pairs_platform_tests.support.browser import browser, page
 from pairs_platform_tests.support.bundles import PAIRS, SECTOR, SESSION, record
-from pairs_platform_tests.support.postgres import free_port
-from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
+from pairs_platform_tests.support.web_servers import running_mlflow
 
 __all__ = ["browser", "page"]
 
@@ -38,37 +32,11 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("mlflow")
     tracked = MlflowRegistry.embedded(folder).log_training(record(with_bundle=False))
-    address = f"http://127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        [
-            str(Path(sys.executable).parent / "mlflow"),
-            *("server", "--workers", "1", "--host", "127.0.0.1", "--port", address.rpartition(":")[2]),
-        ],
-        cwd=folder,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={
-            **os.environ,
-            "MLFLOW_BACKEND_STORE_URI": database_of(folder).get_secret_value(),
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        },
-    )
-
-    def answers() -> bool:
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=WAIT_SECONDS) as reply:
-                return reply.status == 200
-        except OSError:
-            return False
-
-    try:
-        until(answers)
+    store = database_of(folder).get_secret_value()
+    own = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    words = ["server", "--workers", "1"]
+    with running_mlflow(words, folder, "/health", **own, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as address:
         yield Served(address, tracked)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(WAIT_SECONDS)
 
 
 def test_the_list_shows_the_session_and_the_figures(served: Served, page: Page):

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pairs_platform.settings.production import ENVIRONMENT_FILE, production_fold
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
+from pairs_platform_tests.support.web_servers import answers
 
 PROCFILE = Path(__file__).parents[2] / "deploy" / "Procfile"
 
@@ -28,14 +28,6 @@ def own_address() -> str:
         return socket.gethostbyname(socket.gethostname())
     except OSError:
         return "127.0.0.1"
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=WAIT_SECONDS) as reply:
-            return reply.status == 200
-    except OSError:
-        return False
 
 
 @pytest.fixture

@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pairs_platform.core.prices.bars import Frequency, PriceBasis
+from pairs_platform.core.prices.window import ExcludedSymbol
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION
 from pairs_platform.core.selection.contracts import PAIR_SCORES
-from pairs_platform.core.selection.settings import COMPONENTS
+from pairs_platform.core.selection.ranking import rank_pairs
+from pairs_platform.core.selection.settings import COMPONENTS, FunnelSettings, SelectionSettings
+from pairs_platform.core.selection.trading_config import ConfigOrigin, ModelSection, TradingConfig, build_trading_config
+from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS, IN_SAMPLE
 from pairs_platform.core.volatility.garch import GarchFit
 
@@ -110,3 +115,44 @@ def fits_of(pairs: Sequence[str]) -> pd.DataFrame:
         ]
     frame = pd.DataFrame(rows, columns=list(GARCH_FITS.columns))
     return frame.astype({name: GARCH_FITS.dtype(name) for name in GARCH_FITS.columns})
+
+
+def configured(
+    scores: Mapping[str, float | None],
+    session: date,
+    *,
+    fits: pd.DataFrame | None = None,
+    model: ModelSection | None = None,
+    excluded: Sequence[ExcludedSymbol] = (),
+    **selection: Any,
+) -> tuple[pd.DataFrame, TradingConfig]:
+    """`composite_rankings` and the configuration of pairs that pass every gate but that of the score.
+
+    Fits are those of all pairs unless given; further names are settings of the selection.
+    """
+    screen: dict[str, dict[str, Any]] = {pair: {} for pair in scores}
+    rankings = rank_pairs(
+        correlations_of(screen),
+        screen_of(screen),
+        scores_of(session, scores),
+        history_of([]),
+        session=session,
+        settings=FunnelSettings(selection=SelectionSettings(**selection)),
+        excluded=excluded,
+    )
+    config = build_trading_config(
+        rankings,
+        fits_of(list(scores)) if fits is None else fits,
+        ConfigOrigin(
+            session=session,
+            sector="technology",
+            source_label="SIMULATED market",
+            frequency=Frequency.FIVE_MINUTES,
+            price_basis=PriceBasis.RAW,
+        ),
+        trading=TradingSettings(),
+        costs=CostSettings(),
+        model=model,
+        model_reason="champion" if model else "no model was trained",
+    )
+    return rankings, config

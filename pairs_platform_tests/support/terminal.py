@@ -13,7 +13,6 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +23,7 @@ from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 CTRL_C = b"\x03"
+_NOT_INHERITED = ("PAIRS_PLATFORM_", "APCA_", "DAGSTER_", "COLUMNS", "LINES", "NO_COLOR")
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -38,25 +38,21 @@ class Terminal:
         Where it runs; its folder `state` is the state root.
     config : Path, optional
         The configuration folder.
-    more : mapping of str to str, optional
-        Further variables.
     """
 
-    def __init__(
-        self, *words: str, folder: Path, config: Path | None = None, more: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, *words: str, folder: Path, config: Path | None = None) -> None:
         self.state = folder / "state"
         self.raw = ""
         self._master, slave = pty.openpty()
         termios.tcsetwinsize(self._master, (40, 80))
-        inherited = {n: v for n, v in os.environ.items() if not n.startswith(("PAIRS_PLATFORM_", "APCA_", "DAGSTER_"))}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
         own = {variable("state_root"): str(self.state), "TERM": "xterm", "PYTHONWARNINGS": "ignore"}
         if config is not None:
             own[CONFIG_VARIABLE] = str(config)
         self.process = subprocess.Popen(
             command_of(*words),
             cwd=folder,
-            env={**inherited, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **own, **(more or {})},
+            env={**inherited, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **own},
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -97,10 +93,6 @@ class Terminal:
         started = time.monotonic()
         os.write(self._master, CTRL_C)
         return self.read_to_end() - started
-
-    def type_ctrl_c(self) -> None:
-        """Type Ctrl-C and go on at once."""
-        os.write(self._master, CTRL_C)
 
     def read_to_end(self) -> float:
         """Read until the command has ended; when it had."""

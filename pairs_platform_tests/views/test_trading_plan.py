@@ -6,48 +6,19 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from pairs_platform.core.prices.bars import Frequency, PriceBasis
-from pairs_platform.core.selection.ranking import rank_pairs
-from pairs_platform.core.selection.settings import FunnelSettings, SelectionSettings
-from pairs_platform.core.selection.trading_config import ConfigOrigin, ModelSection, build_trading_config
+from pairs_platform.core.selection.trading_config import ModelSection
 from pairs_platform.core.trading.legs import ORDER_NOTE
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
+from pairs_platform.core.trading.settings import TradingSettings
 from pairs_platform.views.pair_orders import HIGH_Z, LOW_Z, with_orders
 from pairs_platform.views.trading_plan import TradingPlan, pair_words, plan_frame, plan_lines, plan_of, trading_time
-from pairs_platform_tests.support.selection_tables import correlations_of, fits_of, history_of, scores_of, screen_of
+from pairs_platform_tests.support.selection_tables import configured
 
 FRIDAY, MONDAY = date(2023, 3, 10), date(2023, 3, 13)
 MODEL = ModelSection(name="models", version=4, session=FRIDAY, pairs=("A_B",))
 
 
-def plan(
-    scores: dict[str, float], model: ModelSection | None = None, frequency: Frequency = Frequency.FIVE_MINUTES
-) -> TradingPlan:
-    screen = {pair: {} for pair in scores}
-    rankings = rank_pairs(
-        correlations_of(screen),
-        screen_of(screen),
-        scores_of(FRIDAY, scores),
-        history_of([]),
-        session=FRIDAY,
-        settings=FunnelSettings(selection=SelectionSettings()),
-    )
-    origin = ConfigOrigin(
-        session=FRIDAY,
-        sector="technology",
-        source_label="SIMULATED market",
-        frequency=frequency,
-        price_basis=PriceBasis.RAW,
-    )
-    config = build_trading_config(
-        rankings,
-        fits_of(list(scores)),
-        origin,
-        trading=TradingSettings(),
-        costs=CostSettings(),
-        model=model,
-        model_reason="a reason",
-    )
+def plan(scores: dict[str, float], model: ModelSection | None = None) -> TradingPlan:
+    rankings, config = configured(scores, FRIDAY, model=model)
     return plan_of(config, rankings, sessions_averaged=3, target_volatility_bps=10)
 
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
@@ -31,46 +32,15 @@ from pairs_platform.processes.runtime.postgres_server import SUPERUSER
 from pairs_platform_tests.support.bundles import EPOCHS, LENGTH, PAIRS, SECTOR, SESSION, bundle, record
 from pairs_platform_tests.support.odd_names import EVERY_CHARACTER
 from pairs_platform_tests.support.postgres import free_port, new_database
-from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
-
-SCRIPTS = Path(sys.executable).parent
-
-
-def wait_for(url: str, process: subprocess.Popen) -> None:
-    def answers() -> bool:
-        assert process.poll() is None, f"the server ended with {process.returncode}"
-        try:
-            with urllib.request.urlopen(url, timeout=WAIT_SECONDS):
-                return True
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
-
-    until(answers)
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
+from pairs_platform_tests.support.web_servers import running_mlflow
 
 
 @pytest.fixture
-def serve() -> Iterator:
-    """Starts a server of MLflow, and ends it with all its workers."""
-    started: list[subprocess.Popen] = []
-
-    def start(arguments: list[str], folder: Path, health: str, **more: str) -> str:
-        port = free_port()
-        process = subprocess.Popen(
-            [str(SCRIPTS / "mlflow"), *arguments, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=folder,
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}", **more},
-        )
-        started.append(process)
-        wait_for(f"http://127.0.0.1:{port}{health}", process)
-        return f"http://127.0.0.1:{port}"
-
-    yield start
-    for process in started:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(WAIT_SECONDS)
+def serve() -> Iterator[Callable[..., str]]:
+    """Starts servers of MLflow by the words of `running_mlflow`."""
+    with ExitStack() as servers:
+        yield lambda *given, **variables: servers.enter_context(running_mlflow(*given, **variables))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

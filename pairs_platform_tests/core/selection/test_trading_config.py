@@ -5,14 +5,10 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.window import ExcludedSymbol
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
-from pairs_platform.core.selection.ranking import rank_pairs
-from pairs_platform.core.selection.settings import FunnelSettings, SelectionSettings
-from pairs_platform.core.selection.trading_config import ConfigOrigin, ModelSection, TradingConfig, build_trading_config
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
-from pairs_platform_tests.support.selection_tables import correlations_of, fits_of, history_of, scores_of, screen_of
+from pairs_platform.core.selection.trading_config import ModelSection, TradingConfig
+from pairs_platform_tests.support.selection_tables import configured, fits_of
 
 FRIDAY, MONDAY = date(2023, 3, 10), date(2023, 3, 13)
 SCORES = {"A_B": 0.9, "A_C": 0.6, "A_D": 0.5, "B_C": 0.4, "PDFS_ROG": 0.3}
@@ -27,31 +23,8 @@ MODEL = ModelSection(
 
 
 def config_of(scores: dict, fits: pd.DataFrame, model: ModelSection | None = None, **settings) -> TradingConfig:
-    screen = {pair: {} for pair in scores}
-    rankings = rank_pairs(
-        correlations_of(screen),
-        screen_of(screen),
-        scores_of(FRIDAY, scores),
-        history_of([]),
-        session=FRIDAY,
-        settings=FunnelSettings(selection=SelectionSettings(**settings)),
-        excluded=[ExcludedSymbol("C", "no prices")],
-    )
-    return build_trading_config(
-        rankings,
-        fits,
-        ConfigOrigin(
-            session=FRIDAY,
-            sector="technology",
-            source_label="simulated market (not real prices)",
-            frequency=Frequency.FIVE_MINUTES,
-            price_basis=PriceBasis.RAW,
-        ),
-        trading=TradingSettings(),
-        costs=CostSettings(),
-        model=model,
-        model_reason="champion" if model else "no model was trained",
-    )
+    excluded = [ExcludedSymbol("C", "no prices")]
+    return configured(scores, FRIDAY, fits=fits, model=model, excluded=excluded, **settings)[1]
 
 
 def test_only_pairs_that_the_model_holds_carry_its_version():
