@@ -28,7 +28,8 @@ def show(settings: Settings, describe: bool) -> None:
     import yaml
 
     if not describe:
-        click.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+        content = settings.model_dump(mode="json")
+        click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=10**9), nl=False)
         return
     for path, info in described_fields():
         extra: Any = info.json_schema_extra or {}

@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_text
-from pairs_platform.settings.variables import CONFIG_VARIABLE
+from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
 
 
 def test_show_prints_yaml_that_is_in_force(console, monkeypatch):
@@ -13,6 +13,12 @@ def test_show_prints_yaml_that_is_in_force(console, monkeypatch):
     assert settings["correlation"]["gate"] == 0.65
     assert settings["source"]["kind"] == "simulated"
     assert len(settings["universe"]["technology"]["symbols"]) == 23
+
+
+def test_a_long_value_with_blanks_is_shown_in_one_line(console, monkeypatch, tmp_path):
+    root = tmp_path / " ".join(["a folder"] * 20)
+    monkeypatch.setenv(variable("state_root"), str(root))
+    assert f"state_root: {root}\n" in console("config", "show").output
 
 
 def test_show_masks_secrets(console, monkeypatch):
