@@ -150,7 +150,7 @@ def _where(settings: Settings, environment: Path) -> str:
     lines += [
         f"  logs and pids in {live_folder(settings)}",
         f"  . {environment}     lets a shell work on these databases",
-        "  pairs-platform down     stops everything",
+        f"  {hint('down')}     stops everything",
     ]
     history = history_to_adopt(settings)
     if history is not None:
