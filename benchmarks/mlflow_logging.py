@@ -3,7 +3,7 @@
     python -m benchmarks.mlflow_logging
 
 Required for 253 pairs of the default network: 15 s, and 7 MB in addition to the weights, whose size follows from their
-number; 2 MB of it are learning curves and params of each pair, for MLflow's pages. The store is written to a temporary
+number: learning curves and params of each pair, for MLflow's pages, among them. The store is written to a temporary
 folder and read back. Exit code 1 when a requirement is missed.
 """
 
