@@ -3,8 +3,8 @@
     python -m benchmarks.mlflow_logging
 
 Required for 253 pairs of the default network: 15 s, and 7 MB in addition to the weights, whose size follows from their
-number: learning curves and params of each pair, for MLflow's pages, among them. The store is written to a temporary
-folder and read back. Exit code 1 when a requirement is missed.
+number; learning curves and params of each pair, for MLflow's pages, are in the 7 MB. The store is written to a
+temporary folder and read back. Exit code 1 when a requirement is missed.
 """
 
 import sys
