@@ -12,4 +12,5 @@ def test_what_to_trade_is_the_first_thing_on_the_configurations_page(copied):
     name, shown = next(iter(page.items()))
     assert name == "trading_plan"
     assert shown.value.startswith(f"**{plan.headline}**\n\n{plan.place}")
+    assert plan.pairs
     assert all(pair.legs.entry(side) in shown.value for pair in plan.pairs for side in (1, -1))

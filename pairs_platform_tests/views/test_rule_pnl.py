@@ -2,23 +2,40 @@
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.trading.legs import leg_values
 from pairs_platform.database.signals import SignalKey, signal_frame
+from pairs_platform.database.tables import SIGNALS
+from pairs_platform.platform import Platform
 from pairs_platform.views.rule_pnl import pnl_frame, session_pnl
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 
 REPLAYED = SignalKey(run_mode="replay", sector=SECTOR, session=SESSION)
+POSITIONS = (0, 0, 1, 1, 0, -1, -1)
 
 
-def test_gross_is_the_moves_of_both_legs_between_fills(stored):
-    signals = signal_frame(stored.database, REPLAYED)
-    history = stored.lake.read(PRICE_HISTORY, key())
+@pytest.fixture
+def held(copied) -> Platform:
+    """The demo's profile, in which the one selected pair is long for two bars of the replay, and short at its end."""
+    rows = signal_frame(copied.database, REPLAYED)
+    own = rows[rows["role"] == "selected"]
+    assert own["pair"].nunique() == 1
+    with copied.database.begin() as connection:
+        for row, position in zip(own.itertuples(), POSITIONS, strict=True):
+            one = (SIGNALS.c.pair == row.pair) & (SIGNALS.c.bar_utc == row.bar_utc.to_pydatetime())
+            connection.execute(sa.update(SIGNALS).where(one).values(position=position))
+    return copied
+
+
+def test_gross_is_the_moves_of_both_legs_between_fills(held):
+    signals = signal_frame(held.database, REPLAYED)
+    history = held.lake.read(PRICE_HISTORY, key())
     history = history[history["ts_utc"] <= signals["bar_utc"].max()]
     opened, close = (history.pivot(index="ts_utc", columns="symbol", values=name) for name in ("open", "close"))
-    found = session_pnl(stored, REPLAYED)
-    assert found
+    found = session_pnl(held, REPLAYED)
+    assert [(one.pnl.entries, one.pnl.exits, one.pnl.position) for one in found] == [(2, 1, -1)]
     assert {one.role for one in found} <= {"selected", "closing"}
     for one in found:
         own = signals[signals["pair"] == one.pair].reset_index(drop=True)

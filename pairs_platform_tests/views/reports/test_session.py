@@ -126,6 +126,7 @@ class TestContent:
         expected = scores.set_index("pair").loc[names]
         assert found.column("pair") == names
         np.testing.assert_allclose(np.array(found.column("net bp"), float), 1e4 * expected["net_return"], atol=0.0501)
+        assert expected["n_entries"].any()
         assert found.column("trades") == [str(int(n)) for n in expected["n_entries"]]
         for name in names:
             if expected.loc[name, "n_entries"]:
