@@ -1,7 +1,9 @@
 """`pairs-platform models` over a real registry and a real database in a profile of the test's own."""
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -9,14 +11,16 @@ from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.database.models import Decision, alias_as_of, read_decisions
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.bundles import SECTOR, SESSION, record
 from pairs_platform_tests.support.decisions import store_decisions
 
 
-@pytest.fixture
-def platform() -> Platform:
-    """Three versions; the first was promoted by the rules."""
-    platform = Platform(load_settings())
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder with three versions; the first was promoted by the rules."""
+    root = tmp_path_factory.mktemp("made")
+    platform = Platform(load_settings({"state_root": str(root)}))
     for k in range(3):
         platform.registry.log_training(replace(record(session_offset(SESSION, k)), pooled={"skill": 0.001 * k}))
     store_decisions(
@@ -36,7 +40,15 @@ def platform() -> Platform:
         ],
     )
     platform.registry.set_alias(SECTOR, "champion", 1)
-    return platform
+    return root
+
+
+@pytest.fixture
+def platform(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """A copy of it."""
+    shutil.copytree(made, tmp_path / "state")
+    monkeypatch.setenv(variable("state_root"), str(tmp_path / "state"))
+    return Platform(load_settings())
 
 
 def champion(platform: Platform) -> int | None:
