@@ -5,6 +5,7 @@ What does not belong here: which sectors the universe has and where prices begin
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import cache
 from itertools import groupby
 
 import dagster as dg
@@ -74,8 +75,14 @@ def of_settings(definition: SessionBySector, settings: Settings) -> SessionBySec
 
     Where the source names the sectors (`universe_origin: source`), all of them: its files are not read to find out.
     """
-    sectors = [slug for slug in SECTORS if settings.universe_origin == "source" or settings.listings(slug)]
-    return SessionBySector(settings.backfill_start, sectors, end_offset=definition.end_offset)
+    sectors = (slug for slug in SECTORS if settings.universe_origin == "source" or settings.listings(slug))
+    return _shared(settings.backfill_start, tuple(sectors), definition.end_offset)
+
+
+@cache
+def _shared(first: date, sectors: tuple[str, ...], end_offset: int) -> SessionBySector:
+    """One definition for all assets: making it walks the whole calendar."""
+    return SessionBySector(first, sectors, end_offset=end_offset)
 
 
 def lookback_mapping(first_offset: int, last_offset: int = 0) -> dg.MultiPartitionMapping:
