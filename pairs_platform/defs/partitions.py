@@ -12,7 +12,7 @@ import dagster as dg
 
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.partition_key import PartitionKey, key_of
-from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, closed_weekdays
+from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, closed_weekdays, sessions_between
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.time import MARKET_TIMEZONE, market_midnight
 from pairs_platform.settings.model import Settings
@@ -56,10 +56,12 @@ class SessionBySector(dg.MultiPartitionsDefinition):
         """
         if self.has_partition_key(partition_key):
             return
+        session = "over or under way" if self.end_offset else "over"
+        example = PartitionKey(sessions_between(self.first, CALENDAR_END)[0], self.sectors[0])
         raise ConfigurationError(
-            f"{partition_key!r} is no partition: a key is a session that is over and a sector of the universe, like "
-            f"{PartitionKey(date(2023, 3, 8), self.sectors[0])}. The universe has {', '.join(self.sectors)} "
-            f"(universe.yaml); sessions begin at backfill_start {self.first} (platform.yaml)"
+            f"{partition_key!r} is no partition: a key is a session that is {session} and a sector of the universe, "
+            f"like {example}. The universe has {', '.join(self.sectors)} (universe.yaml); sessions begin at "
+            f"backfill_start {self.first} (platform.yaml)"
         )
 
 

@@ -65,6 +65,12 @@ class TestOfSettings:
                 job.execute_in_process(instance=instance, partition_key=key)
             assert instance.get_runs_count() == 0
 
+    @pytest.mark.parametrize(("end_offset", "session"), [(0, "over"), (1, "over or under way")])
+    def test_what_a_refusal_names_as_an_example_is_a_partition(self, end_offset, session):
+        begins_later = SessionBySector(date(2023, 3, 11), ["technology"], end_offset=end_offset)
+        with pytest.raises(ConfigurationError, match=rf"that is {session} and .* like 2023-03-13\|technology\."):
+            begins_later.validate_partition_key(TECHNOLOGY)
+
 
 class TestAfterAChangeOfTheSettings:
     """What Dagster knows of a partition hangs on its key; its cached status is of one definition, and is made anew."""
