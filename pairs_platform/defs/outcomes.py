@@ -41,16 +41,14 @@ def explained() -> Iterator[None]:
 
 
 @contextmanager
-def without_useless_retries(
-    context: dg.AssetExecutionContext | None = None, retries: dg.RetryPolicy | None = None
-) -> Iterator[None]:
+def without_useless_retries(context: dg.AssetExecutionContext, retries: dg.RetryPolicy | None) -> Iterator[None]:
     """Turn a finding, and a bug, into a failure that ends the step at once, and what may pass into a retry.
 
     Parameters
     ----------
-    context : AssetExecutionContext, optional
-        Of the step that is tried again; needed with `retries`.
-    retries : RetryPolicy, optional
+    context : AssetExecutionContext
+        Of the step that is tried again.
+    retries : RetryPolicy or None
         How often, and after which waits; never where None.
 
     Raises
@@ -67,7 +65,7 @@ def without_useless_retries(
     except (Unavailable, OSError) as error:
         if isinstance(error, Unavailable):
             explain(error)
-        if context is None or retries is None:
+        if retries is None:
             raise
         wait = retries.calculate_delay(context.retry_number + 1)
         raise dg.RetryRequested(max_retries=retries.max_retries, seconds_to_wait=wait) from error

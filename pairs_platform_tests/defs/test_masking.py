@@ -35,12 +35,12 @@ def with_causes() -> None:
 
 
 def as_a_bug() -> None:
-    with without_useless_retries():
+    with without_useless_retries(dg.build_asset_context(), None):
         raise TypeError(*planted())
 
 
 def of_the_tree() -> None:
-    with without_useless_retries():
+    with without_useless_retries(dg.build_asset_context(), None):
         raise Unavailable(f"no answer from {' or '.join(planted())}") from ValueError(*planted())
 
 

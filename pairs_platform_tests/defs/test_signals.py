@@ -106,7 +106,8 @@ class TestRedisAway:
         return found
 
     def test_a_run_fails_to_be_tried_again_and_stores_nothing(self, gone):
-        with pytest.raises(StreamUnavailable, match="start it with `pairs-platform live`"), without_useless_retries():
+        told = pytest.raises(StreamUnavailable, match="start it with `pairs-platform live`")
+        with told, without_useless_retries(dg.build_asset_context(), None):
             gone.compute()
         assert gone.rows.empty
 
