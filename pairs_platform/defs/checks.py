@@ -11,7 +11,7 @@ from pairs_platform.core.check_result import CheckResult
 from pairs_platform.core.contract import Contract
 from pairs_platform.core.folding import folded, shortened
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.defs.metadata import page
+from pairs_platform.defs.metadata import formatted
 from pairs_platform.defs.partitions import lake_keys
 from pairs_platform.platform import Platform
 
@@ -42,7 +42,7 @@ def check_partitions(
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
         description=shortened("\n".join(folded((name, result.summary) for name, result in reported.items()))),
-        metadata=page("", {**figures, "partitions": len(results), "partitions_failed": len(failed)}),
+        metadata=formatted({**figures, "partitions": len(results), "partitions_failed": len(failed)}),
     )
 
 

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 
 def page(asset: str, shown: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata of a materialization: the columns of the asset's table, and what its page shows, formatted.
+    """Metadata of a materialization: the columns of the asset's table, and what its page shows, as `formatted`."""
+    return {**columns(asset), **formatted(shown)}
+
+
+def formatted(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata for a person.
 
     Floats have six significant digits, moments are text, what is unknown is left out, and what is empty is "none".
     """
-    return {**columns(asset), **{name: _formatted(value) for name, value in shown.items() if value is not None}}
+    return {name: _formatted(value) for name, value in shown.items() if value is not None}
 
 
 def _formatted(value: Any) -> Any:

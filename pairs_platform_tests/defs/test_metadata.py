@@ -10,7 +10,7 @@ import pytest
 from pairs_platform.build import build_definitions
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.defs.asset_metadata import IN_FOLDERS, IN_THE_DATABASE, IN_THE_LAKE, NOT_DAILY, columns
-from pairs_platform.defs.metadata import page
+from pairs_platform.defs.metadata import formatted
 from pairs_platform.lake.tables import TABLES
 from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.definitions_text import recorded
@@ -81,8 +81,7 @@ class TestFreshness:
 
 
 def test_values_are_for_people():
-    shown = page(
-        "",
+    shown = formatted(
         {
             "seconds": 16.202787053000065,
             "unknown": None,

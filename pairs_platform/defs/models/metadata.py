@@ -41,8 +41,8 @@ def feature_metadata(stored: "StoredFeatures") -> dict[str, Any]:
 
 def mlflow_run(settings: Settings, run_id: str) -> dg.MetadataValue:
     """A run of MLflow as a link to its page, or as its id where no server shows it."""
-    page = run_page(settings, run_id)
-    return dg.MetadataValue.text(run_id) if page is None else dg.MetadataValue.url(page)
+    address = run_page(settings, run_id)
+    return dg.MetadataValue.text(run_id) if address is None else dg.MetadataValue.url(address)
 
 
 def training_metadata(stored: "StoredTraining", settings: Settings) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.prices.calendar import bar_grid
+from pairs_platform.defs.metadata import drawing, table
 from pairs_platform.defs.outcomes import for_each_partition, without_useless_retries
 from pairs_platform.defs.partitions import by_sector, session_by_sector
 from pairs_platform.platform import Platform
@@ -48,8 +50,6 @@ def price_history(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
 
 
 def _price_page(published: "PublishedSession", platform: Platform, key: PartitionKey) -> dict[str, Any]:
-    from pairs_platform.core.prices.calendar import bar_grid
-    from pairs_platform.defs.metadata import drawing, table
     from pairs_platform.views.drawing.coverage import bar_coverage
     from pairs_platform.views.drawing.label import drawing_label
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.defs.metadata import page
+from pairs_platform.defs.metadata import drawing, page, rows_table, table
 from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, lookback_mapping
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.platform import Platform
@@ -46,7 +46,6 @@ def streamed_bars(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
 
 def _stream_page(saved: "SavedStream") -> dict[str, Any]:
     from pairs_platform.core.streaming.proxies import PROXY
-    from pairs_platform.defs.metadata import table
 
     by_symbol = saved.bars.groupby("symbol").agg(
         bars=("ts_utc", "size"), first=("ts_utc", "min"), last=("ts_utc", "max"), revised=("revision", "max")
@@ -100,7 +99,6 @@ def _signal_page(platform: Platform, key: PartitionKey, outcome: "SignalOutcome"
     from pairs_platform.core.signals.orders import signal_order
     from pairs_platform.core.time import moment_utc
     from pairs_platform.database.signals import signal_rows
-    from pairs_platform.defs.metadata import drawing, rows_table
     from pairs_platform.views.drawing.label import drawing_label
     from pairs_platform.views.drawing.session_so_far import drawn_pairs, session_so_far
     from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals
