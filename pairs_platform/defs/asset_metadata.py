@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from pairs_platform.core.prices.calendar import longest_pause
+from pairs_platform.platform import DATABASE_FILE
 from pairs_platform.settings.model import Settings
 
 IN_THE_LAKE = (
@@ -40,10 +41,12 @@ IN_THE_DATABASE = {
 }
 """Assets whose rows are in a table of the database, and that table."""
 
+_LAKE = "lake/"
+
 IN_FOLDERS = {
     "exports": "exports",
     "session_report": "exports",
-    "gru_tuning": "lake/gru_tuning",
+    "gru_tuning": f"{_LAKE}gru_tuning",
     "retention": "dagster",
 }
 """Assets without a table, and the profile's folder in which their result is."""
@@ -58,18 +61,18 @@ def described(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     """The spec with its storage location, tags and freshness policy.
 
     A policy of Dagster cannot ask a calendar. The longest pause of the calendar is what it can know: a daily asset is
-    late when even that has passed, so that no week-end and no holiday makes it late. What is missing on the morning of
-    a session says the check `ready_by_0800`.
+    late when even that has passed, so that no week-end and no holiday makes it late. The check `ready_by_0800` says
+    what is missing on the morning of a session.
     """
     name, profile = spec.key.to_user_string(), settings.profile.name
-    described = spec.merge_attributes(
+    spec = spec.merge_attributes(
         metadata=_location(name, settings),
         tags={"domain": spec.group_name or "", "storage": _storage(name), "profile": profile},
     )
     if name in NOT_DAILY:
-        return described
+        return spec
     window = dg.FreshnessPolicy.time_window(fail_window=longest_pause() + TIME_FOR_A_RUN)
-    return described.replace_attributes(freshness_policy=window)
+    return spec.replace_attributes(freshness_policy=window)
 
 
 def with_code(definitions: dg.Definitions, settings: Settings) -> dg.Definitions:
@@ -143,25 +146,26 @@ def _storage(name: str) -> str:
 
 def _location(name: str, settings: Settings) -> Mapping[str, Any]:
     """Name and place of the table, without a password; the folder where there is no table."""
-    profile = settings.profile.name
-    schema = profile.replace("-", "_")
+    schema = settings.profile.name.replace("-", "_")
     if name in IN_THE_LAKE:
-        root = settings.profile_root / "lake" if settings.lake_url is None else f"{settings.lake_url}/{profile}"
-        return {"dagster/table_name": f"lake.{schema}.{name}", "dagster/uri": _uri(f"{root}/{name}")}
+        return {"dagster/table_name": f"lake.{schema}.{name}", "dagster/uri": _folder(f"{_LAKE}{name}", settings)}
     if name in IN_THE_DATABASE:
         table = IN_THE_DATABASE[name]
         return {"dagster/table_name": f"database.{schema}.{table}", "dagster/uri": f"{_database(settings)}#{table}"}
-    return {"dagster/uri": _uri(f"{settings.profile_root}/{IN_FOLDERS[name]}")}
+    return {"dagster/uri": _folder(IN_FOLDERS[name], settings)}
 
 
 def _database(settings: Settings) -> str:
     if settings.database_url is None:
-        return f"sqlite:///{settings.profile_root.absolute().as_posix()}/database.db"
+        return f"sqlite:///{settings.profile_root.absolute().as_posix()}/{DATABASE_FILE}"
     from urllib.parse import urlsplit
 
     parts = urlsplit(settings.database_url.get_secret_value())
     return f"{parts.scheme.partition('+')[0]}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _uri(place: str) -> str:
-    return place if "://" in place else Path(place).absolute().as_uri()
+def _folder(name: str, settings: Settings) -> str:
+    """A folder of the profile; one of the lake may be on object storage."""
+    if settings.lake_url is not None and name.startswith(_LAKE):
+        return f"{settings.lake_url}/{settings.profile.name}/{name.removeprefix(_LAKE)}"
+    return (settings.profile_root / name).absolute().as_uri()

@@ -53,6 +53,15 @@ def test_places_have_no_password():
     assert uri == "postgresql://host:5432/pairs#signals"
 
 
+def test_what_is_in_the_lake_is_where_the_lake_is():
+    settings = load_settings({"lake_url": "s3://bucket/lakes"})
+    graph = build_definitions(settings).resolve_asset_graph()
+    root = f"s3://bucket/lakes/{settings.profile.name}"
+    for name in ("garch_fits", "gru_tuning"):
+        assert graph.get(dg.AssetKey(name)).metadata["dagster/uri"] == f"{root}/{name}"
+    assert graph.get(dg.AssetKey("exports")).metadata["dagster/uri"].startswith("file:///")
+
+
 @pytest.mark.parametrize("name", [*IN_THE_LAKE, *IN_THE_DATABASE])
 def test_every_column_is_described_with_the_unit_of_a_number(name):
     schema = columns(name)["dagster/column_schema"].value
