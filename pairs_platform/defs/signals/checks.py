@@ -3,6 +3,9 @@
 What does not belong here: the predicates (`core.signals.checks`).
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from pairs_platform.core.check_result import CheckResult
@@ -11,6 +14,9 @@ from pairs_platform.defs.checks import check_contract, check_partitions
 from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.signals.assets import signals, streamed_bars
 from pairs_platform.platform import Platform
+
+if TYPE_CHECKING:
+    from pairs_platform.workflows.streamed_bars import BarComparison
 
 
 @dg.asset_check(asset=streamed_bars, name="schema_and_uniqueness", blocking=True)
@@ -59,16 +65,12 @@ def matches_price_history(
 ) -> dg.AssetCheckResult:
     """The day after: streamed bars are the vendor's, for the time that was streamed."""
     from pairs_platform.core.signals.checks import check_bars_match
-    from pairs_platform.workflows.streamed_bars import bar_differences
 
-    def judge(key: PartitionKey) -> CheckResult:
-        compared = bar_differences(platform, key)
-        if compared is None:
-            return CheckResult(passed=True, summary="the session was not streamed", figures={})
+    def judge(compared: "BarComparison") -> CheckResult:
         max_share = platform.settings.checks.max_stream_difference
         return check_bars_match(compared.differences, compared.n_bars, max_share=max_share)
 
-    return check_partitions(context, judge, warn=True)
+    return _check_stream(context, platform, judge)
 
 
 @dg.asset_check(asset=streamed_bars, name="session_streamed", additional_deps=[price_history])
@@ -77,12 +79,8 @@ def session_streamed(
 ) -> dg.AssetCheckResult:
     """The day after: how much of the session was streamed; WARN where a live one was not streamed as a whole."""
     from pairs_platform.core.signals.checks import check_session_streamed
-    from pairs_platform.workflows.streamed_bars import bar_differences
 
-    def judge(key: PartitionKey) -> CheckResult:
-        compared = bar_differences(platform, key)
-        if compared is None:
-            return CheckResult(passed=True, summary="the session was not streamed", figures={})
+    def judge(compared: "BarComparison") -> CheckResult:
         return check_session_streamed(
             compared.n_bars,
             compared.n_session,
@@ -91,6 +89,21 @@ def session_streamed(
             run_mode=compared.run_mode,
             min_share=platform.settings.checks.min_stream_share,
         )
+
+    return _check_stream(context, platform, judge)
+
+
+def _check_stream(
+    context: dg.AssetCheckExecutionContext, platform: Platform, predicate: "Callable[[BarComparison], CheckResult]"
+) -> dg.AssetCheckResult:
+    """Judge streamed bars beside the price history; a session that was not streamed passes."""
+    from pairs_platform.workflows.streamed_bars import bar_differences
+
+    def judge(key: PartitionKey) -> CheckResult:
+        compared = bar_differences(platform, key)
+        if compared is None:
+            return CheckResult(passed=True, summary="the session was not streamed", figures={})
+        return predicate(compared)
 
     return check_partitions(context, judge, warn=True)
 
