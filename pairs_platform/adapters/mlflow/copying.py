@@ -5,9 +5,8 @@ files as they are. What does not belong here: tracking and registering (`registr
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -90,8 +89,10 @@ def _describe(connection: sa.Connection, tables: Mapping[str, sa.Table]) -> None
                 connection.execute(sa.insert(tags).values(experiment_id=experiment, key=key, value=value))
 
 
-def _moved(table: str, folder: Path, served_from: Path | None) -> Any:
-    """What makes of a row one whose files the server hands out."""
+def _moved(table: str, folder: Path, served_from: Path | None) -> Callable[[Row], Row]:
+    """What makes of a row one whose files the server hands out; without a server it stays."""
+    if served_from is None:
+        return lambda row: row
     columns = [column for name, column in PLACES if name == table]
     old = f"{folder.resolve().as_uri()}/{ARTIFACTS}/"
 
@@ -103,7 +104,7 @@ def _moved(table: str, folder: Path, served_from: Path | None) -> Any:
         }
         return row | moved
 
-    return (lambda row: row) if served_from is None else change
+    return change
 
 
 def _count_on(connection: sa.Connection, table: sa.Table) -> None:

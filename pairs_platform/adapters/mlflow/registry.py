@@ -429,7 +429,6 @@ class MlflowRegistry:
 
 def served_experiment(address: str, sector: str) -> str | None:
     """Id of a sector's experiment on an MLflow server, asked without MLflow's library; None where it is not there."""
-    from urllib.error import URLError
     from urllib.parse import quote
     from urllib.request import urlopen
 
@@ -437,7 +436,7 @@ def served_experiment(address: str, sector: str) -> str | None:
     try:
         with urlopen(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}", timeout=5) as reply:
             return str(json.load(reply)["experiment"]["experiment_id"])
-    except (URLError, OSError):
+    except OSError:
         return None
 
 
@@ -469,7 +468,7 @@ def move_artifacts(database: SecretStr, folder: Path) -> None:
                         continue
                     column: sa.ColumnClause[str] = sa.column(place, sa.String)
                     moved = sa.literal(new) + sa.func.substr(column, len(old) + 1)
-                    in_old = column.startswith(f"{old}/artifacts/", autoescape=True)
+                    in_old = column.startswith(f"{old}/{ARTIFACTS}/", autoescape=True)
                     connection.execute(sa.update(sa.table(name, column)).where(in_old).values({place: moved}))
     finally:
         engine.dispose()
@@ -481,7 +480,7 @@ def _places(connection: sa.Connection) -> set[str]:
     experiments = sa.table("experiments", name_of, sa.column("artifact_location", sa.String))
     places = set()
     for name, location in connection.execute(sa.select(experiments).where(name_of.startswith(EXPERIMENTS))):
-        place, below, sector = str(location).rpartition("/artifacts/")
+        place, below, sector = str(location).rpartition(f"/{ARTIFACTS}/")
         if below and sector == name.removeprefix(EXPERIMENTS) and place.startswith("file:"):
             places.add(place)
     return places
