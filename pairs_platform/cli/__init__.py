@@ -45,7 +45,6 @@ def _main() -> None:
     from pairs_platform.core.errors import PlatformError
     from pairs_platform.core.masking import masked
     from pairs_platform.settings.output import end_output, mask_output, show_any_text
-    from pairs_platform.views.remedies import with_remedy
 
     mask_output()
     show_any_text()
@@ -73,3 +72,10 @@ def _main() -> None:
         sys.exit(1)
     finally:
         end_output()
+
+
+def with_remedy(error: BaseException) -> str:
+    """See `views.remedies`, which is imported for an error alone: it needs the settings, and ``--help`` does not."""
+    from pairs_platform.views import remedies
+
+    return remedies.with_remedy(error)

@@ -14,7 +14,6 @@ from typing import Any
 import click
 
 from pairs_platform.cli import PROFILE_OPTION
-from pairs_platform.cli.show import SHOWN_PROFILE
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
@@ -28,6 +27,9 @@ from pairs_platform.settings.variables import (
     set_variable,
     unset_choosing_variables,
 )
+
+SHOWN_PROFILE = "pairs_platform.profile"
+"""Under which the context of a command holds the name of its profile."""
 
 
 def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:

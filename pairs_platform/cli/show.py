@@ -14,13 +14,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pairs_platform.cli.profile_options import SHOWN_PROFILE
 from pairs_platform.views.drawing.cells import cell
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SHOWN_PROFILE = "pairs_platform.profile"
-"""Under which the context of a command holds the name of its profile."""
 
 NARROW = 16
 """Columns whose values are all shorter are neither wrapped nor cut; their titles may be wrapped."""
