@@ -11,6 +11,8 @@ import time
 
 import click
 
+from pairs_platform.cli.interrupts import plan_end
+from pairs_platform.cli.live import SECONDS_TO_STOP
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.up import topology
 from pairs_platform.processes.runtime.topology import write_environment
@@ -47,6 +49,7 @@ def command(settings: Settings, name: str) -> None:
         os.execvpe(served.command[0], list(served.command), environment)
     # A process manager stops with SIGTERM, on which this one would wait for its clients.
     process = subprocess.Popen(list(served.command), env=environment)
+    plan_end("stopped", seconds=SECONDS_TO_STOP)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: process.send_signal(served.stop_signal))
     sys.exit(process.wait())

@@ -11,6 +11,7 @@ import click
 import pandas as pd
 
 from pairs_platform.cli.commands import CommandGroup
+from pairs_platform.cli.interrupts import plan_end
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.core.streaming.settings import SymbolSet
@@ -30,7 +31,9 @@ def command() -> None:
 def collect(settings: Settings) -> None:
     """Run the collector in the foreground: from Alpaca or the replay server into Redis."""
     from pairs_platform.processes.collector.collector import run_collector
+    from pairs_platform.processes.runtime.supervisor import STOP_SECONDS
 
+    plan_end("stopped", seconds=STOP_SECONDS)  # it stores the bars that it has
     _log()
     run_collector(settings)
 
