@@ -31,4 +31,4 @@ def command(settings: Settings) -> None:
         n_partitions = report_materializations(instance, Platform(settings))
     click.echo(f"Dagster: {n_partitions} materializations reported from the lake")
     for line in mlflow_lines(settings):
-        click.echo(line.strip())
+        click.echo(line)

@@ -15,8 +15,9 @@ from pairs_platform.platform import object_lake, open_streams
 from pairs_platform.processes.runtime.backup import ProfileState, save
 from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATABASE
 from pairs_platform.processes.runtime.topology import own_mlflow_uri, own_postgres
+from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
-from pairs_platform.settings.production import ENVIRONMENT_FILE, production_folder
+from pairs_platform.settings.production import ENVIRONMENT_FILE, STORES, production_folder
 from pairs_platform.settings.variables import variable
 from pairs_platform.views.remedies import with_remedy
 
@@ -38,7 +39,7 @@ def command(settings: Settings, target: Path) -> None:
     if missing:
         raise ConfigurationError(
             f"this profile has stores that the environment does not name ({', '.join(missing)}): start it with "
-            f"`pairs-platform up`, source {environment}, and call `backup` again"
+            f"`{hint('up')}`, source {environment}, and call `backup` again"
         )
     if not settings.profile_root.is_dir():
         raise NotFound(f"{settings.profile_root} does not exist: there is nothing to save")
@@ -60,9 +61,7 @@ def _not_sourced(settings: Settings, environment: Path) -> list[str]:
     stores: tuple[str, ...] = ()
     if environment.is_file():
         content = environment.read_text(encoding="utf-8")
-        stores = tuple(
-            name for name in ("database_url", "dagster_url", "mlflow_uri") if f"export {variable(name)}=" in content
-        )
+        stores = tuple(name for name in STORES if f"export {variable(name)}=" in content)
     elif own_postgres(settings).is_prepared:
         stores = ("dagster_url",)
     return [variable(name) for name in stores if getattr(settings, name) is None]

@@ -58,8 +58,9 @@ def command(settings: Settings, foreground: bool, resume: bool) -> None:
     PostgreSQL, Redis and the MLflow server are started too, each unless the environment names one
     (PAIRS_PLATFORM__DATABASE_URL, __DAGSTER_URL, __MLFLOW_URI, __REDIS_URL).
     """
-    if state_of(settings):
-        raise ConfigurationError(f"`up` runs already (pid {state_of(settings)['pid']}): stop it with `down`")
+    running = state_of(settings)
+    if running:
+        raise ConfigurationError(f"`up` runs already (pid {running['pid']}): stop it with `{hint('down')}`")
     require_startable(settings, production_ports(settings))
     if foreground:
         _run(settings, fresh=not resume)
@@ -145,9 +146,7 @@ def _where(settings: Settings, environment: Path) -> str:
     lines = [
         f"running: UI at http://{services.host}:{services.ui_port}",
         *replayed(settings),
-        *mlflow_lines(settings),
-    ]
-    lines += [
+        *(f"  {line}" for line in mlflow_lines(settings)),
         f"  logs and pids in {live_folder(settings)}",
         f"  . {environment}     lets a shell work on these databases",
         f"  {hint('down')}     stops everything",
@@ -165,8 +164,8 @@ def mlflow_lines(settings: Settings) -> list[str]:
         return []
     experiments = {sector: served_experiment(address, sector) for sector in settings.active_sectors}
     pages = [
-        f"  MLflow, models of {sector}: {runs_page(address, experiment, LIST_VIEW)}"
+        f"MLflow, models of {sector}: {runs_page(address, experiment, LIST_VIEW)}"
         for sector, experiment in experiments.items()
         if experiment is not None
     ]
-    return pages or [f"  MLflow at {address}"]
+    return pages or [f"MLflow at {address}"]

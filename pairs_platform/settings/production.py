@@ -12,7 +12,8 @@ from pairs_platform.settings.variables import secret_in_file, secret_variable, s
 
 ENVIRONMENT_FILE, STATE_FILE = "environment", "up.json"
 
-_STORES = ("database_url", "dagster_url", "mlflow_uri")
+STORES = ("database_url", "dagster_url", "mlflow_uri")
+"""Settings of the databases that `up` starts where nobody names them."""
 
 
 def live_folder(settings: Settings) -> Path:
@@ -51,7 +52,7 @@ def adopt_running_stores(settings: Settings) -> str:
         The file with their passwords can be read by everybody.
     """
     path = production_folder(settings) / ENVIRONMENT_FILE
-    missing = [name for name in _STORES if not any(secret_variable(name))]
+    missing = [name for name in STORES if not any(secret_variable(name))]
     if not missing or not path.is_file():
         return ""
     text = secret_in_file(str(path), "the environment of `up`")

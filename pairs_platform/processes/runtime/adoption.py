@@ -20,6 +20,7 @@ from pairs_platform.database.tables import AUDIT_LOG, MODEL_TRAINING
 from pairs_platform.platform import DATABASE_FILE, Platform, database_in, open_database
 from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.topology import served_artifacts
+from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
 from pairs_platform.views.trading_config import TRADING_CONFIG
 
@@ -68,7 +69,7 @@ def adopt_stores(settings: Settings, mlflow_database: SecretStr | None, report: 
     """
     if settings.database_url is None or settings.dagster_url is None:
         raise ConfigurationError(
-            "the settings name no databases of production: start it with `pairs-platform up`, and call `adopt` again"
+            f"the settings name no databases of production: start it with `{hint('up')}`, and call `adopt` again"
         )
     without = {"database_url": None, "database_owner_url": None, "dagster_url": None, "mlflow_uri": None}
     embedded = settings.model_copy(update=without)
