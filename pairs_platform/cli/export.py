@@ -40,14 +40,13 @@ def command(
     TABLE is rankings, configurations, performance, model_rankings, trends or signals. An existing file is replaced.
     """
     from pairs_platform.platform import Platform
-    from pairs_platform.views.reports.files import write_export
+    from pairs_platform.views.reports.files import require_folder, write_export
     from pairs_platform.views.reports.tables import exported
 
     kind = KINDS.get(target.suffix.lower())
     if kind is None:
         raise ConfigurationError(f"{target}: the suffix names no format; valid: {', '.join(KINDS)}")
-    if not target.parent.is_dir():
-        raise ConfigurationError(f"{target}: there is no folder {target.parent}; make it, or name another one")
+    require_folder(target)
     if session is not None and (first is not None or last is not None):
         raise click.UsageError("give --session, or --from and --to")
     begin, end = _range(session or first, session or last)

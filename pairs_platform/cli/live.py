@@ -76,25 +76,18 @@ def command(
         signal.signal(number, lambda *_: supervisor.stop())
     run_mode = settings.stream.run_mode
     click.echo(f"profile {settings.profile.name}, run mode {run_mode}: starting {', '.join(supervisor.names)}")
-    ready: list[bool] = []
-
-    def started() -> None:
-        ready.append(True)
-        _say_where(settings, host, port)
-
-    supervisor.run(started)
+    all_started = supervisor.run(lambda: _say_where(settings, host, port))
     click.echo("stopped")
-    if not ready:
+    if not all_started:
         sys.exit(EXIT_CODE)
 
 
 def _say_where(settings: Settings, host: str, port: int) -> None:
-    click.echo(
-        "\n".join(
-            [f"running: UI at http://{host}:{port}, logs and pids in {live_folder(settings)}", *replayed(settings)]
-        )
-        + "\n"
-        f"  {hint('signals --follow')}\n    signals as they are stored\n"
-        f"  {hint('stream status')}\n    the collector and its bars\n"
-        "Ctrl-C stops everything"
-    )
+    lines = [
+        f"running: UI at http://{host}:{port}, logs and pids in {live_folder(settings)}",
+        *replayed(settings),
+        *(f"  {hint('signals --follow')}", "    signals as they are stored"),
+        *(f"  {hint('stream status')}", "    the collector and its bars"),
+        "Ctrl-C stops everything",
+    ]
+    click.echo("\n".join(lines))

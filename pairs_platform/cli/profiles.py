@@ -10,13 +10,12 @@ import click
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_settings
-from pairs_platform.core.errors import SettingsError
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.profiles import (
     IN_USE_FILE,
     StoredProfile,
+    no_such_profile,
     profile_in_use,
-    require_profile,
     stored_profiles,
     use_profile,
 )
@@ -72,11 +71,8 @@ def use(name: str | None, nothing: bool) -> None:
     unset_choosing_variables()
     name_profile(name)
     settings = load_settings()
-    if name is not None:
-        require_profile(name, settings.profile)
-        if not settings.profile_root.is_dir():
-            names = ", ".join(each.name for each in stored_profiles(settings.state_root))
-            raise SettingsError(f"no profile {name!r} is stored in {settings.state_root}; it has {names or 'none'}")
+    if name is not None and not settings.profile_root.is_dir():
+        raise no_such_profile(settings.state_root, name)
     use_profile(settings.state_root, name)
     said = f"profile {name} is in use" if name else f"the configured profile, {settings.profile.name}, is taken"
     click.echo(f"{said} ({settings.state_root / IN_USE_FILE})")

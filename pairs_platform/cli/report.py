@@ -10,7 +10,6 @@ import click
 
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
-from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.settings.model import Settings
 
 
@@ -31,12 +30,12 @@ def command(settings: Settings, session: datetime | None, sector: str | None, ta
     An existing file is replaced. The same state gives the same bytes.
     """
     from pairs_platform.platform import Platform
+    from pairs_platform.views.reports.files import require_folder
     from pairs_platform.views.reports.session import report_of, reported_keys, require_form, write_report
 
     if target is not None:
         require_form(target)
-        if not target.parent.is_dir():
-            raise ConfigurationError(f"{target}: there is no folder {target.parent}; make it, or name another one")
+        require_folder(target)
     platform = Platform(settings)
     keys = reported_keys(platform, session.date() if session else None, sector)
     path = target or settings.profile_root / "reports" / f"{keys[0].session}.html"

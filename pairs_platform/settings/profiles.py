@@ -6,12 +6,11 @@ a profile (`model`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pairs_platform.core.errors import ConfigurationError, ProfileMismatch, SettingsError
-from pairs_platform.core.folding import listed
+from pairs_platform.core.folding import listed, perhaps
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.lake.profile import FORMAT, MANIFEST, Profile, read_manifest
@@ -99,10 +98,14 @@ def choice_of(root: Path, name: str) -> Mapping[str, Any]:
             f"profile {name} was made by an earlier version of the platform{earlier}, which did not note its files: "
             "name them once with `pairs-platform migrate --data PATH`"
         )
+    raise no_such_profile(root, name)
+
+
+def no_such_profile(root: Path, name: str) -> SettingsError:
+    """The error for a name that no profile of a state folder has, with the one that was perhaps meant."""
     names = [stored.name for stored in stored_profiles(root)]
-    near = get_close_matches(name, names, n=1)
-    meant = f"; {near[0]} is perhaps meant" if near else ""
-    raise SettingsError(f"no profile {name!r} in {root}{meant}; it has {listed(names, 12) if names else 'none'}")
+    has = listed(names, 12) if names else "none"
+    return SettingsError(f"no profile {name!r} is stored in {root}{perhaps(name, names)}; it has {has}")
 
 
 def require_profile(name: str, profile: Profile) -> None:

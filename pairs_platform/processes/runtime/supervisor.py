@@ -91,8 +91,12 @@ class Supervisor:
         self._running: dict[str, _Running] = {}
         self._stopping = threading.Event()
 
-    def run(self, started: Callable[[], None] = lambda: None) -> None:
+    def run(self, started: Callable[[], None] = lambda: None) -> bool:
         """Start everything, call `started`, and watch until `stop` or Ctrl-C; then stop everything.
+
+        Returns
+        -------
+        Whether everything was started before `stop`.
 
         Raises
         ------
@@ -101,7 +105,6 @@ class Supervisor:
         Unavailable
             A process ended before it was ready; the message has the last lines of its log.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
         with the_only_one(self._folder, self._command):
             try:
                 self._stop_leftovers()
@@ -112,11 +115,12 @@ class Supervisor:
                     self._write_pids()
                     self._await_ready(spec)
                     if self._stopping.is_set():
-                        return
+                        return False
                 started()
                 while not self._stopping.wait(0.2):
                     for running in self._running.values():
                         self._look_after(running)
+                return True
             finally:
                 self._stop_all()
 

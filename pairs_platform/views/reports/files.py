@@ -19,6 +19,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """With which a spreadsheet takes a text for a formula. https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
+def require_folder(path: Path) -> None:
+    """Refuse a file whose folder is not there, before any work.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"{path}: there is no folder {path.parent}; make it, or name another one")
+
+
 def write_export(path: Path, frame: pd.DataFrame, kind: Format) -> None:
     """Write a frame.
 

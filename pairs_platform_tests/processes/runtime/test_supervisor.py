@@ -116,7 +116,7 @@ class TestStart:
             ProcessSpec("second", python(SLEEPS), prepare=lambda: prepared.append("second")),
         ]
         supervisor = Supervisor(specs, tmp_path, print)
-        supervisor.run(lambda: prepared.append("started"))
+        assert not supervisor.run(lambda: prepared.append("started"))
         assert prepared == []
         assert running_processes(tmp_path) == {}
 
