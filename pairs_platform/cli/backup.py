@@ -39,7 +39,7 @@ def command(settings: Settings, target: Path) -> None:
     if missing:
         raise ConfigurationError(
             f"this profile has stores that the environment does not name ({', '.join(missing)}): start it with "
-            f"`{hint('up')}`, source {environment}, and call `backup` again"
+            f"`{hint('up')}`, or source {environment}, and call `backup` again"
         )
     if not settings.profile_root.is_dir():
         raise NotFound(f"{settings.profile_root} does not exist: there is nothing to save")
