@@ -136,7 +136,7 @@ def test_the_profile_in_use_is_taken_where_nothing_else_is_chosen(console, price
     assert name in typed("profiles", "use", name)
     shown = typed("config", "show")
     assert f"profile {name} (in use" in shown
-    assert str(prices) in shown
+    assert str(prices) in " ".join(shown.split())  # YAML folds a long path at its blank
     assert "frequency: 1d" in shown
     assert "universe_origin: source" in shown
     assert "kind: yahoo" in typed("config", "show", "--source", "yahoo")
