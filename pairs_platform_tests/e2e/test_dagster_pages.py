@@ -1,10 +1,11 @@
-"""What a person sees on the pages of the Dagster UI after a demo, in a real browser.
+"""A read-only Dagster UI of a finished demo: what it refuses, and what a person sees on its pages in a real browser.
 
-What does not belong here: whether the servers start and stop (`test_ui`).
+What does not belong here: the UI with its daemon (`test_ui`).
 """
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import psutil
 import pytest
@@ -15,7 +16,7 @@ from pairs_platform_tests.support.browser import browser, page
 from pairs_platform_tests.support.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
-from pairs_platform_tests.support.web_servers import answers
+from pairs_platform_tests.support.web_servers import answers, graphql
 
 __all__ = ["browser", "page"]
 
@@ -24,9 +25,17 @@ DAILY = "daily_pair_identification"
 expect.set_options(timeout=1000 * WAIT_SECONDS)
 
 
+@dataclass(frozen=True)
+class Served:
+    """The process of a UI, and its address."""
+
+    process: psutil.Popen
+    url: str
+
+
 @pytest.fixture(scope="module")
-def ui(demo: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a read-only UI of the demo's profile."""
+def served(demo: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A read-only UI of the demo's profile, which ends with all its processes."""
     port = free_port()
     environment = {**os.environ, CONFIG_VARIABLE: str(demo.config), variable("state_root"): str(demo.state)}
     words = [str(SCRIPTS / "pairs-platform"), "ui", "--read-only", "--port", str(port)]
@@ -35,13 +44,29 @@ def ui(demo: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     url = f"http://127.0.0.1:{port}"
     try:
         until(lambda: answers(f"{url}/server_info", process))
-        yield url
+        yield Served(process, url)
     finally:
         family = [*process.children(recursive=True), process] if process.is_running() else []
         process.terminate()
         _, alive = psutil.wait_procs(family, timeout=WAIT_SECONDS)
         for member in alive:
             member.kill()
+        assert alive == []
+
+
+@pytest.fixture
+def ui(served: Served) -> str:
+    return served.url
+
+
+def test_it_has_no_daemon_and_refuses_to_change_anything(served):
+    family = served.process.children(recursive=True)
+    assert not any("dagster-daemon" in " ".join(member.cmdline()) for member in family)
+    mutation = """mutation { startSchedule(scheduleSelector: {
+        repositoryName: "__repository__", repositoryLocationName: "pairs_platform",
+        scheduleName: "weekly_network_tuning"
+    }) { __typename } }"""
+    assert graphql(served.url, mutation)["startSchedule"]["__typename"] == "UnauthorizedError"
 
 
 def shows(page: Page, *words: str) -> None:

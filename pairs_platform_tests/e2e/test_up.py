@@ -26,6 +26,7 @@ from pairs_platform_tests.support.live_processes import Profile, make_profile, p
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.receivers import WebReceiver, web_receiver
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
+from pairs_platform_tests.support.web_servers import graphql
 
 PORTS = ("ui_port", "mlflow_port", "code_port", "postgres_port")
 PROCESSES = ["postgres", "redis", "mlflow", "code", "webserver", "daemon", "replay", "collector"]
@@ -69,6 +70,10 @@ class Production:
     @property
     def settings(self) -> Settings:
         return self.profile.platform.settings
+
+    @property
+    def ui(self) -> str:
+        return f"http://127.0.0.1:{self.settings.services.ui_port}"
 
     @property
     def passwords(self) -> dict[str, str]:
@@ -129,12 +134,12 @@ def test_every_process_is_healthy_and_everything_answers(production):
     for port, path in ((services.ui_port, "server_info"), (services.mlflow_port, "health")):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=WAIT_SECONDS) as reply:
             assert reply.status == 200
-    assert f"UI at http://127.0.0.1:{services.ui_port}" in production.output
+    assert f"UI at {production.ui}" in production.output
 
 
 def test_the_ui_shows_the_code_location_and_the_storage_without_its_password(production):
     answer = graphql(
-        production,
+        production.ui,
         "{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus } } } instance { info } }",
     )
     assert answer["workspaceOrError"]["locationEntries"] == [{"name": "pairs_platform", "loadStatus": "LOADED"}]
@@ -157,7 +162,7 @@ RESOURCE = """{ topLevelResourceDetailsOrError(resourceSelector: {
     ],
 )
 def test_resources_are_shown_with_the_names_of_their_secrets(production, name, expected):
-    shown = graphql(production, RESOURCE % name)["topLevelResourceDetailsOrError"]
+    shown = graphql(production.ui, RESOURCE % name)["topLevelResourceDetailsOrError"]
     assert shown["resourceType"].endswith(f"{name.capitalize()}Resource")
     values = {
         one["key"]: json.loads(one["value"]) if one["type"] == "VALUE" else one["value"]
@@ -166,16 +171,6 @@ def test_resources_are_shown_with_the_names_of_their_secrets(production, name, e
     assert {key: str(values[key]) for key in expected} == expected
     kinds = {one["key"]: one["type"] for one in shown["configuredValues"]}
     assert all(kinds[key] == "ENV_VAR" for key, value in expected.items() if value.isupper())
-
-
-def graphql(production: Production, query: str) -> dict:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{production.settings.services.ui_port}/graphql",
-        json.dumps({"query": query}).encode(),
-        {"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as reply:
-        return json.loads(reply.read())["data"]
 
 
 def test_a_command_finds_these_databases_by_itself(production):
@@ -310,7 +305,7 @@ def secrets(production: Production) -> list[bytes]:
 
 def test_no_answer_of_the_ui_holds_a_secret(production):
     """After signals, a failed run and a message: runs, their events and errors, ticks, resources, the instance."""
-    answer = json.dumps(graphql(production, EVERYTHING)).encode()
+    answer = json.dumps(graphql(production.ui, EVERYTHING)).encode()
     assert b"RunFailureEvent" in answer
     assert b"five_minute_signals" in answer
     assert [secret for secret in secrets(production) if secret in answer] == []

@@ -1,8 +1,9 @@
-"""Servers that a test starts as processes: when a page of theirs is there, and those of MLflow.
+"""Servers that a test starts as processes: when a page of theirs is there, what Dagster's answers, and those of MLflow.
 
 What does not belong here: servers that stand in for a vendor (`vendor_servers`, `stream_servers`).
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
@@ -26,6 +28,15 @@ def answers(url: str, process: subprocess.Popen[bytes] | None = None) -> bool:
             return bool(reply.status == 200)
     except OSError:
         return False
+
+
+def graphql(url: str, query: str) -> dict[str, Any]:
+    """The data with which Dagster's UI at an address answers a query."""
+    body = json.dumps({"query": query}).encode()
+    request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as reply:
+        data: dict[str, Any] = json.load(reply)["data"]
+        return data
 
 
 @contextmanager
