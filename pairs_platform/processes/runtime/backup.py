@@ -17,6 +17,7 @@ import subprocess
 import tarfile
 import tempfile
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -223,7 +224,7 @@ def read_manifest(source: Path) -> dict[str, Any]:
                 while chunk := reader.read(_CHUNK):
                     digest.update(chunk)
                 members[info.name] = {"bytes": info.size, "sha256": digest.hexdigest()}
-    except (OSError, tarfile.TarError, EOFError, ValueError) as error:
+    except (OSError, tarfile.TarError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{source} is no whole backup ({error}): use another one") from None
     if manifest is None:
         raise DataError(f"{source} is no whole backup (it has no manifest): use another one")

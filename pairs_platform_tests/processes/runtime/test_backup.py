@@ -1,11 +1,13 @@
 """Backup and restore through the console, on SQLite and on a real PostgreSQL server, compared row by row."""
 
+import gzip
 import hashlib
 import io
 import json
 import sqlite3
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -170,7 +172,7 @@ class TestSqlite:
         code, said = console("backup", str(saved))
         assert (code, "exists already" in said) == (1, True)
 
-    @pytest.mark.parametrize("damage", ["cut", "flipped", "member"])
+    @pytest.mark.parametrize("damage", ["cut", "flipped", "compression", "member"])
     def test_a_damaged_one_is_refused_before_anything_is_written(self, saved, damage, monkeypatch, tmp_path):
         content = bytearray(saved.read_bytes())
         if damage == "cut":
@@ -178,6 +180,10 @@ class TestSqlite:
         elif damage == "flipped":
             content[len(content) // 2] ^= 0xFF
             saved.write_bytes(content)
+        elif damage == "compression":
+            packer, whole = zlib.compressobj(wbits=31), gzip.decompress(content)
+            sound = packer.compress(whole[: len(whole) // 2]) + packer.flush(zlib.Z_FULL_FLUSH)
+            saved.write_bytes(sound + b"\xff" * 100)
         else:
             exchange_member(saved)
         elsewhere = tmp_path / "elsewhere"
