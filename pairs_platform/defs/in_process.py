@@ -3,8 +3,10 @@
 What does not belong here: which runs there are (`defs.automation`, `defs.signals.sensors`), and showing them (`cli`).
 """
 
+import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.events import RunFailureReason
+from dagster._core.execution import compute_logs
 from dagster._core.execution.api import execute_run
 from dagster._core.execution.execute_in_process import merge_run_tags
 from dagster._core.execution.plan.objects import ErrorSource
@@ -125,6 +128,28 @@ class JobRunner:
         """The place of a job in the workspace, as a run has it that the UI or the daemon starts."""
         repository = self.definitions.get_repository_def().name
         return RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(CODE_LOCATION), repository), job)
+
+
+_mirrored = compute_logs.execute_posix_tail
+
+
+@contextmanager
+def _mirrored_without_interrupts(*given: Any) -> Iterator[Any]:
+    """Dagster's two processes that mirror a step's output: Ctrl-C is for the process that runs it, which ends them.
+
+    A process is born with the signals blocked that its parent has blocked.
+    """
+    with ExitStack() as stack:
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            pids = stack.enter_context(_mirrored(*given))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        yield pids
+
+
+# Dagster 1.13 has no hook for it; to be removed when its watching process says nothing of a Ctrl-C.
+vars(compute_logs)["execute_posix_tail"] = _mirrored_without_interrupts
 
 
 def _was_interrupted(result: dg.JobExecutionResult) -> bool:

@@ -1,5 +1,6 @@
 """The console script in this process."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -18,8 +19,8 @@ class Finished:
 
 @pytest.fixture
 def console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Finished]]:
-    """The entry point of the console script; what it puts into the environment is taken out again."""
-    before = dict(os.environ)
+    """The entry point of the console script; what it does to environment and loggers is undone."""
+    before, levels = dict(os.environ), _levels()
 
     def call(*words: str) -> Finished:
         from pairs_platform.cli import main
@@ -34,3 +35,10 @@ def console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     for name in set(os.environ) - set(before):
         del os.environ[name]
     os.environ.update(before)
+    for name in _levels():
+        logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+
+
+def _levels() -> dict[str, int]:
+    """The level of every logger that there is, by its name."""
+    return {name: logging.getLogger(name).level for name in ("root", *logging.root.manager.loggerDict)}
