@@ -1,4 +1,4 @@
-"""Faults that take long or need a market of their own, against real processes; the short ones are in `e2e`."""
+"""Faults that take long or need a market of their own, against real processes."""
 
 import dataclasses
 import threading
@@ -33,6 +33,27 @@ HOUR_NS = 3600 * 10**9
 
 def statuses(profile: Profile) -> list[dg.DagsterRunStatus]:
     return [one.dagster_run.status for one in profile.runs()]
+
+
+def test_daemon_collector_and_redis_are_killed_in_one_session(demo, tmp_path):
+    profile = make_profile(demo, tmp_path / "a profile")
+    with running_live(profile, "--speed", "600") as live:
+        live.await_bars(1)
+        live.kill("daemon")
+        live.await_restart("daemon")
+        live.await_bars(3)
+        live.kill("collector")
+        live.await_restart("collector")
+        live.await_bars(5)
+        live.kill("redis")
+        live.await_restart("redis")
+        profile.await_signals(N_BARS)
+        profile.assert_complete()
+        assert {one.dagster_run.status for one in profile.runs()}.isdisjoint({dg.DagsterRunStatus.FAILURE})
+        restarts = {name: one["restarts"] for name, one in live.processes().items()}
+        assert restarts == {"redis": 1, "webserver": 0, "daemon": 1, "replay": 0, "collector": 1}
+        assert live.stop() == 0
+    until(lambda: not profile.members())
 
 
 def test_a_killed_run_behind_the_last_bar_is_run_again(demo, tmp_path):
