@@ -1,0 +1,96 @@
+"""Whole shares of both legs for an amount of money, and how far they miss the hedge ratio.
+
+What does not belong here: how much money a pair gets (`core.risk.sizing`).
+"""
+
+import math
+from dataclasses import dataclass
+
+from pairs_platform.core.trading.legs import leg_values
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegQuantities:
+    """Signed shares of both legs.
+
+    Attributes
+    ----------
+    y, x : int
+        Shares, > 0 long, < 0 short.
+    gross : float
+        |y| p_y + |x| p_x, dollars.
+    hedge_error : float
+        |β q_y p_y + q_x p_x| over `gross`: the share of the position that the other leg does not hedge, ≥ 0.
+    """
+
+    y: int
+    x: int
+    gross: float
+    hedge_error: float
+
+
+def leg_quantities(
+    gross: float, *, position: int, beta: float, price_y: float, price_x: float
+) -> LegQuantities:
+    """Shares for a gross value: y rounded down, x rounded to the nearest to y.
+
+    Parameters
+    ----------
+    gross : float
+        Dollars, long and short together.
+    position : int
+        +1 long the spread, −1 short.
+    beta : float
+        Dollars of x against one of y.
+    price_y, price_x : float
+        Dollars a share.
+
+    Returns
+    -------
+    LegQuantities
+        Both legs 0 where the money does not buy one share of each.
+
+    Raises
+    ------
+    ValueError
+        For a gross value that is negative or not finite, or a price or β that is none.
+
+    Notes
+    -----
+    q_y = ⌊G / ((1 + |β|) p_y)⌋, q_x = round(β q_y p_y / p_x). Shorts need whole shares, so both legs have them.
+    """
+    if not (math.isfinite(gross) and gross >= 0):
+        raise ValueError(f"a gross value of {gross} dollars is none")
+    for name, price in (("y", price_y), ("x", price_x)):
+        if not (math.isfinite(price) and price > 0):
+            raise ValueError(f"a price of {price} for the leg {name} is none")
+    if position not in (-1, 1) or not math.isfinite(beta) or beta == 0:
+        raise ValueError(f"position {position} with β {beta} is no pair's")
+    share_y, share_x = leg_values(beta, position)
+    y = math.floor(gross * abs(share_y) / price_y + 1e-9)
+    x = math.floor(abs(beta) * y * price_y / price_x + 0.5)
+    if y == 0 or x == 0:
+        return LegQuantities(y=0, x=0, gross=0.0, hedge_error=0.0)
+    signed_y, signed_x = int(math.copysign(y, share_y)), int(math.copysign(x, share_x))
+    held = y * price_y + x * price_x
+    return LegQuantities(
+        y=signed_y,
+        x=signed_x,
+        gross=held,
+        hedge_error=abs(beta * signed_y * price_y + signed_x * price_x) / held,
+    )
+
+
+def naked_value(shares_y: int, shares_x: int, *, beta: float, price_y: float, price_x: float) -> float:
+    """Dollars that are held in one leg and not hedged by the other, ≥ 0.
+
+    A leg alone is naked with its whole value; of two legs the part of one that is beyond the hedge ratio; two legs
+    that do not hedge each other at all are both naked.
+    """
+    value_y, value_x = shares_y * price_y, shares_x * price_x
+    hedged_y = -value_x / beta
+    if value_y * hedged_y < 0:
+        return abs(value_y) + abs(value_x)
+    if abs(value_y) >= abs(hedged_y):
+        return abs(value_y) - abs(hedged_y)
+    return (abs(hedged_y) - abs(value_y)) * abs(beta)
