@@ -29,9 +29,7 @@ class LegQuantities:
     hedge_error: float
 
 
-def leg_quantities(
-    gross: float, *, position: int, beta: float, price_y: float, price_x: float
-) -> LegQuantities:
+def leg_quantities(gross: float, *, position: int, beta: float, price_y: float, price_x: float) -> LegQuantities:
     """Shares for a gross value: y rounded down, x rounded to the nearest to y.
 
     Parameters

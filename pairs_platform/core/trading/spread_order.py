@@ -73,7 +73,9 @@ class SpreadOrder:
 
     def __post_init__(self) -> None:
         if self.position not in (-1, 1) or self.target_y == 0 or self.target_x == 0:
-            raise ValueError(f"{self.id}: a trade of {self.target_y} {self.y} and {self.target_x} {self.x} is no pair's")
+            raise ValueError(
+                f"{self.id}: a trade of {self.target_y} {self.y} and {self.target_x} {self.x} is no pair's"
+            )
 
     def symbol(self, leg: Leg) -> str:
         """The symbol of a leg."""
