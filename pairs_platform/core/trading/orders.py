@@ -1,9 +1,9 @@
 """One order for one symbol: its life, derived from what is known of it, in whatever order that becomes known.
 
 An order is written down as intended before it is sent, so that a process that dies in between finds it again. Reports
-may come late, twice, or out of order: applying one never makes an order less filled, and never opens an ended order
-again. What does not belong here: the two orders of a pair (`spread_order`), and how a broker spells a status
-(`adapters`).
+may come late, twice, or out of order: applying one never makes an order less filled, and never opens an order again
+that has ended at the broker. What does not belong here: the two orders of a pair (`spread_order`), and how a broker
+spells a status (`adapters`).
 """
 
 import base64
@@ -24,8 +24,9 @@ class OrderStatus(StrEnum):
     """Where an order stands.
 
     INTENDED: written down; nobody knows whether it was sent. UNKNOWN: sent, and the answer was lost. WORKING: the
-    broker has it. CANCELING: the broker was asked to cancel it, and has not said what became of it. The others are
-    ends. A fill that comes after CANCELED or EXPIRED still counts.
+    broker has it. CANCELING: the broker was asked to cancel it, and has not said what became of it; a refusal to cancel
+    leaves it so, and its end is still to come. The others are ends: FILLED, CANCELED, EXPIRED and REJECTED are the
+    broker's, DENIED is ours (it was never sent). A fill that comes after any end still counts.
     """
 
     INTENDED = "intended"
@@ -47,21 +48,18 @@ class OrderStatus(StrEnum):
 _ENDED = frozenset(
     {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED, OrderStatus.DENIED}
 )
+_AT_THE_BROKER = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.UNKNOWN, OrderStatus.DENIED}
 _NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.INTENDED: frozenset(OrderStatus) - {OrderStatus.INTENDED},
-    OrderStatus.UNKNOWN: frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.UNKNOWN, OrderStatus.DENIED},
-    OrderStatus.WORKING: frozenset(
-        {OrderStatus.CANCELING, OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
-    ),
-    OrderStatus.CANCELING: frozenset(
-        # WORKING: the broker refused to cancel.
-        {OrderStatus.WORKING, OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
-    ),
-    # An order that was taken for ended without a fill, and then fills whole.
+    OrderStatus.UNKNOWN: _AT_THE_BROKER,
+    OrderStatus.WORKING: _AT_THE_BROKER - {OrderStatus.WORKING},
+    OrderStatus.CANCELING: _AT_THE_BROKER - {OrderStatus.WORKING, OrderStatus.CANCELING},
+    # An order that was taken for ended without all its shares, and then fills whole.
     OrderStatus.CANCELED: frozenset({OrderStatus.FILLED}),
     OrderStatus.EXPIRED: frozenset({OrderStatus.FILLED}),
     OrderStatus.REJECTED: frozenset({OrderStatus.FILLED}),
-    OrderStatus.DENIED: frozenset(),
+    # An order that was taken for never sent, and that the broker has.
+    OrderStatus.DENIED: _AT_THE_BROKER,
     OrderStatus.FILLED: frozenset(),
 }
 """Statuses that may follow each status; a report of any other one is old news and changes nothing."""
@@ -80,6 +78,7 @@ class Fill:
     price : float
         Dollars a share, > 0 and finite.
     filled_utc : datetime
+        Aware.
     commission : float
         Dollars, ≥ 0.
     """
@@ -99,6 +98,8 @@ class Fill:
             raise ValueError(f"fill {self.execution_id}: a price of {self.price} is none")
         if not (math.isfinite(self.commission) and self.commission >= 0):
             raise ValueError(f"fill {self.execution_id}: a commission of {self.commission} is none")
+        if self.filled_utc.tzinfo is None:
+            raise ValueError(f"fill {self.execution_id}: {self.filled_utc} has no time zone")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,10 +144,17 @@ class Order:
         Signed shares: > 0 buys, < 0 sells.
     limit_price : float or None
         Dollars; None for a market order.
+    intended_utc : datetime
+        When it was written down, aware: its time-out counts from here.
+    arrival_price : float or None
+        Middle of the quote when it was written down, dollars; None where there was no quote.
+    cancel_requested_utc : datetime or None
+        When the broker was last asked to cancel it.
     status : OrderStatus
     broker_order_id : str
         Empty until the broker has said it.
     fills : tuple of Fill
+        By time and execution id, in whatever order they became known.
     reported_filled : int
         Largest number of shares that a report said were filled, whether or not their executions have arrived.
     reason : str
@@ -161,6 +169,9 @@ class Order:
     attempt: int
     quantity: int
     limit_price: float | None
+    intended_utc: datetime
+    arrival_price: float | None = None
+    cancel_requested_utc: datetime | None = None
     status: OrderStatus = OrderStatus.INTENDED
     broker_order_id: str = ""
     fills: tuple[Fill, ...] = ()
@@ -172,6 +183,8 @@ class Order:
             raise ValueError(f"{self.client_order_id}: an order of no shares of {self.symbol} is none")
         if self.limit_price is not None and not (math.isfinite(self.limit_price) and self.limit_price > 0):
             raise ValueError(f"{self.client_order_id}: a limit of {self.limit_price} for {self.symbol} is none")
+        if self.intended_utc.tzinfo is None:
+            raise ValueError(f"{self.client_order_id}: {self.intended_utc} has no time zone")
 
     @property
     def sign(self) -> int:
@@ -239,56 +252,74 @@ def client_order_id(profile: str, account: str, spread_order_id: str, leg: Leg, 
 def applied(order: Order, report: Report) -> Applied:
     """An order after a report of the broker; a report that is old, repeated or about another order changes nothing.
 
-    The status moves forward alone; shares filled only grow; an execution is counted once, by its id. When all shares
-    are filled the order is FILLED, whatever its status was.
+    The status moves forward alone; shares filled only grow; an execution is counted once, by its id, with the numbers
+    that came first. When all shares are filled the order is FILLED, whatever its status was. An order that was taken
+    for never sent (DENIED) and that the broker reports is open again.
     """
-    broker_order_id = report.broker_order_id or order.broker_order_id
     if order.broker_order_id and report.broker_order_id not in ("", order.broker_order_id):
         return Applied(
             order,
             anomaly=f"{order.client_order_id}: the broker reports order {report.broker_order_id} under this id, "
             f"it was {order.broker_order_id}",
         )
-    fill = report.fill
-    known = {each.execution_id: each for each in order.fills}
-    anomaly = ""
-    if fill is not None and fill.execution_id in known:
-        if known[fill.execution_id] != fill:
-            anomaly = f"{order.client_order_id}: execution {fill.execution_id} is reported with other numbers"
-        fill = None
+    fill, contradiction = _new_fill(order, report.fill)
     after = replace(
         order,
-        broker_order_id=broker_order_id,
-        fills=order.fills if fill is None else (*order.fills, fill),
+        broker_order_id=report.broker_order_id or order.broker_order_id,
+        fills=order.fills if fill is None else tuple(sorted((*order.fills, fill), key=_by_time)),
         reported_filled=max(order.reported_filled, report.filled_quantity),
         reason=report.reason or order.reason,
     )
-    full = abs(after.filled) >= abs(order.quantity)
-    status = OrderStatus.FILLED if full else report.status
-    if status is OrderStatus.FILLED and not full:
+    filled, ordered = abs(after.filled), abs(order.quantity)
+    status = report.status
+    if filled >= ordered:
+        status = OrderStatus.FILLED
+    elif status is OrderStatus.FILLED:
         # The broker says filled and names fewer shares: what it names counts, and the rest is asked for.
-        status = order.status
-        anomaly = anomaly or (
-            f"{order.client_order_id}: reported as filled with {abs(after.filled)} of {abs(order.quantity)} shares"
-        )
+        status = OrderStatus.WORKING
     if status in _NEXT[order.status]:
         after = replace(after, status=status)
-    if abs(after.filled) > abs(order.quantity):
-        anomaly = anomaly or (
-            f"{order.client_order_id}: {abs(after.filled)} shares of {order.symbol} are filled, "
-            f"{abs(order.quantity)} were ordered"
-        )
-    return Applied(after, fill, anomaly)
+    return Applied(after, fill, contradiction or _anomaly(order, report, filled, ordered))
+
+
+def _new_fill(order: Order, fill: Fill | None) -> tuple[Fill | None, str]:
+    """An execution that the order does not have yet, and how one that it has is contradicted."""
+    known = next((each for each in order.fills if fill is not None and each.execution_id == fill.execution_id), None)
+    if fill is None or known is None:
+        return fill, ""
+    if (known.quantity, known.price) == (fill.quantity, fill.price):
+        return None, ""
+    return None, (
+        f"{order.client_order_id}: execution {fill.execution_id} is reported with {fill.quantity} shares at "
+        f"{fill.price}, it was {known.quantity} at {known.price}"
+    )
+
+
+def _by_time(fill: Fill) -> tuple[datetime, str]:
+    return fill.filled_utc, fill.execution_id
+
+
+def _anomaly(order: Order, report: Report, filled: int, ordered: int) -> str:
+    """What a person must know of a report after which `filled` of `ordered` shares are filled."""
+    if filled > ordered:
+        return f"{order.client_order_id}: {filled} shares of {order.symbol} are filled, {ordered} were ordered"
+    if report.status is OrderStatus.FILLED and filled < ordered:
+        return f"{order.client_order_id}: reported as filled with {filled} of {ordered} shares"
+    if order.status is OrderStatus.DENIED:
+        return f"{order.client_order_id}: was taken for never sent, and the broker reports it as {report.status}"
+    return ""
 
 
 def sent_without_answer(order: Order) -> Order:
-    """An order whose sending ended without an answer that can be read: it may exist, so it is asked for, never resent."""
+    """An order whose sending ended without a readable answer: it may exist, so it is asked for and never sent again."""
     return replace(order, status=OrderStatus.UNKNOWN) if order.status is OrderStatus.INTENDED else order
 
 
-def cancel_requested(order: Order) -> Order:
-    """An order that the broker was asked to cancel; an ended one stays as it is."""
-    return order if order.status.ended else replace(order, status=OrderStatus.CANCELING)
+def cancel_requested(order: Order, now: datetime) -> Order:
+    """An order that the broker is asked to cancel at a moment; an ended one stays as it is."""
+    if order.status.ended:
+        return order
+    return replace(order, status=OrderStatus.CANCELING, cancel_requested_utc=now)
 
 
 def denied(order: Order, reason: str) -> Order:
@@ -301,4 +332,22 @@ def denied(order: Order, reason: str) -> Order:
     """
     if order.status is not OrderStatus.INTENDED:
         raise ValueError(f"{order.client_order_id} is {order.status}: only what was never sent can be denied")
+    return replace(order, status=OrderStatus.DENIED, reason=reason)
+
+
+def written_off(order: Order, reason: str) -> Order:
+    """An order of which nobody knew whether the broker has it, and of which a person says that it has not.
+
+    Should the broker report it later, it is open again (`applied`).
+
+    Raises
+    ------
+    ValueError
+        The broker has said that it has the order, or no reason is given.
+    """
+    if order.status not in (OrderStatus.INTENDED, OrderStatus.UNKNOWN) or not reason:
+        raise ValueError(
+            f"{order.client_order_id} is {order.status}: only an order that no report has named is written off, "
+            "and with a reason"
+        )
     return replace(order, status=OrderStatus.DENIED, reason=reason)

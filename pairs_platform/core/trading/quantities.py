@@ -59,11 +59,9 @@ def leg_quantities(gross: float, *, position: int, beta: float, price_y: float, 
     """
     if not (math.isfinite(gross) and gross >= 0):
         raise ValueError(f"a gross value of {gross} dollars is none")
-    for name, price in (("y", price_y), ("x", price_x)):
-        if not (math.isfinite(price) and price > 0):
-            raise ValueError(f"a price of {price} for the leg {name} is none")
-    if position not in (-1, 1) or not math.isfinite(beta) or beta == 0:
-        raise ValueError(f"position {position} with β {beta} is no pair's")
+    _refuse_what_is_none(beta, price_y, price_x)
+    if position not in (-1, 1):
+        raise ValueError(f"a position of {position} is no pair's: +1 is long the spread, -1 short")
     share_y, share_x = leg_values(beta, position)
     y = math.floor(gross * abs(share_y) / price_y + 1e-9)
     x = math.floor(abs(beta) * y * price_y / price_x + 0.5)
@@ -84,7 +82,13 @@ def naked_value(shares_y: int, shares_x: int, *, beta: float, price_y: float, pr
 
     A leg alone is naked with its whole value; of two legs the part of one that is beyond the hedge ratio; two legs
     that do not hedge each other at all are both naked.
+
+    Raises
+    ------
+    ValueError
+        For a price or β that is none: what is naked cannot be said then, and is not 0.
     """
+    _refuse_what_is_none(beta, price_y, price_x)
     value_y, value_x = shares_y * price_y, shares_x * price_x
     hedged_y = -value_x / beta
     if value_y * hedged_y < 0:
@@ -92,3 +96,11 @@ def naked_value(shares_y: int, shares_x: int, *, beta: float, price_y: float, pr
     if abs(value_y) >= abs(hedged_y):
         return abs(value_y) - abs(hedged_y)
     return (abs(hedged_y) - abs(value_y)) * abs(beta)
+
+
+def _refuse_what_is_none(beta: float, price_y: float, price_x: float) -> None:
+    for name, price in (("y", price_y), ("x", price_x)):
+        if not (math.isfinite(price) and price > 0):
+            raise ValueError(f"a price of {price} for the leg {name} is none")
+    if not math.isfinite(beta) or beta == 0:
+        raise ValueError(f"a hedge ratio of {beta} is none")
