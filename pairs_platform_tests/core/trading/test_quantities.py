@@ -12,7 +12,7 @@ betas = st.floats(0.05, 20).flatmap(lambda size: st.sampled_from([size, -size]))
 positions = st.sampled_from([1, -1])
 
 
-@hypothesis_settings(max_examples=200)
+@hypothesis_settings(max_examples=100)
 @given(gross=st.floats(0, 1e6), position=positions, beta=betas, price_y=prices, price_x=prices)
 def test_the_money_is_not_exceeded_by_more_than_half_a_share_of_x_and_the_hedge_misses_no_more(
     gross, position, beta, price_y, price_x
@@ -78,7 +78,7 @@ class TestNaked:
         assert self.naked(50, -100) == 1_000.0, "half of x is hedged"
         assert self.naked(100, 100) == 3_000.0, "legs of one direction hedge nothing"
 
-    @hypothesis_settings(max_examples=200)
+    @hypothesis_settings(max_examples=100)
     @given(y=st.integers(-500, 500), x=st.integers(-500, 500), beta=betas, price_y=prices, price_x=prices)
     def test_it_is_never_negative_nor_beyond_both_legs_and_is_the_same_for_the_opposite_trade(
         self, y, x, beta, price_y, price_x

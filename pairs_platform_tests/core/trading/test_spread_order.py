@@ -116,7 +116,7 @@ def deliveries(draw: st.DrawFn) -> list[tuple[str, Report]]:
 
 
 class TestAnyOrderOfEvents:
-    @hypothesis_settings(max_examples=150)
+    @hypothesis_settings(max_examples=60)
     @given(said=deliveries(), data=st.data())
     def test_the_same_reports_in_any_order_and_repeated_end_in_the_same_trade_and_state(self, said, data):
         begin = trade_of(BUY_Y, SELL_X, SELL_Y, BUY_X).to_leave(Goal.CLOSE, "exit")
