@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pairs_platform.core.errors import ConfigurationError, NoSuchSector, ProfileOutdated
+from pairs_platform.core.errors import ConfigurationError, FolderReadOnly, NoSuchSector, ProfileOutdated
 from pairs_platform.core.folding import listed
 from pairs_platform.core.time import utc_now
+from pairs_platform.database.read_only import is_writable
 from pairs_platform.lake.profile import claim_profile
 from pairs_platform.ports.market_data import Listing, MarketData
 from pairs_platform.settings.model import Settings
@@ -64,6 +65,17 @@ def require_current_name(settings: Settings) -> None:
             f"{earlier[1]} holds this profile under the name that an earlier version gave it; it is called "
             f"{settings.profile.name} now, however the path of its files is typed"
         )
+
+
+def require_writable(settings: Settings) -> None:
+    """Refuse to begin what writes into a profile whose folder may only be read, or cannot be made.
+
+    Raises
+    ------
+    FolderReadOnly
+    """
+    if not is_writable(settings.profile_root):
+        raise FolderReadOnly(settings.profile_root)
 
 
 def _claimed_root(settings: Settings) -> Path:

@@ -29,13 +29,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the caller's configuration or keys, none writes into the caller's state folder."""
-    for name in list(os.environ):
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No test sees the caller's configuration or keys, none writes into the caller's state folder.
+
+    What a command sets for its child processes ends with the test: a fixture of the next module would see it.
+    """
+    before = dict(os.environ)
+    for name in before:
         if (name.startswith("PAIRS_PLATFORM_") and name != DATA_VARIABLE) or name.startswith("APCA_"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     monkeypatch.setenv("PAIRS_PLATFORM__STATE_ROOT", str(tmp_path / "state of a test"))
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)

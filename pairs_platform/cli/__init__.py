@@ -4,10 +4,15 @@ import errno
 import io
 import sys
 
-import click
+try:
+    import click
 
-from pairs_platform import __version__
-from pairs_platform.cli.commands import LazyCommands
+    from pairs_platform import __version__
+    from pairs_platform.cli.commands import LazyCommands
+    from pairs_platform.cli.interrupts import EXIT_CODE, end_interrupted, watched
+except KeyboardInterrupt:  # the first tenth of a second of a command
+    sys.stderr.write("stopped\n")
+    sys.exit(130)
 
 _MENDED_BY_A_PERSON = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ENOTDIR),
@@ -31,8 +36,6 @@ def cli(profile: str | None) -> None:
 
 def main() -> None:
     """Entry point of the console script: expected errors become one message and exit code 1, Ctrl-C one and 130."""
-    from pairs_platform.cli.interrupts import end_interrupted, watched
-
     with watched():
         try:
             _main()
@@ -41,16 +44,15 @@ def main() -> None:
 
 
 def _main() -> None:
-    from pairs_platform.cli.interrupts import EXIT_CODE, end_interrupted
     from pairs_platform.core.errors import PlatformError
     from pairs_platform.core.masking import masked
-    from pairs_platform.settings.output import end_output, mask_output, show_any_text
+    from pairs_platform.settings.output import colors, end_output, mask_output, show_any_text
 
     mask_output()
     show_any_text()
     try:
         # Without standalone mode click returns the code of an `Exit` instead of ending the process with it.
-        sys.exit(cli(standalone_mode=False))
+        sys.exit(cli(standalone_mode=False, color=colors()))
     except KeyboardInterrupt:
         end_interrupted()
     except click.Abort as abort:
@@ -63,12 +65,12 @@ def _main() -> None:
         click.echo(masked(shown.getvalue()), err=True, nl=False)
         sys.exit(error.exit_code)
     except PlatformError as error:
-        click.secho(f"Error: {with_remedy(error)}", err=True, fg="red")
+        click.secho(f"Error: {with_remedy(error)}", err=True, fg="red", color=colors())
         sys.exit(1)
     except OSError as error:
         if error.errno not in _MENDED_BY_A_PERSON:
             raise
-        click.secho(f"Error: {masked(str(error))}", err=True, fg="red")
+        click.secho(f"Error: {masked(with_remedy(error))}", err=True, fg="red", color=colors())
         sys.exit(1)
     finally:
         end_output()

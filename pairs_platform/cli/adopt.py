@@ -12,20 +12,22 @@ from pairs_platform.settings.model import Settings
 @click.command("adopt")
 @profile_options
 def command(settings: Settings) -> None:
-    """Bring the history of the embedded databases into production's: materializations, models, figures, signals.
+    """Bring what the profile did before `up` into its databases.
 
-    For the time after the first `up` on a profile that demo, ui or live has filled. Dagster learns which partitions the
-    lake holds, without results of checks. MLflow's runs, versions and aliases keep their ids and numbers. What is there
-    already stays as it is, so that a second call adds nothing. Refused once production has trained models of its own.
+    Materializations, models, figures and signals of the embedded databases are copied, once `up` has made those of
+    production on a profile that demo, ui or live has filled. Dagster learns which partitions the lake holds,
+    without results of checks. MLflow's runs, versions and aliases keep their ids and numbers. What is there already
+    stays as it is, so that a second call adds nothing. Refused once production has trained models of its own.
     """
     from pairs_platform.cli.backup import databases_of
     from pairs_platform.cli.up import mlflow_lines
     from pairs_platform.defs.adoption import report_materializations
     from pairs_platform.defs.instance import open_instance
-    from pairs_platform.platform import Platform
+    from pairs_platform.platform import Platform, require_writable
     from pairs_platform.processes.runtime.adoption import adopt_stores
     from pairs_platform.processes.runtime.dagster_home import prepare_home
 
+    require_writable(settings)
     adopt_stores(settings, databases_of(settings).get("mlflow"), click.echo)
     with open_instance(prepare_home(settings)) as instance:
         n_partitions = report_materializations(instance, Platform(settings))

@@ -9,6 +9,7 @@ import click
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.show import print_rows, rows_option
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.operations.alerts import TITLES
 from pairs_platform.core.time import utc_now
@@ -21,40 +22,42 @@ from pairs_platform.settings.variables import variable
 @click.option(
     "--days", type=click.FloatRange(0), default=1.0, show_default=True, help="Days for which closed alerts are shown."
 )
+@rows_option()
 @profile_options
 @click.pass_context
-def command(context: click.Context, settings: Settings, days: float) -> None:
-    """Show open alerts, alerts that were closed lately, and messages that were not delivered."""
+def command(context: click.Context, settings: Settings, days: float, rows: int) -> None:
+    """Show open alerts and messages that were not delivered.
+
+    Those that were closed lately are shown too.
+    """
     if context.invoked_subcommand is not None:
         return
     from pairs_platform.adapters.notify.apprise_notifier import receivers
-    from pairs_platform.cli.show import print_renderable, rows_table
+    from pairs_platform.cli.show import say
     from pairs_platform.database.alerts import failed_deliveries, recent_alerts
     from pairs_platform.platform import open_database
 
     database = open_database(settings)
     alerts = recent_alerts(database, utc_now() - timedelta(days=days))
-    rows = [
+    lines = [
         {
             "number": alert.id,
             "since UTC": f"{alert.opened_utc:%Y-%m-%d %H:%M}",
-            "over": f"{alert.resolved_utc:%m-%d %H:%M}" if alert.resolved_utc else "open",
+            "over UTC": f"{alert.resolved_utc:%m-%d %H:%M}" if alert.resolved_utc else "open",
             "severity": alert.severity,
             "kind": TITLES[alert.kind],
             "partition": f"{alert.session or ''}|{alert.sector or ''}".strip("|"),
             "what": alert.what,
-            "seen": alert.times,
+            "times seen": alert.times,
         }
         for alert in alerts
     ]
-    if rows:
-        print_renderable(rows_table(rows, title="Alerts"))
+    if lines:
+        print_rows(lines, "Alerts", rows=rows)
     else:
-        click.echo(f"nothing is broken in profile {settings.profile.name}")
+        say(f"nothing is broken in profile {settings.profile.name}")
     for delivery in failed_deliveries(database, list(receivers(settings.alert_urls))):
-        click.secho(
-            f"not delivered to {delivery.target} after {delivery.attempts} attempts: {delivery.error}", fg="red"
-        )
+        say(f"not delivered to {delivery.target} after {delivery.attempts} attempts: {delivery.error}", fg="red")
 
 
 @command.command("close")

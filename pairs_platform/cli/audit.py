@@ -10,6 +10,7 @@ from typing import get_args
 import click
 
 from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.show import print_rows, rows_option
 from pairs_platform.database.audit import AuditAction, entries
 from pairs_platform.platform import open_database
 from pairs_platform.settings.model import Settings
@@ -18,14 +19,26 @@ from pairs_platform.settings.model import Settings
 @click.command("audit")
 @profile_options
 @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Not before this moment (UTC).")
-@click.option("--action", "actions", multiple=True, type=click.Choice(get_args(AuditAction)), help="May be repeated.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Number of newest rows.")
+@click.option(
+    "--action",
+    "actions",
+    multiple=True,
+    metavar="ACTION",
+    type=click.Choice(get_args(AuditAction)),
+    help=f"May be repeated: {', '.join(get_args(AuditAction))}.",
+)
+@rows_option()
 @click.option("--json", "as_json", is_flag=True, help="A JSON object in each line, with every detail.")
-def command(settings: Settings, since: datetime | None, actions: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Show the audit log, newest first; its rows are only ever added."""
+def command(settings: Settings, since: datetime | None, actions: tuple[str, ...], rows: int, as_json: bool) -> None:
+    """Show who changed what, newest first.
+
+    Rows of the audit log are only ever added.
+    """
     database = open_database(settings)
     moment = since.replace(tzinfo=UTC) if since else None
-    log_entries = entries(database, actions=actions, since=moment, limit=limit)
+    log_entries = entries(database, actions=actions, since=moment, limit=rows + 1)
+    older = len(log_entries) > rows
+    log_entries = log_entries[:rows]
     if as_json:
         for entry in log_entries:
             click.echo(json.dumps(vars(entry), default=str))
@@ -33,9 +46,7 @@ def command(settings: Settings, since: datetime | None, actions: tuple[str, ...]
     if not log_entries:
         click.echo("nothing is recorded")
         return
-    from pairs_platform.cli.show import print_renderable, rows_table
-
-    rows = [
+    lines = [
         {
             "UTC": f"{entry.at_utc:%Y-%m-%d %H:%M:%S}",
             "actor": entry.actor,
@@ -45,4 +56,6 @@ def command(settings: Settings, since: datetime | None, actions: tuple[str, ...]
         }
         for entry in log_entries
     ]
-    print_renderable(rows_table(rows, title="Audit log"))
+    print_rows(lines, "Audit log", rows=rows)
+    if older:
+        click.echo(f"there are older rows; --rows {2 * rows} shows more")

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 @profile_options
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 def command(settings: Settings, target: Path) -> None:
-    """Write lake, database, models, Dagster's history and streamed bars to TARGET, for `pairs-platform restore`.
+    """Write the whole profile to one file.
 
-    Nothing has to stop for it. What a run writes meanwhile may be saved from one store and not from another, so choose
-    a quiet time. Configuration and secrets are not saved.
+    TARGET gets lake, database, models, Dagster's history and streamed bars, for `pairs-platform restore`. Nothing has
+    to stop for it. What a run writes meanwhile may be saved from one store and not from another, so choose a quiet
+    time. Configuration and secrets are not saved.
     """
     environment = production_folder(settings) / ENVIRONMENT_FILE
     missing = _not_sourced(settings, environment)

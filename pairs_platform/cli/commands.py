@@ -14,17 +14,17 @@ PURPOSES = {
         "doctor": "Check machine, configuration, state folder and source.",
         "demo": "Run prices → pairs → models for one sector, then replay an hour.",
         "data": "Show what the platform sees in files of prices.",
-        "profiles": "List what is stored, and choose what commands work on.",
+        "profiles": "List the profiles, and choose the one that commands work on.",
         "symbols": "List and change the universe, and see what is stored of it.",
         "config": "Show the settings in force, or copy the defaults to edit.",
     },
     "See what was decided": {
-        "pairs": "Show selection and ranking of a session, and why pairs failed.",
+        "pairs": "Show what to trade next, the ranking, and why pairs failed.",
         "signals": "Show the signals of the newest bar, or follow them.",
         "report": "Write the report of a session as HTML or PDF.",
         "export": "Write a table as .csv, .xlsx or .parquet.",
         "sql": "Ask the lake and the database in SQL, read-only.",
-        "models": "List, compare and promote the models of a sector.",
+        "models": "List, show, compare and promote the models of a sector.",
     },
     "Run it here": {
         "ui": "Serve the Dagster UI with schedule and sensors, until Ctrl-C.",
@@ -44,7 +44,8 @@ PURPOSES = {
         "migrate": "Bring the profile and its databases to this version.",
     },
 }
-"""One line for each command, which fits into 80 columns, by what a person wants to do. `--help` imports no command."""
+"""One line for each command, which fits into 80 columns and begins its own help, by what a person wants to do. `--help`
+imports no command."""
 
 
 class CommandGroup(click.Group):

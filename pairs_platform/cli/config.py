@@ -3,26 +3,28 @@
 What does not belong here: reading and describing settings (`settings`).
 """
 
+import json
 from pathlib import Path
-from typing import Any
 
 import click
+from pydantic_core import to_jsonable_python
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.settings.model import Settings, described_fields
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_text
+from pairs_platform.settings.valid_values import unit_of, valid_values
 from pairs_platform.settings.variables import CONFIG_VARIABLE
 
 
 @click.group("config", cls=CommandGroup)
 def command() -> None:
-    """Settings: what is in force, and a copy of the defaults to edit."""
+    """Show the settings in force, or copy the defaults to edit."""
 
 
 @command.command("show")
 @profile_options
-@click.option("--describe", is_flag=True, help="Show the meaning, unit and bounds of each setting.")
+@click.option("--describe", is_flag=True, help="Show the meaning, unit, bounds and default of each setting.")
 def show(settings: Settings, describe: bool) -> None:
     """Print the resolved settings; secrets are masked."""
     import yaml
@@ -32,9 +34,14 @@ def show(settings: Settings, describe: bool) -> None:
         click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=10**9), nl=False)
         return
     for path, info in described_fields():
-        extra: Any = info.json_schema_extra or {}
-        bounds = ", ".join(str(bound) for bound in info.metadata) or "–"
-        click.echo(f"{path} [{extra.get('unit', '')}] {info.description} Bounds: {bounds}")
+        default = "" if info.is_required() or info.default is None else f" Default: {_written(info.default)}."
+        click.echo(f"{path} [{unit_of(info)}] {info.description} Valid: {valid_values(path.split('.'))}.{default}")
+
+
+def _written(value: object) -> str:
+    """A value as a person writes it in YAML."""
+    plain = to_jsonable_python(value)
+    return plain if isinstance(plain, str) and plain else json.dumps(plain)
 
 
 @command.command("init")

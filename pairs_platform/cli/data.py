@@ -29,7 +29,7 @@ _SHOWN = 10
 
 @click.group("data", cls=CommandGroup)
 def command() -> None:
-    """Price files: what the platform sees in them."""
+    """Show what the platform sees in files of prices."""
 
 
 @command.command("check")

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pairs_platform.cli.show import frame_table, narrowed, output_width, print_renderable
+from pairs_platform.cli.show import frame_table, narrowed, output_width, print_renderable, say
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
 
 RANKING_SHOWN = 15
-RANKING_DROPPABLE = ("diag.", "trade", "vol.", "fit", "q", "p", "half-life", "move bp")
-"""Columns that a narrow terminal does without, the first ones first."""
 
 
 def print_plan(platform: "Platform", sector: str, session: date) -> None:
@@ -36,27 +34,33 @@ def print_plan(platform: "Platform", sector: str, session: date) -> None:
     click.echo("\n".join(lines) + "\n")
 
 
-def print_day(platform: "Platform", sector: str, session: date) -> None:
+def print_day(platform: "Platform", sector: str, session: date, *, rows: int = RANKING_SHOWN) -> None:
     """Print the plan, then funnel, ranking and selection of one session of one sector from the lake."""
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.views.pair_orders import ranked_with_orders
-    from pairs_platform.views.reports.day import NULL_NOTE, best_backtest, funnel_frame, ranking_frame, selection
+    from pairs_platform.views.pair_orders import with_orders_of_screen
+    from pairs_platform.views.reports.day import (
+        NULL_NOTE,
+        ORDER,
+        RANKING_GOES_FIRST,
+        best_backtest,
+        funnel_frame,
+        ranking_frame,
+        selection,
+    )
 
     key = PartitionKey(session, sector)
-    rankings = ranked_with_orders(platform, key, platform.lake.read(COMPOSITE_RANKINGS, key))
+    rankings = with_orders_of_screen(platform, key, platform.lake.read(COMPOSITE_RANKINGS, key))
     metadata = platform.lake.metadata(COMPOSITE_RANKINGS, key)
     funnel = funnel_frame(metadata["funnel"], platform.lake.metadata(COINTEGRATED_PAIRS, key)["placebo"])
-    ranking = ranking_frame(rankings.head(RANKING_SHOWN), platform.settings.selection.sessions_averaged)
+    ranking = ranking_frame(rankings.head(rows), platform.settings.selection.sessions_averaged)
     place = f"{sector} · {session} · {metadata['source']}"
     print_plan(platform, sector, session)
     print_renderable(
         frame_table(funnel, title=f"Selection funnel · {place}"),
         f"{NULL_NOTE}\n",
-        frame_table(
-            narrowed(ranking, RANKING_DROPPABLE, output_width()), title=f"Ranking · {place}", whole=("order at low z",)
-        ),
+        frame_table(narrowed(ranking, RANKING_GOES_FIRST, output_width()), title=f"Ranking · {place}", whole=(ORDER,)),
     )
     summary = selection(rankings)
     for line in (
@@ -66,7 +70,7 @@ def print_day(platform: "Platform", sector: str, session: date) -> None:
         best_backtest(metadata["monitor"]),
     ):
         if line is not None:
-            click.echo(line)
+            say(line)
 
 
 def print_models(platform: "Platform", sector: str, sessions: Sequence[date]) -> None:
@@ -77,4 +81,4 @@ def print_models(platform: "Platform", sector: str, sessions: Sequence[date]) ->
     frame = models_frame(platform, sector, sessions)
     print_renderable(frame_table(frame, title=f"Models · {sector} · {MODELS_UNIT}"), f"{MODELS_NOTE}\n")
     for line in configured_model(platform, PartitionKey(sessions[-1], sector)):
-        click.echo(line)
+        say(line)

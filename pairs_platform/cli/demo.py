@@ -1,9 +1,10 @@
-"""`pairs-platform demo`: the daily graph for one sector and the last three sessions, in this process.
+"""`pairs-platform demo`: the daily graph for one sector or all and the last three sessions, in this process.
 
 What does not belong here: the jobs (`defs.in_process`), their results as text (`day`), the replay (`demo_live`).
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import partial
@@ -13,12 +14,15 @@ import click
 
 from pairs_platform.cli.interrupts import end_if_interrupted, plan_end
 from pairs_platform.cli.profile_options import profile_options
-from pairs_platform.cli.sector_name import SECTOR
+from pairs_platform.cli.sector_name import ALL, SECTOR_OR_ALL
 from pairs_platform.settings.hints import hint
+from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import set_variable
 
 if TYPE_CHECKING:
     from pairs_platform.defs.in_process import JobRunner
+    from pairs_platform.platform import Platform
 
 
 @click.command("demo")
@@ -26,42 +30,71 @@ if TYPE_CHECKING:
 @click.option(
     "--session", type=click.DateTime(["%Y-%m-%d"]), help="Last session; the newest complete one if not given."
 )
-@click.option("--sector", type=SECTOR, help="Sector slug; the first active one if not given.")
+@click.option(
+    "--sector",
+    type=SECTOR_OR_ALL,
+    help="Sector slug, or all for every active one; the first active one if not given.",
+)
 def command(settings: Settings, session: datetime | None, sector: str | None) -> None:
-    """Run price history → trading configuration → models for one sector and three sessions, then replay the first
-    hour of the last one into signals, and show what came out.
+    """Run prices → pairs → models for one sector, then replay an hour.
 
-    The same jobs as the 06:00 schedule and the signal sensor run, in this process; the Dagster UI shows their runs.
+    Three sessions of a sector are run, the first hour of the last one becomes signals, and what came out is shown. The
+    same jobs as the 06:00 schedule and the signal sensor run, in this process; the Dagster UI shows their runs.
     """
     from pairs_platform.cli.data import short_lines
     from pairs_platform.cli.day import print_day, print_models
-    from pairs_platform.platform import Platform
+    from pairs_platform.platform import Platform, require_writable
     from pairs_platform.views.data_check import check_data
-    from pairs_platform.views.demo_choice import default_sector, demo_sessions
+    from pairs_platform.views.demo_choice import default_sector, demo_sectors, demo_sessions, newest_session
 
     plan_end(_stopped(settings))
+    require_writable(settings)
     platform = Platform(settings)
     if settings.source.kind == "files":
         click.echo("\n".join(short_lines(check_data(platform))) + "\n")
-    sector = sector or default_sector(platform)
-    sessions = demo_sessions(platform, sector, session.date() if session else None)
+    sectors = demo_sectors(platform) if sector == ALL else [sector or default_sector(platform)]
+    last = session.date() if session else min(newest_session(platform, each) for each in sectors)
+    *_, sessions = (demo_sessions(platform, each, last) for each in sectors)
+    settings = _with_active(platform, sectors)
     click.echo(
         f"source     {platform.market_data.label}\nprofile    {settings.profile.name} in {settings.profile_root}\n"
-        f"sector     {sector} ({len(platform.listings(sector))} symbols)\n"
+        f"{_sectors(platform, sectors)}"
         f"sessions   {', '.join(str(day) for day in sessions)}, "
         f"lookback {settings.lookback_sessions} sessions of {settings.frequency.value} bars\n"
         f"training   every correlated pair, up to {settings.gru.network.max_epochs} epochs: nothing is reduced\n"
     )
     for note in platform.universe_notes:
         click.echo(f"{note}\n")
-    _run(settings, sector, sessions)
-    print_day(platform, sector, sessions[-1])
-    print_models(platform, sector, sessions)
-    _replay(settings, sector, sessions[-1])
-    _next_steps(sector, sessions[-1])
+    for each in sectors:
+        _run(settings, each, sessions)
+        print_day(platform, each, sessions[-1])
+        print_models(platform, each, sessions)
+    _replay(settings, sectors, sessions[-1])
+    _next_steps(sectors[0], sessions[-1])
 
 
-def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
+def _sectors(platform: "Platform", taken: list[str]) -> str:
+    """Lines on the sectors of this demo and on the others, with the words that take those."""
+    from pairs_platform.views.demo_choice import sector_lines
+
+    shown, others = sector_lines(platform, taken)
+    lines = [f"{'sector ' if len(taken) == 1 else 'sectors'}    {shown}"]
+    if others:
+        lines += [f"others     {others}", f"           {hint('demo --sector NAME')}; every active one: --sector all"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _with_active(platform: "Platform", sectors: list[str]) -> Settings:
+    """The settings in which the sectors of this demo are active, also for the processes that replay a session."""
+    for sector in set(sectors) - set(platform.settings.active_sectors):
+        symbols = [listing.symbol for listing in platform.listings(sector)]
+        if len(symbols) > 1:
+            set_variable(f"universe.{sector}.active", "true")
+            set_variable(f"universe.{sector}.symbols", json.dumps(symbols))
+    return load_settings()
+
+
+def _run(settings: Settings, sector: str, sessions: Sequence[date]) -> None:
     """Prices of the whole lookback in one run, then a run per session, with progress."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -93,8 +126,8 @@ def _run(settings: Settings, sector: str, sessions: list[date]) -> None:
             progress.update(task, step="done", completed=1, total=1)
 
 
-def _replay(settings: Settings, sector: str, session: date) -> None:
-    """Replay the first hour of the session into signals of the configuration made at the close before it."""
+def _replay(settings: Settings, sectors: list[str], session: date) -> None:
+    """Replay the first hour of the session into signals of the configurations made at the close before it."""
     from pairs_platform.cli.demo_live import print_signals, replay_part, why_no_replay
 
     reason = why_no_replay(settings)
@@ -102,7 +135,9 @@ def _replay(settings: Settings, sector: str, session: date) -> None:
         click.echo(f"\nNo part of the session is replayed: {reason}")
         return
     with _runner(settings) as runner:
-        print_signals(replay_part(settings, sector, session, runner.compute_signals))
+        signals = replay_part(settings, sectors, session, runner.compute_signals)
+    for sector, frame in signals.items():
+        print_signals(frame, sector)
 
 
 @contextmanager

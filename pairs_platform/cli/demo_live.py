@@ -6,7 +6,7 @@ What does not belong here: the daily graph before it (`demo`), and the processes
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import date
 from typing import TYPE_CHECKING
@@ -35,8 +35,8 @@ Execute = Callable[["StreamRequest"], list[str]]
 """Computes the signals that a request asks for in this process; its failures."""
 
 
-def replay_part(settings: Settings, sector: str, session: date, execute: Execute) -> pd.DataFrame:
-    """Replay `BARS` bars through server, collector and Redis, and return the signals computed from them.
+def replay_part(settings: Settings, sectors: Sequence[str], session: date, execute: Execute) -> dict[str, pd.DataFrame]:
+    """Replay `BARS` bars through server, collector and Redis, and return the signals of each sector.
 
     At every bar the job that the sensor would request runs in this process; the decision is the sensor's.
 
@@ -78,13 +78,15 @@ def replay_part(settings: Settings, sector: str, session: date, execute: Execute
                     continue
                 after, done = bar_closes[-1].id, done + len(bar_closes)
                 due = decide_signal_requests(
-                    bar_closes, market_ns=streams.clock.now_ns(), sectors=[sector], run_mode="replay"
+                    bar_closes, market_ns=streams.clock.now_ns(), sectors=sectors, run_mode="replay"
                 )
                 for request in due.signals:
                     failures = execute(request)
                     if failures:
                         raise click.ClickException("a run of signals failed\n" + "\n".join(failures))
-        return signal_frame(open_database(settings), SignalKey(run_mode="replay", sector=sector, session=session))
+        database = open_database(settings)
+        keys = {sector: SignalKey(run_mode="replay", sector=sector, session=session) for sector in sectors}
+        return {sector: signal_frame(database, key) for sector, key in keys.items()}
 
 
 def why_no_replay(settings: Settings) -> str:
@@ -149,15 +151,17 @@ def _processes(settings: Settings, names: list[str]) -> Iterator[Callable[[], No
                 process.wait()
 
 
-def print_signals(frame: pd.DataFrame) -> None:
-    """Print z of every pair at every bar with the action of the trading rule, then the orders in words."""
+def print_signals(frame: pd.DataFrame, sector: str) -> None:
+    """Print z of every pair of a sector at every bar with the action of the trading rule, then the orders in words."""
     from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.core.signals.orders import signal_order
     from pairs_platform.core.time import MARKET_TIMEZONE
     from pairs_platform.core.trading.legs import ORDER_UNIT
 
     if frame.empty:
-        click.echo("\nNo pair is configured for the replayed session, so there are no signals: a normal outcome.")
+        click.echo(
+            f"\nNo pair of {sector} is configured for the replayed session, so there are no signals: a normal outcome."
+        )
         return
     marks = {"enter_long": "▲", "enter_short": "▼", "exit": "○", "stop": "✕", "skip": "–", "hold": ""}
     starts = pd.to_datetime(frame["bar_utc"]).dt.tz_convert(MARKET_TIMEZONE).dt.strftime("%H:%M")
@@ -167,14 +171,14 @@ def print_signals(frame: pd.DataFrame) -> None:
     shown = cells.assign(order=order).pivot(index=["order", "pair", "role"], columns="bar", values="shown").fillna("")
     table = shown.reset_index().drop(columns="order")
     session = frame["session"].iloc[0]
-    title = f"Signals of {len(starts.unique())} replayed bars · {session} · z at each close (New York time)"
+    title = f"Signals of {len(starts.unique())} replayed bars · {sector} · {session} · z at each close (New York time)"
     print_renderable(frame_table(table, title=title))
     orders = cells[cells["action"].isin(["enter_long", "enter_short", "exit", "stop"])]
     if len(orders):
         words = orders[["bar", "pair", "role", "z", "late"]].assign(
             order=[*map(signal_order, orders.to_dict("records"))]
         )
-        print_renderable(frame_table(words, title=f"Orders · {session} · {ORDER_UNIT}"))
+        print_renderable(frame_table(words, title=f"Orders · {sector} · {session} · {ORDER_UNIT}"))
     late = int(frame.loc[frame["late"], "bar_utc"].nunique())
     counts = ", ".join(f"{action} {n}" for action, n in frame["action"].value_counts().items())
     click.echo(

@@ -3,7 +3,6 @@
 What does not belong here: checks of data (asset checks in `defs`).
 """
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +13,9 @@ import click
 
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import PlatformError
+from pairs_platform.database.read_only import is_writable
 from pairs_platform.settings.model import Settings
-from pairs_platform.settings.variables import value_of
+from pairs_platform.settings.variables import value_of, variable
 from pairs_platform.views.remedies import with_remedy
 
 NEEDED_BYTES = 2 * 1024**3
@@ -26,14 +26,19 @@ Finding = tuple[bool, str, str]
 @click.command("doctor")
 @profile_options
 def command(settings: Settings) -> None:
-    """Check the machine, the configuration, the state folder and the source; exit code 1 when something is wrong."""
+    """Check machine, configuration, state folder and source.
+
+    The exit code is 1 when something is wrong.
+    """
+    from pairs_platform.cli.show import say
+
     wrong = 0
     for check in (_python, _versions, _configuration, _home, _disk, _profile, _source, _redis):
         for good, finding, remedy in _guarded(check, settings):
-            click.secho(f"{'ok   ' if good else 'WRONG'} {finding}", fg=None if good else "red")
+            say(f"{'ok   ' if good else 'WRONG'} {finding}", fg=None if good else "red")
             if not good:
                 wrong += 1
-                click.echo(f"      {remedy}")
+                say(f"      {remedy}")
     if wrong:
         raise click.exceptions.Exit(1)
 
@@ -94,7 +99,14 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     yield free > NEEDED_BYTES, f"{free / 1e9:.0f} GB free at {existing}", "free some space: 2 GB are needed at least"
-    yield os.access(existing, os.W_OK), f"{existing} is writable", "change its owner, or set state_root"
+    root = settings.profile_root if settings.profile_root.exists() else existing
+    good = is_writable(root)
+    yield (
+        good,
+        f"{root} {'is writable' if good else 'may only be read'}",
+        f"make it writable for this user, or name another state folder with {variable('state_root')}; commands that "
+        "only read work here",
+    )
 
 
 def _profile(settings: Settings) -> Iterator[Finding]:

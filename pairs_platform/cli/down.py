@@ -16,7 +16,10 @@ STOP_SECONDS = 180.0
 @click.command("down")
 @profile_options
 def command(settings: Settings) -> None:
-    """Stop the production processes in the reverse of the order in which they started."""
+    """Stop the production processes.
+
+    They stop in the reverse of the order in which they started.
+    """
     state = state_of(settings)
     if not state:
         click.echo("nothing runs")

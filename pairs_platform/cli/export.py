@@ -35,9 +35,10 @@ def command(
     first: datetime | None,
     last: datetime | None,
 ) -> None:
-    """Write TABLE to TARGET; the suffix chooses the format: .csv, .xlsx or .parquet.
+    """Write a table as .csv, .xlsx or .parquet.
 
-    TABLE is rankings, configurations, performance, model_rankings, trends or signals. An existing file is replaced.
+    TABLE is rankings, configurations, performance, model_rankings, trends or signals; the suffix of TARGET chooses the
+    format. An existing file is replaced.
     """
     from pairs_platform.platform import Platform
     from pairs_platform.views.reports.files import require_folder, write_export

@@ -47,7 +47,7 @@ def command(
     host: str,
     port: int,
 ) -> None:
-    """Stream bars, compute signals at every bar and serve the UI, until Ctrl-C.
+    """Stream bars, compute signals and serve the UI, until Ctrl-C.
 
     In replay mode a stored session is played through the same client library, collector, Redis and sensor that serve
     Alpaca. Every start plays from the beginning, and forgets the signals of earlier replays, unless --resume is given.

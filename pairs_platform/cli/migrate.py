@@ -17,15 +17,16 @@ from pairs_platform.settings.variables import value_of
 @profile_options
 @click.option("--mlflow-database", "name", help="Environment variable with the URL of the only database to migrate.")
 def command(settings: Settings, name: str | None) -> None:
-    """Bring the profile, its databases and Dagster's storage to this version, and report what changed.
+    """Bring the profile and its databases to this version.
 
-    Files, columns and values of a profile that an earlier version made get their names of today. No figure changes; a
-    call that was killed is made again. Each start of `up`, `live` and `ui` does the same. Where another user than the
-    platform's owns the database's tables, its URL is read from PAIRS_PLATFORM__DATABASE_OWNER_URL. The database of an
-    MLflow server of your own is brought to the installed version of MLflow with --mlflow-database, before that server
-    starts.
+    Dagster's storage is brought too, and what changed is reported. Files, columns and values of a profile that an
+    earlier version made get their names of today. No figure changes; a call that was killed is made again. Each start
+    of `up`, `live` and `ui` does the same. Where another user than the platform's owns the database's tables, its URL
+    is read from PAIRS_PLATFORM__DATABASE_OWNER_URL. The database of an MLflow server of your own is brought to the
+    installed version of MLflow with --mlflow-database, before that server starts.
     """
     from pairs_platform.defs.instance import prepare_instance
+    from pairs_platform.platform import require_writable
     from pairs_platform.processes.runtime.dagster_home import prepare_home
     from pairs_platform.processes.runtime.migrations import migrate_stores, upgrade_mlflow
 
@@ -39,6 +40,7 @@ def command(settings: Settings, name: str | None) -> None:
         except (sa.exc.ArgumentError, sa.exc.OperationalError) as error:
             raise ConfigurationError(f"the database that {name} names: {getattr(error, 'orig', error)}") from None
     else:
+        require_writable(settings)
         migrate_stores(settings, changes.append)
         prepare_instance(prepare_home(settings), changes.append)
     click.echo("\n".join(changes) or "every database is at this version already")

@@ -13,6 +13,7 @@ import pandas as pd
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
+from pairs_platform.cli.show import print_frame, rows_option
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
 
@@ -25,7 +26,7 @@ _sector = click.option("--sector", type=SECTOR, help="Sector slug; the first act
 
 @click.group("models", cls=CommandGroup)
 def command() -> None:
-    """List, show, compare and promote the registered models of a sector."""
+    """List, show, compare and promote the models of a sector."""
 
 
 def _open(settings: Settings, sector: str | None) -> "tuple[Platform, str]":
@@ -36,12 +37,6 @@ def _open(settings: Settings, sector: str | None) -> "tuple[Platform, str]":
     if slug is None:
         raise click.ClickException("no sector is active: give --sector")
     return platform, slug
-
-
-def _print(frame: pd.DataFrame, title: str) -> None:
-    from pairs_platform.cli.show import frame_table, print_renderable
-
-    print_renderable(frame_table(frame, title=title))
 
 
 def _newest_session(platform: "Platform", sector: str) -> date:
@@ -59,61 +54,71 @@ def _newest_session(platform: "Platform", sector: str) -> date:
 @command.command("list")
 @profile_options
 @_sector
-def list_versions(settings: Settings, sector: str | None) -> None:
-    """Every version: window, pairs, pooled skill and lift on test, aliases, size."""
+@rows_option()
+def list_versions(settings: Settings, sector: str | None, rows: int) -> None:
+    """Every version, the newest first: window, pairs, pooled skill and lift on test, aliases, size."""
+    from pairs_platform.views.reports.day import MODELS_UNIT
+
     platform, sector = _open(settings, sector)
     versions = platform.registry.versions(sector)
     if not versions:
         raise click.ClickException(
             f"{sector} has no registered model yet: materialize gru_models, or make one with `{hint('demo')}`"
         )
-    rows = [
+    lines = [
         {
             "version": version.version,
             "session": str(version.session),
             "pairs": version.tags.get("pairs", ""),
             "skill": _signed(version, "skill"),
-            "skill interval": f"{_signed(version, 'skill_low')} to {_signed(version, 'skill_high')}",
+            "skill, 95 %": f"{_signed(version, 'skill_low')} to {_signed(version, 'skill_high')}",
             "lift": _signed(version, "lift"),
             "aliases": ", ".join(version.aliases),
             "MB": f"{int(version.tags.get('bytes', 0)) / 1e6:.1f}",
         }
-        for version in versions
+        for version in sorted(versions, key=lambda version: version.version, reverse=True)
     ]
-    _print(pd.DataFrame(rows), f"{versions[0].name} · skill and lift in nats per label, on test")
+    print_frame(pd.DataFrame(lines), f"{versions[0].name} · skill and lift in {MODELS_UNIT}", rows=rows)
     click.echo(f"The registry holds {platform.registry.storage_bytes() / 1e6:.0f} MB.")
 
 
 def _signed(version: "ModelVersion", name: str) -> str:
     value = version.tags.get(name)
-    return f"{float(value):+.5f}" if value else "–"
+    return f"{1e3 * float(value):+.2f}" if value else "–"
 
 
 @command.command("show")
 @profile_options
 @click.argument("version", type=int)
 @_sector
-def show(settings: Settings, version: int, sector: str | None) -> None:
+@rows_option()
+def show(settings: Settings, version: int, sector: str | None, rows: int) -> None:
     """One version: its tags and every pair with its metrics on test."""
+    from pairs_platform.views.reports.day import MODELS_UNIT
+
     platform, sector = _open(settings, sector)
     registered = platform.registry.version(sector, version)
     bundle = platform.registry.load(sector, version)
     for name, value in sorted(registered.tags.items()):
         click.echo(f"{name:<20} {value}")
     click.echo(f"{'aliases':<20} {', '.join(registered.aliases) or 'none'}")
-    shown = ("lift", "lift_low", "lift_high", "skill", "f1", "f1_always", "roc_auc", "calibration_error")
-    rows = [
+    in_nats, shares = ("lift", "lift_low", "lift_high", "skill"), ("f1", "f1_always", "roc_auc", "calibration_error")
+    lines = [
         {
             "pair": member.pair,
             "baseline": member.baseline.kind,
             "threshold": f"{member.threshold:.3f}",
-            **{name: "–" if member.metrics.get(name) is None else f"{member.metrics[name]:.4f}" for name in shown},
+            **{name: _metric(member.metrics.get(name), 1e3, "+.2f") for name in in_nats},
+            **{name: _metric(member.metrics.get(name), 1.0, ".3f") for name in shares},
         }
         for member in bundle.pairs
     ]
-    _print(
-        pd.DataFrame(rows), f"{registered.name} version {version} · window {bundle.first_session} to {bundle.session}"
-    )
+    title = f"{registered.name} version {version} · window {bundle.first_session} to {bundle.session}"
+    print_frame(pd.DataFrame(lines), f"{title} · lift and skill in {MODELS_UNIT}", rows=rows)
+
+
+def _metric(value: float | None, factor: float, pattern: str) -> str | None:
+    return None if value is None else format(factor * value, pattern)
 
 
 def _change(platform: "Platform", sector: str, version: int, action: str, reason: str, figures: dict[str, Any]) -> None:
@@ -180,6 +185,7 @@ def rollback(settings: Settings, sector: str | None, reason: str) -> None:
 @_sector
 def compare(settings: Settings, first: int, second: int, sector: str | None) -> None:
     """Compare two versions on the sessions that both predicted before training on them: is the second one better?"""
+    from pairs_platform.cli.show import say
     from pairs_platform.core.models.contracts import SHADOW_LOSSES
     from pairs_platform.core.models.promotion import compare as compare_losses
     from pairs_platform.core.partition_key import keys_of
@@ -191,14 +197,14 @@ def compare(settings: Settings, first: int, second: int, sector: str | None) -> 
     losses = losses[losses["status"] == "ok"]
     first_losses, second_losses = (losses[losses["version"] == version] for version in (first, second))
     comparison = compare_losses(first_losses, second_losses)
-    click.echo(
+    say(
         f"version {first} ({len(held[0])} pairs) as champion, version {second} ({len(held[1])} pairs) as challenger: "
         f"{len(held[0] & held[1])} pairs in common, {comparison.n_pairs} of them predicted by both on sessions after "
         "both trainings"
     )
-    click.echo(comparison.conclusion)
+    say(comparison.conclusion)
     if comparison.n_sessions >= 2:
-        click.echo(
+        say(
             f"skill {comparison.champion_skill:+.5f} and {comparison.challenger_skill:+.5f} nats; "
             f"t {comparison.t:.2f}, one-sided p {comparison.p:.4f} with sessions as units"
         )

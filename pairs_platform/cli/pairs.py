@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pairs_platform.cli.day import RANKING_SHOWN
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
+from pairs_platform.cli.show import rows_option
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--sector", type=SECTOR, help="Sector slug; every sector with a ranking if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="As-of session; the newest stored one if not given.")
 @click.option("--pair", help="Only this pair, as SYMBOL_SYMBOL in any order, with every column.")
-@click.option("--rows", default=40, show_default=True, help="Pairs that the table shows.")
+@rows_option(RANKING_SHOWN)
 def command(
     settings: Settings,
     sector: str | None,
@@ -34,14 +36,17 @@ def command(
     pair: str | None,
     rows: int,
 ) -> None:
-    """Show what to trade next, then funnel and ranking of a session, and why each pair passed or failed."""
+    """Show what to trade next, the ranking, and why pairs failed.
+
+    What to trade comes first; then the funnel of a session, its ranking, and the gate that each pair passed or failed.
+    """
     from pairs_platform.cli.day import print_day
-    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.cli.show import print_frame
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.prices.sectors import SECTORS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
     from pairs_platform.platform import Platform
-    from pairs_platform.views.pair_orders import LOW_Z, ranked_with_orders
+    from pairs_platform.views.pair_orders import LOW_Z, with_orders_of_screen
 
     platform = Platform(settings)
     stored = {
@@ -56,20 +61,15 @@ def command(
     keys = [PartitionKey(session.date() if session else days[-1], slug) for slug, days in stored.items()]
     if pair:
         _print_pair(
-            pair, {key: ranked_with_orders(platform, key, platform.lake.read(COMPOSITE_RANKINGS, key)) for key in keys}
+            pair,
+            {key: with_orders_of_screen(platform, key, platform.lake.read(COMPOSITE_RANKINGS, key)) for key in keys},
         )
         return
     for key in keys:
-        rankings = ranked_with_orders(platform, key, platform.lake.read(COMPOSITE_RANKINGS, key))
-        print_day(platform, key.sector, key.session)
-        print_renderable(
-            frame_table(
-                rankings[["rank", "pair", LOW_Z, "gates_passed", "explanation"]].head(rows),
-                title="Why each one passed or failed",
-            )
-        )
-        if len(rankings) > rows:
-            click.echo(f"{len(rankings) - rows} more pairs; --rows {len(rankings)} shows all")
+        rankings = with_orders_of_screen(platform, key, platform.lake.read(COMPOSITE_RANKINGS, key))
+        print_day(platform, key.sector, key.session, rows=rows)
+        why = rankings[["rank", "pair", LOW_Z, "gates_passed", "explanation"]]
+        print_frame(why, "Why each one passed or failed", rows=rows, whole=(LOW_Z,))
 
 
 def _print_pair(text: str, rankings: "Mapping[PartitionKey, pd.DataFrame]") -> None:

@@ -24,19 +24,19 @@ from pairs_platform.settings.variables import name_profile, unset_choosing_varia
 
 @click.group("profiles", cls=CommandGroup)
 def command() -> None:
-    """List the profiles that are stored, and choose the one that every command takes."""
+    """List the profiles, and choose the one that commands work on."""
 
 
 @command.command("list")
 def list_profiles() -> None:
     """Name, source, frequency, newest ranked session and size of every profile, and which is current."""
 
-    from pairs_platform.cli.show import print_renderable, rows_table
+    from pairs_platform.cli.show import print_renderable, rows_table, say
 
     settings = profile_settings(None, None, None)
     stored = stored_profiles(settings.state_root)
     if not stored:
-        click.echo(f"no profile is stored in {settings.state_root}: `pairs-platform demo` makes one")
+        say(f"no profile is stored in {settings.state_root}: `pairs-platform demo` makes one")
         return
     current, in_use = settings.profile.name, profile_in_use(settings.state_root)
     rows = [
@@ -51,7 +51,7 @@ def list_profiles() -> None:
         for each in stored
     ]
     print_renderable(rows_table(rows, title=f"Profiles in {settings.state_root}"))
-    click.echo(
+    say(
         f"{in_use} is in use; `pairs-platform profiles use --none` gives it up"
         if in_use
         else f"{current} is the configured one; `pairs-platform profiles use NAME` takes another"

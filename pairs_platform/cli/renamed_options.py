@@ -5,7 +5,11 @@ What does not belong here: settings of the configuration that were renamed (`set
 
 import click
 
-RENAMED_OPTIONS = {("live", "--buckets"): "--bars", ("signals", "--feed"): "--run-mode"}
+RENAMED_OPTIONS = {
+    ("live", "--buckets"): "--bars",
+    ("signals", "--feed"): "--run-mode",
+    ("audit", "--limit"): "--rows",
+}
 """New name of an option by command and earlier name."""
 
 

@@ -25,9 +25,10 @@ from pairs_platform.settings.model import Settings
     help="File; its suffix chooses the format, .html or .pdf.  [default: reports/<session>.html of the profile]",
 )
 def command(settings: Settings, session: datetime | None, sector: str | None, target: Path | None) -> None:
-    """Write the report of a session: funnel, ranking, selection, configuration, model, signals and spreads.
+    """Write the report of a session as HTML or PDF.
 
-    An existing file is replaced. The same state gives the same bytes.
+    It has funnel, ranking, selection, configuration, model, signals and spreads. An existing file is replaced. The same
+    state gives the same bytes.
     """
     from pairs_platform.platform import Platform
     from pairs_platform.views.reports.files import require_folder

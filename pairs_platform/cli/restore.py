@@ -17,7 +17,7 @@ from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError, ProfileMismatch
 from pairs_platform.database.audit import AuditEntry, person, record
 from pairs_platform.lake.files import remove_below
-from pairs_platform.platform import object_lake, open_database, open_streams
+from pairs_platform.platform import object_lake, open_database, open_streams, require_writable
 from pairs_platform.processes.runtime.backup import (
     read_manifest,
     require_empty,
@@ -46,11 +46,13 @@ from pairs_platform.settings.model import Settings
 @profile_options
 @click.argument("backup", metavar="SOURCE", type=click.Path(dir_okay=False, path_type=Path))
 def command(settings: Settings, backup: Path) -> None:
-    """Restore SOURCE, which `pairs-platform backup` wrote, where no state of this profile is yet.
+    """Restore what `backup` wrote, where no state is yet.
 
-    All of it is verified before anything is written. Databases on PostgreSQL come back into those that the environment
-    names, which must be empty, or into the platform's own. A backup by an earlier version is brought to this one.
+    All of SOURCE is verified before anything is written. Databases on PostgreSQL come back into those that the
+    environment names, which must be empty, or into the platform's own. A backup by an earlier version is brought to
+    this one.
     """
+    require_writable(settings)
     manifest = read_manifest(backup)
     if manifest["profile"] != settings.profile.name:
         raise ProfileMismatch(

@@ -1,4 +1,4 @@
-"""The type of every option that takes a sector: its slug, or a name of it as data vendors write it.
+"""The types of options that take a sector: its slug, or a name of it as data vendors write it; or all of them.
 
 What does not belong here: which sectors there are and their spellings (`core.prices.sectors`).
 """
@@ -24,4 +24,13 @@ class SectorName(click.ParamType):
         return sector_slug(value)
 
 
-SECTOR = SectorName()
+class SectorNameOrAll(SectorName):
+    """A sector, or `ALL`."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The slug, or `ALL`; raises as for one sector."""
+        return ALL if value.lower() == ALL else super().convert(value, param, ctx)
+
+
+ALL = "all"
+SECTOR, SECTOR_OR_ALL = SectorName(), SectorNameOrAll()

@@ -25,10 +25,11 @@ WAIT_SECONDS = 300.0
 @profile_options
 @click.argument("name")
 def command(settings: Settings, name: str) -> None:
-    """Become the production process NAME, as soon as those that it needs are ready.
+    """Become one production process, for a process manager.
 
-    The process manager starts all of them at once and stops them; what it does when one ends is its own matter
-    (honcho, which reads deploy/Procfile, ends all of them).
+    NAME is that of the process, which starts as soon as those that it needs are ready. The process manager starts all
+    of them at once and stops them; what it does when one ends is its own matter (honcho, which reads deploy/Procfile,
+    ends all of them).
     """
     settings, home, own, specs = topology(settings, lambda message: click.echo(message, err=True))
     write_environment(settings, home, own)

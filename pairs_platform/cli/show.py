@@ -1,4 +1,4 @@
-"""How results look in a terminal: tables of frames.
+"""How results look in a terminal: tables of frames, and sentences.
 
 What does not belong here: the text of a single cell (`views.drawing.cells`).
 """
@@ -30,7 +30,9 @@ _NUMBER = re.compile(r"[<+-]?[\d,.]+|–|")
 
 def rows_option(shown: int = SHOWN_ROWS) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The option `--rows` of a command whose tables have no bound."""
-    return click.option("--rows", default=shown, show_default=True, help="Rows that a table shows.")
+    return click.option(
+        "--rows", type=click.IntRange(1), default=shown, show_default=True, help="Rows that a table shows."
+    )
 
 
 def frame_table(
@@ -82,12 +84,15 @@ def _table(
         title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
     )
     texts = {name: [cell(value) for value in values] for name, values in columns.items()}
-    for name, column in texts.items():
-        width = _longest(column)
+    widths = {name: _longest(column) for name, column in texts.items()}
+    unbroken = sum(max(_longest(name.split("\n")), width) + 2 for name, width in widths.items()) <= output_width()
+    for name, width in widths.items():
+        fixed = width < NARROW or name in whole
         shown.add_column(
-            name.replace("_", " "),
+            name.replace("_", " ") if unbroken or not fixed else _folded(name, width),
             justify="right" if name in numeric else "left",
-            min_width=width if width < NARROW or name in whole else None,
+            no_wrap=fixed,
+            min_width=width if fixed else None,
         )
     for place, row in enumerate(zip(*texts.values(), strict=True)):
         shown.add_row(*map(Text, row), style=styles[place] if styles else None)
@@ -106,17 +111,23 @@ def _holds_numbers(values: Collection[object]) -> bool:
     return any(text not in ("", "–") for text in texts) and all(_NUMBER.fullmatch(text) for text in texts)
 
 
-def print_frame(frame: "pd.DataFrame", title: str | None, *, rows: int = SHOWN_ROWS) -> None:
+def print_frame(frame: "pd.DataFrame", title: str | None, *, rows: int = SHOWN_ROWS, whole: Sequence[str] = ()) -> None:
     """Print the first rows of a frame, and how to see the others."""
-    shown = frame.head(rows)
-    print_renderable(frame_table(shown, title))
-    if len(frame) > len(shown):
-        click.echo(more_rows(len(frame), len(shown)))
+    print_renderable(frame_table(frame.head(rows), title, whole=whole))
+    if len(frame) > rows:
+        click.echo(more_rows(len(frame), rows))
+
+
+def print_rows(lines: Sequence[Mapping[str, object]], title: str | None, *, rows: int = SHOWN_ROWS) -> None:
+    """Print the first rows by the names of their columns, and how to see the others; without pandas."""
+    print_renderable(rows_table(lines[:rows], title))
+    if len(lines) > rows:
+        click.echo(more_rows(len(lines), rows))
 
 
 def more_rows(n: int, shown: int) -> str:
     """That a table has more rows, and how to see them."""
-    return f"{n - shown} more rows; --rows {n} shows all"
+    return f"{n - shown} more {'row' if n - shown == 1 else 'rows'}; --rows {n} shows all"
 
 
 def with_content(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -167,6 +178,22 @@ def print_renderable(*items: RenderableType) -> None:
 def output_width() -> int:
     """Columns of standard output, as `print_renderable` takes it."""
     return terminal().width
+
+
+def say(text: str, *, fg: str | None = None) -> None:
+    """Print a sentence: in a terminal its lines end between words, the later ones indented; elsewhere on one line."""
+    console = Console()
+    if console.is_terminal:
+        margin = " " * (len(text) - len(text.lstrip()))
+        text = textwrap.fill(
+            text.lstrip(),
+            console.width,
+            initial_indent=margin,
+            subsequent_indent=f"{margin}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    click.secho(text, fg=fg)
 
 
 def terminal() -> Console:

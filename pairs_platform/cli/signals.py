@@ -72,7 +72,10 @@ def command(
     pnl: bool,
     rows: int,
 ) -> None:
-    """Show the newest bar's signals: order in words, z, distance to entry or exit, and why a pair is skipped."""
+    """Show the signals of the newest bar, or follow them.
+
+    Each has its order in words, z, the distance to entry or exit, and why a pair is skipped.
+    """
     from pairs_platform.database.signals import SignalKey, sessions_with_signals, signal_frame
     from pairs_platform.platform import Platform
 

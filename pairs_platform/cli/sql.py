@@ -17,10 +17,13 @@ from pairs_platform.settings.model import Settings
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values instead of a table.")
 @click.option("--rows", default=50, show_default=True, help="Rows that a table shows.")
 def command(settings: Settings, statement: str, as_csv: bool, rows: int) -> None:
-    """Run STATEMENT over the lake and the database of the current profile; `show tables` lists what there is.
+    """Ask the lake and the database in SQL, read-only.
 
-    Every table of the lake has columns `sector` and `session`. Example:
-    pairs-platform sql "select session, count(*) from cointegrated_pairs group by 1 order by 1"
+    STATEMENT runs over the current profile; `show tables` lists what there is. Every table of the lake has columns
+    `sector` and `session`. Example:
+
+    \b
+    pairs-platform sql "select session, count(*) from garch_fits group by 1"
     """
     import duckdb
 

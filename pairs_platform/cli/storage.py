@@ -12,10 +12,14 @@ from pairs_platform.settings.model import Settings
 @click.command("storage")
 @profile_options
 def command(settings: Settings) -> None:
-    """Measure every part of the state, forecast when the disk is full, and count what retention would remove."""
-    from pairs_platform.cli.show import print_renderable, rows_table
+    """Measure the state, and say when the disk is full.
+
+    Every part is listed with its growth, and with what retention would remove.
+    """
+    from pairs_platform.cli.show import print_renderable, rows_table, say
     from pairs_platform.core.operations.retention import FEWEST_SESSIONS
     from pairs_platform.database.audit import person
+    from pairs_platform.database.read_only import is_writable
     from pairs_platform.defs.housekeeping.purge import purge
     from pairs_platform.defs.instance import open_instance
     from pairs_platform.platform import Platform
@@ -30,21 +34,22 @@ def command(settings: Settings) -> None:
     ]
     print_renderable(rows_table(rows, title=f"State of {settings.profile.name}"))
     total, free = usage.total / 1e6, usage.free_bytes / 1e6
-    click.echo(f"{total:.1f} MB on this disk, {free:.0f} MB free")
+    say(f"{total:.1f} MB on this disk, {free:.0f} MB free")
     forecast = usage.growth
     if forecast.sessions_left == forecast.sessions_left:
-        click.echo(
+        say(
             f"grows by {forecast.bytes_per_session / 1e6:.3f} MB a session (95 %: {forecast.low / 1e6:.3f} to "
             f"{forecast.high / 1e6:.3f}); at the upper end the disk is full in {forecast.sessions_left:.0f} sessions"
         )
     else:
-        click.echo(
-            f"{usage.n_sessions} sessions are measured: growth is forecast from {FEWEST_SESSIONS} measured sessions on"
-        )
+        say(f"{usage.n_sessions} sessions are measured: growth is forecast from {FEWEST_SESSIONS} measured sessions on")
     for part in usage.missing:
-        click.echo(f"not measured: {part}")
+        say(f"not measured: {part}")
+    if not is_writable(settings.profile_root):
+        say(f"what retention would remove is not counted: {settings.profile_root} may only be read")
+        return
     with open_instance(prepare_home(settings)) as instance:
         old = purge(instance, platform, dry_run=True, actor=person())
-    click.echo(
+    say(
         f"retention would remove {old.events} events of {old.runs} runs, {old.compute_log_bytes / 1e6:.1f} MB of output"
     )

@@ -14,6 +14,7 @@ from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.interrupts import plan_end
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
+from pairs_platform.cli.show import rows_option
 from pairs_platform.core.streaming.settings import SymbolSet
 from pairs_platform.settings.model import Settings
 
@@ -56,9 +57,10 @@ def _log() -> None:
 
 @command.command("status")
 @profile_options
-def status(settings: Settings) -> None:
+@rows_option()
+def status(settings: Settings, rows: int) -> None:
     """Show the collector's health, each symbol's newest bar, the newest bar-close events, the processes of `live`."""
-    from pairs_platform.cli.show import frame_table, print_renderable
+    from pairs_platform.cli.show import frame_table, print_frame, print_renderable
     from pairs_platform.platform import open_streams
     from pairs_platform.processes.runtime.supervisor import running_processes
     from pairs_platform.settings.production import live_folder
@@ -66,11 +68,11 @@ def status(settings: Settings) -> None:
     streams = open_streams(settings)
     running = running_processes(live_folder(settings))
     if running:
-        rows = [
+        processes = [
             {"process": name, **{field: process[field] for field in ("pid", "alive", "restarts")}}
             for name, process in running.items()
         ]
-        print_renderable(frame_table(pd.DataFrame(rows), title="Processes of `pairs-platform live`"))
+        print_renderable(frame_table(pd.DataFrame(processes), title="Processes of `pairs-platform live`"))
     risk = streams.connection.eviction()
     if risk:
         click.secho(risk, fg="yellow")
@@ -78,14 +80,14 @@ def status(settings: Settings) -> None:
     if not health:
         click.echo(f"no collector has run in the run mode {streams.run_mode}")
         return
-    rows = [{"field": name, "value": _readable(name, value)} for name, value in sorted(health.items())]
-    print_renderable(frame_table(pd.DataFrame(rows), title=f"Collector · run mode {streams.run_mode}"))
+    fields = [{"field": name, "value": _readable(name, value)} for name, value in sorted(health.items())]
+    print_renderable(frame_table(pd.DataFrame(fields), title=f"Collector · run mode {streams.run_mode}"))
     bars = [{"symbol": symbol, "newest bar": _moment(ns)} for symbol, ns in sorted(streams.bars.newest().items())]
     if bars:
-        print_renderable(frame_table(pd.DataFrame(bars), title="Newest bars (start, UTC)"))
+        print_frame(pd.DataFrame(bars), "Newest bars (start, UTC)", rows=rows)
     newest = streams.bar_closes.after()[-5:]
     if newest:
-        rows = [
+        events = [
             {
                 "bar": _moment(event.interval.start_ns),
                 "complete by": event.reason,
@@ -94,7 +96,7 @@ def status(settings: Settings) -> None:
             }
             for event in newest
         ]
-        print_renderable(frame_table(pd.DataFrame(rows), title="Newest bar-close events"))
+        print_renderable(frame_table(pd.DataFrame(events), title="Newest bar-close events"))
         refused = streams.quarantine.of_session(newest[-1].interval.session)[-5:]
         if refused:
             print_renderable(frame_table(pd.DataFrame(refused), title="Newest rows that were refused, and why"))
@@ -139,9 +141,10 @@ def save(settings: Settings, session: datetime | None, sector: str | None) -> No
     from pairs_platform.core.streaming.contracts import STREAMED_BARS
     from pairs_platform.defs.in_process import JobRunner
     from pairs_platform.defs.instance import open_instance
-    from pairs_platform.platform import Platform, open_streams
+    from pairs_platform.platform import Platform, open_streams, require_writable
     from pairs_platform.processes.runtime.dagster_home import prepare_home
 
+    require_writable(settings)
     day = session.date() if session else _session_of_market(open_streams(settings).clock)
     lake = Platform(settings).lake
     with open_instance(prepare_home(settings)) as instance:

@@ -1,6 +1,7 @@
 """`pairs-platform symbols`: which symbols of which sector are screened, and what is stored of them.
 
-What does not belong here: the universe's file (`settings.universe_file`) and the inventory (`lake.inventory`).
+What does not belong here: the universe's file (`settings.universe_file`), the inventory (`lake.inventory`) and its
+words (`views.symbol_status`).
 """
 
 import click
@@ -8,14 +9,14 @@ import click
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
-from pairs_platform.cli.show import frame_table, print_renderable, rows_table
+from pairs_platform.cli.show import print_frame, print_renderable, rows_option, rows_table, say
 from pairs_platform.core.prices.symbols import normal_symbol
 from pairs_platform.settings.model import Settings
 
 
 @click.group("symbols", cls=CommandGroup)
 def command() -> None:
-    """The universe, and the prices that are stored of it."""
+    """List and change the universe, and see what is stored of it."""
 
 
 @command.command("list")
@@ -34,17 +35,27 @@ def list_symbols(settings: Settings, sector: str | None) -> None:
 @command.command("status")
 @profile_options
 @click.option("--sector", type=SECTOR, help="Only this sector.")
-def status(settings: Settings, sector: str | None) -> None:
-    """Show of each symbol which range is stored, with which gaps, quarantined rows and flags."""
+@click.option("--each", "one_by_one", is_flag=True, help="A row for each symbol, with the kinds of its flags.")
+@rows_option()
+def status(settings: Settings, sector: str | None, one_by_one: bool, rows: int) -> None:
+    """Show which sessions are stored of which symbols, with gaps, quarantined rows and flags."""
     from pairs_platform.lake.inventory import symbol_inventory
     from pairs_platform.platform import Platform, open_lake
+    from pairs_platform.views.symbol_status import each, grouped, nothing_stored
 
     universe = _universe(settings)
     listed = {slug: names for slug, names in universe.items() if sector in (None, slug)}
     if not listed:
         raise click.ClickException(f"the universe has no sector {sector!r}; it has {', '.join(universe)}")
     inventory = symbol_inventory(open_lake(settings), listed, frequency=settings.frequency)
-    print_renderable(frame_table(inventory, title=f"profile {settings.profile.name}"))
+    empty = nothing_stored(inventory)
+    shown = inventory[~inventory["sector"].isin(empty)]
+    if len(shown):
+        print_frame(each(shown) if one_by_one else grouped(shown), "Stored sessions", rows=rows)
+    if empty:
+        active = settings.active_sectors
+        names = [f"{slug} ({n} symbols{'' if slug in active else ', not active'})" for slug, n in empty.items()]
+        say(f"Nothing is stored in profile {settings.profile.name} of {', '.join(names)}.")
     if settings.source.kind == "files":
         for note in Platform(settings).universe_notes:
             click.echo(note)

@@ -5,14 +5,19 @@ What does not belong here: the stream (`live`) and production (`up`).
 
 import os
 import signal
+import subprocess
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from typing import IO
 
 import click
 import psutil
 
 from pairs_platform.cli.interrupts import plan_end
 from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.platform import require_writable
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.supervisor import the_only_one
@@ -31,7 +36,11 @@ _NO_ADVICE = ("-W", "ignore:Function `dev_command` is superseded")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed, and no daemon runs.")
 def command(settings: Settings, host: str, port: int, read_only: bool) -> None:
-    """Start the Dagster UI and the daemon (schedule, sensors, run queue) until Ctrl-C."""
+    """Serve the Dagster UI with schedule and sensors, until Ctrl-C.
+
+    Dagster's daemon runs with it and starts what schedule, sensors and backfills ask for.
+    """
+    require_writable(settings)
     free_port(host, port, "port")
     if read_only:
         _serve(settings, host, port, read_only=True)
@@ -41,7 +50,7 @@ def command(settings: Settings, host: str, port: int, read_only: bool) -> None:
 
 
 def _serve(settings: Settings, host: str, port: int, *, read_only: bool) -> None:
-    from pairs_platform.defs.instance import prepare_instance
+    from pairs_platform.defs.instance import canceled_runs, prepare_instance
 
     home = prepare_home(settings)
     migrate_stores(settings, click.echo)
@@ -58,12 +67,21 @@ def _serve(settings: Settings, host: str, port: int, *, read_only: bool) -> None
     plan_end("stopped", seconds=SECONDS_TO_STOP + 5.0)
     # Of its own group: Ctrl-C reaches this process alone, which stops the others.
     process = psutil.Popen(
-        command_line, env={**os.environ, "DAGSTER_HOME": str(home)}, start_new_session=sys.platform != "win32"
+        command_line,
+        env={**os.environ, "DAGSTER_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=sys.platform != "win32",
     )
+    stopping = threading.Event()
+    threading.Thread(target=_show, args=(process.stdout, stopping), daemon=True).start()
     try:
         code = process.wait()
     except KeyboardInterrupt:
-        _stop(process)
+        stopping.set()
+        family = [*process.children(recursive=True), process] if process.is_running() else [process]
+        with nullcontext() if read_only else canceled_runs(home, {member.pid for member in family}):
+            _stop(family)
         raise
     if code:
         raise click.ClickException(f"the UI ended with exit code {code}")
@@ -73,12 +91,18 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _stop(process: psutil.Popen) -> None:
+def _show(output: IO[bytes], stopping: threading.Event) -> None:
+    """Show what the processes say, until they are stopped: how each of them ends is no news then."""
+    for line in output:
+        if not stopping.is_set():
+            click.echo(line.decode(errors="replace"), nl=False)
+
+
+def _stop(family: Sequence[psutil.Process]) -> None:
     """Let `dagster dev` end its own children, and end those that are still there after a while.
 
     A termination and not an interrupt: a process that is still importing shows a traceback for the latter.
     """
-    family = [*process.children(recursive=True), process] if process.is_running() else [process]
     for member in reversed(family):
         with suppress(psutil.NoSuchProcess):
             member.terminate()

@@ -22,6 +22,7 @@ from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.core.operations.run_tags import this_process
 from pairs_platform.lake.atomic import replace_file
+from pairs_platform.platform import require_writable
 from pairs_platform.processes.runtime.adoption import history_to_adopt
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import ProcessSpec, Supervisor
@@ -53,10 +54,11 @@ _LAST_LINES = 12
 @click.option("--foreground", is_flag=True, help="Stay, and stop everything with Ctrl-C.")
 @click.option("--resume", is_flag=True, help="In replay, go on with the replay and the signals that are stored.")
 def command(settings: Settings, foreground: bool, resume: bool) -> None:
-    """Start the production processes and return when all of them are healthy; `down` stops them.
+    """Start the production processes in the background.
 
-    PostgreSQL, Redis and the MLflow server are started too, each unless the environment names one
-    (PAIRS_PLATFORM__DATABASE_URL, __DAGSTER_URL, __MLFLOW_URI, __REDIS_URL).
+    The command returns when all of them are healthy; `down` stops them. PostgreSQL, Redis and the MLflow server are
+    started too, each unless the environment names one (PAIRS_PLATFORM__DATABASE_URL, __DAGSTER_URL, __MLFLOW_URI,
+    __REDIS_URL).
     """
     running = state_of(settings)
     if running:
@@ -75,6 +77,7 @@ def topology(
 
     This process and its children have the variables by which they find each other.
     """
+    require_writable(settings)
     with prepare_lock(settings):  # the processes of a process manager start at once
         own = own_stores(settings)
         os.environ.update(own.environment)

@@ -7,6 +7,7 @@
     │   ├── SettingsError        the settings as a whole: a file, a variable, a value in them
     │   ├── ProfileMismatch      a folder of another source, frequency or price basis
     │   ├── ProfileOutdated      a profile that an earlier version made
+    │   ├── FolderReadOnly       a folder of the state that this user may only read
     │   └── DatabaseMismatch     a database of another profile or of another version
     │       └── SchemaOutdated       its tables are older, and its user may not change them
     ├── NotFound             something that was asked for by name is not there
@@ -56,6 +57,13 @@ class ProfileMismatch(ConfigurationError):
 
 class ProfileOutdated(ConfigurationError):
     """A profile that an earlier version of the platform made, whose names are not those of this one."""
+
+
+class FolderReadOnly(ConfigurationError):
+    """A folder of the state that this user may only read, where something is to be written."""
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(f"{folder} may only be read, and this writes there")
 
 
 class DatabaseMismatch(ConfigurationError):

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 
 class SettingsGroup(BaseModel):
@@ -17,7 +18,7 @@ class SettingsGroup(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def setting(default: Any, *, unit: str, description: str, **bounds: Any) -> Any:
+def setting(default: Any, *, unit: str, description: str, form: str = "", **bounds: Any) -> Any:
     """Declare one setting with its default, its unit, what it means and what is valid.
 
     Parameters
@@ -28,10 +29,12 @@ def setting(default: Any, *, unit: str, description: str, **bounds: Any) -> Any:
         Unit of the value, for example ``"bars"``, ``"basis points"``, ``"1"`` for a pure number.
     description
         One sentence for the reader of ``pairs-platform config show``.
+    form
+        What a text must look like, in words; goes with the constraint ``pattern``.
     bounds
         Pydantic's constraints (``ge``, ``gt``, ``le``, ``lt``, ``min_length``, …).
     """
-    return Field(default, description=description, json_schema_extra={"unit": unit}, **bounds)
+    return Field(default, description=description, json_schema_extra={"unit": unit, "form": form}, **bounds)
 
 
 def usable_path(text: str) -> str:
@@ -58,7 +61,7 @@ def _written_day(value: object) -> object:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     if not (isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value)):
-        raise ValueError("a day is written YYYY-MM-DD, such as 2025-05-12")
+        raise PydanticCustomError("written_day", "a day is written YYYY-MM-DD")
     return value
 
 

@@ -4,6 +4,7 @@ What does not belong here: the tables (`tables`), statements (a module for each 
 `audit`, `sizes`), and MLflow's own database.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,7 +15,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from pairs_platform.core.errors import ConfigurationError, DatabaseMismatch, DatabaseUnavailable, SchemaOutdated
+from pairs_platform.core.errors import (
+    ConfigurationError,
+    DatabaseMismatch,
+    DatabaseUnavailable,
+    FolderReadOnly,
+    SchemaOutdated,
+)
+from pairs_platform.database.read_only import connect_to_read, may_be_written
 from pairs_platform.database.tables import APPEND_ONLY, DATABASE_PROFILE, SCHEMA
 
 MIGRATION_LOCK = 7_240_311
@@ -58,9 +66,19 @@ class Database:
         return self._url.set(query={}).render_as_string()
 
     @property
+    def _file(self) -> Path:
+        """Of a SQLite database."""
+        return Path(str(self._url.database))
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether something can be written: always on a server, which says itself what it refuses."""
+        return self._url.drivername != "sqlite" or may_be_written(self._file)
+
+    @property
     def exists(self) -> bool:
         """Whether there is something to read without making it: a SQLite file, or any server."""
-        return self._url.drivername != "sqlite" or Path(str(self._url.database)).is_file()
+        return self._url.drivername != "sqlite" or self._file.is_file()
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -72,6 +90,8 @@ class Database:
             The database cannot be reached.
         DatabaseMismatch
             It belongs to another profile or a newer platform.
+        FolderReadOnly
+            Something is to be written into a SQLite file that may only be read.
         """
         with self._reachable(), self._ready.begin() as connection:
             yield connection
@@ -81,6 +101,8 @@ class Database:
         try:
             yield
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+            if _is_read_only(getattr(error, "orig", None)):
+                raise FolderReadOnly(self._file.parent) from error
             raise DatabaseUnavailable(
                 f"the database {self._shown} does not answer: {getattr(error, 'orig', None) or error}"
             ) from error
@@ -100,10 +122,23 @@ class Database:
     def _engine(self) -> sa.Engine:
         if self._url.drivername != "sqlite":
             return _postgres(self._url)
-        Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
+        if not may_be_written(self._file):
+            return self._reading_engine
+        self._file.parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(self._url, connect_args={"timeout": TIMEOUT_SECONDS})
         sa.event.listen(engine, "connect", _prepare_sqlite)
         return engine
+
+    @property
+    def _reading_engine(self) -> sa.Engine:
+        """Opens the file for each transaction: another process may have written since."""
+        if not self._file.is_file():
+            raise FolderReadOnly(self._file.parent)
+
+        def connect() -> sqlite3.Connection:
+            return connect_to_read(self._file, timeout=TIMEOUT_SECONDS, check_same_thread=False)
+
+        return sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)
 
     @cached_property
     def _ready(self) -> sa.Engine:
@@ -205,6 +240,8 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(files("pairs_platform.database") / "migrations"))
         if self._url.drivername == "sqlite":
+            if not may_be_written(self._file):
+                raise FolderReadOnly(self._file.parent)
             from filelock import FileLock
 
             with FileLock(f"{self._url.database}.lock", timeout=TIMEOUT_SECONDS), self._engine.begin() as connection:
@@ -240,6 +277,12 @@ def _is_newest(connection: sa.Connection) -> bool:
     if not sa.inspect(connection).has_table("alembic_version"):
         return False
     return connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == SCHEMA
+
+
+def _is_read_only(error: object) -> bool:
+    """Whether SQLite refused to write; its detailed codes have the kind in their last byte."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_READONLY
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -4,7 +4,8 @@ What does not belong here: the home's folder and its dagster.yaml (`processes.ru
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -55,6 +56,36 @@ def cancel_own_runs(home: Path) -> None:
             if run.tags.get(PROCESS_TAG) == this_process():
                 instance.report_run_canceled(run, message="the command that ran it was interrupted")
                 instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+@contextmanager
+def canceled_runs(home: Path, processes: Collection[int]) -> Iterator[None]:
+    """Cancel the runs that processes have under way, which are ended while the context is open.
+
+    Dagster takes a run for failed whose process is ended though nobody asked for it. Runs in the queue stay there.
+
+    Parameters
+    ----------
+    home : Path
+        Prepared Dagster home.
+    processes : collection of int
+        Ids of the processes of a UI and its daemon. A run without `PROCESS_TAG` is one of theirs.
+    """
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        under_way = [run for run in _unfinished(instance) if _is_of(run, processes)]
+        for run in under_way:
+            if run.status is not dg.DagsterRunStatus.CANCELING:
+                instance.report_run_canceling(run)
+        yield
+        for run in instance.get_runs(dg.RunsFilter(run_ids=[run.run_id for run in under_way])) if under_way else ():
+            if not run.is_finished:
+                instance.report_run_canceled(run, message="the UI was stopped, and its runs with it")
+                instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_of(run: dg.DagsterRun, processes: Collection[int]) -> bool:
+    tag = run.tags.get(PROCESS_TAG, "")
+    return not tag or (is_of_this_host(tag) and int(tag.split("/")[1]) in processes)
 
 
 def _unfinished(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:

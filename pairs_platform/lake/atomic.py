@@ -52,6 +52,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
             os.fsync(file.fileno())
         while_locked(lambda: os.replace(temporary, path))
     except OSError as error:
+        error.filename = str(path)
         error.add_note(f"{path} was not written; what it held before is unchanged")
         raise
     finally:

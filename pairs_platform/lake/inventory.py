@@ -3,7 +3,8 @@
 What does not belong here: which symbols the universe has (settings) and judging a single partition (`core.prices`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 
 import pandas as pd
 
@@ -14,8 +15,8 @@ from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRI
 from pairs_platform.lake.store import Lake
 
 INVENTORY_COLUMNS = (
-    "sector", "symbol", "first_session", "last_session", "sessions", "sessions_missing", "coverage", "bars_missing",
-    "rows_quarantined", "flags",
+    "sector", "symbol", "first_session", "last_session", "sessions", "sessions_missing", "gaps", "coverage",
+    "bars_missing", "rows_quarantined", "n_flags", "flags",
 )  # fmt: skip
 
 
@@ -26,11 +27,26 @@ def symbol_inventory(lake: Lake, universe: Mapping[str, Sequence[str]], *, frequ
     -------
     DataFrame
         sector, symbol, first_session, last_session (null without bars), sessions stored with at least one bar,
-        sessions_missing between the sector's first and last stored session, coverage (share of the calendar's bars
-        over the symbol's own sessions), bars_missing in them, rows_quarantined, flags (kinds with their count).
+        sessions_missing between the sector's first and last stored session, gaps (these sessions as ranges, in words),
+        coverage (share of the calendar's bars over the symbol's own sessions), bars_missing in them,
+        rows_quarantined, n_flags, flags (kinds with their count).
     """
     frames = [_sector_inventory(lake, sector, symbols, frequency) for sector, symbols in sorted(universe.items())]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(INVENTORY_COLUMNS))
+
+
+def _gaps(calendar: Sequence[date], stored: Collection[date]) -> str:
+    """Runs of sessions that are not stored, as "2023-02-01 to 2023-02-03 (3), 2023-02-10"; "none" without one."""
+    runs: list[list[date]] = []
+    for day, before in zip(calendar, [None, *calendar], strict=False):
+        if day in stored:
+            continue
+        if runs and runs[-1][-1] == before:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    words = [f"{run[0]} to {run[-1]} ({len(run)})" if len(run) > 1 else str(run[0]) for run in runs]
+    return ", ".join(words) or "none"
 
 
 def _sector_inventory(lake: Lake, sector: str, symbols: Sequence[str], frequency: Frequency) -> pd.DataFrame:
@@ -57,9 +73,11 @@ def _sector_inventory(lake: Lake, sector: str, symbols: Sequence[str], frequency
                 "last_session": counts.index.max() if len(counts) else pd.NaT,
                 "sessions": len(counts),
                 "sessions_missing": len(calendar) - len(counts),
+                "gaps": _gaps(calendar, {stamp.date() for stamp in counts.index}) if len(counts) else "none",
                 "coverage": int(counts.sum()) / due if due else float("nan"),
                 "bars_missing": max(0, due - int(counts.sum())),
                 "rows_quarantined": int(quarantined.get(symbol, 0)),
+                "n_flags": int(kinds.sum()),
                 "flags": ", ".join(f"{kind} {count}" for kind, count in kinds.items()) or "none",
             }
         )

@@ -6,7 +6,8 @@ does not belong here: which files are read (`shipped`, `loading`), which setting
 """
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,34 @@ def parse_document(text: str, name: str) -> dict[str, Any]:
         raise SettingsError(f"{name} must hold a mapping of settings, not {_kind(root)}")
     _require_bounded(root, name)
     return _group(root, name, "")
+
+
+def line_of(text: str, path: Sequence[str]) -> int:
+    """The line in which a document that has been read sets a setting, or else the group nearest to it."""
+    node, line = _composed(text), 1
+    for name in path:
+        below = _entry(node, name)
+        if below is None:
+            break
+        line, node = below
+    return line
+
+
+@lru_cache(maxsize=4)
+def _composed(text: str) -> yaml.Node | None:
+    return yaml.compose(text, Loader=yaml.BaseLoader)
+
+
+def _entry(node: yaml.Node | None, name: str) -> tuple[int, yaml.Node] | None:
+    """Line and value of an entry of a group or a list; a name of the group itself before those that ``<<`` brings."""
+    if isinstance(node, yaml.SequenceNode):
+        return next(((_line(item), item) for place, item in enumerate(node.value) if str(place) == name), None)
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    own = {key.value: (_line(key), below) for key, below in node.value}
+    merged = own[_MERGE][1] if _MERGE in own else None
+    brought = (_entry(group, name) for group in (merged.value if isinstance(merged, yaml.SequenceNode) else [merged]))
+    return own.get(name) or next((found for found in brought if found), None)
 
 
 def _decoded(data: bytes, name: str) -> str:

@@ -11,20 +11,29 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 
 from pairs_platform.core.errors import SettingsError
 from pairs_platform.core.masking import keep_secret
-from pairs_platform.settings.documents import read_document
-from pairs_platform.settings.explanations import LONGEST_VALUE, Layer, explained, origin, short_text
+from pairs_platform.settings.documents import parse_document, read_text
+from pairs_platform.settings.explanations import (
+    LONGEST_VALUE,
+    Layer,
+    explained,
+    origin,
+    set_in,
+    short_text,
+    shown_value,
+)
 from pairs_platform.settings.model import SECRET_FIELDS, Settings
-from pairs_platform.settings.names import all_names, is_json, kind_at, nearest_name
+from pairs_platform.settings.names import all_names, given_type, is_json, kind_at, nearest_name, setting_at
 from pairs_platform.settings.profiles import choice_of, require_profile
 from pairs_platform.settings.renamed import new_path
 from pairs_platform.settings.secrets import AROUND, mask_secret
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_document
+from pairs_platform.settings.valid_values import valid_values
 from pairs_platform.settings.variables import (
     FROM_FILE,
     PREFIX,
@@ -55,23 +64,21 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """
     folder = user_folder()
     names = (PLATFORM_FILE, UNIVERSE_FILE)
-    layers: list[Layer] = [(f"package {name}", shipped_document(name)) for name in names]
+    layers = [Layer(f"package {name}", shipped_document(name)) for name in names]
     if folder:
         _refuse_other_spellings(folder)
-        layers += [
-            (str(folder / name), read_document(folder / name)) for name in names if os.path.lexists(folder / name)
-        ]
+        layers += [_written(folder / name) for name in names if os.path.lexists(folder / name)]
     name = named_profile()
     if name is not None:
-        layers.append((f"profile {name}", choice_of(_state_root(layers, overrides), name)))
-    layers += [("environment", secrets_from_environment()), ("call", dict(overrides or {}))]
+        layers.append(Layer(f"profile {name}", choice_of(_state_root(layers, overrides), name)))
+    layers += [Layer("environment", secrets_from_environment()), Layer("", dict(overrides or {}))]
     merged: dict[str, Any] = {}
-    for _, layer in layers:
-        merged = _merged(merged, layer)
+    for layer in layers:
+        merged = _merged(merged, layer.content)
     _require_sound_variables()
     for setting in merged:
         if setting.startswith("_"):  # an argument of pydantic-settings
-            raise SettingsError(f"{setting} is no setting, set in {origin([setting], layers)}")
+            raise SettingsError(f"{setting} is no setting{set_in(origin([setting], layers))}")
     try:
         settings = Settings(**merged)
     except ValidationError as error:
@@ -82,10 +89,15 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     return settings
 
 
+def _written(path: Path) -> Layer:
+    text = read_text(path)
+    return Layer(str(path), parse_document(text, str(path)), text)
+
+
 def _state_root(layers: Sequence[Layer], overrides: Mapping[str, Any] | None) -> Path:
     """The state folder, before the settings of the profile in it are known."""
     written = names_of_variables().get(variable("state_root"))
-    named = [layer["state_root"] for _, layer in layers if layer.get("state_root")]
+    named = [layer.content["state_root"] for layer in layers if layer.content.get("state_root")]
     root = (overrides or {}).get("state_root") or (os.environ[written] if written else named[-1])
     return Path(os.path.expanduser(str(root)))
 
@@ -122,10 +134,10 @@ def _require_folder(root: Path, place: str) -> None:
                 return
             exists = os.path.lexists(path)
         except OSError as error:  # a name that is too long
-            raise SettingsError(f"state_root: {path} cannot be used: {error.strerror}, set in {place}") from None
+            raise SettingsError(f"state_root: {path} cannot be used: {error.strerror}{set_in(place)}") from None
         if exists:
             raise SettingsError(
-                f"state_root: {path} is no folder (value {str(root)!r}), set in {place}; name another one"
+                f"state_root: {path} is no folder, name another one (value {shown_value(str(root))}){set_in(place)}"
             )
 
 
@@ -195,10 +207,13 @@ def _require_json(written: str, path: str) -> None:
     except (ValueError, RecursionError):
         reason = "is no JSON"
     if reason:
-        example = json.dumps([value]) if value and "[" not in value and "{" not in value else '["…"]'
+        setting, valid = setting_at(path.split(".")), valid_values(path.split("."))
+        is_list = setting is not None and get_origin(given_type(setting.annotation)) is tuple
+        one = [value] if value and "[" not in value and "{" not in value else ["…"]
+        example = json.dumps(one if is_list else {"…": "…"}, ensure_ascii=False)
         raise SettingsError(
-            f"variable {written} {reason} (value {short_text(repr(value), LONGEST_VALUE)}): a variable that sets a "
-            f"list or a group of settings holds JSON, as {written}='{short_text(example, LONGEST_VALUE)}' does"
+            f"{path}: {shown_value(value)} {reason}: {valid}; a variable holds it as JSON, such as "
+            f"{written}='{short_text(example, LONGEST_VALUE)}', set in variable {written}"
         )
 
 

@@ -8,9 +8,9 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -20,13 +20,15 @@ from pairs_platform.adapters.files.settings import FileSourceSettings
 from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.adapters.yahoo.settings import YahooSettings
 from pairs_platform.core.check_result import CheckSettings
+from pairs_platform.core.errors import NoSuchSector
+from pairs_platform.core.folding import perhaps
 from pairs_platform.core.models.settings import GruSettings
 from pairs_platform.core.operations.alerts import AlertSettings
 from pairs_platform.core.operations.retention import HousekeepingSettings
 from pairs_platform.core.operations.scheduling import AutomationSettings
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
-from pairs_platform.core.prices.sectors import SECTORS
+from pairs_platform.core.prices.sectors import SECTORS, sector_slug
 from pairs_platform.core.prices.settings import ValidationSettings, WindowSettings
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
 from pairs_platform.core.selection.settings import FunnelSettings, ScoreSettings, SelectionSettings
@@ -74,6 +76,20 @@ class LookBackSettings(SettingsGroup):
     daily: int = setting(252, unit="sessions", ge=100, le=1512, description="Sessions in the window at 1d.")
 
 
+def _known_sector(name: str) -> str:
+    if name in SECTORS:
+        return name
+    try:
+        near = f"; {sector_slug(name)} is perhaps meant"
+    except NoSuchSector:
+        near = perhaps(name, SECTORS)
+    raise ValueError(f"one of the sectors {', '.join(SECTORS)}{near}")
+
+
+Sector = Annotated[str, AfterValidator(_known_sector)]
+"""Slug of a sector."""
+
+
 class SectorUniverse(SettingsGroup):
     """One sector of the universe."""
 
@@ -101,7 +117,9 @@ class Settings(BaseSettings):
         Path(".state"), unit="path", description="Folder for all local state, one folder per profile in it."
     )
     source: SourceSettings
-    frequency: Frequency = setting(..., unit="name", description="Length of a bar: 5min, 1h or 1d.")
+    frequency: Literal[Frequency.FIVE_MINUTES, Frequency.ONE_HOUR, Frequency.ONE_DAY] = setting(
+        ..., unit="name", description="Length of a bar: 5min, 1h or 1d."
+    )
     lookback: LookBackSettings
     backfill_start: Day = setting(
         ...,
@@ -115,7 +133,7 @@ class Settings(BaseSettings):
         unit="name",
         description="Whether symbols come from `universe` or from the source's own list of symbols and sectors.",
     )
-    universe: dict[str, SectorUniverse] = setting(
+    universe: dict[Sector, SectorUniverse] = setting(
         ..., unit="sectors", min_length=1, description="Sectors by slug and their symbols."
     )
     validation: ValidationSettings
@@ -169,16 +187,22 @@ class Settings(BaseSettings):
     code_url: str | None = setting(
         None,
         unit="URL",
+        form="an address written https://host/path, without user and password",
         pattern=r"^https://[^\s@]+$",
         description="Repository of this code on GitHub or GitLab, https://github.com/name/project, to which the pages "
         "of assets link; they link to the files on this machine if not given.",
     )
     code_branch: str = setting(
-        "main", unit="name", pattern=r"^[A-Za-z0-9._/\-]+$", description="Branch of code_url to which pages link."
+        "main",
+        unit="name",
+        form="a name of letters, digits and . _ / -",
+        pattern=r"^[A-Za-z0-9._/\-]+$",
+        description="Branch of code_url to which pages link.",
     )
     lake_url: str | None = setting(
         None,
         unit="URL",
+        form="an address written s3://bucket or s3://bucket/prefix, of letters, digits and . _ -",
         pattern=r"^s3://[A-Za-z0-9._\-]+(/[A-Za-z0-9._\-]+)*$",
         description="Object storage for the lake, s3://bucket/prefix of any service that speaks S3; the state folder "
         "if not given.",
@@ -212,14 +236,6 @@ class Settings(BaseSettings):
             raise ValueError("a backslash stands in the path, which DuckDB takes for a separator: write / instead")
         return Path(root)
 
-    @field_validator("universe", mode="before")
-    @classmethod
-    def _sectors_are_known(cls, value: object) -> object:
-        unknown = sorted(set(value) - set(SECTORS)) if isinstance(value, dict) else []
-        if unknown:
-            raise ValueError(f"unknown sector {', '.join(unknown)}; valid: {', '.join(SECTORS)}")
-        return value
-
     @model_validator(mode="before")
     @classmethod
     def _simulated_market_pins_its_own(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -236,8 +252,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        if self.frequency is Frequency.ONE_MINUTE:
-            raise ValueError("frequency: 1min bars are only read from a source and aggregated; valid: 5min, 1h, 1d")
         if self.stream.mode == "alpaca" and self.source.kind != "alpaca":
             raise ValueError(
                 f"stream.mode is alpaca and source.kind {self.source.kind}: history and stream must come from one "
@@ -392,13 +406,14 @@ SECRET_FIELDS = {name for name, info in Settings.model_fields.items() if SecretS
 def described_fields(
     model: type[SettingsGroup] | type[Settings] = Settings, prefix: str = ""
 ) -> list[tuple[str, FieldInfo]]:
-    """Every leaf setting with its dotted path, in declaration order."""
+    """Every leaf setting with its dotted path, in declaration order; SECTOR stands for a name in a mapping."""
     fields: list[tuple[str, FieldInfo]] = []
     for name, info in model.model_fields.items():
         below = [kind for kind in (info.annotation, *get_args(info.annotation)) if isinstance(kind, type)]
         group = next((kind for kind in below if issubclass(kind, SettingsGroup)), None)
         if group is not None:
-            fields += described_fields(group, f"{prefix}{name}.")
+            each = ".SECTOR" if get_origin(info.annotation) is dict else ""
+            fields += described_fields(group, f"{prefix}{name}{each}.")
         else:
             fields.append((f"{prefix}{name}", info))
     return fields

@@ -35,6 +35,11 @@ def show_any_text() -> None:
             stream.reconfigure(errors="replace")
 
 
+def colors() -> bool | None:
+    """Whether texts have colours: False where NO_COLOR asks for none; else None, so that a terminal gets them alone."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def end_output() -> None:
     """Hand over what is still to be shown; a reader that has gone, as ``head`` does, is no error."""
     try:

@@ -17,6 +17,7 @@ from pairs_platform.core.trading.settings import BASIS_POINT, PairSettings
 from pairs_platform.views.drawing.plots import Drawing, equity_curves
 
 if TYPE_CHECKING:
+    from pairs_platform.core.selection.trading_config import TradingConfig
     from pairs_platform.core.trading.backtest import BacktestReport
     from pairs_platform.platform import Platform
 
@@ -26,34 +27,36 @@ BACKTEST_NOTE = (
 )
 
 
+def configured_settings(platform: "Platform", config: "TradingConfig") -> PairSettings:
+    """Thresholds and costs of a stored configuration, which those of the settings may have left since."""
+    return PairSettings(garch=platform.settings.garch, trading=config.trading, costs=config.costs)
+
+
 def held_out_backtests(
-    platform: "Platform", key: PartitionKey, pairs: Sequence[str]
+    platform: "Platform", key: PartitionKey, pairs: Sequence[str], settings: PairSettings
 ) -> "dict[str, tuple[Legs, BacktestReport]]":
-    """Legs and backtest of each of some pairs, with thresholds and costs of the session's configuration.
+    """Legs and backtest of each of some scored pairs.
 
     Raises
     ------
     PartitionMissing
-        The fits, the configuration or prices of the window are not stored.
+        The fits or prices of the window are not stored.
     """
     from pairs_platform.core.selection.scores import held_out_backtest
     from pairs_platform.core.volatility.contracts import GARCH_FITS, IN_SAMPLE
-    from pairs_platform.views.trading_config import read_trading_config
     from pairs_platform.views.windows import load_window
 
     if not pairs:
         return {}
     fits = platform.lake.read(GARCH_FITS, key)
-    fits = fits[(fits["parameter_set"] == IN_SAMPLE) & (fits["status"] == "ok")]
-    config = read_trading_config(platform, key)
-    settings = PairSettings(garch=platform.settings.garch, trading=config.trading, costs=config.costs)
-    window = load_window(platform, key)
+    fits = fits[(fits["parameter_set"] == IN_SAMPLE) & (fits["status"] == "ok")].set_index("pair", drop=False)
+    fits = fits.loc[list(pairs)]
+    window = load_window(platform, key, sorted({*fits["y"], *fits["x"]}))
     found = {}
-    for pair in pairs:
-        row = fits[fits["pair"] == pair].iloc[0]
+    for pair, row in fits.iterrows():
         report = held_out_backtest(window, row, settings)
         if report is not None:
-            found[pair] = (Legs(row["y"], row["x"], float(row["beta"])), report)
+            found[str(pair)] = (Legs(row["y"], row["x"], float(row["beta"])), report)
     return found
 
 

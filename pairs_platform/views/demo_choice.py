@@ -1,8 +1,10 @@
-"""Which sector and which sessions `demo` takes where nobody names them.
+"""Which sectors and which sessions `demo` takes where nobody names them, and what it says of that.
 
 What does not belong here: running them (`defs.in_process`), what the source holds (`adapters`).
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -21,6 +23,30 @@ from pairs_platform.platform import Platform
 SESSIONS = 3
 
 
+def sector_sizes(platform: Platform) -> dict[str, int]:
+    """Symbols of each sector that has some, by slug."""
+    settings = platform.settings
+    if settings.universe_origin == "config":
+        sizes = {slug: len(settings.listings(slug)) for slug in sorted(settings.universe)}
+        return {slug: size for slug, size in sizes.items() if size}
+    return dict(sorted(Counter(listing.sector for listing in platform.market_data.universe() or ()).items()))
+
+
+def demo_sectors(platform: Platform) -> list[str]:
+    """The active sectors that have symbols; where a source with sectors of its own has none of these, all with a pair.
+
+    Raises
+    ------
+    ConfigurationError
+        The universe is that of the configuration, and no sector of it is active.
+    """
+    sizes, settings = sector_sizes(platform), platform.settings
+    active = [slug for slug in settings.active_sectors if slug in sizes]
+    if not active and settings.universe_origin == "config":
+        raise ConfigurationError("no sector is active; set `active: true` for one in universe.yaml, or give --sector")
+    return active or [slug for slug, size in sizes.items() if size > 1] or list(sizes)
+
+
 def default_sector(platform: Platform) -> str:
     """The first active sector that the source has, else the one of most symbols.
 
@@ -29,16 +55,22 @@ def default_sector(platform: Platform) -> str:
     ConfigurationError
         The universe is that of the configuration, and no sector of it is active.
     """
-    active = platform.settings.active_sectors
-    if platform.settings.universe_origin == "config":
-        if not active:
-            raise ConfigurationError(
-                "no sector is active; set `active: true` for one in universe.yaml, or give --sector"
-            )
-        return active[0]
-    sectors = [listing.sector for listing in platform.market_data.universe() or ()]
-    preferred = [sector for sector in active if sector in sectors]
-    return preferred[0] if preferred else max(sorted(set(sectors)), key=sectors.count)
+    sectors = demo_sectors(platform)
+    if set(sectors) <= set(platform.settings.active_sectors):
+        return sectors[0]
+    sizes = sector_sizes(platform)
+    return max(sectors, key=lambda slug: sizes[slug])
+
+
+def sector_lines(platform: Platform, taken: Sequence[str]) -> tuple[str, str]:
+    """Which sectors a demo takes, and which others there are; empty where there are none."""
+    sizes, active = sector_sizes(platform), platform.settings.active_sectors
+    others = [
+        f"{slug} ({size} symbols{'' if slug in active else ', not active'})"
+        for slug, size in sizes.items()
+        if slug not in taken
+    ]
+    return ", ".join(f"{slug} ({sizes[slug]} symbols)" for slug in taken), ", ".join(others)
 
 
 def newest_session(platform: Platform, sector: str) -> date:

@@ -30,8 +30,8 @@ def with_orders(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(**words)
 
 
-def ranked_with_orders(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> pd.DataFrame:
-    """`composite_rankings` of a sector-day with y and x of the screen, and the words of both entries.
+def with_orders_of_screen(platform: "Platform", key: PartitionKey, pairs: pd.DataFrame) -> pd.DataFrame:
+    """A table with a row for each pair, and the words of both entries; y, x and beta it lacks are those of the screen.
 
     Raises
     ------
@@ -40,5 +40,6 @@ def ranked_with_orders(platform: "Platform", key: PartitionKey, rankings: pd.Dat
     """
     from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 
-    legs = platform.lake.read(COINTEGRATED_PAIRS, key, ["pair", "y", "x"])
-    return with_orders(rankings.merge(legs, on="pair", how="left", validate="1:1"))
+    lacking = [name for name in ("y", "x", "beta") if name not in pairs]
+    legs = platform.lake.read(COINTEGRATED_PAIRS, key, ["pair", *lacking])
+    return with_orders(pairs.merge(legs, on="pair", how="left", validate="1:1"))

@@ -3,8 +3,11 @@
 What does not belong here: the errors themselves, which know nothing of commands (`core.errors`).
 """
 
+import errno
+
 from pairs_platform.core.errors import (
     ClockUnknown,
+    FolderReadOnly,
     PartitionMissing,
     PartitionUnreadable,
     ProfileOutdated,
@@ -13,12 +16,16 @@ from pairs_platform.core.errors import (
     VersionMismatch,
 )
 from pairs_platform.settings.hints import environment_hint, hint
+from pairs_platform.settings.variables import variable
+
+_NO_RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def with_remedy(error: BaseException) -> str:
     """The message of an error, followed by the command that helps where there is one."""
     remedy = remedy_of(error)
-    return f"{error}; {remedy}" if remedy else str(error)
+    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+    return f"{text}; {remedy}" if remedy else text
 
 
 def remedy_of(error: BaseException) -> str:
@@ -28,6 +35,10 @@ def remedy_of(error: BaseException) -> str:
             return f"make it with\n  {materialize_command(error.asset, error.keys[0])}"
         case PartitionUnreadable() | VersionMismatch():
             return f"write it again with\n  {materialize_command(error.asset, error.key)}"
+        case FolderReadOnly():
+            return f"make it writable for this user, or name another state folder with {variable('state_root')}"
+        case OSError(errno=number) if number in _NO_RIGHTS:
+            return "make it writable for this user, or name another place"
         case ProfileOutdated():
             return f"run `{hint('migrate')}`, which keeps everything that is stored"
         case SchemaOutdated():

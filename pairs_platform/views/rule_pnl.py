@@ -35,6 +35,8 @@ CARRIED_SESSIONS = 5
 
 TRADED_ROLES = ("selected", "closing")
 
+SPLIT_SUSPECTED = "unknown: a split, perhaps; known with the session's price history"
+
 PNL_NOTE = (
     "Positions that the trading rule had on the stored signals, filled at the next bar's open, with the costs of the "
     "configuration: not fills of a broker. Basis points of one pair's gross capital at full size; all is the sum. An "
@@ -44,12 +46,13 @@ PNL_NOTE = (
 
 @dataclass(frozen=True)
 class PairPnl:
-    """One pair in one session: role, legs as its newest signal has them, and what it earned; None without prices."""
+    """One pair in one session: role, legs as its newest signal has them, and what it earned, or why that is unknown."""
 
     pair: str
     role: str
     legs: Legs
     pnl: PositionPnl | None
+    why_unknown: str
 
 
 def session_pnl(platform: "Platform", key: SignalKey) -> list[PairPnl]:
@@ -74,15 +77,20 @@ def session_pnl(platform: "Platform", key: SignalKey) -> list[PairPnl]:
     window = _prices(platform, key, signals["session"].min(), sorted({*traded["y"], *traded["x"]}))
     shown = window.ts_utc <= own["bar_utc"].max()
     window = window.first_bars(int(shown.sum()))
-    return [
-        PairPnl(
-            str(pair),
-            str(row["role"]),
-            Legs(row["y"], row["x"], float(row["beta"])),
-            _pnl(window, signals[signals["pair"] == pair], signals, key.session, costs),
-        )
-        for pair, row in traded.iterrows()
-    ]
+    final = platform.lake.exists(PRICE_HISTORY.table, PartitionKey(key.session, key.sector))
+    found = []
+    for pair, row in traded.iterrows():
+        legs = Legs(row["y"], row["x"], float(row["beta"]))
+        jumped = not final and _may_be_split(own[own["pair"] == pair])
+        pnl = None if jumped else _pnl(window, signals[signals["pair"] == pair], signals, key.session, costs)
+        why_unknown = SPLIT_SUSPECTED if jumped else "" if pnl else "no prices"
+        found.append(PairPnl(str(pair), str(row["role"]), legs, pnl, why_unknown))
+    return found
+
+
+def _may_be_split(own: pd.DataFrame) -> bool:
+    """Whether the signals of a pair say that a leg has jumped as in a split that no stored action explains."""
+    return bool(own["reason"].str.startswith("split_like_jump").any())
 
 
 def pnl_frame(pairs: list[PairPnl]) -> pd.DataFrame:
@@ -93,7 +101,7 @@ def pnl_frame(pairs: list[PairPnl]) -> pd.DataFrame:
             "entries": one.pnl.entries if one.pnl else None,
             "exits": one.pnl.exits if one.pnl else None,
             **(_money([one.pnl]) if one.pnl else {}),
-            "at the last close": one.legs.held(one.pnl.position) if one.pnl else "no prices",
+            "at the last close": one.legs.held(one.pnl.position) if one.pnl else one.why_unknown,
         }
         for one in pairs
     ]

@@ -39,6 +39,7 @@ class PlannedPair:
     stop_z : float
         |z| of the stop at the volatility of the last close; it moves with the volatility during the session.
     half_life_bars : float
+        Of the AR(1)-GARCH fit, as signals and time stop have it; the ranking's is that of the screen.
     half_life_minutes : float
         In trading time; a session has 390.
     size : float
@@ -133,6 +134,8 @@ class TradingPlan:
             ),
             f"A signal's size is this × min(1, {self.target_volatility_bps:g} bp / volatility of the next bar).",
             "z is at the last close; the stop moves with the volatility.",
+            "The half-life is that of the AR(1)-GARCH fit, from which the time stop follows; the ranking has the "
+            "screen's, by least squares.",
             *([champion] if modelled else []),
         )
 

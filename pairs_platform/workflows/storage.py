@@ -69,10 +69,15 @@ def on_disk(sizes: Mapping[str, int]) -> int:
 
 
 def measure_storage(platform: Platform) -> StorageUsage:
-    """Measure every part of the state, keep the sizes for the newest closed session, and forecast."""
+    """Measure every part of the state, keep the sizes for the newest closed session, and forecast.
+
+    In a database that may only be read nothing is kept.
+    """
     sizes, missing = _sizes(platform)
-    store_sizes(platform.database, as_of_session(platform.clock()), sizes, platform.clock())
-    history = sizes_by_session(platform.database)
+    session = as_of_session(platform.clock())
+    if platform.database.is_writable:
+        store_sizes(platform.database, session, sizes, platform.clock())
+    history = {**sizes_by_session(platform.database), session: sizes}
     free_bytes = shutil.disk_usage(platform.settings.profile_root).free
     n_sessions = platform.settings.housekeeping.forecast_sessions
     total = growth([(session, on_disk(parts)) for session, parts in history.items()], free_bytes, n_sessions)

@@ -40,6 +40,7 @@ from pairs_platform.database.models import read_performance, read_trainings
 from pairs_platform.lake.files import LakePath, read_file
 from pairs_platform.platform import Platform
 from pairs_platform.ports.model_registry import TrackedTraining, TrainingRecord
+from pairs_platform.settings.explanations import explained
 from pairs_platform.views.drawing import plots
 from pairs_platform.views.windows import load_window, past_correlation_gate
 from pairs_platform.workflows.checkpoints import ChunkFiles
@@ -255,7 +256,7 @@ def settings_of_run(platform: Platform, key: PartitionKey, options: TrainingOpti
     try:
         return GruSettings.model_validate(settings.model_dump())
     except ValidationError as error:
-        raise ConfigurationError(f"the settings of this training: {error}") from error
+        raise ConfigurationError(f"the settings of this training: {explained(error, (), 'gru')}") from None
 
 
 def training_history(platform: Platform, sector: str) -> TrainingHistory:

@@ -24,6 +24,19 @@ def test_the_help_lists_every_command_once_by_its_purpose_and_cuts_no_line(conso
             assert any(each.split(maxsplit=1) == [name, line] for each in shown), name
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_help_of_a_command_begins_with_its_line_in_the_help_of_all(name):
+    """`--help` of all imports no command, and cannot read the line there."""
+    line = next(lines[name] for lines in PURPOSES.values() if name in lines)
+    assert first_sentence(cli.get_command(None, name)) == line
+    assert not line[:-1].count(". ")
+
+
+def test_an_example_stands_on_a_line_of_its_own_to_be_copied(console):
+    shown = [line.strip() for line in console("sql", "--help").output.splitlines()]
+    assert 'pairs-platform sql "select session, count(*) from garch_fits group by 1"' in shown
+
+
 def test_the_table_of_the_readme_has_every_command():
     table = (
         (Path(pairs_platform.cli.__file__).parents[2] / "README.md").read_text(encoding="utf-8").split("| command |")[1]

@@ -60,7 +60,7 @@ def test_list_and_show(platform, console):
     shown = console("models", "list")
     assert shown.exit_code == 0, shown.output
     assert "champion" in shown.output
-    assert "+0.00200" in shown.output
+    assert "+2.00" in shown.output
     one = console("models", "show", "2")
     assert "AAPL_ADI" in one.output
     assert "dagster_run_id" in one.output

@@ -1,11 +1,13 @@
 """Tables of the terminal: which columns go first where it is narrow, how many rows, and how they are aligned."""
 
+import click
 import pandas as pd
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-from pairs_platform.cli.show import frame_table, is_numeric, narrowed, print_frame, rows_table, with_content
+from pairs_platform.cli import cli, show
+from pairs_platform.cli.show import frame_table, is_numeric, narrowed, print_frame, print_rows, rows_table, with_content
 
 RANKING = pd.DataFrame(
     {"pair": ["AAPL_ADI"], "score": ["0.99"], "fit": ["1.00"], "vol.": ["0.98"], "rejected by": ["cointegration"]}
@@ -56,7 +58,7 @@ def test_rows_are_bounded_and_the_others_counted(capsys):
     shown = capsys.readouterr().out
     assert "A_C" in shown
     assert "A_D" not in shown
-    assert "1 more rows; --rows 3 shows all" in shown
+    assert "1 more row; --rows 3 shows all" in shown
 
 
 def test_columns_without_content_are_left_out_and_texts_of_numbers_are_numbers():
@@ -76,3 +78,49 @@ ROWS = [{"pair": "A_B", "n_bars": 3, "selected": True}, {"pair": "C_D", "n_bars"
 def test_rows_look_like_the_frame_of_them():
     assert rendered(rows_table(ROWS, "Pairs")) == rendered(frame_table(pd.DataFrame(ROWS), "Pairs"))
     assert "n bars" in rendered(rows_table([], None, ["pair", "n_bars"]))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_an_order_is_not_wrapped_and_no_value_is_cut_in_any_width(monkeypatch, width):
+    order = "buy GOOGL, sell 1.05 MSFT"
+    frame = pd.DataFrame(
+        {
+            "#": ["1"],
+            "order at low z": [order],
+            "fit": ["0.98"],
+            "p": ["<0.0001"],
+            "half-life (bars)": ["12"],
+            "rejected by": ["cointegration"],
+            "mean of 3": ["0.99"],
+        }
+    )
+    monkeypatch.setattr(show, "output_width", lambda: width)
+    table = frame_table(narrowed(frame, ("fit", "p", "half-life (bars)"), width), None, whole=("order at low z",))
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(table)
+    shown = captured.get()
+    assert all(len(line) <= width for line in shown.splitlines())
+    (row,) = [line for line in shown.splitlines() if order in line]
+    assert row.split()[-2:] == ["cointegration", "0.99"]
+
+
+UNBOUNDED = (
+    "pairs", "signals", "models list", "models show", "symbols status", "stream status", "audit", "alerts", "sql",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", UNBOUNDED)
+def test_rows_rule_every_table_that_has_no_bound(words):
+    command = cli
+    for name in words.split():
+        command = command.get_command(click.Context(command), name)
+    assert any("--rows" in option.opts for option in command.params)
+
+
+def test_rows_without_pandas_are_bounded_too(capsys):
+    print_rows(ROWS, "Pairs", rows=1)
+    shown = capsys.readouterr().out
+    assert "A_B" in shown
+    assert "C_D" not in shown
+    assert "1 more row; --rows 2 shows all" in shown

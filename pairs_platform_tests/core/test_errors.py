@@ -77,7 +77,7 @@ def validators_of_types(tree: ast.AST) -> set[str]:
     return {
         argument.id
         for call in calls
-        if getattr(call.func, "id", "") == "BeforeValidator"
+        if getattr(call.func, "id", "") in ("AfterValidator", "BeforeValidator")
         for argument in call.args
         if isinstance(argument, ast.Name)
     }

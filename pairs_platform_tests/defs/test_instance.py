@@ -11,7 +11,7 @@ from dagster._daemon.monitoring.concurrency import execute_concurrency_slots_ite
 
 from pairs_platform.build import build_definitions
 from pairs_platform.core.operations.run_tags import PROCESS_TAG, this_process
-from pairs_platform.defs.instance import COMPUTE_SLOTS, open_instance
+from pairs_platform.defs.instance import COMPUTE_SLOTS, canceled_runs, open_instance
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.settings.loading import load_settings
 
@@ -50,6 +50,21 @@ def _recorded(instance, process: str = "") -> str:
     return create_run_for_test(instance, "a_job", tags={PROCESS_TAG: process} if process else None).run_id
 
 
+def test_a_run_in_a_terminal_prints_its_errors_and_no_event_and_records_all(capfd):
+    @dg.asset
+    def fails():
+        raise KeyError("close")
+
+    with open_instance(prepare_home(load_settings())) as instance:
+        result = dg.materialize([fails], instance=instance, raise_on_error=False)
+        recorded = {entry.dagster_event_type for entry in instance.all_logs(result.run_id) if entry.is_dagster_event}
+    printed = capfd.readouterr().err
+    assert {dg.DagsterEventType.RUN_START, dg.DagsterEventType.STEP_START} <= recorded
+    assert " - ERROR - " in printed, printed
+    assert "KeyError: 'close'" in printed
+    assert " - DEBUG - " not in printed, printed
+
+
 def test_the_daemon_frees_the_slot_that_an_ended_run_kept():
     """A run that loses its database ends without giving back its pool's slot, and nothing would run after it."""
     with open_instance(prepare_home(load_settings())) as instance:
@@ -86,3 +101,19 @@ class TestDeadRuns:
             assert statuses[elsewhere] is dg.DagsterRunStatus.NOT_STARTED
             claim = instance.event_log_storage.claim_concurrency_slot("market_data", alive, "price_history")
             assert claim.is_claimed
+
+    def test_those_of_a_stopped_ui_are_canceled_and_those_of_other_processes_go_on(self):
+        home = prepare_home(load_settings())
+        ui = 4_000_000
+        with open_instance(home) as instance:
+            own = [_recorded(instance, f"{socket.gethostname()}/{ui}/1"), _recorded(instance)]
+            ended = _recorded(instance)
+            others = [_recorded(instance, this_process()), _recorded(instance, "another-host/4000000/1")]
+            with canceled_runs(home, {ui}):
+                asked = {run.run_id for run in instance.get_runs() if run.status is dg.DagsterRunStatus.CANCELING}
+                assert asked == {*own, ended}
+                instance.report_run_failed(instance.get_run_by_id(ended))
+            statuses = {run.run_id: run.status for run in instance.get_runs()}
+            assert [statuses[run] for run in own] == [dg.DagsterRunStatus.CANCELED] * 2
+            assert statuses[ended] is dg.DagsterRunStatus.FAILURE
+            assert [statuses[run] for run in others] == [dg.DagsterRunStatus.NOT_STARTED] * 2

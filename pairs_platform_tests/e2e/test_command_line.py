@@ -28,6 +28,7 @@ def folder(tmp_path) -> Path:
 def typed(arguments: list[str], folder: Path, demo: DemoRun, state: Path) -> subprocess.CompletedProcess[str]:
     done = run(["dagster", *arguments], folder, config=demo.config, state=state)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "DEBUG" not in done.stdout + done.stderr
     return done
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform_tests.support.demo_profile import (
+    PRICED,
     SECTOR,
     SESSION,
     SESSIONS,
@@ -25,6 +26,7 @@ FUNNEL = (
 
 def test_demo_from_prices_to_configuration(demo: DemoRun) -> None:
     assert demo.exit_code == 0, demo.output
+    assert "DEBUG" not in demo.output
     for step in FUNNEL:
         assert re.search(rf"^ *{step} +\d", demo.output, flags=re.MULTILINE), step
     assert "null, joint placebo" in demo.output
@@ -72,8 +74,12 @@ class TestAfterwards:
         assert told in shown.output
 
     def test_symbols_status(self, stored, console):
-        shown = console("symbols", "status", "--sector", SECTOR)
+        shown = console("symbols", "status")
         assert shown.exit_code == 0
+        (row,) = [line for line in shown.output.splitlines() if line.strip().startswith(SECTOR)]
+        assert re.search(rf"{len(SYMBOLS)} +AAPL, ADI, .*2023-01-30 +{SESSION} +{len(PRICED)} +none", row), shown.output
+        assert "of financial (20 symbols, not active), healthcare" in shown.output
+        shown = console("symbols", "status", "--sector", SECTOR, "--each")
         for symbol in SYMBOLS:
             assert re.search(rf"\b{symbol}\b.*2023-01-30.*{SESSION}", shown.output), shown.output
 

@@ -41,6 +41,8 @@ def test_ui_serves_the_asset_graph(tmp_path):
         process.wait(timeout=WAIT_SECONDS)
         _, alive = psutil.wait_procs(family, timeout=WAIT_SECONDS)
         assert not alive
+        assert (tmp_path / "output").read_text().split()[-1] == "stopped"
+        assert "Aborted" not in (tmp_path / "output").read_text()
     finally:
         for member in [*process.children(recursive=True), process] if process.is_running() else []:
             member.kill()

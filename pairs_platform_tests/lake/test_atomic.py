@@ -177,3 +177,13 @@ def test_two_writers_and_a_reader_at_once(tmp_path):
     assert [writer.communicate()[1] for writer in writers] == ["", ""]
     assert [writer.returncode for writer in writers] == [0, 0]
     assert names(tmp_path) == ["x.parquet"]
+
+
+def test_a_folder_that_may_not_be_written_is_told_by_the_name_of_the_file(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system", "a temporary name")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match="Read-only file system") as refused:
+        replace_file(tmp_path / "report.html", b"one")
+    assert refused.value.filename == str(tmp_path / "report.html")

@@ -57,6 +57,7 @@ def test_missing_bars_sessions_and_symbols(lake):
     assert found.loc["AAA", "bars_missing"] == 12
     assert found.loc["AAA", "coverage"] == pytest.approx(1 - 12 / (3 * 78 + 42))
     assert (found.loc["BBB", "sessions"], found.loc["BBB", "sessions_missing"]) == (3, 1)
+    assert found["gaps"].to_dict() == {"AAA": "none", "BBB": str(SESSIONS[1]), "CCC": "none"}
     assert found.loc["BBB", "coverage"] == 1.0
     assert (found.loc["CCC", "sessions"], found.loc["CCC", "sessions_missing"]) == (0, 4)
     assert pd.isna(found.loc["CCC", "first_session"])

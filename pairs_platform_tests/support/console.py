@@ -1,4 +1,4 @@
-"""The console script in this process."""
+"""The console script in this process, and several commands one after another in another one."""
 
 import logging
 import os
@@ -7,6 +7,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+
+CALLS = """
+import contextlib, io, json, os, sys
+from pairs_platform.cli import main
+before = dict(os.environ)
+for line in json.loads(sys.argv[1]):
+    shown, sys.argv = io.StringIO(), ["pairs-platform", *line]
+    with contextlib.nullcontext() if os.isatty(1) else contextlib.redirect_stdout(shown):
+        with contextlib.nullcontext() if os.isatty(1) else contextlib.redirect_stderr(shown):
+            try:
+                main()
+            except SystemExit as ended:
+                code = ended.code or 0
+    os.environ.clear()
+    os.environ.update(before)
+    print(json.dumps([code, shown.getvalue()]), flush=True)
+"""
+"""Run the commands of a JSON list; after each one comes a line with its exit code and, but in a terminal, its output.
+
+To import the libraries once for all of them."""
 
 
 @dataclass(frozen=True)

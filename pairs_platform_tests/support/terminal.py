@@ -13,6 +13,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -23,8 +24,8 @@ from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 CTRL_C = b"\x03"
+STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _NOT_INHERITED = ("PAIRS_PLATFORM_", "APCA_", "DAGSTER_", "COLUMNS", "LINES", "NO_COLOR")
-_STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Terminal:
@@ -38,9 +39,20 @@ class Terminal:
         Where it runs; its folder `state` is the state root.
     config : Path, optional
         The configuration folder.
+    more : mapping of str to str, optional
+        Further variables.
+    command : sequence of str, optional
+        What runs instead of the console command.
     """
 
-    def __init__(self, *words: str, folder: Path, config: Path | None = None) -> None:
+    def __init__(
+        self,
+        *words: str,
+        folder: Path,
+        config: Path | None = None,
+        more: Mapping[str, str] | None = None,
+        command: Sequence[str] = (),
+    ) -> None:
         self.state = folder / "state"
         self.raw = ""
         self._master, slave = pty.openpty()
@@ -50,9 +62,9 @@ class Terminal:
         if config is not None:
             own[CONFIG_VARIABLE] = str(config)
         self.process = subprocess.Popen(
-            command_of(*words),
+            command or command_of(*words),
             cwd=folder,
-            env={**inherited, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **own},
+            env={**inherited, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **own, **(more or {})},
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -73,7 +85,7 @@ class Terminal:
     @property
     def text(self) -> str:
         """What has been shown, without styles."""
-        return _STYLE.sub("", self.raw).replace("\r\n", "\n")
+        return STYLE.sub("", self.raw).replace("\r\n", "\n")
 
     def read_until(self, words: str, seconds: float = WAIT_SECONDS) -> None:
         """Read until the terminal shows `words`.

@@ -8,7 +8,15 @@ import pytest
 from pairs_platform.core.errors import NotFound
 from pairs_platform.core.prices.calendar import CALENDAR_START, session_offset, sessions_ending
 from pairs_platform.platform import Platform
-from pairs_platform.views.demo_choice import default_sector, demo_sessions, newest_session
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.views.demo_choice import (
+    default_sector,
+    demo_sectors,
+    demo_sessions,
+    newest_session,
+    sector_lines,
+    sector_sizes,
+)
 from pairs_platform_tests.support.file_platform import LAST, daily_rows, file_platform
 
 NAMES = ("AAPL", "ADI", "AMAT", "KLA_C", *(f"MINE{n}" for n in range(11)))
@@ -32,6 +40,26 @@ def test_the_symbols_of_a_file_without_sectors_are_one_universe(platform_of):
 def test_what_the_configured_universe_leaves_out_is_listed(platform_of):
     platform = platform_of(daily_rows(3, NAMES), origin="config")
     assert platform.symbols_left_out == ("KLA_C", *sorted(NAMES[4:]))
+
+
+def test_all_are_the_active_sectors_with_symbols_and_the_others_are_named(monkeypatch):
+    monkeypatch.setenv("PAIRS_PLATFORM__UNIVERSE__FINANCIAL__ACTIVE", "true")
+    platform = Platform(load_settings())
+    assert demo_sectors(platform) == ["financial", "technology"]
+    assert sector_lines(platform, ["technology"]) == (
+        "technology (23 symbols)",
+        "financial (20 symbols), healthcare (20 symbols, not active)",
+    )
+
+
+def test_all_sectors_of_a_file_are_taken_where_none_of_them_is_active(platform_of):
+    sectors = ["Energy", "Utilities", "Utilities", "Financials", "Financials", "Financials"]
+    bars = daily_rows(3, NAMES[4:10])
+    bars["sector"] = bars["symbol"].map(dict(zip(NAMES[4:10], sectors, strict=True)))
+    platform = platform_of(bars)
+    assert sector_sizes(platform) == {"energy": 1, "utilities": 2, "financial": 3}
+    assert demo_sectors(platform) == ["financial", "utilities"], "a pair needs two symbols"
+    assert default_sector(platform) == "financial"
 
 
 def test_a_longer_symbol_another_sector_and_strays_do_not_choose_the_session(platform_of):

@@ -42,6 +42,7 @@ def test_a_pair_has_order_levels_half_life_size_move_and_cost():
         "Exit at |z| ≤ 0.5",
         "Size of every pair: provisional, 1 of 3 scores so far.",
         "US dollars at entry, not shares",
+        "The half-life is that of the AR(1)-GARCH fit",
     ):
         assert phrase in shown
 

@@ -16,12 +16,13 @@ class AlpacaSettings(SettingsGroup):
 
     feed: Literal["iex", "sip"] = setting(
         "iex",
-        unit="1",
+        unit="name",
         description="Feed of the bars: iex (one exchange, every account) or sip (all exchanges, subscription).",
     )
     base_url: str | None = setting(
         None,
         unit="URL",
+        form="an address written https://host, or http://localhost:port on this machine, without user and password",
         pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:|/|$))[^@?#]*$",
         description="Address of the historical data instead of Alpaca's own, for a proxy; without TLS on this machine "
         "alone, and without user or password.",

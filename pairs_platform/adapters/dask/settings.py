@@ -21,14 +21,19 @@ class ComputeBackendSettings(SettingsGroup):
     scheduler: str | None = setting(
         None,
         unit="address",
+        form="an address written tcp://host:port or tls://host:port",
         pattern=r"^(tcp|tls)://[^\s/]+:\d+$",
         description="Address of the Dask scheduler, tcp://host:port or tls://host:port.",
     )
     connect_seconds: float = setting(
-        15.0, unit="s", gt=0.0, le=600.0, description="Time for the scheduler to answer and to have a worker."
+        15.0, unit="seconds", gt=0.0, le=600.0, description="Time for the scheduler to answer and to have a worker."
     )
     no_workers_seconds: float = setting(
-        60.0, unit="s", gt=0.0, le=3600.0, description="Time without any worker after which the work under way fails."
+        60.0,
+        unit="seconds",
+        gt=0.0,
+        le=3600.0,
+        description="Time without any worker after which the work under way fails.",
     )
     pairs_per_batch: int = setting(
         8192, unit="pairs", ge=1, le=1_000_000, description="Pairs in a batch of correlations, tests and placebos."

@@ -79,10 +79,10 @@ class FileSourceSettings(SettingsGroup):
     @classmethod
     def _zone_exists(cls, value: str | None) -> str | None:
         if value is not None and value not in zoneinfo.available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone; use a name such as {MARKET_TIMEZONE} or UTC")
+            raise ValueError(f"the name of an IANA time zone, such as {MARKET_TIMEZONE} or UTC")
         if value is not None and is_fixed_offset(value):
             raise ValueError(
-                f"{value!r} is a fixed offset from UTC all year, an hour off New York's clock for a part of it; use "
+                f"a fixed offset from UTC all year is an hour off New York's clock for a part of it; use "
                 f"{MARKET_TIMEZONE}, or UTC"
             )
         return value

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from filelock import FileLock
 from pydantic import SecretStr
 
-from pairs_platform.core.errors import DataError, NoSuchModel, RegistryUnavailable
+from pairs_platform.core.errors import DataError, FolderReadOnly, NoSuchModel, RegistryUnavailable
 from pairs_platform.core.masking import keep_url, masked
 from pairs_platform.core.models.bundle import (
     DOCUMENT_FILE,
@@ -33,6 +33,7 @@ from pairs_platform.core.models.bundle import (
     bundle_from_files,
 )
 from pairs_platform.core.time import moment_ns, utc_now
+from pairs_platform.database.read_only import copy_database, is_writable
 from pairs_platform.database.sqlite_url import sqlite_url
 from pairs_platform.ports.model_registry import Alias, ModelVersion, TrackedTraining, TrainingRecord
 
@@ -69,6 +70,8 @@ LOCK_SECONDS = 120
 DATA_FOLDER, REPORT_FOLDER = "files", "report"
 ARTIFACTS = "artifacts"
 """Folder of all files below that of an embedded registry."""
+
+DATABASE_FILE = "mlflow.db"
 
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -156,6 +159,8 @@ class MlflowRegistry:
         uri = self._uri.get_secret_value()
         if self._folder is None:
             return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        if not is_writable(self._folder):
+            return self._client_of_a_copy()
         self._folder.mkdir(parents=True, exist_ok=True)
         # Of several first users only one may make the tables.
         with FileLock(self._folder / "mlflow.lock", timeout=LOCK_SECONDS):
@@ -164,6 +169,21 @@ class MlflowRegistry:
             client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
             client.search_experiments(max_results=1)
         return client
+
+    def _client_of_a_copy(self) -> "MlflowClient":
+        """A client for a folder that may only be read: MLflow writes into a database that it opens."""
+        from mlflow import MlflowClient
+
+        assert self._folder is not None
+        uri = self._uri.get_secret_value()
+        if uri == database_of(self._folder).get_secret_value():
+            self._copy = tempfile.TemporaryDirectory(prefix="pairs-platform-mlflow-")
+            copy = Path(self._copy.name) / DATABASE_FILE
+            if (self._folder / DATABASE_FILE).is_file():
+                copy_database(self._folder / DATABASE_FILE, copy)
+            uri = sqlite_url(copy)
+            move_artifacts(SecretStr(uri), self._folder)
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     @property
     def _where(self) -> str:
@@ -182,6 +202,19 @@ class MlflowRegistry:
             if error.error_code in ("TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED"):
                 raise RegistryUnavailable(f"the registry {self._where} does not answer: {error.message}") from None
             raise
+
+    @contextmanager
+    def _writable(self) -> Iterator["MlflowClient"]:
+        """The client of a registry that can be changed.
+
+        Raises
+        ------
+        FolderReadOnly
+        """
+        if self._folder is not None and not is_writable(self._folder):
+            raise FolderReadOnly(self._folder)
+        with self._reachable() as client:
+            yield client
 
     def _experiment(self, client: "MlflowClient", sector: str) -> str:
         from mlflow.exceptions import MlflowException
@@ -208,8 +241,10 @@ class MlflowRegistry:
         ------
         RegistryUnavailable
             The runs that were opened are ended as FAILED where the registry still answers.
+        FolderReadOnly
+            Nothing can be written where the registry lies.
         """
-        with self._reachable() as client:
+        with self._writable() as client:
             experiment = self._experiment(client, record.sector)
             name = f"{record.session}_{run_name(record.sector, record.trained_utc)}"
             tags = {
@@ -370,7 +405,7 @@ class MlflowRegistry:
         """Let an alias name a version, or none; readers see it with their next question."""
         if version is not None:
             self.version(sector, version)
-        with self._reachable() as client:
+        with self._writable() as client:
             if version is not None:
                 client.set_registered_model_alias(model_name(sector), alias, str(version))
             elif alias in self._aliases(client, sector):
@@ -398,7 +433,7 @@ class MlflowRegistry:
     def close_orphans(self, is_alive: Callable[[str], bool]) -> int:
         """End as KILLED every open run whose Dagster run is not alive."""
         closed = 0
-        with self._reachable() as client:
+        with self._writable() as client:
             experiments = client.search_experiments(filter_string=f"name LIKE '{EXPERIMENTS}%'")
             token = None
             while experiments:
@@ -442,7 +477,7 @@ def served_experiment(address: str, sector: str) -> str | None:
 
 def database_of(folder: Path) -> SecretStr:
     """URL of the embedded database in a folder."""
-    return SecretStr(sqlite_url(folder.resolve() / "mlflow.db"))
+    return SecretStr(sqlite_url(folder.resolve() / DATABASE_FILE))
 
 
 def move_artifacts(database: SecretStr, folder: Path) -> None:
@@ -496,14 +531,14 @@ def _run(
     *,
     ends: str = "FINISHED",
 ) -> Iterator[str]:
-    """A run that is ended whatever happens: as `ends`, or as FAILED when the body raises."""
+    """A run that is ended whatever happens: as `ends`, as FAILED on an error, as KILLED on Ctrl-C or a termination."""
     run = client.create_run(
         experiment, start_time=int(started_utc.timestamp() * 1000), tags=dict(tags), run_name=name
     ).info.run_id
     try:
         yield run
-    except BaseException:
-        client.set_terminated(run, "FAILED")
+    except BaseException as error:
+        client.set_terminated(run, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
     client.set_terminated(run, ends)
 

@@ -32,6 +32,7 @@ class AlertSettings(SettingsGroup):
     ui_url: str = setting(
         "",
         unit="URL",
+        form="an address written http://host:port or https://host, without user, password, ? and #, or an empty text",
         pattern=r"^(https?://[^@?#]+)?$",
         description="Address of the Dagster UI in the links of messages, without user or password; empty: that of "
         "`services`.",

@@ -116,7 +116,9 @@ COINTEGRATED_PAIRS = Contract(
             "p_cal": _number("Calibrated p of the better direction [1].", _UNIT, nullable=True),
             "q_value": _number("Benjamini-Hochberg q of p_cal over all tested pairs [1].", _UNIT, nullable=True),
             "phi": _number("AR(1) coefficient of the spread [1].", nullable=True),
-            "half_life_bars": _number("Half-life of a deviation [bars].", _NOT_NEGATIVE, nullable=True),
+            "half_life_bars": _number(
+                "Half-life by the screen's least-squares φ [bars].", _NOT_NEGATIVE, nullable=True
+            ),
             "half_life_days": _number("Half-life of a deviation [sessions].", _NOT_NEGATIVE, nullable=True),
             "half_life_status": pa.Column(
                 str, pa.Check.isin(HALF_LIFE_STATUSES), description="Why a half-life is null."

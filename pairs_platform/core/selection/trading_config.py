@@ -61,7 +61,7 @@ class GarchSection(_Document):
     last_variance: float = Field(gt=0, description="h of the next bar, known at that close [ln²].")
     reference_variance: float = Field(gt=0, description="h̄ of the stop band: mean of h over the sample [ln²].")
     next_volatility: float = Field(gt=0, description="Standard deviation of the next bar's innovation [ln].")
-    half_life_bars: float | None = Field(gt=0, description="Half-life of a deviation; null where there is none.")
+    half_life_bars: float | None = Field(gt=0, description="Half-life by the φ of the fit; null where there is none.")
     max_hold_bars: float | None = Field(gt=0, description="Age of the time stop; null where there is no half-life.")
 
 

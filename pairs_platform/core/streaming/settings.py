@@ -60,6 +60,7 @@ class ReplaySettings(SettingsGroup):
     start: str = setting(
         "",
         unit="HH:MM",
+        form="a time of day from 00:00 to 23:59 written HH:MM, or an empty text",
         pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
         description="New York time in the session at which play starts.",
     )

@@ -113,7 +113,7 @@ GARCH_FITS = Contract(
             "ljung_box_p_z": _number("Ljung-Box p on z [1].", pa.Check.in_range(0, 1)),
             "ljung_box_p_z2": _number("Li-Mak p on squared z [1].", pa.Check.in_range(0, 1)),
             "arch_lm_p": _number("Engle's ARCH-LM p on z [1].", pa.Check.in_range(0, 1)),
-            "half_life_bars": _number("Half-life of a deviation [bars].", pa.Check.gt(0)),
+            "half_life_bars": _number("Half-life by the φ of the fit [bars].", pa.Check.gt(0)),
             "half_life_status": _text("Why a half-life is null.", HALF_LIFE_STATUSES),
             "next_volatility": _number(
                 "Standard deviation of the next bar's innovation [ln US dollars].", pa.Check.gt(0)

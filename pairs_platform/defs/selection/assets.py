@@ -13,6 +13,7 @@ from pairs_platform.defs.outcomes import for_each_partition
 from pairs_platform.defs.partitions import session_by_sector
 from pairs_platform.defs.prices.assets import price_history
 from pairs_platform.defs.screening.assets import cointegrated_pairs, correlation_matrix
+from pairs_platform.defs.selection.metadata import backtest_page
 from pairs_platform.defs.volatility.assets import garch_fits
 from pairs_platform.platform import Platform
 
@@ -44,10 +45,12 @@ def _score_page(stored: "Scores", platform: Platform, key: PartitionKey) -> dict
     from pairs_platform.core.selection.settings import COMPONENTS
     from pairs_platform.views.drawing.label import drawing_label
     from pairs_platform.views.drawing.plots import score_components
+    from pairs_platform.views.pair_orders import LOW_Z, with_orders_of_screen
 
     settings, scores = platform.settings, stored.scores
     best = scores[scores["score"].notna()].sort_values("score", ascending=False)
-    shown = ["pair", "score", *COMPONENTS, "n_entries", "net_return", "sharpe_ann", "break_even_cost_multiple"]
+    best = with_orders_of_screen(platform, key, best)
+    shown = ["pair", LOW_Z, "score", *COMPONENTS, "n_entries", "net_return", "sharpe_ann", "break_even_cost_multiple"]
     page = {
         **stored.metadata,
         "dagster/row_count": len(scores),
@@ -61,6 +64,7 @@ def _score_page(stored: "Scores", platform: Platform, key: PartitionKey) -> dict
         label = drawing_label(platform, key, str(stored.metadata["source"]))
         drawn = score_components(best, COMPONENTS, weights, settings.selection.gate, label=label)
         page["plot_score_components"] = picture(drawn, "score components")
+        page |= backtest_page(platform, key, best["pair"], settings.pair_settings, label)
     return page
 
 
@@ -83,7 +87,7 @@ def composite_rankings(context: dg.AssetExecutionContext, platform: dg.ResourceP
 
 
 def _ranking_page(stored: "Rankings", platform: Platform, key: PartitionKey) -> dict[str, Any]:
-    from pairs_platform.views.pair_orders import LOW_Z, ranked_with_orders
+    from pairs_platform.views.pair_orders import LOW_Z, with_orders_of_screen
 
     shown = ["rank", "pair", LOW_Z, "selected", "size", "score", "ranking_score", "first_failed_gate", "explanation"]
     return {
@@ -92,7 +96,7 @@ def _ranking_page(stored: "Rankings", platform: Platform, key: PartitionKey) -> 
         "funnel": dict(stored.funnel),
         "pairs_selected": stored.funnel["n_selected"],
         "monitor": {name: value for name, value in stored.monitor.items() if value is not None},
-        "rankings": table(ranked_with_orders(platform, key, stored.rankings)[shown]),
+        "rankings": table(with_orders_of_screen(platform, key, stored.rankings)[shown]),
     }
 
 
@@ -118,18 +122,23 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
 
 
 def _config_page(stored: "StoredConfig", platform: Platform, key: PartitionKey) -> dict[str, Any]:
+    from pairs_platform.views.backtests import configured_settings
+    from pairs_platform.views.drawing.label import drawing_label
     from pairs_platform.views.pair_orders import LOW_Z, with_orders
     from pairs_platform.views.trading_plan import trading_plan
 
     config, model = stored.config, stored.config.model
+    selected = [pair.pair for pair in config.with_role("selected")]
+    label = drawing_label(platform, key, config.source_label)
     return {
         "trading_plan": _plan(trading_plan(platform, key)),
         **stored.metadata,
         "dagster/row_count": len(stored.table),
-        "pairs_selected": len(config.with_role("selected")),
+        "pairs_selected": len(selected),
         "model": f"version {model.version}: {config.model_reason}" if model else f"none: {config.model_reason}",
         "document": stored.document,
         "pairs": table(with_orders(stored.table)[["pair", "role", "size", LOW_Z, "ranking_score", "explanation"]]),
+        **backtest_page(platform, key, selected, configured_settings(platform, config), label),
     }
 
 

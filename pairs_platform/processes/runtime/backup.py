@@ -19,7 +19,6 @@ import tempfile
 import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -31,6 +30,7 @@ from pydantic import SecretStr
 
 from pairs_platform.core.errors import ConfigurationError, DatabaseUnavailable, DataError, Refused, Unavailable
 from pairs_platform.core.time import utc_now
+from pairs_platform.database.read_only import copy_database
 from pairs_platform.lake.files import LakePath, names_in, read_file, replace, sizes_below
 from pairs_platform.lake.profile import MANIFEST as LAKE_MANIFEST
 
@@ -173,9 +173,8 @@ def _save_files(folder: Path, writer: _Writer, scratch: Path) -> None:
         if path.suffix == _SQLITE:
             copy = scratch / "copy.db"
             try:
-                with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-                    source.backup(target)
-            except sqlite3.OperationalError as error:  # as on a file system that is read-only
+                copy_database(path, copy)
+            except sqlite3.OperationalError as error:
                 raise Unavailable(f"{path} cannot be copied: {error}") from error
             writer.add(name, copy)
             copy.unlink()

@@ -23,6 +23,7 @@ from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.operations.run_tags import CODE_LOCATION
 from pairs_platform.core.time import SECOND_NS
 from pairs_platform.lake.atomic import replace_file
+from pairs_platform.platform import require_writable
 from pairs_platform.processes.runtime.migrations import migrate_stores, upgrade_mlflow
 from pairs_platform.processes.runtime.postgres_server import (
     APPLICATION,
@@ -335,10 +336,12 @@ def require_startable(settings: Settings, ports: Sequence[tuple[str, int, str]])
     Raises
     ------
     ConfigurationError
-        Another command runs the profile's processes, a port is taken, or what is to be replayed is wrong.
+        Another command runs the profile's processes, a port is taken, what is to be replayed is wrong, or the profile
+        may only be read.
     NotFound
         The session that is to be replayed is not there.
     """
+    require_writable(settings)
     folder = live_folder(settings)
     require_idle(folder)
     replay = settings.stream.replay if settings.stream.mode == "replay" else None

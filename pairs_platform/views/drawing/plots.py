@@ -48,6 +48,9 @@ def png(drawing: Drawing, *, dpi: int = 80) -> bytes:
 def _session_ticks(ax: "Axes", session: np.ndarray) -> None:
     first = np.flatnonzero(np.r_[True, session[1:] != session[:-1]])
     shown = first[:: max(1, len(first) // 8)]
+    # A part of a session at the left edge would have its date under that of the next one.
+    if len(shown) > 2 and 2 * (shown[1] - shown[0]) < np.diff(shown[1:]).mean():
+        shown = shown[1:]
     ax.set_xticks(shown, [str(session[i]) for i in shown], rotation=30, ha="right", fontsize=7)
 
 
@@ -108,7 +111,7 @@ def spread_with_bands(
     ax.set_ylabel("z = (s − μ)/σ [σ]")
     ax.set_xlabel("session (New York)", fontsize=8)
     ax.legend(fontsize=7, loc="upper left", ncols=3)
-    ax.set_title(f"{pair}: standardised spread · {label}", fontsize=9, parse_math=False)
+    ax.set_title(f"{pair}: standardised spread\n{label}", fontsize=9, parse_math=False)
     _session_ticks(ax, session)
 
 
@@ -129,7 +132,7 @@ def volatility_with_forecast(
     ax.set_ylim(0, float(np.nanquantile(np.abs(shock), 0.999)) * 1.3e4)
     ax.set_ylabel("basis points a bar")
     ax.set_xlabel("session (New York)", fontsize=8)
-    title = f"{pair}: AR(1)-GARCH(1,1) volatility of the spread · {label}"
+    title = f"{pair}: AR(1)-GARCH(1,1) volatility of the spread\n{label}"
     ax.set_title(title, fontsize=9, parse_math=False)
     ax.legend(fontsize=7, loc="upper left", ncols=3)
     _session_ticks(ax, session)
@@ -162,7 +165,7 @@ def reliability_diagram(probability: np.ndarray, label: np.ndarray, *, source: s
     forecast = np.array([probability[rows].mean() for rows in bins])
     share = np.array([label[rows].mean() for rows in bins])
     error = 1.96 * np.sqrt(share * (1 - share) / np.array([len(rows) for rows in bins]))
-    figure = _figure(4.6, 4.2)
+    figure = _figure(7, 4.2)
     ax = figure.subplots()
     ends = [min(forecast.min(), (share - error).min()), max(forecast.max(), (share + error).max())]
     ax.plot(ends, ends, color=INK, linewidth=0.8, linestyle="--", label="perfect")
@@ -221,6 +224,7 @@ def equity_curves(ax: "Axes", curves: Mapping[str, tuple[pd.Series, np.ndarray]]
         ax.plot(net, linewidth=0.9, label=pair)
     ax.axhline(0, color=INK, linewidth=0.6)
     ax.set_ylabel("net, basis points of gross capital")
-    ax.set_title(f"Backtests on the held-out bars, net of costs · {label}", fontsize=9, parse_math=False)
+    ax.set_xlabel("session (New York)", fontsize=8)
+    ax.set_title(f"Backtests on the held-out bars, net of costs\n{label}", fontsize=9, parse_math=False)
     ax.legend(fontsize=7, loc="upper left", ncols=4)
     _session_ticks(ax, session)

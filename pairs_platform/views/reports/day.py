@@ -27,10 +27,13 @@ MODELS_NOTE = (
     'Skill is against the base rate, lift against the better simple forecast; always is the F1 of "always reverts".'
 )
 
+ORDER, RANKING_HALF_LIFE, RANKING_MOVE = "order at low z", "half-life (bars)", "move (bp)"
+"""Headings of the ranking that a table's form asks for."""
+
 _RANKING = {
     "rank": ("#", "{:.0f}"),
     "pair": ("pair", "{}"),
-    LOW_Z: ("order at low z", "{}"),
+    LOW_Z: (ORDER, "{}"),
     "score": ("score", "{:.2f}"),
     "fit": ("fit", "{:.2f}"),
     "volatility": ("vol.", "{:.2f}"),
@@ -39,11 +42,14 @@ _RANKING = {
     "ranking_score": ("mean", "{:.2f}"),
     "p_cal": ("p", "{:.4f}"),
     "q_value": ("q", "{:.4f}"),
-    "half_life_bars": ("half-life", "{:.0f}"),
-    "expected_move_bps": ("move bp", "{:.0f}"),
+    "half_life_bars": (RANKING_HALF_LIFE, "{:.0f}"),
+    "expected_move_bps": (RANKING_MOVE, "{:.0f}"),
     "first_failed_gate": ("rejected by", "{}"),
 }
 """Column of `composite_rankings` with orders: heading and format."""
+
+RANKING_GOES_FIRST = ("diag.", "trade", "vol.", "fit", "q", "p", RANKING_HALF_LIFE, RANKING_MOVE)
+"""Columns of the ranking that a narrow terminal goes without, in this order."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def funnel_frame(funnel: dict[str, int], placebo: dict[str, Any]) -> pd.DataFram
 
 
 def ranking_frame(rankings: pd.DataFrame, averaged: int) -> pd.DataFrame:
-    """Rows of `ranked_with_orders` as text; `averaged` is how many scores the ranking score averages."""
+    """Rows of `with_orders_of_screen` as text; `averaged` is how many scores the ranking score averages."""
     shown = rankings[list(_RANKING)].copy()
     for name, (_, pattern) in _RANKING.items():
         shown[name] = [cell(None) if pd.isna(value) else pattern.format(value) for value in rankings[name]]

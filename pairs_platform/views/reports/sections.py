@@ -12,7 +12,9 @@ import pandas as pd
 
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.trading.legs import ORDER_NOTE, ORDER_UNIT
-from pairs_platform.views.pair_orders import LOW_Z, ranked_with_orders, with_orders
+from pairs_platform.core.trading.settings import BASIS_POINT
+from pairs_platform.views.pair_orders import LOW_Z, with_orders, with_orders_of_screen
+from pairs_platform.views.reports.day import ORDER
 from pairs_platform.views.reports.document import Block, Heading, Paragraph, Picture, Table, rows_of, table_of
 
 if TYPE_CHECKING:
@@ -24,18 +26,44 @@ SELECTED_DRAWN = 10
 NEAREST_DRAWN = 3
 TRADES_SHOWN = 40
 
-_SELECTED = (
-    "pair", "size", "provisional", "ranking_score", "half_life_bars", "expected_move_bps", "round_trip_cost_bps",
-    "explanation",
-)  # fmt: skip
-_CONFIGURED = (
-    "pair", "role", "size", LOW_Z, "alpha", "beta", "mu", "sigma", "half_life_bars", "max_hold_bars",
-    "next_volatility", "model_version",
-)  # fmt: skip
-_SIGNALS = (
-    "pair", "role", "order", "z", "volatility", "probability_champion", "probability_challenger", "confidence", "size",
-    "position", "reason",
-)  # fmt: skip
+_SELECTED = {
+    "pair": "pair",
+    "size": "size, share of full",
+    "provisional": "provisional",
+    "ranking_score": "ranking score",
+    "half_life_bars": "half-life of the screen (bars)",
+    "expected_move_bps": "expected move (bp)",
+    "round_trip_cost_bps": "round trip cost (bp)",
+    "explanation": "explanation",
+}
+_CONFIGURED = {
+    "pair": "pair",
+    "role": "role",
+    "size": "size, share of full",
+    LOW_Z: ORDER,
+    "alpha": "α (log price)",
+    "beta": "β ($ of x per $ of y)",
+    "mu": "μ (log price)",
+    "sigma": "σ (log price)",
+    "half_life_bars": "half-life of the fit (bars)",
+    "max_hold_bars": "time stop (bars)",
+    "next_volatility": "volatility of the next bar (bp)",
+    "model_version": "model version",
+}
+_SIGNALS = {
+    "pair": "pair",
+    "role": "role",
+    "order": "order",
+    "z": "z (σ)",
+    "volatility": "volatility (bp a bar)",
+    "probability_champion": "P champion",
+    "probability_challenger": "P challenger",
+    "confidence": "confidence",
+    "size": "size, share of full",
+    "position": "position",
+    "reason": "reason",
+}
+"""Headings of columns; volatilities are shown in basis points."""
 
 
 def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
@@ -130,7 +158,8 @@ def _selection(rankings: pd.DataFrame, metadata: dict[str, Any]) -> Iterator[Blo
     yield Paragraph(summary.outcome)
     selected = rankings[rankings["selected"]]
     if len(selected):
-        yield table_of(selected[list(_SELECTED)], "Selected pairs; moves and costs in basis points of gross value")
+        shown = selected[list(_SELECTED)].rename(columns=_SELECTED)
+        yield table_of(shown, "Selected pairs; moves and costs in basis points of gross value")
     yield from (Paragraph(line) for line in (*summary.nearest, *summary.pinned))
     best = best_backtest(metadata["monitor"])
     if best:
@@ -140,7 +169,7 @@ def _selection(rankings: pd.DataFrame, metadata: dict[str, Any]) -> Iterator[Blo
 def _ranking(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:
     from pairs_platform.views.reports.day import ranking_frame
 
-    rankings = ranked_with_orders(platform, key, rankings)
+    rankings = with_orders_of_screen(platform, key, rankings)
     ranked = rankings[rankings["rank"].notna()]
     shown = ranked.head(RANKING_SHOWN)
     averaged = platform.settings.selection.sessions_averaged
@@ -151,7 +180,7 @@ def _ranking(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) ->
         yield Paragraph(f"None of {len(rankings)} pairs has a score.")
     yield Paragraph(
         f"Score is the weighted sum of fit, volatility, trading and diagnostics; mean is over the newest {averaged} "
-        "scores; half-life in bars; move is the expected move from entry to exit in basis points. At high z the order "
+        "scores; half-life is that of the screen; move is the expected move from entry to exit. At high z the order "
         "is the opposite one.",
         small=True,
     )
@@ -174,9 +203,9 @@ def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     if len(pairs):
         # A mean of residuals is zero but for rounding; without its minus sign.
         pairs["mu"] = pairs["mu"].round(9) + 0.0
-        yield table_of(
-            pairs[list(_CONFIGURED)], "Pairs; those of size 0 are on the watchlist or pinned, and are not traded"
-        )
+        pairs["next_volatility"] = pairs["next_volatility"] / BASIS_POINT
+        shown = pairs[list(_CONFIGURED)].rename(columns=_CONFIGURED)
+        yield table_of(shown, "Pairs; those of size 0 are on the watchlist or pinned, and are not traded")
         yield Paragraph(ORDER_NOTE, small=True)
     else:
         yield Paragraph("No pair is configured: a valid outcome.")
@@ -220,11 +249,17 @@ def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         yield _counts(rows, run_mode)
         trades = entries_and_exits(rows)
         if trades:
-            lines = [(f"{row['bar_utc']:%H:%M}", *(row[name] for name in _SIGNALS)) for row in trades[-TRADES_SHOWN:]]
+            lines = [(f"{row['bar_utc']:%H:%M}", *_signal(row)) for row in trades[-TRADES_SHOWN:]]
             caption = f"Entries and exits, the last {len(lines)} of {len(trades)} · {run_mode}"
-            yield rows_of(("UTC", *_SIGNALS), lines, caption)
-        newest = [[row[name] for name in _SIGNALS] for row in newest_signals(rows)]
-        yield rows_of(_SIGNALS, newest, f"The newest bar · {run_mode}")
+            yield rows_of(("UTC", *_SIGNALS.values()), lines, caption)
+        newest = [_signal(row) for row in newest_signals(rows)]
+        yield rows_of(list(_SIGNALS.values()), newest, f"The newest bar · {run_mode}")
+
+
+def _signal(row: dict[str, Any]) -> list[Any]:
+    volatility = row["volatility"]
+    in_bp = {**row, "volatility": None if volatility is None else volatility / BASIS_POINT}
+    return [in_bp[name] for name in _SIGNALS]
 
 
 def _counts(rows: Sequence[dict[str, Any]], run_mode: str) -> Table:
@@ -242,14 +277,17 @@ def _backtests(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) 
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
     from pairs_platform.views.backtests import (
         BACKTEST_NOTE,
+        configured_settings,
         equity_drawing,
         held_out_backtests,
         summary_frame,
         trades_frame,
     )
+    from pairs_platform.views.trading_config import read_trading_config
 
     names = list(rankings.loc[rankings["selected"], "pair"].head(SELECTED_DRAWN))
-    backtests = held_out_backtests(platform, key, names)
+    settings = configured_settings(platform, read_trading_config(platform, key))
+    backtests = held_out_backtests(platform, key, names, settings)
     if not backtests:
         yield Paragraph("No pair is selected.")
         return

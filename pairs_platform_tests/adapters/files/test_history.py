@@ -619,7 +619,7 @@ class TestSettings:
             ({"paths": ()}, "paths"),
             (
                 {"paths": "x.csv", "timezone": "New York"},
-                "'New York' is no IANA time zone; use a name such as America/New_York",
+                "the name of an IANA time zone, such as America/New_York",
             ),
             ({"paths": "x.csv", "basis": "adjusted"}, "split_adjusted"),
         ],

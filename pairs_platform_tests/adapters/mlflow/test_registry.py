@@ -149,15 +149,18 @@ class TestBothDatabases:
         assert registry.log_training(record(with_bundle=False)).version is None
         assert registry.versions(SECTOR) == []
 
-    def test_a_failure_in_the_middle_leaves_no_run_open(self, registry, monkeypatch):
+    @pytest.mark.parametrize(
+        ("error", "status"), [(OSError("no space left on the device"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+    )
+    def test_a_failure_in_the_middle_leaves_no_run_open(self, registry, monkeypatch, error, status):
         def fails(*_: object) -> None:
-            raise OSError("no space left on the device")
+            raise error
 
         monkeypatch.setattr(mlflow_registry, "bundle_files", fails)
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(type(error)):
             registry.log_training(record())
         statuses = {name: status for name, (status, _) in runs(registry).items()}
-        assert statuses[f"{SESSION}_GRU_Training_{SECTOR}_20230309T110000Z_v1"] == "FAILED"
+        assert statuses[f"{SESSION}_GRU_Training_{SECTOR}_20230309T110000Z_v1"] == status
         assert "RUNNING" not in statuses.values()
 
     def test_what_a_killed_process_left_open_is_closed(self, registry, opening, tmp_path):

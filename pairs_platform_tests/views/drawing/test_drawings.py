@@ -13,8 +13,9 @@ from pairs_platform.views.drawing import plots
 from pairs_platform.views.drawing.coverage import bar_coverage
 from pairs_platform.views.drawing.session_so_far import drawn_pairs, session_so_far
 
-LABEL = "technology 2023-03-08 · SIMULATED market, seed 7 · simulated-1h-raw"
+LABEL = "technology 2023-03-08 · SIMULATED market, variant standard, seed 7 · simulated-5min-raw"
 OPEN = datetime(2023, 3, 8, 14, 30, tzinfo=UTC)
+STARTS = pd.Series(pd.date_range(OPEN, periods=12, freq="1h"))
 GRID = [OPEN + timedelta(hours=n) for n in range(7)]
 
 
@@ -49,6 +50,7 @@ def one_pair_of_each() -> dict[str, object]:
         "reliability": lambda: plots.reliability_diagram(values, values > 0.5, source=LABEL),
         "lift": lambda: plots.lift_distribution(values, values - 0.5, names, source=LABEL),
         "curves": lambda: plots.learning_curves(curves, source=LABEL),
+        "equity": lambda: plots.png(lambda ax: plots.equity_curves(ax, {"A_B": (STARTS, values)}, label=LABEL)),
     }
 
 
@@ -58,9 +60,21 @@ def test_a_plot_has_title_axes_legend_and_source(drawn, name):
     (figure,) = drawn
     ax = figure.axes[0]
     assert LABEL in ax.get_title()
+    figure.draw_without_rendering()
+    assert figure.bbox.x0 <= ax.title.get_window_extent().x0
+    assert ax.title.get_window_extent().x1 <= figure.bbox.x1
     assert ax.get_xlabel()
     assert ax.get_ylabel()
     assert ax.get_legend() or figure.legends
+
+
+@pytest.mark.parametrize(("first", "labels"), [(2, ["02", "03"]), (5, ["01", "02", "03"])])
+def test_a_part_of_a_session_at_the_left_edge_does_not_push_its_date_under_the_next(first, labels):
+    ax = Figure().subplots()
+    session = np.repeat(["2023-03-01", "2023-03-02", "2023-03-03"], [first, 7, 7])
+    starts = pd.Series(pd.to_datetime(session).tz_localize("America/New_York"))
+    plots.equity_curves(ax, {"A_B": (starts, np.zeros(len(session)))}, label=LABEL)
+    assert [tick.get_text()[-2:] for tick in ax.get_xticklabels()] == labels
 
 
 def test_symbols_that_move_together_are_neighbours(drawn):

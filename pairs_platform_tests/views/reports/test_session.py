@@ -19,7 +19,7 @@ from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCO
 from pairs_platform.core.signals.orders import signal_order
 from pairs_platform.database.signals import SignalKey, signal_rows
 from pairs_platform.views.drawing.plots import spread_with_bands
-from pairs_platform.views.pair_orders import LOW_Z, ranked_with_orders
+from pairs_platform.views.pair_orders import LOW_Z, with_orders_of_screen
 from pairs_platform.views.reports.document import Document, Heading, Paragraph, Picture, Table, rows_of
 from pairs_platform.views.reports.html import html_of
 from pairs_platform.views.reports.pdf import pdf_of
@@ -54,12 +54,24 @@ class TestContent:
         assert page.table("Pairs to trade").column("at z ≤ −2") == [pair.legs.entry(1) for pair in plan.pairs]
 
     def test_rows_say_the_order(self, stored, page):
-        ranked = ranked_with_orders(stored, key(), stored.lake.read(COMPOSITE_RANKINGS, key()))
+        ranked = with_orders_of_screen(stored, key(), stored.lake.read(COMPOSITE_RANKINGS, key()))
         ranked = ranked[ranked["rank"].notna()]
         assert page.table("The first ").column("order at low z") == list(ranked[LOW_Z])
         rows = signal_rows(stored.database, SignalKey(run_mode="replay", sector=SECTOR, session=SESSION))
         newest = [signal_order(row) for row in rows if row["bar_utc"] == rows[-1]["bar_utc"]]
         assert sorted(page.table("The newest bar").column("order")) == sorted(newest)
+
+    def test_headings_have_units_and_volatilities_are_basis_points(self, stored, page):
+        def known(caption: str, column: str) -> list[float]:
+            return sorted(float(text) for text in page.table(caption).column(column) if text != "–")
+
+        table = stored.lake.read(TRADING_CONFIG, key())["next_volatility"].dropna()
+        np.testing.assert_allclose(known("Pairs; ", "volatility of the next bar (bp)"), 1e4 * np.sort(table), rtol=1e-3)
+        rows = signal_rows(stored.database, SignalKey(run_mode="replay", sector=SECTOR, session=SESSION))
+        newest = [row["volatility"] for row in rows if row["bar_utc"] == rows[-1]["bar_utc"] and row["volatility"]]
+        np.testing.assert_allclose(known("The newest bar", "volatility (bp a bar)"), 1e4 * np.sort(newest), rtol=1e-3)
+        assert {"half-life of the fit (bars)", "σ (log price)"} <= {name for name, _ in page.table("Pairs; ").headings}
+        assert {"half-life (bars)", "move (bp)"} <= {name for name, _ in page.table("The first ").headings}
 
     def test_ranking_is_that_of_the_lake(self, stored, page):
         expected = stored.lake.read(COMPOSITE_RANKINGS, key())
