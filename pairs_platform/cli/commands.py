@@ -30,6 +30,7 @@ PURPOSES = {
         "ui": "Serve the Dagster UI with schedule and sensors, until Ctrl-C.",
         "live": "Stream bars, compute signals and serve the UI, until Ctrl-C.",
         "stream": "Collect, replay, look at and store streamed bars.",
+        "broker": "Serve a simulated broker that fails on request, to trade against.",
     },
     "Operate": {
         "up": "Start the production processes in the background.",

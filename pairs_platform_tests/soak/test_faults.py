@@ -17,7 +17,7 @@ from pairs_platform.core.time import moment_utc
 from pairs_platform.defs.instance import open_instance
 from pairs_platform.platform import open_streams
 from pairs_platform.processes.replay.playlist import open_playlist
-from pairs_platform.processes.replay.server import ReplayServer, listen
+from pairs_platform.processes.replay.server import ReplayServer
 from pairs_platform.processes.replay.wire import BARS, UPDATED_BARS, Batch
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.redis_server import embedded_redis
@@ -25,6 +25,7 @@ from pairs_platform.processes.runtime.supervisor import Supervisor
 from pairs_platform.processes.runtime.topology import forget_replays, live_processes
 from pairs_platform.settings.production import live_folder
 from pairs_platform_tests.support.live_processes import Profile, kill_a_run, make_profile, running_live
+from pairs_platform_tests.support.replays import listen_locally
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 N_BARS = 7
@@ -149,7 +150,7 @@ def unruly_live(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
         for spec in live_processes(settings, home, dagster_calls(), host="127.0.0.1", port=1, fresh=True)
         if spec.name in ("daemon", "collector")
     ]
-    with embedded_redis(settings.profile_root / "redis"), listen("127.0.0.1", profile.replay_port) as listener:
+    with embedded_redis(settings.profile_root / "redis"), listen_locally(profile.replay_port) as listener:
         forget_replays(settings)
         server = Unruly(open_playlist(settings), open_streams(settings, "replay").replay)
         serving = threading.Thread(target=server.serve, args=(listener,), daemon=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -18,10 +19,15 @@ from pairs_platform.core.prices.calendar import session_of
 from pairs_platform.core.streaming.settings import ReplaySettings
 from pairs_platform.ports.market_data import empty_actions
 from pairs_platform.processes.replay.playlist import Playlist
-from pairs_platform.processes.replay.server import ReplayServer, listen
+from pairs_platform.processes.replay.server import ReplayServer
+from pairs_platform.processes.web import listen
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 TODAY = date(2024, 7, 9)
+
+
+listen_locally = partial(listen, "127.0.0.1", server="the replay server", choice="stream.replay.port")
+"""A socket at a port of this machine; 0 takes a free one."""
 
 
 @dataclass
@@ -101,7 +107,7 @@ def running_replay(playlist: Playlist, **options: Any) -> Iterator[RunningReplay
     """Serve a playlist while the block runs."""
     output = KeptClock()
     server = ReplayServer(playlist, output, **options)
-    listener = listen("127.0.0.1", 0)
+    listener = listen_locally(0)
     thread = threading.Thread(target=server.serve, args=(listener,), daemon=True)
     thread.start()
     try:

@@ -13,19 +13,16 @@ Protocol: https://docs.alpaca.markets/docs/streaming-market-data and …/docs/re
 
 import asyncio
 import logging
-import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pairs_platform.core.errors import ConfigurationError, DataError, Unavailable
+from pairs_platform.core.errors import DataError, Unavailable
 from pairs_platform.core.time import HOUR_NS, SECOND_NS
 from pairs_platform.platform import open_streams
 from pairs_platform.processes.replay.playlist import PlayedSession, Playlist, open_playlist
@@ -41,6 +38,7 @@ from pairs_platform.processes.replay.wire import (
     decode,
     encode,
 )
+from pairs_platform.processes.web import WebServer, end_quietly, listen
 from pairs_platform.settings.model import Settings
 
 log = logging.getLogger(__name__)
@@ -154,7 +152,7 @@ class Client:
                 await self.send(frame)
 
 
-class ReplayServer:
+class ReplayServer(WebServer):
     """Serves a playlist on one port; `app` is the web application.
 
     Parameters
@@ -182,6 +180,7 @@ class ReplayServer:
         silence_seconds: float = 30.0,
         auth_seconds: float = 10.0,
     ) -> None:
+        super().__init__()
         self._playlist, self._output, self._keys = playlist, output, keys
         self._max_connections, self._corrections = max_connections, corrections
         self._silence_seconds, self._auth_seconds = silence_seconds, auth_seconds
@@ -196,54 +195,17 @@ class ReplayServer:
         self._publishing = asyncio.Lock()
         self._publish_failed_at: float | None = None
         self._published_at = 0.0
-        self._web: uvicorn.Server | None = None
-        self.failure: BaseException | None = None
         history = History(playlist, self._clock.now_ns, keys=keys, corrections=corrections)
         stream = WebSocketRoute("/v2/{feed}", self._converse)
         self.app = Starlette(routes=[stream, *history.routes()], lifespan=self._lifespan)
 
-    def serve(self, listener: socket.socket) -> None:
-        """Serve on a bound socket until the process is told to end, or `stop` is called.
-
-        Raises
-        ------
-        Exception
-            What ended the play too early.
-        """
-        config = uvicorn.Config(
-            self.app,
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            ws_per_message_deflate=False,
-            ws_ping_interval=None,  # a client that is busy does not answer; one that does not read is given up
-            timeout_graceful_shutdown=3,
-        )
-        self._web = uvicorn.Server(config)
-        self._web.run(sockets=[listener])
-        if self.failure is not None:
-            raise self.failure
-
-    def stop(self) -> None:
-        """End `serve`, from any thread."""
-        if self._web is not None:
-            self._web.should_exit = True
-
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._guarded(work())) for work in (self._play, self._keep_publishing)]
+        tasks = [asyncio.create_task(self.guarded(work())) for work in (self._play, self._keep_publishing)]
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _guarded(self, work: Any) -> None:
-        """Run to its end; an error in it ends the server instead of leaving it mute."""
-        try:
-            await work
-        except Exception as error:  # noqa: BLE001 - handed to the caller of `serve`
-            self.failure = error
-            self.stop()
 
     # The play
 
@@ -441,47 +403,16 @@ def run_replay(settings: Settings) -> None:
     """
     replay = settings.stream.replay
     playlist = open_playlist(settings)
-    with listen(replay.host, replay.port) as listener:
+    with listen(replay.host, replay.port, server="the replay server", choice="stream.replay.port") as listener:
         first, last = playlist.origins[0], playlist.origins[-1]
         log.info("replay of %s to %s from %s, bars of %s", first, last, playlist.label, playlist.length)
         log.info(
             "%s, speed %g, stamps %s, at %s:%d", replay.mode, replay.speed, replay.stamps, replay.host, replay.port
         )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _end_quietly)
+        end_quietly()
         ReplayServer(playlist, open_streams(settings, "replay").replay).serve(listener)
         log.info("replay server has ended")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one.
-
-    Raises
-    ------
-    ConfigurationError
-        The address cannot be used; names it and the setting.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            f"the replay server cannot listen on {host}:{port} ({error.strerror or error}); end what uses the port, or "
-            "choose another one with stream.replay.port"
-        ) from error
-    return listener
-
-
 def _is_symbols(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(symbol, str) and symbol for symbol in value)
-
-
-def _end_quietly(number: int, frame: object) -> None:
-    """Called when the web server has ended because of the signal and raises it again: the process ends with 0."""

@@ -29,14 +29,14 @@ from pairs_platform.ports.live_bars import ConnectionRefused, LiveSource
 from pairs_platform.processes.collector import recorder
 from pairs_platform.processes.collector.collector import Collector, run_collector
 from pairs_platform.processes.collector.symbols import streamed_symbols
-from pairs_platform.processes.replay.server import ReplayServer, listen
+from pairs_platform.processes.replay.server import ReplayServer
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.fake_live_bars import FakeLiveSource
 from pairs_platform_tests.support.price_samples import make_actions, make_bars
-from pairs_platform_tests.support.replays import WrittenBars, make_playlist
+from pairs_platform_tests.support.replays import WrittenBars, listen_locally, make_playlist
 from pairs_platform_tests.support.stream_servers import ReplayHistory, StreamServer, bar_message
 from pairs_platform_tests.support.vendor_servers import AlpacaServer, alpaca_bar, running
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
@@ -411,7 +411,7 @@ def test_a_replay_at_full_speed_arrives_whole_and_completes_every_bar_with_all_s
     playlist = make_playlist(
         WrittenBars(bars), mode="date_range", first=sessions[0], last=sessions[1], proxied=("PPP",), proxy="AAA"
     )
-    with embedded_redis(settings.profile_root / "redis"), listen("127.0.0.1", 0) as listener:
+    with embedded_redis(settings.profile_root / "redis"), listen_locally(0) as listener:
         streams = open_streams(settings)
         server = ReplayServer(playlist, streams.replay)
         thread = threading.Thread(target=server.serve, args=(listener,))

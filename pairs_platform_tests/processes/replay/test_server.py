@@ -19,13 +19,14 @@ from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.processes.replay.rest import Correction
-from pairs_platform.processes.replay.server import AFTER_NS, ReplayClock, listen
+from pairs_platform.processes.replay.server import AFTER_NS, ReplayClock
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars
 from pairs_platform_tests.support.replays import (
     TODAY,
     WrittenBars,
     alpaca_client,
+    listen_locally,
     make_playlist,
     raw_rows,
     received_rows,
@@ -317,10 +318,10 @@ class TestProtocol:
 
 class TestProcess:
     def test_a_port_in_use_is_named_with_its_setting(self):
-        with listen("127.0.0.1", 0) as listener:
+        with listen_locally(0) as listener:
             port = listener.getsockname()[1]
             with pytest.raises(ConfigurationError, match=rf"127.0.0.1:{port}.*stream.replay.port"):
-                listen("127.0.0.1", port)
+                listen_locally(port)
 
     @pytest.mark.skipif(os.name == "nt", reason="the Redis of the test and SIGTERM need a Unix")
     def test_serves_until_it_is_told_to_end(self, tmp_path):

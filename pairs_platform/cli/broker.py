@@ -1,0 +1,44 @@
+"""`pairs-platform broker`: the simulated broker.
+
+What does not belong here: how it behaves and what can go wrong with it (`processes.broker`).
+"""
+
+from datetime import datetime
+
+import click
+
+from pairs_platform.cli.commands import CommandGroup
+from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.settings.model import Settings
+
+
+@click.group("broker", cls=CommandGroup)
+def command() -> None:
+    """Serve a simulated broker that fails on request, to trade against."""
+
+
+@command.command("simulate")
+@profile_options
+@click.option("--port", type=click.IntRange(0, 65535), default=8766, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--faults", default="none", show_default=True, help="Presets or faults with commas between, or a file of them."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same one fails the same.")
+@click.option("--cash", type=click.FloatRange(min=0), default=100_000, show_default=True, help="Dollars at the start.")
+@click.option("--at", type=click.DateTime(["%Y-%m-%d %H:%M"]), help="Time in New York at the start; now if not given.")
+@click.option(
+    "--noise", type=click.FloatRange(0, 1000), default=5.0, show_default=True, help="Of prices, basis points a second."
+)
+def simulate(
+    settings: Settings, port: int, faults: str, seed: int, cash: float, at: datetime | None, noise: float
+) -> None:
+    """Serve a simulated broker on this machine, over Alpaca's protocol, until Ctrl-C.
+
+    It trades the symbols of the universe from their newest stored closes, or from 100 dollars, and takes any keys.
+    Point Alpaca's own client at its address; /simulator shows what really happened. Presets of faults are none, paper
+    and chaos; a wrong name lists the faults that there are.
+    """
+    from pairs_platform.processes.broker.simulation import run_simulation
+
+    words = faults.split(",")
+    run_simulation(settings, port=port, faults=words, seed=seed, cash=cash, at=at, noise_bp=noise, say=click.echo)
