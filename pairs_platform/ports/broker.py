@@ -177,8 +177,8 @@ class BrokerPosition:
     symbol : str
     quantity : float
         Signed shares: < 0 is a short position.
-    available : float
-        Shares, ≥ 0, that no working order holds: a close is never larger.
+    available : float or None
+        Shares, ≥ 0, that no working order holds: a close is never larger. None where the broker does not say it.
     average_price, current_price : float or None
         Dollars a share.
     market_value : float or None
@@ -187,7 +187,7 @@ class BrokerPosition:
 
     symbol: str
     quantity: float
-    available: float
+    available: float | None
     average_price: float | None = None
     current_price: float | None = None
     market_value: float | None = None
@@ -329,8 +329,8 @@ class UpdateReceiver(Protocol):
 class Broker(Protocol):
     """An account with a broker; safe in several threads.
 
-    Every question may raise, beside what it names: `Unavailable` (the answer is not known, and is never "none"),
-    `Throttled`, `AccessRefused`, `DataError` (an answer that cannot be read).
+    Everything may raise `AccessRefused`, and every question `Unavailable` (the answer is not known, and is never
+    "none"), `Refused` and `DataError` (an answer that cannot be read).
 
     Attributes
     ----------
@@ -351,8 +351,8 @@ class Broker(Protocol):
         ------
         OrderRejected
             It does not exist.
-        Throttled, Unavailable
-            It was not taken, or not even sent.
+        Unavailable
+            It was not taken (`Throttled`), or not even sent.
         AnswerLost
             It may exist.
         """
@@ -367,6 +367,8 @@ class Broker(Protocol):
             It has ended, or cannot be canceled any more.
         NotFound
             The broker does not know it, which is evidence and no proof.
+        Unavailable
+            It was not asked.
         AnswerLost
             It may be canceled.
         """
