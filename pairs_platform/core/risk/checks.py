@@ -373,10 +373,8 @@ def _move(entry: _Entry) -> Iterator[Denial]:
     move = number("the expected move", entry.request.expected_move, least=0.0)
     cost = number("the round-trip cost", entry.context.round_trip_bps, least=0.0) * BASIS_POINT
     if move < least * cost * (1.0 - _TOLERANCE):
-        message = (
-            f"the expected move is {move / BASIS_POINT:.1f} bp, {least:g} times the cost of {cost / BASIS_POINT:.1f} bp "
-            "are needed"
-        )
+        needed = f"{least:g} times the cost of {cost / BASIS_POINT:.1f} bp are needed"
+        message = f"the expected move is {move / BASIS_POINT:.1f} bp, {needed}"
         yield _deny(DenialCode.MOVE_BELOW_COST, message)
 
 

@@ -98,7 +98,7 @@ def configured_size(signal_size: float, *, volatility: float, target_volatility:
 
 
 def expected_move(*, deviation: float, sigma: float, beta: float, exit_z: float) -> float:
-    """What an entry earns when its spread comes back from this deviation to the exit, as a share of gross value, ≥ 0."""
+    """What an entry earns when its spread comes back from this deviation to the exit: share of gross value, ≥ 0."""
     move = expected_move_bps(sigma, beta, entry_z=abs(deviation) / sigma, exit_z=exit_z)
     return max(0.0, float(move)) * BASIS_POINT
 

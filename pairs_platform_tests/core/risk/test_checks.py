@@ -12,6 +12,7 @@ from pairs_platform.core.risk.trading_state import Standing, TradingState
 from pairs_platform_tests.support.risk_entries import (
     MARKET,
     NOW,
+    PRICES,
     account,
     book,
     context,
@@ -236,7 +237,7 @@ NONE = (math.nan, math.inf, -1.0, None)
         lambda v: codes(a_context=context(account=account(multiplier=v))),
         lambda v: codes(a_context=context(book=book(equity=v))),
         lambda v: codes(a_context=context(book=book(prices={"PDFS": 50.0, "ROG": v}))),
-        lambda v: codes(a_context=context(book=book(holding(), prices={"PDFS": 50.0, "ROG": 40.0, "AMD": v, "TXN": 80.0}))),
+        lambda v: codes(a_context=context(book=book(holding(), prices={**PRICES, "AMD": v}))),
     ],
 )  # fmt: skip
 def test_a_number_that_is_none_has_a_reason_of_its_own_and_never_passes(asked, value):
