@@ -1,0 +1,17 @@
+import pytest
+from pydantic import ValidationError
+
+from pairs_platform.core.trading.execution_settings import ExecutionSettings
+
+
+def test_every_setting_has_a_unit_a_description_and_numbers_have_bounds():
+    for name, field in ExecutionSettings.model_fields.items():
+        assert field.json_schema_extra["unit"], name
+        assert field.description.endswith("."), name
+        assert isinstance(field.default, str) or len(field.metadata) == 2, name
+
+
+def test_the_widest_collar_is_no_narrower_than_the_first():
+    assert ExecutionSettings(collar_bps=200, widest_collar_bps=200).collar_bps == 200
+    with pytest.raises(ValidationError, match=r"widest_collar_bps 19.9 must not be below collar_bps 20.0"):
+        ExecutionSettings(widest_collar_bps=19.9)
