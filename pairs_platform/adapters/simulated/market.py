@@ -13,6 +13,7 @@ import pandas as pd
 
 from pairs_platform.adapters.simulated.actions import SimulatedAction, corporate_actions
 from pairs_platform.adapters.simulated.paths import (
+    PlantedBreak,
     PlantedPair,
     SymbolPath,
     bar_shape,
@@ -74,6 +75,8 @@ class SimulatedMarket:
     settings : SimulatedMarketSettings
     clock : callable
         Gives the time, aware, that decides which sessions are over.
+    planted_break : PlantedBreak, optional
+        A change of every planted pair; none in the markets that the settings name.
 
     Raises
     ------
@@ -88,10 +91,12 @@ class SimulatedMarket:
         frequency: Frequency,
         settings: SimulatedMarketSettings | None = None,
         clock: Callable[[], datetime] = utc_now,
+        planted_break: PlantedBreak | None = None,
     ) -> None:
         self._settings = settings or SimulatedMarketSettings()
         self._frequency = frequency
         self._clock = clock
+        self._planted_break = planted_break
         self._universe = tuple(sorted(universe, key=lambda listing: (listing.sector, listing.symbol)))
         self._sector_of = {listing.symbol: listing.sector for listing in self._universe}
         if not self._universe:
@@ -214,6 +219,7 @@ class SimulatedMarket:
             grid=grid,
             frequency=self._frequency,
             settings=self._settings,
+            planted_break=self._planted_break,
         )
         starts = np.flatnonzero(grid.bar_of_day == 0)
         session_last_bars = np.append(starts[1:], len(grid.ts_utc)) - 1

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numba
 import numpy as np
@@ -51,6 +52,27 @@ class PlantedPair:
     alpha1: float
     beta1: float
     diurnal: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlantedBreak:
+    """What changes in every planted pair at one moment, to measure how soon it is noticed.
+
+    Attributes
+    ----------
+    kind : str
+        "beta": β is `size` times what it was. "mean": the spread reverts to a mean that is `size` of its standard
+        deviations higher. "unit_root": the spread no longer reverts; no size. "variance": its innovations have `size`
+        times their variance. "correlation": the hedged part of y keeps the correlation `size` with x, and its own
+        variance.
+    session : int
+        Sessions from the market's first one to the first that is changed.
+    size : float
+    """
+
+    kind: Literal["beta", "mean", "unit_root", "variance", "correlation"]
+    session: int
+    size: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -179,9 +201,10 @@ def simulate_sector(
     grid: BarGrid,
     frequency: Frequency,
     settings: SimulatedMarketSettings,
+    planted_break: PlantedBreak | None = None,
 ) -> dict[str, SymbolPath]:
     """Latent paths of all `symbols` of a sector over `grid`, which must start at the market's first session."""
-    simulation = _Simulation(sector, grid, frequency, settings)
+    simulation = _Simulation(sector, grid, frequency, settings, planted_break)
     followers = {pair.y: pair for pair in pairs}
     paths = {symbol: simulation.independent(symbol) for symbol in symbols if symbol not in followers}
     for symbol, pair in followers.items():
@@ -192,8 +215,16 @@ def simulate_sector(
 class _Simulation:
     """Factors that the symbols of one sector share, and the recipe for each kind of symbol."""
 
-    def __init__(self, sector: str, grid: BarGrid, frequency: Frequency, settings: SimulatedMarketSettings) -> None:
+    def __init__(
+        self,
+        sector: str,
+        grid: BarGrid,
+        frequency: Frequency,
+        settings: SimulatedMarketSettings,
+        planted_break: PlantedBreak | None,
+    ) -> None:
         self.settings = settings
+        self.planted_break = planted_break
         self.grid = grid
         self.n_bars = len(grid.ts_utc)
         self.shape = bar_shape(frequency, settings.overnight_minutes)
@@ -247,19 +278,19 @@ class _Simulation:
         """The y leg of a planted pair: β times the leader's returns plus the changes of the spread."""
         draw = np.random.Generator(stream(self.settings.seed, "symbol", pair.y)).random(2)
         start = math.log(40.0) + math.log(300.0 / 40.0) * draw[0]
-        beta = self._beta(pair)
-        extra = (0.3 * draw[1] - 0.15) * self.jumps
-        diurnal = np.asarray(pair.diurnal)
+        beta = self._beta(pair) * self._after_break("beta", 1.0)
+        mean = self._after_break("mean", 0.0) * _stationary_sd(pair)
+        extra = (0.3 * draw[1] - 0.15) * self.jumps + (1.0 - pair.phi) * mean
         spread = spread_path(
             self._shocks("spread", pair.pair),
-            diurnal[self.grid.bar_of_day],
+            np.asarray(pair.diurnal)[self.grid.bar_of_day] * np.sqrt(self._after_break("variance", 1.0)),
             extra,
-            pair.phi,
+            np.where(self._broken("unit_root"), 1.0, pair.phi),
             pair.omega,
             pair.alpha1,
             pair.beta1,
         )
-        hedged = np.cumsum(beta * np.diff(leader.log_close, prepend=leader.log_close[0]))
+        hedged = np.cumsum(beta * self._followed(pair, leader))
         unconditional_sd = math.sqrt(pair.omega / (1.0 - pair.alpha1 - pair.beta1))
         own_sd = unconditional_sd / math.sqrt(self.shape.minutes.mean())
         return SymbolPath(
@@ -268,6 +299,27 @@ class _Simulation:
             total_sd=math.hypot(own_sd, pair.beta * leader.total_sd),
             leader=pair.x,
             beta=beta,
+        )
+
+    def _broken(self, kind: str) -> np.ndarray:
+        """Bars after a planted break of this kind, shape (T,)."""
+        if self.planted_break is None or self.planted_break.kind != kind:
+            return np.zeros(self.n_bars, bool)
+        return np.cumsum(self.grid.bar_of_day == 0) > self.planted_break.session
+
+    def _after_break(self, kind: str, unchanged: float) -> np.ndarray:
+        """The size of a planted break of this kind at the bars after it, `unchanged` elsewhere, shape (T,)."""
+        size = 0.0 if self.planted_break is None else self.planted_break.size
+        return np.where(self._broken(kind), size, unchanged)
+
+    def _followed(self, pair: PlantedPair, leader: SymbolPath) -> np.ndarray:
+        """The returns that the y leg takes from its leader, shape (T,)."""
+        returns = np.diff(leader.log_close, prepend=leader.log_close[0])
+        if not self._broken("correlation").any():
+            return returns
+        kept = self._after_break("correlation", 1.0)
+        return kept * returns + np.sqrt(1.0 - kept**2) * leader.total_sd * self.root_minutes * self._shocks(
+            "uncoupled", pair.pair
         )
 
     def _beta(self, pair: PlantedPair) -> np.ndarray:
@@ -280,18 +332,23 @@ class _Simulation:
         return pair.beta * (1.0 + change[regime])
 
 
+def _stationary_sd(pair: PlantedPair) -> float:
+    """Standard deviation of a planted spread, log units."""
+    return math.sqrt(pair.omega / (1.0 - pair.alpha1 - pair.beta1) / (1.0 - pair.phi**2))
+
+
 @numba.njit(cache=True)
 def spread_path(
-    z: np.ndarray, diurnal: np.ndarray, extra: np.ndarray, phi: float, omega: float, alpha1: float, beta1: float
+    z: np.ndarray, diurnal: np.ndarray, extra: np.ndarray, phi: np.ndarray, omega: float, alpha1: float, beta1: float
 ) -> np.ndarray:
     """AR(1)-GARCH(1,1) path from its mean and its unconditional variance.
 
     Parameters
     ----------
-    z, diurnal, extra : ndarray, shape (T,)
+    z, diurnal, extra, phi : ndarray, shape (T,)
         Standardised shocks; relative standard deviation of each bar; shocks in log units that come on top and leave the
-        variance alone.
-    phi, omega, alpha1, beta1 : float
+        variance alone; autoregression of each bar.
+    omega, alpha1, beta1 : float
         As in `PlantedPair`.
     """
     spread = np.empty_like(z)
@@ -299,7 +356,7 @@ def spread_path(
     h = omega / (1.0 - alpha1 - beta1)
     for t in range(len(z)):
         innovation = math.sqrt(h) * z[t]
-        level = phi * level + diurnal[t] * innovation + extra[t]
+        level = phi[t] * level + diurnal[t] * innovation + extra[t]
         spread[t] = level
         h = omega + alpha1 * innovation * innovation + beta1 * h
     return spread

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from pairs_platform.adapters.simulated.market import FIRST_SESSION, SimulatedMarket
-from pairs_platform.adapters.simulated.paths import PlantedPair
+from pairs_platform.adapters.simulated.paths import PlantedBreak, PlantedPair
 from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.core.errors import ConfigurationError, NoSuchSector
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
@@ -373,3 +373,61 @@ class TestRefusals:
     def test_the_truth_about_an_unknown_sector_is_refused(self, standard) -> None:
         with pytest.raises(NoSuchSector, match="unknown sector 'crypto'"):
             standard.ground_truth("crypto")
+
+
+class TestPlantedBreaks:
+    """At the 60th session of a market that is otherwise the same, bar for bar."""
+
+    SESSION, N_SESSIONS = 60, 100
+
+    @staticmethod
+    def closes(planted_break: PlantedBreak | None) -> tuple[PlantedPair, np.ndarray, np.ndarray]:
+        """The first pair, and the log closes of its y and x leg, adjusted."""
+        last = sessions_between(FIRST_SESSION, LAST)[TestPlantedBreaks.N_SESSIONS - 1]
+        source = SimulatedMarket(
+            UNIVERSE, frequency=Frequency.ONE_HOUR, clock=lambda: AFTER, planted_break=planted_break
+        )
+        pair = source.ground_truth("technology")[0]
+        closes = log_closes(source, TestPlantedBreaks.N_SESSIONS, last)
+        return pair, closes[pair.y].to_numpy(), closes[pair.x].to_numpy()
+
+    def spreads(self, kind: str, size: float) -> tuple[PlantedPair, np.ndarray, np.ndarray]:
+        """The pair and its spread by the planted β, without and with the break, from the break's first bar on."""
+        pair, y, x = self.closes(None)
+        _, broken_y, broken_x = self.closes(PlantedBreak(kind=kind, session=self.SESSION, size=size))
+        first = self.SESSION * len(y) // self.N_SESSIONS
+        np.testing.assert_array_equal(broken_x, x)
+        # Adjusted closes are known up to a factor, and rounded at four decimals.
+        np.testing.assert_allclose(np.diff(broken_y[:first]), np.diff(y[:first]), atol=1e-5)
+        return pair, (y - pair.beta * x)[first:], (broken_y - pair.beta * x)[first:]
+
+    def test_beta(self) -> None:
+        pair, spread, broken = self.spreads("beta", 1.5)
+        _, _, x = self.closes(None)
+        slope = np.polyfit(np.diff(x[-len(broken) :]), np.diff(broken), 1)[0]
+        assert slope == pytest.approx(0.5 * pair.beta, abs=0.05)
+        assert abs(np.polyfit(np.diff(x[-len(spread) :]), np.diff(spread), 1)[0]) < 0.05
+
+    def test_mean(self) -> None:
+        pair, spread, broken = self.spreads("mean", 3.0)
+        moved = broken - spread - (broken[0] - spread[0])
+        deviation = np.sqrt(pair.omega / (1 - pair.alpha1 - pair.beta1) / (1 - pair.phi**2))
+        # The spread glides there by its own half-life; the first bar has taken a step already.
+        assert moved[-1] == pytest.approx(3.0 * deviation * pair.phi, rel=0.02)
+        at = round(pair.half_life_bars)
+        assert moved[at] / moved[-1] == pytest.approx(1 - pair.phi**at, abs=0.01)
+
+    def test_unit_root(self) -> None:
+        _, spread, broken = self.spreads("unit_root", 0.0)
+        assert ar1(spread)[0] < 0.97
+        assert ar1(broken)[0] > ar1(spread)[0] + 0.02
+
+    def test_variance(self) -> None:
+        _, spread, broken = self.spreads("variance", 4.0)
+        assert ar1(broken)[1].std() / ar1(spread)[1].std() == pytest.approx(2.0, rel=0.02)
+
+    def test_correlation(self) -> None:
+        pair, _, broken = self.spreads("correlation", 0.5)
+        x = self.closes(None)[2][-len(broken) :]
+        y_moves = np.diff(broken + pair.beta * x)
+        assert np.corrcoef(y_moves, np.diff(x))[0, 1] == pytest.approx(0.5, abs=0.1)
