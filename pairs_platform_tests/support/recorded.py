@@ -13,6 +13,7 @@ from pairs_platform.processes.runtime.dagster_home import production_dagster_yam
 from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.definitions_text import definitions_text
 from pairs_platform_tests.support.import_picture import mermaid, svg
+from pairs_platform_tests.support.settings_table import with_settings_tables
 
 ROOT = Path(__file__).parents[2]
 MERMAID_BLOCK = re.compile(r"(?<=<!-- imports -->\n```mermaid\n).*?(?=```)", re.DOTALL)
@@ -28,6 +29,7 @@ RECORDED: Mapping[str, Callable[[], str]] = {
     "deploy/dagster.yaml": production_dagster_yaml,
     "docs/architecture.md": _architecture,
     "docs/images/imports.svg": svg,
+    "docs/risk.md": lambda: with_settings_tables((ROOT / "docs" / "risk.md").read_text(encoding="utf-8")),
     "pairs_platform_tests/definitions.txt": lambda: definitions_text(build_definitions(load_settings())),
 }
 """What each file must hold, by its path in the repository."""

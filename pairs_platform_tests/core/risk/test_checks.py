@@ -1,6 +1,5 @@
 import math
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -338,14 +337,3 @@ class TestBook:
         assert codes(
             a_context=context(book=book(foreign={"PDFS": 90.0})), settings=limits(max_net=1, max_beta_net=1)
         ) == [Limit.NAME]
-
-
-def test_every_number_of_the_settings_is_obeyed():
-    """A setting that no check reads would promise what nothing keeps."""
-    source = "".join(
-        path.read_text(encoding="utf-8")
-        for path in (Path(__file__).parents[3] / "pairs_platform" / "core" / "risk").glob("*.py")
-        if path.name != "settings.py"
-    )
-    names = [*EntrySettings.model_fields, *LimitSettings.model_fields]
-    assert [name for name in names if f".{name}" not in source] == []

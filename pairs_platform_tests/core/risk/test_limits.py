@@ -1,9 +1,11 @@
 import math
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from pairs_platform.core.risk.denials import DenialCode
 from pairs_platform.core.risk.exposure import Exposure
 from pairs_platform.core.risk.limits import (
     TRIMMED,
@@ -202,6 +204,7 @@ def test_slippage_beyond_twice_the_assumed_halves_entries():
     assert found([math.nan] + [1.0] * 19) == [(Limit.SLIPPAGE, LimitAction.HALVE)]
 
 
-def test_settings_whose_hard_loss_comes_first_are_refused():
-    with pytest.raises(ValueError, match=r"soft_daily_loss 0.03 must be at most hard_daily_loss 0.02"):
-        LimitSettings(soft_daily_loss=0.03)
+def test_the_document_names_every_code_limit_and_action():
+    text = (Path(__file__).parents[3] / "docs" / "risk.md").read_text(encoding="utf-8")
+    assert [code for code in (*DenialCode, *Limit) if f"`{code}`" not in text] == []
+    assert [action for action in LimitAction if f"`{action.name}`" not in text] == []
