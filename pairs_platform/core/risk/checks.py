@@ -348,7 +348,8 @@ def _configuration(entry: _Entry) -> Iterator[Denial]:
         message = f"the configuration is for {request.session}, the session is {context.session}"
         yield _deny(DenialCode.CONFIGURATION_DAY, message)
     if not request.config_hash or request.config_hash != context.config_hash:
-        message = f"the signal is of configuration {request.config_hash[:12]}, {context.config_hash[:12]} is current"
+        of, current = (str(each)[:12] for each in (request.config_hash, context.config_hash))
+        message = f"the signal is of configuration {of}, {current} is current"
         yield _deny(DenialCode.CONFIGURATION_CHANGED, message)
     if request.model_version is not None and request.model_version != context.model_version:
         message = f"the signal is of model version {request.model_version}, champion is {context.model_version}"
@@ -357,6 +358,8 @@ def _configuration(entry: _Entry) -> Iterator[Denial]:
 
 def _ex_dates(entry: _Entry) -> Iterator[Denial]:
     request = entry.request
+    if not (isinstance(request.session, date) and isinstance(request.horizon_end, date)):
+        raise UnusableInput(f"the position is held from {request.session} to {request.horizon_end}: no dates")
     if request.horizon_end < request.session:
         raise UnusableInput(f"the holding horizon ends on {request.horizon_end}, before the session {request.session}")
     for leg in request.legs:
@@ -448,8 +451,7 @@ def _order_rates(entry: _Entry) -> Iterator[Denial]:
         beyond = len(sent) + more - most
         if beyond > 0:
             message = f"{len(sent)} orders of {name} in the last minute and {more} more, {most} pass"
-            # With fewer orders than it would send, none can be waited for.
-            free = sent[min(beyond, len(sent)) - 1][0] + _MINUTE if sent else None
+            free = sent[beyond - 1][0] + _MINUTE
             yield Denial(code=code, effect=Effect.WAIT, message=message, not_before_utc=free)
 
 
@@ -545,6 +547,8 @@ def _holding(request: EntryRequest, quantities: LegQuantities) -> Holding:
 def _checks_of_size(entry: _Entry, quantities: LegQuantities) -> Iterator[Denial]:
     """What holds of the shares that would be sent."""
     request, context, settings = entry.request, entry.context, entry.settings
+    if not request.sector:
+        raise UnusableInput(f"the sector of {request.pair} is missing")
     most = settings.entries.max_hedge_error
     if quantities.hedge_error > most + _TOLERANCE:
         missed = f"{quantities.hedge_error:.2%}"

@@ -217,9 +217,11 @@ class EquityMarks:
     Attributes
     ----------
     now, session_low : float
-        The latter is the lowest since the open, so that a soft loss ends entries until the next session.
-    session_open, week_open, high : float
-        `high` is the largest ever, without deposits.
+        The latter is the lowest of the session, so that a soft loss ends entries until the next one.
+    session_open, week_open : float
+        The newest before the session and before the week's first one: what a night or a week-end brings counts.
+    high : float
+        The largest so far.
     """
 
     now: float
@@ -227,6 +229,50 @@ class EquityMarks:
     session_open: float
     week_open: float
     high: float
+
+
+def equity_marks(
+    points: Sequence[tuple[datetime, float]],
+    *,
+    session_open_utc: datetime,
+    week_open_utc: datetime,
+    released_utc: datetime | None = None,
+) -> EquityMarks:
+    """The marks of an equity curve.
+
+    Parameters
+    ----------
+    points : sequence of (datetime, float)
+        Equity without deposits and withdrawals, the oldest first.
+    session_open_utc, week_open_utc : datetime
+        Opens of this session and of this week's first one.
+    released_utc : datetime, optional
+        When a person last released the kill switch. Losses of before are counted no more: else the limit that engaged
+        it would engage it again at once.
+
+    Raises
+    ------
+    UnusableInput
+        There is no point, or one is no number.
+    """
+    if not points:
+        raise UnusableInput("there is no equity curve yet")
+    curve = [(moment("a time of the equity curve", at), number("equity", value)) for at, value in points]
+
+    def since(start: datetime) -> list[float]:
+        """What counts from a moment on: the newest point before it, and all that follow."""
+        start = start if released_utc is None else max(start, released_utc)
+        before = [value for at, value in curve if at <= start][-1:]
+        return before + [value for at, value in curve if at > start]
+
+    session = since(session_open_utc)
+    return EquityMarks(
+        now=curve[-1][1],
+        session_low=min(session),
+        session_open=session[0],
+        week_open=since(week_open_utc)[0],
+        high=max(since(curve[0][0])),
+    )
 
 
 def loss_breaches(marks: EquityMarks, limits: LimitSettings) -> tuple[Breach, ...]:

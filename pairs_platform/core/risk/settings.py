@@ -116,19 +116,23 @@ class LimitSettings(SettingsGroup):
     )
     max_naked_seconds: float = setting(30.0, unit="seconds", description="How long a leg may be naked.", gt=0, le=3600)
     soft_daily_loss: float = setting(
-        0.01, unit="share of equity at the open", description="Loss of a session that ends entries.", gt=0, le=1
+        0.01, unit="share of equity before the session", description="Loss of a session that ends entries.", gt=0, le=1
     )
     hard_daily_loss: float = setting(
-        0.02, unit="share of equity at the open", description="Loss of a session that flattens the book.", gt=0, le=1
+        0.02,
+        unit="share of equity before the session",
+        description="Loss of a session that flattens the book.",
+        gt=0,
+        le=1,
     )
     weekly_loss: float = setting(
-        0.04, unit="share of equity at the week's open", description="Loss that flattens the book.", gt=0, le=1
+        0.04, unit="share of equity before the week", description="Loss that flattens the book.", gt=0, le=1
     )
     drawdown: float = setting(
         0.08, unit="share of the largest equity", description="Fall from it that flattens the book.", gt=0, le=1
     )
     pair_loss: float = setting(
-        0.005, unit="share of equity at the open", description="Loss that closes and locks a pair.", gt=0, le=1
+        0.005, unit="share of equity before the session", description="Loss that closes and locks a pair.", gt=0, le=1
     )
     stops_to_lock: int = setting(
         3, unit="stops", description="Stops of a pair in a session that lock it for the rest.", ge=1, le=100

@@ -1,6 +1,7 @@
 import math
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
 from pairs_platform.core.risk.checks import check_entry
@@ -135,7 +136,7 @@ BY_STATE = {
         [date(2026, 3, 10)],
         [date(2026, 3, 9), date(2026, 3, 11)],
     ),
-    DenialCode.CONFIGURATION_CHANGED: (lambda v: codes(request(config_hash=v)), ["c0ffee"], ["c0ffef", ""]),
+    DenialCode.CONFIGURATION_CHANGED: (lambda v: codes(request(config_hash=v)), ["c0ffee"], ["c0ffef", "", None]),
     DenialCode.MODEL_CHANGED: (lambda v: codes(request(model_version=v)), [4, None], [3, 5]),
     DenialCode.DUPLICATE_INTENT: (
         lambda v: codes(a_context=context(intents=frozenset({("PDFS_ROG", NOW - SECONDS(v), "enter_long")}))),
@@ -253,6 +254,10 @@ def test_a_number_that_is_none_has_a_reason_of_its_own_and_never_passes(asked, v
         (request(bar_end_utc=NOW + SECONDS(1)), context()),
         (request(bar_end_utc=NOW.replace(tzinfo=None)), context()),
         (request(horizon_end=date(2026, 3, 9)), context()),
+        (request(horizon_end=None), context()),
+        (request(session=None), context()),
+        (request(bar_end_utc=None), context()),
+        (request(sector=""), context()),
         (request(), context(now_utc=None)),
         (request(), context(close_utc=None)),
         (request(), context(market=None)),
@@ -303,6 +308,13 @@ class TestCut:
         assert 0 < decision.quantities.y < 72
         again = request(y={"quantity": decision.quantities.y}, x={"quantity": decision.quantities.x})
         assert codes(again, settings=limits(max_volatility=0.004)) == []
+
+    def test_whole_shares_keep_the_volatility_of_the_book_wherever_its_limit_is(self):
+        """Rounding up the shares of x may use more of it than the share of the entry that was computed."""
+        for limit in np.linspace(0.002, 0.006, 25):
+            rules = RiskSettings(entries=EntrySettings(max_hedge_error=1), limits=LimitSettings(max_volatility=limit))
+            decision = check_entry(request(), context(), rules)
+            assert [each.effect for each in decision.denials] == [Effect.CUT], limit
 
     def test_a_book_that_is_too_volatile_already_takes_no_entry(self):
         decision = check_entry(request(), context(book=book(holding())), limits(max_volatility=0.001))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pairs_platform.core.risk.denials import DenialCode
+from pairs_platform.core.risk.denials import DenialCode, UnusableInput
 from pairs_platform.core.risk.exposure import Exposure
 from pairs_platform.core.risk.limits import (
     TRIMMED,
@@ -17,6 +17,7 @@ from pairs_platform.core.risk.limits import (
     PairDay,
     book_breaches,
     entry_breaches,
+    equity_marks,
     exposure_breaches,
     loss_breaches,
     naked_breaches,
@@ -139,6 +140,44 @@ def test_equity_that_is_none_flattens_nothing_and_ends_entries(value):
     found = loss_breaches(marks(now=value), LIMITS)
     assert {each.action for each in found} == {REDUCE}
     assert loss_breaches(marks(high=0.0), LIMITS)[0].action is REDUCE
+
+
+class TestMarks:
+    """A curve over a week-end: Thursday's and Friday's closes, then Monday from its open on."""
+
+    OPEN = NOW.replace(hour=14, minute=30)
+    CURVE = (
+        (OPEN - timedelta(days=5), 110.0),
+        (OPEN - timedelta(days=3, hours=17), 100.0),
+        (OPEN + timedelta(minutes=5), 97.0),
+        (OPEN + timedelta(minutes=10), 99.0),
+    )
+
+    def marks(self, **changes):
+        return equity_marks(self.CURVE, session_open_utc=self.OPEN, week_open_utc=self.OPEN, **changes)
+
+    def test_losses_count_from_before_the_night(self):
+        assert self.marks() == EquityMarks(now=99.0, session_low=97.0, session_open=100.0, week_open=100.0, high=110.0)
+
+    def test_a_limit_does_not_engage_again_what_a_person_released(self):
+        released = self.OPEN + timedelta(minutes=10)
+        assert acted(loss_breaches(self.marks(), LIMITS)) == [
+            (Limit.SOFT_DAILY_LOSS, REDUCE),
+            (Limit.DRAWDOWN, FLATTEN),
+        ]
+        assert loss_breaches(self.marks(released_utc=released), LIMITS) == ()
+        later = (*self.CURVE, (released + timedelta(minutes=1), 97.0))
+        found = equity_marks(later, session_open_utc=self.OPEN, week_open_utc=self.OPEN, released_utc=released)
+        assert Limit.HARD_DAILY_LOSS in [each.limit for each in loss_breaches(found, LIMITS)], "and what follows counts"
+
+    def test_an_old_release_does_not_hide_the_night(self):
+        assert self.marks(released_utc=self.OPEN - timedelta(days=4)).session_open == 100.0
+        assert self.marks(released_utc=self.OPEN - timedelta(days=4)).high == 110.0
+
+    def test_without_a_curve_there_are_no_marks(self):
+        for points in ((), ((self.OPEN, math.nan),), ((self.OPEN.replace(tzinfo=None), 1.0),)):
+            with pytest.raises(UnusableInput):
+                equity_marks(points, session_open_utc=self.OPEN, week_open_utc=self.OPEN)
 
 
 def test_a_pair_that_lost_too_much_is_closed_and_locked():

@@ -22,7 +22,7 @@ from pairs_platform.core.trading.quantities import leg_quantities
 from pairs_platform.core.volatility import likelihood
 from pairs_platform.core.volatility.garch import final_state, fit_ar_garch
 from pairs_platform_tests.support.garch_simulation import day, simulate, u_shape
-from pairs_platform_tests.support.risk_entries import book, holding
+from pairs_platform_tests.support.risk_entries import PRICES, book, holding
 
 SPREAD = SpreadVariance(
     phi=0.9, omega=2e-8, alpha1=0.08, beta1=0.9, next_variance=3e-6, diurnal=(2.0, 0.8, 1.2), next_bar_of_day=1
@@ -174,25 +174,24 @@ class TestSize:
 
 
 class TestCaps:
-    def caps(self, beta=1.2, position=1, held=(), volume=1e6, **limits):
+    def caps(self, beta=1.2, position=1, held=(), volume=1e6, price_x=40.0, **limits):
         return entry_caps(
-            book(*held), y="PDFS", x="ROG", position=position, beta=beta,
+            book(*held, prices={**PRICES, "ROG": price_x}), y="PDFS", x="ROG", position=position, beta=beta,
             mean_daily_volumes={"PDFS": 1e6, "ROG": volume}, entries=EntrySettings(), limits=LimitSettings(**limits),
         )  # fmt: skip
 
-    def shares(self, gross, beta=1.2):
-        return leg_quantities(gross, position=1, beta=beta, price_y=50.0, price_x=40.0)
+    def shares(self, gross, beta=1.2, price_x=40.0):
+        return leg_quantities(gross, position=1, beta=beta, price_y=50.0, price_x=price_x)
 
     def test_each_cap_is_used_up_by_whole_shares_and_not_passed(self):
         caps = self.caps(max_name=0.03)
         assert abs(self.shares(caps["name"]).x) == 75, "3,000 dollars of the larger leg"
         assert self.caps(volume=5_000)["order"] == pytest.approx(2.2 * 50 * 40 / 1.2), "50 shares of ROG"
-        for beta in (0.35, 0.77, 1.2, 2.9):
-            capped = self.caps(beta=beta)
-            assert self.shares(capped["pair_gross"], beta).gross <= 10_000.0
-            assert (
-                max(abs(self.shares(capped["order"], beta).x) * 40, self.shares(capped["order"], beta).y * 50) <= 10_000
-            )
+        for beta in np.linspace(0.3, 3.0, 40):
+            capped = self.caps(beta=beta, price_x=430.0)
+            assert self.shares(capped["pair_gross"], beta, 430.0).gross <= 10_000.0
+            by_order = self.shares(capped["order"], beta, 430.0)
+            assert max(by_order.y * 50, -by_order.x * 430) <= 10_000.0
 
     def test_what_other_pairs_hold_on_the_same_side_leaves_less(self):
         same = (holding("PDFS_TXN", (60, -37)),)
