@@ -1,1 +1,1 @@
-"""Costs, the trading rule, the backtest, the Sharpe ratio; orders and fills, and a pair's trade as one object."""
+"""Costs, the trading rule, the backtest, the Sharpe ratio; orders, a pair's trade as one object, positions and cash."""

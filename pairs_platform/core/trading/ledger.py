@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.trading.settings import BASIS_POINT, CostSettings
-
-DAYS_PER_YEAR = 365.0
+from pairs_platform.core.trading.settings import BASIS_POINT, DAYS_PER_YEAR, CostSettings
 
 
 @dataclass(frozen=True, kw_only=True)

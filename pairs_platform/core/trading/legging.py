@@ -375,11 +375,7 @@ class _Desk:
         missing = self._hedge_of(lead, other) - trade.held(other) - sum(order.remaining for order in pending)
         if self._naked_too_long() or missing * sign <= 0:
             return
-        ended_short = [
-            order
-            for order in trade.orders
-            if order.leg == other and order.status.ended and abs(order.filled) < abs(order.quantity)
-        ]
+        ended_short = [*self._ended_short(other, "open"), *self._ended_short(other, "hedge")]
         symbol = trade.symbol(other)
         if other not in self._quotes:
             self._go_flat(f"no usable quote of {symbol} to hedge with")
@@ -435,7 +431,7 @@ class _Desk:
     # Exits.
 
     def _exit(self, leg: Leg, purpose: Purpose, quantity: int) -> None:
-        before = [order for order in self._trade.orders if order.leg == leg and order.purpose == purpose]
+        before = self._ended_short(leg, purpose)
         if len(before) >= self._settings.max_attempts:
             self._stuck.append(
                 f"{len(before)} orders to {purpose} {-quantity} {self._trade.symbol(leg)} left it held"
@@ -462,7 +458,7 @@ class _Desk:
 
     def _send(self, leg: Leg, purpose: Purpose, quantity: int, *, at_market: bool = False) -> None:
         trade, attempt = self._trade, self._trade.attempt(leg, purpose)
-        quote = self._quotes.get(leg)
+        quote, tries = self._quotes.get(leg), 1 + len(self._ended_short(leg, purpose))
         order = Order(
             client_order_id=client_order_id(self._profile, self._account, trade.id, leg, purpose, attempt),
             spread_order_id=trade.id,
@@ -471,18 +467,28 @@ class _Desk:
             purpose=purpose,
             attempt=attempt,
             quantity=quantity,
-            limit_price=None if at_market or quote is None else self._limit(quote, quantity, attempt),
+            limit_price=None if at_market or quote is None else self._limit(quote, quantity, tries),
             intended_utc=self._now,
             arrival_price=None if quote is None else quote.mid,
         )
         self._actions.append(Send(order))
         self._due(self._now, min(self._settings.answer_timeout_seconds, self._settings.leg_timeout_seconds))
 
-    def _limit(self, quote: Quote, quantity: int, attempt: int) -> float:
-        """A limit that is filled at once unless the price runs away: each attempt gives way further, up to a bound."""
+    def _ended_short(self, leg: Leg, purpose: Purpose) -> list[Order]:
+        """Orders of a leg for a purpose that ended without all their shares."""
+        return [
+            order
+            for order in self._trade.orders
+            if (order.leg, order.purpose) == (leg, purpose)
+            and order.status.ended
+            and abs(order.filled) < abs(order.quantity)
+        ]
+
+    def _limit(self, quote: Quote, quantity: int, tries: int) -> float:
+        """A limit that is filled at once unless the price runs away: each try gives way further, up to a bound."""
         settings = self._settings
         collar = max(settings.collar_bps * BASIS_POINT, settings.collar_half_spreads * quote.half_spread)
-        collar = min(collar * attempt, settings.widest_collar_bps * BASIS_POINT)
+        collar = min(collar * tries, settings.widest_collar_bps * BASIS_POINT)
         sign = _sign(quantity)
         price = quote.mid * (1.0 + sign * collar)
         tick = 0.01 if price >= 1.0 else 0.0001

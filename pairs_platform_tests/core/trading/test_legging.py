@@ -134,6 +134,7 @@ class TestEntry:
             story.filled(story.order("x", "open"), shares, seconds=seconds, price=100.0)
             assert sent(story.due(seconds)) == [("PDFS", "hedge", hedge)]
         for attempt in (1, 2, 3):
+            assert story.order("y", "hedge", attempt).limit_price == 50.1, "no further away than that of the first"
             story.filled(story.order("y", "hedge", attempt), seconds=4)
         assert story.trade.state is SpreadState.OPEN
         assert story.due(5) == ()
@@ -475,6 +476,16 @@ class TestExit:
                     story.ended(order, OrderStatus.REJECTED, reason="account restricted")
         assert times == [60, 62, 64, 66, 68]
         assert "left it held: account restricted" in story.trade.broken
+
+    def test_parts_that_were_filled_whole_are_no_failed_attempts(self):
+        """Other pairs' shares of the symbol let it go in parts only (`netting`)."""
+        story = self.leaving()
+        for attempt in range(1, 11):
+            story.due(60 + attempt)
+            part = replace(story.order("y", "close", attempt), quantity=-10)
+            story.trade = story.trade.with_state_of(part)
+            story.filled(part, seconds=60 + attempt)
+        assert (story.trade.held("y"), story.trade.broken) == (0, "")
 
     def test_an_exit_needs_no_quote(self):
         story = self.leaving()
