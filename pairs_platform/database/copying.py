@@ -12,17 +12,34 @@ from pairs_platform.core.errors import Refused
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import (
     AUDIT_LOG,
+    EQUITY,
+    FILLS,
+    KILL_SWITCH,
     MODEL_DECISIONS,
     MODEL_PERFORMANCE,
     MODEL_RANKINGS,
     MODEL_TRAINING,
     MODEL_TRENDS,
+    ORDERS,
+    PAPER_ACCOUNTS,
+    PAPER_BOOKINGS,
+    PAPER_FILLS,
+    PAPER_ORDERS,
+    POSITIONS,
+    RISK_EVENTS,
+    SIGNAL_OUTCOMES,
     SIGNALS,
+    SPREAD_ORDERS,
     STORAGE_SIZES,
 )
 
-KEYED = (MODEL_TRAINING, MODEL_PERFORMANCE, MODEL_RANKINGS, MODEL_TRENDS, SIGNALS, STORAGE_SIZES)
-NUMBERED = (MODEL_DECISIONS, AUDIT_LOG)
+KEYED = (
+    MODEL_TRAINING, MODEL_PERFORMANCE, MODEL_RANKINGS, MODEL_TRENDS, SIGNALS, SIGNAL_OUTCOMES, SPREAD_ORDERS, ORDERS,
+    FILLS, POSITIONS, EQUITY, KILL_SWITCH, PAPER_ACCOUNTS, PAPER_ORDERS, PAPER_FILLS, PAPER_BOOKINGS, STORAGE_SIZES,
+)  # fmt: skip
+"""Each refers to earlier ones alone."""
+
+NUMBERED = (MODEL_DECISIONS, AUDIT_LOG, RISK_EVENTS)
 """Their rows have numbers of the database's own: the same row is one with the same content.
 
 Alerts and their messages are of the instance that raised them, and stay there."""

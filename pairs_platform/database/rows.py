@@ -20,6 +20,11 @@ def read_frame(connection: sa.Connection, statement: sa.Select[Any]) -> "pd.Data
     return pd.DataFrame(result.all(), columns=list(result.keys()))
 
 
+def storable(text: str) -> str:
+    """A text from outside as both databases take it: what is no character of UTF-8 is replaced."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
 def row_of(table: sa.Table, values: Mapping[str, Any]) -> dict[str, Any]:
     """The table's columns out of `values`, missing and NaN as null, NumPy scalars as Python's."""
     import pandas as pd

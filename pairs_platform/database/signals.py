@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from pairs_platform.core.signals.engine import Signal
 from pairs_platform.core.time import moment_ns, moment_utc
-from pairs_platform.database.audit import AuditEntry, person, record
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import SIGNALS
 
@@ -113,24 +112,6 @@ def sessions_with_signals(database: Database, run_mode: str, sector: str) -> lis
     )
     with database.begin() as connection:
         return list(connection.scalars(statement))
-
-
-def forget_replay(database: Database) -> int:
-    """Delete every signal of the run mode `replay`, so that sessions can be replayed again; how many there were."""
-    with database.begin() as connection:
-        n = int(connection.execute(sa.delete(SIGNALS).where(SIGNALS.c.run_mode == "replay")).rowcount)
-        if n:
-            record(
-                connection,
-                AuditEntry(
-                    actor=person(),
-                    action="data_deleted",
-                    object="signals of the run mode replay",
-                    reason="a replay starts from the beginning",
-                    detail={"rows": n},
-                ),
-            )
-    return n
 
 
 def _of(key: SignalKey) -> sa.ColumnElement[bool]:

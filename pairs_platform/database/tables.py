@@ -1,6 +1,6 @@
 """Tables and views of the database, as SQLAlchemy Core has them; the migrations make exactly these.
 
-What does not belong here: statements (`models`, `signals`, `alerts`, `audit`, `queries`).
+What does not belong here: statements, which have a module for each subject (`models`, `signals`, `spread_orders`, …).
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pairs_platform.core.models.metrics import DESCRIPTIONS
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 """Newest version of the schema."""
 
 METADATA = sa.MetaData(
@@ -380,6 +380,499 @@ _describe(
         "decided_market_utc": "Moment of the decision by the market's clock, UTC.",
         "decided_utc": "Moment of the decision, UTC.",
         "run_id": "Dagster's run.",
+    },
+)
+
+SIGNAL_KEY = ("run_mode", "sector", "session", "bar_utc", "pair")
+
+SIGNAL_OUTCOMES = sa.Table(
+    "signal_outcomes",
+    METADATA,
+    _name("run_mode", 10, primary_key=True),
+    _name("sector", 40, primary_key=True),
+    sa.Column("session", sa.Date, primary_key=True),
+    sa.Column("bar_utc", Moment, primary_key=True),
+    _name("pair", 30, primary_key=True),
+    _name("outcome", 10),
+    _name("code", 40, comment="of a denial; empty else"),
+    sa.Column("message", sa.Text, nullable=False),
+    _name("account", 80),
+    _name("spread_order_id", nullable=True),
+    sa.Column("decided_market_utc", Moment, nullable=False),
+    sa.Column("decided_utc", Moment, nullable=False),
+    sa.ForeignKeyConstraint(SIGNAL_KEY, [f"signals.{name}" for name in SIGNAL_KEY], ondelete="CASCADE"),
+    sa.CheckConstraint("outcome IN ('filled', 'denied', 'late', 'expired')", name="outcome_is_known"),
+    sa.CheckConstraint("outcome <> 'denied' OR code <> ''", name="denied_with_a_code"),
+)
+"""What became of every signal that asks for a trade; a table of its own, because a stored signal never changes."""
+_describe(
+    SIGNAL_OUTCOMES,
+    {
+        "run_mode": "live or replay.",
+        "sector": _SECTOR,
+        "session": "Session of the signal.",
+        "bar_utc": "Start of the signal's bar, UTC.",
+        "pair": _PAIR,
+        "outcome": "filled, denied, late, or expired: sent and never filled.",
+        "code": "Why it was denied, as a code; empty else.",
+        "message": "Why, in words.",
+        "account": "Account with the broker.",
+        "spread_order_id": "The pair's trade that it began or ended.",
+        "decided_market_utc": "Moment of the outcome by the market's clock, UTC.",
+        "decided_utc": "Moment of the outcome, UTC.",
+    },
+)
+
+GOALS = ("hold", "close", "unwind")
+SPREAD_STATES = ("intended", "opening", "open", "closing", "closed", "unwinding", "flat", "broken")
+ORDER_STATUSES = (
+    "intended", "unknown", "working", "canceling", "filled", "canceled", "expired", "rejected", "denied",
+)  # fmt: skip
+
+
+def _one_of(column: str, values: tuple[str, ...], name: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=name)
+
+
+SPREAD_ORDERS = sa.Table(
+    "spread_orders",
+    METADATA,
+    _name("id", primary_key=True),
+    _name("account", 80),
+    _name("run_mode", 10, comment="live or replay"),
+    _name("sector", 40),
+    sa.Column("session", sa.Date, nullable=False, comment="of the signal that asked for it"),
+    sa.Column("bar_utc", Moment, nullable=False, comment="of the signal that asked for it"),
+    _name("pair", 30),
+    _name("y", 12),
+    _name("x", 12),
+    sa.Column("position", sa.Integer, nullable=False, comment="1 long, -1 short the spread"),
+    sa.Column("beta", sa.Float(53), nullable=False),
+    sa.Column("target_y", sa.Integer, nullable=False, comment="signed shares"),
+    sa.Column("target_x", sa.Integer, nullable=False, comment="signed shares"),
+    _name("goal", 10),
+    sa.Column("goal_reason", sa.Text, nullable=False, comment="why it is to be left; empty while it is to be held"),
+    sa.Column("exit_bar_utc", Moment, comment="of the signal that ended it"),
+    sa.Column("broken", sa.Text, nullable=False, comment="why it needs a person; empty else"),
+    _name("state", 10, comment="follows from orders and fills; written with them"),
+    sa.Column("intended_market_utc", Moment, nullable=False),
+    sa.Column("intended_utc", Moment, nullable=False),
+    sa.Column("changed_utc", Moment, nullable=False),
+    sa.Column("ended_utc", Moment, comment="null while it holds or expects something"),
+    sa.UniqueConstraint(
+        "account", "run_mode", "sector", "bar_utc", "pair", name="uq_spread_orders_account_run_mode_sector_bar_utc_pair"
+    ),
+    sa.CheckConstraint("position IN (-1, 1)", name="position_is_a_side"),
+    sa.CheckConstraint("target_y <> 0 AND target_x <> 0", name="both_legs_have_shares"),
+    _one_of("goal", GOALS, "goal_is_known"),
+    _one_of("state", SPREAD_STATES, "state_is_known"),
+    sa.Index(None, "account", "run_mode", "ended_utc"),
+)
+"""A pair's trade from its intent to its end, both legs as one; a signal begins one trade at most."""
+_describe(
+    SPREAD_ORDERS,
+    {
+        "id": "Name of the trade.",
+        "account": "Account with the broker.",
+        "run_mode": "live or replay.",
+        "sector": _SECTOR,
+        "session": "Session of the signal that asked for it.",
+        "bar_utc": "Start of the bar of the signal that asked for it, UTC.",
+        "pair": _PAIR,
+        "y": "Dependent leg of the spread.",
+        "x": "Explanatory leg of the spread.",
+        "position": "1 long, -1 short the spread [1].",
+        "beta": "Hedge ratio for the whole life of the trade: dollars of x against one of y [1].",
+        "target_y": "Shares of y to hold; below 0 short [shares].",
+        "target_x": "Shares of x to hold; below 0 short [shares].",
+        "goal": "hold, close as the rule says, or unwind: leave at once.",
+        "goal_reason": "Why it is to be left; empty while it is to be held.",
+        "exit_bar_utc": "Start of the bar of the signal that ended it, UTC.",
+        "broken": "Why only a person can say what is to be done; empty else.",
+        "state": "Where it stands, as orders and fills show.",
+        "intended_market_utc": "Moment at which it was written down, by the market's clock, UTC.",
+        "intended_utc": "Moment at which it was written down, before anything was sent, UTC.",
+        "changed_utc": "Moment of its last change, UTC.",
+        "ended_utc": "Moment since which it holds and expects nothing, UTC.",
+    },
+)
+
+ORDERS = sa.Table(
+    "orders",
+    METADATA,
+    _name("client_order_id", 48, primary_key=True),
+    sa.Column("spread_order_id", sa.String(80), sa.ForeignKey("spread_orders.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("place", sa.Integer, nullable=False, comment="among the orders of the trade, from 0"),
+    _name("account", 80),
+    _name("run_mode", 10),
+    _name("sector", 40),
+    sa.Column("session", sa.Date, nullable=False, comment="in which it was written down"),
+    _name("symbol", 12),
+    _name("leg", 1),
+    _name("purpose", 10),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False, comment="signed shares"),
+    sa.Column("limit_price", sa.Float(53), comment="null for a market order"),
+    _name("status", 10),
+    _name("broker_order_id", 128, comment="empty until the broker has said it"),
+    sa.Column("reported_filled", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("intended_market_utc", Moment, nullable=False),
+    sa.Column("intended_utc", Moment, nullable=False),
+    sa.Column("changed_utc", Moment, nullable=False),
+    sa.UniqueConstraint(
+        "spread_order_id", "leg", "purpose", "attempt", name="uq_orders_spread_order_id_leg_purpose_attempt"
+    ),
+    sa.CheckConstraint("quantity <> 0", name="has_shares"),
+    sa.CheckConstraint("leg IN ('y', 'x')", name="leg_is_known"),
+    sa.CheckConstraint("purpose IN ('open', 'hedge', 'close', 'flatten')", name="purpose_is_known"),
+    _one_of("status", ORDER_STATUSES, "status_is_known"),
+    sa.Index(None, "account", "run_mode", "status"),
+)
+"""Every order, written down before it is sent."""
+_describe(
+    ORDERS,
+    {
+        "client_order_id": "The platform's id of the order, unique for ever.",
+        "spread_order_id": "The pair's trade that it belongs to.",
+        "place": "Place among the orders of the trade, from 0 [1].",
+        "account": "Account with the broker.",
+        "run_mode": "live or replay.",
+        "sector": _SECTOR,
+        "session": "Session in which it was written down.",
+        "symbol": "What is bought or sold.",
+        "leg": "y or x.",
+        "purpose": "open, hedge, close or flatten.",
+        "attempt": "Number of the attempt, from 1 [1].",
+        "quantity": "Shares; above 0 bought, below 0 sold [shares].",
+        "limit_price": "Limit; null for a market order [US dollars].",
+        "status": "Where it stands.",
+        "broker_order_id": "The broker's id; empty until it has said it.",
+        "reported_filled": "Most shares that a report said were filled [shares].",
+        "reason": "Why it was denied, rejected or canceled.",
+        "intended_market_utc": "Moment at which it was written down, by the market's clock, UTC.",
+        "intended_utc": "Moment at which it was written down, before it was sent, UTC.",
+        "changed_utc": "Moment of its last change, UTC.",
+    },
+)
+
+FILLS = sa.Table(
+    "fills",
+    METADATA,
+    _name("account", 80, primary_key=True),
+    _name("execution_id", 128, primary_key=True, comment="the broker's"),
+    sa.Column(
+        "client_order_id", sa.String(48), sa.ForeignKey("orders.client_order_id", ondelete="CASCADE"), nullable=False
+    ),
+    sa.Column("place", sa.Integer, nullable=False, comment="among the fills of the order, from 0"),
+    _name("run_mode", 10),
+    _name("sector", 40),
+    sa.Column("session", sa.Date, nullable=False, comment="in which it was filled"),
+    _name("symbol", 12),
+    sa.Column("quantity", sa.Integer, nullable=False, comment="shares; the order has the direction"),
+    sa.Column("price", sa.Float(53), nullable=False),
+    sa.Column("commission", sa.Float(53), nullable=False),
+    sa.Column("filled_utc", Moment, nullable=False),
+    sa.Column("recorded_utc", Moment, nullable=False),
+    sa.UniqueConstraint("client_order_id", "place", name="uq_fills_client_order_id_place"),
+    sa.CheckConstraint("quantity > 0 AND price > 0 AND commission >= 0", name="is_an_execution"),
+    sa.Index(None, "run_mode", "session"),
+)
+"""Every execution, once."""
+_describe(
+    FILLS,
+    {
+        "account": "Account with the broker.",
+        "execution_id": "The broker's id of the execution.",
+        "client_order_id": "The order that was filled.",
+        "place": "Place among the fills of the order, from 0 [1].",
+        "run_mode": "live or replay.",
+        "sector": _SECTOR,
+        "session": "Session in which it was filled.",
+        "symbol": "What was bought or sold.",
+        "quantity": "Shares, above 0; the order has the direction [shares].",
+        "price": "Price of a share [US dollars].",
+        "commission": "Commission and fees of the execution [US dollars].",
+        "filled_utc": "Moment of the execution, UTC.",
+        "recorded_utc": "Moment at which it was stored, UTC.",
+    },
+)
+
+POSITIONS = sa.Table(
+    "positions",
+    METADATA,
+    _name("account", 80, primary_key=True),
+    _name("run_mode", 10, primary_key=True),
+    sa.Column("at_utc", Moment, primary_key=True, comment="by the market's clock"),
+    _name("spread_order_id", primary_key=True, comment="empty for what no trade of the platform holds"),
+    _name("symbol", 40, primary_key=True),
+    _name("sector", 40, nullable=True),
+    sa.Column("session", sa.Date, nullable=False),
+    _name("pair", 30, comment="empty for what no trade of the platform holds"),
+    sa.Column("quantity", sa.Float(53), nullable=False, comment="signed shares"),
+    *_floats("average_price", "price", "market_value", "realized", "commission", "borrow", "dividends"),
+    sa.Index(None, "run_mode", "session"),
+)
+"""What was held at a moment: a row for each leg of each trade, and for each symbol that no trade holds.
+
+The sum over a symbol is what the broker has.
+"""
+_describe(
+    POSITIONS,
+    {
+        "account": "Account with the broker.",
+        "run_mode": "live or replay.",
+        "at_utc": "Moment of the snapshot by the market's clock, UTC.",
+        "spread_order_id": "The pair's trade that holds it; empty where none does.",
+        "symbol": "What is held.",
+        "sector": "GICS sector of the trade.",
+        "session": "Session of the snapshot.",
+        "pair": "Pair of the trade; empty where none holds it.",
+        "quantity": "Shares; below 0 short [shares].",
+        "average_price": "Mean price at which they came [US dollars].",
+        "price": "Price by which they are valued [US dollars].",
+        "market_value": "Value; below 0 short [US dollars].",
+        "realized": "Gains of shares that were given back, since the trade began [US dollars].",
+        "commission": "Commissions since the trade began [US dollars].",
+        "borrow": "Fees for borrowed shares since the trade began [US dollars].",
+        "dividends": "Dividends since the trade began; below 0 paid for a short [US dollars].",
+    },
+)
+
+EQUITY = sa.Table(
+    "equity",
+    METADATA,
+    _name("account", 80, primary_key=True),
+    _name("run_mode", 10, primary_key=True),
+    sa.Column("at_utc", Moment, primary_key=True, comment="by the market's clock"),
+    sa.Column("session", sa.Date, nullable=False),
+    sa.Column("equity", sa.Float(53), nullable=False),
+    sa.Column("cash", sa.Float(53), nullable=False),
+    sa.Column("long_value", sa.Float(53), nullable=False),
+    sa.Column("short_value", sa.Float(53), nullable=False),
+    sa.Column("high_water", sa.Float(53), nullable=False),
+    *_floats("buying_power"),
+    sa.CheckConstraint("long_value >= 0 AND short_value <= 0", name="values_have_their_sign"),
+    sa.Index(None, "run_mode", "session"),
+)
+"""What the account was worth at a moment."""
+_describe(
+    EQUITY,
+    {
+        "account": "Account with the broker.",
+        "run_mode": "live or replay.",
+        "at_utc": "Moment of the snapshot by the market's clock, UTC.",
+        "session": "Session of the snapshot.",
+        "equity": "Cash and positions [US dollars].",
+        "cash": "Cash, with the proceeds of shorts [US dollars].",
+        "long_value": "Value of long positions [US dollars].",
+        "short_value": "Value of short positions, 0 or below [US dollars].",
+        "high_water": "Largest equity so far [US dollars].",
+        "buying_power": "What the broker lets be bought; null where it does not say [US dollars].",
+    },
+)
+
+RISK_EVENTS = sa.Table(
+    "risk_events",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at_utc", Moment, nullable=False),
+    sa.Column("market_utc", Moment, nullable=False),
+    _name("account", 80),
+    _name("run_mode", 10),
+    sa.Column("session", sa.Date, nullable=False),
+    _name("sector", 40, nullable=True),
+    _name("kind", 20, comment="what happened: denial, limit, state, anomaly, reject and others"),
+    _name("code", 40),
+    _name("severity", 10),
+    sa.Column("message", sa.Text, nullable=False),
+    _name("pair", 30, nullable=True),
+    _name("symbol", 40, nullable=True),
+    _name("spread_order_id", nullable=True),
+    _name("client_order_id", 128, nullable=True),
+    *_floats("value", "bound"),
+    sa.Column("detail", sa.Text, nullable=False, comment="JSON"),
+    sa.CheckConstraint("severity IN ('info', 'warning', 'error')", name="severity_is_known"),
+    sa.Index(None, "run_mode", "session"),
+)
+"""What risk refused, limited or noticed, in the order in which it happened."""
+_describe(
+    RISK_EVENTS,
+    {
+        "id": "Number of the row [1].",
+        "at_utc": "Moment of the event, UTC.",
+        "market_utc": "The same by the market's clock, UTC.",
+        "account": "Account with the broker.",
+        "run_mode": "live or replay.",
+        "session": "Session under way.",
+        "sector": "GICS sector, where it concerns one.",
+        "kind": "What happened: denial, limit, state, anomaly, reject and others.",
+        "code": "Which check or limit.",
+        "severity": "info, warning or error.",
+        "message": "What happened, in words.",
+        "pair": "Pair that it concerns.",
+        "symbol": "Symbol that it concerns.",
+        "spread_order_id": "The pair's trade that it concerns.",
+        "client_order_id": "The order that it concerns.",
+        "value": "Value that was judged, in the unit of its bound.",
+        "bound": "Bound by which it was judged.",
+        "detail": "JSON: further figures.",
+    },
+)
+
+KILL_SWITCH = sa.Table(
+    "kill_switch",
+    METADATA,
+    _name("id", 40, primary_key=True),
+    _name("run_mode", 10),
+    sa.Column("session", sa.Date, nullable=False, comment="day in New York on which it was set"),
+    _name("level", 10),
+    sa.Column("reason", sa.Text, nullable=False),
+    _name("actor", 120, comment="a person as user@host, or a part of the platform"),
+    sa.Column("set_utc", Moment, nullable=False),
+    sa.Column("released_utc", Moment, comment="null while it is in force"),
+    _name("released_by", 120, nullable=True),
+    sa.Column("release_reason", sa.Text),
+    sa.CheckConstraint("level IN ('reducing', 'halt', 'flatten')", name="level_is_known"),
+    sa.CheckConstraint("(released_utc IS NULL) = (released_by IS NULL)", name="released_by_somebody"),
+    sa.Index(None, "run_mode", "released_utc"),
+)
+"""Every time the kill switch was set, and who released it; of those in force the strictest counts."""
+_describe(
+    KILL_SWITCH,
+    {
+        "id": "Name of the row.",
+        "run_mode": "live or replay.",
+        "session": "Day in New York on which it was set.",
+        "level": "reducing, halt or flatten.",
+        "reason": "Why it was set.",
+        "actor": "A person as user@host, or a part of the platform.",
+        "set_utc": "Moment at which it was set, UTC.",
+        "released_utc": "Moment at which a person released it, UTC; null while it is in force.",
+        "released_by": "The person.",
+        "release_reason": "Why it was released.",
+    },
+)
+
+PAPER_ACCOUNTS = sa.Table(
+    "paper_accounts",
+    METADATA,
+    _name("account", 80, primary_key=True),
+    _name("run_mode", 10),
+    sa.Column("cash", sa.Float(53), nullable=False),
+    sa.Column("last_equity", sa.Float(53), nullable=False),
+    sa.Column("positions", sa.Text, nullable=False, comment="JSON: quantity, average price and last price by symbol"),
+    sa.Column("booked_session", sa.Date, comment="newest session whose actions and borrowing fees are booked"),
+    sa.Column("market_utc", Moment, comment="end of the newest bar"),
+    sa.Column("changed_utc", Moment, nullable=False),
+)
+"""Accounts of the internal paper broker: its own books, as another broker has them in its house."""
+_describe(
+    PAPER_ACCOUNTS,
+    {
+        "account": "Name of the account.",
+        "run_mode": "live or replay.",
+        "cash": "Cash, with the proceeds of shorts [US dollars].",
+        "last_equity": "Equity at the close of the session before [US dollars].",
+        "positions": "JSON: by symbol shares, mean price and last price [shares, US dollars].",
+        "booked_session": "Newest session whose corporate actions and borrowing fees are booked.",
+        "market_utc": "End of the newest bar, UTC.",
+        "changed_utc": "Moment of its last change, UTC.",
+    },
+)
+
+PAPER_ORDERS = sa.Table(
+    "paper_orders",
+    METADATA,
+    _name("account", 80, primary_key=True),
+    _name("client_order_id", 48, primary_key=True),
+    _name("broker_order_id", 40),
+    _name("symbol", 12),
+    sa.Column("quantity", sa.Integer, nullable=False, comment="signed shares"),
+    sa.Column("limit_price", sa.Float(53), comment="null for a market order"),
+    _name("status", 10),
+    sa.Column("filled_quantity", sa.Integer, nullable=False),
+    sa.Column("average_price", sa.Float(53)),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("valid_session", sa.Date, nullable=False),
+    sa.Column("submitted_utc", Moment, nullable=False, comment="by the market's clock"),
+    sa.Column("updated_utc", Moment, nullable=False, comment="by the market's clock"),
+    sa.UniqueConstraint("account", "broker_order_id", name="uq_paper_orders_account_broker_order_id"),
+    sa.CheckConstraint("quantity <> 0", name="has_shares"),
+    _one_of("status", ORDER_STATUSES, "status_is_known"),
+    sa.Index(None, "account", "submitted_utc"),
+)
+"""Orders as the internal paper broker has them."""
+_describe(
+    PAPER_ORDERS,
+    {
+        "account": "Name of the account.",
+        "client_order_id": "Id with which it was sent.",
+        "broker_order_id": "The paper broker's id.",
+        "symbol": "What is bought or sold.",
+        "quantity": "Shares; above 0 bought, below 0 sold [shares].",
+        "limit_price": "Limit; null for a market order [US dollars].",
+        "status": "Where it stands.",
+        "filled_quantity": "Filled shares [shares].",
+        "average_price": "Mean price of the filled shares [US dollars].",
+        "reason": "Why it was canceled or has expired.",
+        "valid_session": "Session at whose end it expires.",
+        "submitted_utc": "Moment at which it came, by the market's clock, UTC.",
+        "updated_utc": "Moment of its last change, by the market's clock, UTC.",
+    },
+)
+
+PAPER_FILLS = sa.Table(
+    "paper_fills",
+    METADATA,
+    _name("account", 80, primary_key=True),
+    _name("execution_id", 80, primary_key=True),
+    _name("broker_order_id", 40),
+    _name("symbol", 12),
+    sa.Column("quantity", sa.Integer, nullable=False, comment="signed shares"),
+    sa.Column("cumulative_quantity", sa.Integer, nullable=False),
+    sa.Column("price", sa.Float(53), nullable=False),
+    sa.Column("commission", sa.Float(53), nullable=False),
+    sa.Column("filled_utc", Moment, nullable=False),
+    sa.Index(None, "account", "filled_utc"),
+)
+"""Executions of the internal paper broker."""
+_describe(
+    PAPER_FILLS,
+    {
+        "account": "Name of the account.",
+        "execution_id": "The paper broker's id of the execution.",
+        "broker_order_id": "The paper broker's id of the order.",
+        "symbol": "What was bought or sold.",
+        "quantity": "Shares; above 0 bought, below 0 sold [shares].",
+        "cumulative_quantity": "Shares of the order that are filled with it [shares].",
+        "price": "Price of a share [US dollars].",
+        "commission": "Cost of the fill by the cost settings [US dollars].",
+        "filled_utc": "Start of the bar at whose open it was filled, UTC.",
+    },
+)
+
+PAPER_BOOKINGS = sa.Table(
+    "paper_bookings",
+    METADATA,
+    _name("account", 80, primary_key=True),
+    sa.Column("session", sa.Date, primary_key=True),
+    _name("kind", 20, primary_key=True),
+    _name("symbol", 12, primary_key=True),
+    sa.Column("quantity", sa.Float(53), nullable=False),
+    sa.Column("amount", sa.Float(53), nullable=False),
+    sa.CheckConstraint("kind IN ('borrow', 'dividend', 'split', 'cash_in_lieu')", name="kind_is_known"),
+)
+"""What the internal paper broker booked beside fills, once for each session."""
+_describe(
+    PAPER_BOOKINGS,
+    {
+        "account": "Name of the account.",
+        "session": "Session before whose open it was booked.",
+        "kind": "borrow, dividend, split or cash_in_lieu.",
+        "symbol": "Symbol whose position it concerns.",
+        "quantity": "Shares that were held, after a split those that were added [shares].",
+        "amount": "Cash; below 0 paid [US dollars].",
     },
 )
 

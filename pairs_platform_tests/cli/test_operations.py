@@ -19,6 +19,7 @@ from pairs_platform.database.alerts import (
     resolve_alerts,
 )
 from pairs_platform.database.audit import entries
+from pairs_platform.database.tables import SCHEMA
 from pairs_platform.platform import open_database
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
@@ -104,7 +105,7 @@ def test_the_audit_is_shown_and_chosen_from(database):
 
 
 def test_databases_are_brought_to_this_version_once(database, monkeypatch):
-    assert console("migrate").startswith("database: 0006")
+    assert console("migrate").startswith(f"database: {SCHEMA}")
     assert "NO_SUCH_VARIABLE is not set" in console("migrate", "--mlflow-database", "NO_SUCH_VARIABLE", code=2)
     for url in ("postgresql+psycopg2://me:hunter2@127.0.0.1:1/x?sslpassword=hunter2", "postgresql//me:hunter2"):
         monkeypatch.setenv("MLFLOW_URL", url)

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from pairs_platform.core.errors import SchemaOutdated
 from pairs_platform.database.audit import AuditEntry, entries, record, record_configuration
 from pairs_platform.database.models import Decision, read_decisions
-from pairs_platform.database.signals import forget_replay, store_signals
+from pairs_platform.database.replays import forget_replay
+from pairs_platform.database.signals import store_signals
 from pairs_platform.database.store import Database
 from pairs_platform_tests.database.test_signals import GIVEN, REPLAY, SESSION, signal
 from pairs_platform_tests.support.decisions import store_decisions
@@ -113,7 +114,7 @@ class TestWriters:
         store_signals(database, REPLAY, [signal()], GIVEN)
         assert forget_replay(database) == 1
         (entry,) = entries(database)
-        assert (entry.object, entry.detail) == ("signals of the run mode replay", {"rows": 1})
+        assert (entry.object, entry.detail) == ("signals and trades of the run mode replay", {"signals": 1})
 
 
 class TestConfiguration:

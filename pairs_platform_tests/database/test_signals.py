@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from pairs_platform.core.signals.engine import Signal
 from pairs_platform.core.time import moment_utc
+from pairs_platform.database.replays import forget_replay
 from pairs_platform.database.signals import (
     Provenance,
     SignalKey,
     bars_with_signals,
-    forget_replay,
     last_signals,
     sessions_with_signals,
     signal_frame,

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pairs_platform.core.streaming.intervals import bar_intervals
-from pairs_platform.database.signals import forget_replay
+from pairs_platform.database.replays import forget_replay
 from pairs_platform.processes.runtime.redis_server import embedded_redis
 from pairs_platform.processes.runtime.topology import command_of
 from pairs_platform.workflows.signals import signal_partition

@@ -21,7 +21,8 @@ from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.core.streaming.intervals import BarClose, bar_intervals
 from pairs_platform.core.time import utc_now
 from pairs_platform.database.models import Decision
-from pairs_platform.database.signals import Provenance, SignalKey, forget_replay, store_signals
+from pairs_platform.database.replays import forget_replay
+from pairs_platform.database.signals import Provenance, SignalKey, store_signals
 from pairs_platform.defs.signals import assets, checks
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.redis_server import embedded_redis

@@ -109,7 +109,7 @@ def command_of(*arguments: str) -> list[str]:
 
 def forget_replays(settings: Settings) -> None:
     """Remove the bars of earlier replays from Redis, and their signals from the database."""
-    from pairs_platform.database.signals import forget_replay
+    from pairs_platform.database.replays import forget_replay
     from pairs_platform.platform import open_database, open_streams
 
     open_streams(settings, "replay").replay.reset()

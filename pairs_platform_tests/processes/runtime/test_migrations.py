@@ -15,6 +15,7 @@ from pairs_platform.database.audit import AuditEntry, entries, record
 from pairs_platform.database.models import read_decisions, read_trainings
 from pairs_platform.database.sqlite_url import sqlite_url
 from pairs_platform.database.store import Database
+from pairs_platform.database.tables import SCHEMA
 from pairs_platform.lake import upgrade
 from pairs_platform.lake.profile import FORMAT, MANIFEST, Profile, claim_profile
 from pairs_platform.platform import DATABASE_FILE, open_database, open_lake
@@ -58,7 +59,7 @@ def test_it_is_refused_with_the_command_that_helps_and_then_works(frames):
     )
     said = console("migrate").splitlines()
     assert said[:5] == [
-        "database: 0006",
+        f"database: {SCHEMA}",
         "garch_fits: 2 partitions rewritten",
         "gru_models: 2 partitions rewritten",
         "price_history: 2 partitions rewritten",

@@ -1,0 +1,102 @@
+"""Executions in the database: each is stored once, and never changed.
+
+What does not belong here: when a fill counts (`core.trading.orders`), and the transaction in which it is stored
+(`spread_orders`).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pairs_platform.core.errors import DataError
+from pairs_platform.core.time import market_day, moment_ns
+from pairs_platform.core.trading.orders import Fill, Order
+from pairs_platform.database.store import Database
+from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
+
+_FIELDS = ("execution_id", "quantity", "price", "filled_utc", "commission")
+
+
+def add_fills(
+    connection: sa.Connection,
+    order: Order,
+    fills: Sequence[Fill],
+    *,
+    place: int,
+    trade: Mapping[Any, Any],
+    now: datetime,
+) -> None:
+    """Add the executions of an order, the first one at `place`, in the caller's transaction.
+
+    Parameters
+    ----------
+    trade : mapping
+        account, run_mode and sector of the trade.
+
+    Raises
+    ------
+    DataError
+        The account has an execution of the same id for another order.
+    """
+    rows = [
+        {
+            **{name: getattr(fill, name) for name in _FIELDS},
+            **{name: trade[name] for name in ("account", "run_mode", "sector")},
+            "client_order_id": order.client_order_id,
+            "place": place + k,
+            "session": market_day(moment_ns(fill.filled_utc)),
+            "symbol": order.symbol,
+            "recorded_utc": now,
+        }
+        for k, fill in enumerate(fills)
+    ]
+    ids = [row["execution_id"] for row in rows]
+    taken = sa.select(FILLS.c.execution_id, FILLS.c.client_order_id).where(
+        (FILLS.c.account == trade["account"]) & FILLS.c.execution_id.in_(ids)
+    )
+    for execution_id, owner in connection.execute(taken):
+        raise DataError(
+            f"execution {execution_id} of {trade['account']} is order {owner}'s, and is reported for "
+            f"{order.client_order_id}: compare both with the broker's list of fills"
+        )
+    connection.execute(sa.insert(FILLS), rows)
+
+
+def fills_of(connection: sa.Connection, trades: sa.Select[tuple[str]]) -> dict[str, tuple[Fill, ...]]:
+    """The executions of the orders of some trades by client order id, in the order in which they became known."""
+    statement = (
+        sa.select(FILLS.c.client_order_id, *(FILLS.c[name] for name in _FIELDS))
+        .join(ORDERS, ORDERS.c.client_order_id == FILLS.c.client_order_id)
+        .where(ORDERS.c.spread_order_id.in_(trades))
+        .order_by(FILLS.c.client_order_id, FILLS.c.place)
+    )
+    fills: dict[str, tuple[Fill, ...]] = {}
+    for row in connection.execute(statement).mappings():
+        fill = Fill(**{name: row[name] for name in _FIELDS})
+        fills[row["client_order_id"]] = (*fills.get(row["client_order_id"], ()), fill)
+    return fills
+
+
+def fill_rows(
+    database: Database, run_mode: str, *, spread_order_id: str | None = None, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Executions of a run mode, newest first: columns of the table, trade, pair, and the signed `shares`."""
+    statement = (
+        sa.select(
+            FILLS,
+            ORDERS.c.spread_order_id,
+            SPREAD_ORDERS.c.pair,
+            sa.case((ORDERS.c.quantity > 0, FILLS.c.quantity), else_=-FILLS.c.quantity).label("shares"),
+        )
+        .join(ORDERS, ORDERS.c.client_order_id == FILLS.c.client_order_id)
+        .join(SPREAD_ORDERS, SPREAD_ORDERS.c.id == ORDERS.c.spread_order_id)
+        .where(FILLS.c.run_mode == run_mode)
+        .order_by(FILLS.c.filled_utc.desc(), FILLS.c.execution_id)
+        .limit(limit)
+    )
+    if spread_order_id is not None:
+        statement = statement.where(ORDERS.c.spread_order_id == spread_order_id)
+    with database.begin() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]

@@ -1,0 +1,125 @@
+"""The kill switch: set by a person or by risk, in force until a person releases it, also over restarts.
+
+What does not belong here: what each level lets pass (`core.risk.trading_state`), and who carries it out.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from pairs_platform.core.time import market_day, moment_ns
+from pairs_platform.database.audit import AuditEntry, record
+from pairs_platform.database.rows import storable
+from pairs_platform.database.store import Database
+from pairs_platform.database.tables import KILL_SWITCH
+
+KillLevel = Literal["reducing", "halt", "flatten"]
+LEVELS: tuple[KillLevel, ...] = get_args(KillLevel)
+"""From the mildest to the strictest: no entries; nothing at all; nothing but what ends every trade."""
+
+_FIELDS = ("id", "run_mode", "level", "reason", "actor", "set_utc")
+
+
+@dataclass(frozen=True)
+class KillSwitch:
+    """The kill switch as it was set once.
+
+    Attributes
+    ----------
+    id : str
+    run_mode : str
+    level : str
+    reason : str
+    actor : str
+        A person as user@host, or the part of the platform that set it.
+    set_utc : datetime
+    """
+
+    id: str
+    run_mode: str
+    level: KillLevel
+    reason: str
+    actor: str
+    set_utc: datetime
+
+
+def set_kill_switch(
+    database: Database, run_modes: Sequence[str], level: KillLevel, *, reason: str, actor: str, now: datetime
+) -> None:
+    """Set the kill switch of some run modes; it is in force when this returns, and the audit log says by whom."""
+    rows = [
+        {
+            "id": uuid4().hex,
+            "run_mode": run_mode,
+            "session": market_day(moment_ns(now)),
+            "level": level,
+            "reason": storable(reason),
+            "actor": actor,
+            "set_utc": now,
+            "released_utc": None,
+        }
+        for run_mode in run_modes
+    ]
+    with database.begin_alone() as connection:
+        connection.execute(sa.insert(KILL_SWITCH), rows)
+        for row in rows:
+            record(
+                connection,
+                AuditEntry(
+                    actor=actor,
+                    action="kill_switch_set",
+                    object=f"{level} of the run mode {row['run_mode']}",
+                    reason=storable(reason),
+                    detail={"id": row["id"]},
+                    at_utc=now,
+                ),
+            )
+
+
+def in_force(database: Database, run_modes: Collection[str]) -> list[KillSwitch]:
+    """The kill switches of some run modes that nobody has released, oldest first."""
+    with database.begin() as connection:
+        return _in_force(connection, run_modes)
+
+
+def level_in_force(database: Database, run_mode: str) -> KillLevel | None:
+    """The strictest level in force; None where there is none. Read it last before anything is sent."""
+    switches = in_force(database, (run_mode,))
+    return max((switch.level for switch in switches), key=LEVELS.index, default=None)
+
+
+def release_kill_switch(
+    database: Database, run_modes: Collection[str], *, reason: str, actor: str, now: datetime
+) -> list[KillSwitch]:
+    """Release every kill switch of some run modes that is in force; those that were, and the audit log says by whom."""
+    with database.begin_alone() as connection:
+        released = _in_force(connection, run_modes, lock=True)
+        for switch in released:
+            values = {"released_utc": now, "released_by": actor, "release_reason": storable(reason)}
+            connection.execute(sa.update(KILL_SWITCH).where(KILL_SWITCH.c.id == switch.id).values(values))
+            record(
+                connection,
+                AuditEntry(
+                    actor=actor,
+                    action="kill_switch_released",
+                    object=f"{switch.level} of the run mode {switch.run_mode}",
+                    reason=storable(reason),
+                    detail={"id": switch.id, "set_by": switch.actor, "set_for": switch.reason},
+                    at_utc=now,
+                ),
+            )
+    return released
+
+
+def _in_force(connection: sa.Connection, run_modes: Collection[str], *, lock: bool = False) -> list[KillSwitch]:
+    statement = (
+        sa.select(*(KILL_SWITCH.c[name] for name in _FIELDS))
+        .where(KILL_SWITCH.c.run_mode.in_(run_modes) & KILL_SWITCH.c.released_utc.is_(None))
+        .order_by(KILL_SWITCH.c.set_utc, KILL_SWITCH.c.id)
+    )
+    rows = connection.execute(statement.with_for_update() if lock else statement).mappings()
+    return [KillSwitch(**row) for row in rows]

@@ -1,0 +1,147 @@
+"""Orders in the database: written down before they are sent, and brought up to what is known of them.
+
+What does not belong here: the life of an order (`core.trading.orders`), and the transaction in which orders are stored
+(`spread_orders`).
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pairs_platform.core.time import market_day, moment_ns
+from pairs_platform.core.trading.orders import Order, OrderStatus
+from pairs_platform.database.fills import add_fills, fills_of
+from pairs_platform.database.rows import storable
+from pairs_platform.database.store import Database
+from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
+
+_INTENT = ("client_order_id", "spread_order_id", "symbol", "leg", "purpose", "attempt", "quantity", "limit_price")
+"""What an order is from its intent on, and stays."""
+
+WORKING = tuple(status.value for status in OrderStatus if not status.ended)
+
+
+@dataclass(frozen=True)
+class StoredAt:
+    """When something is stored: by the market's clock, and by this machine's; both aware."""
+
+    market_utc: datetime
+    utc: datetime
+
+    @property
+    def session(self) -> date:
+        """Day in New York by the market's clock."""
+        return market_day(moment_ns(self.market_utc))
+
+
+def is_same_intent(one: Order, other: Order) -> bool:
+    """Whether two orders are one intent, whatever is known of each."""
+    return all(getattr(one, name) == getattr(other, name) for name in _INTENT)
+
+
+def add_order(connection: sa.Connection, order: Order, *, place: int, trade: Mapping[Any, Any], at: StoredAt) -> None:
+    """Add an order with its fills, in the caller's transaction; `trade` has account, run_mode and sector."""
+    row = {
+        **{name: getattr(order, name) for name in _INTENT},
+        **_known(order),
+        **{name: trade[name] for name in ("account", "run_mode", "sector")},
+        "place": place,
+        "session": at.session,
+        "intended_market_utc": at.market_utc,
+        "intended_utc": at.utc,
+        "changed_utc": at.utc,
+    }
+    connection.execute(sa.insert(ORDERS), row)
+    if order.fills:
+        add_fills(connection, order, order.fills, place=0, trade=trade, now=at.utc)
+
+
+def change_order(
+    connection: sa.Connection, before: Order, after: Order, *, trade: Mapping[Any, Any], at: StoredAt
+) -> None:
+    """Store what is known more of an order, in the caller's transaction.
+
+    Raises
+    ------
+    ValueError
+        It is another intent under the same id, or lacks an execution that is stored.
+    DataError
+        As `fills.add_fills`.
+    """
+    if not is_same_intent(before, after):
+        raise ValueError(f"{after.client_order_id} is stored as another intent")
+    n_stored = len(before.fills)
+    if after.fills[:n_stored] != before.fills:
+        raise ValueError(f"{after.client_order_id} lacks executions that are stored")
+    mine = ORDERS.c.client_order_id == after.client_order_id
+    connection.execute(sa.update(ORDERS).where(mine).values(**_known(after), changed_utc=at.utc))
+    if len(after.fills) > n_stored:
+        add_fills(connection, after, after.fills[n_stored:], place=n_stored, trade=trade, now=at.utc)
+
+
+def orders_of(connection: sa.Connection, trades: sa.Select[tuple[str]]) -> dict[str, tuple[Order, ...]]:
+    """The orders of some trades with their fills, by trade and in the order in which they were intended."""
+    fills = fills_of(connection, trades)
+    statement = (
+        sa.select(ORDERS).where(ORDERS.c.spread_order_id.in_(trades)).order_by(ORDERS.c.spread_order_id, ORDERS.c.place)
+    )
+    orders: dict[str, tuple[Order, ...]] = {}
+    for row in connection.execute(statement).mappings():
+        order = Order(
+            **{name: row[name] for name in _INTENT},
+            status=OrderStatus(row["status"]),
+            broker_order_id=row["broker_order_id"],
+            fills=fills.get(row["client_order_id"], ()),
+            reported_filled=row["reported_filled"],
+            reason=row["reason"],
+        )
+        orders[order.spread_order_id] = (*orders.get(order.spread_order_id, ()), order)
+    return orders
+
+
+def order_rows(
+    database: Database, run_modes: Collection[str], *, open_only: bool = False, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Orders of some run modes, newest first: columns of the table, `pair`, `executed` shares and their `mean_price`.
+
+    Parameters
+    ----------
+    open_only : bool
+        Only those of which something may still be filled.
+    """
+    shares = sa.func.coalesce(sa.func.sum(FILLS.c.quantity), 0)
+    paid = sa.func.sum(FILLS.c.quantity * FILLS.c.price)
+    executed = (
+        sa.select(FILLS.c.client_order_id, shares.label("executed"), (paid / shares).label("mean_price"))
+        .group_by(FILLS.c.client_order_id)
+        .subquery()
+    )
+    statement = (
+        sa.select(
+            ORDERS,
+            SPREAD_ORDERS.c.pair,
+            sa.func.coalesce(executed.c.executed, 0).label("executed"),
+            executed.c.mean_price,
+        )
+        .join(SPREAD_ORDERS, SPREAD_ORDERS.c.id == ORDERS.c.spread_order_id)
+        .outerjoin(executed, executed.c.client_order_id == ORDERS.c.client_order_id)
+        .where(ORDERS.c.run_mode.in_(run_modes))
+        .order_by(ORDERS.c.intended_utc.desc(), ORDERS.c.client_order_id)
+        .limit(limit)
+    )
+    if open_only:
+        statement = statement.where(ORDERS.c.status.in_(WORKING))
+    with database.begin() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _known(order: Order) -> dict[str, Any]:
+    return {
+        "status": order.status.value,
+        "broker_order_id": order.broker_order_id,
+        "reported_filled": order.reported_filled,
+        "reason": storable(order.reason),
+    }

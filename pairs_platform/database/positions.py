@@ -1,0 +1,99 @@
+"""Snapshots of an account: what it was worth, and what it held by leg of a trade and by symbol.
+
+What does not belong here: how positions follow from fills (`core.trading.positions`), and questions about the worth
+alone (`equity`).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pairs_platform.core.time import market_day, moment_ns
+from pairs_platform.database.equity import AccountKey, EquityRow, put_equity
+from pairs_platform.database.rows import replace_rows
+from pairs_platform.database.store import Database
+from pairs_platform.database.tables import EQUITY, POSITIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class PositionRow:
+    """A leg of a trade, or what no trade of the platform holds of a symbol.
+
+    Attributes
+    ----------
+    symbol : str
+    quantity : float
+        Signed shares: < 0 is a short position; whole for every leg of a trade.
+    spread_order_id, pair : str
+        Empty where no trade holds it.
+    sector : str or None
+    average_price, price, market_value : float or None
+        Dollars a share at which it came, dollars a share now, signed dollars now.
+    realized, commission, borrow, dividends : float or None
+        Dollars since the trade began; dividends that a short pays are negative.
+    """
+
+    symbol: str
+    quantity: float
+    spread_order_id: str = ""
+    pair: str = ""
+    sector: str | None = None
+    average_price: float | None = None
+    price: float | None = None
+    market_value: float | None = None
+    realized: float | None = None
+    commission: float | None = None
+    borrow: float | None = None
+    dividends: float | None = None
+
+
+def store_snapshot(database: Database, key: AccountKey, equity: EquityRow, positions: Sequence[PositionRow]) -> None:
+    """Store what an account is worth and holds at a moment, in place of what was stored for it, in one transaction."""
+    of_moment = {**vars(key), "at_utc": equity.at_utc}
+    where = sa.and_(*(POSITIONS.c[name] == value for name, value in of_moment.items()))
+    of_moment |= {"session": market_day(moment_ns(equity.at_utc))}
+    with database.begin() as connection:
+        put_equity(connection, key, equity)
+        replace_rows(connection, POSITIONS, where, [vars(position) for position in positions], of_moment)
+
+
+def positions_at(database: Database, key: AccountKey, market_utc: datetime) -> list[PositionRow]:
+    """What an account held at the moment of a snapshot, by symbol and trade; empty where nothing was held."""
+    names = PositionRow.__dataclass_fields__
+    statement = (
+        sa.select(*(POSITIONS.c[name] for name in names))
+        .where(*(POSITIONS.c[name] == value for name, value in vars(key).items()), POSITIONS.c.at_utc == market_utc)
+        .order_by(POSITIONS.c.symbol, POSITIONS.c.spread_order_id)
+    )
+    with database.begin() as connection:
+        return [PositionRow(**row) for row in connection.execute(statement).mappings()]
+
+
+def position_rows(database: Database, run_mode: str, *, spread_order_id: str | None = None) -> list[dict[str, Any]]:
+    """Every stored position of a run mode by moment and symbol: columns of the table."""
+    statement = (
+        sa.select(POSITIONS)
+        .where(POSITIONS.c.run_mode == run_mode)
+        .order_by(POSITIONS.c.at_utc, POSITIONS.c.symbol, POSITIONS.c.spread_order_id)
+    )
+    if spread_order_id is not None:
+        statement = statement.where(POSITIONS.c.spread_order_id == spread_order_id)
+    with database.begin() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def newest_position_rows(database: Database, run_modes: Collection[str]) -> list[dict[str, Any]]:
+    """What every account of some run modes held at its newest snapshot, by symbol and trade: columns of the table."""
+    newest = (
+        sa.select(EQUITY.c.account, EQUITY.c.run_mode, sa.func.max(EQUITY.c.at_utc).label("at_utc"))
+        .where(EQUITY.c.run_mode.in_(run_modes))
+        .group_by(EQUITY.c.account, EQUITY.c.run_mode)
+        .subquery()
+    )
+    same = sa.and_(*(POSITIONS.c[name] == newest.c[name] for name in ("account", "run_mode", "at_utc")))
+    statement = sa.select(POSITIONS).join(newest, same).order_by(POSITIONS.c.symbol, POSITIONS.c.spread_order_id)
+    with database.begin() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]

@@ -1,0 +1,107 @@
+"""What became of signals that ask for a trade: filled, denied, late or expired.
+
+What does not belong here: the signals (`signals`), and when a signal is denied (`core.risk`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from pairs_platform.core.signals.engine import FILLED_ACTIONS
+from pairs_platform.database.orders import StoredAt
+from pairs_platform.database.rows import storable
+from pairs_platform.database.signals import SignalKey
+from pairs_platform.database.store import Database
+from pairs_platform.database.tables import SIGNAL_KEY, SIGNAL_OUTCOMES, SIGNALS
+
+Outcome = Literal["filled", "denied", "late", "expired"]
+
+_SAME_SIGNAL = sa.and_(*(SIGNALS.c[name] == SIGNAL_OUTCOMES.c[name] for name in SIGNAL_KEY))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalOutcome:
+    """What became of a signal.
+
+    Attributes
+    ----------
+    pair : str
+    bar_utc : datetime
+        Start of its bar.
+    outcome : str
+        "filled", "denied", "late", or "expired": sent and never filled.
+    code : str
+        Why it was denied; empty else.
+    message : str
+    account : str
+    spread_order_id : str or None
+        The trade that it began or ended.
+    """
+
+    pair: str
+    bar_utc: datetime
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+    account: str
+    spread_order_id: str | None = None
+
+
+def store_outcomes(database: Database, key: SignalKey, outcomes: Sequence[SignalOutcome], at: StoredAt) -> int:
+    """Store outcomes of a session's signals in one transaction; how many were new.
+
+    The first outcome of a signal stays, but for a fill: shares that were filled count, whatever was said before.
+    """
+    new = 0
+    with database.begin_alone() as connection:
+        for outcome in outcomes:
+            values = vars(outcome) | vars(key)
+            values |= {"message": storable(outcome.message), "decided_market_utc": at.market_utc, "decided_utc": at.utc}
+            mine = sa.and_(*(SIGNAL_OUTCOMES.c[name] == values[name] for name in SIGNAL_KEY))
+            stored = connection.scalar(sa.select(SIGNAL_OUTCOMES.c.outcome).where(mine).with_for_update())
+            if stored is None:
+                connection.execute(sa.insert(SIGNAL_OUTCOMES), values)
+            elif outcome.outcome == "filled" and stored != "filled":
+                connection.execute(sa.update(SIGNAL_OUTCOMES).where(mine).values(values))
+            else:
+                continue
+            new += 1
+    return new
+
+
+def signals_without_outcome(
+    database: Database, key: SignalKey, *, after: datetime | None = None
+) -> list[dict[str, Any]]:
+    """Signals of a session that ask for a trade and have no outcome, by bar and pair: columns of `signals`.
+
+    Parameters
+    ----------
+    after : datetime, optional
+        Only of bars that start after this moment.
+    """
+    statement = (
+        sa.select(SIGNALS)
+        .outerjoin(SIGNAL_OUTCOMES, _SAME_SIGNAL)
+        .where(SIGNAL_OUTCOMES.c.outcome.is_(None) & SIGNALS.c.action.in_(FILLED_ACTIONS))
+        .where(*(SIGNALS.c[name] == value for name, value in vars(key).items()))
+        .order_by(SIGNALS.c.bar_utc, SIGNALS.c.pair)
+    )
+    if after is not None:
+        statement = statement.where(SIGNALS.c.bar_utc > after)
+    with database.begin() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def outcome_rows(database: Database, key: SignalKey) -> list[dict[str, Any]]:
+    """Outcomes of a session's signals by bar and pair: columns of the table, and the signal's `action`."""
+    statement = (
+        sa.select(SIGNAL_OUTCOMES, SIGNALS.c.action)
+        .join(SIGNALS, _SAME_SIGNAL)
+        .where(*(SIGNAL_OUTCOMES.c[name] == value for name, value in vars(key).items()))
+        .order_by(SIGNAL_OUTCOMES.c.bar_utc, SIGNAL_OUTCOMES.c.pair)
+    )
+    with database.begin() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]

@@ -1,0 +1,298 @@
+"""Pairs' trades in the database: the intent before anything is sent, then every change, each in one transaction.
+
+A trade is read, changed by a function of the domain, and stored, while nobody else can change it: what is stored is
+never half of a change, and the state that is stored is the one that orders and fills show.
+
+What does not belong here: what a change is (`core.trading.spread_order`), and rows of orders and fills (`orders`,
+`fills`).
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pairs_platform.core.errors import NotFound, Refused
+from pairs_platform.core.trading.orders import Applied, Report
+from pairs_platform.core.trading.spread_order import Goal, SpreadOrder
+from pairs_platform.database.orders import StoredAt, add_order, change_order, is_same_intent, orders_of
+from pairs_platform.database.rows import storable
+from pairs_platform.database.store import Database
+from pairs_platform.database.tables import ORDERS, SPREAD_ORDERS
+
+_FIXED = ("id", "pair", "y", "x", "position", "beta")
+"""What a trade is from its intent on, and stays; a split changes its targets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Whose trade it is, and the signal that asked for it: with the pair that signal's key.
+
+    Attributes
+    ----------
+    account, run_mode, sector : str
+    session : date
+    bar_utc : datetime
+        Start of the signal's bar.
+    """
+
+    account: str
+    run_mode: str
+    sector: str
+    session: date
+    bar_utc: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredTrade:
+    """A trade as it is stored.
+
+    Attributes
+    ----------
+    trade : SpreadOrder
+    origin : Origin
+    goal_reason : str
+        Why it is to be left; empty while it is to be held.
+    exit_bar_utc : datetime or None
+        Start of the bar of the signal that ended it.
+    intended_market_utc, intended_utc : datetime
+        When it was written down.
+    ended_utc : datetime or None
+        Since when it holds and expects nothing.
+    """
+
+    trade: SpreadOrder
+    origin: Origin
+    goal_reason: str
+    exit_bar_utc: datetime | None
+    intended_market_utc: datetime
+    intended_utc: datetime
+    ended_utc: datetime | None
+
+
+def store_intent(database: Database, trade: SpreadOrder, origin: Origin, at: StoredAt) -> bool:
+    """Store a new trade with the orders that it has, before any of them is sent.
+
+    Returns
+    -------
+    bool
+        False, and nothing is changed, where the same intent is stored already: its writer may have died, or lost the
+        database's answer.
+
+    Raises
+    ------
+    Refused
+        The signal has begun another trade already.
+    ValueError
+        Another intent is stored under the same id.
+    """
+    try:
+        with database.begin_alone() as connection:
+            return _add_trade(connection, trade, origin, at)
+    except sa.exc.IntegrityError:  # another process has stored it meanwhile
+        with database.begin_alone() as connection:
+            return _add_trade(connection, trade, origin, at)
+
+
+def change_trade(
+    database: Database,
+    trade_id: str,
+    change: Callable[[SpreadOrder], SpreadOrder],
+    at: StoredAt,
+    *,
+    goal_reason: str = "",
+    exit_bar_utc: datetime | None = None,
+) -> SpreadOrder:
+    """Store what `change` makes of a trade as it is stored now: new orders, reports, another goal.
+
+    Parameters
+    ----------
+    change : callable
+        From the stored trade to the changed one, without effects: it runs inside the transaction.
+    goal_reason : str
+        Why the goal changes; kept with it.
+    exit_bar_utc : datetime, optional
+        Start of the bar of the signal that ends the trade.
+
+    Returns
+    -------
+    SpreadOrder
+        As it is stored now.
+
+    Raises
+    ------
+    NotFound
+        There is no such trade.
+    ValueError
+        The change takes back what is stored, or makes another trade of it.
+    DataError
+        An execution is another order's.
+    """
+    with database.begin_alone() as connection:
+        return _changed(connection, trade_id, change, at, goal_reason, exit_bar_utc)
+
+
+def apply_report(
+    database: Database, client_order_id: str, report: Report, at: StoredAt
+) -> tuple[SpreadOrder, Applied] | None:
+    """Store what the broker says of an order.
+
+    Returns
+    -------
+    (SpreadOrder, Applied) or None
+        The trade as it is stored now, and what the report did; None where no trade has the order: it is a foreign one.
+
+    Raises
+    ------
+    DataError
+        An execution is another order's.
+    """
+    results: list[Applied] = []
+
+    def change(trade: SpreadOrder) -> SpreadOrder:
+        after, applied = trade.after(client_order_id, report)
+        results.append(applied)
+        return after
+
+    with database.begin_alone() as connection:
+        owner = sa.select(ORDERS.c.spread_order_id).where(ORDERS.c.client_order_id == client_order_id)
+        trade_id = connection.scalar(owner)
+        if trade_id is None:
+            return None
+        return _changed(connection, trade_id, change, at, "", None), results[-1]
+
+
+def stored_trade(database: Database, trade_id: str) -> StoredTrade | None:
+    """A trade by its id; None where there is none."""
+    with database.begin() as connection:
+        return next(iter(_trades(connection, SPREAD_ORDERS.c.id == trade_id)), None)
+
+
+def open_trades(database: Database, run_modes: Collection[str], *, account: str | None = None) -> list[StoredTrade]:
+    """The trades that hold or expect something, or need a person, oldest first: where a trader begins again."""
+    condition = SPREAD_ORDERS.c.run_mode.in_(run_modes) & SPREAD_ORDERS.c.ended_utc.is_(None)
+    if account is not None:
+        condition &= SPREAD_ORDERS.c.account == account
+    with database.begin() as connection:
+        return _trades(connection, condition)
+
+
+def trades_between(
+    database: Database, run_mode: str, first: date, last: date, *, sector: str | None = None
+) -> list[StoredTrade]:
+    """The trades whose signals are of the sessions from `first` to `last`, oldest first."""
+    condition = (SPREAD_ORDERS.c.run_mode == run_mode) & SPREAD_ORDERS.c.session.between(first, last)
+    if sector is not None:
+        condition &= SPREAD_ORDERS.c.sector == sector
+    with database.begin() as connection:
+        return _trades(connection, condition)
+
+
+def _add_trade(connection: sa.Connection, trade: SpreadOrder, origin: Origin, at: StoredAt) -> bool:
+    stored = _trades(connection, SPREAD_ORDERS.c.id == trade.id)
+    if stored:
+        if not _is_same_trade(stored[0], trade, origin):
+            raise ValueError(f"{trade.id} is stored as another intent")
+        return False
+    key = ("account", "run_mode", "sector", "bar_utc")
+    of_signal = sa.and_(*(SPREAD_ORDERS.c[name] == getattr(origin, name) for name in key))
+    of_signal &= (SPREAD_ORDERS.c.pair == trade.pair) & (SPREAD_ORDERS.c.id != trade.id)
+    other = connection.scalar(sa.select(SPREAD_ORDERS.c.id).where(of_signal))
+    if other is not None:
+        raise Refused(f"the signal of {trade.pair} at {origin.bar_utc} has begun the trade {other} already")
+    row = {name: getattr(trade, name) for name in _FIXED} | vars(origin)
+    row |= {"goal_reason": "", "exit_bar_utc": None, "intended_market_utc": at.market_utc, "intended_utc": at.utc}
+    connection.execute(sa.insert(SPREAD_ORDERS), row | _state(trade, None, at))
+    for place, order in enumerate(trade.orders):
+        add_order(connection, order, place=place, trade=row, at=at)
+    return True
+
+
+def _changed(
+    connection: sa.Connection,
+    trade_id: str,
+    change: Callable[[SpreadOrder], SpreadOrder],
+    at: StoredAt,
+    goal_reason: str,
+    exit_bar_utc: datetime | None,
+) -> SpreadOrder:
+    mine = SPREAD_ORDERS.c.id == trade_id
+    row = connection.execute(sa.select(SPREAD_ORDERS).where(mine).with_for_update()).mappings().first()
+    if row is None:
+        raise NotFound(f"no trade {trade_id} is stored")
+    before = _trades(connection, mine)[0].trade
+    after = change(before)
+    if after == before:
+        return before
+    if any(getattr(after, name) != getattr(before, name) for name in _FIXED):
+        raise ValueError(f"{trade_id}: a change makes another trade of it")
+    _store_orders(connection, before, after, row, at)
+    values = _state(after, row["ended_utc"], at)
+    if after.goal is not before.goal:
+        values |= {"goal_reason": storable(goal_reason)}
+    if exit_bar_utc is not None:
+        values |= {"exit_bar_utc": exit_bar_utc}
+    connection.execute(sa.update(SPREAD_ORDERS).where(mine).values(values))
+    return after
+
+
+def _store_orders(
+    connection: sa.Connection, before: SpreadOrder, after: SpreadOrder, row: Mapping[Any, Any], at: StoredAt
+) -> None:
+    ids = [order.client_order_id for order in before.orders]
+    if [order.client_order_id for order in after.orders[: len(ids)]] != ids:
+        raise ValueError(f"{after.id}: a change takes stored orders back")
+    for earlier, order in zip(before.orders, after.orders, strict=False):
+        if order != earlier:
+            change_order(connection, earlier, order, trade=row, at=at)
+    for place, order in enumerate(after.orders[len(ids) :], start=len(ids)):
+        add_order(connection, order, place=place, trade=row, at=at)
+
+
+def _state(trade: SpreadOrder, ended_utc: datetime | None, at: StoredAt) -> dict[str, Any]:
+    """Columns that follow from the trade; it has ended since it first was seen to, and not after a late fill."""
+    state = trade.state
+    return {
+        "target_y": trade.target_y,
+        "target_x": trade.target_x,
+        "goal": trade.goal.value,
+        "broken": storable(trade.broken),
+        "state": state.value,
+        "changed_utc": at.utc,
+        "ended_utc": (ended_utc or at.utc) if state.ended else None,
+    }
+
+
+def _is_same_trade(stored: StoredTrade, trade: SpreadOrder, origin: Origin) -> bool:
+    known = {order.client_order_id: order for order in stored.trade.orders}
+    return (
+        stored.origin == origin
+        and all(getattr(stored.trade, name) == getattr(trade, name) for name in _FIXED)
+        and all(
+            order.client_order_id in known and is_same_intent(known[order.client_order_id], order)
+            for order in trade.orders
+        )
+    )
+
+
+def _trades(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[StoredTrade]:
+    statement = sa.select(SPREAD_ORDERS).where(condition)
+    rows = connection.execute(statement.order_by(SPREAD_ORDERS.c.intended_utc, SPREAD_ORDERS.c.id)).mappings().all()
+    orders = orders_of(connection, sa.select(SPREAD_ORDERS.c.id).where(condition)) if rows else {}
+    return [
+        StoredTrade(
+            trade=SpreadOrder(
+                **{name: row[name] for name in (*_FIXED, "target_y", "target_x", "broken")},
+                goal=Goal(row["goal"]),
+                orders=orders.get(row["id"], ()),
+            ),
+            origin=Origin(**{name: row[name] for name in ("account", "run_mode", "sector", "session", "bar_utc")}),
+            **{
+                name: row[name]
+                for name in ("goal_reason", "exit_bar_utc", "intended_market_utc", "intended_utc", "ended_utc")
+            },
+        )
+        for row in rows
+    ]

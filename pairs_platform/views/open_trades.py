@@ -1,0 +1,136 @@
+"""What is held and expected now, as the database knows it: the legs of open trades, and whether nothing is open.
+
+It asks no broker. What does not belong here: how a trade stands (`core.trading.spread_order`), and tables of a terminal
+(`cli`).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pairs_platform.core.trading.orders import Leg
+from pairs_platform.core.trading.spread_order import SpreadOrder
+from pairs_platform.database.positions import newest_position_rows
+from pairs_platform.database.spread_orders import StoredTrade, open_trades
+from pairs_platform.database.store import Database
+
+_LEGS: tuple[Leg, ...] = ("y", "x")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldLeg:
+    """A leg of an open trade, or what no trade of the platform holds.
+
+    Attributes
+    ----------
+    run_mode, account, symbol : str
+    pair, state : str
+        Empty where no trade holds it.
+    quantity : float
+        Signed shares that are filled, for all that is known.
+    wanted : int or None
+        Signed shares that the trade wants to hold now; None where no trade holds it.
+    average_price : float or None
+        Dollars a share at which the leg was built, over its known executions.
+    price : float or None
+        Dollars a share by the newest snapshot.
+    gain : float or None
+        Dollars since the trade began, after commissions; without borrowing fees and dividends.
+    since_utc : datetime or None
+        When the trade was written down, by the market's clock.
+    """
+
+    run_mode: str
+    account: str
+    symbol: str
+    pair: str = ""
+    state: str = ""
+    quantity: float
+    wanted: int | None = None
+    average_price: float | None = None
+    price: float | None = None
+    gain: float | None = None
+    since_utc: datetime | None = None
+
+
+def held_legs(database: Database, run_modes: Collection[str]) -> tuple[HeldLeg, ...]:
+    """The legs of every open trade, oldest trade first, then what the accounts hold beside them."""
+    snapshot = newest_position_rows(database, run_modes)
+    prices = {(row["run_mode"], row["account"], row["symbol"]): row["price"] for row in snapshot}
+    trades = open_trades(database, run_modes)
+    legs = [_leg(stored, leg, prices) for stored in trades for leg in _LEGS]
+    others = [
+        HeldLeg(
+            run_mode=row["run_mode"],
+            account=row["account"],
+            symbol=row["symbol"],
+            quantity=row["quantity"],
+            average_price=row["average_price"],
+            price=row["price"],
+        )
+        for row in snapshot
+        if not row["spread_order_id"] and row["quantity"]
+    ]
+    return (*legs, *others)
+
+
+def what_is_open(database: Database, run_modes: Collection[str]) -> str:
+    """What is open, in words; empty where no trade holds or expects anything: then, and only then, all is flat."""
+    trades = [stored.trade for stored in open_trades(database, run_modes)]
+    if not trades:
+        return ""
+    holding = sorted({trade.pair for trade in trades if any(trade.held(leg) for leg in _LEGS)})
+    pending = sum(len(trade.pending(leg)) for trade in trades for leg in _LEGS)
+    broken = sorted({trade.pair for trade in trades if trade.broken})
+    parts = [_counted(len(trades), "trade is open", "trades are open")]
+    if holding:
+        parts.append(f"shares are held of {', '.join(holding)}")
+    if pending:
+        parts.append(_counted(pending, "order may still fill", "orders may still fill"))
+    if broken:
+        parts.append(f"a person is needed for {', '.join(broken)}")
+    return "; ".join(parts)
+
+
+def _leg(stored: StoredTrade, leg: Leg, prices: Mapping[tuple[str, str, str], Any]) -> HeldLeg:
+    trade, origin = stored.trade, stored.origin
+    symbol = trade.symbol(leg)
+    price = prices.get((origin.run_mode, origin.account, symbol))
+    executions = _executions(trade, leg)
+    executed = sum(shares for shares, _, _ in executions)
+    paid = sum(shares * each + commission for shares, each, commission in executions)
+    return HeldLeg(
+        run_mode=origin.run_mode,
+        account=origin.account,
+        symbol=symbol,
+        pair=trade.pair,
+        state=trade.state.value,
+        quantity=trade.held(leg),
+        wanted=trade.wanted(leg),
+        average_price=_average_price(trade, leg, executions),
+        price=price,
+        gain=None if price is None or not executions else executed * price - paid,
+        since_utc=stored.intended_market_utc,
+    )
+
+
+def _executions(trade: SpreadOrder, leg: Leg) -> list[tuple[int, float, float]]:
+    """Signed shares, price and commission of every execution of a leg."""
+    return [
+        (order.sign * fill.quantity, fill.price, fill.commission)
+        for order in trade.orders
+        if order.leg == leg
+        for fill in order.fills
+    ]
+
+
+def _average_price(trade: SpreadOrder, leg: Leg, executions: Sequence[tuple[int, float, float]]) -> float | None:
+    target = trade.target_y if leg == "y" else trade.target_x
+    built = [(shares, price) for shares, price, _ in executions if shares * target > 0]
+    total = sum(shares for shares, _ in built)
+    return sum(shares * price for shares, price in built) / total if total else None
+
+
+def _counted(n: int, one: str, many: str) -> str:
+    return f"{n} {one if n == 1 else many}"

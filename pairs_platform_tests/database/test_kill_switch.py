@@ -1,0 +1,70 @@
+"""The kill switch on both databases: in force over restarts, until a person releases it; every act is in the audit."""
+
+import pytest
+import sqlalchemy as sa
+
+from pairs_platform.database.audit import entries
+from pairs_platform.database.kill_switch import (
+    in_force,
+    level_in_force,
+    release_kill_switch,
+    set_kill_switch,
+)
+from pairs_platform.database.store import Database
+from pairs_platform_tests.support.trades import at
+
+MODES = ("live", "replay")
+
+
+def set_by_ann(database, level="halt", modes=MODES, minutes=5.0):
+    set_kill_switch(database, modes, level, reason="prices look wrong", actor="ann@desk", now=at(minutes).utc)
+
+
+def test_it_is_in_force_for_every_process_until_it_is_released(database, url):
+    assert level_in_force(database, "live") is None
+    set_by_ann(database)
+    again = Database(url, "simulated-5min-raw")
+    assert {switch.run_mode: switch.level for switch in in_force(again, MODES)} == {"live": "halt", "replay": "halt"}
+    (live,) = release_kill_switch(again, ["live"], reason="checked", actor="bob@desk", now=at(9).utc)
+    assert (live.reason, live.actor, live.set_utc) == ("prices look wrong", "ann@desk", at().utc)
+    assert (level_in_force(database, "live"), level_in_force(database, "replay")) == (None, "halt")
+    assert release_kill_switch(again, ["live"], reason="again", actor="bob@desk", now=at(9).utc) == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "strictest"), [(("flatten", "reducing"), "flatten"), (("reducing", "halt"), "halt")]
+)
+def test_the_strictest_counts_whatever_came_last(database, levels, strictest):
+    for minutes, level in enumerate(levels):
+        set_by_ann(database, level, ["live"], minutes)
+    assert level_in_force(database, "live") == strictest
+    assert len(release_kill_switch(database, ["live"], reason="checked", actor="bob", now=at(9).utc)) == 2
+    assert level_in_force(database, "live") is None
+
+
+def test_every_act_is_in_the_audit_with_its_reason(database):
+    set_by_ann(database, "flatten", ["live"])
+    release_kill_switch(database, MODES, reason="feed is back", actor="bob@desk", now=at(9).utc)
+    released, placed = entries(database)
+    assert (placed.actor, placed.action, placed.object, placed.reason) == (
+        "ann@desk", "kill_switch_set", "flatten of the run mode live", "prices look wrong",
+    )  # fmt: skip
+    assert (released.actor, released.action, released.reason) == ("bob@desk", "kill_switch_released", "feed is back")
+    assert released.detail["set_for"] == "prices look wrong"
+
+
+def test_an_act_without_a_row_in_the_audit_is_none(database, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("broken off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pairs_platform.database.kill_switch.record", fails)
+        with pytest.raises(RuntimeError):
+            set_by_ann(database)
+    assert in_force(database, MODES) == []
+
+
+def test_an_unknown_level_is_refused(database):
+    with pytest.raises(sa.exc.IntegrityError):
+        set_by_ann(database, "panic")
+    assert in_force(database, MODES) == []
