@@ -24,11 +24,10 @@ def add_fills(
     order: Order,
     fills: Sequence[Fill],
     *,
-    place: int,
     trade: Mapping[Any, Any],
     now: datetime,
 ) -> None:
-    """Add the executions of an order, the first one at `place`, in the caller's transaction.
+    """Add executions of an order, in the caller's transaction.
 
     Parameters
     ----------
@@ -45,12 +44,11 @@ def add_fills(
             **{name: getattr(fill, name) for name in _FIELDS},
             **{name: trade[name] for name in ("account", "run_mode", "sector")},
             "client_order_id": order.client_order_id,
-            "place": place + k,
             "session": market_day(moment_ns(fill.filled_utc)),
             "symbol": order.symbol,
             "recorded_utc": now,
         }
-        for k, fill in enumerate(fills)
+        for fill in fills
     ]
     ids = [row["execution_id"] for row in rows]
     taken = sa.select(FILLS.c.execution_id, FILLS.c.client_order_id).where(
@@ -65,18 +63,21 @@ def add_fills(
 
 
 def fills_of(connection: sa.Connection, trades: sa.Select[tuple[str]]) -> dict[str, tuple[Fill, ...]]:
-    """The executions of the orders of some trades by client order id, in the order in which they became known."""
+    """The executions of the orders of some trades by client order id, each order's by time and execution id."""
     statement = (
         sa.select(FILLS.c.client_order_id, *(FILLS.c[name] for name in _FIELDS))
         .join(ORDERS, ORDERS.c.client_order_id == FILLS.c.client_order_id)
         .where(ORDERS.c.spread_order_id.in_(trades))
-        .order_by(FILLS.c.client_order_id, FILLS.c.place)
     )
-    fills: dict[str, tuple[Fill, ...]] = {}
+    fills: dict[str, list[Fill]] = {}
     for row in connection.execute(statement).mappings():
-        fill = Fill(**{name: row[name] for name in _FIELDS})
-        fills[row["client_order_id"]] = (*fills.get(row["client_order_id"], ()), fill)
-    return fills
+        fills.setdefault(row["client_order_id"], []).append(Fill(**{name: row[name] for name in _FIELDS}))
+    # Sorted here: how a database sorts texts depends on its locale.
+    return {owner: tuple(sorted(each, key=_by_time)) for owner, each in fills.items()}
+
+
+def _by_time(fill: Fill) -> tuple[datetime, str]:
+    return fill.filled_utc, fill.execution_id
 
 
 def fill_rows(

@@ -21,6 +21,9 @@ from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
 _INTENT = ("client_order_id", "spread_order_id", "symbol", "leg", "purpose", "attempt", "quantity", "limit_price")
 """What an order is from its intent on, and stays."""
 
+_MOMENT = ("intended_utc", "arrival_price")
+"""When the intent was first written down, and what the market was like."""
+
 WORKING = tuple(status.value for status in OrderStatus if not status.ended)
 
 
@@ -45,18 +48,17 @@ def is_same_intent(one: Order, other: Order) -> bool:
 def add_order(connection: sa.Connection, order: Order, *, place: int, trade: Mapping[Any, Any], at: StoredAt) -> None:
     """Add an order with its fills, in the caller's transaction; `trade` has account, run_mode and sector."""
     row = {
-        **{name: getattr(order, name) for name in _INTENT},
+        **{name: getattr(order, name) for name in (*_INTENT, *_MOMENT)},
         **_known(order),
         **{name: trade[name] for name in ("account", "run_mode", "sector")},
         "place": place,
         "session": at.session,
-        "intended_market_utc": at.market_utc,
-        "intended_utc": at.utc,
+        "recorded_utc": at.utc,
         "changed_utc": at.utc,
     }
     connection.execute(sa.insert(ORDERS), row)
     if order.fills:
-        add_fills(connection, order, order.fills, place=0, trade=trade, now=at.utc)
+        add_fills(connection, order, order.fills, trade=trade, now=at.utc)
 
 
 def change_order(
@@ -73,13 +75,15 @@ def change_order(
     """
     if not is_same_intent(before, after):
         raise ValueError(f"{after.client_order_id} is stored as another intent")
-    n_stored = len(before.fills)
-    if after.fills[:n_stored] != before.fills:
+    if any(getattr(before, name) != getattr(after, name) for name in _MOMENT):
+        raise ValueError(f"{after.client_order_id} was written down at another moment")
+    if not set(before.fills) <= set(after.fills):
         raise ValueError(f"{after.client_order_id} lacks executions that are stored")
     mine = ORDERS.c.client_order_id == after.client_order_id
     connection.execute(sa.update(ORDERS).where(mine).values(**_known(after), changed_utc=at.utc))
-    if len(after.fills) > n_stored:
-        add_fills(connection, after, after.fills[n_stored:], place=n_stored, trade=trade, now=at.utc)
+    new = [fill for fill in after.fills if fill not in before.fills]
+    if new:
+        add_fills(connection, after, new, trade=trade, now=at.utc)
 
 
 def orders_of(connection: sa.Connection, trades: sa.Select[tuple[str]]) -> dict[str, tuple[Order, ...]]:
@@ -91,7 +95,7 @@ def orders_of(connection: sa.Connection, trades: sa.Select[tuple[str]]) -> dict[
     orders: dict[str, tuple[Order, ...]] = {}
     for row in connection.execute(statement).mappings():
         order = Order(
-            **{name: row[name] for name in _INTENT},
+            **{name: row[name] for name in (*_INTENT, *_MOMENT, "cancel_requested_utc")},
             status=OrderStatus(row["status"]),
             broker_order_id=row["broker_order_id"],
             fills=fills.get(row["client_order_id"], ()),
@@ -129,7 +133,7 @@ def order_rows(
         .join(SPREAD_ORDERS, SPREAD_ORDERS.c.id == ORDERS.c.spread_order_id)
         .outerjoin(executed, executed.c.client_order_id == ORDERS.c.client_order_id)
         .where(ORDERS.c.run_mode.in_(run_modes))
-        .order_by(ORDERS.c.intended_utc.desc(), ORDERS.c.client_order_id)
+        .order_by(ORDERS.c.recorded_utc.desc(), ORDERS.c.client_order_id)
         .limit(limit)
     )
     if open_only:
@@ -143,5 +147,6 @@ def _known(order: Order) -> dict[str, Any]:
         "status": order.status.value,
         "broker_order_id": order.broker_order_id,
         "reported_filled": order.reported_filled,
+        "cancel_requested_utc": order.cancel_requested_utc,
         "reason": storable(order.reason),
     }

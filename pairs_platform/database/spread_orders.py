@@ -22,8 +22,12 @@ from pairs_platform.database.rows import storable
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import ORDERS, SPREAD_ORDERS
 
-_FIXED = ("id", "pair", "y", "x", "position", "beta")
-"""What a trade is from its intent on, and stays; a split changes its targets."""
+_INTENT = ("id", "pair", "y", "x", "position", "beta")
+_FIXED = (*_INTENT, "decided_utc")
+"""What a trade is from its intent on, and stays."""
+
+_CHANGING = ("target_y", "target_x", "price_y", "price_x", "adjusted_y", "adjusted_x")
+"""What a split changes; the targets also where a trade is not filled whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,22 +57,18 @@ class StoredTrade:
     ----------
     trade : SpreadOrder
     origin : Origin
-    goal_reason : str
-        Why it is to be left; empty while it is to be held.
     exit_bar_utc : datetime or None
         Start of the bar of the signal that ended it.
-    intended_market_utc, intended_utc : datetime
-        When it was written down.
+    recorded_utc : datetime
+        When it was stored, before anything was sent.
     ended_utc : datetime or None
         Since when it holds and expects nothing.
     """
 
     trade: SpreadOrder
     origin: Origin
-    goal_reason: str
     exit_bar_utc: datetime | None
-    intended_market_utc: datetime
-    intended_utc: datetime
+    recorded_utc: datetime
     ended_utc: datetime | None
 
 
@@ -102,7 +102,6 @@ def change_trade(
     change: Callable[[SpreadOrder], SpreadOrder],
     at: StoredAt,
     *,
-    goal_reason: str = "",
     exit_bar_utc: datetime | None = None,
 ) -> SpreadOrder:
     """Store what `change` makes of a trade as it is stored now: new orders, reports, another goal.
@@ -111,8 +110,6 @@ def change_trade(
     ----------
     change : callable
         From the stored trade to the changed one, without effects: it runs inside the transaction.
-    goal_reason : str
-        Why the goal changes; kept with it.
     exit_bar_utc : datetime, optional
         Start of the bar of the signal that ends the trade.
 
@@ -131,7 +128,7 @@ def change_trade(
         An execution is another order's.
     """
     with database.begin_alone() as connection:
-        return _changed(connection, trade_id, change, at, goal_reason, exit_bar_utc)
+        return _changed(connection, trade_id, change, at, exit_bar_utc)
 
 
 def apply_report(
@@ -161,7 +158,7 @@ def apply_report(
         trade_id = connection.scalar(owner)
         if trade_id is None:
             return None
-        return _changed(connection, trade_id, change, at, "", None), results[-1]
+        return _changed(connection, trade_id, change, at, None), results[-1]
 
 
 def stored_trade(database: Database, trade_id: str) -> StoredTrade | None:
@@ -203,7 +200,7 @@ def _add_trade(connection: sa.Connection, trade: SpreadOrder, origin: Origin, at
     if other is not None:
         raise Refused(f"the signal of {trade.pair} at {origin.bar_utc} has begun the trade {other} already")
     row = {name: getattr(trade, name) for name in _FIXED} | vars(origin)
-    row |= {"goal_reason": "", "exit_bar_utc": None, "intended_market_utc": at.market_utc, "intended_utc": at.utc}
+    row |= {"exit_bar_utc": None, "recorded_utc": at.utc}
     connection.execute(sa.insert(SPREAD_ORDERS), row | _state(trade, None, at))
     for place, order in enumerate(trade.orders):
         add_order(connection, order, place=place, trade=row, at=at)
@@ -215,7 +212,6 @@ def _changed(
     trade_id: str,
     change: Callable[[SpreadOrder], SpreadOrder],
     at: StoredAt,
-    goal_reason: str,
     exit_bar_utc: datetime | None,
 ) -> SpreadOrder:
     mine = SPREAD_ORDERS.c.id == trade_id
@@ -230,8 +226,6 @@ def _changed(
         raise ValueError(f"{trade_id}: a change makes another trade of it")
     _store_orders(connection, before, after, row, at)
     values = _state(after, row["ended_utc"], at)
-    if after.goal is not before.goal:
-        values |= {"goal_reason": storable(goal_reason)}
     if exit_bar_utc is not None:
         values |= {"exit_bar_utc": exit_bar_utc}
     connection.execute(sa.update(SPREAD_ORDERS).where(mine).values(values))
@@ -255,9 +249,9 @@ def _state(trade: SpreadOrder, ended_utc: datetime | None, at: StoredAt) -> dict
     """Columns that follow from the trade; it has ended since it first was seen to, and not after a late fill."""
     state = trade.state
     return {
-        "target_y": trade.target_y,
-        "target_x": trade.target_x,
+        **{name: getattr(trade, name) for name in _CHANGING},
         "goal": trade.goal.value,
+        "reason": storable(trade.reason),
         "broken": storable(trade.broken),
         "state": state.value,
         "changed_utc": at.utc,
@@ -269,7 +263,7 @@ def _is_same_trade(stored: StoredTrade, trade: SpreadOrder, origin: Origin) -> b
     known = {order.client_order_id: order for order in stored.trade.orders}
     return (
         stored.origin == origin
-        and all(getattr(stored.trade, name) == getattr(trade, name) for name in _FIXED)
+        and all(getattr(stored.trade, name) == getattr(trade, name) for name in _INTENT)
         and all(
             order.client_order_id in known and is_same_intent(known[order.client_order_id], order)
             for order in trade.orders
@@ -279,20 +273,17 @@ def _is_same_trade(stored: StoredTrade, trade: SpreadOrder, origin: Origin) -> b
 
 def _trades(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[StoredTrade]:
     statement = sa.select(SPREAD_ORDERS).where(condition)
-    rows = connection.execute(statement.order_by(SPREAD_ORDERS.c.intended_utc, SPREAD_ORDERS.c.id)).mappings().all()
+    rows = connection.execute(statement.order_by(SPREAD_ORDERS.c.recorded_utc, SPREAD_ORDERS.c.id)).mappings().all()
     orders = orders_of(connection, sa.select(SPREAD_ORDERS.c.id).where(condition)) if rows else {}
     return [
         StoredTrade(
             trade=SpreadOrder(
-                **{name: row[name] for name in (*_FIXED, "target_y", "target_x", "broken")},
+                **{name: row[name] for name in (*_FIXED, *_CHANGING, "reason", "broken")},
                 goal=Goal(row["goal"]),
                 orders=orders.get(row["id"], ()),
             ),
             origin=Origin(**{name: row[name] for name in ("account", "run_mode", "sector", "session", "bar_utc")}),
-            **{
-                name: row[name]
-                for name in ("goal_reason", "exit_bar_utc", "intended_market_utc", "intended_utc", "ended_utc")
-            },
+            **{name: row[name] for name in ("exit_bar_utc", "recorded_utc", "ended_utc")},
         )
         for row in rows
     ]

@@ -10,12 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from pairs_platform.core.trading.orders import Leg
-from pairs_platform.core.trading.spread_order import SpreadOrder
+from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder
 from pairs_platform.database.positions import newest_position_rows
 from pairs_platform.database.spread_orders import StoredTrade, open_trades
 from pairs_platform.database.store import Database
-
-_LEGS: tuple[Leg, ...] = ("y", "x")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,7 @@ class HeldLeg:
     gain : float or None
         Dollars since the trade began, after commissions; without borrowing fees and dividends.
     since_utc : datetime or None
-        When the trade was written down, by the market's clock.
+        When the trade was decided.
     """
 
     run_mode: str
@@ -59,7 +57,7 @@ def held_legs(database: Database, run_modes: Collection[str]) -> tuple[HeldLeg, 
     snapshot = newest_position_rows(database, run_modes)
     prices = {(row["run_mode"], row["account"], row["symbol"]): row["price"] for row in snapshot}
     trades = open_trades(database, run_modes)
-    legs = [_leg(stored, leg, prices) for stored in trades for leg in _LEGS]
+    legs = [_leg(stored, leg, prices) for stored in trades for leg in LEGS]
     others = [
         HeldLeg(
             run_mode=row["run_mode"],
@@ -80,8 +78,8 @@ def what_is_open(database: Database, run_modes: Collection[str]) -> str:
     trades = [stored.trade for stored in open_trades(database, run_modes)]
     if not trades:
         return ""
-    holding = sorted({trade.pair for trade in trades if any(trade.held(leg) for leg in _LEGS)})
-    pending = sum(len(trade.pending(leg)) for trade in trades for leg in _LEGS)
+    holding = sorted({trade.pair for trade in trades if any(trade.held(leg) for leg in LEGS)})
+    pending = sum(len(trade.pending(leg)) for trade in trades for leg in LEGS)
     broken = sorted({trade.pair for trade in trades if trade.broken})
     parts = [_counted(len(trades), "trade is open", "trades are open")]
     if holding:
@@ -111,7 +109,7 @@ def _leg(stored: StoredTrade, leg: Leg, prices: Mapping[tuple[str, str, str], An
         average_price=_average_price(trade, leg, executions),
         price=price,
         gain=None if price is None or not executions else executed * price - paid,
-        since_utc=stored.intended_market_utc,
+        since_utc=trade.decided_utc,
     )
 
 
@@ -126,8 +124,7 @@ def _executions(trade: SpreadOrder, leg: Leg) -> list[tuple[int, float, float]]:
 
 
 def _average_price(trade: SpreadOrder, leg: Leg, executions: Sequence[tuple[int, float, float]]) -> float | None:
-    target = trade.target_y if leg == "y" else trade.target_x
-    built = [(shares, price) for shares, price, _ in executions if shares * target > 0]
+    built = [(shares, price) for shares, price, _ in executions if shares * trade.target(leg) > 0]
     total = sum(shares for shares, _ in built)
     return sum(shares * price for shares, price in built) / total if total else None
 

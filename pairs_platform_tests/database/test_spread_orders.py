@@ -60,7 +60,7 @@ class TestIntent:
         assert store_intent(database, trade_of(), ORIGIN, at())
         stored = stored_trade(database, "t1")
         assert (stored.trade, stored.origin, stored.ended_utc) == (trade_of(), ORIGIN, None)
-        assert (stored.intended_market_utc, stored.intended_utc) == (at().market_utc, at().utc)
+        assert stored.recorded_utc == at().utc
         (head,), orders, fills = contents(database)
         assert (head["state"], len(orders), fills) == ("opening", 2, [])
         assert {row["session"] for row in orders} == {SESSION}
@@ -165,14 +165,14 @@ class TestChange:
         close = [order_of("t1", "y", -100, purpose="close"), order_of("t1", "x", 149, purpose="close")]
         change_trade(
             database, "t1",
-            lambda trade: replace(trade.with_order(close[0]).with_order(close[1]), goal=Goal.CLOSE),
-            at(60), goal_reason="exit", exit_bar_utc=OPENED + timedelta(minutes=55),
+            lambda trade: trade.with_order(close[0]).with_order(close[1]).to_leave(Goal.CLOSE, "exit"),
+            at(60), exit_bar_utc=OPENED + timedelta(minutes=55),
         )  # fmt: skip
         for k, order in enumerate(close):
             after, _ = apply_report(database, order.client_order_id, filled(order, f"c{k}"), at(61 + k))
         stored = stored_trade(database, "t1")
         assert (after.state, stored.trade) == (SpreadState.CLOSED, after)
-        assert (stored.goal_reason, stored.exit_bar_utc) == ("exit", OPENED + timedelta(minutes=55))
+        assert (stored.trade.reason, stored.exit_bar_utc) == ("exit", OPENED + timedelta(minutes=55))
         assert stored.ended_utc == at(62).utc
         assert open_trades(database, ["live"]) == []
         late = Report(
@@ -181,7 +181,7 @@ class TestChange:
         after, _ = apply_report(database, x.client_order_id, late, at(70))
         assert after.held("x") == -1
         (again,) = open_trades(database, ["live"], account="PA1")
-        assert (again.trade, again.ended_utc, again.goal_reason) == (after, None, "exit")
+        assert (again.trade, again.ended_utc, again.exit_bar_utc) == (after, None, stored.exit_bar_utc)
 
     def test_a_report_that_says_nothing_new_writes_nothing(self, database):
         store_intent(database, trade_of(), ORIGIN, at())
@@ -309,9 +309,10 @@ def stepped(trade: SpreadOrder, step: tuple) -> SpreadOrder:
         attempt = trade.attempt(leg, "hedge")
         return trade.with_order(order_of(trade.id, leg, shares, purpose="hedge", attempt=attempt, limit_price=limit))
     if kind == "goal":
-        return replace(trade, goal=given_[0], broken="" if given_[0] is Goal.HOLD else "look at it")
+        return trade.to_break("look at it") if given_[0] is Goal.HOLD else trade.to_leave(given_[0], "stop")
     if kind == "target":
-        return replace(trade, target_y=given_[0])
+        split = replace(trade, adjusted_x=given_[0], price_x=50.0 / given_[0])
+        return split.resized(int(math.copysign(given_[0], trade.target_y)), trade.target_x)
     order = trade.orders[given_[0] % len(trade.orders)]
     if kind == "report":
         report = given_[1]
@@ -321,14 +322,14 @@ def stepped(trade: SpreadOrder, step: tuple) -> SpreadOrder:
         return trade.with_state_of(applied(order, report).order)
     if kind == "deny":
         return trade.with_state_of(denied(order, "no")) if order.status is OrderStatus.INTENDED else trade
-    return trade.with_state_of(cancel_requested(order) if kind == "cancel" else sent_without_answer(order))
+    return trade.with_state_of(cancel_requested(order, at(7).utc) if kind == "cancel" else sent_without_answer(order))
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps, beta=st.floats(-5, 5).filter(lambda beta: beta != 0))
 def test_whatever_happens_to_a_trade_is_read_back_exactly(database, steps, beta):
     n = uuid4()
-    trade = trade_of(str(n), beta=beta)
+    trade = trade_of(str(n), beta=beta, target_x=round(math.copysign(150, -beta)))
     store_intent(database, trade, replace(ORIGIN, account=str(n)), at())
     for k, step in enumerate(steps):
         trade = stepped(trade, step)

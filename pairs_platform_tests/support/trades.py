@@ -30,6 +30,7 @@ def order_of(
         "client_order_id": client_order_id("a test", "PA1", trade_id, leg, purpose, attempt),
         "symbol": "A" if leg == "y" else "B",
         "limit_price": None,
+        "intended_utc": at().market_utc,
         **given,
     }
     return Order(spread_order_id=trade_id, leg=leg, purpose=purpose, attempt=attempt, quantity=quantity, **values)
@@ -46,6 +47,9 @@ def trade_of(trade_id: str = "t1", *, orders: bool = True, **given: Any) -> Spre
         "beta": 0.75,
         "target_y": 100,
         "target_x": -150,
+        "decided_utc": at().market_utc,
+        "price_y": 100.0,
+        "price_x": 50.0,
         **given,
     }
     return SpreadOrder(id=trade_id, orders=legs, **values)

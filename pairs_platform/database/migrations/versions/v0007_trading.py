@@ -88,13 +88,17 @@ def _trades() -> None:
         sa.Column("beta", sa.Float(53), nullable=False),
         sa.Column("target_y", sa.Integer, nullable=False, comment="signed shares"),
         sa.Column("target_x", sa.Integer, nullable=False, comment="signed shares"),
+        sa.Column("decided_utc", Moment, nullable=False),
+        sa.Column("price_y", sa.Float(53), nullable=False, comment="at the decision"),
+        sa.Column("price_x", sa.Float(53), nullable=False, comment="at the decision"),
+        sa.Column("adjusted_y", sa.Integer, nullable=False, comment="shares that splits added"),
+        sa.Column("adjusted_x", sa.Integer, nullable=False, comment="shares that splits added"),
         sa.Column("goal", sa.String(10), nullable=False),
-        sa.Column("goal_reason", sa.Text, nullable=False, comment="why it is to be left; empty while it is to be held"),
+        sa.Column("reason", sa.Text, nullable=False, comment="why it is left; empty while it is held"),
         sa.Column("exit_bar_utc", Moment, comment="of the signal that ended it"),
         sa.Column("broken", sa.Text, nullable=False, comment="why it needs a person; empty else"),
         sa.Column("state", sa.String(10), nullable=False, comment="follows from orders and fills; written with them"),
-        sa.Column("intended_market_utc", Moment, nullable=False),
-        sa.Column("intended_utc", Moment, nullable=False),
+        sa.Column("recorded_utc", Moment, nullable=False),
         sa.Column("changed_utc", Moment, nullable=False),
         sa.Column("ended_utc", Moment, comment="null while it holds or expects something"),
         sa.CheckConstraint("target_y <> 0 AND target_x <> 0", name=op.f("ck_spread_orders_both_legs_have_shares")),
@@ -135,8 +139,10 @@ def _trades() -> None:
         sa.Column("broker_order_id", sa.String(128), nullable=False, comment="empty until the broker has said it"),
         sa.Column("reported_filled", sa.Integer, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("intended_market_utc", Moment, nullable=False),
         sa.Column("intended_utc", Moment, nullable=False),
+        sa.Column("arrival_price", sa.Float(53), comment="middle of the quote when it was written down"),
+        sa.Column("cancel_requested_utc", Moment),
+        sa.Column("recorded_utc", Moment, nullable=False),
         sa.Column("changed_utc", Moment, nullable=False),
         sa.CheckConstraint("quantity <> 0", name=op.f("ck_orders_has_shares")),
         sa.CheckConstraint("leg IN ('y', 'x')", name=op.f("ck_orders_leg_is_known")),
@@ -158,7 +164,6 @@ def _trades() -> None:
         sa.Column("account", sa.String(80), primary_key=True),
         sa.Column("execution_id", sa.String(128), primary_key=True, comment="the broker's"),
         sa.Column("client_order_id", sa.String(48), nullable=False),
-        sa.Column("place", sa.Integer, nullable=False, comment="among the fills of the order, from 0"),
         sa.Column("run_mode", sa.String(10), nullable=False),
         sa.Column("sector", sa.String(40), nullable=False),
         sa.Column("session", sa.Date, nullable=False, comment="in which it was filled"),
@@ -172,8 +177,8 @@ def _trades() -> None:
         sa.ForeignKeyConstraint(
             ["client_order_id"], ["orders.client_order_id"], name=op.f("fk_fills_client_order_id"), ondelete="CASCADE"
         ),
-        sa.UniqueConstraint("client_order_id", "place", name="uq_fills_client_order_id_place"),
     )
+    op.create_index("ix_fills_client_order_id", "fills", ["client_order_id"])
     op.create_index("ix_fills_run_mode_session", "fills", ["run_mode", "session"])
 
 
