@@ -26,6 +26,13 @@ PURPOSES = {
         "sql": "Ask the lake and the database in SQL, read-only.",
         "models": "List, show, compare and promote the models of a sector.",
     },
+    "Trading": {
+        "orders": "Show the orders that were sent, newest first.",
+        "positions": "Show what open trades hold, leg by leg.",
+        "risk": "Show kill switch, worth of the accounts, and newest events of risk.",
+        "kill": "Stop trading: set the kill switch, until a person releases it.",
+        "release": "Release the kill switch: trading may go on.",
+    },
     "Run it here": {
         "ui": "Serve the Dagster UI with schedule and sensors, until Ctrl-C.",
         "live": "Stream bars, compute signals and serve the UI, until Ctrl-C.",

@@ -4,6 +4,7 @@ What does not belong here: what it held, which is stored with it (`positions`), 
 (`core.trading.attribution`).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,6 +70,20 @@ def newest_equity(database: Database, key: AccountKey, *, before: datetime | Non
     with database.begin() as connection:
         row = connection.execute(statement).mappings().first()
     return EquityRow(**row) if row is not None else None
+
+
+def newest_equity_rows(database: Database, run_modes: Collection[str]) -> list[dict[str, Any]]:
+    """The newest row of every account in some run modes, by run mode and account: columns of the table."""
+    newest = (
+        sa.select(EQUITY.c.account, EQUITY.c.run_mode, sa.func.max(EQUITY.c.at_utc).label("at_utc"))
+        .where(EQUITY.c.run_mode.in_(run_modes))
+        .group_by(EQUITY.c.account, EQUITY.c.run_mode)
+        .subquery()
+    )
+    same = sa.and_(*(EQUITY.c[name] == newest.c[name] for name in ("account", "run_mode", "at_utc")))
+    statement = sa.select(EQUITY).join(newest, same).order_by(EQUITY.c.run_mode, EQUITY.c.account)
+    with database.begin() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def equity_rows(database: Database, run_mode: str) -> list[dict[str, Any]]:

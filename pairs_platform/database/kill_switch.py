@@ -21,12 +21,12 @@ KillLevel = Literal["reducing", "halt", "flatten"]
 LEVELS: tuple[KillLevel, ...] = get_args(KillLevel)
 """From the mildest to the strictest: no entries; nothing at all; nothing but what ends every trade."""
 
-_FIELDS = ("id", "run_mode", "level", "reason", "actor", "set_utc")
+_FIELDS = ("id", "run_mode", "level", "reason", "actor", "person", "set_utc", "flat_utc")
 
 
 @dataclass(frozen=True)
-class KillSwitch:
-    """The kill switch as it was set once.
+class Engagement:
+    """The kill switch as it was set once, and nobody has released it.
 
     Attributes
     ----------
@@ -36,7 +36,11 @@ class KillSwitch:
     reason : str
     actor : str
         A person as user@host, or the part of the platform that set it.
+    person : bool
+        Whether a person set it, and not a limit.
     set_utc : datetime
+    flat_utc : datetime or None
+        When the account was seen to be flat.
     """
 
     id: str
@@ -44,13 +48,28 @@ class KillSwitch:
     level: KillLevel
     reason: str
     actor: str
+    person: bool
     set_utc: datetime
+    flat_utc: datetime | None
 
 
 def set_kill_switch(
-    database: Database, run_modes: Sequence[str], level: KillLevel, *, reason: str, actor: str, now: datetime
+    database: Database,
+    run_modes: Sequence[str],
+    level: KillLevel,
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
+    person: bool = True,
 ) -> None:
-    """Set the kill switch of some run modes; it is in force when this returns, and the audit log says by whom."""
+    """Set the kill switch of some run modes; it is in force when this returns, and the audit log says by whom.
+
+    Parameters
+    ----------
+    person : bool
+        Whether `actor` is a person, and not a limit.
+    """
     rows = [
         {
             "id": uuid4().hex,
@@ -59,8 +78,8 @@ def set_kill_switch(
             "level": level,
             "reason": storable(reason),
             "actor": actor,
+            "person": person,
             "set_utc": now,
-            "released_utc": None,
         }
         for run_mode in run_modes
     ]
@@ -80,7 +99,7 @@ def set_kill_switch(
             )
 
 
-def in_force(database: Database, run_modes: Collection[str]) -> list[KillSwitch]:
+def in_force(database: Database, run_modes: Collection[str]) -> list[Engagement]:
     """The kill switches of some run modes that nobody has released, oldest first."""
     with database.begin() as connection:
         return _in_force(connection, run_modes)
@@ -92,9 +111,18 @@ def level_in_force(database: Database, run_mode: str) -> KillLevel | None:
     return max((switch.level for switch in switches), key=LEVELS.index, default=None)
 
 
+def note_flat(database: Database, run_mode: str, now: datetime) -> None:
+    """Note in every kill switch of a run mode that is in force that the account was seen to be flat, the first time."""
+    mine = (
+        (KILL_SWITCH.c.run_mode == run_mode) & KILL_SWITCH.c.released_utc.is_(None) & KILL_SWITCH.c.flat_utc.is_(None)
+    )
+    with database.begin() as connection:
+        connection.execute(sa.update(KILL_SWITCH).where(mine).values(flat_utc=now))
+
+
 def release_kill_switch(
     database: Database, run_modes: Collection[str], *, reason: str, actor: str, now: datetime
-) -> list[KillSwitch]:
+) -> list[Engagement]:
     """Release every kill switch of some run modes that is in force; those that were, and the audit log says by whom."""
     with database.begin_alone() as connection:
         released = _in_force(connection, run_modes, lock=True)
@@ -115,11 +143,11 @@ def release_kill_switch(
     return released
 
 
-def _in_force(connection: sa.Connection, run_modes: Collection[str], *, lock: bool = False) -> list[KillSwitch]:
+def _in_force(connection: sa.Connection, run_modes: Collection[str], *, lock: bool = False) -> list[Engagement]:
     statement = (
         sa.select(*(KILL_SWITCH.c[name] for name in _FIELDS))
         .where(KILL_SWITCH.c.run_mode.in_(run_modes) & KILL_SWITCH.c.released_utc.is_(None))
         .order_by(KILL_SWITCH.c.set_utc, KILL_SWITCH.c.id)
     )
     rows = connection.execute(statement.with_for_update() if lock else statement).mappings()
-    return [KillSwitch(**row) for row in rows]
+    return [Engagement(**row) for row in rows]

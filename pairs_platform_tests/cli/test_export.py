@@ -8,6 +8,7 @@ from pairs_platform.cli import cli
 from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
 from pairs_platform.database.models import read_performance
+from pairs_platform.views.reports.tables import EXPORTS
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.runs import execute
 
@@ -68,5 +69,5 @@ def test_the_asset_writes_every_table_in_every_form(copied):
     assert execute(copied, ["exports"], session=SESSION).success
     folder = copied.settings.profile_root / "exports" / SECTOR / str(SESSION)
     kinds = {".csv", ".xlsx", ".parquet"}
-    assert len([path for path in folder.iterdir() if path.suffix in kinds]) == 6 * 3
+    assert len([path for path in folder.iterdir() if path.suffix in kinds]) == len(EXPORTS) * 3
     assert len(pd.read_csv(folder / "rankings.csv")) == len(copied.lake.read(COMPOSITE_RANKINGS, key()))

@@ -7,6 +7,7 @@ from pairs_platform.database.audit import entries
 from pairs_platform.database.kill_switch import (
     in_force,
     level_in_force,
+    note_flat,
     release_kill_switch,
     set_kill_switch,
 )
@@ -26,7 +27,7 @@ def test_it_is_in_force_for_every_process_until_it_is_released(database, url):
     again = Database(url, "simulated-5min-raw")
     assert {switch.run_mode: switch.level for switch in in_force(again, MODES)} == {"live": "halt", "replay": "halt"}
     (live,) = release_kill_switch(again, ["live"], reason="checked", actor="bob@desk", now=at(9).utc)
-    assert (live.reason, live.actor, live.set_utc) == ("prices look wrong", "ann@desk", at().utc)
+    assert (live.reason, live.actor, live.person, live.set_utc) == ("prices look wrong", "ann@desk", True, at().utc)
     assert (level_in_force(database, "live"), level_in_force(database, "replay")) == (None, "halt")
     assert release_kill_switch(again, ["live"], reason="again", actor="bob@desk", now=at(9).utc) == []
 
@@ -40,6 +41,16 @@ def test_the_strictest_counts_whatever_came_last(database, levels, strictest):
     assert level_in_force(database, "live") == strictest
     assert len(release_kill_switch(database, ["live"], reason="checked", actor="bob", now=at(9).utc)) == 2
     assert level_in_force(database, "live") is None
+
+
+def test_when_the_account_was_flat_is_noted_once(database):
+    set_by_ann(database, "flatten", ["live"])
+    for minutes in (6, 7):
+        note_flat(database, "live", at(minutes).utc)
+    set_kill_switch(
+        database, ["live"], "flatten", reason="daily loss", actor="limit daily_loss", now=at(8).utc, person=False
+    )
+    assert [(each.flat_utc, each.person) for each in in_force(database, MODES)] == [(at(6).utc, True), (None, False)]
 
 
 def test_every_act_is_in_the_audit_with_its_reason(database):

@@ -14,6 +14,8 @@ from pairs_platform.core.errors import NoSuchSector, NotFound
 from pairs_platform.core.prices.sectors import SECTORS
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from pairs_platform.platform import Platform
 
 EXPORTS: Mapping[str, tuple[str, str]] = {
@@ -23,6 +25,14 @@ EXPORTS: Mapping[str, tuple[str, str]] = {
     "model_rankings": ("model_rankings", "session, sector, pair"),
     "trends": ("model_trends", "session, sector, pair"),
     "signals": ("signals", "session, sector, bar_utc, pair"),
+    "signal_outcomes": ("signal_outcomes", "session, sector, bar_utc, pair"),
+    "spread_orders": ("spread_orders", "recorded_utc, id"),
+    "orders": ("orders", "recorded_utc, spread_order_id, place"),
+    "fills": ("fills", "filled_utc, account, execution_id"),
+    "positions": ("positions", "at_utc, account, run_mode, symbol, spread_order_id"),
+    "equity": ("equity", "at_utc, account, run_mode"),
+    "risk_events": ("risk_events", "id"),
+    "kill_switch": ("kill_switch", "set_utc, id"),
 }
 """What can be exported: table of the lake or the database, and its order."""
 
@@ -40,7 +50,7 @@ def exported(platform: "Platform", name: str, sector: str | None, first: date, l
     name : str
         One of `EXPORTS`.
     sector : str or None
-        All of them if not given.
+        All of them if not given; rows that concern no sector, as those of an account do, are always there.
     first, last : date
         Sessions, both included.
 
@@ -50,7 +60,7 @@ def exported(platform: "Platform", name: str, sector: str | None, first: date, l
         The name or the sector is unknown.
     """
     from pairs_platform.database.arrow import arrow_schemas, arrow_tables
-    from pairs_platform.database.tables import VIEWS
+    from pairs_platform.database.tables import METADATA, VIEWS
     from pairs_platform.lake.sql import ExternalTables, query
     from pairs_platform.lake.tables import TABLES
 
@@ -63,10 +73,18 @@ def exported(platform: "Platform", name: str, sector: str | None, first: date, l
     if name == "rankings":
         table, columns = f"{table} LEFT JOIN {_LEGS} USING (session, sector, pair)", f"{table}.*, y, x"
     where = f"session BETWEEN DATE '{first:%Y-%m-%d}' AND DATE '{last:%Y-%m-%d}'"
-    where += f" AND sector = '{sector}'" if sector else ""
+    where += _of_sector(sector, METADATA.tables.get(EXPORTS[name][0]))
     database_tables = ExternalTables(arrow_schemas(), VIEWS, partial(arrow_tables, platform.database))
     statement = f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order}"
     return _in_words(name, query(platform.lake, TABLES, statement, database_tables))
+
+
+def _of_sector(sector: str | None, table: "sa.Table | None") -> str:
+    """The condition of a sector; a table of the database may have rows, or nothing but rows, that concern none."""
+    if sector is None or (table is not None and "sector" not in table.columns):
+        return ""
+    concerns_all = " OR sector IS NULL" if table is not None and table.columns["sector"].nullable else ""
+    return f" AND (sector = '{sector}'{concerns_all})"
 
 
 def _in_words(name: str, rows: pd.DataFrame) -> pd.DataFrame:
