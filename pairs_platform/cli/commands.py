@@ -29,7 +29,7 @@ PURPOSES = {
     "Trading": {
         "orders": "Show the orders that were sent, newest first.",
         "positions": "Show what open trades hold, leg by leg.",
-        "risk": "Show kill switch, worth of the accounts, and newest events of risk.",
+        "risk": "Show the kill switch, the accounts' worth, and events of risk.",
         "kill": "Stop trading: set the kill switch, until a person releases it.",
         "release": "Release the kill switch: trading may go on.",
     },

@@ -36,6 +36,7 @@ def command(settings: Settings, reason: str, level: str, run_modes: tuple[str, .
 
     It is in force at once and over restarts; without a trader what is open stays open, and is named.
     """
+    from pairs_platform.core.risk.trading_state import KillLevel
     from pairs_platform.database.audit import person
     from pairs_platform.database.kill_switch import set_kill_switch
     from pairs_platform.platform import open_database
@@ -44,7 +45,7 @@ def command(settings: Settings, reason: str, level: str, run_modes: tuple[str, .
     if not reason.strip():
         raise click.UsageError("--reason is empty: say why, for those who release it")
     database = open_database(settings)
-    set_kill_switch(database, run_modes, level, reason=reason, actor=person(), now=utc_now())  # type: ignore[arg-type]
+    set_kill_switch(database, run_modes, KillLevel(level), reason=reason, actor=person(), now=utc_now())
     say(f"kill switch set · {' and '.join(run_modes)}: {level}, so {EFFECTS[level]}")
     still = what_is_open(database, run_modes)
     if not still:

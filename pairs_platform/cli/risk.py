@@ -24,7 +24,7 @@ GOES_FIRST = ("bound", "value", "kind", "severity")
 @run_mode_option
 @rows_option()
 def command(settings: Settings, run_modes: tuple[str, ...], rows: int) -> None:
-    """Show kill switch, worth of the accounts, and newest events of risk."""
+    """Show the kill switch, the accounts' worth, and events of risk."""
     import pandas as pd
 
     from pairs_platform.database.kill_switch import in_force

@@ -6,20 +6,19 @@ What does not belong here: what each level lets pass (`core.risk.trading_state`)
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
 from uuid import uuid4
 
 import sqlalchemy as sa
 
+from pairs_platform.core.risk.trading_state import Actor, KillLevel, KillSwitch
 from pairs_platform.core.time import market_day, moment_ns
 from pairs_platform.database.audit import AuditEntry, record
 from pairs_platform.database.rows import storable
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import KILL_SWITCH
 
-KillLevel = Literal["reducing", "halt", "flatten"]
-LEVELS: tuple[KillLevel, ...] = get_args(KillLevel)
-"""From the mildest to the strictest: no entries; nothing at all; nothing but what ends every trade."""
+LEVELS = tuple(KillLevel)
+"""From the mildest to the strictest."""
 
 _FIELDS = ("id", "run_mode", "level", "reason", "actor", "person", "set_utc", "flat_utc")
 
@@ -32,7 +31,7 @@ class Engagement:
     ----------
     id : str
     run_mode : str
-    level : str
+    level : KillLevel
     reason : str
     actor : str
         A person as user@host, or the part of the platform that set it.
@@ -75,7 +74,7 @@ def set_kill_switch(
             "id": uuid4().hex,
             "run_mode": run_mode,
             "session": market_day(moment_ns(now)),
-            "level": level,
+            "level": level.value,
             "reason": storable(reason),
             "actor": actor,
             "person": person,
@@ -91,7 +90,7 @@ def set_kill_switch(
                 AuditEntry(
                     actor=actor,
                     action="kill_switch_set",
-                    object=f"{level} of the run mode {row['run_mode']}",
+                    object=f"{level.value} of the run mode {row['run_mode']}",
                     reason=storable(reason),
                     detail={"id": row["id"]},
                     at_utc=now,
@@ -105,10 +104,18 @@ def in_force(database: Database, run_modes: Collection[str]) -> list[Engagement]
         return _in_force(connection, run_modes)
 
 
-def level_in_force(database: Database, run_mode: str) -> KillLevel | None:
-    """The strictest level in force; None where there is none. Read it last before anything is sent."""
-    switches = in_force(database, (run_mode,))
-    return max((switch.level for switch in switches), key=LEVELS.index, default=None)
+def kill_switch(database: Database, run_mode: str) -> KillSwitch:
+    """The kill switch of a run mode: the strictest in force, the first one of these. Read it before each order."""
+    strictest = max(in_force(database, (run_mode,)), key=lambda each: LEVELS.index(each.level), default=None)
+    if strictest is None:
+        return KillSwitch()
+    return KillSwitch(
+        level=strictest.level,
+        reason=strictest.reason,
+        actor=Actor(name=strictest.actor, person=strictest.person),
+        changed_utc=strictest.set_utc,
+        flat_utc=strictest.flat_utc,
+    )
 
 
 def note_flat(database: Database, run_mode: str, now: datetime) -> None:
@@ -134,7 +141,7 @@ def release_kill_switch(
                 AuditEntry(
                     actor=actor,
                     action="kill_switch_released",
-                    object=f"{switch.level} of the run mode {switch.run_mode}",
+                    object=f"{switch.level.value} of the run mode {switch.run_mode}",
                     reason=storable(reason),
                     detail={"id": switch.id, "set_by": switch.actor, "set_for": switch.reason},
                     at_utc=now,
@@ -150,4 +157,4 @@ def _in_force(connection: sa.Connection, run_modes: Collection[str], *, lock: bo
         .order_by(KILL_SWITCH.c.set_utc, KILL_SWITCH.c.id)
     )
     rows = connection.execute(statement.with_for_update() if lock else statement).mappings()
-    return [Engagement(**row) for row in rows]
+    return [Engagement(**{**row, "level": KillLevel(row["level"])}) for row in rows]

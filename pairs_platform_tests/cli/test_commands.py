@@ -60,7 +60,7 @@ def test_a_group_shows_the_first_sentence_of_each_of_its_commands_whole(console)
 @pytest.mark.parametrize(
     ("words", "meant"),
     [
-        (["modles"], "Did you mean 'models'?"),
+        (["profles"], "Did you mean 'profiles'?"),
         (["models", "lst"], "Did you mean 'list'?"),
         (["signals", "--sectr", "energy"], "Did you mean '--sector'?"),
         (["pairs", "--sector", "Tecnology"], "; technology is perhaps meant"),

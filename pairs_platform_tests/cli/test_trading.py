@@ -9,7 +9,7 @@ from pairs_platform.core.trading.orders import OrderStatus
 from pairs_platform.core.trading.spread_order import Goal
 from pairs_platform.database.audit import entries
 from pairs_platform.database.equity import AccountKey
-from pairs_platform.database.kill_switch import level_in_force
+from pairs_platform.database.kill_switch import kill_switch
 from pairs_platform.database.positions import PositionRow, store_snapshot
 from pairs_platform.database.risk_events import store_events
 from pairs_platform.database.spread_orders import apply_report, change_trade, store_intent
@@ -106,7 +106,7 @@ class TestKill:
             in shown.output
         )
         assert "not flat: 1 trade is open; shares are held of A_B; 1 order may still fill" in shown.output
-        assert level_in_force(traded, "live") == level_in_force(traded, "replay") == "flatten"
+        assert kill_switch(traded, "live").level == kill_switch(traded, "replay").level == "flatten"
         assert [entry.reason for entry in entries(traded, actions=["kill_switch_set"])] == ["prices look wrong"] * 2
 
     def test_flat_is_said_only_when_nothing_is_open(self, traded, console):
@@ -132,7 +132,7 @@ class TestKill:
         assert "released · live: flatten, set by" in shown.output
         assert "prices look wrong" in shown.output
         assert "still open: 1 trade is open" in shown.output
-        assert (level_in_force(traded, "live"), level_in_force(traded, "replay")) == (None, "flatten")
+        assert (kill_switch(traded, "live").level, kill_switch(traded, "replay").level) == (None, "flatten")
         assert "kill switch released" in console("audit").output
 
 
@@ -146,7 +146,7 @@ def test_risk_shows_switch_worth_and_events(traded, console):
     assert (
         "account PA1 · live: $100,000.50 at 2023-03-08 14:30 UTC, 0.99% below its high, $34,999.50 held" in shown.output
     )
-    assert "warning denial order notional A_B 12000 10000 A_B: $12,000 is above $10,000" in words(shown.output)
+    assert "warning denial order notional A_B 12,000 10,000 A_B: $12,000 is above $10,000" in words(shown.output)
     assert "there are older rows; --rows 2 shows more" in console("risk", "--rows", "1").output
     assert "risk has said nothing in the run mode replay" in console("risk", "--run-mode", "replay").output
 

@@ -3,7 +3,7 @@ import sqlalchemy as sa
 
 from pairs_platform.database.audit import entries
 from pairs_platform.database.equity import AccountKey
-from pairs_platform.database.kill_switch import level_in_force
+from pairs_platform.database.kill_switch import kill_switch
 from pairs_platform.database.positions import store_snapshot
 from pairs_platform.database.replays import forget_replay
 from pairs_platform.database.risk_events import store_events
@@ -54,7 +54,7 @@ def test_all_that_replays_stored_goes_but_for_the_kill_switch(database, counts):
     assert left.pop("kill_switch") == 2
     of_live.pop("kill_switch")
     assert left == of_live
-    assert level_in_force(database, "replay") == "halt"
+    assert kill_switch(database, "replay").level == "halt"
     entry = entries(database, actions=["data_deleted"])[0]
     assert entry.detail == {"signals": 1, "spread_orders": 1, "positions": 1, "equity": 1, "risk_events": 1}
     fill(database, REPLAY, REPLAYED, "t2")
