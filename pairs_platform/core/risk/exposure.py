@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pairs_platform.core.risk.denials import UnusableInput, entry_of, number
+from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder
 
 SESSIONS_PER_YEAR = 252
 VALUE_AT_RISK_TAIL = 0.01
@@ -40,6 +41,12 @@ class Holding:
     def shares(self) -> tuple[tuple[str, int], tuple[str, int]]:
         """Symbol and signed shares of both legs."""
         return (self.y, self.shares_y), (self.x, self.shares_x)
+
+
+def holding_of(trade: SpreadOrder, sector: str) -> Holding:
+    """What a pair's trade holds, or will hold when its orders are filled."""
+    y, x = (max(trade.held(leg), trade.wanted(leg), key=abs) for leg in LEGS)
+    return Holding(pair=trade.pair, sector=sector, y=trade.y, x=trade.x, shares_y=y, shares_x=x)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,8 +35,7 @@ class Limit(StrEnum):
     VALUE_AT_RISK = "value_at_risk"
     EXPECTED_SHORTFALL = "expected_shortfall"
     UNMEASURED = "unmeasured"
-    NAKED_VALUE = "naked_value"
-    NAKED_TIME = "naked_time"
+    NAKED_LEG = "naked_leg"
     SOFT_DAILY_LOSS = "soft_daily_loss"
     HARD_DAILY_LOSS = "hard_daily_loss"
     WEEKLY_LOSS = "weekly_loss"
@@ -362,28 +361,39 @@ class NakedLeg:
 
 
 def naked_breaches(
-    legs: Sequence[NakedLeg], *, equity: float, now_utc: datetime, limits: LimitSettings
+    legs: Sequence[NakedLeg], *, equity: float, now_utc: datetime, max_seconds: float, limits: LimitSettings
 ) -> tuple[Breach, ...]:
-    """Naked legs that are too large or too old; one whose value or age is not known is both."""
-    return tuple(breach for leg in legs for breach in _breaches_of_leg(leg, equity, now_utc, limits))
+    """Legs of which more than is allowed is naked for longer than is allowed; one that cannot be measured is one.
+
+    A leg that has just been filled is naked with its whole value until the other one is: value alone says nothing.
+
+    Parameters
+    ----------
+    max_seconds : float
+        `ExecutionSettings.naked_seconds`, which legging obeys for every single trade.
+    """
+    return tuple(
+        breach for leg in legs if (breach := _breach_of_leg(leg, equity, now_utc, max_seconds, limits)) is not None
+    )
 
 
-def _breaches_of_leg(leg: NakedLeg, equity: float, now_utc: datetime, limits: LimitSettings) -> Iterator[Breach]:
-    pair, flatten, most = leg.pair, LimitAction.FLATTEN_PAIR, limits.max_naked_seconds
+def _breach_of_leg(
+    leg: NakedLeg, equity: float, now_utc: datetime, max_seconds: float, limits: LimitSettings
+) -> Breach | None:
+    share = math.nan
     try:
-        share = number(f"the naked value of {pair}", leg.value, least=0.0) / number("equity", equity, above=0.0)
-        since = moment(f"the start of {pair}'s naked leg", leg.since_utc)
+        share = number(f"the naked value of {leg.pair}", leg.value, least=0.0) / number("equity", equity, above=0.0)
+        since = moment(f"the start of {leg.pair}'s naked leg", leg.since_utc)
         age = (moment("now", now_utc) - since).total_seconds()
+        if share <= limits.max_naked * (1.0 + _ROUNDING) or age <= max_seconds:
+            return None
+        message = (
+            f"{share:.2%} of equity is naked in {leg.pair} for {age:.0f} s, {limits.max_naked:.2%} for "
+            f"{max_seconds:.0f} s is the limit"
+        )
     except UnusableInput as error:
-        message = f"the naked leg of {pair} cannot be measured: {error}"
-        yield _breach(Limit.NAKED_VALUE, flatten, math.nan, limits.max_naked, message, pair)
-        return
-    if share > limits.max_naked * (1.0 + _ROUNDING):
-        message = f"naked value of {pair} is {share:.2%} of equity, the limit is {limits.max_naked:.2%}"
-        yield _breach(Limit.NAKED_VALUE, flatten, share, limits.max_naked, message, pair)
-    if share > 0 and age > most:
-        message = f"a leg of {pair} is naked for {age:.0f} s, the limit is {most:.0f} s"
-        yield _breach(Limit.NAKED_TIME, flatten, age, most, message, pair)
+        message = f"the naked leg of {leg.pair} cannot be measured: {error}"
+    return _breach(Limit.NAKED_LEG, LimitAction.FLATTEN_PAIR, share, limits.max_naked, message, leg.pair)
 
 
 @dataclass(frozen=True, kw_only=True)

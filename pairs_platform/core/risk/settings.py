@@ -112,9 +112,12 @@ class LimitSettings(SettingsGroup):
     )
     max_stress_loss: float = setting(0.03, unit=EQUITY, description="Loss in the stress test.", gt=0, le=1)
     max_naked: float = setting(
-        0.01, unit=EQUITY, description="Value of one leg that the other does not hedge.", gt=0, le=1
+        0.01,
+        unit=EQUITY,
+        description="Value of one leg that the other may leave without a hedge for longer than it takes to hedge.",
+        gt=0,
+        le=1,
     )
-    max_naked_seconds: float = setting(30.0, unit="seconds", description="How long a leg may be naked.", gt=0, le=3600)
     soft_daily_loss: float = setting(
         0.01, unit="share of equity before the session", description="Loss of a session that ends entries.", gt=0, le=1
     )

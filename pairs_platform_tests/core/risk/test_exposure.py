@@ -9,11 +9,14 @@ from pairs_platform.core.risk.denials import UnusableInput
 from pairs_platform.core.risk.exposure import (
     exposure,
     historical_loss,
+    holding_of,
     largest_share_by_volatility,
     market_risk,
     peak_exposure,
 )
-from pairs_platform_tests.support.risk_entries import MARKET, PRICES, book, holding
+from pairs_platform.core.trading.orders import Order
+from pairs_platform.core.trading.spread_order import Goal, SpreadOrder
+from pairs_platform_tests.support.risk_entries import MARKET, NOW, PRICES, book, holding
 
 SYMBOLS = tuple(PRICES)
 
@@ -78,6 +81,23 @@ def test_historical_loss_is_that_of_acerbi_and_tasche():
     assert historical_loss(results, 0.05) == (4.0, 4.5)
     assert historical_loss(results, 0.06) == (3.0, pytest.approx((5 + 4 + 0.4 * 3) / 2.4))
     assert historical_loss(np.ones(50), 0.01) == (-1.0, pytest.approx(-1.0))
+
+
+@pytest.mark.parametrize(
+    ("goal", "filled", "expected"),
+    [(Goal.HOLD, 0, (72, -108)), (Goal.HOLD, 20, (72, -108)), (Goal.CLOSE, 20, (20, 0)), (Goal.UNWIND, 0, (0, 0))],
+)
+def test_a_trade_counts_with_the_larger_of_what_it_holds_and_what_it_wants(goal, filled, expected):
+    order = Order(
+        client_order_id="1", spread_order_id="t", symbol="PDFS", leg="y", purpose="open", attempt=1, quantity=72,
+        limit_price=50.1, intended_utc=NOW, reported_filled=filled,
+    )  # fmt: skip
+    trade = SpreadOrder(
+        id="t", pair="PDFS_ROG", y="PDFS", x="ROG", position=1, beta=1.2, target_y=72, target_x=-108, decided_utc=NOW,
+        price_y=50.0, price_x=40.0, goal=goal, orders=(order,),
+    )  # fmt: skip
+    found = holding_of(trade, "technology")
+    assert (found.shares_y, found.shares_x, found.sector) == (*expected, "technology")
 
 
 class TestMarketRisk:

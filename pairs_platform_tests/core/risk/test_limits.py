@@ -203,18 +203,17 @@ def test_stops_and_a_fresh_stop_lock_a_pair():
     assert found(1, 500, math.nan) == [(Limit.COOL_DOWN, lock)], "a half-life that is not known has not passed"
 
 
-def test_a_naked_leg_is_flattened_when_it_is_too_large_or_too_old():
+def test_a_leg_is_flattened_that_is_naked_with_too_much_for_too_long():
     def found(value, seconds):
         leg = NakedLeg(pair="A_B", value=value, since_utc=NOW - timedelta(seconds=seconds))
-        return acted(naked_breaches([leg], equity=100_000.0, now_utc=NOW, limits=LIMITS))
+        breaches = naked_breaches([leg], equity=100_000.0, now_utc=NOW, max_seconds=30.0, limits=LIMITS)
+        return acted(breaches)
 
-    flatten = LimitAction.FLATTEN_PAIR
-    assert found(999.0, 30) == found(1000.0, 29) == found(0.0, 300) == []
-    assert found(1001.0, 1) == [(Limit.NAKED_VALUE, flatten)]
-    assert found(1.0, 30.5) == [(Limit.NAKED_TIME, flatten)]
-    assert found(5000.0, 60) == [(Limit.NAKED_VALUE, flatten), (Limit.NAKED_TIME, flatten)]
+    flatten = [(Limit.NAKED_LEG, LimitAction.FLATTEN_PAIR)]
+    assert found(999.0, 300) == found(1000.0, 300) == found(5000.0, 29) == found(5000.0, 30) == []
+    assert found(1001.0, 31) == found(5000.0, 30.5) == flatten
     for value in (math.nan, -1.0, None):
-        assert found(value, 1) == [(Limit.NAKED_VALUE, flatten)]
+        assert found(value, 1) == flatten
 
 
 OPERATIONS = {
