@@ -6,9 +6,11 @@ late, repeated, out of order or lost; asked for an order, it says the truth, or 
 
 import random
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pairs_platform.core.trading.orders import Fill, Order, OrderStatus, Report
+from pairs_platform.core.trading.reconciliation import BrokersSide
+from pairs_platform.ports.broker import BrokerFill, BrokerOrder, BrokerPosition
 
 
 @dataclass
@@ -44,14 +46,23 @@ class HeldOrder:
     def filled(self) -> int:
         return sum(fill.quantity for fill in self.fills)
 
-    def report(self, fill: Fill | None = None) -> Report:
-        return Report(
-            status=self.status,
+    def listed(self) -> BrokerOrder:
+        """As the broker's list of orders has it."""
+        return BrokerOrder(
             broker_order_id=self.broker_order_id,
-            filled_quantity=self.filled,
-            fill=fill,
+            client_order_id=self.order.client_order_id,
+            symbol=self.order.symbol,
+            quantity=float(self.order.quantity),
+            filled_quantity=float(self.filled),
+            average_price=None,
+            limit_price=self.order.limit_price,
+            status=self.status,
+            broker_status=self.status.value,
             reason=self.reason,
         )
+
+    def report(self, fill: Fill | None = None) -> Report:
+        return self.listed().report(fill)
 
 
 class ChanceBroker:
@@ -62,11 +73,40 @@ class ChanceBroker:
         self.faults = faults
         self.orders: dict[str, HeldOrder] = {}
         self.submitted: list[str] = []
+        self.refused: list[str] = []
         self._messages: list[tuple[datetime, str, Report]] = []
 
     def position(self, symbol: str) -> int:
         """Signed shares of a symbol that the broker holds."""
         return sum(held.order.sign * held.filled for held in self.orders.values() if held.order.symbol == symbol)
+
+    def side(self, cash: float | None = None) -> BrokersSide:
+        """All that it says of the account, and the truth."""
+        fills = [
+            BrokerFill(
+                broker_order_id=held.broker_order_id,
+                symbol=held.order.symbol,
+                side=held.order.sign,
+                fill=fill,
+                quantity=float(fill.quantity),
+                price=fill.price,
+                cumulative_quantity=float(held.filled),
+                filled_utc=fill.filled_utc,
+            )
+            for held in self.orders.values()
+            for fill in held.fills
+        ]
+        symbols = sorted({held.order.symbol for held in self.orders.values()})
+        return BrokersSide(
+            orders=[held.listed() for held in self.orders.values()],
+            fills=fills,
+            positions=[
+                BrokerPosition(symbol=symbol, quantity=float(self.position(symbol)), available=None)
+                for symbol in symbols
+            ],
+            cash=cash,
+            since_utc=datetime.min.replace(tzinfo=UTC),
+        )
 
     def working(self) -> list[HeldOrder]:
         """Orders of which something may still be filled."""
@@ -75,18 +115,16 @@ class ChanceBroker:
     def submit(self, order: Order, now: datetime) -> Report | None:
         """The answer to a new order; None where it was lost."""
         assert order.client_order_id not in self.submitted, f"{order.client_order_id} is sent twice"
-        opposite = [
-            held
-            for held in self.orders.values()
-            if held.order.symbol == order.symbol and held.order.sign != order.sign and not held.status.ended
-        ]
-        assert not opposite, f"{order.client_order_id} would meet {opposite[0].order.client_order_id}"
         self.submitted.append(order.client_order_id)
         if self._chance(self.faults.never_arrives):
             return None
         held = HeldOrder(order, f"b{len(self.orders)}", stuck=self._chance(self.faults.never_fills))
         self.orders[order.client_order_id] = held
-        if self._chance(self.faults.rejected):
+        refusal = self._refusal(held)
+        if refusal:
+            held.status, held.reason = OrderStatus.REJECTED, refusal
+            self.refused.append(order.client_order_id)
+        elif self._chance(self.faults.rejected):
             held.status, held.reason = OrderStatus.REJECTED, "insufficient buying power"
         elif self._chance(self.faults.rejected_later):
             held.status, held.reason = OrderStatus.REJECTED, "no shares to borrow"
@@ -135,6 +173,21 @@ class ChanceBroker:
     def has_messages(self) -> bool:
         """Whether something is still on its way."""
         return bool(self._messages)
+
+    def _refusal(self, held: HeldOrder) -> str:
+        """Why no broker takes an order: it could meet an own one, or brings a position through zero."""
+        order, symbol = held.order, held.order.symbol
+        working = [
+            each.order.sign * (abs(each.order.quantity) - each.filled)
+            for each in self.orders.values()
+            if each is not held and each.order.symbol == symbol and not each.status.ended
+        ]
+        if any(shares * order.sign < 0 for shares in working):
+            return "potential wash trade"
+        position = self.position(symbol)
+        if position * order.sign < 0 and abs(position) < abs(sum(working) + order.quantity):
+            return "insufficient qty available for order"
+        return ""
 
     def _fill(self, held: HeldOrder, now: datetime, *, whole: bool) -> None:
         left = abs(held.order.quantity) - held.filled

@@ -22,6 +22,13 @@ class ExecutionSettings(SettingsGroup):
             "simultaneous: both legs at once."
         ),
     )
+    entry_seconds: float = setting(
+        60.0,
+        unit="seconds",
+        gt=0,
+        le=3600,
+        description="An entry of which nothing was sent this long after its decision is dropped.",
+    )
     leg_timeout_seconds: float = setting(
         15.0, unit="seconds", gt=0, le=600, description="An order that is not filled after this time is canceled."
     )

@@ -289,6 +289,10 @@ class _Desk:
     # Entries.
 
     def _enter(self) -> None:
+        seconds = self._settings.entry_seconds
+        if self._due(self._trade.decided_utc, seconds):
+            self._go_flat(f"the entry was not sent within {seconds:g} s of its decision")
+            return
         for leg in LEGS:
             if leg not in self._quotes:
                 symbol = self._trade.symbol(leg)
@@ -449,10 +453,11 @@ class _Desk:
     # Orders.
 
     def _naked_since(self) -> datetime | None:
-        price_y, price_x = (
-            self._quotes[leg].mid if leg in self._quotes else price
-            for leg, price in (("y", self._trade.price_y), ("x", self._trade.price_x))
-        )
+        """Since when one leg lacks its hedge, at the prices of the decision: shares hedge each other as they did then.
+
+        At later prices an open pair would seem naked as soon as its spread moves.
+        """
+        price_y, price_x = self._trade.price_y, self._trade.price_x
         tolerance = naked_tolerance(self._trade, self._settings.naked_tolerance, price_y=price_y, price_x=price_x)
         return naked_since(self._trade, price_y=price_y, price_x=price_x, tolerance=tolerance)
 

@@ -77,7 +77,8 @@ def gate(
 
     Exits go before hedges, and hedges before entries. Intended orders of two directions fill each other first; what is
     left of them is intended again. Then nothing goes against a working order of the other direction, one order brings
-    the broker's position to zero at most, and an exit never takes away what other pairs hold.
+    the broker's position to zero at most, and an exit never takes away what other pairs hold. An order of which nobody
+    knows whether the broker has it holds up no exit of another pair: the broker would refuse that, at worst.
 
     Parameters
     ----------
@@ -109,7 +110,12 @@ def gate(
     send: list[Order] = []
     wait: list[Waiting] = []
     for order in left:
-        working = [each.remaining for each in (*pending, *send)] + list(foreign_pending)
+        exits = order.purpose in _EXITS
+        working = [
+            *(each.remaining for each in pending if not (exits and each.status is OrderStatus.UNKNOWN)),
+            *(each.remaining for each in send),
+            *foreign_pending,
+        ]
         others = of_pairs - held.get(order.spread_order_id, 0)
         shares, reason = _allowed(order, quantity, working, others)
         if shares:

@@ -24,6 +24,7 @@ from pairs_platform.core.trading.legging import (
 )
 from pairs_platform.core.trading.naked import naked_episodes, naked_since, naked_tolerance
 from pairs_platform.core.trading.orders import Order, OrderStatus, Report, sent_without_answer
+from pairs_platform.core.trading.reconciliation import OurSide, Subject, corrected, reconciled
 from pairs_platform.core.trading.spread_order import LEGS, Goal, SpreadOrder, SpreadState
 from pairs_platform_tests.support.chance_broker import ChanceBroker, Faults
 from pairs_platform_tests.support.pair_trades import at, ended, fill_of, trade_of, working
@@ -168,6 +169,18 @@ class TestEntry:
         assert due(trade_of(), quotes=quotes) == (
             GoFlat("no usable quote of PDFS: a pair is not entered on the prices of one leg"),
         )
+
+    def test_an_entry_that_was_held_up_is_dropped_when_it_is_late(self):
+        assert due(trade_of(), 59.9)[-1] == Wait(at(60))
+        assert due(trade_of(), 60) == (GoFlat("the entry was not sent within 60 s of its decision"),)
+
+    def test_an_open_pair_whose_spread_has_moved_is_not_naked(self):
+        story = opened()
+        moved = quotes_at(10_000, y=70.0, x=90.0)
+        assert story.due(10_000, quotes=moved) == ()
+        story.trade = story.trade.to_leave(Goal.CLOSE, "exit")
+        story.due(10_000, quotes=moved)
+        assert story.order("y", "close").limit_price == 69.86, "its exit is no emergency"
 
     def test_a_refused_first_leg_ends_the_entry_with_the_brokers_reason(self):
         story = Story()
@@ -589,9 +602,11 @@ class Run:
         return self.trade.state.ended or self.trade.state is SpreadState.BROKEN
 
     def compare_with_the_broker(self) -> None:
-        """What is done every minute: a fill whose message was lost is found in the broker's list of orders."""
-        for client_id, held in self.broker.orders.items():
-            self.trade, _ = self.trade.after(client_id, held.report())
+        """What is done every minute: a fill whose message was lost is found in the broker's lists."""
+        ours = OurSide(trades=[self.trade], cash=0.0)
+        result = reconciled(ours, self.broker.side(), self.now, self.settings)
+        (self.trade,) = corrected([self.trade], result.corrections)
+        assert not [each for each in result.differences if each.subject is not Subject.ORDER]
 
     def settle(self) -> datetime | None:
         """Do what is due until nothing but time is awaited; returns until when."""
@@ -650,7 +665,7 @@ class Run:
                 assert 0 <= self.trade.held(leg) / self.begin.target(leg) <= 1, f"seed {self.seed}: {leg} beyond target"
 
     def naked_only_while_a_deadline_runs(self, waits: list[datetime]) -> None:
-        prices = {"price_y": self.price["y"], "price_x": self.price["x"]}
+        prices = {"price_y": self.trade.price_y, "price_x": self.trade.price_x}
         tolerance = naked_tolerance(self.trade, self.settings.naked_tolerance, **prices)
         if self.trade.broken or naked_since(self.trade, tolerance=tolerance, **prices) is None:
             return
@@ -667,6 +682,7 @@ def ends_as_the_broker_has_it(run: Run) -> None:
         assert named or any(trade.symbol(leg) in trade.broken for leg in LEGS)
         return
     if run.never_beyond_target:
+        assert run.broker.refused == []
         tolerance = naked_tolerance(run.begin, run.settings.naked_tolerance, price_y=50.0, price_x=100.0)
         settings = run.settings
         longest = settings.naked_seconds + settings.leg_timeout_seconds + settings.unresolved_seconds

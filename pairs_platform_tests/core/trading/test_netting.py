@@ -8,8 +8,20 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from pairs_platform.core.trading.execution_settings import ExecutionSettings
+from pairs_platform.core.trading.legging import Ask, Cancel, GoFlat, Quote, Resize, Send, next_actions, recorded
 from pairs_platform.core.trading.netting import Crossing, crossed, gate, shares_of_pairs
-from pairs_platform.core.trading.orders import Order, OrderStatus, applied, client_order_id
+from pairs_platform.core.trading.orders import (
+    Order,
+    OrderStatus,
+    Report,
+    applied,
+    client_order_id,
+    sent_without_answer,
+)
+from pairs_platform.core.trading.reconciliation import OurSide, Subject, corrected, reconciled
+from pairs_platform.core.trading.spread_order import LEGS, Goal, SpreadState
+from pairs_platform_tests.support.chance_broker import ChanceBroker, Faults
 from pairs_platform_tests.support.pair_trades import at, ended, fill_of, filled, order_of, trade_of, working
 
 
@@ -45,6 +57,13 @@ class TestOneDirectionAtATime:
     def test_an_order_of_which_nobody_knows_counts_as_working(self):
         unknown = replace(intent("a", 100), status=OrderStatus.UNKNOWN)
         assert at_gate(intent("b", -30, "hedge"), pending=[unknown]).send == ()
+
+    def test_but_it_holds_up_no_exit_of_another_pair_for_ever(self):
+        held = {"a": 0, "b": 30}
+        for quantity in (100, -100):
+            unknown = replace(intent("a", quantity), status=OrderStatus.UNKNOWN)
+            decision = at_gate(intent("b", -30, "close"), pending=[unknown], held=held, broker_quantity=30)
+            assert passed(decision) == [("b", -30)]
 
     def test_what_has_ended_is_in_nobodys_way(self):
         gone = replace(intent("a", 100), status=OrderStatus.CANCELED)
@@ -213,3 +232,124 @@ class TestRandomPairs:
                 break
             symbol.step()
         assert symbol.held == symbol.wanted
+
+
+FAULTS = Faults(
+    lost_answer=0.05, rejected=0.02, never_fills=0.1, lost_message=0.1, repeated_message=0.2, cancel_lost=0.1,
+    silent_question=0.2,
+)  # fmt: skip
+PAIRS = [("PDFS", "AVGO"), ("AVGO", "MSFT"), ("PDFS", "MSFT")]
+
+
+class SeveralPairs:
+    """Three pairs that share each symbol with another one, traded by legging and gate against a broker of chance."""
+
+    def __init__(self, seed: int, faults: Faults) -> None:
+        self.broker = ChanceBroker(seed, faults)
+        self.random = self.broker.random
+        self.now = at(0)
+        self.trades = {}
+        for y, x in PAIRS:
+            trade = trade_of(position=self.random.choice([1, -1]), id=f"{y} {x}", pair=f"{y}_{x}", y=y, x=x)
+            self.trades[trade.id] = replace(trade, price_x=50.0, target_x=-trade.target_y)
+        self.begins = {name: at(self.random.choice([0, 2, 30])) for name in self.trades}
+        self.closes = {name: at(self.random.choice([5, 40, 41, 90])) for name in self.trades}
+        self.crossed = 0
+
+    def play(self) -> None:
+        for step in range(600):
+            for name, trade in self.trades.items():
+                if self.now >= self.closes[name] and not trade.broken:
+                    self.trades[name] = trade.to_leave(Goal.CLOSE, "exit")
+            self.send([order for name in self.trades for order in self.decided(name)])
+            self.now = at(step + 1)
+            self.broker.pass_time(self.now)
+            for client_id, report in self.broker.messages(self.now):
+                self.said(client_id, report)
+            if step % 30 == 29:
+                self.compare()
+            over = [trade.state.ended or bool(trade.broken) for trade in self.trades.values()]
+            if all(over) and not self.broker.has_messages and not self.compare():
+                return
+        raise AssertionError(f"no end: {[(trade.id, trade.state) for trade in self.trades.values()]}")
+
+    def decided(self, name: str) -> list[Order]:
+        """Orders that legging asks for; everything else that it asks for is done."""
+        if self.now < self.begins[name] and not self.trades[name].orders:
+            return []
+        quote = Quote(bid=49.99, ask=50.01, quoted_utc=self.now)
+        while True:
+            trade = self.trades[name]
+            actions = next_actions(
+                trade, {"y": quote, "x": quote}, self.now, ExecutionSettings(), profile="demo", account="paper"
+            )
+            done = [action for action in actions if not isinstance(action, Send)]
+            self.trades[name] = recorded(trade, done, self.now)
+            for action in done:
+                if isinstance(action, Cancel):
+                    self.broker.cancel(action.client_order_id, self.now)
+                elif isinstance(action, Ask) and (answer := self.broker.ask(action.client_order_id)):
+                    self.said(action.client_order_id, answer)
+            if not any(isinstance(action, GoFlat | Resize) for action in actions):
+                return [action.order for action in actions if isinstance(action, Send)]
+
+    def send(self, intended: list[Order]) -> None:
+        for symbol in sorted({order.symbol for order in intended}):
+            legs = [(trade, leg) for trade in self.trades.values() for leg in LEGS if trade.symbol(leg) == symbol]
+            decision = gate(
+                symbol,
+                [order for order in intended if order.symbol == symbol],
+                pending=[order for trade, leg in legs for order in trade.pending(leg)],
+                held={trade.id: trade.held(leg) for trade, leg in legs},
+                broker_quantity=self.random.choice([self.broker.position(symbol), None]),
+            )
+            for crossing in decision.cross:
+                self.crossed += 1
+                for order in crossed(crossing, price=50.0, now=self.now):
+                    self.write_down(order)
+            for order in decision.send:
+                self.write_down(order)
+                answer = self.broker.submit(order, self.now)
+                if answer is None:
+                    trade = self.trades[order.spread_order_id]
+                    self.trades[trade.id] = trade.with_state_of(sent_without_answer(order))
+                else:
+                    self.said(order.client_order_id, answer)
+
+    def write_down(self, order: Order) -> None:
+        self.trades[order.spread_order_id] = self.trades[order.spread_order_id].with_order(order)
+
+    def said(self, client_id: str, report: Report) -> None:
+        (trade,) = [
+            each for each in self.trades.values() if any(order.client_order_id == client_id for order in each.orders)
+        ]
+        self.trades[trade.id], applied_ = trade.after(client_id, report)
+        assert applied_.anomaly == ""
+
+    def compare(self) -> bool:
+        """Whether a comparison with the broker changed something; shares are never different after it."""
+        ours = OurSide(trades=list(self.trades.values()), cash=0.0)
+        result = reconciled(ours, self.broker.side(), self.now, ExecutionSettings())
+        self.trades = {trade.id: trade for trade in corrected(ours.trades, result.corrections)}
+        assert not [each.message for each in result.differences if each.subject is Subject.POSITION]
+        return bool(result.corrections)
+
+
+class TestSeveralPairs:
+    @hypothesis_settings(max_examples=25)
+    @given(seed=st.integers(0, 10**9))
+    def test_pairs_that_share_symbols_end_without_a_share_at_the_broker(self, seed):
+        pairs = SeveralPairs(seed, FAULTS)
+        pairs.play()
+        assert {trade.state for trade in pairs.trades.values()} <= {SpreadState.CLOSED, SpreadState.FLAT}
+        assert pairs.broker.working() == []
+        for symbol in ("PDFS", "AVGO", "MSFT"):
+            assert pairs.broker.position(symbol) == shares_of_pairs(pairs.trades.values())[symbol] == 0
+
+    def test_without_faults_the_broker_refuses_nothing_and_some_orders_never_reach_it(self):
+        runs = [SeveralPairs(seed, Faults()) for seed in range(8)]
+        for pairs in runs:
+            pairs.play()
+            assert pairs.broker.refused == []
+            assert {trade.state for trade in pairs.trades.values()} <= {SpreadState.CLOSED, SpreadState.FLAT}
+        assert sum(pairs.crossed for pairs in runs) > 0
