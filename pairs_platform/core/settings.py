@@ -6,19 +6,66 @@ What does not belong here: any particular setting, and how settings are read (`p
 import os
 import re
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 
+class Order(NamedTuple):
+    """That a setting must not exceed another one of its group.
+
+    Attributes
+    ----------
+    above : str
+        Name of the other one.
+    strict : bool
+        Whether they must not be equal either.
+    because : str
+        What would happen otherwise; empty where the names say it.
+    """
+
+    above: str
+    strict: bool
+    because: str
+
+
 class SettingsGroup(BaseModel):
-    """A frozen group of settings; unknown names are refused."""
+    """A frozen group of settings; unknown names are refused, and so are settings in the wrong order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @model_validator(mode="after")
+    def _are_in_order(self) -> Self:
+        wrong = []
+        for name, info in type(self).model_fields.items():
+            order = order_of(info)
+            low, high = getattr(self, name), getattr(self, order.above) if order else None
+            if order is None or low is None or high is None or low < high or (low == high and not order.strict):
+                continue
+            must = "be below" if order.strict else "not be above"
+            because = f" ({order.because})" if order.because else ""
+            wrong.append(
+                f"{name} {_written(low)} must {must} {order.above} {_written(high)}{because}: lower {name} or raise "
+                f"{order.above}"
+            )
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
 
-def setting(default: Any, *, unit: str, description: str, form: str = "", **bounds: Any) -> Any:
+
+def setting(
+    default: Any,
+    *,
+    unit: str,
+    description: str,
+    form: str = "",
+    below: str = "",
+    not_above: str = "",
+    because: str = "",
+    **bounds: Any,
+) -> Any:
     """Declare one setting with its default, its unit, what it means and what is valid.
 
     Parameters
@@ -31,10 +78,28 @@ def setting(default: Any, *, unit: str, description: str, form: str = "", **boun
         One sentence for the reader of ``pairs-platform config show``.
     form
         What a text must look like, in words; goes with the constraint ``pattern``.
+    below, not_above
+        Name of the setting of the same group that this one must be below, or must not exceed.
+    because
+        What would happen otherwise, where the two names do not say it.
     bounds
         Pydantic's constraints (``ge``, ``gt``, ``le``, ``lt``, ``min_length``, …).
     """
-    return Field(default, description=description, json_schema_extra={"unit": unit, "form": form}, **bounds)
+    extra: dict[str, Any] = {"unit": unit, "form": form}
+    if below or not_above:
+        extra["order"] = [below or not_above, bool(below), because]
+    return Field(default, description=description, json_schema_extra=extra, **bounds)
+
+
+def order_of(info: FieldInfo) -> Order | None:
+    """Which setting of its group one must not exceed; None where there is none."""
+    extra: Any = info.json_schema_extra
+    given = extra.get("order") if isinstance(extra, dict) else None
+    return Order(*given) if given else None
+
+
+def _written(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def usable_path(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from pairs_platform.core.settings import order_of
 from pairs_platform.settings.names import given_type, is_group, kind_at, setting_at
 
 _NAMED = 3
@@ -57,7 +58,9 @@ def _scalar(kind: Any, info: FieldInfo) -> str:
     if kind is bool:
         return "true or false"
     if kind in (int, float):
-        return _with_unit(f"a {'whole ' if kind is int else ''}number{_range(info)}", unit_of(info))
+        words = _with_unit(f"a {'whole ' if kind is int else ''}number{_range(info)}", unit_of(info))
+        order = order_of(info)
+        return f"{words}, {'below' if order.strict else 'not above'} {order.above}" if order else words
     if get_origin(kind) is not None:  # an annotated type
         kind = get_args(kind)[0]
     if kind is date:

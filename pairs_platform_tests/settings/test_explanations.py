@@ -202,7 +202,8 @@ def test_settings_that_do_not_fit_together_name_the_places_of_each(folder, monke
         load_settings()
     places = (f"{folder / PLATFORM_FILE}, line 4", f"variable {variable('trading.exit_z')}")
     assert str(error.value) == (
-        f"trading: exit_z 3.0 must be below entry_z 2.5, or a position is left at once, set in {', '.join(places)}"
+        "trading: exit_z 3 must be below entry_z 2.5 (a position would be left at once): lower exit_z or raise "
+        f"entry_z, set in {', '.join(places)}"
     )
 
 

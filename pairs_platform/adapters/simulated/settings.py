@@ -3,9 +3,7 @@
 What does not belong here: the universe and the bar frequency, which the market shares with every other source.
 """
 
-from typing import Literal, Self
-
-from pydantic import model_validator
+from typing import Literal
 
 from pairs_platform.core.screening.settings import PairNames
 from pairs_platform.core.settings import SettingsGroup, setting
@@ -40,12 +38,19 @@ class SimulatedMarketSettings(SettingsGroup):
         description="Pairs that are never planted, so that a failing one can be watched.",
     )
     min_half_life_bars: float = setting(
-        5.0, unit="bars", description="Shortest half-life of a planted spread.", ge=1, le=1000
+        5.0,
+        unit="bars",
+        description="Shortest half-life of a planted spread.",
+        ge=1,
+        le=1000,
+        not_above="max_half_life_bars",
     )
     max_half_life_bars: float = setting(
         40.0, unit="bars", description="Longest half-life of a planted spread.", ge=1, le=1000
     )
-    min_beta: float = setting(0.6, unit="1", description="Smallest planted hedge ratio.", ge=0.1, le=5)
+    min_beta: float = setting(
+        0.6, unit="1", description="Smallest planted hedge ratio.", ge=0.1, le=5, not_above="max_beta"
+    )
     max_beta: float = setting(1.6, unit="1", description="Largest planted hedge ratio.", ge=0.1, le=5)
     spread_innovation_bps: float = setting(
         6.0,
@@ -54,9 +59,21 @@ class SimulatedMarketSettings(SettingsGroup):
         gt=0,
         le=200,
     )
-    min_alpha1: float = setting(0.08, unit="1", description="Smallest planted GARCH α₁.", ge=0, lt=1)
-    max_alpha1: float = setting(0.14, unit="1", description="Largest planted GARCH α₁.", ge=0, lt=1)
-    min_persistence: float = setting(0.94, unit="1", description="Smallest planted α₁ + β₁.", gt=0, lt=1)
+    min_alpha1: float = setting(
+        0.08, unit="1", description="Smallest planted GARCH α₁.", ge=0, lt=1, not_above="max_alpha1"
+    )
+    max_alpha1: float = setting(
+        0.14,
+        unit="1",
+        description="Largest planted GARCH α₁.",
+        ge=0,
+        lt=1,
+        below="min_persistence",
+        because="β₁ is not negative",
+    )
+    min_persistence: float = setting(
+        0.94, unit="1", description="Smallest planted α₁ + β₁.", gt=0, lt=1, not_above="max_persistence"
+    )
     max_persistence: float = setting(0.98, unit="1", description="Largest planted α₁ + β₁.", gt=0, lt=1)
     market_volatility: float = setting(0.15, unit="1/√year", description="Volatility of the market factor.", gt=0, le=2)
     sector_volatility: float = setting(
@@ -108,15 +125,3 @@ class SimulatedMarketSettings(SettingsGroup):
         ge=0,
         le=12,
     )
-
-    @model_validator(mode="after")
-    def _ranges_are_ordered(self) -> Self:
-        for name in ("half_life_bars", "beta", "alpha1", "persistence"):
-            low, high = getattr(self, f"min_{name}"), getattr(self, f"max_{name}")
-            if low > high:
-                raise ValueError(f"min_{name} {low:g} is above max_{name} {high:g}")
-        if self.max_alpha1 >= self.min_persistence:
-            raise ValueError(
-                f"max_alpha1 {self.max_alpha1:g} must be below min_persistence {self.min_persistence:g} (β₁ ≥ 0)"
-            )
-        return self

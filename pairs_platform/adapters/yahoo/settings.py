@@ -24,6 +24,7 @@ class YahooSettings(SettingsGroup):
         gt=0,
         le=600,
         description="Back-off after the first failure, doubled after each further one.",
+        not_above="longest_wait_s",
     )
     longest_wait_s: float = setting(
         120.0, unit="seconds", gt=0, le=3600, description="Longest wait between two attempts; asked for more, stop."

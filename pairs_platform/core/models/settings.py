@@ -48,7 +48,7 @@ class SplitSettings(SettingsGroup):
         if self.train_fraction + self.validation_fraction > 0.95:
             raise ValueError(
                 f"train_fraction {self.train_fraction} and validation_fraction {self.validation_fraction} leave less "
-                "than 5 % of the window to the test"
+                "than 5 % of the window to the test: lower one of them"
             )
         return self
 
@@ -145,7 +145,8 @@ class PromotionSettings(SettingsGroup):
         if self.max_age_sessions < 2 * self.challenger_sessions:
             raise ValueError(
                 f"max_age_sessions {self.max_age_sessions} is below twice challenger_sessions "
-                f"{self.challenger_sessions}: a promoted model would be too old before its successor is ready"
+                f"{self.challenger_sessions} (a promoted model would be too old before its successor is ready): raise "
+                "max_age_sessions or lower challenger_sessions"
             )
         return self
 

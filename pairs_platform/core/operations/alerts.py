@@ -48,7 +48,12 @@ class AlertSettings(SettingsGroup):
         10.0, unit="minutes", ge=1, le=120, description="Of an open session without a streamed bar."
     )
     first_retry_seconds: float = setting(
-        30.0, unit="seconds", ge=1, le=3600, description="Before a failed delivery is tried again; doubles each time."
+        30.0,
+        unit="seconds",
+        ge=1,
+        le=3600,
+        description="Before a failed delivery is tried again; doubles each time.",
+        not_above="longest_retry_seconds",
     )
     longest_retry_seconds: float = setting(3600.0, unit="seconds", ge=1, le=86_400, description="Bound of that wait.")
 
@@ -71,6 +76,9 @@ class Alert:
     session : date or None
     path : str
         Path of the page in the UI, without the host; empty where there is none.
+    see : str
+        Words of the console's command that shows more, such as ``stream status``; it becomes a part of the remedy, with
+        its profile, where the alert is stored.
     """
 
     key: str
@@ -81,6 +89,7 @@ class Alert:
     sector: str | None = None
     session: date | None = None
     path: str = ""
+    see: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +121,9 @@ class AlertMessage:
     body: str
 
 
-def compose(opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], settings: AlertSettings) -> AlertMessage:
+def compose(
+    opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], settings: AlertSettings, *, list_command: str
+) -> AlertMessage:
     """One message about alerts that are new and alerts that are over, errors first, then by kind, session and key.
 
     Parameters
@@ -120,6 +131,8 @@ def compose(opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], settings
     opened, resolved : sequence of OpenAlert
         Not both empty.
     settings : AlertSettings
+    list_command : str
+        What lists all of them in a terminal.
     """
     ordered = sorted(opened, key=lambda alert: (alert.severity != "error", alert.kind, str(alert.session), alert.key))
     shown = ordered[: settings.lines_per_message]
@@ -133,7 +146,7 @@ def compose(opened: Sequence[OpenAlert], resolved: Sequence[OpenAlert], settings
         if alert.path:
             lines.append(f"  see: {settings.ui_url.rstrip('/')}{alert.path}")
     if len(ordered) > len(shown):
-        lines.append(f"and {len(ordered) - len(shown)} more: pairs-platform alerts")
+        lines.append(f"and {len(ordered) - len(shown)} more: {list_command}")
     over = sorted(resolved, key=lambda alert: alert.key)
     lines += [f"OVER {TITLES[alert.kind]}: {alert.what}" for alert in over[: settings.lines_per_message]]
     if len(over) > settings.lines_per_message:

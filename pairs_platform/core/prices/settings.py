@@ -21,6 +21,8 @@ class ValidationSettings(SettingsGroup):
         gt=1.0,
         le=100.0,
         description="How many times away from the prices around, up or down, a bar is flagged as a spike.",
+        not_above="slip_factor",
+        because="a bar is flagged before it is quarantined",
     )
     slip_factor: float = setting(
         8.0,

@@ -41,7 +41,9 @@ class CointegrationSettings(SettingsGroup):
     gate: float = setting(
         0.05, unit="1", description="A pair goes on when its calibrated p is below this.", gt=0.0, lt=1.0
     )
-    min_beta: float = setting(0.1, unit="1", description="Smallest hedge ratio that is traded.", gt=0.0)
+    min_beta: float = setting(
+        0.1, unit="1", description="Smallest hedge ratio that is traded.", gt=0.0, not_above="max_beta"
+    )
     max_beta: float = setting(10.0, unit="1", description="Largest hedge ratio that is traded.", gt=0.0)
     min_bars: int = setting(
         126,

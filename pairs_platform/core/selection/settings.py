@@ -69,7 +69,13 @@ class SelectionSettings(SettingsGroup):
         0.7, unit="1", description="Score of today and ranking score that a selected pair must exceed.", ge=0, lt=1
     )
     sessions_averaged: int = setting(
-        3, unit="scored sessions", description="Newest scores that the ranking score averages.", ge=1, le=60
+        3,
+        unit="scored sessions",
+        description="Newest scores that the ranking score averages.",
+        ge=1,
+        le=60,
+        not_above="lookback_sessions",
+        because="no pair would ever have so many scores, and all would stay provisional",
     )
     lookback_sessions: int = setting(
         10, unit="sessions", description="How far back, today included, a score may count.", ge=1, le=250

@@ -42,7 +42,9 @@ class ReplaySettings(SettingsGroup):
         unit="name",
         description="single_pass: one session; date_range: every session from first to last; loop: that again.",
     )
-    first: Day | None = setting(None, unit="date", description="First session played; the newest one if not given.")
+    first: Day | None = setting(
+        None, unit="date", description="First session played; the newest one if not given.", not_above="last"
+    )
     last: Day | None = setting(None, unit="date", description="Last session played; the first one if not given.")
     loops: int = setting(0, unit="passes", ge=0, description="Passes of the mode loop; 0 is endless.")
     speed: float = setting(
@@ -74,6 +76,12 @@ class ReplaySettings(SettingsGroup):
     @classmethod
     def _paths_are_usable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(usable_path(path) for path in value)
+
+    @model_validator(mode="after")
+    def _last_has_a_first(self) -> Self:
+        if self.last is not None and self.first is None:
+            raise ValueError(f"last {self.last} needs a first: set it too, or leave out last")
+        return self
 
 
 class StreamSettings(SettingsGroup):
@@ -120,13 +128,6 @@ class StreamSettings(SettingsGroup):
         60.0, unit="seconds", ge=1, le=900, description="Longest wait between two attempts to connect."
     )
     replay: ReplaySettings = ReplaySettings()
-
-    @model_validator(mode="after")
-    def _dates_in_order(self) -> Self:
-        first, last = self.replay.first, self.replay.last
-        if last is not None and (first is None or last < first):
-            raise ValueError(f"replay.last {last} needs a replay.first that is not later; first is {first}")
-        return self
 
     @property
     def run_mode(self) -> RunMode:

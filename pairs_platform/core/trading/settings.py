@@ -5,8 +5,6 @@ What does not belong here: the code that obeys them.
 
 from dataclasses import dataclass, field
 
-from pydantic import model_validator
-
 from pairs_platform.core.settings import SettingsGroup, setting
 from pairs_platform.core.volatility.settings import GarchSettings
 
@@ -48,7 +46,15 @@ class TradingSettings(SettingsGroup):
     """When a pair is entered and left."""
 
     entry_z: float = setting(2.0, unit="standard deviations", description="Enter at this |z| or beyond.", gt=0, le=10)
-    exit_z: float = setting(0.5, unit="standard deviations", description="Exit at this |z| or nearer.", ge=0, le=5)
+    exit_z: float = setting(
+        0.5,
+        unit="standard deviations",
+        description="Exit at this |z| or nearer.",
+        ge=0,
+        le=5,
+        below="entry_z",
+        because="a position would be left at once",
+    )
     stop_multiple: float = setting(
         4.0, unit="bands", description="Stop beyond this many GARCH-scaled bands from the mean.", gt=0, le=50
     )
@@ -58,14 +64,6 @@ class TradingSettings(SettingsGroup):
     max_stale_bars: int = setting(
         2, unit="bars", description="No decision when a leg's newest bar is older than this.", ge=0, le=100
     )
-
-    @model_validator(mode="after")
-    def _exit_inside_entry(self) -> "TradingSettings":
-        if self.exit_z >= self.entry_z:
-            raise ValueError(
-                f"exit_z {self.exit_z} must be below entry_z {self.entry_z}, or a position is left at once"
-            )
-        return self
 
 
 @dataclass(frozen=True)

@@ -355,7 +355,7 @@ class TestRefusals:
         [
             ({"variant": "wild"}, "variant"),
             ({"seed": -1}, "seed"),
-            ({"min_half_life_bars": 50}, "min_half_life_bars 50 is above max_half_life_bars 40"),
+            ({"min_half_life_bars": 50}, "min_half_life_bars 50 must not be above max_half_life_bars 40: lower"),
             ({"max_alpha1": 0.95}, "max_alpha1 0.95 must be below min_persistence 0.94"),
             ({"spread": 3}, "spread"),
         ],

@@ -112,13 +112,14 @@ def test_a_pair_past_correlation_that_was_not_scored_stops_at_fit():
 
 def test_only_scores_within_the_lookback_and_before_today_count():
     sessions = sessions_ending(TODAY, 12)
-    rows = [(day, "A_B", 0.1 * i) for i, day in enumerate(sessions[:-1])]  # sessions[1] is 10 before today
-    settings = SelectionSettings(sessions_averaged=60, lookback_sessions=10)
+    # sessions[1] is 10 before today, and would be among the newest ten scores
+    rows = [(day, "A_B", 0.1 * i) for i, day in enumerate(sessions[:-1]) if i != 5]
+    settings = SelectionSettings(sessions_averaged=10, lookback_sessions=10)
     today = scores_of(TODAY, {"A_B": 1.0})
     found = ranking_scores(today, history_of(rows), session=TODAY, settings=settings)
-    inside = [0.1 * i for i in range(2, 11)]
-    assert found.loc["A_B", "n_scored_sessions"] == 10
-    assert found.loc["A_B", "ranking_score"] == pytest.approx((sum(inside) + 1.0) / 10)
+    inside = [0.1 * i for i in range(2, 11) if i != 5]
+    assert found.loc["A_B", "n_scored_sessions"] == 9
+    assert found.loc["A_B", "ranking_score"] == pytest.approx((sum(inside) + 1.0) / 9)
     # a re-run of today and anything later change nothing
     noise = history_of([*rows, (TODAY, "A_B", 0.0), (session_offset(TODAY, 1), "A_B", 0.0)])
     pd.testing.assert_frame_equal(found, ranking_scores(today, noise, session=TODAY, settings=settings))
