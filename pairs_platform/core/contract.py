@@ -3,6 +3,7 @@
 Each stage keeps its own contracts in `core/<stage>/contracts.py`. What does not belong here: storing (`lake`).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,28 @@ if TYPE_CHECKING:
     import pandera.pandas as pa
 
 _SHOWN = 5
+
+_OF_COLUMNS = {
+    "column_in_dataframe": "is missing",
+    "column_in_schema": "does not belong to the table",
+    "column_ordered": "is at another place than the table has it",
+}
+"""pandera's names of what is wrong with a column as a whole."""
+
+_RULES = (
+    (r"less_than\(inf\)", "must be finite"),
+    (r"greater_than\((.+)\)", r"must be above \1"),
+    (r"greater_than_or_equal_to\((.+)\)", r"must be \1 or more"),
+    (r"less_than\((.+)\)", r"must be below \1"),
+    (r"less_than_or_equal_to\((.+)\)", r"must be \1 or less"),
+    (r"in_range\((.+), (.+)\)", r"must be from \1 to \2"),
+    (r"isin\([\[(](.+?),?[\])]\)", r"must be one of \1"),
+    (r"dtype\('(.+)'\)", r"must be of type \1"),
+    ("not_nullable", "must not be empty"),
+    ("field_uniqueness", "must not repeat a value"),
+    ("multiple_fields_uniqueness", "rows must not repeat each other"),
+)
+"""pandera's names of its own checks, and what they ask for."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +140,21 @@ def _in_words(column: str | None, check: str, cases: "pd.DataFrame") -> str:
 
     first = cases.sort_values("index", kind="stable").iloc[0]
     row, value = first["index"], first["failure_case"]
+    if check in _OF_COLUMNS:
+        return f"column {value} {_OF_COLUMNS[check]}"
+    rule = rule_in_words(check)
     if pd.isna(row):
-        return f"{check} (found {value})" if pd.isna(column) else f"{column}: {check} (found {value})"
+        return f"{rule} (found {value})" if pd.isna(column) else f"{column} {rule} (found {value})"
     rows = "1 row" if len(cases) == 1 else f"{len(cases)} rows"
     if pd.isna(column):
-        return f"{check}: fails on {rows}, first on row {row}"
-    return f"{column}: {check} fails on {rows}, first on row {row} with {value!r}"
+        return f"{rule}: fails on {rows}, first on row {row}"
+    return f"{column} {rule}: fails on {rows}, first on row {row} with {value!r}"
+
+
+def rule_in_words(check: str) -> str:
+    """What a check asks for: in our words where pandera has named it, else as its contract says it."""
+    for pattern, words in _RULES:
+        found = re.fullmatch(pattern, check)
+        if found:
+            return found.expand(words)
+    return check

@@ -121,9 +121,9 @@ class Database:
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
             if _is_read_only(getattr(error, "orig", None)):
                 raise FolderReadOnly(self._file.parent) from error
-            raise DatabaseUnavailable(
-                f"the database {self._shown} does not answer: {getattr(error, 'orig', None) or error}"
-            ) from error
+            # Of the library's own errors only this one has none of the driver beneath it.
+            cause = getattr(error, "orig", None) or "all its connections are in use"
+            raise DatabaseUnavailable(f"the database {self._shown} does not answer: {cause}") from error
 
     @contextmanager
     def _permitted(self) -> Iterator[None]:

@@ -1,12 +1,15 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from pairs_platform.core.contract import Contract
+from pairs_platform.core.contract import Contract, rule_in_words
 from pairs_platform.core.errors import ContractViolation
 from pairs_platform.core.prices.bars import ACTION_COLUMNS, BAR_COLUMNS
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
+from pairs_platform.lake.tables import TABLES
 from pairs_platform_tests.support.price_samples import FULL, make_actions, make_bars
 
 BARS = make_bars([FULL])
@@ -54,33 +57,44 @@ def test_good_bars_hold():
 @pytest.mark.parametrize(
     ("bars", "words"),
     [
-        (with_values("close", 3, 5, value=-1.0), "close: greater_than(0.0) fails on 2 rows, first on row 3 with -1.0"),
-        (with_values("open", 3, value=np.nan), "open: not_nullable fails on 1 row, first on row 3 with nan"),
-        (with_values("high", 3, value=np.inf), "high: less_than(inf) fails on 1 row, first on row 3 with inf"),
+        (with_values("close", 3, 5, value=-1.0), "close must be above 0.0: fails on 2 rows, first on row 3 with -1.0"),
+        (with_values("open", 3, value=np.nan), "open must not be empty: fails on 1 row, first on row 3 with nan"),
+        (with_values("high", 3, value=np.inf), "high must be finite: fails on 1 row, first on row 3 with inf"),
         (with_values("high", 3, value=40.0), "high is not below open or close: fails on 1 row, first on row 3"),
         (with_values("low", 3, value=60.0), "low is not above open, high or close: fails on 1 row, first on row 3"),
         (
             with_values("volume", 3, value=-5.0),
-            "volume: greater_than_or_equal_to(0.0) fails on 1 row, first on row 3 with -5.0",
+            "volume must be 0.0 or more: fails on 1 row, first on row 3 with -5.0",
         ),
         (BARS.iloc[::-1], "sorted by symbol and time (found False)"),
-        (pd.concat([BARS, BARS.tail(1)]), "multiple_fields_uniqueness: fails on 2 rows, first on row 155"),
-        (BARS.drop(columns="low"), "column_in_dataframe (found low)"),
-        (BARS.assign(sector="x"), "column_in_schema (found sector)"),
-        (BARS[BARS.columns[::-1]], "column_ordered (found volume)"),
-        (with_values("volume", 3, value=np.inf), "volume: less_than(inf) fails on 1 row, first on row 3 with inf"),
-        (BARS.assign(volume=1), "volume: dtype('float64') (found int64)"),
+        (pd.concat([BARS, BARS.tail(1)]), "rows must not repeat each other: fails on 2 rows, first on row 155"),
+        (BARS.drop(columns="low"), "column low is missing"),
+        (BARS.assign(sector="x"), "column sector does not belong to the table"),
+        (BARS[BARS.columns[::-1]], "column volume is at another place than the table has it"),
+        (with_values("volume", 3, value=np.inf), "volume must be finite: fails on 1 row, first on row 3 with inf"),
+        (BARS.assign(volume=1), "volume must be of type float64 (found int64)"),
         (
             BARS.assign(ts_utc=BARS["ts_utc"].dt.tz_localize(None)),
-            "ts_utc: dtype('datetime64[ns, UTC]') (found datetime64[ns])",
+            "ts_utc must be of type datetime64[ns, UTC] (found datetime64[ns])",
         ),
-        (BARS.assign(symbol=7), "symbol: dtype('str') fails on 156 rows, first on row 0 with 7"),
+        (BARS.assign(symbol=7), "symbol must be of type str: fails on 156 rows, first on row 0 with 7"),
     ],
 )
 def test_each_violation_is_told_in_words(bars, words):
     assert words in PRICE_HISTORY.violations(bars)
     with pytest.raises(ContractViolation, match=r"^price_history v2: "):
         PRICE_HISTORY.require(bars)
+
+
+def test_no_check_of_any_table_is_told_by_the_name_that_the_library_gives_it():
+    checks = [
+        str(check.error)
+        for contract in TABLES
+        for part in (contract.schema, *contract.schema.columns.values())
+        for check in part.checks
+    ]
+    assert len(checks) > 50
+    assert [check for check in checks if re.match(r"\w+\(|\w*_\w*$", rule_in_words(check))] == []
 
 
 def test_the_index_takes_no_part():

@@ -158,7 +158,7 @@ class TestContractsGuardTheLake:
     def test_what_breaks_the_contract_is_never_published(self, lake):
         lake.write(PRICE_HISTORY, KEY, BARS, {})
         broken = BARS.assign(close=BARS["close"].where(BARS.index != 4, -1.0))
-        with pytest.raises(ContractViolation, match=r"price_history v2: .*close: greater_than\(0.0\) fails on 1 row"):
+        with pytest.raises(ContractViolation, match=r"price_history v2: .*close must be above 0.0: fails on 1 row"):
             lake.write(PRICE_HISTORY, KEY, broken, {})
         pd.testing.assert_frame_equal(lake.read(PRICE_HISTORY, KEY), BARS)
         assert names_in(lake.path("price_history", KEY).parent) == ["2024-07-02.parquet"]

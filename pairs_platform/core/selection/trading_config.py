@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pairs_platform.core.errors import DataError, NotFound
+from pairs_platform.core.folding import shortened
 from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters
@@ -28,6 +29,28 @@ from pairs_platform.core.volatility.parameters import garch_fit, spread_paramete
 
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+_CAUSES_SHOWN, _LONGEST_VALUE = 3, 80
+
+
+def _in_words(error: ValidationError) -> str:
+    """What is wrong with a document: the first causes, each with its place and the value there."""
+    causes = error.errors(include_url=False)
+    lines = []
+    for cause in causes[:_CAUSES_SHOWN]:
+        place = ".".join(str(part) for part in cause["loc"])
+        if cause["type"] == "value_error":
+            words = str(cause["ctx"]["error"])
+        elif cause["type"] == "missing":
+            words = "is missing"
+        elif cause["type"] == "extra_forbidden":
+            words = "is no field of it"
+        else:
+            words = f"has a value that it cannot have, {shortened(repr(cause['input']), _LONGEST_VALUE)}"
+        lines.append(f"{place} {words}".strip())
+    more = f" and {len(causes) - _CAUSES_SHOWN} more" if len(causes) > _CAUSES_SHOWN else ""
+    return f"{'; '.join(lines)}{more}"
 
 
 class SpreadSection(_Document):
@@ -158,7 +181,9 @@ class TradingConfig(_Document):
         """
         try:
             return cls.model_validate(document)
-        except (ValidationError, NotFound) as error:
+        except ValidationError as error:
+            raise DataError(f"the document cannot be read back: {_in_words(error)}") from error
+        except NotFound as error:
             raise DataError(f"the document cannot be read back: {error}") from error
 
     def document(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.models.gru.inference import WEIGHT_NAMES
@@ -221,6 +222,8 @@ def state_from_bytes(content: bytes) -> SessionState:
                 f"the file is no session state: it has version {header['state_version']}, {STATE_VERSION} is needed"
             )
         return _state_of(arrays, header)
+    except ValidationError as error:
+        raise DataError("the file is no session state: its thresholds are none") from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"the file is no session state: {error}") from error
 

@@ -105,9 +105,9 @@ class TestViolations:
     @pytest.mark.parametrize(
         ("column", "value", "words"),
         [
-            ("label", 0.5, r"label: isin\(\[0.0, 1.0\]\) fails on 1 row"),
+            ("label", 0.5, "label must be one of 0.0, 1.0: fails on 1 row"),
             ("part", "holdout", "part: isin"),
-            ("excess", -1.0, "excess: greater_than_or_equal_to"),
+            ("excess", -1.0, "excess must be 0 or more"),
             ("pair", None, "pair"),
         ],
     )
@@ -131,7 +131,7 @@ class TestViolations:
             (1, "last_variance", 0.1, "exactly where the status is ok"),
             (1, "reason", None, "a reason exactly where the status is not ok"),
             (0, "reason", "why", "a reason exactly where the status is not ok"),
-            (0, "last_variance", 0.0, "last_variance: greater_than"),
+            (0, "last_variance", 0.0, "last_variance must be above 0"),
             (0, "status", "fine", "status: isin"),
         ],
     )

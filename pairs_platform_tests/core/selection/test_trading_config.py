@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.window import ExcludedSymbol
 from pairs_platform.core.selection.contracts import TRADING_CONFIG
 from pairs_platform.core.selection.trading_config import ModelSection, TradingConfig
@@ -88,6 +89,28 @@ def test_an_inconsistent_document_is_refused(change, words):
     document = config_of(SCORES, fits_of(SCORES)).document() | {"content_hash": ""} | change
     with pytest.raises(ValidationError, match=words):
         TradingConfig.model_validate(document)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"valid_for": "2023-03-14"}, "valid_for 2023-03-14 is not the session after 2023-03-10"),
+        ({"valid_for": "soon"}, "valid_for has a value that it cannot have, 'soon'"),
+        ({"unknown": 1}, "unknown is no field of it"),
+        (
+            {"costs": {"commission_bps": -1}, "sector": None, "version": 1},
+            "version has a value that it cannot have, 1; ",
+        ),
+    ],
+)
+def test_a_document_that_cannot_be_read_back_is_told_in_our_words(change, words):
+    document = config_of(SCORES, fits_of(SCORES)).document() | {"content_hash": ""} | change
+    with pytest.raises(DataError) as refused:
+        TradingConfig.from_document(document)
+    assert words in str(refused.value)
+    assert not any(phrase in str(refused.value).lower() for phrase in ("pydantic", "validation error", "input should"))
+    with pytest.raises(DataError, match="session is missing; valid_for is missing; sector is missing and 8 more"):
+        TradingConfig.from_document({})
 
 
 def test_pairs_of_a_document_are_unique_and_sized_by_role():
