@@ -17,6 +17,7 @@ from pairs_platform.core.trading.settings import BASIS_POINT, PairSettings
 from pairs_platform.views.drawing.plots import Drawing, equity_curves
 
 if TYPE_CHECKING:
+    from pairs_platform.core.prices.window import PriceWindow
     from pairs_platform.core.selection.trading_config import TradingConfig
     from pairs_platform.core.trading.backtest import BacktestReport
     from pairs_platform.platform import Platform
@@ -33,9 +34,22 @@ def configured_settings(platform: "Platform", config: "TradingConfig") -> PairSe
 
 
 def held_out_backtests(
-    platform: "Platform", key: PartitionKey, pairs: Sequence[str], settings: PairSettings
+    platform: "Platform",
+    key: PartitionKey,
+    pairs: Sequence[str],
+    settings: PairSettings,
+    window: "PriceWindow | None" = None,
 ) -> "dict[str, tuple[Legs, BacktestReport]]":
     """Legs and backtest of each of some scored pairs.
+
+    Parameters
+    ----------
+    platform : Platform
+    key : PartitionKey
+    pairs : sequence of str
+    settings : PairSettings
+    window : PriceWindow or None
+        Of the partition, where it was read already; it is read for the pairs' symbols if not given.
 
     Raises
     ------
@@ -51,7 +65,8 @@ def held_out_backtests(
     fits = platform.lake.read(GARCH_FITS, key)
     fits = fits[(fits["parameter_set"] == IN_SAMPLE) & (fits["status"] == "ok")].set_index("pair", drop=False)
     fits = fits.loc[list(pairs)]
-    window = load_window(platform, key, sorted({*fits["y"], *fits["x"]}))
+    if window is None:
+        window = load_window(platform, key, sorted({*fits["y"], *fits["x"]}))
     found = {}
     for pair, row in fits.iterrows():
         report = held_out_backtest(window, row, settings)

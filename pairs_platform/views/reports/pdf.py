@@ -28,6 +28,9 @@ GREY, RULE = "#55636f", "#dde3e8"
 TOGETHER = 150.0
 """Height below which a table is not divided [points]."""
 
+WIDEST_PAGE = 888
+"""A page's number for which the list of contents leaves room: no report is longer."""
+
 GAP, PAD = 10.0, 3.0
 """Between two columns of a table, and above and below its rows."""
 
@@ -40,8 +43,14 @@ def pdf_of(document: Document) -> bytes:
     pages = _Pages()
     pages.paragraph(document.title, size=TITLE, bold=True)
     pages.paragraph(document.subtitle, size=TEXT, colour=GREY)
+    headings = [block for block in document.blocks if isinstance(block, Heading)]
+    room = pages.room(len(_contents(headings, [WIDEST_PAGE] * len(headings))))
+    found: list[int] = []
     for n, block in enumerate(document.blocks):
         _put(pages, block, first=n == 0)
+        if isinstance(block, Heading):
+            found.append(len(pages.done))
+    pages.fill(room, _contents(headings, found))
     names = {"Title": printable(document.title), "Subject": printable(document.subtitle), "Creator": "pairs-platform"}
     dates = {"CreationDate": document.as_of, "ModDate": document.as_of}
     out = io.BytesIO()
@@ -52,6 +61,34 @@ def pdf_of(document: Document) -> bytes:
             page.text(0.5, MARGIN / 2 / HEIGHT, foot, fontsize=SMALL, color=GREY, ha="center", parse_math=False)
             file.savefig(page)
     return out.getvalue()
+
+
+def _contents(headings: Sequence[Heading], found: Sequence[int]) -> list[tuple[str, bool]]:
+    """The lines of the list of contents, and whether each is bold: a sector with its page, then its sections.
+
+    Parameters
+    ----------
+    headings : sequence of Heading
+    found : sequence of int
+        The page of each.
+    """
+    lines: list[tuple[str, bool]] = []
+    sections: list[str] = []
+
+    def end_sector() -> None:
+        if sections:
+            lines.extend((part, False) for part in _wrapped(" · ".join(sections), BODY, SMALL, bold=False))
+            sections.clear()
+
+    for heading, page in zip(headings, found, strict=True):
+        entry = f"{printable(heading.text)}, page {page}"
+        if heading.level == 2:
+            end_sector()
+            lines.append((entry, True))
+        else:
+            sections.append(entry)
+    end_sector()
+    return lines
 
 
 def _put(pages: "_Pages", block: Block, *, first: bool) -> None:
@@ -93,13 +130,36 @@ class _Pages:
         if self.top < HEIGHT - MARGIN:
             self.top -= height
 
+    def room(self, n: int) -> list[tuple["Figure", float]]:
+        """Leave room for `n` small lines: the page and the height of each."""
+        places = []
+        for _ in range(n):
+            self.need(SMALL * LINE)
+            places.append((self.done[-1], self.top))
+            self.top -= SMALL * LINE
+        return places
+
+    def fill(self, room: Sequence[tuple["Figure", float]], lines: Sequence[tuple[str, bool]]) -> None:
+        """Write small lines, each with whether it is bold, where room was left for as many or more."""
+        for place, (text, bold) in zip(room, lines, strict=False):
+            self.line(MARGIN, text, size=SMALL, bold=bold, colour=GREY, place=place)
+
     def line(
-        self, x: float, text: str, *, size: float, bold: bool = False, colour: str = INK, right: bool = False
+        self,
+        x: float,
+        text: str,
+        *,
+        size: float,
+        bold: bool = False,
+        colour: str = INK,
+        right: bool = False,
+        place: tuple["Figure", float] | None = None,
     ) -> None:
-        """One line of text below `top`, without moving it."""
-        self.done[-1].text(
+        """One line of text below `top`, without moving it, or at a page and a height."""
+        page, top = place or (self.done[-1], self.top)
+        page.text(
             x / WIDTH,
-            (self.top - size) / HEIGHT,
+            (top - size) / HEIGHT,
             text,
             fontsize=size,
             fontweight="bold" if bold else "normal",

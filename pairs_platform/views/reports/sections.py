@@ -6,6 +6,7 @@ not belong here: the frames of a sector-day (`day`), and the forms (`html`, `pdf
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,6 +19,7 @@ from pairs_platform.views.reports.day import ORDER
 from pairs_platform.views.reports.document import Block, Heading, Paragraph, Picture, Table, rows_of, table_of
 
 if TYPE_CHECKING:
+    from pairs_platform.core.prices.window import PriceWindow
     from pairs_platform.core.settings import SettingsGroup
     from pairs_platform.platform import Platform
 
@@ -75,9 +77,11 @@ def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         There is no ranking.
     """
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
+    from pairs_platform.views.windows import load_window
 
     rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
     metadata = platform.lake.metadata(COMPOSITE_RANKINGS, key)
+    window = cache(partial(load_window, platform, key))  # read once, and not where no section needs it
     yield Heading(key.sector, 2)
     yield from _or_why_not(lambda: _plan(platform, key))
     for title, section in (
@@ -86,9 +90,9 @@ def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         ("Signals of the session", lambda: _signals(platform, key)),
         ("Selection funnel", lambda: _funnel(platform, key, metadata)),
         ("Ranking", lambda: _ranking(platform, key, rankings)),
-        ("Backtests", lambda: _backtests(platform, key, rankings)),
+        ("Backtests", lambda: _backtests(platform, key, rankings, window)),
         ("Model", lambda: _model(platform, key)),
-        ("Spreads", lambda: _pictures(platform, key, rankings)),
+        ("Spreads", lambda: _pictures(platform, key, rankings, window)),
         ("Data", lambda: [_data(platform, key, metadata)]),
     ):
         yield Heading(title, 3)
@@ -116,7 +120,7 @@ def _or_why_not(section: Callable[[], Iterable[Block]]) -> list[Block]:
     try:
         return list(section())
     except PartitionMissing as error:
-        return [Paragraph(f"Not stored: {' '.join(with_remedy(error).split())}")]
+        return [Paragraph(f"Not stored: {' '.join(with_remedy(error, stored=True).split())}")]
 
 
 def _data(platform: "Platform", key: PartitionKey, metadata: dict[str, Any]) -> Table:
@@ -272,7 +276,9 @@ def _counts(rows: Sequence[dict[str, Any]], run_mode: str) -> Table:
     return rows_of(("role", *actions), lines, f"Signals by role and action · {run_mode}")
 
 
-def _backtests(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:
+def _backtests(
+    platform: "Platform", key: PartitionKey, rankings: pd.DataFrame, window: "Callable[[], PriceWindow]"
+) -> Iterator[Block]:
     """Equity and trades of the backtest that each selected pair's score rests on."""
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
     from pairs_platform.views.backtests import (
@@ -286,10 +292,13 @@ def _backtests(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) 
     from pairs_platform.views.trading_config import read_trading_config
 
     names = list(rankings.loc[rankings["selected"], "pair"].head(SELECTED_DRAWN))
-    settings = configured_settings(platform, read_trading_config(platform, key))
-    backtests = held_out_backtests(platform, key, names, settings)
-    if not backtests:
+    if not names:
         yield Paragraph("No pair is selected.")
+        return
+    settings = configured_settings(platform, read_trading_config(platform, key))
+    backtests = held_out_backtests(platform, key, names, settings, window())
+    if not backtests:
+        yield Paragraph("No selected pair has a backtest.")
         return
     yield table_of(summary_frame(backtests), "What the rule earned with each selected pair on the held-out bars")
     yield Paragraph(BACKTEST_NOTE, small=True)
@@ -306,12 +315,13 @@ _SUBJECTS = {"spread_z": "z of the spread", "volatility": "volatility"}
 """What each drawing of a fit shows."""
 
 
-def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -> Iterator[Block]:
+def _pictures(
+    platform: "Platform", key: PartitionKey, rankings: pd.DataFrame, window: "Callable[[], PriceWindow]"
+) -> Iterator[Block]:
     """Spread and volatility of the selected pairs, else of the best ranked ones; thresholds of the configuration."""
     from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS
     from pairs_platform.views.drawing.fits import fit_drawings
     from pairs_platform.views.trading_config import read_trading_config
-    from pairs_platform.views.windows import load_window
 
     selected = rankings[rankings["selected"]].head(SELECTED_DRAWN)
     ranked = rankings[rankings["rank"].notna()].head(NEAREST_DRAWN)
@@ -323,13 +333,12 @@ def _pictures(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) -
     source = str(platform.lake.metadata(GARCH_FITS, key)["source"])
     trading = read_trading_config(platform, key).trading
     fits = fits[fits["parameter_set"] == FULL_WINDOW]
-    window = load_window(platform, key)
     kind = "selected" if len(selected) else "best ranked"
     left_out = int(rankings["selected"].sum()) - len(selected)
     more = f"; {left_out} more are not drawn" if left_out else ""
     yield Paragraph(f"The {kind} pairs: {', '.join(names)}{more}.")
     for name in names:
-        drawings = fit_drawings(window, fits, name, entry_z=trading.entry_z, exit_z=trading.exit_z, source=source)
+        drawings = fit_drawings(window(), fits, name, entry_z=trading.entry_z, exit_z=trading.exit_z, source=source)
         for subject, drawing in drawings.items():
             words = f"{name}: {_SUBJECTS[subject]} over the window"
             yield Picture(drawing, words, with_next=subject != list(drawings)[-1])

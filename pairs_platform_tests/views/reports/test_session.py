@@ -18,6 +18,7 @@ from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
 from pairs_platform.core.signals.orders import signal_order
 from pairs_platform.database.signals import SignalKey, signal_rows
+from pairs_platform.views import windows
 from pairs_platform.views.drawing.plots import spread_with_bands
 from pairs_platform.views.pair_orders import LOW_Z, with_orders_of_screen
 from pairs_platform.views.reports.document import Document, Heading, Paragraph, Picture, Table, rows_of
@@ -25,6 +26,7 @@ from pairs_platform.views.reports.html import html_of
 from pairs_platform.views.reports.pdf import pdf_of
 from pairs_platform.views.reports.session import report_of, reported_keys, write_report
 from pairs_platform.views.trading_plan import trading_plan
+from pairs_platform.views.windows import load_window
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
 from pairs_platform_tests.support.report_files import Page, pdf_pages
 from pairs_platform_tests.support.runs import execute, rewrite_metadata, tamper
@@ -171,6 +173,14 @@ class TestContent:
             path.unlink()
         assert html_of(report_of(copied, [key(SESSIONS[1])])) == before
 
+    def test_the_prices_are_read_once(self, stored, monkeypatch):
+        read = []
+        monkeypatch.setattr(windows, "load_window", lambda *given: read.append(given) or load_window(*given))
+        blocks = report_of(stored, [key()]).blocks
+        assert sum(isinstance(block, Picture) for block in blocks) > 2
+        assert any(block.caption.startswith("What the rule earned") for block in blocks if isinstance(block, Table))
+        assert len(read) == 1
+
 
 class TestHtml:
     def test_is_one_file_that_says_its_language_and_title(self, stored):
@@ -213,6 +223,18 @@ class TestPdf:
         ranked = stored.lake.read(COMPOSITE_RANKINGS, key()).query("rank.notna()")
         assert set(ranked["pair"]) <= set("\n".join(pages).splitlines())
         assert f"Session report {SESSION}" in pages[0]
+
+    def test_its_contents_name_the_page_of_every_heading(self):
+        sections = [Heading("Plan", 3), Paragraph("text " * 700), Heading("Long", 3), Paragraph("text " * 700)]
+        content = document(*sections, Heading("energy", 2), *sections, Heading("Data", 3))
+        pages = pdf_pages(pdf_of(content))
+        contents = " ".join(pages[0].splitlines())
+        titles = [block.text for block in content.blocks if isinstance(block, Heading)]
+        found = [n for n, page in enumerate(pages, 1) for line in page.splitlines() if line in titles]
+        assert len(found) == len(titles)
+        assert found[0] == 1 < found[3]
+        listed = re.findall(r"(\w+), page (\d+)", contents)
+        assert listed == [(title, str(page)) for title, page in zip(titles, found, strict=True)]
 
     def test_a_long_table_goes_on_under_its_headings(self, long):
         pages = pdf_pages(pdf_of(document(long)))
