@@ -47,6 +47,25 @@ def test_a_decision_has_number_status_date_and_what_it_replaces(path):
     ) in index  # fmt: skip
 
 
+MEASURED_BY = re.compile(r"`(?:python -[mc] |pairs-platform |make )[^`]+`|the same( command|\b.* \|$)")
+
+
+def test_every_measured_number_names_the_command_that_measures_it():
+    """In its paragraph, bullet or row, or in the paragraph before its table; and the benchmark is there."""
+    text = (ROOT / "docs" / "measurements.md").read_text(encoding="utf-8")
+    without, before = [], ""
+    for block in re.split(r"\n\n|\n(?=- )", text):
+        rows = block.splitlines()[2:] if block.startswith("|") and not MEASURED_BY.search(before) else []
+        parts = rows if block.startswith("|") else [block]
+        measured = (part for part in parts if re.search(r"\d", re.sub("`[^`]*`", "", part)))
+        without += [part for part in measured if not MEASURED_BY.search(part)]
+        before = block
+    assert without == []
+    names = set(re.findall(r"python -m benchmarks\.(\w+)", text))
+    assert names <= {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
+    assert len(names) > 10
+
+
 def test_the_index_of_decisions_has_no_other():
     index = (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
     assert re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", index) == [path.name for path in RECORDS]
