@@ -67,11 +67,15 @@ class CheckResult:
         One sentence for a person, with the remedy where it did not pass.
     figures : mapping of str to number or text
         What the sentence rests on.
+    see : str
+        Words of the console's command that shows more, such as ``stream status``; the profile is added where the
+        result is shown.
     """
 
     passed: bool
     summary: str
     figures: Mapping[str, float | int | str]
+    see: str = ""
 
 
 def differing_columns(

@@ -14,11 +14,14 @@
     │   ├── NoSuchSector         a sector, in the list or in the universe
     │   ├── NoSuchModel          a version of a registered model
     │   ├── PartitionMissing     partitions that nobody has stored yet
+    │   ├── NothingRanked        a ranking, in a profile that has none
+    │   ├── NothingStreamed      bars of a session of which the stream had none
     │   └── ClockUnknown         the market clock of a replay that has not started
     ├── DataError            content breaks what it must satisfy
     │   ├── ContractViolation    a frame that must not be stored
     │   ├── VersionMismatch      a partition of another version of its contract
-    │   └── PartitionUnreadable  a partition whose file is damaged
+    │   ├── PartitionUnreadable  a partition whose file is damaged
+    │   └── PartitionStale       partitions that no longer fit what is stored beside them
     ├── Unavailable          an outside system does not answer now: the only kind that is retried
     │   ├── DatabaseUnavailable
     │   ├── RegistryUnavailable
@@ -103,6 +106,14 @@ class PartitionMissing(NotFound):
         super().__init__(f"{table} has no partition {listed(keys, 3)}")
 
 
+class NothingRanked(NotFound):
+    """A ranking, in a profile that has none yet."""
+
+
+class NothingStreamed(NotFound):
+    """Bars of a session of which the stream had none."""
+
+
 class ClockUnknown(NotFound):
     """No replay has published its market clock."""
 
@@ -146,6 +157,22 @@ class PartitionUnreadable(DataError):
     def __init__(self, path: object, reason: str, *, asset: str, key: object) -> None:
         self.key, self.asset = key, asset
         super().__init__(f"{path} cannot be read ({reason})")
+
+
+class PartitionStale(DataError):
+    """Partitions that no longer fit what is stored beside them: they are written again.
+
+    Attributes
+    ----------
+    key, last : object
+        The first partition and the last one, which print as Dagster writes them; `last` is None where it is one.
+    asset : str
+        Key of the asset that writes the table.
+    """
+
+    def __init__(self, message: str, key: object, last: object = None, *, asset: str) -> None:
+        self.key, self.last, self.asset = key, last, asset
+        super().__init__(message)
 
 
 class Unavailable(PlatformError):

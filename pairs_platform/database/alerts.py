@@ -127,10 +127,12 @@ def recent_alerts(database: Database, since: datetime) -> list[OpenAlert]:
     return _alerts(database, closed.is_(None) | (closed >= since) | (ALERTS.c.opened_utc >= since))
 
 
-def make_message(database: Database, targets: Sequence[str], now: datetime, settings: AlertSettings) -> bool:
+def make_message(
+    database: Database, targets: Sequence[str], now: datetime, settings: AlertSettings, *, list_command: str
+) -> bool:
     """Put what is not reported yet into one message for every receiver, unless the last hour had enough messages.
 
-    An alert that was closed before anybody heard of it is not reported.
+    An alert that was closed before anybody heard of it is not reported. `list_command` lists alerts in a terminal.
 
     Returns
     -------
@@ -149,7 +151,7 @@ def make_message(database: Database, targets: Sequence[str], now: datetime, sett
         new, closed = (_read(connection, condition) for condition in (unreported, resolved))
         if (not new and not closed) or not may_send(list(connection.scalars(made)), now, settings):
             return False
-        message = compose(new, closed, settings)
+        message = compose(new, closed, settings, list_command=list_command)
         rows = [
             {
                 "target": target, "title": message.title, "body": message.body, "made_utc": now, "sent_utc": None,

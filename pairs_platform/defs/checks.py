@@ -14,6 +14,7 @@ from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.defs.metadata import formatted
 from pairs_platform.defs.partitions import lake_keys
 from pairs_platform.platform import Platform
+from pairs_platform.settings.hints import stored_hint
 
 ROUNDING = 1e-5
 """Relative difference that a recomputed test statistic may show: matrix products over two symbols and over all of them
@@ -41,9 +42,14 @@ def check_partitions(
     return dg.AssetCheckResult(
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        description=shortened("\n".join(folded((name, result.summary) for name, result in reported.items()))),
+        description=shortened("\n".join(folded((name, _sentence(result)) for name, result in reported.items()))),
         metadata=formatted({**figures, "partitions": len(results), "partitions_failed": len(failed)}),
     )
+
+
+def _sentence(result: CheckResult) -> str:
+    """The summary, with the command that shows more."""
+    return f"{result.summary}; see `{stored_hint(result.see)}`" if result.see else result.summary
 
 
 def check_contract(

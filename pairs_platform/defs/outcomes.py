@@ -24,10 +24,10 @@ from pairs_platform.views.remedies import remedy_of, with_remedy
 
 def explain(error: PlatformError) -> str:
     """The message of an error with its remedy, which is added to its traceback too."""
-    remedy = remedy_of(error)
+    remedy = remedy_of(error, stored=True)
     if remedy and remedy not in getattr(error, "__notes__", ()):
         error.add_note(remedy)
-    return with_remedy(error)
+    return with_remedy(error, stored=True)
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def for_each_partition(
             stored = dg.AssetMaterialization(context.asset_key, partition=name, metadata=metadata)
             # `context.log_event` keeps an event until the body returns; one that raises would lose it.
             dg.DagsterEvent.asset_materialization(context.get_step_execution_context(), stored)
-        reasons = "\n".join(folded((name, with_remedy(finding)) for name, finding in findings.items()))
+        reasons = "\n".join(folded((name, with_remedy(finding, stored=True)) for name, finding in findings.items()))
         raise dg.Failure(
             description=shortened(f"{len(findings)} of {len(keys)} partitions failed\n{reasons}"), allow_retries=False
         ) from next(iter(findings.values()))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from pairs_platform.core.errors import DataError
+from pairs_platform.core.errors import DataError, PartitionStale
 from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.adjustment import stale_sessions
 from pairs_platform.core.prices.bars import PriceBasis
@@ -36,6 +36,8 @@ def load_window(platform: Platform, key: PartitionKey, symbols: Sequence[str] | 
     ------
     PartitionMissing
         Names every session of the lookback without prices and the command that fetches them.
+    PartitionStale
+        The prices are of before a split.
     DataError
         With the reason why each symbol stayed out.
     """
@@ -64,10 +66,12 @@ def _window(
     stale = stale_prices(lake, keys, actions, basis)
     if stale:
         first, last = PartitionKey(stale[0], key.sector), PartitionKey(stale[-1], key.sector)
-        raise DataError(
+        raise PartitionStale(
             f"the prices of {len(stale)} sessions from {first} on were fetched before a split that the source has "
-            "worked into them since; fetch them again with\n  dagster asset materialize -m pairs_platform.definitions "
-            f'--select price_history --partition-range "{first}...{last}"'
+            "worked into them since",
+            first,
+            last,
+            asset=PRICE_HISTORY.written_by,
         )
     close = pd.Timestamp(session_close(key.session))
     bars, actions = bars[bars["ts_utc"] < close], actions[actions["known_ts_utc"] <= close]

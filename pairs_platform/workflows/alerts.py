@@ -6,7 +6,7 @@ What does not belong here: what is worth an alert (`core.operations.alert_causes
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from pairs_platform.database.alerts import (
     resolve_alerts,
 )
 from pairs_platform.platform import Platform
+from pairs_platform.settings.hints import stored_hint
 from pairs_platform.views.remedies import with_remedy
 
 if TYPE_CHECKING:
@@ -51,8 +52,13 @@ class AlertChanges:
 def keep_alerts(platform: Platform, changes: AlertChanges) -> None:
     """Raise and close, in the database."""
     for alert in changes.raised:
-        raise_alert(platform.database, alert, platform.clock())
+        raise_alert(platform.database, _with_command(alert), platform.clock())
     resolve_alerts(platform.database, changes.over, platform.clock())
+
+
+def _with_command(alert: Alert) -> Alert:
+    """The alert whose remedy names the command that shows more."""
+    return replace(alert, remedy=f"{alert.remedy}: `{stored_hint(alert.see)}`") if alert.see else alert
 
 
 def late_sessions(platform: Platform, states: Sequence[SectorState], now: datetime, *, job: str) -> AlertChanges:
@@ -110,7 +116,7 @@ def silent_stream(streams: "Streams", silent_after_minutes: float) -> AlertChang
     except (StreamUnavailable, Refused) as error:
         if now_ns - opened_ns <= silent_after_minutes * MINUTE_NS:
             return AlertChanges()
-        return AlertChanges((silence_alert(streams.run_mode, session, with_remedy(error)),))
+        return AlertChanges((silence_alert(streams.run_mode, session, with_remedy(error, stored=True)),))
     silence = activity.silence(silent_after_minutes)
     if silence:
         return AlertChanges((silence_alert(streams.run_mode, session, silence),))
@@ -150,5 +156,5 @@ def deliver(platform: Platform, *, seconds: float) -> str:
         sent += not error
         failed += [f"{delivery.target}: {error}"] if error else []
     if not receivers:
-        return "no receiver is configured: alerts are kept, see `pairs-platform alerts`"
+        return f"no receiver is configured: alerts are kept, see `{stored_hint('alerts')}`"
     return f"{sent} sent" + (f", {len(failed)} not: {'; '.join(failed)}" if failed else "")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pairs_platform.core.errors import DataError
+from pairs_platform.core.errors import PartitionStale
 from pairs_platform.core.parallel import LOCAL, ComputeBackend
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.window import PriceWindow
@@ -20,7 +20,6 @@ from pairs_platform.core.screening.correlation import pair_correlations
 from pairs_platform.core.screening.placebo import PlaceboResult, placebo_counts
 from pairs_platform.core.screening.spread import pair_table
 from pairs_platform.platform import Platform
-from pairs_platform.views.remedies import materialize_command
 from pairs_platform.views.windows import load_truncated_window, load_window, window_metadata
 from pairs_platform.workflows.recomputed import RecomputedRow, row_values, sampled
 
@@ -92,7 +91,7 @@ def screen_partition(platform: Platform, key: PartitionKey) -> Screening:
 
     Raises
     ------
-    DataError
+    PartitionStale
         `correlation_matrix` was made from other prices.
     """
     inputs, settings = _gather(platform, key), platform.settings
@@ -129,9 +128,10 @@ def _gather(platform: Platform, key: PartitionKey) -> ScreeningInputs:
     gates = platform.lake.read(CORRELATION_MATRIX, key).set_index("pair")["passes_correlation"]
     names = pair_table(window.symbols)["pair"]
     if set(names) != set(gates.index):
-        raise DataError(
-            f"correlation_matrix {key} holds other pairs than the prices stored now; write it again with\n  "
-            f"{materialize_command(CORRELATION_MATRIX.table, key)}"
+        raise PartitionStale(
+            f"correlation_matrix {key} holds other pairs than the prices stored now",
+            key,
+            asset=CORRELATION_MATRIX.written_by,
         )
     return ScreeningInputs(window, gates.loc[names].to_numpy())
 

@@ -102,7 +102,7 @@ def _sizes(platform: Platform) -> tuple[dict[str, int], list[str]]:
     try:
         sizes[REDIS_MEMORY] = platform.streams.connection.memory_bytes()
     except (StreamUnavailable, Refused) as error:
-        return sizes, [f"{REDIS_MEMORY}: {with_remedy(error)}"]
+        return sizes, [f"{REDIS_MEMORY}: {with_remedy(error, stored=True)}"]
     return sizes, []
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pairs_platform.core.errors import NotFound
+from pairs_platform.core.errors import NothingStreamed
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency
@@ -69,7 +69,7 @@ def save_stream(platform: Platform, key: PartitionKey) -> SavedStream:
 
     Raises
     ------
-    NotFound
+    NothingStreamed
         Neither Redis nor the lake has a bar of it.
     """
     streams, lake = platform.streams, platform.lake
@@ -79,10 +79,7 @@ def save_stream(platform: Platform, key: PartitionKey) -> SavedStream:
     earlier = [StreamBar(*row) for row in own[list(StreamBar._fields)].itertuples(index=False)]
     streamed = [bar for bar in streams.bars.of_session(key.session) if bar.symbol in symbols]
     if not earlier and not streamed:
-        raise NotFound(
-            f"no bar of {key} has been streamed in run mode {streams.run_mode}: start `pairs-platform live`, or look "
-            "at `pairs-platform stream status`"
-        )
+        raise NothingStreamed(f"no bar of {key} has been streamed in run mode {streams.run_mode}")
     bars = merge_revisions([*earlier, *streamed]).frame()
     bars.insert(0, "run_mode", streams.run_mode)
     rows = pd.concat([stored[stored["run_mode"] != streams.run_mode], bars], ignore_index=True)

@@ -2,15 +2,16 @@
 
 import threading
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from pairs_platform.core.operations.alerts import Alert, AlertSettings
+from pairs_platform.database import alerts
 from pairs_platform.database.alerts import (
     due_deliveries,
     end_earlier,
     failed_deliveries,
-    make_message,
     note_delivery,
     open_alerts,
     raise_alert,
@@ -22,6 +23,7 @@ from pairs_platform_tests.support.waiting import WAIT_SECONDS
 NOW = datetime(2026, 3, 2, 13, 0, tzinfo=UTC)
 RULES = AlertSettings(messages_per_hour=2, first_retry_seconds=30)
 TARGETS = ["1 json", "2 mailto"]
+make_message = partial(alerts.make_message, list_command="a command")
 
 
 def alert(key: str = "run|daily|2026-02-27", **more) -> Alert:

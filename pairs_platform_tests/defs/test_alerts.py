@@ -455,9 +455,8 @@ class TestDelivery:
     def test_a_slow_receiver_ends_the_tick_and_not_the_next_one(self, platform, instance, web, judge):
         for day in (THURSDAY, FRIDAY):
             judge(platform, instance, run(instance, raises="no", day=day))
-            make_message(
-                platform.database, list(receivers_of(platform.settings.alert_urls)), platform.clock(), AlertSettings()
-            )
+            receivers = list(receivers_of(platform.settings.alert_urls))
+            make_message(platform.database, receivers, platform.clock(), AlertSettings(), list_command="a command")
         assert "0 sent" in deliver(platform, seconds=-1.0)
         assert "2 sent" in deliver(platform, seconds=30.0)
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from pairs_platform.core.errors import ClockUnknown, NotFound, PartitionMissing, StreamUnavailable
+from pairs_platform.core.errors import ClockUnknown, NothingStreamed, PartitionMissing, StreamUnavailable
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.streaming.bars import UPDATED
@@ -22,6 +22,7 @@ from pairs_platform.defs.outcomes import without_useless_retries
 from pairs_platform.defs.signals import sensors
 from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.redis_server import embedded_redis
+from pairs_platform.settings.hints import stored_hint
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform.workflows.streamed_bars import save_stream
@@ -106,9 +107,9 @@ class TestRedisAway:
         return found
 
     def test_a_run_fails_to_be_tried_again_and_stores_nothing(self, gone):
-        told = pytest.raises(StreamUnavailable, match="start it with `pairs-platform live`")
-        with told, without_useless_retries(dg.build_asset_context(), None):
+        with pytest.raises(StreamUnavailable) as failed, without_useless_retries(dg.build_asset_context(), None):
             gone.compute()
+        assert f"start it with `{stored_hint('live')}`" in "\n".join(failed.value.__notes__)
         assert gone.rows.empty
 
     def test_the_sensors_fail_and_do_not_skip(self, gone):
@@ -141,10 +142,10 @@ class TestStreamedBars:
         assert live.run("stream_save").success
 
     def test_nothing_streamed_is_told(self, live):
-        with pytest.raises(NotFound, match=r"has been streamed in run mode replay: start `pairs-platform live`"):
+        with pytest.raises(NothingStreamed):
             save_stream(live.platform, key())
-        result = live.run("stream_save")
-        assert "has been streamed in run mode replay" in failure(result, "streamed_bars")
+        told = failure(live.run("stream_save"), "streamed_bars")
+        assert f"has been streamed in run mode replay; start `{stored_hint('live')}`, or look at" in told
 
 
 class TestChecks:
@@ -283,7 +284,7 @@ class TestSensors:
         processes = psutil.Process().children()
         for sensor in (sensors.signal_sensor, sensors.health_sensor):
             found = sensor(dg.build_sensor_context(resources={"platform": copied}))
-            assert "`pairs-platform live` starts one" in found.skip_message
+            assert f"`{stored_hint('live')}` starts one" in found.skip_message
         assert "streams" not in vars(copied), "nothing was opened"
         assert psutil.Process().children() == processes
 

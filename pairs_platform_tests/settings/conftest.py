@@ -1,6 +1,9 @@
 import pytest
 
 from pairs_platform.settings.variables import CONFIG_VARIABLE
+from pairs_platform_tests.support.console import console
+
+__all__ = ["console", "folder"]
 
 
 @pytest.fixture

@@ -31,10 +31,11 @@ To import the libraries once for all of them."""
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished command: its exit code, and what it printed on both streams."""
+    """A finished command: its exit code, what it printed on both streams, and on standard output alone."""
 
     exit_code: int
     output: str
+    stdout: str
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         with pytest.raises(SystemExit) as stopped:
             main()
         shown = capsys.readouterr()
-        return Finished(int(stopped.value.code or 0), shown.out + shown.err)
+        return Finished(int(stopped.value.code or 0), shown.out + shown.err, shown.out)
 
     yield call
     for name in set(os.environ) - set(before):

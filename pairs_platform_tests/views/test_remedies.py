@@ -1,3 +1,4 @@
+import re
 from datetime import date
 
 import pytest
@@ -5,7 +6,10 @@ import pytest
 from pairs_platform.core.errors import (
     ClockUnknown,
     DatabaseUnavailable,
+    NothingRanked,
+    NothingStreamed,
     PartitionMissing,
+    PartitionStale,
     PartitionUnreadable,
     SchemaOutdated,
     StreamUnavailable,
@@ -32,11 +36,23 @@ MATERIALIZE = (
         (SchemaOutdated("old"), "run `pairs-platform migrate` with the owner's URL"),
         (StreamUnavailable("Redis does not answer"), "start it with `pairs-platform live`"),
         (ClockUnknown("no clock"), "start one with `pairs-platform stream replay`"),
+        (NothingStreamed("no bar"), "start `pairs-platform live`, or look at `pairs-platform stream status`"),
+        (NothingRanked("no ranking"), "`pairs-platform demo` makes one"),
+        (PartitionStale("old", KEY, asset="price_history"), f"write it again with\n  {MATERIALIZE}"),
+        (
+            PartitionStale("old", KEY, PartitionKey(date(2024, 7, 3), "technology"), asset="price_history"),
+            'price_history --partition-range "2024-07-02|technology...2024-07-03|technology"',
+        ),
     ],
 )
 def test_the_command_that_helps_follows_the_message(error, remedy):
     assert with_remedy(error).startswith(f"{error}; ")
     assert remedy in with_remedy(error)
+    kept = with_remedy(error, stored=True)
+    assert "simulated-5min-raw" in kept
+    assert len(re.findall("`pairs-platform |materialize ", kept)) == len(
+        re.findall("--profile simulated-5min-raw`|PROFILE=simulated-5min-raw ", kept)
+    )
 
 
 def test_an_error_whose_message_says_all_stays_as_it_is():

@@ -238,7 +238,8 @@ def silence_alert(run_mode: str, session: date, silence: str) -> Alert:
         kind="stream_silent",
         severity="error",
         what=f"run mode {run_mode}: {silence}",
-        remedy="pairs-platform stream status; then its log, the keys of the vendor, and the vendor's own status page",
+        remedy="look at the collector's state, then its log, the keys of the vendor, and the vendor's own status page",
+        see="stream status",
         session=session,
         path="/assets/streamed_bars",
     )

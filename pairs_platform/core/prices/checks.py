@@ -37,13 +37,14 @@ def check_session_coverage(
     coverage = total / (bars_expected * len(symbols)) if symbols else 1.0
     summary = f"{coverage:.1%} of {bars_expected} bars for {len(symbols)} symbols"
     if missing:
-        summary += f"; without any bar, and left out: {listed(missing, 12)}; see `pairs-platform symbols status`"
+        summary += f"; without any bar, and left out: {listed(missing, 12)}"
     if partial:
         summary += f"; thin: {listed(partial, 12)} bars"
     return CheckResult(
         passed=not thin,
         summary=summary,
         figures={"coverage": coverage, "symbols_missing": len(missing), "symbols_thin": len(partial)},
+        see="symbols status" if missing else "",
     )
 
 

@@ -20,6 +20,9 @@ CLOCK_TOLERANCE = pd.Timedelta(seconds=5)
 SIGNAL_TOLERANCE = 1e-9
 """Largest difference between a stored signal and the batch path."""
 
+STREAM_STATUS = "stream status"
+"""Words of the command that shows the collector's health."""
+
 
 def check_decided_after_data(signals: pd.DataFrame, length: pd.Timedelta) -> CheckResult:
     """No signal rests on a bar that starts at or after the end of its own, or was decided before that end.
@@ -47,8 +50,12 @@ def check_signals_in_time(signals: pd.DataFrame, *, max_late_share: float, max_s
     reasons = traded.loc[traded["action"] == "skip", "reason"].str.split(":").str[0].value_counts()
     by_reason = ", ".join(f"{reason} {n}" for reason, n in reasons.items())
     summary = f"{late:.0%} of {len(late_bars)} bars late, {skipped:.0%} of signals of selected pairs skipped"
-    remedy = "" if passed else f" ({by_reason}); look at `pairs-platform stream status` and at the daemon's load"
-    return CheckResult(passed=passed, summary=summary + remedy, figures={"late_share": late, "skipped_share": skipped})
+    return CheckResult(
+        passed=passed,
+        summary=summary if passed else f"{summary} ({by_reason}); look at the daemon's load and at the collector",
+        figures={"late_share": late, "skipped_share": skipped},
+        see="" if passed else STREAM_STATUS,
+    )
 
 
 def compare_bars(streamed: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -83,9 +90,13 @@ def check_bars_match(differences: pd.DataFrame, n_bars: int, *, max_share: float
     kinds = {str(kind): int(n) for kind, n in differences["kind"].value_counts().items()}
     by_kind = ", ".join(f"{kind} {n}" for kind, n in kinds.items()) or "none"
     summary = f"{len(differences)} of {n_bars} bars differ between history and stream, while there was one: {by_kind}"
-    first = _first(differences["symbol"], differences["ts_utc"])
-    remedy = "" if share <= max_share else f"; {first}; see gaps and reconnects in `pairs-platform stream status`"
-    return CheckResult(passed=share <= max_share, summary=summary + remedy, figures={"share": share, **kinds})
+    passed, first = share <= max_share, _first(differences["symbol"], differences["ts_utc"])
+    return CheckResult(
+        passed=passed,
+        summary=summary if passed else f"{summary}; {first}; look for gaps and reconnects of the collector",
+        figures={"share": share, **kinds},
+        see="" if passed else STREAM_STATUS,
+    )
 
 
 def check_session_streamed(
@@ -113,8 +124,12 @@ def check_session_streamed(
     kind = "replayed" if run_mode == "replay" else "streamed"
     summary = f"{kind} from {begin:%H:%M} to {end:%H:%M} New York, {share:.0%} of the session's bars"
     passed = run_mode == "replay" or share >= min_share
-    remedy = "" if passed else "; outside of it no signal was made: see `pairs-platform stream status`"
-    return CheckResult(passed=passed, summary=summary + remedy, figures={"streamed_share": share})
+    return CheckResult(
+        passed=passed,
+        summary=summary if passed else f"{summary}; outside of it no signal was made",
+        figures={"streamed_share": share},
+        see="" if passed else STREAM_STATUS,
+    )
 
 
 def compare_signals(stored: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:

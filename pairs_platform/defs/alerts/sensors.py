@@ -20,6 +20,7 @@ from pairs_platform.defs.automation import daily_job, sector_state
 from pairs_platform.defs.metadata import rows_table
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.platform import Platform
+from pairs_platform.settings.hints import stored_hint
 
 if TYPE_CHECKING:
     from dagster._core.event_api import RunStatusChangeEventType
@@ -116,7 +117,8 @@ def alert_delivery(
     from pairs_platform.workflows.alerts import alert_receivers, deliver
 
     receivers = list(alert_receivers(platform))
-    make_message(platform.database, receivers, platform.clock(), platform.settings.alert_settings)
+    settings, command = platform.settings.alert_settings, stored_hint("alerts")
+    make_message(platform.database, receivers, platform.clock(), settings, list_command=command)
     summary = deliver(platform, seconds=_TICK_SECONDS)
     broken, undelivered = open_alerts(platform.database), failed_deliveries(platform.database, receivers)
     state = json.dumps(

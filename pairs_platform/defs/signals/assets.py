@@ -71,8 +71,8 @@ def _stream_page(saved: "SavedStream") -> dict[str, Any]:
 def signals(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Look at the newest signals: what to do with every configured pair at every bar of the session, stored once.
 
-    A run computes every complete bar that has no signals yet; what is stored is never changed. Read by
-    `pairs-platform signals`.
+    A run computes every complete bar that has no signals yet; what is stored is never changed. The console's command
+    `signals` shows them.
     """
     from pairs_platform.core.errors import DatabaseUnavailable, StreamUnavailable
     from pairs_platform.defs.outcomes import explain, without_useless_retries

@@ -17,6 +17,7 @@ from pairs_platform.defs.outcomes import explained
 from pairs_platform.defs.signals.assets import signals, streamed_bars
 from pairs_platform.defs.signals.checks import OF_THE_DAY_AFTER, decided_after_data, in_time
 from pairs_platform.platform import Platform
+from pairs_platform.settings.hints import stored_hint
 
 MAX_SECONDS = 300
 """A run of signals that takes longer is ended: its bar is long over, and the next run fills it."""
@@ -108,7 +109,7 @@ def _no_stream(platform: Platform) -> str:
 
     if platform.settings.redis_url is not None or socket_path(platform.settings.profile_root / "redis").exists():
         return ""
-    return "no stream has been started; `pairs-platform live` starts one"
+    return f"no stream has been started; `{stored_hint('live')}` starts one"
 
 
 @dg.sensor(

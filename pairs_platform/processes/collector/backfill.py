@@ -132,8 +132,9 @@ class Backfill:
                 self._streams.actions.replace(session, self._actions(session, symbols))
                 self._fetch(session, symbols, since_ns, market_ns)
         except PlatformError as error:
-            log.warning("the back-fill failed: %s", with_remedy(error))
-            self._health.backfill_detail = f"back-fill failed: {with_remedy(error)}"
+            failure = with_remedy(error, stored=True)
+            log.warning("the back-fill failed: %s", failure)
+            self._health.backfill_detail = f"back-fill failed: {failure}"
             self._gap.end(is_filled=False)
         else:
             self._health.backfill_detail = ""

@@ -282,7 +282,7 @@ class Collector:
             try:
                 symbols = streamed_symbols(self._settings, name, session)
             except PlatformError as error:
-                log.warning("the symbols of the set %s are not known: %s", name, with_remedy(error))
+                log.warning("the symbols of the set %s are not known: %s", name, with_remedy(error, stored=True))
             self._cached_symbols = (name, session, now + _CONFIGURATION_SECONDS, symbols)
         return self._cached_symbols[3]
 

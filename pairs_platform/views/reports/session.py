@@ -8,10 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pairs_platform.core.errors import ConfigurationError, NoSuchSector, NotFound
+from pairs_platform.core.errors import ConfigurationError, NoSuchSector, NotFound, NothingRanked
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.sectors import SECTORS
-from pairs_platform.settings.hints import hint
 from pairs_platform.views.reports.document import Document
 from pairs_platform.views.reports.sections import sector_blocks
 
@@ -94,7 +93,7 @@ def reported_keys(platform: "Platform", session: date | None, sector: str | None
     of_sector = f" of {sector}" if sector else ""
     profile = platform.settings.profile.name
     if not days:
-        raise NotFound(f"profile {profile} has no ranking{of_sector} yet: `{hint('demo')}` makes one")
+        raise NothingRanked(f"profile {profile} has no ranking{of_sector} yet")
     day = session or days[-1]
     if day not in days:
         raise NotFound(

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pairs_platform.core.operations.alerts import AlertSettings, OpenAlert, compose, may_send, next_attempt
 
 NOW = datetime(2026, 3, 2, 13, 0, tzinfo=UTC)
+LIST = "a command"
 RULES = AlertSettings(messages_per_hour=2, lines_per_message=3, ui_url="https://ui.example/", first_retry_seconds=30)
 
 
@@ -18,7 +19,8 @@ def alert(key: str = "a", **more) -> OpenAlert:
 
 class TestMessage:
     def test_it_says_what_where_what_to_do_and_where_to_look(self):
-        message = compose([alert(sector="technology", session=date(2026, 2, 27), path="/runs/1")], [], RULES)
+        failed = alert(sector="technology", session=date(2026, 2, 27), path="/runs/1")
+        message = compose([failed], [], RULES, list_command=LIST)
         assert message.title == "pairs platform: 1 × run failed"
         assert message.body.splitlines() == [
             "ERROR run failed · 2026-02-27|technology: what of a", "  do: remedy of a", "  see: https://ui.example/runs/1",
@@ -26,15 +28,15 @@ class TestMessage:
 
     def test_many_are_one_message_errors_first_the_rest_counted(self):
         many = [alert(f"w{n}", severity="warning", kind="check_failed") for n in range(4)]
-        message = compose([*many, alert("e")], [], RULES)
+        message = compose([*many, alert("e")], [], RULES, list_command=LIST)
         assert message.title == "pairs platform: 5 alerts"
         lines = message.body.splitlines()
         assert lines[0].startswith("ERROR run failed: what of e")
         assert sum(line.startswith(("ERROR", "WARNING")) for line in lines) == 3
-        assert lines[-1] == "and 2 more: pairs-platform alerts"
+        assert lines[-1] == f"and 2 more: {LIST}"
 
     def test_what_is_over_is_said(self):
-        message = compose([], [alert("b"), alert("a")], RULES)
+        message = compose([], [alert("b"), alert("a")], RULES, list_command=LIST)
         assert (message.title, message.body.splitlines()) == (
             "pairs platform: 2 over",
             ["OVER run failed: what of a", "OVER run failed: what of b"],

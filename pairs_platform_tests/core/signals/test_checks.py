@@ -77,12 +77,14 @@ class TestInTime:
     def test_shares_at_their_limits_pass(self):
         found = self.judged(stored(late=[True, False, False, False], action=["skip", "hold", "hold", "hold"]))
         assert (found.passed, found.figures) == (True, {"late_share": 0.25, "skipped_share": 0.25})
+        assert not found.see
 
     def test_too_many_late_bars(self):
         found = self.judged(stored(late=[True, True, False, False]))
         assert not found.passed
         assert "50% of 4 bars late" in found.summary
-        assert "stream status" in found.summary
+        assert "collector" in found.summary
+        assert found.see == "stream status"
 
     def test_skips_of_selected_pairs_are_told_by_their_reason(self):
         skipped = stored(action="skip", reason=["stale: 3 buckets", "stale: 4 buckets", "gap: no price", "gap: x"])
@@ -119,6 +121,7 @@ class TestBars:
         found = check_bars_match(differences, n_bars, max_share=0.01)
         assert found.passed is passed
         assert passed or "close_differs 1; first: A 2023-03-08 14:30 UTC" in found.summary
+        assert found.see == ("" if passed else "stream status")
 
 
 class TestCoverage:
@@ -129,7 +132,7 @@ class TestCoverage:
     def test_a_live_session_is_wanted_whole(self):
         assert self.judged(95, "live").passed
         found = self.judged(15, "live")
-        assert not found.passed
+        assert (found.passed, found.see) == (False, "stream status")
         assert found.summary.startswith(
             "streamed from 09:30 to 10:30 New York, 15% of the session's bars; outside of it"
         )
