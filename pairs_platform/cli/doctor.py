@@ -15,6 +15,7 @@ from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import PlatformError
 from pairs_platform.database.read_only import is_writable
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import dagster_home
 from pairs_platform.settings.variables import value_of, variable
 from pairs_platform.views.remedies import with_remedy
 
@@ -73,7 +74,7 @@ def _configuration(settings: Settings) -> Iterator[Finding]:
 
 
 def _home(settings: Settings) -> Iterator[Finding]:
-    expected = (settings.profile_root / "dagster").resolve()
+    expected = dagster_home(settings).resolve()
     named = value_of("DAGSTER_HOME")
     if named:
         good = Path(named).resolve() in (expected, Path.cwd())

@@ -114,6 +114,18 @@ def sessions_with_signals(database: Database, run_mode: str, sector: str) -> lis
         return list(connection.scalars(statement))
 
 
+def signals_by_session(database: Database, sector: str) -> dict[date, int]:
+    """How many signals of any run mode each session of a sector has, ascending by session."""
+    statement = (
+        sa.select(SIGNALS.c.session, sa.func.count())
+        .where(SIGNALS.c.sector == sector)
+        .group_by(SIGNALS.c.session)
+        .order_by(SIGNALS.c.session)
+    )
+    with database.begin() as connection:
+        return {session: int(n) for session, n in connection.execute(statement)}
+
+
 def _of(key: SignalKey) -> sa.ColumnElement[bool]:
     return (SIGNALS.c.run_mode == key.run_mode) & (SIGNALS.c.sector == key.sector) & (SIGNALS.c.session == key.session)
 

@@ -8,13 +8,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from pairs_platform.core.prices.calendar import longest_pause
 from pairs_platform.platform import DATABASE_FILE
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import dagster_home
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 IN_THE_LAKE = (
     "price_history",
@@ -47,9 +51,11 @@ IN_FOLDERS = {
     "exports": "exports",
     "session_report": "exports",
     "gru_tuning": f"{_LAKE}gru_tuning",
-    "retention": "dagster",
 }
 """Assets without a table, and the profile's folder in which their result is."""
+
+IN_DAGSTER = ("retention",)
+"""Assets that change Dagster's own storage."""
 
 NOT_DAILY = ("streamed_bars", "signals", "gru_tuning")
 """Made when somebody streams or asks for them, so that none is due."""
@@ -141,6 +147,8 @@ def _columns_of_database(name: str) -> list[dg.TableColumn]:
 def _storage(name: str) -> str:
     if name in IN_THE_LAKE:
         return "lake"
+    if name in IN_DAGSTER:
+        return "dagster"
     return "database" if name in IN_THE_DATABASE else "files"
 
 
@@ -151,16 +159,27 @@ def _location(name: str, settings: Settings) -> Mapping[str, Any]:
         return {"dagster/table_name": f"lake.{schema}.{name}", "dagster/uri": _folder(f"{_LAKE}{name}", settings)}
     if name in IN_THE_DATABASE:
         table = IN_THE_DATABASE[name]
-        return {"dagster/table_name": f"database.{schema}.{table}", "dagster/uri": f"{_database(settings)}#{table}"}
+        uri, place = _database(settings), f"database.{schema}"
+        if uri.startswith("postgresql:"):
+            place = f"{uri.rpartition('/')[2]}.public"
+        return {"dagster/table_name": f"{place}.{table}", "dagster/uri": f"{uri}#{table}"}
+    if name in IN_DAGSTER:
+        url = settings.dagster_url
+        return {"dagster/uri": dagster_home(settings).absolute().as_uri() if url is None else _public(url)}
     return {"dagster/uri": _folder(IN_FOLDERS[name], settings)}
 
 
 def _database(settings: Settings) -> str:
     if settings.database_url is None:
         return f"sqlite:///{settings.profile_root.absolute().as_posix()}/{DATABASE_FILE}"
+    return _public(settings.database_url)
+
+
+def _public(url: "SecretStr") -> str:
+    """A database's URL without driver, user, password and options."""
     from urllib.parse import urlsplit
 
-    parts = urlsplit(settings.database_url.get_secret_value())
+    parts = urlsplit(url.get_secret_value())
     return f"{parts.scheme.partition('+')[0]}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

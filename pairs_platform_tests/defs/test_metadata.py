@@ -9,7 +9,7 @@ import pytest
 
 from pairs_platform.build import build_definitions
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.defs.asset_metadata import IN_FOLDERS, IN_THE_DATABASE, IN_THE_LAKE, NOT_DAILY, columns
+from pairs_platform.defs.asset_metadata import IN_DAGSTER, IN_FOLDERS, IN_THE_DATABASE, IN_THE_LAKE, NOT_DAILY, columns
 from pairs_platform.defs.metadata import formatted
 from pairs_platform.lake.tables import TABLES
 from pairs_platform.settings.loading import load_settings
@@ -24,7 +24,7 @@ def graph():
 
 
 def test_every_asset_has_one_place():
-    assert sorted([*IN_THE_LAKE, *IN_THE_DATABASE, *IN_FOLDERS]) == sorted(ASSETS)
+    assert sorted([*IN_THE_LAKE, *IN_THE_DATABASE, *IN_FOLDERS, *IN_DAGSTER]) == sorted(ASSETS)
     assert set(IN_THE_LAKE) == {contract.written_by for contract in TABLES}
 
 
@@ -33,7 +33,7 @@ def test_an_asset_says_where_it_is_and_links_to_its_code(graph, name):
     asset = graph.get(dg.AssetKey(name))
     uri = asset.metadata["dagster/uri"]
     assert re.match("(file|sqlite):///", uri)
-    assert ("dagster/table_name" in asset.metadata) == (name not in IN_FOLDERS)
+    assert ("dagster/table_name" in asset.metadata) == (name in {*IN_THE_LAKE, *IN_THE_DATABASE})
     assert {"domain", "storage", "profile"} <= set(asset.tags)
     (code,) = asset.metadata["dagster/code_references"].code_references
     assert code.file_path.endswith(".py")
@@ -47,10 +47,17 @@ def test_code_is_linked_where_the_settings_say():
     assert re.fullmatch(at, code.url)
 
 
-def test_places_have_no_password():
-    settings = load_settings({"database_url": "postgresql+psycopg2://me:s3cret@host:5432/pairs?sslmode=require"})
-    uri = build_definitions(settings).resolve_asset_graph().get(dg.AssetKey("signals")).metadata["dagster/uri"]
-    assert uri == "postgresql://host:5432/pairs#signals"
+def test_places_are_those_of_the_databases_in_use_without_their_passwords():
+    def places(name: str, urls: dict[str, str]) -> list[str]:
+        described = build_definitions(load_settings(urls)).resolve_asset_graph().get(dg.AssetKey(name)).metadata
+        return [described[f"dagster/{field}"] for field in ("uri", "table_name") if f"dagster/{field}" in described]
+
+    url = "postgresql+psycopg2://me:s3cret@host:5432/{}?sslmode=require"
+    urls = {"database_url": url.format("pairs"), "dagster_url": url.format("runs")}
+    assert places("signals", urls) == ["postgresql://host:5432/pairs#signals", "pairs.public.signals"]
+    assert places("retention", urls) == ["postgresql://host:5432/runs"]
+    (embedded,) = places("retention", {})
+    assert embedded == (load_settings().profile_root.absolute() / "dagster").as_uri()
 
 
 def test_what_is_in_the_lake_is_where_the_lake_is():

@@ -463,7 +463,11 @@ class MlflowRegistry:
 
 
 def served_experiment(address: str, sector: str) -> str | None:
-    """Id of a sector's experiment on an MLflow server, asked without MLflow's library; None where it is not there."""
+    """Id of a sector's experiment on an MLflow server, asked without MLflow's library; None where it is not there.
+
+    What answers may be something else than MLflow, such as the page of a proxy.
+    """
+    from http.client import HTTPException
     from urllib.parse import quote
     from urllib.request import urlopen
 
@@ -471,7 +475,7 @@ def served_experiment(address: str, sector: str) -> str | None:
     try:
         with urlopen(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}", timeout=5) as reply:
             return str(json.load(reply)["experiment"]["experiment_id"])
-    except OSError:
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return None
 
 

@@ -69,7 +69,8 @@ def adopt_stores(settings: Settings, mlflow_database: SecretStr | None, report: 
     """
     if settings.database_url is None or settings.dagster_url is None:
         raise ConfigurationError(
-            f"the settings name no databases of production: start it with `{hint('up')}`, and call `adopt` again"
+            f"the settings name no databases of production: start it with `{hint('up')}`, and then call "
+            f"`{hint('adopt')}`"
         )
     without = {"database_url": None, "database_owner_url": None, "dagster_url": None, "mlflow_uri": None}
     embedded = settings.model_copy(update=without)

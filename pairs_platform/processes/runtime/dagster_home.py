@@ -17,6 +17,7 @@ from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.platform import require_current_name
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import dagster_home
 from pairs_platform.settings.variables import set_variable, variable
 
 _PLAIN_PATH = re.compile(r"[\w./:+~-]+")
@@ -84,7 +85,7 @@ def prepare_home(settings: Settings) -> Path:
     """
     require_current_name(settings)
     is_embedded = settings.dagster_url is None
-    home = (settings.profile_root / ("dagster" if is_embedded else "dagster-postgres")).resolve()
+    home = dagster_home(settings).resolve()
     home.mkdir(parents=True, exist_ok=True)
     text = render_dagster_yaml(home.as_posix()) if is_embedded else production_dagster_yaml()
     if settings.dagster_url is not None:  # dagster.yaml reads the variable, and knows nothing of secrets in files

@@ -12,8 +12,8 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
 
 import yaml
 from filelock import FileLock
@@ -125,7 +125,7 @@ def _serves(host: str, port: int, path: str) -> bool:
     try:
         with urllib.request.urlopen(f"http://{reached(host)}:{port}{path}", timeout=2) as reply:
             return bool(reply.status == 200)
-    except (URLError, OSError):
+    except (OSError, HTTPException):  # nobody listens, or something that does not speak HTTP
         return False
 
 

@@ -4,13 +4,16 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,7 @@ from pairs_platform.adapters.mlflow.registry import (
     database_of,
     experiment_tags,
     model_name,
+    served_experiment,
 )
 from pairs_platform.core.errors import NoSuchModel, RegistryUnavailable
 from pairs_platform.core.models.bundle import bundle_files
@@ -269,3 +273,36 @@ class TestServing:
         assert (status, "does not hold X_Y; it holds AAPL_ADI, PDFS_ROG" in reply["message"]) == (400, True)
         status, reply = self.ask(url, [{"pair": PAIRS[0], "features": features[:3].tolist()}])
         assert (status, "shape (3, 13), (5, 13) is needed" in reply["message"]) == (400, True)
+
+
+@pytest.mark.parametrize("answer", [b"<html>a proxy</html>", b'["a list"]', b'{"experiment": null}', b"\xff\xfe"])
+def test_what_answers_in_the_place_of_a_server_has_no_experiment(answer):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert served_experiment(f"http://127.0.0.1:{server.server_port}", SECTOR) is None
+        thread.join(WAIT_SECONDS)
+
+
+def test_what_does_not_speak_http_has_no_experiment():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(b"SSH-2.0\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert served_experiment(f"http://127.0.0.1:{server.getsockname()[1]}", SECTOR) is None
+        thread.join(WAIT_SECONDS)
