@@ -8,7 +8,7 @@ from datetime import timedelta
 import click
 
 from pairs_platform.cli.commands import CommandGroup
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.show import print_rows, rows_option
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.operations.alerts import TITLES
@@ -74,6 +74,7 @@ def close(settings: Settings, number: int, reason: str) -> None:
     closed = close_alert(database, number, actor=person(), reason=reason, now=utc_now())
     if closed is None:
         raise click.ClickException(f"no open alert has number {number}: `{hint('alerts')}` lists them")
+    say_profile()
     click.echo(f"closed: {closed.what}")
 
 
@@ -86,6 +87,7 @@ def test(settings: Settings) -> None:
     urls = receivers(settings.alert_urls)
     if not urls:
         raise click.ClickException(f"no receiver is configured: set {variable('alert_urls')}, see docs/alerts.md")
+    say_profile()
     failed = 0
     for name, url in urls.items():
         try:

@@ -9,7 +9,7 @@ from typing import get_args
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.show import print_rows, rows_option
 from pairs_platform.database.audit import AuditAction, entries
 from pairs_platform.platform import open_database
@@ -39,6 +39,8 @@ def command(settings: Settings, since: datetime | None, actions: tuple[str, ...]
     log_entries = entries(database, actions=actions, since=moment, limit=rows + 1)
     older = len(log_entries) > rows
     log_entries = log_entries[:rows]
+    if as_json or not log_entries:
+        say_profile()
     if as_json:
         for entry in log_entries:
             click.echo(json.dumps(vars(entry), default=str))

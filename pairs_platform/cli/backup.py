@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import SecretStr
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.core.errors import ConfigurationError, NotFound, StreamUnavailable
 from pairs_platform.platform import object_lake, open_streams
 from pairs_platform.processes.runtime.backup import ProfileState, save
@@ -40,10 +40,11 @@ def command(settings: Settings, target: Path) -> None:
     if missing:
         raise ConfigurationError(
             f"this profile has stores that the environment does not name ({', '.join(missing)}): start it with "
-            f"`{hint('up')}`, or source {environment}, and call `backup` again"
+            f"`{hint('up')}`, or source {environment}, and then call `{hint('backup')}` again"
         )
     if not settings.profile_root.is_dir():
         raise NotFound(f"{settings.profile_root} does not exist: there is nothing to save")
+    say_profile()
     databases = databases_of(settings)
     if settings.mlflow_uri is not None and "mlflow" not in databases:
         click.echo("without models: the MLflow server is not the platform's own, and is saved where it runs", err=True)

@@ -10,7 +10,7 @@ import click
 from pydantic_core import to_jsonable_python
 
 from pairs_platform.cli.commands import CommandGroup
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.settings.model import Settings, described_fields
 from pairs_platform.settings.shipped import PLATFORM_FILE, UNIVERSE_FILE, shipped_text
 from pairs_platform.settings.valid_values import unit_of, valid_values
@@ -30,6 +30,7 @@ def show(settings: Settings, describe: bool) -> None:
     import yaml
 
     if not describe:
+        say_profile()
         content = settings.model_dump(mode="json")
         click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=10**9), nl=False)
         return

@@ -6,9 +6,9 @@ What does not belong here: stopping the single processes, which their supervisor
 import click
 import psutil
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.settings.model import Settings
-from pairs_platform.settings.production import state_of
+from pairs_platform.settings.production import live_folder, served_processes, state_of
 
 STOP_SECONDS = 180.0
 
@@ -20,9 +20,12 @@ def command(settings: Settings) -> None:
 
     They stop in the reverse of the order in which they started.
     """
+    say_profile()
     state = state_of(settings)
     if not state:
-        click.echo("nothing runs")
+        served = ", ".join(served_processes(live_folder(settings)))
+        by_manager = f"`up` does not run; its process manager stops what `serve` runs: {served}"
+        click.echo(by_manager if served else "nothing runs")
         return
     process = psutil.Process(int(str(state["pid"])))
     process.terminate()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
@@ -53,6 +53,7 @@ def command(
         raise click.UsageError("give --session, or --from and --to")
     begin, end = _range(session or first, session or last)
     frame = exported(Platform(settings), table, sector, begin, end)
+    say_profile()
     write_export(target, frame, kind)  # type: ignore[arg-type]
     click.echo(f"{len(frame)} rows: {target}")
 

@@ -7,8 +7,8 @@ import click
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from pairs_platform.cli.profile_options import profile_options
-from pairs_platform.core.errors import ConfigurationError
+from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.core.errors import ConfigurationError, DatabaseUnavailable
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import value_of
 
@@ -37,9 +37,14 @@ def command(settings: Settings, name: str | None) -> None:
             raise click.BadParameter(f"{name} is not set: it holds the URL of MLflow's database", param_hint="name")
         try:
             upgrade_mlflow(SecretStr(url), changes.append)
-        except (sa.exc.ArgumentError, sa.exc.OperationalError) as error:
-            raise ConfigurationError(f"the database that {name} names: {getattr(error, 'orig', error)}") from None
+        except sa.exc.ArgumentError:
+            raise ConfigurationError(
+                f"{name} is no database URL: write postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
+            ) from None
+        except sa.exc.OperationalError as error:
+            raise DatabaseUnavailable(f"the database that {name} names does not answer: {error.orig}") from None
     else:
+        say_profile()
         require_writable(settings)
         migrate_stores(settings, changes.append)
         prepare_instance(prepare_home(settings), changes.append)

@@ -11,7 +11,7 @@ import click
 import pandas as pd
 
 from pairs_platform.cli.commands import CommandGroup
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import print_frame, rows_option
 from pairs_platform.settings.hints import hint
@@ -127,6 +127,7 @@ def _change(platform: "Platform", sector: str, version: int, action: str, reason
 
     database, registry = platform.database, platform.registry
     before = registry.alias(sector, "champion")
+    say_profile()
     decision = Decision(
         sector=sector,
         session=_newest_session(platform, sector),
@@ -197,6 +198,7 @@ def compare(settings: Settings, first: int, second: int, sector: str | None) -> 
     losses = losses[losses["status"] == "ok"]
     first_losses, second_losses = (losses[losses["version"] == version] for version in (first, second))
     comparison = compare_losses(first_losses, second_losses)
+    say_profile()
     say(
         f"version {first} ({len(held[0])} pairs) as champion, version {second} ({len(held[1])} pairs) as challenger: "
         f"{len(held[0] & held[1])} pairs in common, {comparison.n_pairs} of them predicted by both on sessions after "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pairs_platform.cli.day import RANKING_SHOWN
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import rows_option
 from pairs_platform.settings.hints import hint
@@ -79,6 +79,7 @@ def _print_pair(text: str, rankings: "Mapping[PartitionKey, pd.DataFrame]") -> N
 
     names = {str(name) for frame in rankings.values() for name in frame["pair"]}
     name = find_pair(text, names)
+    say_profile()
     for frame in rankings.values():
         for _, row in frame[frame["pair"] == name].iterrows():
             for column, value in row.items():

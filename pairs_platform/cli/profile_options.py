@@ -15,31 +15,49 @@ import click
 
 from pairs_platform.cli import PROFILE_OPTION
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
-from pairs_platform.settings.production import adopt_running_stores
+from pairs_platform.settings.production import (
+    ENVIRONMENT_FILE,
+    STORES,
+    own_stores_of,
+    production_folder,
+    running_production,
+)
 from pairs_platform.settings.profiles import profile_in_use
 from pairs_platform.settings.variables import (
     choosing_variables,
     is_set,
     name_profile,
     named_profile,
+    secret_variable,
     set_variable,
     unset_choosing_variables,
+    variable,
 )
 
-SHOWN_PROFILE = "pairs_platform.profile"
-"""Under which the context of a command holds the name of its profile."""
+SHOWN_PROFILE, IS_SAID = "pairs_platform.profile", "pairs_platform.profile_is_said"
+"""Under which the context of a command holds the name of its profile, and whether it was said already."""
 
 
 def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--profile`, `--source`, `--data` and `--frequency`, and the settings that they ask for."""
+    return _with_options(command, on_running_stores=True)
 
+
+def profile_options_of_production(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`profile_options` of a command that starts the databases itself, on which the others work while it runs."""
+    return _with_options(command, on_running_stores=False)
+
+
+def _with_options(command: Callable[..., Any], *, on_running_stores: bool) -> Callable[..., Any]:
     @wraps(command)
     def with_settings(
         *words: Any, profile: str | None, source: str | None, data: str | None, frequency: str | None, **more: Any
     ) -> Any:
-        return command(*words, settings=profile_settings(source, data, frequency, profile=profile), **more)
+        settings = profile_settings(source, data, frequency, profile=profile, on_running_stores=on_running_stores)
+        return command(*words, settings=settings, **more)
 
     decorated: Callable[..., Any] = with_settings
     for option in (
@@ -59,14 +77,19 @@ def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def profile_settings(
-    source: str | None, data: str | None, frequency: str | None, *, profile: str | None = None
+    source: str | None,
+    data: str | None,
+    frequency: str | None,
+    *,
+    profile: str | None = None,
+    on_running_stores: bool = True,
 ) -> Settings:
     """Settings with the options of `profile_options` over the configuration.
 
     A profile that is named decides alone; else the other options and the variables of the environment do, and where
     there is none of them the profile in use. For files the frequency is the one that they hold, and the universe the
-    one that they name, unless the options or the environment say otherwise. While `up` runs on the profile, its
-    databases are those of the settings.
+    one that they name, unless the options or the environment say otherwise. While `up` or `serve` runs the profile's
+    production, its databases are those of the settings, unless `on_running_stores` is False.
     """
     profile = profile or _profile_of_the_console()
     given = [f"--{name}" for name, value in (("source", source), ("data", data), ("frequency", frequency)) if value]
@@ -89,14 +112,27 @@ def profile_settings(
     if data is not None:
         _adopt_files(settings)
         settings = load_settings()
-    note = adopt_running_stores(settings)
-    if note:
-        click.echo(note, err=True)
-        settings = load_settings()
+    if on_running_stores:
+        settings = _on_running_stores(settings)
     context = click.get_current_context(silent=True)
     if context is not None:
         context.meta[SHOWN_PROFILE] = settings.profile.name
     return settings
+
+
+def say_profile() -> None:
+    """Say on standard error which profile the command works on, where no title of a table says it."""
+    context = click.get_current_context(silent=True)
+    if context is not None and SHOWN_PROFILE in context.meta and not context.meta.get(IS_SAID):
+        _say(f"profile {context.meta[SHOWN_PROFILE]}")
+
+
+def _say(note: str) -> None:
+    """Say something on standard error that begins with the profile."""
+    click.echo(note, err=True)
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[IS_SAID] = True
 
 
 def _profile_of_the_console() -> str | None:
@@ -113,7 +149,37 @@ def _in_use(settings: Settings) -> Settings:
     if name is None:
         return settings
     name_profile(name)
-    click.echo(f"profile {name} (in use: `pairs-platform profiles list`)", err=True)
+    _say(f"profile {name} (in use: `pairs-platform profiles list`)")
+    return load_settings()
+
+
+def _on_running_stores(settings: Settings) -> Settings:
+    """The settings on the databases of the production that runs, or of the environment; it is said which they are.
+
+    Those that the environment names stay as they are named. Child processes have the same.
+    """
+    missing = [name for name in STORES if not any(secret_variable(name))]
+    own = {name: url for name, url in own_stores_of(settings).items() if name in missing}
+    production, profile = running_production(settings), settings.profile.name
+    if production is not None and set(production.named) & set(missing):
+        names = ", ".join(variable(name) for name in missing if name in production.named)
+        _say(
+            f"profile {profile}: `{production.command}` runs on databases that this environment does not name: what is "
+            f"in them is not shown (set {names})"
+        )
+        return settings
+    if not own:
+        return settings
+    if production is None:
+        path = production_folder(settings) / ENVIRONMENT_FILE
+        _say(
+            f"profile {profile}: its production does not run: what is in its databases is not shown (start it with "
+            f"`{hint('up')}`, or source {path})"
+        )
+        return settings
+    for name, url in own.items():
+        set_variable(name, url)
+    _say(f"profile {profile}: `{production.command}` runs, its databases are used")
     return load_settings()
 
 

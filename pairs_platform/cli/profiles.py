@@ -10,6 +10,7 @@ import click
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_settings
+from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.profiles import (
     IN_USE_FILE,
@@ -36,7 +37,7 @@ def list_profiles() -> None:
     settings = profile_settings(None, None, None)
     stored = stored_profiles(settings.state_root)
     if not stored:
-        say(f"no profile is stored in {settings.state_root}: `pairs-platform demo` makes one")
+        say(f"no profile is stored in {settings.state_root}: `{hint('demo')}` makes one")
         return
     current, in_use = settings.profile.name, profile_in_use(settings.state_root)
     rows = [

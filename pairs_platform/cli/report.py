@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.settings.model import Settings
 
@@ -39,6 +39,7 @@ def command(settings: Settings, session: datetime | None, sector: str | None, ta
         require_folder(target)
     platform = Platform(settings)
     keys = reported_keys(platform, session.date() if session else None, sector)
+    say_profile()
     path = target or settings.profile_root / "reports" / f"{keys[0].session}.html"
     size = write_report(path, report_of(platform, keys))
     click.echo(f"{keys[0].session}, {', '.join(key.sector for key in keys)}: {path} ({size:,} bytes)")

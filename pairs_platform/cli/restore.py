@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.mlflow.registry import move_artifacts
 from pairs_platform.cli.backup import databases_of
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.core.errors import ConfigurationError, ProfileMismatch
 from pairs_platform.database.audit import AuditEntry, person, record
 from pairs_platform.lake.files import remove_below
@@ -68,6 +68,7 @@ def command(settings: Settings, backup: Path) -> None:
     require_empty_databases(databases)
     if settings.redis_url is not None:
         open_streams(settings).snapshot.require_no_keys()
+    say_profile()
     try:
         restore_files(folder, backup, lake)
         with _running_databases(settings, manifest["postgresql"], databases) as (running, targets):

@@ -13,16 +13,19 @@ import click
 
 from pairs_platform.cli.interrupts import plan_end
 from pairs_platform.cli.live import SECONDS_TO_STOP
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options_of_production, say_profile
 from pairs_platform.cli.up import topology
+from pairs_platform.core.operations.run_tags import this_process
+from pairs_platform.processes.runtime.supervisor import require_no_supervisor
 from pairs_platform.processes.runtime.topology import write_environment
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import live_folder, named_stores, note_served
 
 WAIT_SECONDS = 300.0
 
 
 @click.command("serve")
-@profile_options
+@profile_options_of_production
 @click.argument("name")
 def command(settings: Settings, name: str) -> None:
     """Become one production process, for a process manager.
@@ -31,6 +34,8 @@ def command(settings: Settings, name: str) -> None:
     of them at once and stops them; what it does when one ends is its own matter (honcho, which reads deploy/Procfile,
     ends all of them).
     """
+    say_profile()
+    require_no_supervisor(live_folder(settings))
     settings, home, own, specs = topology(settings, lambda message: click.echo(message, err=True))
     write_environment(settings, home, own)
     names = [spec.name for spec in specs]
@@ -43,6 +48,7 @@ def command(settings: Settings, name: str) -> None:
                 raise click.ClickException(f"{spec.name}, which {name} needs, is not ready after {WAIT_SECONDS:.0f} s")
             time.sleep(0.2)
     served = specs[names.index(name)]
+    note_served(settings, name, this_process(), named_stores(own.environment))
     served.prepare()
     sys.stdout.flush()
     environment = {**os.environ, **served.environment}

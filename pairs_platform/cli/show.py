@@ -40,7 +40,7 @@ def frame_table(
 ) -> Table:
     """A frame as a terminal table; floats with four significant digits, missing values as a dash.
 
-    The title ends with the name of the profile that the command works on.
+    The title ends with the name of the profile that the command works on, or is that name.
 
     Parameters
     ----------
@@ -78,10 +78,16 @@ def _table(
 ) -> Table:
     context = click.get_current_context(silent=True)
     profile = context.meta.get(SHOWN_PROFILE) if context else None
-    if title and profile and profile not in title:
-        title = f"{title} · {profile}"
+    if profile and profile not in (title or ""):
+        title = f"{title} · {profile}" if title else profile
     shown = Table(
-        title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+        title=title,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        min_width=_longest((title or "").split()),  # of the title, which is broken between words alone
     )
     texts = {name: [cell(value) for value in values] for name, values in columns.items()}
     widths = {name: _longest(column) for name, column in texts.items()}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import (
     frame_table,
@@ -191,6 +191,7 @@ def _print_pnl(asked: _Shown, key: "SignalKey", signals: pd.DataFrame) -> None:
         name = find_pair(asked.pair, {one.pair for one in pairs})
         pairs = [one for one in pairs if one.pair == name]
     if not pairs:
+        say_profile()
         click.echo(f"No pair of {key.sector} was traded in {key.session}: all are followed only.")
         return
     newest = pd.Timestamp(signals["bar_utc"].max()).tz_convert(MARKET_TIMEZONE)

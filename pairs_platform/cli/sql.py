@@ -7,7 +7,8 @@ from functools import partial
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.show import print_frame, rows_option
 from pairs_platform.settings.model import Settings
 
 
@@ -15,7 +16,7 @@ from pairs_platform.settings.model import Settings
 @profile_options
 @click.argument("statement")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values instead of a table.")
-@click.option("--rows", default=50, show_default=True, help="Rows that a table shows.")
+@rows_option(50)
 def command(settings: Settings, statement: str, as_csv: bool, rows: int) -> None:
     """Ask the lake and the database in SQL, read-only.
 
@@ -27,7 +28,6 @@ def command(settings: Settings, statement: str, as_csv: bool, rows: int) -> None
     """
     import duckdb
 
-    from pairs_platform.cli.show import frame_table, print_renderable
     from pairs_platform.database.arrow import arrow_schemas, arrow_tables
     from pairs_platform.database.tables import VIEWS
     from pairs_platform.lake.sql import ExternalTables, query
@@ -40,8 +40,7 @@ def command(settings: Settings, statement: str, as_csv: bool, rows: int) -> None
     except duckdb.Error as error:
         raise click.ClickException(str(error)) from None
     if as_csv:
+        say_profile()
         click.echo(frame.to_csv(index=False), nl=False)
         return
-    print_renderable(frame_table(frame.head(rows), title=None))
-    if len(frame) > rows:
-        click.echo(f"{len(frame) - rows} more rows; --rows {len(frame)} shows all")
+    print_frame(frame, None, rows=rows)

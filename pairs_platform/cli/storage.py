@@ -42,7 +42,7 @@ def command(settings: Settings) -> None:
             f"{forecast.high / 1e6:.3f}); at the upper end the disk is full in {forecast.sessions_left:.0f} sessions"
         )
     else:
-        say(f"{usage.n_sessions} sessions are measured: growth is forecast from {FEWEST_SESSIONS} measured sessions on")
+        say(f"sessions measured: {usage.n_sessions}; growth is forecast from {FEWEST_SESSIONS} of them on")
     for part in usage.missing:
         say(f"not measured: {part}")
     if not is_writable(settings.profile_root):

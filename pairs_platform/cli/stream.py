@@ -12,7 +12,7 @@ import pandas as pd
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.interrupts import plan_end
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import rows_option
 from pairs_platform.core.streaming.settings import SymbolSet
@@ -35,6 +35,7 @@ def collect(settings: Settings) -> None:
     from pairs_platform.processes.runtime.supervisor import STOP_SECONDS
 
     plan_end("stopped", seconds=STOP_SECONDS)  # it stores the bars that it has
+    say_profile()
     _log()
     run_collector(settings)
 
@@ -45,6 +46,7 @@ def replay(settings: Settings) -> None:
     """Run the replay server in the foreground: stored bars over Alpaca's protocol."""
     from pairs_platform.processes.replay.server import run_replay
 
+    say_profile()
     _log()
     run_replay(settings)
 
@@ -59,25 +61,29 @@ def _log() -> None:
 @profile_options
 @rows_option()
 def status(settings: Settings, rows: int) -> None:
-    """Show the collector's health, each symbol's newest bar, the newest bar-close events, the processes of `live`."""
+    """Show the collector's health, each symbol's newest bar, the newest bar-close events, the processes that run."""
     from pairs_platform.cli.show import frame_table, print_frame, print_renderable
     from pairs_platform.platform import open_streams
     from pairs_platform.processes.runtime.supervisor import running_processes
-    from pairs_platform.settings.production import live_folder
+    from pairs_platform.settings.production import live_folder, served_processes
 
     streams = open_streams(settings)
-    running = running_processes(live_folder(settings))
-    if running:
-        processes = [
-            {"process": name, **{field: process[field] for field in ("pid", "alive", "restarts")}}
-            for name, process in running.items()
-        ]
-        print_renderable(frame_table(pd.DataFrame(processes), title="Processes of `pairs-platform live`"))
+    processes = [
+        {"process": name, **{field: process[field] for field in ("pid", "alive", "restarts")}}
+        for name, process in running_processes(live_folder(settings)).items()
+    ]
+    processes += [
+        {"process": f"serve {name}", "pid": str(noted["process"]).split("/")[1], "alive": True, "restarts": None}
+        for name, noted in served_processes(live_folder(settings)).items()
+    ]
+    if processes:
+        print_renderable(frame_table(pd.DataFrame(processes), title="Processes"))
     risk = streams.connection.eviction()
     if risk:
         click.secho(risk, fg="yellow")
     health = streams.health.read()
     if not health:
+        say_profile()
         click.echo(f"no collector has run in the run mode {streams.run_mode}")
         return
     fields = [{"field": name, "value": _readable(name, value)} for name, value in sorted(health.items())]
@@ -120,6 +126,7 @@ def symbols(settings: Settings, name: SymbolSet | None) -> None:
 
     streams = open_streams(settings)
     before = streams.symbols.current()
+    say_profile()
     if name is not None and name != before:
         entry = AuditEntry(
             actor=person(), action="symbols_switched", object="streamed symbols", detail={"changed": [before, name]}
@@ -147,6 +154,7 @@ def save(settings: Settings, session: datetime | None, sector: str | None) -> No
     require_writable(settings)
     day = session.date() if session else _session_of_market(open_streams(settings).clock)
     lake = Platform(settings).lake
+    say_profile()
     with open_instance(prepare_home(settings)) as instance:
         runner = JobRunner(build_definitions(settings), instance)
         for slug in [sector] if sector else settings.active_sectors:
@@ -178,4 +186,5 @@ def reset(settings: Settings) -> None:
     from pairs_platform.processes.runtime.topology import forget_replays
 
     forget_replays(settings)
+    say_profile()
     click.echo("replays are forgotten")

@@ -20,7 +20,7 @@ from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.platform import require_writable
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
-from pairs_platform.processes.runtime.supervisor import the_only_one
+from pairs_platform.processes.runtime.supervisor import require_idle, the_only_one
 from pairs_platform.processes.runtime.topology import code_location, free_port, script
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.production import live_folder
@@ -41,12 +41,11 @@ def command(settings: Settings, host: str, port: int, read_only: bool) -> None:
     Dagster's daemon runs with it and starts what schedule, sensors and backfills ask for.
     """
     require_writable(settings)
+    if not read_only:  # a port that another `ui` has taken is the smaller part of the news
+        require_idle(live_folder(settings))
     free_port(host, port, "port")
-    if read_only:
-        _serve(settings, host, port, read_only=True)
-        return
-    with the_only_one(live_folder(settings), "ui"):
-        _serve(settings, host, port, read_only=False)
+    with nullcontext() if read_only else the_only_one(live_folder(settings), "ui"):
+        _serve(settings, host, port, read_only=read_only)
 
 
 def _serve(settings: Settings, host: str, port: int, *, read_only: bool) -> None:

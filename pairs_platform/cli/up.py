@@ -18,7 +18,7 @@ from pairs_platform.adapters.mlflow.registry import LIST_VIEW, served_experiment
 from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.cli.interrupts import plan_end
 from pairs_platform.cli.live import SECONDS_TO_STOP
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options_of_production
 from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.core.operations.run_tags import this_process
 from pairs_platform.lake.atomic import replace_file
@@ -40,7 +40,7 @@ from pairs_platform.processes.runtime.topology import (
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
-from pairs_platform.settings.production import STATE_FILE, live_folder, state_of
+from pairs_platform.settings.production import STATE_FILE, live_folder, named_stores, state_of
 from pairs_platform.settings.variables import unset_variable
 from pairs_platform.views.mlflow_pages import mlflow_address, runs_page
 
@@ -50,7 +50,7 @@ _LAST_LINES = 12
 
 
 @click.command("up")
-@profile_options
+@profile_options_of_production
 @click.option("--foreground", is_flag=True, help="Stay, and stop everything with Ctrl-C.")
 @click.option("--resume", is_flag=True, help="In replay, go on with the replay and the signals that are stored.")
 def command(settings: Settings, foreground: bool, resume: bool) -> None:
@@ -97,7 +97,7 @@ def _run(settings: Settings, *, fresh: bool) -> None:
         signal.signal(number, lambda *_: supervisor.stop())
     click.echo(f"profile {settings.profile.name}: starting {', '.join(supervisor.names)}")
     path = write_environment(settings, home, own)
-    state = {"pid": os.getpid(), "process": this_process()}
+    state = {"pid": os.getpid(), "process": this_process(), "named": named_stores(own.environment)}
 
     def started() -> None:
         click.echo(_where(settings, path))

@@ -9,7 +9,7 @@ def test_show_prints_yaml_that_is_in_force(console, monkeypatch):
     monkeypatch.setenv("PAIRS_PLATFORM__CORRELATION__GATE", "0.65")
     shown = console("config", "show")
     assert shown.exit_code == 0
-    settings = yaml.safe_load(shown.output)
+    settings = yaml.safe_load(shown.stdout)
     assert settings["correlation"]["gate"] == 0.65
     assert settings["source"]["kind"] == "simulated"
     assert len(settings["universe"]["technology"]["symbols"]) == 23
@@ -26,7 +26,7 @@ def test_show_masks_secrets(console, monkeypatch):
     monkeypatch.setenv("APCA_API_SECRET_KEY", "sk-hidden")
     shown = console("config", "show")
     assert "-hidden" not in shown.output
-    assert yaml.safe_load(shown.output)["alpaca_secret_key"].startswith("***")
+    assert yaml.safe_load(shown.stdout)["alpaca_secret_key"].startswith("***")
 
 
 def test_describe_gives_unit_meaning_and_bounds(console):
@@ -61,7 +61,7 @@ def test_the_copy_is_used(console, monkeypatch, tmp_path):
     path = tmp_path / PLATFORM_FILE
     path.write_text(path.read_text().replace("gate: 0.8", "gate: 0.75"))
     monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path))
-    assert yaml.safe_load(console("config", "show").output)["correlation"]["gate"] == 0.75
+    assert yaml.safe_load(console("config", "show").stdout)["correlation"]["gate"] == 0.75
 
 
 @pytest.mark.parametrize("words", [["config", "show"], ["pairs"], ["doctor"], ["symbols", "list"], ["demo"]])

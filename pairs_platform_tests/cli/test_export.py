@@ -15,7 +15,7 @@ from pairs_platform_tests.support.runs import execute
 
 def console(*words: str) -> str:
     done = CliRunner().invoke(cli, list(words), catch_exceptions=False)
-    return done.output
+    return done.stdout or done.output
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet"])

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from pairs_platform.adapters.notify.apprise_notifier import receivers
 from pairs_platform.cli import cli
-from pairs_platform.core.errors import ConfigurationError, DatabaseMismatch
+from pairs_platform.core.errors import ConfigurationError, DatabaseMismatch, DatabaseUnavailable
 from pairs_platform.core.operations.alerts import Alert
 from pairs_platform.database.alerts import (
     due_deliveries,
@@ -35,7 +35,7 @@ def database():
 def console(*words: str, code: int = 0) -> str:
     done = CliRunner().invoke(cli, list(words), catch_exceptions=False)
     assert done.exit_code == code, done.output
-    return done.output
+    return done.stdout if code == 0 else done.output
 
 
 def test_what_is_broken_what_is_over_and_what_did_not_go_out(database, monkeypatch):
@@ -55,7 +55,7 @@ def test_what_is_broken_what_is_over_and_what_did_not_go_out(database, monkeypat
     settings = load_settings().alerts
     monkeypatch.setenv(variable("alert_urls"), "json://127.0.0.1:9/T0ken")
     (receiver,) = receivers(load_settings().alert_urls)
-    make_message(database, [receiver], now, settings)
+    make_message(database, [receiver], now, settings, list_command="a command")
     note_delivery(database, due_deliveries(database, [receiver], now)[0], "503", now, settings)
     resolve_alerts(database, ["two"], now)
     said = console("alerts")
@@ -84,7 +84,8 @@ def test_every_receiver_is_tried(monkeypatch):
         monkeypatch.setenv(variable("alert_urls"), urls)
         said = console("alerts", "test", code=1)
         assert len(web.posted) == 1
-    first, second = said.splitlines()
+    profile, first, second = said.splitlines()
+    assert profile == f"profile {load_settings().profile.name}"
     assert "error=500" in first
     assert second.endswith(": sent")
     assert "T0ken" not in said
@@ -107,9 +108,12 @@ def test_the_audit_is_shown_and_chosen_from(database):
 def test_databases_are_brought_to_this_version_once(database, monkeypatch):
     assert console("migrate").startswith(f"database: {SCHEMA}")
     assert "NO_SUCH_VARIABLE is not set" in console("migrate", "--mlflow-database", "NO_SUCH_VARIABLE", code=2)
-    for url in ("postgresql+psycopg2://me:hunter2@127.0.0.1:1/x?sslpassword=hunter2", "postgresql//me:hunter2"):
+    for url, kind, words in (
+        ("postgresql+psycopg2://me:hunter2@127.0.0.1:1/x?sslpassword=hunter2", DatabaseUnavailable, "does not answer"),
+        ("postgresql//me:hunter2", ConfigurationError, "MLFLOW_URL is no database URL: write postgresql"),
+    ):
         monkeypatch.setenv("MLFLOW_URL", url)
-        with pytest.raises(ConfigurationError, match="the database that MLFLOW_URL names") as raised:
+        with pytest.raises(kind, match=words) as raised:
             console("migrate", "--mlflow-database", "MLFLOW_URL")
         assert "hunter2" not in str(raised.value)
     assert console("migrate") == "every database is at this version already\n"

@@ -1,18 +1,18 @@
 """The options of a profile: which commands take them, and hints that repeat them."""
 
-import ast
 import json
 import os
-import re
 import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import click
 import pytest
 
-import pairs_platform
-from pairs_platform.cli import cli, live
+from pairs_platform.cli import live, main, serve
 from pairs_platform.cli.demo import _next_steps
 from pairs_platform.cli.live import _say_where
 from pairs_platform.cli.profile_options import profile_settings
@@ -20,11 +20,22 @@ from pairs_platform.core.errors import PartitionMissing
 from pairs_platform.core.masking import masked
 from pairs_platform.core.operations.run_tags import this_process
 from pairs_platform.lake.profile import claim_profile
+from pairs_platform.processes.runtime.supervisor import require_idle, the_only_one
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
-from pairs_platform.settings.production import ENVIRONMENT_FILE, STATE_FILE, live_folder, production_folder
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import (
+    ENVIRONMENT_FILE,
+    SERVED_FOLDER,
+    STATE_FILE,
+    live_folder,
+    note_served,
+    production_folder,
+    running_production,
+)
 from pairs_platform.settings.variables import variable
 from pairs_platform.views.remedies import with_remedy
+from pairs_platform_tests.support.commands import commands, parsed
 
 WITHOUT_PROFILE = {("config", "init"), ("data", "check"), ("profiles", "list"), ("profiles", "use")}
 """Commands that read no profile; `data check` has the path as its argument."""
@@ -32,30 +43,6 @@ WITHOUT_PROFILE = {("config", "init"), ("data", "check"), ("profiles", "list"), 
 PRICES = "symbol,date,open,high,low,close,volume\n" + "".join(
     f"{symbol},2025-06-{day:02d},{n},{n},{n},{n},100\n" for n, symbol in enumerate("AB", 1) for day in (2, 3, 4, 5, 6)
 )
-
-
-def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
-    found: dict[tuple[str, ...], click.Command] = {}
-    for name in group.list_commands(click.Context(group)):
-        command = group.get_command(click.Context(group), name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            found |= commands(command, (*path, name))
-        else:
-            found[(*path, name)] = command
-    return found
-
-
-def parsed(line: str) -> click.Context:
-    """The context of the command that a line runs, as the console would parse it."""
-    program, *words = shlex.split(line)
-    assert program == "pairs-platform"
-    context, command = click.Context(cli), cli
-    while isinstance(command, click.Group):
-        _, found, words = command.resolve_command(context, words)
-        assert found is not None
-        command = found
-    return command.make_context(program, words)
 
 
 def test_every_command_that_reads_a_profile_takes_its_options():
@@ -171,6 +158,30 @@ def test_the_title_of_a_table_names_the_profile(console, prices):
     assert f"nothing is broken in profile {name}" in console("alerts", "--profile", name).output
 
 
+OUTPUTS = (
+    *("config show", "symbols list", "symbols status --sector financial", "pairs --pair AAPL_ADI", "signals", "alerts"),
+    *("signals --pnl", "export rankings {folder}/a.csv", "sql 'select 1 as n'", "sql --csv 'select 1 as n'", "down"),
+    *("models list", "models compare 1 2", "audit", "audit --json", "adopt", "doctor"),
+)
+"""A command line for each kind of output, with and without a table."""
+
+
+def test_every_output_names_its_profile_once(console, stored, tmp_path):
+    name = stored.settings.profile.name
+    for line in OUTPUTS:
+        shown = console(*shlex.split(line.format(folder=tmp_path))).output
+        assert name in shown, line
+        assert shown.count(f"profile {name}\n") <= 1, line
+
+
+def test_what_a_program_reads_has_no_word_of_the_profile(stored, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["pairs-platform", "sql", "--csv", "select 1 as n"])
+    with pytest.raises(SystemExit):
+        main()
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("n\n1\n", f"profile {stored.settings.profile.name}\n")
+
+
 def test_a_profile_that_is_not_there_is_refused_with_the_names_of_those_that_are(console):
     claim_profile(load_settings().profile_root, load_settings().profile)
     for words in (("profiles", "use", "simulated-5min-rwa-x"), ("signals", "--profile", "simulated-5min-rwa-x")):
@@ -193,7 +204,7 @@ def test_while_up_runs_the_console_works_on_its_databases_and_says_so(console, c
     path.write_text(f"export DAGSTER_HOME='/x y'\nexport {variable('database_url')}={shlex.quote(url)}\n")
     path.chmod(0o600)
     assert profile_settings(None, None, None).database_url is None
-    assert "`up` does not run" in capsys.readouterr().err
+    assert "its production does not run" in capsys.readouterr().err
     state = live_folder(settings) / STATE_FILE
     state.parent.mkdir()
     state.write_text(json.dumps({"pid": os.getpid(), "process": this_process(), "healthy": True}))
@@ -209,22 +220,64 @@ def test_while_up_runs_the_console_works_on_its_databases_and_says_so(console, c
     assert "sqlite" in profile_settings(None, None, None).database_url.get_secret_value()
 
 
-def test_hints_in_messages_are_commands_that_exist():
-    """Those of the whole package, up to what is filled in when one is shown."""
-    found = set()
-    for file in Path(pairs_platform.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found |= set(re.findall(r"`pairs-platform ([a-z][a-z -]*)", node.value))
-    assert len(found) > 10
-    for words in found:
-        context, command = click.Context(cli), cli
-        for word in words.split():
-            if isinstance(command, click.Group) and not word.startswith("-"):
-                assert word in command.list_commands(context), words
-                command = command.get_command(context, word)
-            elif word.startswith("--"):
-                assert word in {option for parameter in command.params for option in parameter.opts}, words
+def served(settings: Settings, *, named: list[str]) -> None:
+    """Note this process as one of `serve`."""
+    note_served(settings, "postgres", this_process(), named)
+
+
+def test_processes_of_serve_are_a_production_that_runs(console, capsys):
+    settings = load_settings()
+    path = production_folder(settings) / ENVIRONMENT_FILE
+    path.parent.mkdir(parents=True)
+    path.write_text(f"export {variable('database_url')}=postgresql+psycopg2://trading:word@127.0.0.1:5439/pairs\n")
+    path.chmod(0o600)
+    served(settings, named=["dagster_url"])
+    shown = console("config", "show").output
+    assert "`serve` runs on databases that this environment does not name" in shown
+    assert shown.count(variable("dagster_url")) == 1
+    assert "database_url: null" in shown
+    served(settings, named=[])
+    assert "`serve` runs, its databases are used" in console("config", "show").output
+    own = profile_settings(None, None, None, on_running_stores=False)
+    assert own.database_url is not None, "children of the command before have its variables"
+    for words in (("up",), ("live",), ("ui", "--port", "1")):
+        shown = console(*words)
+        assert shown.exit_code == 1
+        assert "`serve` runs already with this profile (postgres)" in shown.output
+    assert "its process manager stops what `serve` runs: postgres" in console("down").output
+
+
+def test_a_process_of_serve_that_has_ended_is_none(console):
+    settings = load_settings()
+    note_served(settings, "postgres", this_process() + "0", [])
+    assert running_production(settings) is None
+    require_idle(live_folder(settings))
+
+
+def test_the_processes_of_serve_begin_on_databases_of_their_own(console, monkeypatch):
+    """Also where one of them runs already: it must start what the others use."""
+    settings = load_settings()
+    served(settings, named=[])
+    path = production_folder(settings) / ENVIRONMENT_FILE
+    path.parent.mkdir(parents=True)
+    path.write_text(f"export {variable('database_url')}=postgresql+psycopg2://trading:word@127.0.0.1:5439/pairs\n")
+    path.chmod(0o600)
+    seen = []
+    monkeypatch.setattr(serve, "topology", lambda settings, _: seen.append(settings.database_url) or sys.exit(0))
+    shown = console("serve", "redis")
+    assert seen == [None]
+    assert f"profile {settings.profile.name}\n" in shown.output
+    with the_only_one_unless_served(settings):
+        assert "runs already" in console("serve", "redis").output
+
+
+@contextmanager
+def the_only_one_unless_served(settings: Settings) -> Iterator[None]:
+    """The lock of a command that began before any process of `serve`."""
+    for path in (live_folder(settings) / SERVED_FOLDER).iterdir():
+        path.unlink()
+    with the_only_one(live_folder(settings), "up"):
+        yield
 
 
 def test_a_hint_without_options_is_the_command_alone(console):

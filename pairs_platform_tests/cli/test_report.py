@@ -18,7 +18,7 @@ def test_the_newest_session_by_default(stored, console, tmp_path):
     done = console("report")
     path = stored.settings.profile_root / "reports" / f"{SESSION}.html"
     assert done.exit_code == 0
-    assert done.output == (
+    assert done.stdout == (
         f"{SESSION}, {SECTOR}: {path} ({path.stat().st_size:,} bytes)\nopen it in a browser: {path.as_uri()}\n"
     )
     page = path.read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def test_a_session_and_a_form_of_choice(stored, console, tmp_path):
     [
         (["-o", "out.docx"], "Error: out.docx: the suffix names no format; valid: .html, .pdf"),
         (["--sector", "banking"], "Error: unknown sector 'banking'; valid: "),
-        (["--sector", "energy"], "has no ranking of energy yet: `pairs-platform demo` makes one"),
+        (["--sector", "energy"], "has no ranking of energy yet; `pairs-platform demo` makes one"),
         (["--session", "2023-03-01"], f"has no ranking of session 2023-03-01; stored: 3 sessions from {SESSIONS[0]}"),
     ],
 )
@@ -58,4 +58,4 @@ def test_nothing_is_stored(console, tmp_path, monkeypatch):
     monkeypatch.setenv(variable("state_root"), str(tmp_path / "nothing"))
     done = console("report")
     assert done.exit_code == 1
-    assert "has no ranking yet: `pairs-platform demo` makes one" in done.output
+    assert "has no ranking yet; `pairs-platform demo` makes one" in done.output

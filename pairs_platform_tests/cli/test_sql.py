@@ -21,13 +21,13 @@ def test_lake_and_database_in_one_statement(console):
         "select run_name, count(*) as bars from model_training join price_history using (sector, session) group by 1",
     )
     assert shown.exit_code == 0, shown.output
-    assert shown.output == "run_name,bars\nGRU_Training_run,156\n"
-    assert console("sql", "--csv", BEST).output == "pair,rank_by_lift\nB_C,1\nA_B,2\nA_C,3\n"
+    assert shown.stdout == "run_name,bars\nGRU_Training_run,156\n"
+    assert console("sql", "--csv", BEST).stdout == "pair,rank_by_lift\nB_C,1\nA_B,2\nA_C,3\n"
 
 
 def test_without_a_database_its_tables_are_empty_and_listed(console):
-    assert console("sql", "--csv", BEST).output == "pair,rank_by_lift\n"
-    listed = console("sql", "--csv", "show tables").output.split()
+    assert console("sql", "--csv", BEST).stdout == "pair,rank_by_lift\n"
+    listed = console("sql", "--csv", "show tables").stdout.split()
     assert {"price_history", "model_training", "model_decisions", "current_best_models"} <= set(listed)
     assert not (load_settings().profile_root / "database.db").exists()
 
@@ -38,4 +38,4 @@ def test_a_database_that_does_not_answer_is_an_error_and_not_an_empty_table(cons
     assert shown.exit_code == 1
     assert "does not answer" in shown.output
     assert "secret" not in shown.output
-    assert console("sql", "--csv", "select count(*) as n from price_history").output == "n\n0\n"
+    assert console("sql", "--csv", "select count(*) as n from price_history").stdout == "n\n0\n"

@@ -12,6 +12,7 @@ from pairs_platform.cli import live, ui
 from pairs_platform.processes.runtime.supervisor import require_idle, the_only_one
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.production import live_folder
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.demo_profile import SESSION, write_config
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
@@ -81,11 +82,17 @@ def test_a_port_that_is_taken_is_named_before_anything_is_made(console, command,
 
 
 @pytest.mark.parametrize("command", ["ui", "live", "up"])
-def test_a_second_command_of_the_profile_is_refused_by_name(console, command):
-    with the_only_one(live_folder(load_settings()), "ui"):
-        shown = console(command, *([] if command == "up" else ["--port", str(free_port())]))
+def test_a_second_command_of_the_profile_is_refused_by_name(console, command, monkeypatch):
+    """And not by the port that the first one has taken."""
+    with the_only_one(live_folder(load_settings()), "ui"), socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = str(held.getsockname()[1])
+        monkeypatch.setenv(variable("services.ui_port"), port)
+        shown = console(command, *([] if command == "up" else ["--port", port]))
     assert shown.exit_code == 1
     assert f"`ui` (pid {os.getpid()}) runs already" in shown.output
+    assert "port" not in shown.output
 
 
 def test_a_second_command_may_start_when_the_first_is_gone(tmp_path):

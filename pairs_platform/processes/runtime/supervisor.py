@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.core.operations.run_tags import is_alive_here, tag_of
 from pairs_platform.lake.atomic import replace_file
+from pairs_platform.settings.production import served_processes
 
 PROCESSES_FILE, LOCK_FILE, OWNER_FILE = "processes.json", "processes.lock", "processes.owner"
 READY_SECONDS = 90.0
@@ -241,6 +242,7 @@ def the_only_one(folder: Path, command: str) -> Iterator[None]:
     ConfigurationError
         Another command holds them: the message names it and its process.
     """
+    _require_none_served(folder)
     folder.mkdir(parents=True, exist_ok=True)
     lock, owner = FileLock(folder / LOCK_FILE), folder / OWNER_FILE
     try:
@@ -256,6 +258,12 @@ def the_only_one(folder: Path, command: str) -> Iterator[None]:
 
 
 def require_idle(folder: Path) -> None:
+    """Raise ConfigurationError where a command, or a process manager by `serve`, runs the processes of a profile."""
+    require_no_supervisor(folder)
+    _require_none_served(folder)
+
+
+def require_no_supervisor(folder: Path) -> None:
     """Raise ConfigurationError where a command runs the processes of a profile."""
     if not folder.is_dir():
         return
@@ -263,6 +271,14 @@ def require_idle(folder: Path) -> None:
         FileLock(folder / LOCK_FILE).acquire(timeout=0).lock.release()
     except Timeout:
         raise ConfigurationError(_held_by(folder / OWNER_FILE)) from None
+
+
+def _require_none_served(folder: Path) -> None:
+    served = served_processes(folder)
+    if served:
+        raise ConfigurationError(
+            f"`serve` runs already with this profile ({', '.join(served)}): stop its process manager first"
+        )
 
 
 def _held_by(owner: Path) -> str:
