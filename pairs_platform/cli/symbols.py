@@ -7,7 +7,7 @@ words (`views.symbol_status`).
 import click
 
 from pairs_platform.cli.commands import CommandGroup
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import print_frame, print_renderable, rows_option, rows_table, say
 from pairs_platform.core.prices.symbols import normal_symbol
@@ -52,8 +52,6 @@ def status(settings: Settings, sector: str | None, one_by_one: bool, rows: int) 
     shown = inventory[~inventory["sector"].isin(empty)]
     if len(shown):
         print_frame(each(shown) if one_by_one else grouped(shown), "Stored sessions", rows=rows)
-    else:
-        say_profile()
     if empty:
         active = settings.active_sectors
         names = [f"{slug} ({n} symbols{'' if slug in active else ', not active'})" for slug, n in empty.items()]
