@@ -22,7 +22,7 @@ from pairs_platform.settings.model import Settings
 if TYPE_CHECKING:
     from upath import UPath
 
-    from pairs_platform.adapters.alpaca.live import Keys
+    from pairs_platform.adapters.alpaca.keys import Keys
     from pairs_platform.adapters.redis.streams import Streams
     from pairs_platform.core.parallel import ComputeBackend
     from pairs_platform.core.streaming.settings import RunMode

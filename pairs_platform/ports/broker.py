@@ -349,7 +349,7 @@ class Broker(Protocol):
 
         Raises
         ------
-        OrderRejected
+        OrderRejected, Refused
             It does not exist.
         Unavailable
             It was not taken (`Throttled`), or not even sent.

@@ -26,7 +26,8 @@ import pandas as pd
 from pydantic import SecretStr
 
 from pairs_platform.adapters.alpaca.errors import SymbolRefused
-from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES, AlpacaSettings
+from pairs_platform.adapters.alpaca.keys import Keys, present_keys
+from pairs_platform.adapters.alpaca.settings import AlpacaSettings
 from pairs_platform.adapters.vendors.retry import Pacer, RetryPolicy
 from pairs_platform.adapters.vendors.rows import (
     LeftOut,
@@ -39,7 +40,7 @@ from pairs_platform.adapters.vendors.rows import (
     shortened,
     tidy_bars,
 )
-from pairs_platform.core.errors import ConfigurationError, DataError
+from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.adjustment import DIVIDEND, SPLIT
 from pairs_platform.core.prices.bars import BAR_COLUMNS, Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import session_close, session_open, sessions_between
@@ -106,9 +107,8 @@ class AlpacaMarketData:
         self.frequency = frequency
         self.settings = settings or AlpacaSettings()
         self._base_url = base_url or self.settings.base_url
-        if not (key_id and secret_key and key_id.get_secret_value() and secret_key.get_secret_value()):
-            raise ConfigurationError(f"Alpaca needs two keys: set the variables {' and '.join(KEY_VARIABLES)}")
-        self._keys = (key_id, secret_key)
+        self._keys: Keys = (key_id, secret_key)
+        present_keys(self._keys)
         self._sleep, self._now = sleep, now
 
     @property
@@ -235,7 +235,7 @@ class AlpacaMarketData:
         return self._client(CorporateActionsClient)
 
     def _client(self, kind: Any) -> Any:
-        key_id, secret_key = (key.get_secret_value() for key in self._keys)
+        key_id, secret_key = present_keys(self._keys)
         client = kind(api_key=key_id, secret_key=secret_key, raw_data=True, url_override=self._base_url)
         # The library takes no session of ours (0.44). When it does, hand it over instead.
         client._session = self._http

@@ -5,17 +5,13 @@ What does not belong here: the protocol of the stream (`stream`), requests for h
 
 from collections.abc import Callable
 
-from pydantic import SecretStr
-
 from pairs_platform.adapters.alpaca.history import AlpacaMarketData
+from pairs_platform.adapters.alpaca.keys import Keys
 from pairs_platform.adapters.alpaca.settings import AlpacaSettings
 from pairs_platform.adapters.alpaca.stream import AlpacaLiveBars
 from pairs_platform.core.errors import SettingsError
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.ports.live_bars import ConnectionRefused, Receive
-
-Keys = tuple[SecretStr | None, SecretStr | None]
-"""Key id and secret key."""
 
 _HISTORY_ATTEMPTS = 2
 """A back-fill that fails is tried again as a whole, a minute later."""

@@ -8,26 +8,18 @@ What does not belong here: when to connect again, and what happens to bars (`pro
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import websockets
 from alpaca.data.enums import DataFeed
 from alpaca.data.live.stock import StockDataStream
-from websockets.legacy.exceptions import InvalidStatusCode  # the library connects by the legacy client (0.44)
 
-from pairs_platform.ports.live_bars import ConnectionLost, ConnectionRefused, Receive
+from pairs_platform.adapters.alpaca.socket import CONNECT_SECONDS, SOCKET, refusal, translated
+from pairs_platform.ports.live_bars import ConnectionLost, Receive
 
-CONNECT_SECONDS = 20.0
 _CHANNELS = ("bars", "updatedBars")
-_SOCKET = {"ping_interval": 10, "ping_timeout": 60, "close_timeout": 2, "max_queue": 16, "max_size": 2**24}
-"""A pong waits behind the messages that wait for a slow Redis; few wait, so that it comes in time."""
-
-_KEY_ERRORS = (401, 402, 403, 404, 409)
-_LIMIT_ERRORS = (405, 406, 407, 429)
-_ADDRESS_STATUSES = (404, 405, 410)
-_KEY_PHRASES = ("auth", "insufficient subscription", "forbidden")
-_LIMIT_PHRASES = ("limit", "slow client", "too many")
+_CHECK = "the address, and the feed in source.alpaca.feed"
 
 
 class AlpacaLiveBars(StockDataStream):
@@ -52,7 +44,7 @@ class AlpacaLiveBars(StockDataStream):
         receive: Receive,
     ) -> None:
         super().__init__(
-            key_id, secret_key, raw_data=True, feed=DataFeed(feed), url_override=url, websocket_params=dict(_SOCKET)
+            key_id, secret_key, raw_data=True, feed=DataFeed(feed), url_override=url, websocket_params=dict(SOCKET)
         )
         self._receive = receive
 
@@ -63,7 +55,7 @@ class AlpacaLiveBars(StockDataStream):
         ------
         ConnectionLost, ConnectionRefused
         """
-        with _translated(self._endpoint):
+        with translated(self._endpoint, check=_CHECK):
             await asyncio.wait_for(self._start_ws(), CONNECT_SECONDS)
         await self.resubscribe(symbols)
 
@@ -74,7 +66,7 @@ class AlpacaLiveBars(StockDataStream):
         ------
         ConnectionLost, ConnectionRefused
         """
-        with _translated():
+        with translated():
             await self._consume()
 
     async def resubscribe(self, symbols: Iterable[str]) -> None:
@@ -85,7 +77,7 @@ class AlpacaLiveBars(StockDataStream):
         ConnectionLost
         """
         wanted, held = set(symbols), set(self._handlers["bars"])
-        with _translated():
+        with translated():
             for channel in _CHANNELS:
                 await self._send_unsubscribe_msg(channel, sorted(held - wanted))
                 self._handlers[channel] = dict.fromkeys(sorted(wanted), self._receive)
@@ -98,7 +90,7 @@ class AlpacaLiveBars(StockDataStream):
             await self._receive(msg)
         elif kind == "error":
             code, text = msg.get("code"), str(msg.get("msg"))
-            raise _refusal(code if isinstance(code, int) else 0, text) or ConnectionLost(f"{text} ({code})")
+            raise refusal(code if isinstance(code, int) else 0, text) or ConnectionLost(f"{text} ({code})")
         else:
             await super()._dispatch(msg)
 
@@ -106,35 +98,3 @@ class AlpacaLiveBars(StockDataStream):
         """Close the connection, whatever state it is in."""
         with contextlib.suppress(OSError, websockets.WebSocketException):
             await self.close()
-
-
-@contextlib.contextmanager
-def _translated(address: str = "") -> Iterator[None]:
-    try:
-        yield
-    except InvalidStatusCode as error:
-        status = int(error.status_code)
-        if status in _ADDRESS_STATUSES:
-            raise ConnectionRefused(
-                "wrong_address",
-                f"there is no stream at {address} (HTTP status {status}): check the address, and the feed in "
-                "source.alpaca.feed",
-            ) from error
-        raise _refusal(status, f"HTTP status {status}") or ConnectionLost(str(error)) from error
-    except (OSError, TimeoutError, websockets.WebSocketException) as error:
-        raise ConnectionLost(str(error) or type(error).__name__) from error
-    except ValueError as error:  # how the library says that the server refuses
-        raise _refusal(0, str(error)) or ConnectionLost(str(error)) from error
-    except (LookupError, TypeError, AttributeError) as error:
-        raise ConnectionLost(f"a message that is none of Alpaca's: {error!r}") from error
-
-
-def _refusal(code: int, text: str) -> ConnectionRefused | None:
-    """What an error of the server means; None for one after which a new connection may help at once."""
-    lower = text.lower()
-    message = f"{text} ({code})" if code else text
-    if code in _KEY_ERRORS or any(phrase in lower for phrase in _KEY_PHRASES):
-        return ConnectionRefused("auth_failed", message)
-    if code in _LIMIT_ERRORS or any(phrase in lower for phrase in _LIMIT_PHRASES):
-        return ConnectionRefused("rate_limited", message)
-    return None

@@ -5,7 +5,7 @@ What does not belong here: what orders make of it (`account`, `server`), and rea
 
 import random
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -110,7 +110,7 @@ class MarketTime:
         """Open and close of a session."""
         close = session_close(session)
         if session in self._early:
-            close = min(close, datetime.combine(session, EARLY_CLOSE, NEW_YORK))
+            close = min(close, datetime.combine(session, EARLY_CLOSE, NEW_YORK).astimezone(UTC))
         return SessionHours(session=session, open_utc=session_open(session), close_utc=close)
 
     def sessions(self, first: date, last: date) -> list[SessionHours]:
