@@ -1,12 +1,13 @@
 """False alarms and delay of the drift statistics on simulated markets, without and with a planted break.
 
     python -m benchmarks.drift            # about ten minutes on two idle cores
-    python -m benchmarks.drift --quick    # under two minutes
+    python -m benchmarks.drift --quick    # about two minutes
 
 Pairs are estimated on 60 sessions of 5-minute bars by the functions that the assets call, and monitored after that.
 Books have 20 pairs, of two markets. Exit code 1 when a rate that the settings promise is missed by more than two
 standard errors. First the run length of CUSUM, by its integral equation: the number that the literature has, and the
-closed form that the code uses.
+closed form that the code uses. With PAIRS_PLATFORM_TEST_DATA naming a folder with `real_intraday_5min.parquet`, real
+pairs past both gates are monitored too, a session after each sixth window; whether they changed nobody knows.
 """
 
 import argparse
@@ -18,12 +19,16 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.stats import norm
 
+from benchmarks.score_acceptance import read_bars, real_candidates, real_window
 from pairs_platform.adapters.simulated.paths import PlantedBreak
+from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.risk.drift.mean import average_run_length
 from pairs_platform.core.risk.drift.response import (
     DriftAction,
@@ -33,7 +38,7 @@ from pairs_platform.core.risk.drift.response import (
 )
 from pairs_platform.core.risk.drift.result import DriftResult, DriftStatistic, DriftStatus
 from pairs_platform.core.risk.drift.settings import DriftSettings
-from pairs_platform_tests.support.drifting import ESTIMATION_SESSIONS, first_bars, monitored_pairs
+from pairs_platform_tests.support.drifting import ESTIMATION_SESSIONS, estimated, first_bars, monitored_pairs
 
 FIRST_SEED = 4001
 WORKERS = 2
@@ -109,6 +114,26 @@ def null_market(group: Group, seed: int, windows: int, settings: DriftSettings) 
         for number in range(windows)
         for pair in monitored_pairs(seed, monitored_sessions=1, first_session=LATER * number, **group.settings)
     ]
+
+
+def real_sessions(folder: Path, settings: DriftSettings) -> list[dict[str, Results]]:
+    """Books of real pairs by session: chosen and estimated on the 60 sessions before it."""
+    bars = read_bars(folder / "real_intraday_5min.parquet")
+    books = []
+    for last in sorted(set(bars["session"].dt.date))[LATER::6]:
+        book = {}
+        for sector in sorted(bars["sector"].unique()):
+            window = real_window(bars, sector, last, LATER, Frequency.FIVE_MINUTES)
+            before = real_window(bars, sector, session_offset(last, -1), ESTIMATION_SESSIONS, Frequency.FIVE_MINUTES)
+            chosen = real_candidates(before, min_correlation=0.8, max_p=0.05)
+            legs = [pair for pair in zip(chosen["y"], chosen["x"], strict=True) if set(pair) <= set(window.symbols)]
+            if legs:
+                book |= {
+                    f"{pair.parameters.y}_{pair.parameters.x}": pair_drift(pair, settings)
+                    for pair in estimated(window, legs, 1)
+                }
+        books.append(book)
+    return books
 
 
 @dataclass(frozen=True)
@@ -278,6 +303,18 @@ def main() -> int:
     )
     held &= float(np.mean(shares)) <= settings.false_discovery_rate + 2.0 * error
     held &= kept(wrong, settings.family_wise_rate)
+    folder = os.environ.get("PAIRS_PLATFORM_TEST_DATA")
+    if folder:
+        real = real_sessions(Path(folder), settings)
+        print_table(
+            f"Real 5-minute pairs past both gates, a session after each of {len(real)} windows: share with an alarm",
+            ("", "pairs", *(statistic.value for statistic in DriftStatistic), "any"),
+            [false_alarm_rows("real", [pair for book in real for pair in book.values()])],
+        )
+        taken = [each.action for book in real for each in drift_responses(book, settings).values()]
+        print(", ".join(f"{action.value}: {taken.count(action)}" for action in DriftAction))
+    else:
+        print("real prices: PAIRS_PLATFORM_TEST_DATA is not set")
     print(f"total {time.perf_counter() - start:.0f} s; rates {'held' if held else 'MISSED'}")
     return 0 if held else 1
 

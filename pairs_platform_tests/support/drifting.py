@@ -76,29 +76,17 @@ def estimated(window: PriceWindow, legs: Sequence[tuple[str, str]], monitored_se
     """Pairs (y, x) of a window, estimated on all but its last sessions; those without a fit are left out."""
     first_monitored = sorted(set(window.session))[-monitored_sessions]
     n_bars = int((window.session < first_monitored).sum())
-    prices = [tuple(window.log_close[:, window.column(leg)] for leg in pair) for pair in legs]
-    parameters = [
-        estimate_spread(y, x, log_y[:n_bars], log_x[:n_bars])
-        for (y, x), (log_y, log_x) in zip(legs, prices, strict=True)
-    ]
-    excluded = [leg_shocks_excluded(window, y, x) for y, x in legs]
+    prices = [window.log_close[:n_bars, [window.column(leg) for leg in pair]].T for pair in legs]
+    parameters = [estimate_spread(*pair, *log_prices) for pair, log_prices in zip(legs, prices, strict=True)]
     fits = fit_many(
-        np.column_stack([p.spread(y[:n_bars], x[:n_bars]) for p, (y, x) in zip(parameters, prices, strict=True)]),
+        np.column_stack([each.spread(*log_prices) for each, log_prices in zip(parameters, prices, strict=True)]),
         bar_of_day=window.bar_of_day[:n_bars],
         bars_per_session=window_bars_per_session(window),
-        shock_excluded=np.column_stack(excluded)[:n_bars],
+        shock_excluded=np.column_stack([leg_shocks_excluded(window, *pair) for pair in legs])[:n_bars],
     )
     return [
-        MonitoredPair(
-            parameters=parameter,
-            fit=fit,
-            log_y=log_y,
-            log_x=log_x,
-            bar_of_day=window.bar_of_day,
-            shock_excluded=mask,
-            first_bar=n_bars,
-        )
-        for parameter, fit, (log_y, log_x), mask in zip(parameters, fits, prices, excluded, strict=True)
+        MonitoredPair.of(window, each, fit, n_bars)
+        for each, fit in zip(parameters, fits, strict=True)
         if fit.status == "ok"
     ]
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.screening.spread import SpreadParameters
 from pairs_platform.core.volatility.garch import GarchFit, conditional_variance, shocks
+from pairs_platform.core.volatility.parameters import leg_shocks_excluded
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,6 +51,25 @@ class MonitoredPair:
                 f"{self.parameters.y} on {self.parameters.x}: arrays of {sorted(lengths)} bars with an estimation "
                 f"window of {self.first_bar} are no monitored pair"
             )
+
+    @classmethod
+    def of(cls, window: PriceWindow, parameters: SpreadParameters, fit: GarchFit, first_bar: int) -> "MonitoredPair":
+        """A pair of a window whose first `first_bar` bars are those that its parameters and its fit are estimated on.
+
+        Raises
+        ------
+        NotFound
+            A leg is not in the window.
+        """
+        return cls(
+            parameters=parameters,
+            fit=fit,
+            log_y=window.log_close[:, window.column(parameters.y)],
+            log_x=window.log_close[:, window.column(parameters.x)],
+            bar_of_day=window.bar_of_day,
+            shock_excluded=leg_shocks_excluded(window, parameters.y, parameters.x),
+            first_bar=first_bar,
+        )
 
     @property
     def n_bars(self) -> int:
