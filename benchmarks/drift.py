@@ -1,6 +1,6 @@
 """False alarms and delay of the drift statistics on simulated markets, without and with a planted break.
 
-    python -m benchmarks.drift            # about ten minutes on two idle cores
+    python -m benchmarks.drift            # about ten minutes on two busy cores
     python -m benchmarks.drift --quick    # about two minutes
 
 Pairs are estimated on 60 sessions of 5-minute bars by the functions that the assets call, and monitored after that.
@@ -245,10 +245,10 @@ def mixed_discoveries(
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--seeds", type=int, help="markets without a break (40; quick: 6), half as many per break")
+    options.add_argument("--seeds", type=int, help="markets without a break (24; quick: 6), half as many per break")
     options.add_argument("--quick", action="store_true")
     given = options.parse_args()
-    n_seeds = given.seeds or (6 if given.quick else 40)
+    n_seeds = given.seeds or (6 if given.quick else 24)
     windows = 2 if given.quick else 5
     os.environ.update(dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
     settings, start = DriftSettings(), time.perf_counter()
