@@ -28,6 +28,7 @@ RECORDED: Mapping[str, Callable[[], str]] = {
     "dagster.yaml": lambda: render_dagster_yaml(f".state/{load_settings().profile.name}/dagster"),
     "deploy/dagster.yaml": production_dagster_yaml,
     "docs/architecture.md": _architecture,
+    "docs/execution.md": lambda: with_settings_tables((ROOT / "docs" / "execution.md").read_text(encoding="utf-8")),
     "docs/images/imports.svg": svg,
     "docs/risk.md": lambda: with_settings_tables((ROOT / "docs" / "risk.md").read_text(encoding="utf-8")),
     "pairs_platform_tests/definitions.txt": lambda: definitions_text(build_definitions(load_settings())),

@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from pairs_platform.core.trading.execution_settings import ExecutionSettings
+
+TRADING = Path(__file__).parents[3] / "pairs_platform" / "core" / "trading"
 
 
 def test_every_setting_has_a_unit_a_description_and_numbers_have_bounds():
@@ -15,3 +19,9 @@ def test_the_widest_collar_is_no_narrower_than_the_first():
     assert ExecutionSettings(collar_bps=200, widest_collar_bps=200).collar_bps == 200
     with pytest.raises(ValidationError, match=r"widest_collar_bps 19.9 must not be below collar_bps 20.0"):
         ExecutionSettings(widest_collar_bps=19.9)
+
+
+def test_every_setting_is_obeyed():
+    """One that nothing reads would promise what nothing keeps."""
+    source = "".join(path.read_text(encoding="utf-8") for path in TRADING.glob("*.py"))
+    assert [name for name in ExecutionSettings.model_fields if f"settings.{name}" not in source] == []
