@@ -107,7 +107,7 @@ class MarketRisk:
 
 
 def market_risk(symbols: Sequence[str], returns: np.ndarray, market: np.ndarray | None = None) -> MarketRisk:
-    """Covariance and market betas of the symbols whose returns are complete; the others are left out.
+    """Covariance and market betas of the symbols whose returns are complete and vary; the others are left out.
 
     Parameters
     ----------
@@ -120,12 +120,14 @@ def market_risk(symbols: Sequence[str], returns: np.ndarray, market: np.ndarray 
     Raises
     ------
     UnusableInput
-        Fewer than two days, or fewer than two symbols are complete.
+        Fewer than two days, or fewer than two such symbols.
 
     Notes
     -----
-    Ω = 252 ((1 − δ) S + δ tr(S)/k I) with the δ of Ledoit and Wolf; the volatility of a book follows from w'Ωw without
-    an error from shared legs, because w has one weight for each symbol. β = cov(r, r_m)/var(r_m).
+    Ω_ij = 252 σ_i σ_j ((1 − δ) R + δ I)_ij with the sample's σ and correlations R, and the δ of Ledoit and Wolf for
+    standardised returns. Every symbol keeps its own variance: shrunk as it is, one volatile symbol would take the
+    hedges of all others away. The volatility of a book follows from w'Ωw without an error from shared legs, because w
+    has one weight for each symbol. β = cov(r, r_m)/var(r_m).
 
     References
     ----------
@@ -135,19 +137,23 @@ def market_risk(symbols: Sequence[str], returns: np.ndarray, market: np.ndarray 
     from sklearn.covariance import ledoit_wolf
 
     returns = np.asarray(returns, dtype=np.float64)
-    complete = np.isfinite(returns).all(axis=0) if len(returns) > 1 else np.zeros(len(symbols), dtype=bool)
-    if complete.sum() < 2:
-        raise UnusableInput(f"{int(complete.sum())} of {len(symbols)} symbols have all their daily returns")
-    kept = returns[:, complete]
+    usable = np.zeros(len(symbols), dtype=bool)
+    if len(returns) > 1:
+        usable = np.isfinite(returns).all(axis=0) & (np.ptp(returns, axis=0) > 0)
+    if usable.sum() < 2:
+        raise UnusableInput(f"{int(usable.sum())} of {len(symbols)} symbols have all their daily returns, and move")
+    kept = returns[:, usable]
+    deviations = kept.std(axis=0)
+    correlations = ledoit_wolf((kept - kept.mean(axis=0)) / deviations)[0]
     index = kept.mean(axis=1) if market is None else np.asarray(market, dtype=np.float64)
     centred = index - index.mean()
     variance = float(centred @ centred)
     if not variance > 0:
         raise UnusableInput(f"the market's {len(index)} daily returns do not vary, or one is missing")
     return MarketRisk(
-        symbols=tuple(symbol for symbol, whole in zip(symbols, complete, strict=True) if whole),
+        symbols=tuple(symbol for symbol, whole in zip(symbols, usable, strict=True) if whole),
         returns=kept,
-        covariance=SESSIONS_PER_YEAR * ledoit_wolf(kept)[0],
+        covariance=SESSIONS_PER_YEAR * correlations * np.outer(deviations, deviations),
         betas=centred @ (kept - kept.mean(axis=0)) / variance,
     )
 

@@ -107,12 +107,12 @@ class _Measure:
     def broken(self) -> bool:
         return not abs(self.value) <= self.bound * (1.0 + _ROUNDING)
 
-    def breach(self) -> Breach:
+    def breach(self, verb: str = "is") -> Breach:
         of = f" of {self.subject}" if self.subject else ""
         shown, bound = (f"{each:.2%}" if self.percent else f"{each:g}" for each in (self.value, self.bound))
         return Breach(
             limit=self.limit, action=self.action, subject=self.subject, value=self.value, bound=self.bound,
-            message=f"{self.words}{of} is {shown}, the limit is {bound}",
+            message=f"{self.words}{of} {verb} {shown}, the limit is {bound}",
         )  # fmt: skip
 
 
@@ -193,7 +193,7 @@ def entry_breaches(before: Exposure, after: Exposure, limits: LimitSettings) -> 
     """
     values = {(each.limit, each.subject): abs(each.value) for each in _measures(before, limits)}
     return tuple(
-        measure.breach()
+        measure.breach("would be up to")
         for measure in _measures(after, limits)
         if measure.broken and not abs(measure.value) <= values.get((measure.limit, measure.subject), 0.0)
     )

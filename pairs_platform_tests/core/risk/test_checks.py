@@ -217,7 +217,7 @@ def test_a_message_names_the_thing_the_value_and_the_limit():
     denial = check_entry(request(y={"data_age_bars": 9}), context(), SETTINGS).denials[0]
     assert denial.message == "the newest bar of PDFS is 9 bars old, 2 pass"
     denial = check_entry(request(), context(), limits(max_name=0.04)).denials[0]
-    assert denial.message == "value to equity after netting of ROG is 4.32%, the limit is 4.00%"
+    assert denial.message == "value to equity after netting of ROG would be up to 4.32%, the limit is 4.00%"
 
 
 NONE = (math.nan, math.inf, -1.0, None)

@@ -101,11 +101,24 @@ def test_a_trade_counts_with_the_larger_of_what_it_holds_and_what_it_wants(goal,
 
 
 class TestMarketRisk:
-    def test_the_covariance_is_that_of_scikit_learn_a_year(self):
+    def test_correlations_are_shrunk_as_scikit_learn_does_and_variances_stay(self):
         from sklearn.covariance import LedoitWolf
+        from sklearn.preprocessing import StandardScaler
 
-        found = market_risk(SYMBOLS, MARKET.returns)
-        np.testing.assert_allclose(found.covariance, 252 * LedoitWolf().fit(MARKET.returns).covariance_)
+        returns = MARKET.returns * [1.0, 0.2, 5.0, 1.0]
+        found = market_risk(SYMBOLS, returns).covariance
+        np.testing.assert_allclose(np.diag(found), 252 * returns.var(axis=0))
+        deviations = np.sqrt(np.diag(found))
+        expected = LedoitWolf().fit(StandardScaler().fit_transform(returns)).covariance_
+        np.testing.assert_allclose(found / np.outer(deviations, deviations), expected)
+
+    def test_a_volatile_symbol_takes_no_hedge_away_from_the_others(self):
+        returns = MARKET.returns.copy()
+        returns[:, 1] = returns[:, 0] + 0.0005 * returns[:, 1]
+        hedged = np.array([0.5, -0.5, 0.0, 0.0])
+        calm = market_risk(SYMBOLS, returns).covariance
+        wild = market_risk(SYMBOLS, returns * [1, 1, 1, 20.0]).covariance
+        assert hedged @ wild @ hedged == pytest.approx(hedged @ calm @ hedged)
 
     def test_betas_are_the_slopes_on_the_market(self):
         market = np.random.default_rng(5).standard_normal(60)
@@ -118,6 +131,9 @@ class TestMarketRisk:
         returns = MARKET.returns.copy()
         returns[7, 1] = np.nan
         assert market_risk(SYMBOLS, returns).symbols == ("PDFS", "AMD", "TXN")
+
+    def test_a_symbol_that_stands_still_is_left_out_alone(self):
+        assert market_risk(SYMBOLS, MARKET.returns * [1, 1, 0, 1]).symbols == ("PDFS", "ROG", "TXN")
 
     @pytest.mark.parametrize("returns", [np.empty((0, 2)), np.full((50, 2), np.nan), np.zeros((50, 2))])
     def test_without_returns_there_is_no_estimate(self, returns):
