@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from pairs_platform.cli.commands import CommandGroup
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.settings.model import Settings
 
 
@@ -40,5 +40,6 @@ def simulate(
     """
     from pairs_platform.processes.broker.simulation import run_simulation
 
+    say_profile()
     words = faults.split(",")
     run_simulation(settings, port=port, faults=words, seed=seed, cash=cash, at=at, noise_bp=noise, say=click.echo)

@@ -6,7 +6,7 @@ and carrying it out.
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.run_mode_option import run_mode_option
 from pairs_platform.cli.show import say
 from pairs_platform.core.time import utc_now
@@ -45,6 +45,7 @@ def command(settings: Settings, reason: str, level: str, run_modes: tuple[str, .
     if not reason.strip():
         raise click.UsageError("--reason is empty: say why, for those who release it")
     database = open_database(settings)
+    say_profile()
     set_kill_switch(database, run_modes, KillLevel(level), reason=reason, actor=person(), now=utc_now())
     say(f"kill switch set · {' and '.join(run_modes)}: {level}, so {EFFECTS[level]}")
     still = what_is_open(database, run_modes)

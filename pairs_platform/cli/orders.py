@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.run_mode_option import run_mode_option
 from pairs_platform.cli.show import narrowed, output_width, print_frame, rows_option
 from pairs_platform.settings.model import Settings
@@ -35,6 +35,7 @@ def command(settings: Settings, run_modes: tuple[str, ...], open_only: bool, row
     stored = order_rows(open_database(settings), run_modes, open_only=open_only)
     shown = " and ".join(run_modes)
     if not stored:
+        say_profile()
         what = "may still fill" if open_only else "is stored"
         click.echo(f"no order {what} in the run mode {shown}")
         return

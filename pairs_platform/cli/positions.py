@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.run_mode_option import run_mode_option
 from pairs_platform.cli.show import narrowed, output_width, print_frame, rows_option
 from pairs_platform.settings.model import Settings
@@ -38,6 +38,7 @@ def command(settings: Settings, run_modes: tuple[str, ...], rows: int) -> None:
     shown = " and ".join(run_modes)
     legs = held_legs(database, run_modes)
     if not legs:
+        say_profile()
         click.echo(f"flat in the run mode {shown}: no trade and no order is open in the database")
         return
     frame = pd.DataFrame([_line(leg) for leg in legs])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.run_mode_option import run_mode_option
 from pairs_platform.cli.show import narrowed, output_width, print_frame, rows_option, say
 from pairs_platform.settings.model import Settings
@@ -32,6 +32,7 @@ def command(settings: Settings, run_modes: tuple[str, ...], rows: int) -> None:
     from pairs_platform.platform import open_database
 
     database = open_database(settings)
+    say_profile()
     switches = in_force(database, run_modes)
     for switch in switches:
         say(

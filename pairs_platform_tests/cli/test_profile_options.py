@@ -162,6 +162,7 @@ OUTPUTS = (
     *("config show", "symbols list", "symbols status --sector financial", "pairs --pair AAPL_ADI", "signals", "alerts"),
     *("signals --pnl", "export rankings {folder}/a.csv", "sql 'select 1 as n'", "sql --csv 'select 1 as n'", "down"),
     *("models list", "models compare 1 2", "audit", "audit --json", "adopt", "doctor"),
+    *("positions", "orders", "risk"),
 )
 """A command line for each kind of output, with and without a table."""
 

@@ -71,7 +71,7 @@ class TestOrders:
         assert "sell 150 B" in shown
         assert "buy 100 A" not in shown
         close(traded)
-        assert words(console("orders", "--open").output).endswith(
+        assert words(console("orders", "--open").stdout).endswith(
             "no order may still fill in the run mode live and replay"
         )
         assert "1 more row" not in console("orders", "--rows", "3").output
@@ -176,11 +176,11 @@ def test_every_table_is_exported_with_what_concerns_no_sector(traded, console, t
     console("kill", "--reason", "why")
     path = tmp_path / f"{table}.parquet"
     done = console("export", table, str(path), "--sector", "technology")
-    assert done.output == f"{rows} rows: {path}\n"
+    assert done.stdout == f"{rows} rows: {path}\n"
     assert len(pd.read_parquet(path)) == rows
 
 
 def test_what_concerns_another_sector_is_left_out(traded, console, tmp_path):
     for table, rows in (("orders", 0), ("equity", 1), ("positions", 2)):
         done = console("export", table, str(tmp_path / "rows.csv"), "--sector", "energy")
-        assert done.output.startswith(f"{rows} rows"), table
+        assert done.stdout.startswith(f"{rows} rows"), table

@@ -2,27 +2,33 @@
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+import pairs_platform
 from pairs_platform.core.settings import Order, SettingsGroup, order_of
 from pairs_platform.core.streaming.settings import ReplaySettings
-from pairs_platform.settings.model import Settings
-from pairs_platform.settings.names import given_type, is_group
+from pairs_platform.settings.names import given_type
+
+PACKAGE = Path(pairs_platform.__file__).parent
 
 
-def groups(model: type = Settings) -> Iterator[type[SettingsGroup]]:
-    for info in model.model_fields.values():
-        kind = given_type(info.annotation)
-        if is_group(kind):
-            yield kind
-            yield from groups(kind)
+def groups(kind: type[SettingsGroup] = SettingsGroup) -> Iterator[type[SettingsGroup]]:
+    """Every group of the package, whose modules are named after their settings."""
+    for group in kind.__subclasses__():
+        if group.__module__.startswith("pairs_platform."):
+            yield group
+            yield from groups(group)
 
 
+for path in sorted(PACKAGE.rglob("*settings.py")):
+    import_module(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts))
 PAIRS = [
     (group, name, order)
-    for group in dict.fromkeys(groups())
+    for group in groups()
     for name, info in group.model_fields.items()
     if (order := order_of(info)) is not None
 ]
@@ -30,13 +36,13 @@ PAIRS = [
 
 def test_every_least_has_its_most():
     """A `min_` beside a `max_`, a `first_` beside a `longest_` or a `last_`, in one group: their order matters."""
-    for group in dict.fromkeys(groups()):
+    for group in groups():
         for name in group.model_fields:
             for low, high in (("min_", "max_"), ("first_", "longest_"), ("first_", "last_"), ("first", "last")):
                 other = high + name.removeprefix(low)
                 if name.startswith(low) and other in group.model_fields:
                     assert (group, name, other) in [(each, low, order.above) for each, low, order in PAIRS]
-    assert len(PAIRS) >= 11
+    assert len(PAIRS) >= 13
 
 
 @pytest.mark.parametrize(("group", "name", "order"), PAIRS, ids=[f"{g.__name__}.{n}" for g, n, _ in PAIRS])

@@ -4,10 +4,6 @@ Light enough to be read while definitions load. What does not belong here: the c
 sent (`core.trading`).
 """
 
-from typing import Self
-
-from pydantic import model_validator
-
 from pairs_platform.core.settings import SettingsGroup, setting
 
 EQUITY = "share of equity"
@@ -119,7 +115,13 @@ class LimitSettings(SettingsGroup):
         le=1,
     )
     soft_daily_loss: float = setting(
-        0.01, unit="share of equity before the session", description="Loss of a session that ends entries.", gt=0, le=1
+        0.01,
+        unit="share of equity before the session",
+        description="Loss of a session that ends entries.",
+        gt=0,
+        le=1,
+        not_above="hard_daily_loss",
+        because="entries would go on until the book is flattened",
     )
     hard_daily_loss: float = setting(
         0.02,
@@ -169,15 +171,6 @@ class LimitSettings(SettingsGroup):
         ge=0,
         le=600,
     )
-
-    @model_validator(mode="after")
-    def _soft_before_hard(self) -> Self:
-        if self.soft_daily_loss > self.hard_daily_loss:
-            raise ValueError(
-                f"soft_daily_loss {self.soft_daily_loss} must be at most hard_daily_loss {self.hard_daily_loss}, or "
-                "entries go on until the book is flattened"
-            )
-        return self
 
 
 class SizingSettings(SettingsGroup):

@@ -6,8 +6,6 @@ What does not belong here: the code that obeys them (`legging`, `naked`, `reconc
 
 from typing import Literal
 
-from pydantic import model_validator
-
 from pairs_platform.core.settings import SettingsGroup, setting
 
 
@@ -68,6 +66,7 @@ class ExecutionSettings(SettingsGroup):
         gt=0,
         le=500,
         description="Limit of an order from the middle of the quote, at least; each further attempt has it once more.",
+        not_above="widest_collar_bps",
     )
     collar_half_spreads: float = setting(
         3.0, unit="half spreads", ge=1, le=50, description="The same in half spreads; the wider of both is used."
@@ -113,11 +112,3 @@ class ExecutionSettings(SettingsGroup):
     cash_tolerance_dollars: float = setting(
         1.0, unit="US$", ge=0, le=10_000, description="Difference of cash from the broker's that is taken for none."
     )
-
-    @model_validator(mode="after")
-    def _collars_fit(self) -> "ExecutionSettings":
-        if self.widest_collar_bps < self.collar_bps:
-            raise ValueError(
-                f"widest_collar_bps {self.widest_collar_bps} must not be below collar_bps {self.collar_bps}"
-            )
-        return self

@@ -25,5 +25,5 @@ def test_every_setting_is_obeyed():
 
 
 def test_settings_whose_hard_loss_comes_first_are_refused():
-    with pytest.raises(ValueError, match=r"soft_daily_loss 0.03 must be at most hard_daily_loss 0.02"):
+    with pytest.raises(ValueError, match=r"soft_daily_loss 0\.03 must not be above hard_daily_loss 0\.02"):
         LimitSettings(soft_daily_loss=0.03)

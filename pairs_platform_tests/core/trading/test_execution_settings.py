@@ -17,7 +17,7 @@ def test_every_setting_has_a_unit_a_description_and_numbers_have_bounds():
 
 def test_the_widest_collar_is_no_narrower_than_the_first():
     assert ExecutionSettings(collar_bps=200, widest_collar_bps=200).collar_bps == 200
-    with pytest.raises(ValidationError, match=r"widest_collar_bps 19.9 must not be below collar_bps 20.0"):
+    with pytest.raises(ValidationError, match=r"collar_bps 20 must not be above widest_collar_bps 19\.9"):
         ExecutionSettings(widest_collar_bps=19.9)
 
 
