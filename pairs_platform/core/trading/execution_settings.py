@@ -20,15 +20,27 @@ class ExecutionSettings(SettingsGroup):
             "simultaneous: both legs at once."
         ),
     )
+    order_type: Literal["limit", "market"] = setting(
+        "limit",
+        unit="name",
+        description=(
+            "limit: an order is filled at once within its collar, or not; market: at any price, as a backtest on bars "
+            "assumes it."
+        ),
+    )
     entry_seconds: float = setting(
         60.0,
         unit="seconds",
         gt=0,
-        le=3600,
+        le=86_400,
         description="An entry of which nothing was sent this long after its decision is dropped.",
     )
     leg_timeout_seconds: float = setting(
-        15.0, unit="seconds", gt=0, le=600, description="An order that is not filled after this time is canceled."
+        15.0,
+        unit="seconds",
+        gt=0,
+        le=86_400,
+        description="An order that is not filled after this time is canceled; a broker that fills by bars needs bars.",
     )
     cancel_timeout_seconds: float = setting(
         5.0,
@@ -78,7 +90,7 @@ class ExecutionSettings(SettingsGroup):
         60.0,
         unit="seconds",
         gt=0,
-        le=3600,
+        le=86_400,
         description="No entry with an older quote; an exit without a younger one is a market order.",
     )
     naked_tolerance: float = setting(
@@ -92,7 +104,7 @@ class ExecutionSettings(SettingsGroup):
         30.0,
         unit="seconds",
         gt=0,
-        le=600,
+        le=86_400,
         description="A trade that is naked beyond the tolerance for longer is left, and its exits go at market.",
     )
     min_fill_fraction: float = setting(

@@ -448,7 +448,7 @@ class _Desk:
         since = self._naked_since()
         too_long = since is not None and self._due(since, self._settings.naked_seconds)
         last = len(before) + 1 == self._settings.max_attempts
-        self._send(leg, purpose, quantity, at_market=too_long or last or leg not in self._quotes)
+        self._send(leg, purpose, quantity, at_market=too_long or last)
 
     # Orders.
 
@@ -464,6 +464,7 @@ class _Desk:
     def _send(self, leg: Leg, purpose: Purpose, quantity: int, *, at_market: bool = False) -> None:
         trade, attempt = self._trade, self._trade.attempt(leg, purpose)
         quote, tries = self._quotes.get(leg), 1 + len(self._ended_short(leg, purpose))
+        at_market = at_market or self._settings.order_type == "market"
         order = Order(
             client_order_id=client_order_id(self._profile, self._account, trade.id, leg, purpose, attempt),
             spread_order_id=trade.id,
@@ -472,7 +473,7 @@ class _Desk:
             purpose=purpose,
             attempt=attempt,
             quantity=quantity,
-            limit_price=None if at_market or quote is None else self._limit(quote, quantity, tries),
+            limit_price=None if at_market else self._limit(quote, quantity, tries),
             intended_utc=self._now,
             arrival_price=None if quote is None else quote.mid,
         )
@@ -489,8 +490,13 @@ class _Desk:
             and abs(order.filled) < abs(order.quantity)
         ]
 
-    def _limit(self, quote: Quote, quantity: int, tries: int) -> float:
-        """A limit that is filled at once unless the price runs away: each try gives way further, up to a bound."""
+    def _limit(self, quote: Quote | None, quantity: int, tries: int) -> float | None:
+        """A limit that is filled at once unless the price runs away: each try gives way further, up to a bound.
+
+        None without a quote.
+        """
+        if quote is None:
+            return None
         settings = self._settings
         collar = max(settings.collar_bps * BASIS_POINT, settings.collar_half_spreads * quote.half_spread)
         collar = min(collar * tries, settings.widest_collar_bps * BASIS_POINT)

@@ -128,6 +128,11 @@ class TestEntry:
         assert sent(due(trade_of(beta=-1.0), quotes=quotes)) == [("PDFS", "open", 100)]
         assert sent(due(trade_of(beta=-1.0, position=-1))) == [("PDFS", "open", -100)]
 
+    def test_orders_have_no_limit_where_a_bar_fills_them_as_a_backtest_assumes(self):
+        as_backtest = ExecutionSettings(legging="simultaneous", order_type="market", leg_timeout_seconds=3_600)
+        sends = only(Send, due(trade_of(), settings=as_backtest))
+        assert [(send.order.limit_price, send.order.quantity) for send in sends] == [(None, 100), (None, -50)]
+
     def test_each_fill_is_hedged_at_once_and_the_last_one_completes_the_pair(self):
         story = Story()
         story.due(0)
