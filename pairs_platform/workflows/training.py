@@ -42,6 +42,7 @@ from pairs_platform.platform import Platform
 from pairs_platform.ports.model_registry import TrackedTraining, TrainingRecord
 from pairs_platform.settings.explanations import explained
 from pairs_platform.views.drawing import plots
+from pairs_platform.views.drawing.label import drawing_label
 from pairs_platform.views.windows import load_window, past_correlation_gate
 from pairs_platform.workflows.checkpoints import ChunkFiles
 from pairs_platform.workflows.features import load_datasets
@@ -101,6 +102,8 @@ class TrainingInputs:
     history : TrainingHistory
     provenance : mapping
         Stored with the features; stored with the models too.
+    drawing_label : str
+        What every picture says about where its figures come from.
     correlations : mapping of str to float
         By pair, on the configured basis.
     garch_fits, pair_scores : DataFrame
@@ -120,6 +123,7 @@ class TrainingInputs:
     splits: SplitPlan | None
     history: TrainingHistory
     provenance: Mapping[str, Any]
+    drawing_label: str
     correlations: Mapping[str, float]
     garch_fits: pd.DataFrame
     pair_scores: pd.DataFrame
@@ -219,6 +223,7 @@ def gather_training(platform: Platform, key: PartitionKey, options: TrainingOpti
     datasets, splits = load_datasets(platform, key)
     basis = f"corr_{platform.settings.correlation.basis}"
     correlations = lake.read(CORRELATION_MATRIX, key, ["pair", basis])
+    provenance = lake.metadata(PAIR_FEATURES, key)
     return TrainingInputs(
         key=key,
         run_id=run_id,
@@ -228,7 +233,8 @@ def gather_training(platform: Platform, key: PartitionKey, options: TrainingOpti
         datasets=datasets,
         splits=splits,
         history=training_history(platform, key.sector),
-        provenance=lake.metadata(PAIR_FEATURES, key),
+        provenance=provenance,
+        drawing_label=drawing_label(platform, key, str(provenance["source"])),
         correlations=dict(zip(correlations["pair"], correlations[basis], strict=True)),
         garch_fits=lake.read(GARCH_FITS, key),
         pair_scores=lake.read(PAIR_SCORES, key),
@@ -361,14 +367,14 @@ def _pictures(inputs: TrainingInputs, rows: pd.DataFrame, training: SectorTraini
     judged = rows[rows["status"] == "ok"]
     if judged.empty:
         return {}
-    source = f"{inputs.key.sector} {inputs.key.session} · {inputs.provenance['source']}"
+    label = inputs.drawing_label
     forecasts, lift = training.forecasts, judged["lift"].to_numpy()
     return {
         "reliability": plots.reliability_diagram(
-            forecasts["probability"].to_numpy(), forecasts["label"].to_numpy(), source=source
+            forecasts["probability"].to_numpy(), forecasts["label"].to_numpy(), label=label
         ),
-        "lift": plots.lift_distribution(lift, judged["lift_low"].to_numpy(), list(judged["pair"]), source=source),
-        "learning_curves": plots.learning_curves(training.curves, source=source),
+        "lift": plots.lift_distribution(lift, judged["lift_low"].to_numpy(), list(judged["pair"]), label=label),
+        "learning_curves": plots.learning_curves(training.curves, label=label),
     }
 
 

@@ -15,7 +15,7 @@ from pairs_platform.views.drawing import plots
 
 
 def fit_drawings(
-    window: PriceWindow, fits: pd.DataFrame, pair: str, *, entry_z: float, exit_z: float, source: str
+    window: PriceWindow, fits: pd.DataFrame, pair: str, *, entry_z: float, exit_z: float, label: str
 ) -> dict[str, plots.Drawing]:
     """Spread with bands, and volatility with its forecast, of one full-window fit; nothing where it failed."""
     from pairs_platform.core.volatility.garch import conditional_variance
@@ -39,7 +39,7 @@ def fit_drawings(
             session=window.session,
             entry_z=entry_z,
             exit_z=exit_z,
-            label=source,
+            label=label,
         ),
         "volatility": partial(
             plots.volatility_with_forecast,
@@ -48,15 +48,15 @@ def fit_drawings(
             volatility=volatility,
             session=window.session,
             next_volatility=fit.next_volatility,
-            label=source,
+            label=label,
         ),
     }
 
 
 def fit_pictures(
-    window: PriceWindow, fits: pd.DataFrame, pair: str, platform: Platform, source: str
+    window: PriceWindow, fits: pd.DataFrame, pair: str, platform: Platform, label: str
 ) -> dict[str, bytes]:
     """`fit_drawings` with the thresholds of the settings, as PNG images."""
     settings = platform.settings.trading
-    drawings = fit_drawings(window, fits, pair, entry_z=settings.entry_z, exit_z=settings.exit_z, source=source)
+    drawings = fit_drawings(window, fits, pair, entry_z=settings.entry_z, exit_z=settings.exit_z, label=label)
     return {name: plots.png(drawing) for name, drawing in drawings.items()}

@@ -159,11 +159,11 @@ def score_components(
     return _png(figure)
 
 
-def reliability_diagram(probability: np.ndarray, label: np.ndarray, *, source: str) -> bytes:
+def reliability_diagram(probability: np.ndarray, outcome: np.ndarray, *, label: str) -> bytes:
     """Share of outcomes against forecast, in ten bins of equal count over all pairs, with binomial 95 % bars."""
     bins = [rows for rows in np.array_split(np.argsort(probability, kind="stable"), 10) if len(rows)]
     forecast = np.array([probability[rows].mean() for rows in bins])
-    share = np.array([label[rows].mean() for rows in bins])
+    share = np.array([outcome[rows].mean() for rows in bins])
     error = 1.96 * np.sqrt(share * (1 - share) / np.array([len(rows) for rows in bins]))
     figure = _figure(7, 4.2)
     ax = figure.subplots()
@@ -172,12 +172,12 @@ def reliability_diagram(probability: np.ndarray, label: np.ndarray, *, source: s
     ax.errorbar(forecast, share, error, color=BLUE, marker="o", markersize=4, linewidth=1, label="models")
     ax.set_xlabel("forecast probability of a reversion")
     ax.set_ylabel("share that reverted")
-    ax.set_title(f"Reliability on test, {len(label)} labels\n{source}", fontsize=9, parse_math=False)
+    ax.set_title(f"Reliability on test, {len(outcome)} labels\n{label}", fontsize=9, parse_math=False)
     ax.legend(fontsize=7)
     return _png(figure)
 
 
-def lift_distribution(lift: np.ndarray, low: np.ndarray, pairs: Sequence[str], *, source: str) -> bytes:
+def lift_distribution(lift: np.ndarray, low: np.ndarray, pairs: Sequence[str], *, label: str) -> bytes:
     """Lift of every pair in ascending order; filled where its interval is above zero."""
     order = np.argsort(lift)
     figure = _figure(7, 3.2)
@@ -194,11 +194,11 @@ def lift_distribution(lift: np.ndarray, low: np.ndarray, pairs: Sequence[str], *
     names = np.asarray(list(pairs), dtype=object)
     ax.set_xlabel(f"{len(lift)} pairs, worst {names[order[0]]}, best {names[order[-1]]}")
     ax.set_ylabel("lift on test [0.001 nats]")
-    ax.set_title(f"Lift over the better simple forecast\n{source}", fontsize=9, parse_math=False)
+    ax.set_title(f"Lift over the better simple forecast\n{label}", fontsize=9, parse_math=False)
     return _png(figure)
 
 
-def learning_curves(curves: pd.DataFrame, *, source: str) -> bytes:
+def learning_curves(curves: pd.DataFrame, *, label: str) -> bytes:
     """Mean training and validation loss over the pairs that still learn in each epoch."""
     mean = curves.groupby("epoch")[["train_loss", "validation_loss"]].mean()
     count = curves.groupby("epoch")["pair"].nunique()
@@ -212,7 +212,7 @@ def learning_curves(curves: pd.DataFrame, *, source: str) -> bytes:
     right.step(count.index, count, color="#b9c4cd", where="mid")
     right.set_ylabel("pairs still learning")
     ax.legend(fontsize=7)
-    ax.set_title(f"Learning curves, mean over the pairs that still learn\n{source}", fontsize=9, parse_math=False)
+    ax.set_title(f"Learning curves, mean over the pairs that still learn\n{label}", fontsize=9, parse_math=False)
     return _png(figure)
 
 

@@ -289,6 +289,7 @@ def _backtests(
         summary_frame,
         trades_frame,
     )
+    from pairs_platform.views.drawing.label import drawing_label
     from pairs_platform.views.trading_config import read_trading_config
 
     names = list(rankings.loc[rankings["selected"], "pair"].head(SELECTED_DRAWN))
@@ -302,8 +303,8 @@ def _backtests(
         return
     yield table_of(summary_frame(backtests), "What the rule earned with each selected pair on the held-out bars")
     yield Paragraph(BACKTEST_NOTE, small=True)
-    source = str(platform.lake.metadata(COMPOSITE_RANKINGS, key)["source"])
-    yield Picture(equity_drawing(backtests, source), "Net profit of the backtests of the selected pairs")
+    label = drawing_label(platform, key, str(platform.lake.metadata(COMPOSITE_RANKINGS, key)["source"]))
+    yield Picture(equity_drawing(backtests, label), "Net profit of the backtests of the selected pairs")
     for pair, (legs, report) in backtests.items():
         if report.trades:
             trades = trades_frame(legs, report)
@@ -321,6 +322,7 @@ def _pictures(
     """Spread and volatility of the selected pairs, else of the best ranked ones; thresholds of the configuration."""
     from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS
     from pairs_platform.views.drawing.fits import fit_drawings
+    from pairs_platform.views.drawing.label import drawing_label
     from pairs_platform.views.trading_config import read_trading_config
 
     selected = rankings[rankings["selected"]].head(SELECTED_DRAWN)
@@ -330,7 +332,7 @@ def _pictures(
         yield Paragraph("No pair was fitted.")
         return
     fits = platform.lake.read(GARCH_FITS, key)
-    source = str(platform.lake.metadata(GARCH_FITS, key)["source"])
+    label = drawing_label(platform, key, str(platform.lake.metadata(GARCH_FITS, key)["source"]))
     trading = read_trading_config(platform, key).trading
     fits = fits[fits["parameter_set"] == FULL_WINDOW]
     kind = "selected" if len(selected) else "best ranked"
@@ -338,7 +340,7 @@ def _pictures(
     more = f"; {left_out} more are not drawn" if left_out else ""
     yield Paragraph(f"The {kind} pairs: {', '.join(names)}{more}.")
     for name in names:
-        drawings = fit_drawings(window(), fits, name, entry_z=trading.entry_z, exit_z=trading.exit_z, source=source)
+        drawings = fit_drawings(window(), fits, name, entry_z=trading.entry_z, exit_z=trading.exit_z, label=label)
         for subject, drawing in drawings.items():
             words = f"{name}: {_SUBJECTS[subject]} over the window"
             yield Picture(drawing, words, with_next=subject != list(drawings)[-1])

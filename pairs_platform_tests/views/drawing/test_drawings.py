@@ -47,9 +47,9 @@ def one_pair_of_each() -> dict[str, object]:
             lambda ax: plots.volatility_with_forecast(ax, "A_B", values, values, days, next_volatility=0.1, label=LABEL)
         ),
         "scores": lambda: plots.score_components(scores, COMPONENTS, [0.25] * 4, 0.7, label=LABEL),
-        "reliability": lambda: plots.reliability_diagram(values, values > 0.5, source=LABEL),
-        "lift": lambda: plots.lift_distribution(values, values - 0.5, names, source=LABEL),
-        "curves": lambda: plots.learning_curves(curves, source=LABEL),
+        "reliability": lambda: plots.reliability_diagram(values, values > 0.5, label=LABEL),
+        "lift": lambda: plots.lift_distribution(values, values - 0.5, names, label=LABEL),
+        "curves": lambda: plots.learning_curves(curves, label=LABEL),
         "equity": lambda: plots.png(lambda ax: plots.equity_curves(ax, {"A_B": (STARTS, values)}, label=LABEL)),
     }
 
