@@ -1,10 +1,20 @@
 """Which partitions there are, under which identity, and what becomes of what is stored when the settings change."""
 
+import logging
+import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import dagster as dg
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.instance_for_test import instance_for_test
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+from dagster._core.test_utils import create_test_daemon_workspace_context
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._daemon.backfill import execute_backfill_iteration
 
 from pairs_platform.build import build_definitions
 from pairs_platform.core.errors import ConfigurationError
@@ -93,3 +103,72 @@ class TestAfterAChangeOfTheSettings:
             assert self.known(instance, SessionBySector(date(2023, 3, 9), ["technology"])) == set()
             assert self.known(instance, SessionBySector(date(2022, 1, 3), SECTORS)) == {TECHNOLOGY, HEALTHCARE}
             assert self.known(instance, wide) == {TECHNOLOGY, HEALTHCARE}
+
+
+def definitions(first: date, *sectors: str) -> dg.Definitions:
+    """One asset with the partitions that some settings can make."""
+
+    @dg.asset(partitions_def=SessionBySector(first, sectors), backfill_policy=dg.BackfillPolicy.single_run())
+    def prices() -> None: ...
+
+    return dg.Definitions([prices])
+
+
+WIDE = definitions(MARCH, "healthcare", "technology")
+WIDER = definitions(date(2022, 1, 3), "energy", "healthcare", "technology")
+ONE_SECTOR = definitions(MARCH, "technology")
+LATER = definitions(date(2023, 3, 9), "healthcare", "technology")
+
+
+class TestBackfillUnderWay:
+    """A backfill that was requested before the settings changed, under a daemon that knows those of today."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def instance(cls, tmp_path_factory) -> Iterator[dg.DagsterInstance]:
+        launcher = {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}
+        folder = str(tmp_path_factory.mktemp("instance"))
+        with instance_for_test({"run_launcher": launcher}, set_dagster_home=False, temp_dir=folder) as opened:
+            yield opened
+
+    def look(self, instance: dg.DagsterInstance, attribute: str, name: str, *, request: bool = False):
+        """One look of the daemon at a backfill of two sectors, over definitions of this module."""
+        module = LoadableTargetOrigin(module_name=__name__, attribute=attribute)
+        target = InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(module))
+        with create_test_daemon_workspace_context(target, instance) as workspace:
+            if request:
+                backfill = PartitionBackfill.from_asset_partitions(
+                    backfill_id=name,
+                    asset_graph=workspace.create_request_context().asset_graph,
+                    partition_names=[TECHNOLOGY, HEALTHCARE],
+                    asset_selection=[dg.AssetKey("prices")],
+                    backfill_timestamp=time.time(),
+                    tags={},
+                    dynamic_partitions_store=instance,
+                    all_partitions=False,
+                    title=None,
+                    description=None,
+                    run_config=None,
+                )
+                instance.add_backfill(backfill)
+            list(execute_backfill_iteration(workspace, logging.getLogger("backfill")))
+        return instance.get_backfill(name)
+
+    def statuses(self, instance: dg.DagsterInstance, name: str) -> set[dg.DagsterRunStatus]:
+        return {run.status for run in instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": name}))}
+
+    def test_it_goes_on_where_every_partition_that_it_asks_for_is_still_one(self, instance):
+        self.look(instance, "WIDE", "goes on", request=True)
+        assert self.look(instance, "WIDER", "goes on").status is BulkActionStatus.REQUESTED
+        assert self.statuses(instance, "goes on") == {dg.DagsterRunStatus.QUEUED}
+
+    @pytest.mark.parametrize(("attribute", "removed"), [("ONE_SECTOR", HEALTHCARE), ("LATER", TECHNOLOGY)])
+    def test_it_fails_with_the_partitions_that_are_none_any_more(self, instance, attribute, removed):
+        self.look(instance, "WIDE", attribute, request=True)
+        failing = self.look(instance, attribute, attribute)
+        assert failing.status is BulkActionStatus.FAILING
+        assert "have been removed since this backfill was stored" in failing.error.message
+        assert removed in failing.error.message
+        *_, ended = (self.look(instance, attribute, attribute).status for _ in ("cancels the runs", "sees them ended"))
+        assert ended is BulkActionStatus.FAILED
+        assert self.statuses(instance, attribute) == {dg.DagsterRunStatus.CANCELED}
