@@ -20,13 +20,13 @@ def command(settings: Settings) -> None:
     stays as it is, so that a second call adds nothing. Refused once production has trained models of its own.
     """
     from pairs_platform.cli.backup import databases_of
-    from pairs_platform.cli.up import mlflow_lines
     from pairs_platform.defs.adoption import report_materializations
     from pairs_platform.defs.instance import open_instance
     from pairs_platform.platform import Platform, require_writable
     from pairs_platform.processes.runtime.adoption import adopt_stores
     from pairs_platform.processes.runtime.dagster_home import prepare_home
     from pairs_platform.settings.production import EMBEDDED_HOME
+    from pairs_platform.views.mlflow_pages import served_pages
 
     say_profile()
     require_writable(settings)
@@ -34,5 +34,5 @@ def command(settings: Settings) -> None:
     with open_instance(prepare_home(settings)) as instance:
         n_partitions = report_materializations(instance, Platform(settings), settings.profile_root / EMBEDDED_HOME)
     click.echo(f"Dagster: {n_partitions} materializations reported")
-    for line in mlflow_lines(settings):
+    for line in served_pages(settings):
         click.echo(line)

@@ -4,6 +4,8 @@ What does not belong here: the promotion test (`core.models.promotion`) and the 
 """
 
 import getpass
+import signal
+import sys
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,7 @@ _sector = click.option("--sector", type=SECTOR, help="Sector slug; the first act
 
 @click.group("models", cls=CommandGroup)
 def command() -> None:
-    """List, show, compare and promote the models of a sector."""
+    """List, show, compare and promote the models of a sector, and see their trainings in MLflow."""
 
 
 def _open(settings: Settings, sector: str | None) -> "tuple[Platform, str]":
@@ -210,3 +212,50 @@ def compare(settings: Settings, first: int, second: int, sector: str | None) -> 
             f"skill {comparison.champion_skill:+.5f} and {comparison.challenger_skill:+.5f} nats; "
             f"t {comparison.t:.2f}, one-sided p {comparison.p:.4f} with sessions as units"
         )
+
+
+@command.command("ui")
+@profile_options
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+def ui(settings: Settings, host: str, port: int) -> None:
+    """Serve MLflow's pages of the models, until Ctrl-C.
+
+    Where an MLflow server has them already (production's, or one that mlflow_uri names), its address is shown.
+    """
+    from pairs_platform.views.mlflow_pages import is_served, served_pages
+
+    if is_served(settings):
+        click.echo("\n".join(served_pages(settings)))
+    else:
+        _serve_pages(settings, host, port)
+
+
+def _serve_pages(settings: Settings, host: str, port: int) -> None:
+    from pairs_platform.cli.interrupts import EXIT_CODE, plan_end
+    from pairs_platform.platform import require_writable
+    from pairs_platform.processes.runtime.migrations import migrate_stores
+    from pairs_platform.processes.runtime.supervisor import STOP_SECONDS, Supervisor
+    from pairs_platform.processes.runtime.topology import free_port, mlflow_pages
+    from pairs_platform.settings.processes import reached
+    from pairs_platform.settings.production import live_folder
+    from pairs_platform.views.mlflow_pages import pages_of_sectors
+
+    require_writable(settings)
+    free_port(host, port, "port")
+    spec = mlflow_pages(settings, host=host, port=port)
+    migrate_stores(settings, click.echo)
+    supervisor = Supervisor([spec], live_folder(settings) / "models-ui", click.echo, "models ui")
+    plan_end("stopped", seconds=STOP_SECONDS + 5.0)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: supervisor.stop())
+    click.echo(f"profile {settings.profile.name}: starting MLflow")
+
+    def say_where() -> None:
+        pages = pages_of_sectors(settings, f"http://{reached(host)}:{port}")
+        click.echo("\n".join([*pages, "Ctrl-C stops it"]))
+
+    all_started = supervisor.run(say_where)
+    click.echo("stopped")
+    if not all_started:
+        sys.exit(EXIT_CODE)

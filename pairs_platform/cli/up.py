@@ -14,7 +14,6 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.adapters.mlflow.registry import LIST_VIEW, served_experiment
 from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.cli.interrupts import plan_end
 from pairs_platform.cli.live import SECONDS_TO_STOP
@@ -42,7 +41,7 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.production import STATE_FILE, live_folder, named_stores, state_of
 from pairs_platform.settings.variables import unset_variable
-from pairs_platform.views.mlflow_pages import mlflow_address, runs_page
+from pairs_platform.views.mlflow_pages import served_pages
 
 LOG_FILE = "up.log"
 START_SECONDS = 600.0
@@ -149,7 +148,7 @@ def _where(settings: Settings, environment: Path) -> str:
     lines = [
         f"running: UI at http://{services.host}:{services.ui_port}",
         *replayed(settings),
-        *(f"  {line}" for line in mlflow_lines(settings)),
+        *(f"  {line}" for line in served_pages(settings)),
         f"  logs and pids in {live_folder(settings)}",
         f"  . {environment}     lets a shell work on these databases",
         f"  {hint('down')}     stops everything",
@@ -158,17 +157,3 @@ def _where(settings: Settings, environment: Path) -> str:
     if history is not None:
         lines += [f"  {history}:", f"    {hint('adopt')}     brings them over"]
     return "\n".join(lines)
-
-
-def mlflow_lines(settings: Settings) -> list[str]:
-    """Where MLflow's pages are: the runs of each active sector that has some."""
-    address = mlflow_address(settings)
-    if address is None:
-        return []
-    experiments = {sector: served_experiment(address, sector) for sector in settings.active_sectors}
-    pages = [
-        f"MLflow, models of {sector}: {runs_page(address, experiment, LIST_VIEW)}"
-        for sector, experiment in experiments.items()
-        if experiment is not None
-    ]
-    return pages or [f"MLflow at {address}"]

@@ -467,16 +467,50 @@ def served_experiment(address: str, sector: str) -> str | None:
 
     What answers may be something else than MLflow, such as the page of a proxy.
     """
-    from http.client import HTTPException
     from urllib.parse import quote
-    from urllib.request import urlopen
 
     name = quote(f"{EXPERIMENTS}{sector}", safe="")
     try:
-        with urlopen(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}", timeout=5) as reply:
-            return str(json.load(reply)["experiment"]["experiment_id"])
-    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        return str(_asked(address, f"experiments/get-by-name?experiment_name={name}")["experiment"]["experiment_id"])
+    except (OSError, KeyError, TypeError):
         return None
+
+
+def hide_default_experiment(address: str) -> None:
+    """Delete the experiment `Default`, which MLflow makes in each store, from a server of the platform's own.
+
+    It stays where it holds a run, and where the server refuses. MLflow keeps a deleted experiment and makes no other.
+    """
+    default = "0"
+    try:
+        if _asked(address, f"experiments/get?experiment_id={default}")["experiment"]["lifecycle_stage"] != "active":
+            return
+        runs = {"experiment_ids": [default], "max_results": 1, "run_view_type": "ALL"}
+        if not _asked(address, "runs/search", runs).get("runs"):
+            _asked(address, "experiments/delete", {"experiment_id": default})
+    except OSError:
+        return
+
+
+def _asked(address: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The reply of an MLflow server, asked without MLflow's library.
+
+    Raises
+    ------
+    OSError
+        It does not answer, refuses, or is something else than MLflow.
+    """
+    from http.client import HTTPException
+    from urllib.request import Request, urlopen
+
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(f"{address}/api/2.0/mlflow/{path}", data, {"Content-Type": "application/json"})
+    try:
+        with urlopen(request, timeout=5) as reply:
+            answer: dict[str, Any] = json.load(reply)
+    except (HTTPException, ValueError) as error:
+        raise OSError(f"{address} does not speak as MLflow does: {error}") from None
+    return answer
 
 
 def database_of(folder: Path) -> SecretStr:

@@ -19,7 +19,13 @@ import yaml
 from filelock import FileLock
 from pydantic import SecretStr
 
-from pairs_platform.core.errors import ConfigurationError
+from pairs_platform.adapters.mlflow.registry import (
+    DATABASE_FILE,
+    database_of,
+    hide_default_experiment,
+    move_artifacts,
+)
+from pairs_platform.core.errors import ConfigurationError, NotFound
 from pairs_platform.core.operations.run_tags import CODE_LOCATION
 from pairs_platform.core.time import SECOND_NS
 from pairs_platform.lake.atomic import replace_file
@@ -299,29 +305,81 @@ def write_environment(settings: Settings, home: Path, own: OwnStores) -> Path:
 def _mlflow(settings: Settings, own: OwnStores, lock: FileLock, report: Callable[[str], None]) -> ProcessSpec:
     services, database = settings.services, own.mlflow_database
     assert database is not None
-    files = served_artifacts(settings)
     free = _free(services.host, services.mlflow_port, "services.mlflow_port")
 
     def prepare() -> None:
         free()
-        files.mkdir(parents=True, exist_ok=True)
         with lock:
             if own.postgres is not None:
                 own.postgres.provision()
             upgrade_mlflow(database, report)
 
+    return _mlflow_server(
+        database,
+        served_artifacts(settings),
+        prepare,
+        host=services.host,
+        port=services.mlflow_port,
+        workers=services.mlflow_workers,
+    )
+
+
+def mlflow_pages(settings: Settings, *, host: str, port: int) -> ProcessSpec:
+    """MLflow's server over the profile's embedded registry, or over the database that the settings name.
+
+    Raises
+    ------
+    NotFound
+        Nothing has been trained yet.
+    """
+    folder = settings.profile_root / "mlflow"
+    database = settings.mlflow_uri or database_of(folder)
+    if settings.mlflow_uri is None and not (folder / DATABASE_FILE).is_file():
+        raise NotFound(f"{folder} holds no training yet: the first daily run, or a demo, makes it")
+
+    def prepare() -> None:
+        free_port(host, port, "port")
+        if settings.mlflow_uri is None:
+            move_artifacts(database, folder)  # the folder may have been moved or copied
+
+    return _mlflow_server(database, folder.resolve(), prepare, host=host, port=port, workers=1)
+
+
+def _mlflow_server(
+    database: SecretStr, files: Path, prepare: Callable[[], None], *, host: str, port: int, workers: int
+) -> ProcessSpec:
+    """MLflow's own server, which unpickles nothing and starts no jobs; it never shows an unused experiment `Default`.
+
+    Parameters
+    ----------
+    database : SecretStr
+    files : Path
+        Where the server puts the files that its clients hand over; made before it starts.
+    prepare : callable
+        Called once, before its first start.
+    """
     command = [
-        *(script("mlflow"), "server", "--host", services.host, "--port", str(services.mlflow_port)),
-        *("--workers", str(services.mlflow_workers), "--artifacts-destination", files.as_uri()),
+        *(script("mlflow"), "server", "--host", host, "--port", str(port)),
+        *("--workers", str(workers), "--artifacts-destination", files.as_uri()),
     ]
     environment = {
         "MLFLOW_BACKEND_STORE_URI": database.get_secret_value(),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     }
-    return ProcessSpec(
-        "mlflow", command, environment, lambda: _serves(services.host, services.mlflow_port, "/health"), prepare
-    )
+
+    def prepared() -> None:
+        prepare()
+        files.mkdir(parents=True, exist_ok=True)
+
+    def ready() -> bool:
+        if not _serves(host, port, "/health"):
+            return False
+        hide_default_experiment(f"http://{reached(host)}:{port}")
+        return True
+
+    return ProcessSpec("mlflow", command, environment, ready, prepared)
 
 
 def require_startable(settings: Settings, ports: Sequence[tuple[str, int, str]]) -> None:
