@@ -79,8 +79,8 @@ class JobRunner:
         def listen(entry: Any) -> None:
             event = entry.dagster_event
             if event is None and entry.user_message.startswith("training ") and "epoch" in entry.user_message:
-                parts = entry.user_message.split(", ")
-                listener(f"gru_models, {parts[1].removesuffix(' at most')}"[:28], ended[0], total)
+                epoch = entry.user_message.split(", ")[1].replace("at most ", "")
+                listener(f"gru_models, {epoch}"[:28], ended[0], total)
             elif event is not None and event.is_step_start:
                 listener(event.step_key, ended[0], total)
             elif event is not None and (event.is_step_success or event.is_step_failure):

@@ -4,6 +4,7 @@ import os
 import socket
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from pairs_platform.processes.runtime.supervisor import require_idle, the_only_o
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.production import live_folder
 from pairs_platform.settings.variables import variable
-from pairs_platform_tests.support.demo_profile import SESSION, write_config
+from pairs_platform_tests.support.demo_profile import PLATFORM, SESSION, write_config
 from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
@@ -31,13 +32,27 @@ def statuses(state: Path) -> set[str]:
     return found
 
 
-def interrupted(folder: Path, words: str, wait: float) -> str:
-    """The demo, ended by Ctrl-C some seconds after the terminal shows a text; what it showed from then on."""
+def interrupted(
+    folder: Path, seen: str | Callable[[Path], object], wait: float = 0.0, *, platform: str = PLATFORM
+) -> str:
+    """The demo, ended by Ctrl-C some seconds after a moment; what it showed from then on.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it runs.
+    seen : str or callable
+        What the terminal shows at that moment, or whether it has come, asked with the state root.
+    wait : float
+        Seconds after it.
+    platform : str
+        Text of `platform.yaml`.
+    """
     from pairs_platform_tests.support.terminal import Terminal
 
-    config = write_config(folder / "config")
+    config = write_config(folder / "config", platform)
     with Terminal("demo", "--session", str(SESSION), folder=folder, config=config) as terminal:
-        terminal.read_until(words, 3 * WAIT_SECONDS)
+        terminal.read_until(seen if isinstance(seen, str) else lambda: seen(terminal.state), 3 * WAIT_SECONDS)
         time.sleep(wait)
         before = len(terminal.text)
         seconds = terminal.interrupt()

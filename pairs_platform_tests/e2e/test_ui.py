@@ -1,35 +1,39 @@
-"""`pairs-platform ui` as a process: it serves the asset graph on localhost and leaves nothing behind when stopped."""
+"""`pairs-platform ui` in a terminal: it serves the asset graph on localhost, says little, and leaves nothing behind."""
 
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import psutil
 import pytest
 
 from pairs_platform_tests.support.postgres import free_port
-from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 from pairs_platform_tests.support.web_servers import answers, graphql
 
-ROOT = Path(__file__).resolve().parents[2]
-QUERY = "{ assetNodes { assetKey { path } groupName } }"
+NODES = "{ assetNodes { assetKey { path } groupName } }"
+TICKS = """{ sensorsOrError(repositorySelector: {
+    repositoryName: "__repository__", repositoryLocationName: "pairs_platform"
+}) { ... on Sensors { results { name sensorState { ticks(limit: 3) { status error { message } } } } } } }"""
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="stops the process by a POSIX signal")
-def test_ui_serves_the_asset_graph(tmp_path):
+def ticks(url: str) -> dict[str, list[str]]:
+    """How the newest ticks of each sensor ended."""
+    found = graphql(url, TICKS)["sensorsOrError"]["results"]
+    return {sensor["name"]: [tick["status"] for tick in sensor["sensorState"]["ticks"]] for sensor in found}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no pseudo-terminal on Windows")
+def test_ui_serves_the_asset_graph_and_is_quiet(tmp_path):
+    from pairs_platform_tests.support.terminal import Terminal
+
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [Path(sys.executable).with_name("pairs-platform"), "ui", "--port", str(port)]
-    output = (tmp_path / "output").open("w")
-    process = psutil.Popen(command, cwd=ROOT, env={**os.environ}, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        nodes = until(lambda: answers(f"{url}/server_info", process) and graphql(url, QUERY)["assetNodes"])
-        groups = {node["assetKey"]["path"][0]: node["groupName"] for node in nodes}
-        assert groups["price_history"] == "prices", (tmp_path / "output").read_text()
+    with Terminal("ui", "--port", str(port), folder=tmp_path) as terminal:
+        terminal.read_until(lambda: answers(f"{url}/server_info") and len(graphql(url, NODES)["assetNodes"]) > 0)
+        groups = {node["assetKey"]["path"][0]: node["groupName"] for node in graphql(url, NODES)["assetNodes"]}
+        assert groups["price_history"] == "prices"
         assert groups["trading_config"] == "selection"
-        family = process.children(recursive=True)
+        family = psutil.Process(terminal.process.pid).children(recursive=True)
         listening = {
             connection.laddr.ip
             for member in family
@@ -37,13 +41,14 @@ def test_ui_serves_the_asset_graph(tmp_path):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
         }
         assert listening == {"127.0.0.1"}
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=WAIT_SECONDS)
+        terminal.read_until(lambda: len(ticks(url)["signal_sensor"]) == 3)
+        assert {status for found in ticks(url).values() for status in found} <= {"SKIPPED", "STARTED"}
+        first, *more = terminal.text.strip().splitlines()
+        assert url in first
+        assert more == []
+        terminal.process.send_signal(signal.SIGTERM)
+        terminal.read_to_end()
         _, alive = psutil.wait_procs(family, timeout=WAIT_SECONDS)
-        assert not alive
-        assert (tmp_path / "output").read_text().split()[-1] == "stopped"
-        assert "Aborted" not in (tmp_path / "output").read_text()
-    finally:
-        for member in [*process.children(recursive=True), process] if process.is_running() else []:
-            member.kill()
-        output.close()
+        assert alive == []
+        assert terminal.left() == []
+        assert terminal.text.strip().splitlines()[1:] == ["stopped"]

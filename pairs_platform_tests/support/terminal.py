@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -87,8 +87,8 @@ class Terminal:
         """What has been shown, without styles."""
         return STYLE.sub("", self.raw).replace("\r\n", "\n")
 
-    def read_until(self, words: str, seconds: float = WAIT_SECONDS) -> None:
-        """Read until the terminal shows `words`.
+    def read_until(self, seen: str | Callable[[], object], seconds: float = WAIT_SECONDS) -> None:
+        """Read until the terminal shows some words, or until something else is true.
 
         Raises
         ------
@@ -96,9 +96,9 @@ class Terminal:
             The command ended, or the time.
         """
         until = time.monotonic() + seconds
-        while words not in self.text:
-            assert time.monotonic() < until, f"no {words!r} in {self.text}"
-            assert self._read() or self.process.poll() is None, f"ended without {words!r}: {self.text}"
+        while not (seen in self.text if isinstance(seen, str) else seen()):
+            assert time.monotonic() < until, f"no {seen!r} in {self.text}"
+            assert self._read() or self.process.poll() is None, f"ended without {seen!r}: {self.text}"
 
     def interrupt(self) -> float:
         """Type Ctrl-C and read to the end of the command; the seconds that it took."""
