@@ -43,25 +43,45 @@ def _formatted(value: Any) -> Any:
     return value
 
 
-def table(frame: "pd.DataFrame", *, rows: int = 25) -> dg.MarkdownMetadataValue:
-    """The first rows of a frame as a Markdown table, floats rounded to four significant digits."""
+def table(frame: "pd.DataFrame", *, rows: int = 25) -> dg.MetadataValue:
+    """The first rows of a frame as a table that stands inline on a page, cells as in the console."""
     return rows_table(list(frame.columns), frame.itertuples(index=False, name=None), rows=rows)
 
 
-def rows_table(
-    names: Sequence[object], rows_of: Iterable[Sequence[object]], *, rows: int = 25
-) -> dg.MarkdownMetadataValue:
-    """The first rows of a sequence as a Markdown table, formatted as in `table`."""
+def rows_table(names: Sequence[object], rows_of: Iterable[Sequence[object]], *, rows: int = 25) -> dg.MetadataValue:
+    """The first rows of a sequence as in `table`; the last line counts those that are left out.
+
+    Dagster's UI shows a table of its own kind where it stands, and hides Markdown from a thousand characters on behind
+    a link.
+    """
+    heads, lines, left_out = _cells(names, rows_of, rows)
+    if not lines:
+        return dg.MetadataValue.md("*none*")
+    if left_out:
+        lines.append([f"{left_out} more rows", *[""] * (len(heads) - 1)])
+    return dg.MetadataValue.table(
+        [dg.TableRecord(dict(zip(heads, line, strict=True))) for line in lines],
+        dg.TableSchema([dg.TableColumn(head) for head in heads]),
+    )
+
+
+def markdown_table(frame: "pd.DataFrame", *, rows: int) -> str:
+    """The first rows of a frame as Markdown, for a text with several tables."""
+    heads, lines, left_out = _cells(list(frame.columns), frame.itertuples(index=False, name=None), rows)
+    escaped = [[cell.replace("|", "\\|") for cell in line] for line in [heads, ["---"] * len(heads), *lines]]
+    more = [f"\n*{left_out} more rows*"] if left_out else []
+    return "\n".join([*(f"| {' | '.join(line)} |" for line in escaped), *more])
+
+
+def _cells(
+    names: Sequence[object], rows_of: Iterable[Sequence[object]], rows: int
+) -> tuple[list[str], list[list[str]], int]:
+    """Heads, cells of the first rows, and how many rows are left out."""
     from pairs_platform.views.drawing.cells import cell
 
     every = list(rows_of)
-    if not every:
-        return dg.MetadataValue.md("*none*")
-    head = "| " + " | ".join(str(name).replace("_", " ") for name in names) + " |"
-    separator = "|" + " --- |" * len(names)
-    lines = ["| " + " | ".join(cell(value).replace("|", "\\|") for value in row) + " |" for row in every[:rows]]
-    more = [f"\n*{len(every) - rows} more rows*"] if len(every) > rows else []
-    return dg.MetadataValue.md("\n".join([head, separator, *lines, *more]))
+    lines = [[cell(value) for value in row] for row in every[:rows]]
+    return [str(name).replace("_", " ") for name in names], lines, len(every) - len(lines)
 
 
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:

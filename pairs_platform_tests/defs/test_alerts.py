@@ -484,7 +484,7 @@ class TestDelivery:
         first = delivered(platform, instance)
         (evaluation,) = first.asset_events
         assert (evaluation.check_name, evaluation.passed, evaluation.severity.value) == (STANDING_CHECK, False, "ERROR")
-        assert "the vendor said no" in evaluation.metadata["alerts"].value
+        assert "the vendor said no" in evaluation.metadata["alerts"].records[0].data["what"]
         assert isinstance(delivered(platform, instance, first.cursor), dg.SkipReason)
         judge(platform, instance, run(instance))
         (evaluation,) = delivered(platform, instance, first.cursor).asset_events

@@ -68,7 +68,7 @@ class TestSignals:
         assert page.partition == str(key())
         assert page.metadata["dagster/row_count"].value == 2 * N_PAIRS
         assert page.metadata["bars_stored"].value == [f"{moment_utc(GRID[1].start_ns):%Y-%m-%d %H:%M:%S} UTC"]
-        assert FIRST_PAIR in page.metadata["newest_signals"].value
+        assert FIRST_PAIR in [record.data["pair"] for record in page.metadata["newest_signals"].records]
         assert "data:image" in page.metadata["plot_session_so_far"].value
 
 

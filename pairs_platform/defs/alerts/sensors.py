@@ -160,7 +160,7 @@ def _evaluation(platform: Platform) -> dg.AssetCheckEvaluation:
     )
 
 
-def _table(broken: "Sequence[OpenAlert]", platform: Platform) -> dg.MarkdownMetadataValue:
+def _table(broken: "Sequence[OpenAlert]", platform: Platform) -> dg.MetadataValue:
     now = platform.clock()
     rows = [
         (

@@ -123,7 +123,7 @@ def tuning_metadata(result: "TuningResult") -> dict[str, Any]:
     return {**result.document(), "trials_table": table(result.trials)}
 
 
-def _models_by(rows: "pd.DataFrame", metric: str) -> dg.MarkdownMetadataValue:
+def _models_by(rows: "pd.DataFrame", metric: str) -> dg.MetadataValue:
     """The judged models, best first."""
     judged = rows[rows["status"] == "ok"]
     return table(judged.sort_values(metric, ascending=False)[MODEL_COLUMNS])

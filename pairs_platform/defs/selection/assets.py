@@ -131,7 +131,7 @@ def _config_page(stored: "StoredConfig", platform: Platform, key: PartitionKey) 
     selected = [pair.pair for pair in config.with_role("selected")]
     label = drawing_label(platform, key, config.source_label)
     return {
-        "trading_plan": _plan(trading_plan(platform, key)),
+        **_plan(trading_plan(platform, key)),
         **stored.metadata,
         "dagster/row_count": len(stored.table),
         "pairs_selected": len(selected),
@@ -142,12 +142,15 @@ def _config_page(stored: "StoredConfig", platform: Platform, key: PartitionKey) 
     }
 
 
-def _plan(plan: "TradingPlan") -> dg.MarkdownMetadataValue:
+def _plan(plan: "TradingPlan") -> dict[str, Any]:
     """What to trade in the next session, as the first thing on the page."""
     from pairs_platform.views.trading_plan import plan_frame
 
     head = [f"**{plan.headline}**", plan.place]
     if not plan.pairs:
-        return dg.MetadataValue.md("\n\n".join([*head, *plan.why_none, *plan.notes]))
-    every_pair = table(plan_frame(plan), rows=len(plan.pairs)).value or ""
-    return dg.MetadataValue.md("\n\n".join([*head, plan.rule, every_pair, *plan.notes]))
+        return {"trading_plan": dg.MetadataValue.md("\n\n".join([*head, *plan.why_none, *plan.notes]))}
+    return {
+        "trading_plan": dg.MetadataValue.md("\n\n".join([*head, plan.rule])),
+        "orders": table(plan_frame(plan), rows=len(plan.pairs)),
+        "orders_are": dg.MetadataValue.md("\n\n".join(plan.notes)),
+    }

@@ -11,7 +11,7 @@ import dagster as dg
 
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.trading.settings import PairSettings
-from pairs_platform.defs.metadata import picture, table
+from pairs_platform.defs.metadata import markdown_table, picture, table
 from pairs_platform.platform import Platform
 
 PAIRS_SHOWN = 5
@@ -39,9 +39,10 @@ def backtest_page(
     for pair, (legs, report) in backtests.items():
         newest = trades_frame(legs, report).iloc[::-1]
         trades.append(f"**{pair}**, {len(newest)} trades, the newest first")
-        trades.append(table(newest, rows=TRADES_SHOWN).value or "")
+        trades.append(markdown_table(newest, rows=TRADES_SHOWN))
     return {
-        "backtests": dg.MetadataValue.md(f"{table(summary_frame(backtests)).value}\n\n{BACKTEST_NOTE}"),
+        "backtests": table(summary_frame(backtests)),
+        "backtests_are": BACKTEST_NOTE,
         "plot_backtests": picture(png(equity_drawing(backtests, label)), "net profit of each backtest"),
         "backtest_trades": dg.MetadataValue.md("\n\n".join(trades)),
     }

@@ -322,7 +322,8 @@ def test_the_asset_writes_both_forms(copied):
     (event,) = result.get_asset_materialization_events()
     metadata = event.materialization.metadata
     assert metadata["source"].value == copied.market_data.label
+    files = [record.data for record in metadata["files"].records]
     for name in ("report.html", "report.pdf"):
         size = (folder / name).stat().st_size
-        assert f"| exports/{SECTOR}/{SESSION}/{name} | {size} |" in metadata["files"].value
+        assert {"file": f"exports/{SECTOR}/{SESSION}/{name}", "bytes": str(size)} in files
     assert (folder / "report.html").read_bytes() == html_of(report_of(copied, [key()]))
