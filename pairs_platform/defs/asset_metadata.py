@@ -57,25 +57,31 @@ IN_FOLDERS = {
 IN_DAGSTER = ("retention",)
 """Assets that change Dagster's own storage."""
 
-NOT_DAILY = ("streamed_bars", "signals", "gru_tuning")
+ON_DEMAND = ("streamed_bars", "signals", "gru_tuning")
 """Made when somebody streams or asks for them, so that none is due."""
+
+OF_THE_EVENING = ("storage_report", "retention")
+"""Made once for all partitions in the evening of a session."""
+
+DAILY_ASSETS = tuple(sorted({*IN_THE_LAKE, *IN_THE_DATABASE, *IN_FOLDERS} - {*ON_DEMAND, *OF_THE_EVENING}))
+"""Made for each session of each active sector by the daily job."""
 
 TIME_FOR_A_RUN = timedelta(hours=2)
 
 
 def described(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
-    """The spec with its storage location, tags and freshness policy.
+    """The spec with its storage location, tags and, without partitions, a freshness policy.
 
-    A policy of Dagster cannot ask a calendar. The longest pause of the calendar is what it can know: a daily asset is
-    late when even that has passed, so that no week-end and no holiday makes it late. The check `ready_by_0800` says
-    what is missing on the morning of a session.
+    A policy of Dagster knows neither a calendar nor partitions: any partition that is made again makes its asset fresh.
+    So what has partitions has the check `up_to_date` instead (`defs.freshness`). Where there is nothing but the time of
+    the last materialization, a policy says what it can: it is late when the longest pause of the calendar has passed.
     """
     name, profile = spec.key.to_user_string(), settings.profile.name
     spec = spec.merge_attributes(
         metadata=_location(name, settings),
         tags={"domain": spec.group_name or "", "storage": _storage(name), "profile": profile},
     )
-    if name in NOT_DAILY:
+    if name not in OF_THE_EVENING:
         return spec
     window = dg.FreshnessPolicy.time_window(fail_window=longest_pause() + TIME_FOR_A_RUN)
     return spec.replace_attributes(freshness_policy=window)

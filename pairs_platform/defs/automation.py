@@ -1,4 +1,4 @@
-"""Jobs, the daily schedule, the retry sensor and the readiness check: thin shells around `core.operations.scheduling`.
+"""The daily job, its schedule and the retry sensor: thin shells around `core.operations.scheduling`.
 
 What does not belong here: deciding what is due (`core.operations.scheduling`).
 """
@@ -11,7 +11,6 @@ import dagster as dg
 
 from pairs_platform.core.operations.run_tags import DAILY, RETRY_OF_TAG, SECTOR_TAG
 from pairs_platform.core.operations.scheduling import (
-    READY_BY,
     RUN_AT,
     Failure,
     SectorState,
@@ -24,6 +23,7 @@ from pairs_platform.core.partition_key import PartitionKey, key_of, keys_of
 from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.prices.calendar import is_session
 from pairs_platform.core.time import MARKET_TIMEZONE
+from pairs_platform.defs.freshness.checks import assets_up_to_date
 from pairs_platform.defs.models.assets import (
     champion_model,
     gru_models,
@@ -32,7 +32,6 @@ from pairs_platform.defs.models.assets import (
     pair_features,
     shadow_losses,
 )
-from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.defs.signals.assets import GROUP as LIVE_GROUP
 from pairs_platform.defs.signals.checks import OF_THE_DAY_AFTER
 from pairs_platform.platform import Platform
@@ -45,29 +44,9 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 MODELS = (pair_features, gru_models, model_tables, shadow_losses, champion_model)
 """What the daily job makes after the trading configuration."""
 
-
-@dg.asset_check(asset=trading_config, name="ready_by_0800")
-def trading_config_ready(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """By 08:00 New York on session days every active sector has the configuration of the session before."""
-    session = as_of_session(platform.clock(), at=READY_BY)
-    late = [
-        sector
-        for sector in platform.settings.active_sectors
-        if not platform.lake.exists(TRADING_CONFIG, PartitionKey(session, sector))
-    ]
-    return dg.AssetCheckResult(
-        passed=not late,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"missing for {session}: {', '.join(late)}; see the failed runs of `daily_pair_identification`"
-        if late
-        else None,
-        metadata={"session": session.isoformat(), "late_sectors": len(late)},
-    )
-
-
-_readiness = dg.AssetSelection.checks(trading_config_ready)
 _standing = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(TRADING_CONFIG), "what_is_broken_now"))
-"""It concerns the present, not a partition."""
+_freshness = dg.AssetSelection.checks(assets_up_to_date)
+"""Both concern the present, not a partition."""
 
 _live = dg.AssetSelection.groups(LIVE_GROUP) - OF_THE_DAY_AFTER
 """The session under way has partitions of its own; its reconciliation belongs to the day after."""
@@ -76,18 +55,12 @@ daily_job = dg.define_asset_job(
     "daily_pair_identification",
     selection=dg.AssetSelection.all()
     - dg.AssetSelection.groups("housekeeping")
-    - _readiness
     - _standing
+    - _freshness
     - dg.AssetSelection.assets(gru_tuning)
     - _live,
     description="From price history to the trading configuration, then the models, for one session of one sector.",
     tags=DAILY,
-)
-
-readiness_job = dg.define_asset_job(
-    "trading_config_readiness",
-    selection=_readiness,
-    description="Looks whether the configurations that must be stored by 08:00 New York are there.",
 )
 
 
@@ -206,22 +179,6 @@ def daily_schedule(
             yield request
     if not requested:
         yield dg.SkipReason(f"every active sector has its configuration of {as_of}, or a run for it under way")
-
-
-@dg.schedule(
-    name="trading_config_readiness",
-    job=readiness_job,
-    cron_schedule=f"{READY_BY.minute} {READY_BY.hour} * * 1-5",
-    execution_timezone=MARKET_TIMEZONE,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="08:00 New York on session days: a WARN on `trading_config` when a configuration is missing.",
-)
-def readiness_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Request the readiness check."""
-    today = context.scheduled_execution_time.astimezone(ZoneInfo(MARKET_TIMEZONE)).date()
-    if not is_session(today):
-        return dg.SkipReason(f"{today} is not an XNYS session")
-    return dg.RunRequest(run_key=f"ready|{today}")
 
 
 @dg.sensor(

@@ -48,12 +48,11 @@ def mark(platform: Platform, table: str, sessions: Iterable[date], sector: str =
         path.touch()
 
 
-def tick(platform: Platform, instance: dg.DagsterInstance, day: date, name: str = "daily_pair_identification"):
-    """Requests of a schedule at its time of `day`, with the tags that Dagster adds, or the reason to skip."""
+def tick(platform: Platform, instance: dg.DagsterInstance, day: date):
+    """Requests of the daily schedule at its time of `day`, with the tags that Dagster adds, or the reason to skip."""
     repository = build_definitions(platform.settings, {"platform": platform}).get_repository_def()
-    schedule = repository.get_schedule_def(name)
-    moment = at(day, 6 if name == "daily_pair_identification" else 8)
-    context = dg.build_schedule_context(instance, moment, resources={"platform": platform}, repository_def=repository)
+    schedule = repository.get_schedule_def(daily_job.name)
+    context = dg.build_schedule_context(instance, at(day), resources={"platform": platform}, repository_def=repository)
     data = schedule.evaluate_tick(context)
     return data.run_requests or data.skip_message
 
@@ -219,15 +218,6 @@ class TestDailySchedule:
             f"{days[0]}|{SECTOR}...{days[-3]}|{SECTOR}",
             f"{THURSDAY}|{SECTOR}",
         ]
-
-
-class TestReadinessSchedule:
-    def test_session_days(self, platform, instance):
-        (request,) = tick(platform, instance, FRIDAY, "trading_config_readiness")
-        assert request.run_key == f"ready|{FRIDAY}"
-
-    def test_holidays(self, platform, instance):
-        assert "is not an XNYS session" in tick(platform, instance, date(2023, 9, 4), "trading_config_readiness")
 
 
 class TestRetrySensor:

@@ -268,7 +268,7 @@ class TestNothingSelected:
         failed = {
             (e.asset_key.to_user_string(), e.check_name) for e in result.get_asset_check_evaluations() if not e.passed
         }
-        assert failed <= {("cointegrated_pairs", "found_against_chance"), ("trading_config", "ready_by_0800")}
+        assert failed <= {("cointegrated_pairs", "found_against_chance")}
         self.assert_valid_and_unselected(platform)
 
     def test_gates_that_nothing_passes(self, copied, monkeypatch):

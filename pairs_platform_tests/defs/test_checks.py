@@ -4,7 +4,6 @@ That the blocking ones pass on the demo's lake is read from its event log, in `t
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +19,6 @@ from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRI
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
 from pairs_platform.core.volatility.contracts import GARCH_FITS
-from pairs_platform.defs.automation import readiness_job
 from pairs_platform.lake.store import Lake
 from pairs_platform.platform import Platform
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS, key
@@ -224,35 +222,8 @@ class TestWarnings:
             "schema_and_uniqueness": True,
             "pair_churn": False,
             "model_to_use": True,
-            "ready_by_0800": verdicts["ready_by_0800"],
             "what_is_broken_now": True,
         }
-
-
-class TestReadiness:
-    def evaluate(self, stored: Platform, *moment: int) -> dg.AssetCheckEvaluation:
-        from pairs_platform.build import build_definitions
-
-        platform = Platform(stored.settings, clock=lambda: datetime(*moment, tzinfo=NEW_YORK))
-        job = build_definitions(platform.settings, {"platform": platform}).resolve_job_def(readiness_job.name)
-        (found,) = job.execute_in_process().get_asset_check_evaluations()
-        return found
-
-    @pytest.mark.parametrize(
-        ("moment", "passed", "session"),
-        [
-            ((2023, 3, 9, 8, 0), True, "2023-03-08"),
-            ((2023, 3, 10, 7, 59), True, "2023-03-08"),
-            ((2023, 3, 10, 8, 0), False, "2023-03-09"),
-            ((2023, 3, 11, 8, 0), False, "2023-03-09"),
-        ],
-    )
-    def test_every_active_sector_is_configured_by_eight(self, stored, moment, passed, session):
-        found = self.evaluate(stored, *moment)
-        assert found.passed is passed
-        assert found.severity is dg.AssetCheckSeverity.WARN
-        assert found.metadata["session"].value == session
-        assert passed or f"missing for {session}: {SECTOR}" in found.description
 
 
 class TestPartitionsOfARun:

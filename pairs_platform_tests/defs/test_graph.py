@@ -8,6 +8,7 @@ import pytest
 
 from pairs_platform.build import build_definitions
 from pairs_platform.core.prices.calendar import session_offset, sessions_between, sessions_ending
+from pairs_platform.defs.asset_metadata import DAILY_ASSETS
 from pairs_platform.defs.partitions import lake_keys, live_session_by_sector, of_settings, session_by_sector
 from pairs_platform.settings.loading import load_settings
 from pairs_platform_tests.support.definitions_text import recorded
@@ -32,7 +33,7 @@ OF_THE_MORNING_AFTER = {"matches_price_history", "session_streamed", "matches_ba
 DAILY_CHECKS = {
     (asset, name)
     for asset, name in CHECKS
-    if name not in ("ready_by_0800", "what_is_broken_now", "enough_room")
+    if name not in ("up_to_date", "what_is_broken_now", "enough_room")
     and (asset not in LIVE or name in OF_THE_MORNING_AFTER)
 }
 
@@ -60,6 +61,7 @@ class TestDefinitions:
     def test_an_asset_tells_a_person_what_it_is(self, graph, name):
         asset = graph.get(dg.AssetKey(name))
         assert len(asset.description) > 60
+        assert asset.description.startswith("Look at the ") or name == "session_report"
         assert asset.kinds
         assert asset.code_version
         if name in OF_EVERYTHING:
@@ -94,22 +96,17 @@ class TestDefinitions:
         repository = build_definitions(load_settings()).get_repository_def()
         running = {s.name: s.default_status.value for s in (*repository.schedule_defs, *repository.sensor_defs)}
         on = (
-            "daily_pair_identification", "trading_config_readiness", "failed_session_retry", "weekly_model_baseline",
+            "daily_pair_identification", "freshness_watch", "failed_session_retry", "weekly_model_baseline",
             "mlflow_run_closer", "signal_sensor", "stream_health", "run_alerts", "alert_watch",
             "alert_delivery", "nightly_housekeeping",
         )  # fmt: skip
         assert running == {**dict.fromkeys(on, "RUNNING"), "weekly_network_tuning": "STOPPED"}
 
-    def test_the_daily_job_holds_everything_but_the_readiness_check_and_tuning(self):
-        repository = build_definitions(load_settings()).get_repository_def()
-        jobs = {
-            name: repository.get_job(name).asset_layer
-            for name in ("daily_pair_identification", "trading_config_readiness")
-        }
-        daily, readiness = jobs.values()
+    def test_the_daily_job_holds_everything_but_what_judges_the_present_and_tuning(self):
+        daily = build_definitions(load_settings()).get_repository_def().get_job("daily_pair_identification").asset_layer
+        assert set(DAILY) == set(DAILY_ASSETS)
         assert {k.to_user_string() for k in daily.executable_asset_keys} == set(DAILY)
         assert {(k.asset_key.to_user_string(), k.name) for k in daily.asset_graph.asset_check_keys} == DAILY_CHECKS
-        assert [k.name for k in readiness.asset_graph.asset_check_keys] == ["ready_by_0800"]
 
 
 class TestLineage:
@@ -197,8 +194,10 @@ class TestEventLog:
         for asset in DAILY:
             event = instance.get_latest_materialization_event(dg.AssetKey(asset))
             for name, value in event.asset_materialization.metadata.items():
-                if isinstance(value, dg.MarkdownMetadataValue):
-                    shown[f"{asset}.{name}"] = "picture" if "data:image/" in value.value else "table"
+                if isinstance(value, dg.TableMetadataValue) or value.value == "*none*":
+                    shown[f"{asset}.{name}"] = "table"
+                elif isinstance(value, dg.MarkdownMetadataValue) and "data:image/" in value.value:
+                    shown[f"{asset}.{name}"] = "picture"
         assert {name for name, kind in shown.items() if kind == "picture"} == {
             "correlation_matrix.plot_correlation",
             "garch_fits.plot_spread_z",

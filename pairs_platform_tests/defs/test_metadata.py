@@ -9,7 +9,7 @@ import pytest
 
 from pairs_platform.build import build_definitions
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.defs.asset_metadata import IN_DAGSTER, IN_FOLDERS, IN_THE_DATABASE, IN_THE_LAKE, NOT_DAILY, columns
+from pairs_platform.defs.asset_metadata import IN_DAGSTER, IN_FOLDERS, IN_THE_DATABASE, IN_THE_LAKE, columns
 from pairs_platform.defs.metadata import formatted
 from pairs_platform.lake.tables import TABLES
 from pairs_platform.settings.loading import load_settings
@@ -82,16 +82,17 @@ def test_every_column_is_described_with_the_unit_of_a_number(name):
 
 class TestFreshness:
     @pytest.mark.parametrize("name", ASSETS)
-    def test_what_is_made_daily_has_a_policy(self, graph, name):
-        assert (graph.get(dg.AssetKey(name)).freshness_policy is None) == (name in NOT_DAILY)
+    def test_what_is_made_without_partitions_has_a_policy(self, graph, name):
+        asset = graph.get(dg.AssetKey(name))
+        assert (asset.freshness_policy is None) == (asset.partitions_def is not None)
 
-    @pytest.mark.parametrize("morning", ["2025-01-17", "2024-03-28", "2026-12-24", "2025-07-03"])
-    def test_no_pause_of_the_exchange_makes_an_asset_late(self, graph, morning):
-        """The run of the last morning before a long week-end counts until that of the first morning after it."""
+    @pytest.mark.parametrize("evening", ["2025-01-17", "2024-03-28", "2026-12-24", "2025-07-03"])
+    def test_no_pause_of_the_exchange_makes_an_asset_late(self, graph, evening):
+        """The run of the last evening before a long week-end counts until that of the first one after it."""
         zone = ZoneInfo("America/New_York")
-        last = datetime.fromisoformat(f"{morning} 06:20").replace(tzinfo=zone)
+        last = datetime.fromisoformat(f"{evening} 20:05").replace(tzinfo=zone)
         next_run = datetime.combine(session_offset(last.date(), 1), last.time(), zone)
-        policy = graph.get(dg.AssetKey("trading_config")).freshness_policy
+        policy = graph.get(dg.AssetKey("storage_report")).freshness_policy
         assert next_run - last >= timedelta(days=3)
         assert next_run - last < policy.fail_window.to_timedelta() <= timedelta(days=5)
 

@@ -18,7 +18,7 @@ from pairs_platform.core.prices.calendar import is_session
 from pairs_platform.core.time import MARKET_TIMEZONE, MINUTE_NS
 
 STANDING_CHECK = "what_is_broken_now"
-NOT_ALERTS = (STANDING_CHECK, "ready_by_0800", "found_against_chance", "lift_beside_f1")
+NOT_ALERTS = (STANDING_CHECK, "up_to_date", "found_against_chance", "lift_beside_f1")
 """Checks that repeat what alerts report, and checks whose failure is a finding: nothing is to be repaired."""
 
 RANGE_SEPARATOR = "..."

@@ -22,7 +22,7 @@ RUN_AT = time(6, 0)
 """New York time at which the session before is due."""
 
 READY_BY = time(8, 0)
-"""New York time by which the trading configuration of the session before must be stored."""
+"""New York time by which the session before must be there, its trading configuration above all."""
 
 
 class AutomationSettings(SettingsGroup):
@@ -112,7 +112,7 @@ def as_of_session(now: datetime, at: time = RUN_AT) -> date:
     """The newest session that is due at `now` (aware): on a session day, from `at` New York on, the one before today's.
 
     Before `at`, on week-ends and on holidays: the session that was due last. With ``at=READY_BY``: the newest session
-    whose configuration must be stored.
+    that must be there.
     """
     local = now.astimezone(ZoneInfo(MARKET_TIMEZONE))
     today = local.date()

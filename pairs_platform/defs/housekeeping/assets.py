@@ -60,7 +60,7 @@ def enough_room(context: dg.AssetCheckExecutionContext, platform: dg.ResourcePar
 
 @dg.asset(group_name=GROUP, kinds={"dagster", "sql"}, code_version="1")
 def retention(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-    """Removes steps, log lines and standard output of old runs; what they made and checked, and every model, stays."""
+    """Look at the runs: of old ones steps, log lines and output are removed; what they made and every model stays."""
     from pairs_platform.defs.housekeeping.purge import purge
 
     purged = purge(context.instance, platform, dry_run=False, actor="retention", run_id=context.run_id)

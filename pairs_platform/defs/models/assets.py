@@ -50,7 +50,7 @@ class TrainingConfig(dg.Config):
     op_tags=AFTER_TRADING,
 )
 def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Features and label of every bar, from a spread that only the models' training part has estimated.
+    """Look at the labels: features and label of every bar, from a spread that only the training part has estimated.
 
     Beside it `feature_fits`, the parameters of that spread, and `feature_scaling`: scaling constants of the training
     part, and why a pair has no features.
@@ -71,9 +71,10 @@ def pair_features(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     op_tags=AFTER_TRADING,
 )
 def gru_models(context: dg.AssetExecutionContext, config: TrainingConfig, platform: dg.ResourceParam[Platform]) -> None:
-    """A GRU for every chosen pair, trained together, judged on test data alone, tracked and registered in MLflow.
+    """Look at the best models: a GRU for every chosen pair, judged on test data alone, tracked in MLflow.
 
-    A killed training goes on with the chunks that were finished; a pair that fails has a reason, and the others go on.
+    They are registered there as one version. A killed training goes on with the chunks that were finished; a pair that
+    fails has a reason, and the others go on.
     """
     from pairs_platform.workflows.training import TrainingOptions, train_partition
 
@@ -99,9 +100,18 @@ def gru_models(context: dg.AssetExecutionContext, config: TrainingConfig, platfo
             description=description,
         )
         for name, description in (
-            ("model_performance", "One row for each pair and training, in the database, with its MLflow run."),
-            ("model_rankings", "The models of each session ranked by lift and by F1, in the database."),
-            ("model_trends", "Means over 7 and 30 sessions, the best and the number of trainings, in the database."),
+            (
+                "model_performance",
+                "Look at the performance: one row for each pair and training, in the database, with its MLflow run.",
+            ),
+            (
+                "model_rankings",
+                "Look at the order by lift, and beside it that by F1: the models of each session, in the database.",
+            ),
+            (
+                "model_trends",
+                "Look at the best over 30 sessions: means over 7 and 30, and the number of trainings, in the database.",
+            ),
         )
     ],
     name="model_tables",
@@ -132,7 +142,7 @@ def model_tables(
     op_tags=AFTER_TRADING,
 )
 def shadow_losses(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Losses of champion and challenger, as they stood before the session, on a session that they have never seen."""
+    """Look at the losses: champion and challenger, as they stood before it, on a session that they have never seen."""
     from pairs_platform.workflows.promotion import shadow_partition
 
     for_each_partition(context, lambda key: shadow_metadata(shadow_partition(platform, key)), retries=REGISTRY_RETRIES)
@@ -148,7 +158,7 @@ def shadow_losses(context: dg.AssetExecutionContext, platform: dg.ResourceParam[
     op_tags=AFTER_TRADING,
 )
 def champion_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """Decides on champion and challenger of a sector; every decision is a row of the database's audit.
+    """Look at the decision: on champion and challenger of a sector; each is a row of the database's audit.
 
     A session that is older than the last one decided changes nothing.
     """
@@ -172,7 +182,7 @@ def champion_model(context: dg.AssetExecutionContext, platform: dg.ResourceParam
     pool="training",
 )
 def gru_tuning(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
-    """A search of network settings on the sector's window, on validation data alone.
+    """Look at the trials: a search of network settings on the sector's window, on validation data alone.
 
     The best settings are a document; trainings of this and later sessions use the newest one.
     """

@@ -11,6 +11,7 @@ import dagster as dg
 from pairs_platform.core.operations.run_tags import DAILY, SECTOR_TAG
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.time import MARKET_TIMEZONE
+from pairs_platform.defs.freshness.checks import assets_up_to_date
 from pairs_platform.defs.models.assets import gru_tuning
 from pairs_platform.platform import Platform
 from pairs_platform.views.trading_config import TRADING_CONFIG
@@ -22,7 +23,7 @@ _tuning = dg.AssetSelection.assets(gru_tuning)
 
 full_retrain_job = dg.define_asset_job(
     "model_baseline",
-    selection=dg.AssetSelection.groups("models") - _tuning,
+    selection=dg.AssetSelection.groups("models") - _tuning - dg.AssetSelection.checks(assets_up_to_date),
     description="Every pair of a sector trained again, whatever the scope, with walk-forward folds in the report.",
     tags=DAILY,
 )

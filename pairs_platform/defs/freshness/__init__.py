@@ -1,0 +1,1 @@
+"""Whether each daily asset has the session that is due by now."""
