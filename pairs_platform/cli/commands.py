@@ -24,7 +24,7 @@ PURPOSES = {
         "report": "Write the report of a session as HTML or PDF.",
         "export": "Write a table as .csv, .xlsx or .parquet.",
         "sql": "Ask the lake and the database in SQL, read-only.",
-        "models": "List, show, compare and promote the models of a sector.",
+        "models": "List, compare and promote models, and see them in MLflow.",
     },
     "Trading": {
         "orders": "Show the orders that were sent, newest first.",

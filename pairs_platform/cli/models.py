@@ -28,7 +28,7 @@ _sector = click.option("--sector", type=SECTOR, help="Sector slug; the first act
 
 @click.group("models", cls=CommandGroup)
 def command() -> None:
-    """List, show, compare and promote the models of a sector, and see their trainings in MLflow."""
+    """List, compare and promote models, and see them in MLflow."""
 
 
 def _open(settings: Settings, sector: str | None) -> "tuple[Platform, str]":

@@ -114,6 +114,7 @@ def prepare_instance(home: Path, report: Callable[[str], None]) -> None:
     assert spec is not None
     assert spec.origin is not None
     with open_instance(home) as instance:
+        _begin_event_logs(instance)
         storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
         versions = [storage.alembic_version() for storage in storages if storage is not None]
         currents = {version[0] for version in versions if version is not None}
@@ -124,6 +125,16 @@ def prepare_instance(home: Path, report: Callable[[str], None]) -> None:
             instance.upgrade()
             outdated = ", ".join(sorted(str(revision) for revision in currents - heads))
             report(f"Dagster's storage: {outdated} → {', '.join(heads)}")
+
+
+def _begin_event_logs(instance: dg.DagsterInstance) -> None:
+    """Let a daemon that has never run on an instance begin with what comes: it does the same, and warns about it."""
+    ends = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
+    names = {f"EVENT_LOG_CONSUMER_CURSOR-{kind.value}" for kind in ends}
+    missing = names - instance.daemon_cursor_storage.get_cursor_values(names).keys()
+    if missing:
+        newest = str(instance.event_log_storage.get_maximum_record_id() or 0)
+        instance.daemon_cursor_storage.set_cursor_values(dict.fromkeys(missing, newest))
 
 
 def sensors_evaluated(home: Path, since: float) -> bool:

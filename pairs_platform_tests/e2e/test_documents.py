@@ -48,7 +48,7 @@ SESSION = date(2023, 3, 8)
 RUN_ELSEWHERE = {
     "make demo": "pairs_platform_tests/e2e/test_demo.py::test_demo_from_prices_to_configuration",
     "make live": "pairs_platform_tests/e2e/test_live.py::test_ctrl_c_ends_every_process_and_frees_the_ports",
-    "make ui": "pairs_platform_tests/e2e/test_ui.py::test_ui_serves_the_asset_graph",
+    "make ui": "pairs_platform_tests/e2e/test_ui.py::test_ui_serves_the_asset_graph_and_is_quiet",
     "make test": ".ci/run",
     "make check": "pairs_platform_tests/test_main.py::test_every_check_is_part_of_the_whole",
     "make fix": "pairs_platform_tests/test_main.py::test_every_check_is_part_of_the_whole",
@@ -66,13 +66,14 @@ RUN_ELSEWHERE = {
     "pairs-platform data check": "pairs_platform_tests/cli/test_data.py::test_a_file_that_can_be_used",
     "pairs-platform demo": "pairs_platform_tests/e2e/test_demo.py::test_demo_from_prices_to_configuration",
     "pairs-platform live": "pairs_platform_tests/e2e/test_live.py::test_ctrl_c_ends_every_process_and_frees_the_ports",
+    "pairs-platform models ui": "pairs_platform_tests/e2e/test_mlflow_pages.py::test_a_table_is_previewed",
     "pairs-platform models": "pairs_platform_tests/cli/test_models.py::test_list_and_show",
     "pairs-platform report": "pairs_platform_tests/cli/test_report.py::test_the_newest_session_by_default",
     "pairs-platform signals": "pairs_platform_tests/cli/test_signals.py::test_one_pair_at_every_bar",
     "pairs-platform stream save": "pairs_platform_tests/cli/test_stream.py::test_a_session_that_was_not_streamed",
     "pairs-platform stream status": "pairs_platform_tests/cli/test_stream.py::test_health_closes_and_processes",
     "pairs-platform stream symbols": "pairs_platform_tests/cli/test_stream.py::test_shown_and_switched",
-    "pairs-platform ui": "pairs_platform_tests/e2e/test_ui.py::test_ui_serves_the_asset_graph",
+    "pairs-platform ui": "pairs_platform_tests/e2e/test_ui.py::test_ui_serves_the_asset_graph_and_is_quiet",
     "dagster asset materialize": "pairs_platform_tests/e2e/test_command_line.py::test_materialize_as_typed",
 }
 """Commands that take long or need a stream, by their first words, and the test or script that runs them."""
