@@ -226,6 +226,7 @@ def ui(settings: Settings, host: str, port: int) -> None:
     from pairs_platform.views.mlflow_pages import is_served, served_pages
 
     if is_served(settings):
+        say_profile()
         click.echo("\n".join(served_pages(settings)))
     else:
         _serve_pages(settings, host, port)
