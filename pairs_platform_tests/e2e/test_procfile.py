@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from pairs_platform.platform import open_streams
+from pairs_platform.processes.runtime.topology import command_of
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.production import ENVIRONMENT_FILE, production_folder
 from pairs_platform.settings.variables import variable
@@ -72,4 +73,8 @@ def test_all_of_them_start_at_once_and_become_healthy(manager, tmp_path):
     until(lambda: open_streams(settings).health.read())
     assert manager.poll() is None
     assert variable("database_url") in (production_folder(settings) / ENVIRONMENT_FILE).read_text()
+    shown = subprocess.run(command_of("alerts"), capture_output=True, text=True, timeout=WAIT_SECONDS, check=True)
+    assert "`serve` runs, its databases are used" in shown.stderr
+    second = subprocess.run(command_of("up"), capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
+    assert "`serve` runs already with this profile (code, collector, daemon, mlflow, postgres, " in second.stderr
     assert [path.name for path in (production_folder(settings) / "postgres").iterdir() if "new" in path.name] == []
