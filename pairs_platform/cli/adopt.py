@@ -28,8 +28,8 @@ def command(settings: Settings) -> None:
     from pairs_platform.settings.production import EMBEDDED_HOME
     from pairs_platform.views.mlflow_pages import served_pages
 
-    say_profile()
     require_writable(settings)
+    say_profile()
     adopt_stores(settings, databases_of(settings).get("mlflow"), click.echo)
     with open_instance(prepare_home(settings)) as instance:
         n_partitions = report_materializations(instance, Platform(settings), settings.profile_root / EMBEDDED_HOME)

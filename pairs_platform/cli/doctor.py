@@ -15,7 +15,7 @@ from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.errors import PlatformError
 from pairs_platform.database.read_only import is_writable
 from pairs_platform.settings.model import Settings
-from pairs_platform.settings.production import dagster_home
+from pairs_platform.settings.production import ENVIRONMENT_FILE, dagster_home, production_folder
 from pairs_platform.settings.variables import value_of, variable
 from pairs_platform.views.remedies import with_remedy
 
@@ -79,6 +79,11 @@ def _home(settings: Settings) -> Iterator[Finding]:
     if named:
         good = Path(named).resolve() in (expected, Path.cwd())
         yield good, f"DAGSTER_HOME is {named}", f"`dagster` commands use another instance; set it to {expected}"
+        return
+    environment = production_folder(settings) / ENVIRONMENT_FILE
+    if settings.dagster_url is not None:  # dagster.yaml of this folder knows the embedded history alone
+        how = f"`. {environment}`" if environment.is_file() else f"`export DAGSTER_HOME={expected}`"
+        yield True, f"`dagster` commands work on production's history after {how}", ""
         return
     is_present = Path("dagster.yaml").exists()
     yield (

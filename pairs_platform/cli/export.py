@@ -53,8 +53,8 @@ def command(
         raise click.UsageError("give --session, or --from and --to")
     begin, end = _range(session or first, session or last)
     frame = exported(Platform(settings), table, sector, begin, end)
-    say_profile()
     write_export(target, frame, kind)  # type: ignore[arg-type]
+    say_profile()
     click.echo(f"{len(frame)} rows: {target}")
 
 

@@ -44,8 +44,8 @@ def command(settings: Settings, name: str | None) -> None:
         except sa.exc.OperationalError as error:
             raise DatabaseUnavailable(f"the database that {name} names does not answer: {error.orig}") from None
     else:
-        say_profile()
         require_writable(settings)
+        say_profile()
         migrate_stores(settings, changes.append)
         prepare_instance(prepare_home(settings), changes.append)
     click.echo("\n".join(changes) or "every database is at this version already")

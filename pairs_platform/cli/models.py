@@ -129,7 +129,6 @@ def _change(platform: "Platform", sector: str, version: int, action: str, reason
 
     database, registry = platform.database, platform.registry
     before = registry.alias(sector, "champion")
-    say_profile()
     decision = Decision(
         sector=sector,
         session=_newest_session(platform, sector),
@@ -145,6 +144,7 @@ def _change(platform: "Platform", sector: str, version: int, action: str, reason
     with database.begin() as connection:
         add_decisions(connection, [decision])
         registry.set_alias(sector, "champion", version)
+    say_profile()
     click.echo(f"champion of {sector}: version {version} (before: {before.version if before else 'none'})")
 
 

@@ -39,8 +39,8 @@ def command(settings: Settings, session: datetime | None, sector: str | None, ta
         require_folder(target)
     platform = Platform(settings)
     keys = reported_keys(platform, session.date() if session else None, sector)
-    say_profile()
     path = target or settings.profile_root / "reports" / f"{keys[0].session}.html"
     size = write_report(path, report_of(platform, keys))
+    say_profile()
     click.echo(f"{keys[0].session}, {', '.join(key.sector for key in keys)}: {path} ({size:,} bytes)")
     click.echo(f"open it in a browser: {path.resolve().as_uri()}")

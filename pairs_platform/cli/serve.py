@@ -16,6 +16,7 @@ from pairs_platform.cli.live import SECONDS_TO_STOP
 from pairs_platform.cli.profile_options import profile_options_of_production, say_profile
 from pairs_platform.cli.up import topology
 from pairs_platform.core.operations.run_tags import this_process
+from pairs_platform.platform import require_writable
 from pairs_platform.processes.runtime.supervisor import require_no_supervisor
 from pairs_platform.processes.runtime.topology import write_environment
 from pairs_platform.settings.model import Settings
@@ -34,6 +35,7 @@ def command(settings: Settings, name: str) -> None:
     of them at once and stops them; what it does when one ends is its own matter (honcho, which reads deploy/Procfile,
     ends all of them).
     """
+    require_writable(settings)
     say_profile()
     require_no_supervisor(live_folder(settings))
     settings, home, own, specs = topology(settings, lambda message: click.echo(message, err=True))
