@@ -33,8 +33,8 @@ _RULES = (
     (r"isin\([\[(](.+?),?[\])]\)", r"must be one of \1"),
     (r"dtype\('(.+)'\)", r"must be of type \1"),
     ("not_nullable", "must not be empty"),
-    ("field_uniqueness", "must not repeat a value"),
-    ("multiple_fields_uniqueness", "rows must not repeat each other"),
+    ("field_uniqueness", "must be unique"),
+    ("multiple_fields_uniqueness", "rows must be unique"),
 )
 """pandera's names of its own checks, and what they ask for."""
 

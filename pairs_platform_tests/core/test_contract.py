@@ -67,7 +67,7 @@ def test_good_bars_hold():
             "volume must be 0.0 or more: fails on 1 row, first on row 3 with -5.0",
         ),
         (BARS.iloc[::-1], "sorted by symbol and time (found False)"),
-        (pd.concat([BARS, BARS.tail(1)]), "rows must not repeat each other: fails on 2 rows, first on row 155"),
+        (pd.concat([BARS, BARS.tail(1)]), "rows must be unique: fails on 2 rows, first on row 155"),
         (BARS.drop(columns="low"), "column low is missing"),
         (BARS.assign(sector="x"), "column sector does not belong to the table"),
         (BARS[BARS.columns[::-1]], "column volume is at another place than the table has it"),

@@ -162,7 +162,8 @@ class TestWarnings:
         words = self.warning(copied, "price_history:session_coverage")
         assert "80.4% of 7 bars for 8 symbols" in words
         assert "without any bar, and left out: TER" in words
-        assert "thin: ADI 3 bars" in words
+        profile = copied.settings.profile.name
+        assert words.endswith(f"thin: ADI 3 bars; see `pairs-platform symbols status --profile {profile}`")
 
     def test_quarantine_and_flags(self, copied):
         assert check(copied, "price_history:quarantine_and_flags", session=SESSION).passed

@@ -6,10 +6,14 @@ import pytest
 
 from pairs_platform.adapters.redis.connection import connect
 from pairs_platform.adapters.redis.streams import Streams
+from pairs_platform.core.operations.alert_causes import silence_alert
 from pairs_platform.core.prices.calendar import session_open
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.settings import StreamSettings
-from pairs_platform.workflows.alerts import AlertChanges, silent_stream
+from pairs_platform.database.alerts import due_deliveries, make_message, open_alerts
+from pairs_platform.platform import Platform
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.workflows.alerts import AlertChanges, deliver, keep_alerts, silent_stream
 
 FRIDAY = date(2023, 3, 10)
 
@@ -69,3 +73,16 @@ class TestStream:
         self.beat(streams)
         self.ns += 10 * 3600 * 10**9
         assert silent_stream(streams, 10) == AlertChanges()
+
+
+def test_a_stored_alert_and_its_message_name_the_command_with_its_profile():
+    platform = Platform(load_settings())
+    keep_alerts(platform, AlertChanges((silence_alert("live", FRIDAY, "no bar for 11 minutes"),)))
+    (alert,) = open_alerts(platform.database)
+    command = f"`pairs-platform stream status --profile {platform.settings.profile.name}`"
+    assert alert.remedy.endswith(f"status page: {command}")
+    now = platform.clock()
+    assert make_message(platform.database, ["1 json"], now, platform.settings.alert_settings, list_command="")
+    (message,) = due_deliveries(platform.database, ["1 json"], now)
+    assert command in message.body
+    assert f"see `pairs-platform alerts --profile {platform.settings.profile.name}`" in deliver(platform, seconds=1.0)
