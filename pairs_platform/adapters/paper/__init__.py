@@ -1,0 +1,1 @@
+"""The internal paper broker: orders are filled from bars as the backtest fills them, with no key and no network."""
