@@ -11,6 +11,7 @@ from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.show import print_rows, rows_option
 from pairs_platform.core.errors import ConfigurationError
+from pairs_platform.core.folding import listed
 from pairs_platform.core.operations.alerts import TITLES
 from pairs_platform.core.time import utc_now
 from pairs_platform.settings.hints import hint
@@ -54,6 +55,10 @@ def command(context: click.Context, settings: Settings, days: float, rows: int) 
     ]
     if lines:
         print_rows(lines, "Alerts", rows=rows)
+        still_open = [alert for alert in alerts[:rows] if alert.resolved_utc is None]
+        for remedy in dict.fromkeys(alert.remedy for alert in still_open):
+            numbers = [alert.id for alert in still_open if alert.remedy == remedy]
+            say(f"{listed(numbers, 12)}: {remedy}")
     else:
         say(f"nothing is broken in profile {settings.profile.name}")
     for delivery in failed_deliveries(database, list(receivers(settings.alert_urls))):

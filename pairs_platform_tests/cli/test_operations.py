@@ -62,6 +62,7 @@ def test_what_is_broken_what_is_over_and_what_did_not_go_out(database, monkeypat
     assert "what of one" in said
     assert "what of two" in said
     assert said.count("open") == 1
+    assert "\n1: mend it\n" in said
     assert f"not delivered to {receiver} after 1 attempts: 503" in said
 
 
