@@ -24,6 +24,7 @@ from pairs_platform.settings.production import (
     own_stores_of,
     production_folder,
     running_production,
+    state_of,
 )
 from pairs_platform.settings.profiles import profile_in_use
 from pairs_platform.settings.variables import (
@@ -169,6 +170,9 @@ def _on_running_stores(settings: Settings) -> Settings:
         )
         return settings
     if not own:
+        return settings
+    if production is None and state_of(settings):
+        _say(f"profile {profile}: `up` is starting: what is in its databases is not shown yet")
         return settings
     if production is None:
         path = production_folder(settings) / ENVIRONMENT_FILE

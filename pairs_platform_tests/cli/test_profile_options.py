@@ -208,6 +208,9 @@ def test_while_up_runs_the_console_works_on_its_databases_and_says_so(console, c
     assert "its production does not run" in capsys.readouterr().err
     state = live_folder(settings) / STATE_FILE
     state.parent.mkdir()
+    state.write_text(json.dumps({"pid": os.getpid(), "process": this_process(), "healthy": False}))
+    assert profile_settings(None, None, None).database_url is None
+    assert "`up` is starting" in capsys.readouterr().err
     state.write_text(json.dumps({"pid": os.getpid(), "process": this_process(), "healthy": True}))
     shown = console("config", "show")
     assert "its databases are used" in shown.output
