@@ -67,11 +67,11 @@ class Production:
 def running_production(settings: Settings) -> Production | None:
     """The production of the profile that runs: of a healthy `up`, or of a process of `serve`."""
     state, served = state_of(settings), served_processes(live_folder(settings))
-    found = [("up", state)] if state.get("healthy") else [("serve", each) for each in served.values()]
-    for command, process in found:
-        names = process.get("named")
-        return Production(command, tuple(map(str, names)) if isinstance(names, list) else ())
-    return None
+    if not (state.get("healthy") or served):
+        return None
+    command, process = ("up", state) if state.get("healthy") else ("serve", next(iter(served.values())))
+    names = process.get("named")
+    return Production(command, tuple(map(str, names)) if isinstance(names, list) else ())
 
 
 def note_served(settings: Settings, name: str, process: str, named: Sequence[str]) -> None:
