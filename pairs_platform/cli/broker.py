@@ -29,8 +29,16 @@ def command() -> None:
 @click.option(
     "--noise", type=click.FloatRange(0, 1000), default=5.0, show_default=True, help="Of prices, basis points a second."
 )
+@click.option("--streamed", is_flag=True, help="Take prices and time from the bars that the profile streams.")
 def simulate(
-    settings: Settings, port: int, faults: str, seed: int, cash: float, at: datetime | None, noise: float
+    settings: Settings,
+    port: int,
+    faults: str,
+    seed: int,
+    cash: float,
+    at: datetime | None,
+    noise: float,
+    streamed: bool,
 ) -> None:
     """Serve a simulated broker on this machine, over Alpaca's protocol, until Ctrl-C.
 
@@ -40,6 +48,17 @@ def simulate(
     """
     from pairs_platform.processes.broker.simulation import run_simulation
 
+    if streamed and at is not None:
+        raise click.UsageError("give --streamed or --at: the time of the bars is theirs")
     say_profile()
-    words = faults.split(",")
-    run_simulation(settings, port=port, faults=words, seed=seed, cash=cash, at=at, noise_bp=noise, say=click.echo)
+    run_simulation(
+        settings,
+        port=port,
+        faults=faults.split(","),
+        seed=seed,
+        cash=cash,
+        at=at,
+        noise_bp=noise,
+        is_streamed=streamed,
+        say=click.echo,
+    )

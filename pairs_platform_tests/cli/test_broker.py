@@ -15,3 +15,9 @@ def test_a_port_in_use_and_a_wrong_fault_are_said_before_anything_is_served(cons
     wrong = console("broker", "simulate", "--faults", "choas")
     assert wrong.exit_code == 1
     assert "there is no fault choas" in wrong.output
+
+
+def test_the_time_is_that_of_the_bars_or_is_given(console):
+    refused = console("broker", "simulate", "--streamed", "--at", "2026-11-24 10:00")
+    assert refused.exit_code == 2
+    assert "give --streamed or --at" in refused.output

@@ -1,7 +1,7 @@
 """A simulated broker on a free port, in a thread, with a market that is open and orders that fill at once."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -51,11 +51,18 @@ class RunningBroker:
 
 @contextmanager
 def simulated_broker(
-    *, prices: Mapping[str, Decimal] = PRICES, at: datetime = OPEN, script: FaultScript | None = None, **options: Any
+    *,
+    prices: Mapping[str, Decimal] = PRICES,
+    at: datetime = OPEN,
+    script: FaultScript | None = None,
+    beside: Callable[[BrokerServer], Callable[[threading.Event], None]] | None = None,
+    **options: Any,
 ) -> Iterator[RunningBroker]:
-    """Serve while the block runs."""
+    """Serve while the block runs; `beside` makes what runs in a thread next to it."""
     settings = BrokerOptions(**{"fill_seconds": 0.005, "cancel_seconds": 0.005, "keys": KEYS, **options})
     server = BrokerServer(Prices(prices), MarketTime(at), options=settings, script=script)
+    if beside is not None:
+        server.work_beside(beside(server))
     listener = listen("127.0.0.1", 0, server="the simulated broker", choice="--port")
     thread = threading.Thread(target=server.serve, args=(listener,), daemon=True)
     thread.start()

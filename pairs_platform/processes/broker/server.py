@@ -17,6 +17,7 @@ import asyncio
 import json
 import logging
 import random
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -153,6 +154,7 @@ class BrokerServer(WebServer):
         self._stream: _Stream | None = None
         self._was_open: bool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._beside: Callable[[threading.Event], None] | None = None
         self._begin_account(script)
         application = Starlette(routes=self._routes(), lifespan=self._lifespan)
         self.app = _with_transport(application)
@@ -180,6 +182,10 @@ class BrokerServer(WebServer):
 
         assert self._loop is not None, "the server does not serve yet"
         return asyncio.run_coroutine_threadsafe(done(), self._loop).result()
+
+    def work_beside(self, work: Callable[[threading.Event], None]) -> None:
+        """Let something run in a thread of its own while requests are answered; it ends when its event is set."""
+        self._beside = work
 
     @property
     def is_serving(self) -> bool:
@@ -248,10 +254,14 @@ class BrokerServer(WebServer):
         if fault := self.faults.standing("half_day"):
             self.market.close_early(fault.session or self.market.now().astimezone(NEW_YORK).date())
         self._was_open = self.market.is_open()
-        ticking = asyncio.create_task(self.guarded(self._tick()))
+        stopping = threading.Event()
+        tasks = [asyncio.create_task(self.guarded(self._tick()))]
+        if self._beside is not None:
+            tasks.append(asyncio.create_task(self.guarded(asyncio.to_thread(self._beside, stopping))))
         yield
-        ticking.cancel()
-        await asyncio.gather(ticking, return_exceptions=True)
+        stopping.set()
+        tasks[0].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _tick(self) -> None:
         elapsed = 0.0

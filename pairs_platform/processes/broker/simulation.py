@@ -11,7 +11,7 @@ from decimal import Decimal
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
-from pairs_platform.platform import open_lake
+from pairs_platform.platform import open_lake, open_streams
 from pairs_platform.processes.broker.faults import fault_script
 from pairs_platform.processes.broker.market import NEW_YORK, MarketTime, Prices
 from pairs_platform.processes.broker.server import BrokerOptions, BrokerServer
@@ -39,6 +39,7 @@ def run_simulation(
     cash: float,
     at: datetime | None,
     noise_bp: float,
+    is_streamed: bool,
     say: Callable[[str], None],
 ) -> None:
     """Serve a simulated broker until SIGTERM or SIGINT.
@@ -57,6 +58,8 @@ def run_simulation(
         Time of New York at the start, without a zone; now if not given.
     noise_bp : float
         Of prices, basis points a second.
+    is_streamed : bool
+        Whether prices and time are those of the bars that the profile streams; `at` and `noise_bp` say nothing then.
     say : callable
         Shows the line that says where it is.
 
@@ -66,13 +69,22 @@ def run_simulation(
         The faults, the time or the port cannot be used; nothing was served.
     """
     script = fault_script(faults, seed=seed)
-    prices = Prices(first_prices(settings), noise_bp=noise_bp, seed=seed)
+    prices = Prices(first_prices(settings), noise_bp=0.0 if is_streamed else noise_bp, seed=seed)
     market = MarketTime(None if at is None else at.replace(tzinfo=NEW_YORK))
     options = replace(_OPTIONS, cash=Decimal(str(cash)))
     with listen(HOST, port, server="the simulated broker", choice="--port") as listener:
         end_quietly()
-        say(_said(listener.getsockname()[1], prices, market, options, ", ".join(faults)))
-        BrokerServer(prices, market, options=options, script=script).serve(listener)
+        course = "prices and time are those of the streamed bars" if is_streamed else _hours(market)
+        say(
+            f"simulated broker at http://{HOST}:{listener.getsockname()[1]}: {len(prices.all())} symbols, "
+            f"${options.cash:,.0f}, faults: {', '.join(faults)}; {course}; Ctrl-C ends it"
+        )
+        server = BrokerServer(prices, market, options=options, script=script)
+        if is_streamed:
+            from pairs_platform.processes.broker.streamed import StreamedMarket
+
+            server.work_beside(StreamedMarket(open_streams(settings), server).run)
+        server.serve(listener)
 
 
 def first_prices(settings: Settings) -> dict[str, Decimal]:
@@ -97,11 +109,7 @@ def first_prices(settings: Settings) -> dict[str, Decimal]:
     return prices
 
 
-def _said(port: int, prices: Prices, market: MarketTime, options: BrokerOptions, faults: str) -> str:
+def _hours(market: MarketTime) -> str:
     is_open = market.is_open()
     moment = (market.next_close() if is_open else market.next_open()).astimezone(NEW_YORK)
-    hours = f"the market is {'open until' if is_open else 'closed until'} {moment:%a %d %b %H:%M} New York"
-    return (
-        f"simulated broker at http://{HOST}:{port}: {len(prices.all())} symbols, ${options.cash:,.0f}, "
-        f"faults: {faults}; {hours}; Ctrl-C ends it"
-    )
+    return f"the market is {'open until' if is_open else 'closed until'} {moment:%a %d %b %H:%M} New York"
