@@ -6,11 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import pytest
+import requests
+from alpaca.common.exceptions import APIError
 from pydantic import SecretStr, ValidationError
 
 from pairs_platform.adapters.alpaca import trading
 from pairs_platform.adapters.alpaca.settings import LIVE_URL, PAPER_URL, REAL_MONEY, AlpacaTradingSettings
 from pairs_platform.adapters.alpaca.trading import AlpacaBroker
+from pairs_platform.adapters.alpaca.trading_http import TradingHttp
 from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, PlatformError, Unavailable
 from pairs_platform.core.trading.orders import Order, OrderStatus
 from pairs_platform.ports.broker import (
@@ -128,14 +131,12 @@ class TestCalls:
 
     def test_fills_are_complete_over_several_pages_and_in_the_order_of_their_orders(self, server, broker, monkeypatch):
         monkeypatch.setattr(trading, "_FILLS_PER_PAGE", 3)
-        monkeypatch.setattr(
-            server.server.market, "now", lambda: OPEN
-        )  # of one moment, so that the server lists them by id
+        account = server.server.account
         for number in range(5):
-            broker.submit(order(f"pp-{number}", 10, symbol="BBB"))
-            placed = server.server.account.by_client_id(f"pp-{number}")
-            server.server.do(partial(server.server.account.execute, placed, 4, PRICES["BBB"], OPEN))
-            until(lambda number=number: ended(broker, f"pp-{number}"))
+            broker.submit(order(f"pp-{number}", 10, symbol="BBB", limit=9.0))
+            placed = account.by_client_id(f"pp-{number}")
+            for shares in (4, 6):  # at one moment: the server lists them by their ids
+                server.server.do(partial(account.execute, placed, shares, PRICES["BBB"], OPEN))
         fills = broker.fills(BEGIN)
         assert len(fills) == 10
         for name in {fill.broker_order_id for fill in fills}:
@@ -178,6 +179,20 @@ class TestSentOnce:
         assert server.server.requests == ["submit"]
         assert until(lambda: ended(broker, "pp-1")) is OrderStatus.FILLED
         assert len(server.state()["orders"]) == 1
+
+    def test_the_library_does_not_send_again_even_where_it_sees_the_failure(self, broker, monkeypatch):
+        sent = []
+
+        def fail(session: TradingHttp, method: str, url: str, **more: object) -> requests.Response:
+            sent.append(method)
+            reply = requests.Response()
+            reply.status_code = 504
+            return reply
+
+        monkeypatch.setattr(TradingHttp, "request", fail)
+        with pytest.raises(APIError):
+            broker.submit(order("pp-1", 5))
+        assert sent == ["POST"]
 
     def test_an_answer_that_is_lost_may_leave_no_order(self, server, broker):
         server.script("bad_gateway", request="submit")

@@ -1,8 +1,11 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from pairs_platform.core.errors import ConfigurationError, NotFound
+from pairs_platform.processes.broker import faults as faults_module
 from pairs_platform.processes.broker.faults import (
     FAULT_NAMES,
     PRESETS,
@@ -55,6 +58,12 @@ def test_chance_follows_from_the_seed_and_one_fault_moves_no_other():
         beside.drawn(Occasion.EVENT, symbol="AAA", side="buy", event="new")
         got += acts(beside, 1)
     assert got == alone
+
+
+def test_the_page_of_the_simulated_broker_has_every_fault_and_every_preset():
+    page = (Path(faults_module.__file__).parents[3] / "docs" / "broker.md").read_text(encoding="utf-8")
+    listed = {word for row in page.splitlines() if row.startswith("| `") for word in re.findall("`([a-z_0-9]+)`", row)}
+    assert {*FAULT_NAMES, *PRESETS} <= listed
 
 
 class TestWords:
