@@ -23,6 +23,7 @@ def test_it_says_where_it_is_in_one_line_serves_and_ends_quietly_on_ctrl_c(tmp_p
         [*COMMAND, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
+        assert process.stdout.readline().startswith("profile simulated-5min")
         line = process.stdout.readline()
         said = re.fullmatch(
             r"simulated broker at (http://127\.0\.0\.1:\d+): (\d+) symbols, \$50,000, faults: paper, duplicate_event; "
