@@ -4,13 +4,22 @@ What does not belong here: the UI with its daemon (`test_ui`).
 """
 
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import dagster as dg
 import psutil
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from pairs_platform.defs.freshness.sensors import freshness_watch
+from pairs_platform.defs.instance import open_instance
+from pairs_platform.platform import Platform
+from pairs_platform.processes.runtime.dagster_home import prepare_home
+from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import CONFIG_VARIABLE, variable
 from pairs_platform_tests.support.browser import browser, page
 from pairs_platform_tests.support.demo_profile import SCRIPTS, SECTOR, SESSION, SESSIONS, DemoRun
@@ -33,14 +42,28 @@ class Served:
     url: str
 
 
+def judge_freshness(config: Path, state: Path) -> None:
+    """Let the sensor look once at a profile, as a daemon does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CONFIG_VARIABLE, str(config))
+        patch.setenv(variable("state_root"), str(state))
+        settings = load_settings()
+        with open_instance(prepare_home(settings)) as instance:
+            context = dg.build_sensor_context(instance, resources={"platform": Platform(settings)})
+            for evaluation in freshness_watch(context).asset_events:
+                instance.report_runless_asset_event(evaluation)
+
+
 @pytest.fixture(scope="module")
 def served(demo: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A read-only UI of the demo's profile, which ends with all its processes."""
-    port = free_port()
-    environment = {**os.environ, CONFIG_VARIABLE: str(demo.config), variable("state_root"): str(demo.state)}
+    """A read-only UI of a copy of the demo's profile, which ends with all its processes."""
+    port, folder = free_port(), tmp_path_factory.mktemp("ui")
+    state = shutil.copytree(demo.state, folder / "state")
+    judge_freshness(demo.config, state)
+    environment = {**os.environ, CONFIG_VARIABLE: str(demo.config), variable("state_root"): str(state)}
     words = [str(SCRIPTS / "pairs-platform"), "ui", "--read-only", "--port", str(port)]
-    with (tmp_path_factory.mktemp("ui") / "output").open("w") as output:
-        process = psutil.Popen(words, cwd=demo.folder, env=environment, stdout=output, stderr=output)
+    with (folder / "output").open("w") as output:
+        process = psutil.Popen(words, cwd=folder, env=environment, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
         until(lambda: answers(f"{url}/server_info", process))
@@ -94,3 +117,43 @@ class TestAssets:
     def test_the_checks_of_an_asset_are_listed_with_what_they_found(self, ui, page):
         page.goto(f"{ui}/assets/trading_config?view=checks")
         shows(page, "Checks (5)", "schema_and_uniqueness", "Succeeded", f"{SESSION}|{SECTOR}: no model")
+
+    def test_the_page_of_an_asset_says_how_fresh_it_is(self, ui, page):
+        page.goto(f"{ui}/assets/garch_fits?view=checks&checkDetail=up_to_date")
+        shows(page, "Week-ends and holidays make nothing late", f"{SECTOR} ends with {SESSION}", "sessions behind")
+
+    def test_the_overview_says_what_to_look_at_and_what_the_asset_is(self, ui, page):
+        page.goto(f"{ui}/assets/garch_fits?view=overview")
+        shows(page, "Look at the spread of the best pair: AR(1)-GARCH(1,1) of every pair")
+        shows(page, "Standard deviation of the next bar's innovation [ln US dollars].")
+        shows(
+            page, "lake.simulated_", "_1h_raw.garch_fits", "domain: volatility", "storage: lake", "profile: simulated_"
+        )
+        link = page.get_by_role("link").filter(has_text="in editor")
+        expect(link).to_have_attribute("href", re.compile(r"vscode://.*/defs/volatility/assets\.py:\d+"))
+
+    def test_the_key_table_stands_inline_in_the_newest_materialization(self, ui, page):
+        page.goto(f"{ui}/assets/trading_config?view=events")
+        (row,) = [cells for cells in inline_rows(page, "orders") if cells[0] == "AAPL_ADI"]
+        assert any(cell.startswith("buy AAPL, sell ") for cell in row)
+        shows(page, "2 pairs to trade", "An order's amounts are US dollars at entry")
+
+    def test_a_plot_is_an_image_beside_its_table(self, ui, page):
+        page.goto(f"{ui}/assets/garch_fits?view=events")
+        assert len(inline_rows(page, "fits")) > 1
+        row_of(page, "plot_spread_z").get_by_text("[Show Markdown]").click()
+        image = page.get_by_role("dialog").locator("img")
+        expect(image).to_be_visible()
+        assert image.evaluate("image => image.complete && image.naturalWidth") > 300
+
+
+def row_of(page: Page, key: str) -> Locator:
+    """The row of a key among the metadata that a page shows."""
+    return page.locator("tr").filter(has=page.get_by_role("cell", name=key, exact=True)).first
+
+
+def inline_rows(page: Page, key: str) -> list[list[str]]:
+    """The cells of each row of a table that stands inline."""
+    table = row_of(page, key).locator("table")
+    expect(table).to_be_visible()
+    return [row.locator("td").all_inner_texts() for row in table.locator("tbody tr").all()]

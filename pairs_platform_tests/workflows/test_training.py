@@ -1,12 +1,23 @@
 """What a training knows before it begins: its settings and the history of its sector."""
 
+from types import SimpleNamespace
+
+import pandas as pd
 import pytest
 
+from pairs_platform.core.models.contracts import GRU_FORECASTS, GRU_MODELS
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.database.models import record_training
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
-from pairs_platform.workflows.training import TrainingOptions, settings_of_run, training_history
+from pairs_platform.views.drawing import plots
+from pairs_platform.workflows.training import (
+    TrainingOptions,
+    _pictures,
+    gather_training,
+    settings_of_run,
+    training_history,
+)
 from pairs_platform.workflows.tuning import TUNING
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, key
 from pairs_platform_tests.support.trainings import performance, training
@@ -32,6 +43,20 @@ class TestSettings:
     def test_a_run_may_ask_for_more_seeds(self, platform):
         settings = settings_of_run(platform, key(), TrainingOptions(n_seeds=3))
         assert settings.training == platform.settings.gru.training.model_copy(update={"n_seeds": 3})
+
+
+def test_every_picture_of_a_training_says_where_its_figures_come_from(stored, monkeypatch):
+    labels = []
+    monkeypatch.setattr(plots, "_png", lambda figure, dpi=80: labels.append(figure.axes[0].get_title()) or b"")
+    inputs = gather_training(stored, key(), TrainingOptions(), run_id="run")
+    rows = stored.lake.read(GRU_MODELS, key())
+    training = SimpleNamespace(
+        forecasts=stored.lake.read(GRU_FORECASTS, key()),
+        curves=pd.DataFrame({"pair": ["A_B"], "epoch": [0], "train_loss": [0.7], "validation_loss": [0.7]}),
+    )
+    assert set(_pictures(inputs, rows, training)) == {"reliability", "lift", "learning_curves"}
+    source = f"{SECTOR} {SESSION} · {stored.market_data.label} · {stored.settings.profile.name}"
+    assert [label.partition("\n")[2] for label in labels] == 3 * [source]
 
 
 class TestHistory:

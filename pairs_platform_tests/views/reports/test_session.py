@@ -19,6 +19,7 @@ from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCO
 from pairs_platform.core.signals.orders import signal_order
 from pairs_platform.database.signals import SignalKey, signal_rows
 from pairs_platform.views import windows
+from pairs_platform.views.drawing.label import drawing_label
 from pairs_platform.views.drawing.plots import spread_with_bands
 from pairs_platform.views.pair_orders import LOW_Z, with_orders_of_screen
 from pairs_platform.views.reports.document import Document, Heading, Paragraph, Picture, Table, rows_of
@@ -180,6 +181,12 @@ class TestContent:
         assert sum(isinstance(block, Picture) for block in blocks) > 2
         assert any(block.caption.startswith("What the rule earned") for block in blocks if isinstance(block, Table))
         assert len(read) == 1
+
+    def test_every_picture_says_where_its_figures_come_from(self, stored):
+        pictures = [block for block in report_of(stored, [key()]).blocks if isinstance(block, Picture)]
+        assert {picture.drawing.keywords["label"] for picture in pictures} == {
+            drawing_label(stored, key(), stored.market_data.label)
+        }
 
 
 class TestHtml:
