@@ -94,9 +94,11 @@ class BrokerOrder:
     Attributes
     ----------
     broker_order_id, client_order_id, symbol : str
-        The client id is whatever the order was sent with, so also a person's.
+        The client id is whatever the order was sent with, so also a person's; a person's order for several options has
+        no symbol.
     quantity : float or None
-        Signed shares: > 0 buys. Whole for every order of the platform; None for an order in dollars.
+        Signed shares: > 0 buys. Whole for every order of the platform; None for an order in dollars, or for several
+        options.
     filled_quantity : float
         Shares filled so far, ≥ 0.
     average_price : float or None
@@ -314,7 +316,13 @@ class UpdateReceiver(Protocol):
         ...
 
     def updated(self, update: TradeUpdate) -> None:
-        """One update."""
+        """One update.
+
+        Raises
+        ------
+        PlatformError
+            It could not be taken: the connection is given up and made again, and all is asked for again.
+        """
         ...
 
     def unreadable(self, reason: str) -> None:

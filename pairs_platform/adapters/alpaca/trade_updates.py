@@ -247,7 +247,10 @@ class Follower:
             self._receiver.unreadable(f"Alpaca's trade update cannot be read: {error}")
             return
         self._due.heard(update.order.client_order_id, update.order.broker_order_id)
-        self._receiver.updated(update)
+        try:
+            self._receiver.updated(update)
+        except PlatformError as error:  # the state of the account, asked for again, has what this update said
+            raise ConnectionLost(f"a trade update could not be taken: {error}") from error
 
 
 async def _until(stopping: threading.Event, seconds: float) -> None:

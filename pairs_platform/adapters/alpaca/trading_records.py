@@ -85,30 +85,33 @@ class News:
 
 
 def read_order(content: object, news: News) -> BrokerOrder:
-    """An order.
+    """An order; one of the platform has symbol and side, and a person's need not have them.
 
     Raises
     ------
     DataError
-        It lacks what identifies it, its side, its status, or what is filled of it.
+        It lacks what identifies it, its status, what is filled of it, or what one of the platform has.
     """
     fields = _fields(content, "order")
     order_id = _text(fields, "id", "an order")
     what = f"order {order_id}"
-    sign = _side(fields, what)
-    status, anomalies = _status(fields, what)
-    quantity = None if fields.get("qty") is None else sign * _amount(fields, "qty", what)
-    filled = _amount(fields, "filled_qty", what)
     client_order_id = _text(fields, "client_order_id", what)
-    if client_order_id.startswith(CLIENT_ORDER_ID_PREFIX) and not filled.is_integer():
+    is_ours = client_order_id.startswith(CLIENT_ORDER_ID_PREFIX)
+    status, anomalies = _status(fields, what)
+    filled = _amount(fields, "filled_qty", what)
+    if is_ours and not filled.is_integer():
         anomalies += (f"{what}: {filled} shares are filled, which are not whole",)
+    quantity = None
+    if is_ours or fields.get("side"):  # an order for several options has neither side nor symbol
+        sign = _side(fields, what)
+        quantity = None if fields.get("qty") is None else sign * _amount(fields, "qty", what)
     average = number(fields.get("filled_avg_price"))
     limit = number(fields.get("limit_price"))
     reason = fields.get("reject_reason")
     return BrokerOrder(
         broker_order_id=order_id,
         client_order_id=client_order_id,
-        symbol=_text(fields, "symbol", what),
+        symbol=_text(fields, "symbol", what) if is_ours else str(fields.get("symbol") or ""),
         quantity=quantity,
         filled_quantity=filled,
         average_price=average if _is_price(average) else None,

@@ -187,6 +187,7 @@ class Account:
             asset.asset_id = asset.asset_id or self.id_of(asset.symbol)
         self.state = AccountState(self.id_of("account"), cash, cash)
         self.orders: dict[str, PlacedOrder] = {}
+        self._working: dict[str, PlacedOrder] = {}
         self.positions: dict[str, Holding] = {}
         self.executions: list[Execution] = []
         self._client_ids: dict[str, str] = {}
@@ -209,7 +210,8 @@ class Account:
 
     def open_orders(self, symbol: str | None = None) -> list[PlacedOrder]:
         """Orders that are not at their end, the oldest first."""
-        return [order for order in self.orders.values() if order.is_open and symbol in (None, order.symbol)]
+        self._working = {name: order for name, order in self._working.items() if order.is_open}
+        return [order for order in self._working.values() if symbol in (None, order.symbol)]
 
     def available(self, symbol: str) -> Decimal:
         """Shares of a position, ≥ 0, that no working order closes."""
@@ -392,6 +394,7 @@ class Account:
         for order in self.open_orders():
             order.status = "canceled"
         self.orders.clear()
+        self._working.clear()
         self.executions.clear()
         self._client_ids.clear()
 
@@ -499,7 +502,7 @@ class Account:
         return order.sign * self.held(order.symbol) < 0
 
     def _place(self, order: PlacedOrder) -> None:
-        self.orders[order.order_id] = order
+        self.orders[order.order_id] = self._working[order.order_id] = order
         self._client_ids[order.client_order_id] = order.order_id
 
     @staticmethod

@@ -117,6 +117,12 @@ class TestOrder:
         with pytest.raises(DataError):
             order(**changes)
 
+    def test_a_person_s_order_for_several_options_is_read_and_blocks_no_list(self):
+        read = order(client_order_id="manual", symbol="", side="", order_class="mleg", qty="2", filled_qty="0")
+        assert (read.symbol, read.quantity, read.filled_quantity, read.anomalies) == ("", None, 0, ())
+        with pytest.raises(DataError):
+            order(symbol="")
+
     @pytest.mark.parametrize("content", [None, [], "order", 7])
     def test_what_is_none(self, content):
         with pytest.raises(DataError, match="order that is none"):
