@@ -19,20 +19,26 @@ from pairs_platform.settings.profiles import use_profile
 from pairs_platform_tests.support.commands import parsed
 
 PACKAGE = Path(pairs_platform.__file__).parent
-HINTS = "settings/hints.py"
+REMEDIES = "views/remedies.py"
 OF_NO_PROFILE = ("config init", "config show --describe", "migrate --data PATH", "profiles list", "profiles use")
 """What commands begin with that mean the same whatever the profile, and the one that names its profile by files."""
 
 
-def texts() -> Iterator[tuple[str, str]]:
-    """Every text of the package that a person may see, with the module it is in.
+def sources_with(*words: str) -> Iterator[tuple[str, ast.Module]]:
+    """Name and tree of each module of the package in which one of some words stands."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        if any(word in source for word in words):
+            yield path.relative_to(PACKAGE).as_posix(), ast.parse(source)
+
+
+def texts(words: str) -> Iterator[tuple[str, str]]:
+    """Every text with some words that a person may see, with the module it is in.
 
     Docstrings are seen in two places alone: Dagster shows those of `defs`, and the console those of its commands, which
     say what a command does.
     """
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = path.relative_to(PACKAGE).as_posix()
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for name, tree in sources_with(words):
         docstrings = {
             id(node.body[0].value)
             for node in ast.walk(tree)
@@ -46,18 +52,18 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def test_a_command_stands_in_a_text_with_its_profile_alone():
-    found = [(name, words) for name, text in texts() for words in re.findall(r"pairs-platform ([a-z][^`]*)", text)]
+    said = list(texts("pairs-platform "))
+    found = [(name, words) for name, text in said for words in re.findall(r"pairs-platform ([a-z][^`]*)", text)]
     assert [(name, words) for name, words in found if not words.startswith(OF_NO_PROFILE)] == []
     assert len(found) >= 5
-    of_dagster = [name for name, text in texts() if "dagster asset materialize" in text]
-    assert of_dagster == ["views/remedies.py"]
+    assert {name for name, text in texts("dagster asset materialize") if "asset materialize" in text} == {REMEDIES}
 
 
 def test_hints_are_commands_that_exist():
     """Those of the whole package, up to what is filled in when one is shown."""
     found = set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for _, tree in sources_with("hint(", "command(", "see="):
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
                 words = node.args[0]
                 if node.func.id in ("hint", "stored_hint", "command") and isinstance(words, ast.Constant):

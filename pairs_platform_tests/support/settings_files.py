@@ -187,7 +187,7 @@ def settings_findings(form: SettingsForm, folder: Path) -> list[str]:
         return problems + ([f"{len(message)} characters of message"] if len(message) > 5_000 else [])
     if result.exception is not None:
         return [f"raw error: {type(result.exception).__name__}: {result.exception}"]
-    shown = yaml.load(result.output, Loader=yaml.SafeLoader)
+    shown = yaml.load(result.stdout, Loader=yaml.SafeLoader)
     problems = []
     for path, value in form.expected.items():
         got: Any = shown
