@@ -37,7 +37,7 @@ class RunningBroker:
         """Begin a new script of faults with the same fields."""
         self.server.do(self.server.faults.clear)
         for name in faults:
-            self.server.do(partial(self.server.faults.add, Fault.model_validate({"do": name, **fields})))
+            self.server.do(partial(self.server.add_fault, Fault.model_validate({"do": name, **fields})))
 
     def state(self) -> Mapping[str, Any]:
         return self.server.do(self.server.state)

@@ -106,6 +106,10 @@ class MarketTime:
         """Make a session a half day."""
         self._early.add(session)
 
+    def close_as_usual(self) -> None:
+        """Make no session a half day but those of the calendar."""
+        self._early.clear()
+
     def hours(self, session: date) -> SessionHours:
         """Open and close of a session."""
         close = session_close(session)

@@ -161,6 +161,9 @@ class BrokerServer(WebServer):
 
     def _begin_account(self, script: FaultScript) -> None:
         self.faults = Faults(script)
+        self.market.close_as_usual()
+        for fault in script.faults:
+            self._prepare(fault)
         assets = {symbol: TradedAsset(symbol) for symbol in self.prices.all()}
         self.account = Account(assets, self.options.cash, price=self.prices, emit=self._emit, seed=script.seed)
         self.requests: list[str] = []
@@ -196,6 +199,15 @@ class BrokerServer(WebServer):
     def is_followed(self) -> bool:
         """Whether a client listens to the stream."""
         return self._stream is not None and self._stream.is_listening
+
+    def add_fault(self, fault: Fault) -> None:
+        """Add a fault to the end of the script under way."""
+        self.faults.add(fault)
+        self._prepare(fault)
+
+    def _prepare(self, fault: Fault) -> None:
+        if fault.do == "half_day":
+            self.market.close_early(fault.session or self.market.now().astimezone(NEW_YORK).date())
 
     def set_prices(self, prices: Mapping[str, object]) -> None:
         """Move last prices; orders that meet them are filled."""
@@ -251,8 +263,6 @@ class BrokerServer(WebServer):
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         self._loop = asyncio.get_running_loop()
-        if fault := self.faults.standing("half_day"):
-            self.market.close_early(fault.session or self.market.now().astimezone(NEW_YORK).date())
         self._was_open = self.market.is_open()
         stopping = threading.Event()
         tasks = [asyncio.create_task(self.guarded(self._tick()))]
@@ -531,7 +541,7 @@ class BrokerServer(WebServer):
             "prices": self.set_prices,
             "time": lambda moment: self.set_time(datetime.fromisoformat(moment)),
             "reset": lambda fields: self.begin_again(FaultScript.model_validate(fields)),
-            "faults": lambda fields: self.faults.add(Fault.model_validate(fields)),
+            "faults": lambda fields: self.add_fault(Fault.model_validate(fields)),
             "assets": self._change_assets,
         }
         return [

@@ -209,6 +209,21 @@ class TestUpdates:
         held, _ = after("pp-1", 5, run.told.updates)
         assert (held.status, held.executed) == (OrderStatus.CANCELED, 2)
 
+    @pytest.mark.parametrize(("fault", "shares", "events"), [
+        ("one_share_then_silence", 1, ["new", "partial_fill"]), ("never_filled", 0, ["new"])
+    ])  # fmt: skip
+    def test_an_order_that_is_not_filled_any_further_works_on_until_it_is_canceled(self, server, fault, shares, events):
+        server.script(fault)
+        with connected(server) as run:
+            placed = run.broker.submit(order("pp-1", 5))
+            until(lambda: run.told.events == events)
+            held, _ = after("pp-1", 5, run.told.updates)
+            assert (held.status, held.executed) == (OrderStatus.WORKING, shares)
+            run.broker.cancel(placed.broker_order_id)
+            until(lambda: run.told.events == [*events, "canceled"])
+        held, anomalies = after("pp-1", 5, run.told.updates)
+        assert (held.status, held.executed, anomalies) == (OrderStatus.CANCELED, shares, [])
+
     @pytest.mark.parametrize(
         ("fault", "said"),
         [
@@ -311,6 +326,12 @@ class TestConnection:
         assert "another one is open" in str(reason)
         until(lambda: "connected" in late.told.calls)
         second.__exit__(None, None, None)
+
+    def test_a_handshake_that_is_refused_is_tried_again(self, server):
+        server.script("refuse_stream", times=2)
+        with following(server) as run:
+            until(lambda: run.told.calls == ["lost", "lost", "connected"])
+        assert all(isinstance(each, ConnectionRefused) and each.state == "rate_limited" for each in run.told.reasons)
 
     def test_wrong_keys_are_named_and_new_ones_are_taken(self, server):
         keys = [KEY_ID, SecretStr("wrong-and-secret")]

@@ -28,6 +28,7 @@ from pairs_platform.ports.broker import (
 from pairs_platform_tests.support.simulated_broker import (
     EVENING,
     KEYS,
+    MORNING,
     OPEN,
     PRICES,
     RunningBroker,
@@ -351,6 +352,22 @@ class TestQuestions:
         placed = broker.submit(order("pp-1", 5))
         assert (placed.broker_status, placed.status) == ("accepted", OrderStatus.WORKING)
         assert not broker.clock().is_open
+
+    def test_a_half_day_that_nobody_expected_is_in_clock_and_calendar(self, server, broker):
+        server.script("half_day")
+        closes = datetime(2026, 11, 24, 18, tzinfo=UTC)
+        assert broker.clock().next_close_utc == closes
+        assert [each.close_utc for each in broker.calendar(OPEN.date(), OPEN.date())] == [closes]
+
+    def test_a_split_overnight_changes_the_position_and_no_fill(self, server, broker):
+        broker.submit(order("pp-1", 7))
+        until(lambda: server.held("AAA") == 7)
+        server.server.do(lambda: server.server.set_time(EVENING))
+        server.script("split", symbol="AAA", ratio=2.0)
+        server.server.do(lambda: server.server.set_time(MORNING))
+        (position,) = broker.positions()
+        assert (position.quantity, position.average_price, position.current_price) == (14, 5, 5)
+        assert [fill.quantity for fill in broker.fills(BEGIN)] == [7]
 
     def test_orders_of_others_are_seen(self, server, broker):
         server.script("foreign_order", shares=3)
