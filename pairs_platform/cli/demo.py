@@ -70,7 +70,7 @@ def command(settings: Settings, session: datetime | None, sector: str | None) ->
         print_day(platform, each, sessions[-1])
         print_models(platform, each, sessions)
     _replay(settings, sectors, sessions[-1])
-    _next_steps(sectors[0], sessions[-1])
+    _next_steps(settings, sectors[0], sessions[-1])
 
 
 def _sectors(platform: "Platform", taken: list[str]) -> str:
@@ -158,9 +158,9 @@ def _stopped(settings: Settings) -> str:
     return f"stopped; what was finished is kept in {settings.profile_root}, and this goes on: {hint('demo')}"
 
 
-def _next_steps(sector: str, session: date) -> None:
+def _next_steps(settings: Settings, sector: str, session: date) -> None:
     steps: tuple[tuple[str, str], ...] = (
-        ("ui", "the asset graph, plots, checks and these runs at http://127.0.0.1:3000"),
+        ("ui", f"the asset graph, plots, checks and these runs at {settings.ui_url}"),
         (f"pairs --sector {sector}", "every pair and the gate that rejected it"),
         (f"models list --sector {sector}", "every version of the models, and which one is champion"),
         (f"symbols status --sector {sector}", "the range and the gaps of each symbol"),

@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from pairs_platform.cli.address_options import address_options
 from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.cli.interrupts import EXIT_CODE, plan_end
 from pairs_platform.cli.profile_options import profile_options
@@ -34,8 +35,7 @@ SECONDS_TO_STOP = 120.0
 @click.option("--start", help="New York time (HH:MM) at which the replay starts.")
 @click.option("--bars", type=click.IntRange(0), help="Bars that are replayed; 0 plays to the close.")
 @click.option("--resume", is_flag=True, help="Go on with the replay and the signals that are stored.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the UI listens on.")
-@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
+@address_options
 def command(
     settings: Settings,
     mode: str | None,

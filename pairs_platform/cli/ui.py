@@ -15,6 +15,7 @@ from typing import IO
 import click
 import psutil
 
+from pairs_platform.cli.address_options import address_options
 from pairs_platform.cli.interrupts import plan_end
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.platform import require_writable
@@ -32,8 +33,7 @@ _NO_ADVICE = ("-W", "ignore:Function `dev_command` is superseded")
 
 @click.command("ui")
 @profile_options
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
+@address_options
 @click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed, and no daemon runs.")
 def command(settings: Settings, host: str, port: int, read_only: bool) -> None:
     """Serve the Dagster UI with schedule and sensors, until Ctrl-C.

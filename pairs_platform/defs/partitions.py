@@ -10,9 +10,15 @@ from itertools import groupby
 
 import dagster as dg
 
-from pairs_platform.core.errors import ConfigurationError
+from pairs_platform.core.errors import ConfigurationError, NotFound
 from pairs_platform.core.partition_key import PartitionKey, key_of
-from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START, closed_weekdays, sessions_between
+from pairs_platform.core.prices.calendar import (
+    CALENDAR_END,
+    CALENDAR_START,
+    closed_weekdays,
+    require_session,
+    sessions_between,
+)
 from pairs_platform.core.prices.sectors import SECTORS
 from pairs_platform.core.time import MARKET_TIMEZONE, market_midnight
 from pairs_platform.settings.model import Settings
@@ -59,10 +65,25 @@ class SessionBySector(dg.MultiPartitionsDefinition):
         session = "over or under way" if self.end_offset else "over"
         example = PartitionKey(sessions_between(self.first, CALENDAR_END)[0], self.sectors[0])
         raise ConfigurationError(
-            f"{partition_key!r} is no partition: a key is a session that is {session} and a sector of the universe, "
-            f"like {example}. The universe has {', '.join(self.sectors)} (universe.yaml); sessions begin at "
-            f"backfill_start {self.first} (platform.yaml)"
+            f"{partition_key!r} is no partition: {self._wrong_part(partition_key)}. A key is a session that is "
+            f"{session} and a sector of the universe, like {example}. The universe has {', '.join(self.sectors)} "
+            f"(universe.yaml); sessions begin at backfill_start {self.first} (platform.yaml)"
         )
+
+    def _wrong_part(self, partition_key: str) -> str:
+        """Which part of a key that is none is wrong, and why."""
+        day, _, sector = partition_key.partition("|")
+        try:
+            session = require_session(date.fromisoformat(day))
+        except ValueError:
+            return f"{day!r} is no day written YYYY-MM-DD"
+        except NotFound as reason:
+            return str(reason)
+        if session < self.first:
+            return f"{session} is before the first session"
+        if sector not in self.sectors:
+            return f"{sector!r} is no sector of the universe"
+        return f"{session} is still to come" if self.end_offset else f"{session} is not over"
 
 
 session_by_sector = SessionBySector(CALENDAR_START, SECTORS)

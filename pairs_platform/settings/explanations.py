@@ -166,7 +166,8 @@ def _line(base: str, message: str, place: str, found: Sequence[tuple[str, str]])
     path, shown = found[0]
     if message.endswith("rename it"):
         return f"{path} {message}" + (f" in {place}" if place else "")
-    message = short_text(message, _LONGEST_CAUSE)
+    if base not in SECRET_FIELDS:  # those are refused in words that show no part of them, but how a URL is written
+        message = short_text(message, _LONGEST_CAUSE)
     where = set_in(place)
     if len(found) > 1:
         name = path.rsplit(".", 1)[-1]

@@ -290,10 +290,14 @@ class Settings(BaseSettings):
         return {} if self.lake_options is None else dict(json.loads(self.lake_options.get_secret_value()))
 
     @property
+    def ui_url(self) -> str:
+        """Where this machine finds the Dagster UI."""
+        return f"http://{reached(self.services.host)}:{self.services.ui_port}"
+
+    @property
     def alert_settings(self) -> AlertSettings:
         """The settings of alerts, with the address of the UI."""
-        url = self.alerts.ui_url or f"http://{reached(self.services.host)}:{self.services.ui_port}"
-        return self.alerts.model_copy(update={"ui_url": url})
+        return self.alerts.model_copy(update={"ui_url": self.alerts.ui_url or self.ui_url})
 
     @property
     def lookback_sessions(self) -> int:

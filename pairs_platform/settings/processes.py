@@ -8,7 +8,7 @@ from pairs_platform.core.settings import SettingsGroup, setting
 
 
 class ServiceSettings(SettingsGroup):
-    """Where the processes of `pairs-platform up` listen."""
+    """Where the servers listen: all of `pairs-platform up`, and the UI of `ui` and `live`."""
 
     host: str = setting(
         "127.0.0.1",

@@ -43,7 +43,9 @@ def remedy_of(error: BaseException, *, stored: bool = False) -> str:
     command = stored_hint if stored else hint
     match error:
         case PartitionMissing():
-            return f"make it with\n  {materialize_command(error.asset, error.keys[0], stored=stored)}"
+            first, last = error.keys[0], error.keys[-1]
+            made = materialize_command(error.asset, first, None if last == first else last, stored=stored)
+            return f"make {'it' if last == first else 'them'} with\n  {made}"
         case PartitionUnreadable() | VersionMismatch():
             return f"write it again with\n  {materialize_command(error.asset, error.key, stored=stored)}"
         case PartitionStale():

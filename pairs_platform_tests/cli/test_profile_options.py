@@ -76,7 +76,7 @@ def test_a_hint_typed_in_a_shell_opens_the_profile_of_the_command_that_printed_i
     if source == "files that are stored":
         claim_profile(settings.profile_root, settings.profile)
     monkeypatch.setattr(live, "replayed", lambda _: ["nothing is stored that could be replayed"])
-    _next_steps("technology", date(2025, 6, 6))
+    _next_steps(load_settings(), "technology", date(2025, 6, 6))
     _say_where(settings, "127.0.0.1", 3000)
     click.echo(f"  {hint('demo')}")
     lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith("  pairs-platform ")]

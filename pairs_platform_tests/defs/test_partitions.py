@@ -75,6 +75,21 @@ class TestOfSettings:
                 job.execute_in_process(instance=instance, partition_key=key)
             assert instance.get_runs_count() == 0
 
+    @pytest.mark.parametrize(
+        ("key", "wrong"),
+        [
+            ("2023-03-18|technology", r"2023-03-18 is not an XNYS session \(Saturday\); .* before it is 2023-03-17"),
+            ("2023-03-10|technology", "2023-03-10 is before the first session"),
+            ("2023-03-13|energy", "'energy' is no sector of the universe"),
+            ("2030-12-30|technology", "2030-12-30 is not over"),
+            ("13.3.2023|technology", "'13.3.2023' is no day written YYYY-MM-DD"),
+        ],
+    )
+    def test_a_refusal_says_which_part_of_the_key_is_wrong(self, key, wrong):
+        begins_later = SessionBySector(date(2023, 3, 11), ["technology"])
+        with pytest.raises(ConfigurationError, match=f"is no partition: {wrong}. A key is"):
+            begins_later.validate_partition_key(key)
+
     @pytest.mark.parametrize(("end_offset", "session"), [(0, "over"), (1, "over or under way")])
     def test_what_a_refusal_names_as_an_example_is_a_partition(self, end_offset, session):
         begins_later = SessionBySector(date(2023, 3, 11), ["technology"], end_offset=end_offset)

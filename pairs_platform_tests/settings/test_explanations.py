@@ -181,7 +181,10 @@ def test_no_kind_of_error_shows_the_words_of_the_library(kind):
         ),
         ("universe: {energy: {active: true}}", r"universe.energy.symbols: is missing: a list of 2 to 600 symbols"),
         ("exports: {formats: [csv, pdf]}", "exports.formats.1: pdf is not allowed: one of csv, xlsx, parquet"),
-        ("redis_url: word", "redis_url: does not begin with redis://"),
+        (
+            "redis_url: word",
+            "redis_url: does not begin with redis://, rediss://, unix://: write SCHEME://USER:PASSWORD@HOST.*@ is %40",
+        ),
         ("redis_url: [word]", r"redis_url: its value is not allowed: a text \(URL\)"),
         ("state_root: ''", "state_root: '' is not allowed: a path is empty"),
         ("source: {files: {paths: [a.csv], timezone: EST}}", "source.files.timezone: EST is not allowed: .*New_York"),

@@ -15,9 +15,10 @@ from pairs_platform.core.errors import (
     StreamUnavailable,
     VersionMismatch,
 )
-from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.views.remedies import with_remedy
 
+WINDOW = [date(2024, 7, 2), date(2024, 7, 3), date(2024, 7, 5)]
 KEY = PartitionKey(date(2024, 7, 2), "technology")
 MATERIALIZE = (
     'dagster asset materialize -m pairs_platform.definitions --select price_history --partition "2024-07-02|technology"'
@@ -28,6 +29,11 @@ MATERIALIZE = (
     ("error", "remedy"),
     [
         (PartitionMissing("price_quarantine", [KEY], asset="price_history"), f"make it with\n  {MATERIALIZE}"),
+        (
+            PartitionMissing("price_history", keys_of(WINDOW, "technology"), asset="price_history"),
+            "make them with\n  dagster asset materialize -m pairs_platform.definitions --select price_history "
+            '--partition-range "2024-07-02|technology...2024-07-05|technology"',
+        ),
         (
             VersionMismatch("price_quarantine", KEY, stored=0, needed=1, asset="price_history"),
             f"write it again with\n  {MATERIALIZE}",
