@@ -38,8 +38,8 @@ def command(
     """Write a table as .csv, .xlsx or .parquet.
 
     TABLE is rankings, configurations, performance, model_rankings, trends, signals, signal_outcomes, spread_orders,
-    orders, fills, positions, equity, risk_events or kill_switch; the suffix of TARGET chooses the format. An existing
-    file is replaced.
+    orders, fills, bookings, positions, equity, risk_events or kill_switch; the suffix of TARGET chooses the format. An
+    existing file is replaced.
     """
     from pairs_platform.platform import Platform
     from pairs_platform.views.reports.files import require_folder, write_export

@@ -12,6 +12,7 @@ from pairs_platform.core.errors import Refused
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import (
     AUDIT_LOG,
+    BOOKINGS,
     EQUITY,
     FILLS,
     KILL_SWITCH,
@@ -35,7 +36,8 @@ from pairs_platform.database.tables import (
 
 KEYED = (
     MODEL_TRAINING, MODEL_PERFORMANCE, MODEL_RANKINGS, MODEL_TRENDS, SIGNALS, SIGNAL_OUTCOMES, SPREAD_ORDERS, ORDERS,
-    FILLS, POSITIONS, EQUITY, KILL_SWITCH, PAPER_ACCOUNTS, PAPER_ORDERS, PAPER_FILLS, PAPER_BOOKINGS, STORAGE_SIZES,
+    FILLS, BOOKINGS, POSITIONS, EQUITY, KILL_SWITCH, PAPER_ACCOUNTS, PAPER_ORDERS, PAPER_FILLS, PAPER_BOOKINGS,
+    STORAGE_SIZES,
 )  # fmt: skip
 """Each refers to earlier ones alone."""
 

@@ -154,7 +154,7 @@ def _in_force(connection: sa.Connection, run_modes: Collection[str], *, lock: bo
     statement = (
         sa.select(*(KILL_SWITCH.c[name] for name in _FIELDS))
         .where(KILL_SWITCH.c.run_mode.in_(run_modes) & KILL_SWITCH.c.released_utc.is_(None))
-        .order_by(KILL_SWITCH.c.set_utc, KILL_SWITCH.c.id)
+        .order_by(KILL_SWITCH.c.set_utc, KILL_SWITCH.c.run_mode, KILL_SWITCH.c.id)
     )
     rows = connection.execute(statement.with_for_update() if lock else statement).mappings()
     return [Engagement(**{**row, "level": KillLevel(row["level"])}) for row in rows]

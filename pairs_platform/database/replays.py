@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pairs_platform.database.audit import AuditEntry, person, record
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import (
+    BOOKINGS,
     EQUITY,
     PAPER_ACCOUNTS,
     PAPER_BOOKINGS,
@@ -19,7 +20,7 @@ from pairs_platform.database.tables import (
     SPREAD_ORDERS,
 )
 
-_OF_A_RUN_MODE = (SIGNALS, SPREAD_ORDERS, POSITIONS, EQUITY, RISK_EVENTS, PAPER_ACCOUNTS)
+_OF_A_RUN_MODE = (SIGNALS, SPREAD_ORDERS, BOOKINGS, POSITIONS, EQUITY, RISK_EVENTS, PAPER_ACCOUNTS)
 """With signals go their outcomes, with trades their orders and fills."""
 
 

@@ -187,6 +187,13 @@ def trades_between(
         return _trades(connection, condition)
 
 
+def trades_of_account(database: Database, account: str, run_mode: str) -> list[StoredTrade]:
+    """Every trade of an account in a run mode, oldest first."""
+    condition = (SPREAD_ORDERS.c.account == account) & (SPREAD_ORDERS.c.run_mode == run_mode)
+    with database.begin() as connection:
+        return _trades(connection, condition)
+
+
 def _add_trade(connection: sa.Connection, trade: SpreadOrder, origin: Origin, at: StoredAt) -> bool:
     stored = _trades(connection, SPREAD_ORDERS.c.id == trade.id)
     if stored:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pairs_platform.core.models.metrics import DESCRIPTIONS
 
-SCHEMA = "0007"
+SCHEMA = "0008"
 """Newest version of the schema."""
 
 METADATA = sa.MetaData(
@@ -604,6 +604,43 @@ _describe(
         "price": "Price of a share [US dollars].",
         "commission": "Commission and fees of the execution [US dollars].",
         "filled_utc": "Moment of the execution, UTC.",
+        "recorded_utc": "Moment at which it was stored, UTC.",
+    },
+)
+
+BOOKINGS = sa.Table(
+    "bookings",
+    METADATA,
+    _name("account", 80, primary_key=True),
+    _name("id", 200, primary_key=True),
+    _name("run_mode", 10),
+    sa.Column("session", sa.Date, nullable=False, comment="in which it was booked"),
+    _name("kind", 10),
+    sa.Column("booked_utc", Moment, nullable=False),
+    _name("spread_order_id", comment="empty for cash of the account"),
+    _name("symbol", 40, comment="empty for cash of the account"),
+    sa.Column("shares", sa.Integer, nullable=False, comment="signed change"),
+    sa.Column("cash", sa.Float(53), nullable=False, comment="above 0 comes in"),
+    sa.Column("commission", sa.Float(53), nullable=False),
+    sa.Column("recorded_utc", Moment, nullable=False),
+    sa.CheckConstraint("kind IN ('borrow', 'dividend', 'split', 'cash')", name="kind_is_known"),
+    sa.Index(None, "run_mode", "session"),
+)
+"""What changed shares or cash beside fills, each event once; with the fills they are the whole account."""
+_describe(
+    BOOKINGS,
+    {
+        "account": "Account with the broker.",
+        "id": "Name of the event: the same however it became known.",
+        "run_mode": "live or replay.",
+        "session": "Session in which it was booked.",
+        "kind": "borrow, dividend, split, or cash of the account.",
+        "booked_utc": "Moment of the event, UTC.",
+        "spread_order_id": "The pair's trade that it concerns; empty for cash of the account.",
+        "symbol": "Symbol that it concerns; empty for cash of the account.",
+        "shares": "Change of the shares [shares].",
+        "cash": "Cash; above 0 comes in [US dollars].",
+        "commission": "Fees that go out beside [US dollars].",
         "recorded_utc": "Moment at which it was stored, UTC.",
     },
 )

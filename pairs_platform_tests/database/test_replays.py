@@ -1,7 +1,9 @@
 import pytest
 import sqlalchemy as sa
 
+from pairs_platform.core.trading.positions import cash_booking
 from pairs_platform.database.audit import entries
+from pairs_platform.database.bookings import store_bookings
 from pairs_platform.database.equity import AccountKey
 from pairs_platform.database.kill_switch import kill_switch
 from pairs_platform.database.positions import store_snapshot
@@ -29,6 +31,7 @@ def fill(database, key, origin, name):
     apply_report(database, trade.orders[0].client_order_id, filled(trade.orders[0], f"e-{name}"), at())
     store_snapshot(database, account, ROW, [LEG])
     store_events(database, account, [DENIED], at())
+    store_bookings(database, account, [cash_booking(name, 1.0, at().market_utc)], at())
     set_by_ann(database, "halt", [key.run_mode])
 
 
@@ -56,6 +59,13 @@ def test_all_that_replays_stored_goes_but_for_the_kill_switch(database, counts):
     assert left == of_live
     assert kill_switch(database, "replay").level == "halt"
     entry = entries(database, actions=["data_deleted"])[0]
-    assert entry.detail == {"signals": 1, "spread_orders": 1, "positions": 1, "equity": 1, "risk_events": 1}
+    assert entry.detail == {
+        "signals": 1,
+        "spread_orders": 1,
+        "bookings": 1,
+        "positions": 1,
+        "equity": 1,
+        "risk_events": 1,
+    }
     fill(database, REPLAY, REPLAYED, "t2")
     assert forget_replay(database) > 0, "it can be played again"

@@ -29,6 +29,7 @@ EXPORTS: Mapping[str, tuple[str, str]] = {
     "spread_orders": ("spread_orders", "recorded_utc, id"),
     "orders": ("orders", "recorded_utc, spread_order_id, place"),
     "fills": ("fills", "filled_utc, account, execution_id"),
+    "bookings": ("bookings", "booked_utc, account, id"),
     "positions": ("positions", "at_utc, account, run_mode, symbol, spread_order_id"),
     "equity": ("equity", "at_utc, account, run_mode"),
     "risk_events": ("risk_events", "id"),
