@@ -20,7 +20,7 @@ from pairs_platform.core.trading.spread_order import Goal, SpreadOrder
 from pairs_platform.database.orders import StoredAt, add_order, change_order, is_same_intent, orders_of
 from pairs_platform.database.rows import storable
 from pairs_platform.database.store import Database
-from pairs_platform.database.tables import ORDERS, SPREAD_ORDERS
+from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
 
 _INTENT = ("id", "pair", "y", "x", "position", "beta")
 _FIXED = (*_INTENT, "decided_utc")
@@ -176,13 +176,15 @@ def open_trades(database: Database, run_modes: Collection[str], *, account: str 
         return _trades(connection, condition)
 
 
-def trades_between(
-    database: Database, run_mode: str, first: date, last: date, *, sector: str | None = None
-) -> list[StoredTrade]:
-    """The trades whose signals are of the sessions from `first` to `last`, oldest first."""
-    condition = (SPREAD_ORDERS.c.run_mode == run_mode) & SPREAD_ORDERS.c.session.between(first, last)
-    if sector is not None:
-        condition &= SPREAD_ORDERS.c.sector == sector
+def trades_of_session(database: Database, run_mode: str, sector: str, session: date) -> list[StoredTrade]:
+    """The trades of a sector that a session began, filled or ended, oldest first."""
+    traded = (
+        sa.select(ORDERS.c.spread_order_id)
+        .join(FILLS, FILLS.c.client_order_id == ORDERS.c.client_order_id)
+        .where((FILLS.c.run_mode == run_mode) & (FILLS.c.session == session))
+    )
+    condition = (SPREAD_ORDERS.c.run_mode == run_mode) & (SPREAD_ORDERS.c.sector == sector)
+    condition &= (SPREAD_ORDERS.c.session == session) | SPREAD_ORDERS.c.id.in_(traded)
     with database.begin() as connection:
         return _trades(connection, condition)
 

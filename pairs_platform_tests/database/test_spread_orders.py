@@ -28,7 +28,8 @@ from pairs_platform.database.spread_orders import (
     open_trades,
     store_intent,
     stored_trade,
-    trades_between,
+    trades_of_account,
+    trades_of_session,
 )
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
@@ -265,9 +266,16 @@ class TestRead:
         assert ids(open_trades(database, ["live"])) == ["t1", "t3"]
         assert ids(open_trades(database, ["live", "replay"])) == ["t1", "t2", "t3"]
         assert ids(open_trades(database, ["live"], account="PA2")) == ["t3"]
-        assert ids(trades_between(database, "replay", SESSION, SESSION)) == ["t2"]
-        assert ids(trades_between(database, "live", SESSION, SESSION, sector="energy")) == []
-        assert ids(trades_between(database, "live", SESSION + timedelta(1), SESSION + timedelta(2))) == []
+        assert ids(trades_of_account(database, "PA1", "live")) == ["t1"]
+        assert ids(trades_of_session(database, "replay", "technology", SESSION)) == ["t2"]
+        assert ids(trades_of_session(database, "live", "energy", SESSION)) == []
+        order, next_day = trade_of("t1").orders[0], OPENED + timedelta(1)
+        report = filled(order, "e1")
+        apply_report(
+            database, order.client_order_id, replace(report, fill=replace(report.fill, filled_utc=next_day)), at()
+        )
+        assert ids(trades_of_session(database, "live", "technology", SESSION + timedelta(1))) == ["t1"]
+        assert ids(trades_of_session(database, "live", "technology", SESSION)) == ["t1", "t3"]
 
 
 prices = st.floats(0.01, 1e5, allow_nan=False)

@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -8,8 +10,9 @@ from alembic.migration import MigrationContext
 
 from pairs_platform.core.errors import ConfigurationError, DatabaseMismatch, DatabaseUnavailable
 from pairs_platform.database.models import read_trainings
+from pairs_platform.database.sizes import sizes_by_session, store_sizes
 from pairs_platform.database.store import Database
-from pairs_platform.database.tables import METADATA, VIEWS
+from pairs_platform.database.tables import METADATA, STORAGE_SIZES, VIEWS
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 
@@ -71,6 +74,30 @@ class TestSchema:
         )
         started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
         assert [(one.wait(WAIT_SECONDS), one.stderr.read()) for one in started] == [(0, b"")] * 3
+
+
+class TestAlone:
+    """Transactions that read, change and store what others must not change meanwhile."""
+
+    def test_no_change_of_several_at_once_is_lost(self, database):
+        day, one = date(2023, 3, 8), STORAGE_SIZES.c.part == "a part"
+        store_sizes(database, day, {"a part": 0}, datetime.now(UTC))
+
+        def add(_: int) -> None:
+            with database.begin_alone() as connection:
+                size = connection.scalar(sa.select(STORAGE_SIZES.c.bytes).where(one).with_for_update())
+                connection.execute(sa.update(STORAGE_SIZES).where(one).values(bytes=size + 1))
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(add, range(12)))
+        assert sizes_by_session(database)[day] == {"a part": 12}
+
+    def test_what_is_stored_is_on_the_disk(self, database):
+        with database.begin_alone() as connection:
+            if connection.dialect.name == "sqlite":
+                assert connection.scalar(sa.text("PRAGMA synchronous")) == 2
+            else:
+                assert connection.scalar(sa.text("SHOW synchronous_commit")) == "on"
 
 
 class TestUnreachable:
