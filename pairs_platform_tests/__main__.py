@@ -27,8 +27,12 @@ FAST = [
 ]
 """What needs no server, of `pairs_platform_tests`."""
 
-PYTEST = ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=8"]
-"""A file is run by one process in its own order, so that its processes and servers are started once."""
+PYTEST = ["pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=8"]
+"""A file is run by one process in its own order, so that its processes and servers are started once.
+
+One process more than the two cores that the time is promised for: over a third of the time of a test it waits, for a
+server or another process.
+"""
 
 PARTS = {
     "check": CHECK,
