@@ -14,6 +14,7 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.bundles import SECTOR, SESSION, record
 from pairs_platform_tests.support.decisions import store_decisions
+from pairs_platform_tests.support.postgres import free_port
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,21 @@ def platform(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pla
     shutil.copytree(made, tmp_path / "state")
     monkeypatch.setenv(variable("state_root"), str(tmp_path / "state"))
     return Platform(load_settings())
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "http://me:s3cret@127.0.0.1:9"])
+def test_where_a_server_has_mlflows_pages_none_is_started(platform, console, monkeypatch, uri):
+    monkeypatch.setenv(variable("mlflow_uri"), uri)
+    shown = console("models", "ui")
+    assert shown.exit_code == 0
+    assert ("MLflow at http://127.0.0.1:9" in shown.output) is ("@" not in uri)
+    assert "s3cret" not in shown.output
+
+
+def test_mlflows_pages_of_nothing_are_refused(console):
+    shown = console("models", "ui", "--port", str(free_port()))
+    assert shown.exit_code == 1
+    assert "mlflow holds no training yet" in shown.output
 
 
 def champion(platform: Platform) -> int | None:

@@ -82,7 +82,7 @@ def test_live_refuses_a_replay_before_it_forgets_or_starts_anything(stored, cons
     assert "2023-03-08" in shown.output
 
 
-@pytest.mark.parametrize("command", ["ui", "live"])
+@pytest.mark.parametrize("command", ["ui", "live", "models ui"])
 def test_a_port_that_is_taken_is_named_before_anything_is_made(console, command, monkeypatch):
     for module in (ui, live):
         monkeypatch.setattr(module, "prepare_home", lambda *_: pytest.fail("something was made"))
@@ -90,7 +90,7 @@ def test_a_port_that_is_taken_is_named_before_anything_is_made(console, command,
         held.bind(("127.0.0.1", 0))
         held.listen()
         port = held.getsockname()[1]
-        shown = console(command, "--port", str(port))
+        shown = console(*command.split(), "--port", str(port))
     assert shown.exit_code == 1
     assert f"cannot listen on 127.0.0.1 port {port}" in shown.output
     assert "--port" in shown.output

@@ -197,6 +197,16 @@ def test_browsers_report_nothing_home(production):
     assert mlflow.environ()["MLFLOW_DISABLE_TELEMETRY"] == "true"  # under pytest MLflow is silent in any case
 
 
+def test_mlflow_unpickles_nothing_and_shows_no_experiment_of_its_own(production):
+    mlflow = psutil.Process(int(str(processes(production)["mlflow"]["pid"])))
+    assert mlflow.environ()["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
+    address = (
+        f"http://127.0.0.1:{production.settings.services.mlflow_port}/api/2.0/mlflow/experiments/get?experiment_id=0"
+    )
+    with urllib.request.urlopen(address, timeout=WAIT_SECONDS) as reply:
+        assert json.loads(reply.read())["experiment"]["lifecycle_stage"] == "deleted"
+
+
 def test_replayed_bars_become_signals_in_postgresql(production):
     profile = production.profile
     profile.await_signals(BARS)
