@@ -10,6 +10,9 @@ from pairs_platform.database.store import Database
 from pairs_platform.processes.runtime.postgres_server import APPLICATION, OWNER, SUPERUSER, EmbeddedPostgres
 from pairs_platform_tests.support.postgres import new_database
 
+ON_SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+"""For a test of what does not depend on the kind of database."""
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:

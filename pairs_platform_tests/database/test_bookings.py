@@ -17,6 +17,7 @@ from pairs_platform.core.trading.positions import (
 from pairs_platform.database.bookings import account_bookings, store_bookings
 from pairs_platform.database.equity import AccountKey
 from pairs_platform.database.spread_orders import apply_report, store_intent
+from pairs_platform_tests.database.conftest import ON_SQLITE
 from pairs_platform_tests.support.trades import ORIGIN, REPLAYED, SESSION, at, filled, trade_of
 
 LIVE, REPLAY = AccountKey("PA1", "live"), AccountKey("PA1", "replay")
@@ -54,6 +55,7 @@ def test_an_event_is_booked_once_and_first_numbers_stay(database):
     assert store_bookings(database, LIVE, [], at()) == 0
 
 
+@ON_SQLITE
 def test_a_fill_is_stored_with_its_order_alone(database):
     fill = replace(EVENTS[1], kind=BookingKind.FILL, shares=1)
     with pytest.raises(ValueError, match="is a fill: it is stored with its order"):

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from pairs_platform.database.equity import AccountKey, EquityRow, equity_rows, newest_equity
 from pairs_platform.database.positions import store_snapshot
+from pairs_platform_tests.database.conftest import ON_SQLITE
 from pairs_platform_tests.support.trades import OPENED, SESSION
 
 LIVE = AccountKey("PA1", "live")
@@ -29,6 +30,7 @@ def test_the_newest_row_of_an_account_is_found_and_a_moment_has_one(database):
     assert equity_rows(database, "replay") == []
 
 
+@ON_SQLITE
 def test_a_value_of_shorts_above_zero_is_refused(database):
     with pytest.raises(sa.exc.IntegrityError):
         store_snapshot(database, LIVE, replace(ROW, short_value=1.0), [])

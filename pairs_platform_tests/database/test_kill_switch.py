@@ -12,6 +12,7 @@ from pairs_platform.database.kill_switch import (
     set_kill_switch,
 )
 from pairs_platform.database.store import Database
+from pairs_platform_tests.database.conftest import ON_SQLITE
 from pairs_platform_tests.support.trades import at
 
 MODES = ("live", "replay")
@@ -37,6 +38,7 @@ def test_it_is_in_force_for_every_process_until_it_is_released(database, url):
 @pytest.mark.parametrize(
     ("levels", "strictest"), [(("flatten", "reducing"), "flatten"), (("reducing", "halt"), "halt")]
 )
+@ON_SQLITE
 def test_the_strictest_counts_whatever_came_last(database, levels, strictest):
     for minutes, level in enumerate(levels):
         set_by_ann(database, level, ["live"], minutes)
@@ -46,6 +48,7 @@ def test_the_strictest_counts_whatever_came_last(database, levels, strictest):
     assert kill_switch(database, "live").level is None
 
 
+@ON_SQLITE
 def test_when_the_account_was_flat_is_noted_once(database):
     set_by_ann(database, "flatten", ["live"])
     for minutes in (6, 7):
@@ -73,6 +76,7 @@ def test_every_act_is_in_the_audit_with_its_reason(database):
     assert released.detail["set_for"] == "prices look wrong"
 
 
+@ON_SQLITE
 def test_an_act_without_a_row_in_the_audit_is_none(database, monkeypatch):
     def fails(*_):
         raise RuntimeError("broken off")

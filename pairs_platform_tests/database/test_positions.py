@@ -12,6 +12,7 @@ from pairs_platform.database.positions import (
     positions_at,
     store_snapshot,
 )
+from pairs_platform_tests.database.conftest import ON_SQLITE
 from pairs_platform_tests.database.test_equity import ROW
 from pairs_platform_tests.support.trades import OPENED, SESSION
 
@@ -37,6 +38,7 @@ def test_a_snapshot_comes_back_and_takes_the_place_of_the_one_of_its_moment(data
     assert positions_at(database, REPLAY, OPENED) == [LEG]
 
 
+@ON_SQLITE
 def test_an_account_that_holds_nothing_any_more_has_no_newest_positions(database):
     store_snapshot(database, LIVE, ROW, [FOREIGN, LEG])
     assert len(newest_position_rows(database, ["live", "replay"])) == 2
@@ -44,6 +46,7 @@ def test_an_account_that_holds_nothing_any_more_has_no_newest_positions(database
     assert newest_position_rows(database, ["live", "replay"]) == []
 
 
+@ON_SQLITE
 def test_worth_and_positions_are_stored_together_or_not_at_all(database):
     store_snapshot(database, LIVE, ROW, [LEG])
     with pytest.raises(sa.exc.IntegrityError):

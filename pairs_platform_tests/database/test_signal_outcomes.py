@@ -11,6 +11,7 @@ from pairs_platform.database.signal_outcomes import (
     store_outcomes,
 )
 from pairs_platform.database.signals import store_signals
+from pairs_platform_tests.database.conftest import ON_SQLITE
 from pairs_platform_tests.database.test_signals import GIVEN, LENGTH_NS, LIVE, OPEN_NS, REPLAY, signal
 from pairs_platform_tests.support.trades import at
 
@@ -49,6 +50,7 @@ def test_what_asks_for_a_trade_waits_for_an_outcome(signals):
     assert outcome_rows(signals, REPLAY) == []
 
 
+@ON_SQLITE
 def test_the_first_outcome_stays_but_for_shares_that_fill_after_all(signals):
     assert store_outcomes(signals, LIVE, [outcome(outcome="expired")], at()) == 1
     assert store_outcomes(signals, LIVE, [outcome(outcome="denied", code="late_entry")], at(6)) == 0
@@ -61,6 +63,7 @@ def test_the_first_outcome_stays_but_for_shares_that_fill_after_all(signals):
 @pytest.mark.parametrize(
     "wrong", [{"pair": "X_Y"}, {"outcome": "denied"}, {"outcome": "forgotten"}], ids=["signal", "code", "outcome"]
 )
+@ON_SQLITE
 def test_no_signal_no_code_and_an_unknown_outcome_are_refused_with_all_that_came_with_them(signals, wrong):
     with pytest.raises(sa.exc.IntegrityError):
         store_outcomes(signals, LIVE, [outcome("A_C"), outcome(**wrong)], at())

@@ -1,6 +1,9 @@
 """Pairs' trades on both databases: whole or not at all, once, and read back exactly, after whatever happened."""
 
 import math
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -33,6 +36,7 @@ from pairs_platform.database.spread_orders import (
 )
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
+from pairs_platform_tests.database.conftest import ON_SQLITE
 from pairs_platform_tests.support.trades import (
     OPENED,
     ORIGIN,
@@ -44,6 +48,7 @@ from pairs_platform_tests.support.trades import (
     order_of,
     trade_of,
 )
+from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 TABLES = (SPREAD_ORDERS, ORDERS, FILLS)
 
@@ -66,6 +71,7 @@ class TestIntent:
         assert (head["state"], len(orders), fills) == ("opening", 2, [])
         assert {row["session"] for row in orders} == {SESSION}
 
+    @ON_SQLITE
     def test_the_same_intent_twice_is_one_row(self, database):
         store_intent(database, trade_of(), ORIGIN, at())
         apply_report(database, trade_of().orders[0].client_order_id, filled(trade_of().orders[0], "e1"), at())
@@ -73,12 +79,14 @@ class TestIntent:
         assert not store_intent(database, trade_of(), ORIGIN, at(9))
         assert contents(database) == before
 
+    @ON_SQLITE
     def test_another_intent_under_its_id_is_a_mistake(self, database):
         store_intent(database, trade_of(), ORIGIN, at())
         for other, origin in ((trade_of(beta=0.8), ORIGIN), (trade_of(), replace(ORIGIN, sector="energy"))):
             with pytest.raises(ValueError, match="t1 is stored as another intent"):
                 store_intent(database, other, origin, at())
 
+    @ON_SQLITE
     def test_a_signal_begins_one_trade(self, database):
         store_intent(database, trade_of(), ORIGIN, at())
         with pytest.raises(Refused, match=r"the signal of A_B at 2023-03-08 14:30:00\+00:00 has begun the trade t1"):
@@ -154,6 +162,31 @@ class TestWhole:
         assert contents(database) != before
 
 
+KILLED = """
+import os, signal, sys
+from pairs_platform.database import spread_orders
+from pairs_platform.database.store import Database
+from pairs_platform_tests.support.trades import ORIGIN, at, trade_of
+added = spread_orders.add_order
+def add_order(connection, order, *, place, **more):
+    added(connection, order, place=place, **more)
+    if place == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+spread_orders.add_order = add_order
+spread_orders.store_intent(Database(sys.argv[1], "simulated-5min-raw"), trade_of(), ORIGIN, at())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_process_that_is_killed_before_the_end_of_an_intent_leaves_nothing(database, url):
+    with database.begin():
+        pass
+    killed = subprocess.run([sys.executable, "-c", KILLED, url], timeout=WAIT_SECONDS, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert contents(database) == [[], [], []]
+    assert store_intent(database, trade_of(), ORIGIN, at())
+
+
 class TestChange:
     def test_fills_of_both_legs_open_it_and_an_end_is_noted_until_a_late_fill(self, database):
         store_intent(database, trade_of(), ORIGIN, at())
@@ -184,6 +217,7 @@ class TestChange:
         (again,) = open_trades(database, ["live"], account="PA1")
         assert (again.trade, again.ended_utc, again.exit_bar_utc) == (after, None, stored.exit_bar_utc)
 
+    @ON_SQLITE
     def test_a_report_that_says_nothing_new_writes_nothing(self, database):
         store_intent(database, trade_of(), ORIGIN, at())
         order = trade_of().orders[0]
@@ -192,6 +226,7 @@ class TestChange:
         _, result = apply_report(database, order.client_order_id, filled(order, "e1"), at(9))
         assert (result.new_fill, contents(database)) == (None, before)
 
+    @ON_SQLITE
     def test_a_foreign_order_is_told_from_an_own_one(self, database):
         assert apply_report(database, "of a person", Report(status=OrderStatus.WORKING), at()) is None
 
@@ -204,6 +239,7 @@ class TestChange:
             apply_report(database, x.client_order_id, filled(x, "e1"), at())
         assert contents(database) == before
 
+    @ON_SQLITE
     def test_another_account_may_have_the_same_execution_id(self, database):
         for name, account in (("t1", "PA1"), ("t2", "PA2")):
             trade = trade_of(name)
@@ -220,6 +256,7 @@ class TestChange:
             (lambda trade: trade.with_state_of(replace(trade.orders[0], fills=())), "lacks executions"),
         ],
     )
+    @ON_SQLITE
     def test_what_is_stored_is_not_taken_back(self, database, change, message):
         store_intent(database, trade_of(), ORIGIN, at())
         order = trade_of().orders[0]
@@ -229,6 +266,7 @@ class TestChange:
             change_trade(database, "t1", change, at())
         assert contents(database) == before
 
+    @ON_SQLITE
     def test_an_unknown_trade_is_named(self, database):
         with pytest.raises(NotFound, match="no trade t9 is stored"):
             change_trade(database, "t9", lambda trade: trade, at())
@@ -333,7 +371,7 @@ def stepped(trade: SpreadOrder, step: tuple) -> SpreadOrder:
     return trade.with_state_of(cancel_requested(order, at(7).utc) if kind == "cancel" else sent_without_answer(order))
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps, beta=st.floats(-5, 5).filter(lambda beta: beta != 0))
 def test_whatever_happens_to_a_trade_is_read_back_exactly(database, steps, beta):
     n = uuid4()
