@@ -471,9 +471,10 @@ def served_experiment(address: str, sector: str) -> str | None:
 
     name = quote(f"{EXPERIMENTS}{sector}", safe="")
     try:
-        return str(_asked(address, f"experiments/get-by-name?experiment_name={name}")["experiment"]["experiment_id"])
-    except (OSError, KeyError, TypeError):
+        found = _experiment(address, f"get-by-name?experiment_name={name}").get("experiment_id")
+    except RegistryUnavailable:
         return None
+    return None if found is None else str(found)
 
 
 def hide_default_experiment(address: str) -> None:
@@ -483,13 +484,19 @@ def hide_default_experiment(address: str) -> None:
     """
     default = "0"
     try:
-        if _asked(address, f"experiments/get?experiment_id={default}")["experiment"]["lifecycle_stage"] != "active":
+        if _experiment(address, f"get?experiment_id={default}").get("lifecycle_stage") != "active":
             return
         runs = {"experiment_ids": [default], "max_results": 1, "run_view_type": "ALL"}
         if not _asked(address, "runs/search", runs).get("runs"):
             _asked(address, "experiments/delete", {"experiment_id": default})
-    except OSError:
+    except RegistryUnavailable:
         return
+
+
+def _experiment(address: str, path: str) -> dict[str, Any]:
+    """An experiment of an MLflow server; empty where the answer has none."""
+    found = _asked(address, f"experiments/{path}").get("experiment")
+    return found if isinstance(found, dict) else {}
 
 
 def _asked(address: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -497,7 +504,7 @@ def _asked(address: str, path: str, body: Mapping[str, Any] | None = None) -> di
 
     Raises
     ------
-    OSError
+    RegistryUnavailable
         It does not answer, refuses, or is something else than MLflow.
     """
     from http.client import HTTPException
@@ -507,9 +514,11 @@ def _asked(address: str, path: str, body: Mapping[str, Any] | None = None) -> di
     request = Request(f"{address}/api/2.0/mlflow/{path}", data, {"Content-Type": "application/json"})
     try:
         with urlopen(request, timeout=5) as reply:
-            answer: dict[str, Any] = json.load(reply)
-    except (HTTPException, ValueError) as error:
-        raise OSError(f"{address} does not speak as MLflow does: {error}") from None
+            answer = json.load(reply)
+    except (OSError, HTTPException, ValueError) as error:
+        raise RegistryUnavailable(f"{address} does not answer as MLflow does: {error}") from None
+    if not isinstance(answer, dict):
+        raise RegistryUnavailable(f"{address} does not answer as MLflow does: it is no object")
     return answer
 
 
