@@ -288,6 +288,13 @@ class TestSensors:
         assert "streams" not in vars(copied), "nothing was opened"
         assert psutil.Process().children() == processes
 
+    def test_a_stream_that_is_stopped_while_they_wait_is_no_failure(self, copied, monkeypatch):
+        said = iter(["", "it has ended"] * 2)
+        monkeypatch.setattr(sensors, "_no_stream", lambda _: next(said))
+        for sensor in (sensors.signal_sensor, sensors.health_sensor):
+            found = sensor(dg.build_sensor_context(resources={"platform": copied}))
+            assert found.skip_message == "it has ended"
+
     def test_the_collectors_health_is_an_observation(self, live):
         context = dg.build_sensor_context(resources={"platform": live.platform})
         assert sensors.health_sensor(context).skip_message == "no collector has run"

@@ -5,9 +5,11 @@ What does not belong here: deciding what is due (`core.signals.requests`).
 
 import json
 import time
+from collections.abc import Callable
 
 import dagster as dg
 
+from pairs_platform.core.errors import ClockUnknown, StreamUnavailable
 from pairs_platform.core.operations.run_tags import SIGNALS_TAG
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.signals.requests import StreamRequest, decide_signal_requests
@@ -58,22 +60,21 @@ def signal_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.SensorResult | dg.SkipReason:
     """Request what is due; a Redis that does not answer is a failed tick."""
-    idle = _no_stream(platform)
-    if idle:
-        return dg.SkipReason(idle)
+    return _while_streamed(platform, lambda: _complete_bars(platform, context.cursor))
+
+
+def _complete_bars(platform: Platform, cursor: str | None) -> dg.SensorResult | dg.SkipReason:
     streams = platform.streams
-    cursors: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
-    after = cursors.get(streams.run_mode, "0-0")
-    with explained():
-        bar_closes = streams.bar_closes.after(after, block_ms=BLOCK_MS)
-        if not bar_closes:
-            return dg.SkipReason("no bar has become complete")
-        due = decide_signal_requests(
-            bar_closes,
-            market_ns=streams.clock.now_ns(),
-            sectors=platform.settings.active_sectors,
-            run_mode=streams.run_mode,
-        )
+    cursors: dict[str, str] = json.loads(cursor) if cursor else {}
+    bar_closes = streams.bar_closes.after(cursors.get(streams.run_mode, "0-0"), block_ms=BLOCK_MS)
+    if not bar_closes:
+        return dg.SkipReason("no bar has become complete")
+    due = decide_signal_requests(
+        bar_closes,
+        market_ns=streams.clock.now_ns(),
+        sectors=platform.settings.active_sectors,
+        run_mode=streams.run_mode,
+    )
     requests = [request_signals(request) for request in due.signals]
     requests += [_request(request, save_job.name, 0, {}) for request in due.saves]
     return dg.SensorResult(
@@ -103,6 +104,23 @@ def _request(request: StreamRequest, job: str, priority: int, tags: dict[str, st
     )
 
 
+def _while_streamed(
+    platform: Platform, tick: Callable[[], dg.SensorResult | dg.SkipReason]
+) -> dg.SensorResult | dg.SkipReason:
+    """What a tick finds; a skip where no stream runs, also where it was stopped in order while the tick waited."""
+    idle = _no_stream(platform)
+    if idle:
+        return dg.SkipReason(idle)
+    try:
+        with explained():
+            return tick()
+    except StreamUnavailable:
+        idle = _no_stream(platform)
+        if not idle:
+            raise
+        return dg.SkipReason(idle)
+
+
 def _no_stream(platform: Platform) -> str:
     """The reason for not waiting where no stream has been started; empty otherwise."""
     from pairs_platform.adapters.redis.connection import socket_path
@@ -123,14 +141,12 @@ def health_sensor(
     context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.SensorResult | dg.SkipReason:
     """Observe; request nothing."""
-    from pairs_platform.core.errors import ClockUnknown
+    return _while_streamed(platform, lambda: _observed(platform))
 
-    idle = _no_stream(platform)
-    if idle:
-        return dg.SkipReason(idle)
+
+def _observed(platform: Platform) -> dg.SensorResult | dg.SkipReason:
     streams = platform.streams
-    with explained():
-        health = streams.health.read()
+    health = streams.health.read()
     try:
         open_now = is_open(streams.clock.now_ns())
     except ClockUnknown:
