@@ -287,3 +287,15 @@ def the_only_one_unless_served(settings: Settings) -> Iterator[None]:
 def test_a_hint_without_options_is_the_command_alone(console):
     profile_settings(None, None, None)
     assert hint("models list") == "pairs-platform models list"
+
+
+def test_down_names_the_command_that_runs_without_up(console):
+    assert "nothing runs" in console("down").output
+    with the_only_one(live_folder(load_settings()), "ui"):
+        assert f"`up` does not run; `ui` (pid {os.getpid()}) does: stop it with Ctrl-C\n" in console("down").output
+
+
+def test_doctor_begins_no_profile(console):
+    settings = load_settings()
+    assert f"profile {settings.profile.name}: nothing is stored yet" in console("doctor").output
+    assert not settings.profile_root.exists()

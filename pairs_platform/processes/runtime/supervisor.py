@@ -248,7 +248,7 @@ def the_only_one(folder: Path, command: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ConfigurationError(_held_by(owner)) from None
+        raise ConfigurationError(_held_by(_owner(folder))) from None
     try:
         replace_file(owner, f"`{command}` (pid {os.getpid()})".encode())
         yield
@@ -265,12 +265,20 @@ def require_idle(folder: Path) -> None:
 
 def require_no_supervisor(folder: Path) -> None:
     """Raise ConfigurationError where a command runs the processes of a profile."""
+    holder = holder_of(folder)
+    if holder:
+        raise ConfigurationError(_held_by(holder))
+
+
+def holder_of(folder: Path) -> str:
+    """The command that runs the processes of a profile, with its process; empty where none does."""
     if not folder.is_dir():
-        return
+        return ""
     try:
         FileLock(folder / LOCK_FILE).acquire(timeout=0).lock.release()
     except Timeout:
-        raise ConfigurationError(_held_by(folder / OWNER_FILE)) from None
+        return _owner(folder)
+    return ""
 
 
 def _require_none_served(folder: Path) -> None:
@@ -281,9 +289,13 @@ def _require_none_served(folder: Path) -> None:
         )
 
 
-def _held_by(owner: Path) -> str:
-    name = owner.read_text(encoding="utf-8") if owner.is_file() else "another command"
-    return f"{name} runs already with this profile, and its processes with it: stop it first"
+def _owner(folder: Path) -> str:
+    path = folder / OWNER_FILE
+    return path.read_text(encoding="utf-8") if path.is_file() else "another command"
+
+
+def _held_by(holder: str) -> str:
+    return f"{holder} runs already with this profile, and its processes with it: stop it first"
 
 
 def running_processes(folder: Path) -> dict[str, dict[str, object]]:
