@@ -40,7 +40,7 @@ def console(*words: str) -> str:
     if isinstance(done.exception, PlatformError):
         return with_remedy(done.exception)
     assert done.exit_code == 0, done.output
-    return done.output
+    return done.stdout
 
 
 def assert_whole(frames):
