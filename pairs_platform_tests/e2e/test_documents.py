@@ -60,6 +60,8 @@ RUN_ELSEWHERE = {
     "pairs-platform up": "pairs_platform_tests/e2e/test_up.py::test_every_process_is_healthy_and_everything_answers",
     "pairs-platform alerts test": "pairs_platform_tests/cli/test_operations.py::test_every_receiver_is_tried",
     "pairs-platform audit": "pairs_platform_tests/cli/test_operations.py::test_the_audit_is_shown_and_chosen_from",
+    "pairs-platform broker simulate": "pairs_platform_tests/processes/broker/test_simulation.py"
+    "::test_it_says_where_it_is_in_one_line_serves_and_ends_quietly_on_ctrl_c",
     "pairs-platform backup": "pairs_platform_tests/processes/runtime/test_backup.py::test_everything_is_there_again",
     "pairs-platform adopt": "pairs_platform_tests/e2e/test_up.py::test_the_history_from_before_is_adopted_once",
     "pairs-platform restore": "pairs_platform_tests/processes/runtime/test_backup.py::test_everything_is_there_again",
