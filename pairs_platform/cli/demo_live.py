@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.processes.runtime.supervisor import require_idle
 from pairs_platform.processes.runtime.topology import command_of, forget_replays
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
@@ -95,6 +97,10 @@ def why_no_replay(settings: Settings) -> str:
         return "bars of a day give no signals within a session"
     if os.name == "nt" and settings.redis_url is None:
         return "there is no embedded Redis on Windows; name one with PAIRS_PLATFORM__REDIS_URL"
+    try:
+        require_idle(live_folder(settings))  # its sensor would request the same signals, and its replay be forgotten
+    except ConfigurationError as busy:
+        return str(busy)
     return ""
 
 
