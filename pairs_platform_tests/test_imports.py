@@ -29,6 +29,17 @@ def test_a_command_imports_no_heavy_library_before_it_needs_one():
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+def test_what_serves_the_ui_stays_small():
+    """It lives as long as the UI does: stores are migrated and runs are ended by what it imports only then."""
+    code = (
+        "import sys, pairs_platform.cli.ui, pairs_platform.processes.runtime.migrations\n"
+        f"heavy = {(HEAVY - {'sqlalchemy'}) | {'dagster', 'grpc', 'numpy'}} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 READING = """
 import sys
 from pairs_platform.cli import main

@@ -5,6 +5,8 @@ What does not belong here: the processes (`processes.runtime.topology`) and thei
 
 import signal
 import sys
+import tempfile
+from pathlib import Path
 
 import click
 
@@ -69,14 +71,15 @@ def command(
     dagster = dagster_calls()
     migrate_stores(settings, click.echo)
     dagster.prepare(home, click.echo)
-    specs = live_processes(settings, home, dagster, host=host, port=port, fresh=not resume)
-    supervisor = Supervisor(specs, live_folder(settings), click.echo)
     plan_end("stopped", seconds=SECONDS_TO_STOP)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: supervisor.stop())
-    run_mode = settings.stream.run_mode
-    click.echo(f"profile {settings.profile.name}, run mode {run_mode}: starting {', '.join(supervisor.names)}")
-    all_started = supervisor.run(lambda: _say_where(settings, host, port))
+    with tempfile.TemporaryDirectory(prefix="pairs-platform-") as folder:
+        specs = live_processes(settings, home, dagster, Path(folder), host=host, port=port, fresh=not resume)
+        supervisor = Supervisor(specs, live_folder(settings), click.echo)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: supervisor.stop())
+        run_mode = settings.stream.run_mode
+        click.echo(f"profile {settings.profile.name}, run mode {run_mode}: starting {', '.join(supervisor.names)}")
+        all_started = supervisor.run(lambda: _say_where(settings, host, port))
     click.echo("stopped")
     if not all_started:
         sys.exit(EXIT_CODE)

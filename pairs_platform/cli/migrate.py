@@ -16,7 +16,8 @@ from pairs_platform.settings.variables import value_of
 @click.command("migrate")
 @profile_options
 @click.option("--mlflow-database", "name", help="Environment variable with the URL of the only database to migrate.")
-def command(settings: Settings, name: str | None) -> None:
+@click.option("--quiet", is_flag=True, help="Print nothing where nothing has changed.")
+def command(settings: Settings, name: str | None, quiet: bool) -> None:
     """Bring the profile and its databases to this version.
 
     Dagster's storage is brought too, and what changed is reported. Files, columns and values of a profile that an
@@ -48,4 +49,5 @@ def command(settings: Settings, name: str | None) -> None:
         say_profile()
         migrate_stores(settings, changes.append)
         prepare_instance(prepare_home(settings), changes.append)
-    click.echo("\n".join(changes) or "every database is at this version already")
+    if changes or not quiet:
+        click.echo("\n".join(changes) or "every database is at this version already")

@@ -34,6 +34,7 @@ def test_ui_serves_the_asset_graph_and_is_quiet(tmp_path):
         assert groups["price_history"] == "prices"
         assert groups["trading_config"] == "selection"
         family = psutil.Process(terminal.process.pid).children(recursive=True)
+        assert len([member for member in family if "grpc" in member.cmdline()]) == 1, "the code is loaded once"
         listening = {
             connection.laddr.ip
             for member in family
@@ -44,7 +45,7 @@ def test_ui_serves_the_asset_graph_and_is_quiet(tmp_path):
         terminal.read_until(lambda: len(ticks(url)["signal_sensor"]) == 3)
         assert {status for found in ticks(url).values() for status in found} <= {"SKIPPED", "STARTED"}
         shown = terminal.text
-        assert [line.split()[0] for line in shown.splitlines()] == ["database:", "profile"], shown
+        assert [line.split()[0] for line in shown.splitlines()] == ["profile", "database:", "running:", "Ctrl-C"], shown
         assert url in shown
         terminal.process.send_signal(signal.SIGTERM)
         terminal.read_to_end()

@@ -147,8 +147,10 @@ def unruly_live(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     monkeypatch.chdir(profile.folder)
     specs = [
         dataclasses.replace(spec, environment={**profile.environment, **spec.environment})
-        for spec in live_processes(settings, home, dagster_calls(), host="127.0.0.1", port=1, fresh=True)
-        if spec.name in ("daemon", "collector")
+        for spec in live_processes(
+            settings, home, dagster_calls(), profile.folder, host="127.0.0.1", port=1, fresh=True
+        )
+        if spec.name in ("code", "daemon", "collector")
     ]
     with embedded_redis(settings.profile_root / "redis"), listen_locally(profile.replay_port) as listener:
         forget_replays(settings)

@@ -13,7 +13,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from pairs_platform.core.errors import NotFound
-from pairs_platform.core.models.bundle import DOCUMENT_FILE, WEIGHTS_FILE, SectorBundle, bundle_from_files
+from pairs_platform.core.models.bundle import SectorBundle, bundle_from_files
+from pairs_platform.core.models.bundle_format import DOCUMENT_FILE, WEIGHTS_FILE
 from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.core.models.inputs import FEATURES
 

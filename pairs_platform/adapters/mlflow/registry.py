@@ -16,29 +16,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 import sqlalchemy as sa
 from filelock import FileLock
 from pydantic import SecretStr
 
 from pairs_platform.core.errors import DataError, FolderReadOnly, NoSuchModel, RegistryUnavailable
 from pairs_platform.core.masking import keep_url, masked
-from pairs_platform.core.models.bundle import (
-    DOCUMENT_FILE,
-    SCHEMA_VERSION,
-    WEIGHTS_FILE,
-    SectorBundle,
-    bundle_files,
-    bundle_from_files,
-)
+from pairs_platform.core.models.bundle_format import DOCUMENT_FILE, SCHEMA_VERSION, WEIGHTS_FILE
 from pairs_platform.core.time import moment_ns, utc_now
 from pairs_platform.database.read_only import copy_database, is_writable
 from pairs_platform.database.sqlite_url import sqlite_url
 from pairs_platform.ports.model_registry import Alias, ModelVersion, TrackedTraining, TrainingRecord
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
+
+    from pairs_platform.core.models.bundle import SectorBundle
 
 EXPERIMENTS = "pairs_trading/"
 RUN_TAG = "dagster_run_id"
@@ -272,7 +266,7 @@ class MlflowRegistry:
         parent: str,
         tags: Mapping[str, str],
         row: Mapping[Any, Any],
-        curves: Mapping[str, pd.DataFrame],
+        curves: "Mapping[str, pd.DataFrame]",
         record: TrainingRecord,
     ) -> tuple[str, str]:
         name = run_name(row["pair"], record.trained_utc)
@@ -304,6 +298,8 @@ class MlflowRegistry:
     def _register(self, client: "MlflowClient", run: str, record: TrainingRecord) -> ModelVersion:
         from mlflow import pyfunc
         from mlflow.exceptions import MlflowException
+
+        from pairs_platform.core.models.bundle import bundle_files
 
         bundle = record.bundle
         assert bundle is not None
@@ -411,9 +407,11 @@ class MlflowRegistry:
             elif alias in self._aliases(client, sector):
                 client.delete_registered_model_alias(model_name(sector), alias)
 
-    def load(self, sector: str, version: int) -> SectorBundle:
+    def load(self, sector: str, version: int) -> "SectorBundle":
         """The models of a version, read from its two data files; no code of the model is run."""
         from mlflow.exceptions import MlflowException
+
+        from pairs_platform.core.models.bundle import bundle_from_files
 
         run = self.version(sector, version).run_id
         try:
@@ -590,11 +588,11 @@ def _run(
     client.set_terminated(run, ends)
 
 
-def _tables(record: TrainingRecord) -> dict[str, pd.DataFrame]:
+def _tables(record: TrainingRecord) -> "dict[str, pd.DataFrame]":
     return {"pairs": record.pairs, **record.tables}
 
 
-def _is_previewed(frame: pd.DataFrame) -> bool:
+def _is_previewed(frame: "pd.DataFrame") -> bool:
     return len(frame) <= PREVIEWED_ROWS
 
 
@@ -607,8 +605,10 @@ def _previewed(record: TrainingRecord) -> list[dict[str, str]]:
     ]
 
 
-def _curves(record: TrainingRecord) -> dict[str, pd.DataFrame]:
+def _curves(record: TrainingRecord) -> "dict[str, pd.DataFrame]":
     """Learning curve of each pair, at no more than `CURVE_POINTS` epochs, the first and the last among them."""
+    import numpy as np
+
     curves = record.tables.get("curves")
     if curves is None:
         return {}
@@ -651,7 +651,7 @@ def _log_values(
     run: str,
     params: Mapping[str, object],
     metrics: Mapping[str, float],
-    curve: pd.DataFrame | None = None,
+    curve: "pd.DataFrame | None" = None,
 ) -> None:
     """Params, final metrics, and the losses of a learning curve with its epochs as steps, in one request."""
     from mlflow.entities import Metric, Param
@@ -669,6 +669,8 @@ def _log_values(
 
 
 def _is_number(value: object) -> bool:
+    import pandas as pd
+
     return isinstance(value, int | float) and not isinstance(value, bool) and not pd.isna(value)
 
 

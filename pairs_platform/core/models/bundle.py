@@ -14,17 +14,13 @@ import numpy as np
 
 from pairs_platform.core.errors import DataError, NotFound
 from pairs_platform.core.models.baseline import Baseline
+from pairs_platform.core.models.bundle_format import DOCUMENT_FILE, SCHEMA_VERSION, WEIGHTS_FILE
 from pairs_platform.core.models.features import PairDataset
 from pairs_platform.core.models.gru.inference import WEIGHT_NAMES, GruWeights
 from pairs_platform.core.models.inputs import FEATURES, Scaling
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.screening.spread import SPREAD_DEFINITION, SpreadParameters
 from pairs_platform.core.volatility.garch import GarchFit, GarchState
-
-SCHEMA_VERSION = 1
-"""Version of the two files, part of the registered model's name; raised with every change of content or meaning."""
-
-WEIGHTS_FILE, DOCUMENT_FILE = "weights.safetensors", "model.json"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

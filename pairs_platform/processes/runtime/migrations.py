@@ -20,7 +20,6 @@ from pairs_platform.database.revisions import current_revision, newest_revision
 from pairs_platform.lake.atomic import while_locked
 from pairs_platform.lake.files import LakePath
 from pairs_platform.lake.profile import FORMAT, Profile, format_of, mark_upgraded, rename_profile
-from pairs_platform.lake.upgrade import upgrade_lake
 from pairs_platform.platform import DATABASE_FILE, database_in, object_lake, open_database
 from pairs_platform.settings.model import Settings
 
@@ -55,6 +54,8 @@ def upgrade_profile(settings: Settings, report: Callable[[str], None]) -> None:
     folders: list[LakePath] = [folder] if lake is None else [folder, lake]
     if not any(_is_outdated(each, settings) for each in folders):
         return
+    from pairs_platform.lake.upgrade import upgrade_lake
+
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "upgrade.lock", timeout=LOCK_SECONDS):
         if settings.database_url is None:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +47,8 @@ class ProcessSpec:
         Whether the next processes may start.
     prepare : callable
         Called once, before its first start.
+    meanwhile : callable
+        Called once, while it starts: what needs as long as it does and does not need it.
     stop_signal : int
         Asks it to end.
     """
@@ -56,6 +58,7 @@ class ProcessSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] = lambda: True
     prepare: Callable[[], None] = lambda: None
+    meanwhile: Callable[[], None] = lambda: None
     stop_signal: int = signal.SIGTERM
 
 
@@ -83,12 +86,20 @@ class Supervisor:
         Called with a message when a process ends or starts again.
     command : str
         The command that runs them, as another one of the same profile is told that it is refused.
+    around_stop : callable
+        Of the processes that the supervised ones have started; what it gives is open while everything is stopped.
     """
 
     def __init__(
-        self, specs: Sequence[ProcessSpec], folder: Path, report: Callable[[str], None], command: str = "live"
+        self,
+        specs: Sequence[ProcessSpec],
+        folder: Path,
+        report: Callable[[str], None],
+        command: str = "live",
+        around_stop: Callable[[Sequence[psutil.Process]], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
         self._specs, self._folder, self._report, self._command = specs, folder, report, command
+        self._around_stop = around_stop
         self._running: dict[str, _Running] = {}
         self._stopping = threading.Event()
 
@@ -114,6 +125,7 @@ class Supervisor:
                     process = self._launch(spec)
                     self._running[spec.name] = _Running(spec, process, time.monotonic(), tag_of(process.pid))
                     self._write_pids()
+                    spec.meanwhile()
                     self._await_ready(spec)
                     if self._stopping.is_set():
                         return False
@@ -200,17 +212,26 @@ class Supervisor:
         for name, leftover in running_processes(self._folder).items():
             if leftover["alive"]:
                 self._report(f"{name} (pid {leftover['pid']}) was left behind; it is ended")
-                _stop_family(int(str(leftover["pid"])), int(str(leftover["stop_signal"])))
+                stop_family(int(str(leftover["pid"])), int(str(leftover["stop_signal"])))
 
     def _stop_all(self) -> None:
-        for running in reversed(self._running.values()):
-            if running.process.poll() is None:
-                _stop_family(running.process.pid, running.spec.stop_signal)
-                running.process.wait()
+        with self._around_stop(self._children()):
+            for running in reversed(self._running.values()):
+                if running.process.poll() is None:
+                    stop_family(running.process.pid, running.spec.stop_signal)
+                    running.process.wait()
         (self._folder / PROCESSES_FILE).unlink(missing_ok=True)
 
+    def _children(self) -> list[psutil.Process]:
+        """What the supervised processes have started."""
+        children = []
+        for running in self._running.values():
+            with suppress(psutil.NoSuchProcess):
+                children += psutil.Process(running.process.pid).children(recursive=True)
+        return children
 
-def _stop_family(pid: int, stop_signal: int) -> None:
+
+def stop_family(pid: int, stop_signal: int) -> None:
     """End a process and its children: asked at first, then made to."""
     try:
         process = psutil.Process(pid)

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -84,14 +84,49 @@ def prepare_lock(settings: Settings) -> FileLock:
 
 
 def live_processes(
-    settings: Settings, home: Path, dagster: DagsterCalls, *, host: str, port: int, fresh: bool
+    settings: Settings, home: Path, dagster: DagsterCalls, folder: Path, *, host: str, port: int, fresh: bool
 ) -> list[ProcessSpec]:
-    """The processes of `live`: a replay begins when everything else is there."""
-    location = code_location(home)
+    """The processes of `live`: a replay begins when everything else is there.
+
+    Parameters
+    ----------
+    settings : Settings
+    home : Path
+        Prepared Dagster home.
+    dagster : DagsterCalls
+    folder : Path
+        For the socket of the code server: of this user alone, with a short path.
+    host, port
+        Where the UI listens.
+    fresh : bool
+        Whether a replay begins by forgetting the earlier ones.
+    """
+    asked = time.time()
+    code, location = _own_code(home, folder)
     return [
         *_redis(settings),
-        *_dagster(dagster, home, location, host=host, port=port, name="port"),
+        code,
+        _webserver(home, location, host=host, port=port, name="port"),
+        _daemon(home, location, lambda: dagster.sensors_evaluated(home, asked)),
         *_stream(settings, fresh=fresh),
+    ]
+
+
+def ui_processes(home: Path, folder: Path, *, host: str, port: int, meanwhile: Callable[[], None]) -> list[ProcessSpec]:
+    """The processes of `ui`: one has the code, and web server and daemon ask it.
+
+    Parameters
+    ----------
+    home, folder, host, port
+        As for `live_processes`.
+    meanwhile : callable
+        What the web server needs and the code does not; called while the code is loaded.
+    """
+    code, location = _own_code(home, folder)
+    return [
+        replace(code, meanwhile=meanwhile),
+        _webserver(home, location, host=host, port=port, name="port"),
+        _daemon(home, location, lambda: True),
     ]
 
 
@@ -152,23 +187,40 @@ def _redis(settings: Settings) -> list[ProcessSpec]:
     return [ProcessSpec("redis", server_command(folder), ready=lambda: answers(folder))]
 
 
-def _dagster(
-    dagster: DagsterCalls, home: Path, location: list[str], *, host: str, port: int, name: str
-) -> list[ProcessSpec]:
-    environment = {"DAGSTER_HOME": str(home)}
-    asked = time.time()
-    web = [script("dagster-webserver"), "-h", host, "-p", str(port), *location]
-    return [
-        ProcessSpec(
-            "webserver", web, environment, lambda: _serves(host, port, "/server_info"), _free(host, port, name)
-        ),
-        ProcessSpec(
-            "daemon",
-            [script("dagster-daemon"), "run", *location],
-            environment,
-            lambda: dagster.sensors_evaluated(home, asked),
-        ),
-    ]
+def _own_code(home: Path, folder: Path) -> tuple[ProcessSpec, list[str]]:
+    """The code server of a command that is typed, and the options by which Dagster's other commands find it.
+
+    It listens on a socket in `folder`, which other users of the machine cannot reach.
+    """
+    if sys.platform == "win32":
+        port = _unused_port()
+        return _code(home, "-h", LOOPBACK, "-p", str(port)), _served(home, host=LOOPBACK, port=port)
+    path = str(folder / "code.sock")
+    return _code(home, "-s", path), _served(home, socket=path)
+
+
+def _code(home: Path, *place: str) -> ProcessSpec:
+    command = [script("dagster"), "api", "grpc", *place, "-m", "pairs_platform.definitions"]
+    return ProcessSpec("code", command, {"DAGSTER_HOME": str(home)}, partial(_listens, place))
+
+
+def _served(home: Path, **place: str | int) -> list[str]:
+    """Options of Dagster's commands for the one code location where a code server has it."""
+    path = home / "workspace.yaml"
+    server = {**place, "location_name": CODE_LOCATION}
+    replace_file(path, yaml.safe_dump({"load_from": [{"grpc_server": server}]}).encode())
+    return ["-w", str(path)]
+
+
+def _webserver(home: Path, location: list[str], *, host: str, port: int, name: str) -> ProcessSpec:
+    command = [script("dagster-webserver"), "-h", host, "-p", str(port), *location]
+    ready = partial(_serves, host, port, "/server_info")
+    return ProcessSpec("webserver", command, {"DAGSTER_HOME": str(home)}, ready, _free(host, port, name))
+
+
+def _daemon(home: Path, location: list[str], ready: Callable[[], bool]) -> ProcessSpec:
+    command = [script("dagster-daemon"), "run", *location]
+    return ProcessSpec("daemon", command, {"DAGSTER_HOME": str(home)}, ready)
 
 
 def _stream(settings: Settings, *, fresh: bool) -> list[ProcessSpec]:
@@ -270,26 +322,20 @@ def production_processes(
 
     if own.mlflow_database is not None:
         specs.append(_mlflow(settings, own, lock, report))
-    workspace = home / "workspace.yaml"
-    server = {"host": LOOPBACK, "port": services.code_port, "location_name": CODE_LOCATION}
-    replace_file(workspace, yaml.safe_dump({"load_from": [{"grpc_server": server}]}).encode())
     free_code = _free(LOOPBACK, services.code_port, "services.code_port")
 
     def prepare_code() -> None:
         free_code()
         migrate()
 
-    code = [
-        *(script("dagster"), "api", "grpc", "-h", LOOPBACK, "-p", str(services.code_port)),
-        *("-m", "pairs_platform.definitions"),
+    asked = time.time()
+    location = _served(home, host=LOOPBACK, port=services.code_port)
+    code = _code(home, "-h", LOOPBACK, "-p", str(services.code_port))
+    specs += [
+        replace(code, prepare=prepare_code),
+        _webserver(home, location, host=services.host, port=services.ui_port, name="services.ui_port"),
+        _daemon(home, location, lambda: dagster.sensors_evaluated(home, asked)),
     ]
-    specs.append(
-        ProcessSpec(
-            "code", code, {"DAGSTER_HOME": str(home)}, lambda: _code_is_served(services.code_port), prepare_code
-        )
-    )
-    location = ["-w", str(workspace)]
-    specs += _dagster(dagster, home, location, host=services.host, port=services.ui_port, name="services.ui_port")
     return [*specs, *_stream(settings, fresh=fresh)]
 
 
@@ -458,14 +504,16 @@ def _free(host: str, port: int, name: str) -> Callable[[], None]:
     return partial(free_port, host, port, name)
 
 
-def _code_is_served(port: int) -> bool:
-    import grpc
-    from grpc_health.v1.health_pb2 import HealthCheckRequest
-    from grpc_health.v1.health_pb2_grpc import HealthStub
+def _unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
 
-    with grpc.insecure_channel(f"{LOOPBACK}:{port}") as channel:
-        try:
-            reply = HealthStub(channel).Check(HealthCheckRequest(service="DagsterApi"), timeout=2)
-        except grpc.RpcError:
-            return False
-    return bool(reply.status == reply.SERVING)
+
+def _listens(place: Sequence[str]) -> bool:
+    """Whether a code server answers at the address of its options; it listens once its code is loaded."""
+    given = dict(zip(place[::2], place[1::2], strict=True))
+    of_unix = "-s" in given
+    with socket.socket(socket.AF_UNIX if of_unix else socket.AF_INET) as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(given["-s"] if of_unix else (given["-h"], int(given["-p"]))) == 0

@@ -72,7 +72,14 @@ def test_it_is_refused_with_the_command_that_helps_and_then_works(frames):
     assert all(role in shown for role in ("selected", "pinned", "watchlist", "closing"))
 
 
-@pytest.mark.parametrize("step", ["upgrade_lake", "mark_upgraded", "database_in"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "lake.upgrade.upgrade_lake",
+        "processes.runtime.migrations.mark_upgraded",
+        "processes.runtime.migrations.database_in",
+    ],
+)
 def test_a_killed_migration_goes_on(frames, monkeypatch, step):
     settings = load_settings()
 
@@ -80,7 +87,7 @@ def test_a_killed_migration_goes_on(frames, monkeypatch, step):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"pairs_platform.processes.runtime.migrations.{step}", killed)
+        patch.setattr(f"pairs_platform.{step}", killed)
         with pytest.raises(KeyboardInterrupt):
             upgrade_profile(settings, lambda _: None)
     with pytest.raises(ProfileOutdated):

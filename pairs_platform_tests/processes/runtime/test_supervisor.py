@@ -4,7 +4,7 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,6 +56,28 @@ class TestStart:
         with supervised([first, second], tmp_path / "live") as (supervisor, _):
             assert seen == [("first", False), ("second", True)]
             assert supervisor.names == ["first", "second"]
+
+    def test_what_is_done_meanwhile_is_done_while_a_process_starts_and_before_the_next_one(self, tmp_path):
+        seen: list[tuple[str, bool]] = []
+
+        def look(name: str) -> None:
+            seen.append((name, psutil.pid_exists(pid_of(tmp_path, "first"))))
+
+        first = ProcessSpec("first", python(SLEEPS), ready=lambda: len(seen) > 0, meanwhile=lambda: look("meanwhile"))
+        second = ProcessSpec("second", python(SLEEPS), prepare=lambda: look("second"))
+        with supervised([first, second], tmp_path):
+            assert seen == [("meanwhile", True), ("second", True)]
+
+    def test_what_fails_meanwhile_ends_the_process_that_starts(self, tmp_path):
+        pids: list[int] = []
+
+        def fail() -> None:
+            pids.append(pid_of(tmp_path, "one"))
+            raise ConfigurationError("no")
+
+        with pytest.raises(ConfigurationError):
+            Supervisor([ProcessSpec("one", python(SLEEPS), meanwhile=fail)], tmp_path, print).run()
+        assert not psutil.pid_exists(pids[0])
 
     def test_pids_are_written_and_removed_at_the_end(self, tmp_path):
         folder = tmp_path / "live"
@@ -252,3 +274,29 @@ def test_what_a_killed_supervisor_left_behind_is_ended_by_the_next_one(tmp_path)
         assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
         assert pid_of(tmp_path, "one") != left.pid
         assert any("was left behind" in words for words in told)
+
+
+def test_what_is_open_around_the_stop_knows_the_children_and_sees_their_end(tmp_path):
+    told: list[tuple[list[str], list[bool]]] = []
+    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEPS!r}]); {SLEEPS}"
+
+    @contextmanager
+    def around(children: Sequence[psutil.Process]) -> Iterator[None]:
+        for child in children:
+            child.terminate()
+        yield
+        told.append(([child.name() for child in children if child.is_running()], []))
+        told[-1][1].extend(psutil.pid_exists(pid) for pid in pids)
+
+    supervisor, started = (
+        Supervisor([ProcessSpec("one", python(parent))], tmp_path, print, "ui", around),
+        threading.Event(),
+    )
+    thread = threading.Thread(target=supervisor.run, args=(started.set,))
+    thread.start()
+    assert started.wait(WAIT_SECONDS)
+    one = psutil.Process(pid_of(tmp_path, "one"))
+    pids = [until(lambda: [child.pid for child in one.children()])[0], one.pid]
+    supervisor.stop()
+    thread.join(WAIT_SECONDS)
+    assert told == [([], [False, False])]
