@@ -19,6 +19,32 @@ def test_loading_the_definitions_imports_no_heavy_library(tmp_path):
     assert not list(tmp_path.iterdir()), "importing the package wrote something"
 
 
+SENSORS = """
+import sys
+import dagster as dg
+from pairs_platform.definitions import defs
+from pairs_platform.processes.runtime.dagster_home import prepare_home
+from pairs_platform.settings.loading import load_settings
+home, repository = prepare_home(load_settings()), defs.get_repository_def()
+with dg.DagsterInstance.from_config(str(home)) as instance:
+    for sensor in repository.sensor_defs:
+        every = repository.get_top_level_resources()
+        needed = {{name: every[name] for name in sensor.required_resource_keys}}
+        with dg.build_sensor_context(instance, repository_def=repository, resources=needed) as context:
+            sensor.evaluate_tick(context)
+heavy = {heavy} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_sensors_that_find_nothing_to_do_import_no_library_that_they_do_not_need(tmp_path):
+    """The code server of a UI that rests evaluates them all, and keeps what they have imported."""
+    code = SENSORS.format(heavy=HEAVY - {"alembic", "sqlalchemy"})
+    environment = {**os.environ, "PAIRS_PLATFORM__STATE_ROOT": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_a_command_imports_no_heavy_library_before_it_needs_one():
     code = (
         "import sys, pairs_platform.cli, pairs_platform.platform\n"

@@ -141,7 +141,7 @@ def _source(settings: Settings) -> Iterator[Finding]:
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
-    from pairs_platform.adapters.redis.connection import socket_path
+    from pairs_platform.adapters.redis.socket_file import socket_path
     from pairs_platform.platform import open_streams
 
     if settings.redis_url is None and not socket_path(settings.profile_root / "redis").exists():

@@ -119,7 +119,7 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
     return SectorState(
         sector=sector,
         priced=frozenset(_usable_prices(platform, sector)),
-        configured=frozenset(platform.lake.sessions(TRADING_CONFIG, sector)),
+        configured=frozenset(platform.documents.sessions(TRADING_CONFIG, sector)),
         in_flight=frozenset(in_flight),
         requested=frozenset(requested),
         failures=failures,
@@ -128,13 +128,13 @@ def sector_state(instance: dg.DagsterInstance, platform: Platform, sector: str, 
 
 def _usable_prices(platform: Platform, sector: str) -> set[date]:
     """Sessions whose prices are stored and not stale; only the newest lookbacks are looked at for staleness."""
+    basis, stored = platform.settings.price_basis, platform.documents.sessions(PRICE_HISTORY, sector)
+    if basis is PriceBasis.RAW:
+        return set(stored)
     from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
     from pairs_platform.views.windows import stale_prices
 
-    lake, basis = platform.lake, platform.settings.price_basis
-    stored = lake.sessions(PRICE_HISTORY, sector)
-    if basis is PriceBasis.RAW:
-        return set(stored)
+    lake = platform.lake
     recent = keys_of(stored[-2 * platform.settings.lookback_sessions :], sector)
     return set(stored) - set(stale_prices(lake, recent, lake.read_many(CORPORATE_ACTIONS, recent), basis))
 

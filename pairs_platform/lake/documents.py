@@ -1,6 +1,6 @@
-"""Reading documents of the lake without a Parquet library, whose import takes longer than a run of signals.
+"""What a lake holds, and its documents, without a Parquet library, whose import takes longer than a run of signals.
 
-What does not belong here: writing them, and tables (`store`).
+What does not belong here: writing anything, and reading tables (`store`).
 """
 
 import json
@@ -16,7 +16,7 @@ _FILE = re.compile(r"(?P<session>\d{4}-\d{2}-\d{2})(?P<suffix>\.parquet|\.json)"
 
 
 class Documents:
-    """The JSON documents below the folder of a lake.
+    """The JSON documents below the folder of a lake, and which sessions it has of a table.
 
     Parameters
     ----------
@@ -46,6 +46,10 @@ class Documents:
             return dict(json.loads(content))
         except ValueError as error:
             raise PartitionUnreadable(path, str(error), asset=name, key=key) from error
+
+    def sessions(self, table: str, sector: str) -> list[date]:
+        """The stored sessions of a sector, ascending; empty where nothing is stored."""
+        return self._stored(table, sector, ".parquet")
 
     def document_sessions(self, name: str, sector: str) -> list[date]:
         """The sessions of a sector for which document `name` is stored, ascending."""

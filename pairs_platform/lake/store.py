@@ -150,10 +150,6 @@ class Lake(Documents):
         """Whether partition `key` of `table` is stored."""
         return is_stored(self.path(table, key))
 
-    def sessions(self, table: str, sector: str) -> list[date]:
-        """The stored sessions of a sector, ascending; empty where nothing is stored."""
-        return self._stored(table, sector, ".parquet")
-
     def sizes(self) -> dict[str, int]:
         """Bytes of each table and of each kind of document."""
         sizes: Counter[str] = Counter()

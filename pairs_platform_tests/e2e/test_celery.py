@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from pairs_platform.adapters.redis.connection import socket_path
+from pairs_platform.adapters.redis.socket_file import socket_path
 from pairs_platform.defs.instance import open_instance
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.redis_server import embedded_redis

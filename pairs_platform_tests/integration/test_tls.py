@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pairs_platform.adapters.redis.connection import connect, socket_path
+from pairs_platform.adapters.redis.connection import connect
+from pairs_platform.adapters.redis.socket_file import socket_path
 from pairs_platform.core.errors import DatabaseUnavailable, StreamUnavailable
 from pairs_platform.database.audit import entries
 from pairs_platform.defs.instance import open_instance

@@ -430,6 +430,8 @@ class MlflowRegistry:
 
     def close_orphans(self, is_alive: Callable[[str], bool]) -> int:
         """End as KILLED every open run whose Dagster run is not alive."""
+        if not self._may_have_open_runs():
+            return 0
         closed = 0
         with self._writable() as client:
             experiments = client.search_experiments(filter_string=f"name LIKE '{EXPERIMENTS}%'")
@@ -449,6 +451,26 @@ class MlflowRegistry:
                 if not token:
                     break
         return closed
+
+    def _may_have_open_runs(self) -> bool:
+        """Whether a run is open in a database, which is asked without MLflow; True of a server, which is not asked."""
+        if self._folder is None:
+            return True
+        url = sa.make_url(self._uri.get_secret_value())
+        if url.drivername == "sqlite" and not Path(str(url.database)).is_file():
+            return False
+        status: sa.ColumnClause[str] = sa.column("status", sa.String)
+        engine = sa.create_engine(url)
+        try:
+            with engine.connect() as connection:
+                if not sa.inspect(connection).has_table("runs"):
+                    return False
+                running = sa.select(status).select_from(sa.table("runs", status)).where(status == "RUNNING").limit(1)
+                return connection.execute(running).first() is not None
+        except sa.exc.OperationalError as error:
+            raise RegistryUnavailable(f"the registry {self._where} does not answer: {error.orig}") from None
+        finally:
+            engine.dispose()
 
     def storage_bytes(self) -> int:
         """Bytes of database and artifacts; of a server, those of the registered models' files."""

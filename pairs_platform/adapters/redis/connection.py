@@ -4,10 +4,8 @@ What does not belong here: keys (`keys`) and what is stored under them, starting
 (`processes.runtime.redis_server`).
 """
 
-import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +15,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from pairs_platform.adapters.redis.socket_file import socket_path
 from pairs_platform.core.errors import ConfigurationError, Refused, StreamUnavailable
 
 URL_VARIABLE = "PAIRS_PLATFORM__REDIS_URL"
-SOCKET_FILE = "redis.sock"
-"""Socket of the embedded server in its folder; a link where the folder's path is too long for a socket."""
-
-LONGEST_SOCKET_BYTES = 100
-"""Systems allow 104 to 108 bytes for the path of a socket."""
-
 PAGE = 10_000
 """Entries of a stream that are read at once."""
 
@@ -58,17 +51,6 @@ def connect(url: str | None, folder: Path) -> redis.Redis:
     if os.name == "nt":
         raise ConfigurationError(f"there is no embedded Redis on Windows; name a server with {URL_VARIABLE}")
     return redis.Redis(unix_socket_path=str(socket_path(folder)), **shared)
-
-
-def socket_path(folder: Path) -> Path:
-    """Where the embedded server of a folder listens; in the temporary folder where the path would be too long."""
-    usual = folder.absolute() / SOCKET_FILE
-    if usual.is_symlink():
-        return Path(os.readlink(usual))
-    if len(os.fsencode(usual)) <= LONGEST_SOCKET_BYTES:
-        return usual
-    digest = hashlib.sha256(os.fsencode(usual.parent)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"pairs-platform-{digest}" / SOCKET_FILE
 
 
 def address(client: redis.Redis) -> str:

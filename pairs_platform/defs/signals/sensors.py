@@ -123,7 +123,7 @@ def _while_streamed(
 
 def _no_stream(platform: Platform) -> str:
     """The reason for not waiting where no stream has been started; empty otherwise."""
-    from pairs_platform.adapters.redis.connection import socket_path
+    from pairs_platform.adapters.redis.socket_file import socket_path
 
     if platform.settings.redis_url is not None or socket_path(platform.settings.profile_root / "redis").exists():
         return ""

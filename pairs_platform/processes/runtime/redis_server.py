@@ -16,13 +16,8 @@ from pathlib import Path
 
 import redis
 
-from pairs_platform.adapters.redis.connection import (
-    LONGEST_SOCKET_BYTES,
-    SOCKET_FILE,
-    URL_VARIABLE,
-    connect,
-    socket_path,
-)
+from pairs_platform.adapters.redis.connection import URL_VARIABLE, connect
+from pairs_platform.adapters.redis.socket_file import LONGEST_SOCKET_BYTES, SOCKET_FILE, socket_path
 from pairs_platform.core.errors import ConfigurationError, Unavailable
 
 START_SECONDS = 60.0

@@ -5,7 +5,8 @@ from urllib.parse import quote
 import pytest
 import redis
 
-from pairs_platform.adapters.redis.connection import address, connect, socket_path
+from pairs_platform.adapters.redis.connection import address, connect
+from pairs_platform.adapters.redis.socket_file import socket_path
 from pairs_platform.core.errors import ConfigurationError, Refused, StreamUnavailable
 from pairs_platform_tests.support.redis_streams import SESSION, bar, make_streams
 

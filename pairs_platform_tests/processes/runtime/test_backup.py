@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-from pairs_platform.adapters.redis.connection import socket_path
+from pairs_platform.adapters.redis.socket_file import socket_path
 from pairs_platform.cli import cli
 from pairs_platform.core.errors import PlatformError, Refused, Unavailable
 from pairs_platform.database.audit import entries

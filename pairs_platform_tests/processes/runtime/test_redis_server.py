@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from pairs_platform.adapters.redis.connection import connect, socket_path
+from pairs_platform.adapters.redis.connection import connect
+from pairs_platform.adapters.redis.socket_file import socket_path
 from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.processes.runtime import redis_server as module
 from pairs_platform.processes.runtime.redis_server import answers, embedded_redis, server_command
