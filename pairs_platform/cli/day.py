@@ -76,7 +76,8 @@ def print_day(platform: "Platform", sector: str, session: date, *, rows: int = R
 def print_models(platform: "Platform", sector: str, sessions: Sequence[date]) -> None:
     """Print the results of the trainings of some sessions, and the model that the configuration names for signals."""
     from pairs_platform.core.partition_key import PartitionKey
-    from pairs_platform.views.reports.day import MODELS_NOTE, MODELS_UNIT, configured_model, models_frame
+    from pairs_platform.views.drawing.model_figures import MODELS_NOTE, MODELS_UNIT
+    from pairs_platform.views.reports.day import configured_model, models_frame
 
     frame = models_frame(platform, sector, sessions)
     print_renderable(frame_table(frame, title=f"Models · {sector} · {MODELS_UNIT}"), f"{MODELS_NOTE}\n")

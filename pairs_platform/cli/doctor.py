@@ -116,12 +116,12 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 
 
 def _profile(settings: Settings) -> Iterator[Finding]:
-    from pairs_platform.platform import open_lake
+    from pairs_platform.platform import open_documents
 
     if not settings.profile_root.exists():  # to look for it makes nothing: a profile begins with its first run
         yield True, f"profile {settings.profile.name}: nothing is stored yet", ""
         return
-    lake = open_lake(settings)
+    lake = open_documents(settings)
     counts = [f"{sector} {len(lake.sessions('trading_config', sector))}" for sector in settings.active_sectors]
     yield True, f"profile {settings.profile.name}; sessions with a configuration: {', '.join(counts)}", ""
 

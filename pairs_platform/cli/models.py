@@ -1,5 +1,6 @@
 """`pairs-platform models`: the registered models of a sector, and which of them gives signals.
 
+What is shown is what the database knows of trainings and decisions; the registry is opened to change an alias.
 What does not belong here: the promotion test (`core.models.promotion`) and the registry (`ports.model_registry`).
 """
 
@@ -10,18 +11,16 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
-from pairs_platform.cli.show import print_frame, rows_option
+from pairs_platform.cli.show import print_rows, rows_option
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
-    from pairs_platform.ports.model_registry import ModelVersion
 
 _sector = click.option("--sector", type=SECTOR, help="Sector slug; the first active one if not given.")
 
@@ -58,11 +57,12 @@ def _newest_session(platform: "Platform", sector: str) -> date:
 @_sector
 @rows_option()
 def list_versions(settings: Settings, sector: str | None, rows: int) -> None:
-    """Every version, the newest first: window, pairs, pooled skill and lift on test, aliases, size."""
-    from pairs_platform.views.reports.day import MODELS_UNIT
+    """Every version, the newest first: session, pairs, pooled skill and lift on test, aliases."""
+    from pairs_platform.database.models import trained_versions
+    from pairs_platform.views.drawing.model_figures import MODELS_UNIT
 
     platform, sector = _open(settings, sector)
-    versions = platform.registry.versions(sector)
+    versions = trained_versions(platform.database, sector)
     if not versions:
         raise click.ClickException(
             f"{sector} has no registered model yet: materialize gru_models, or make one with `{hint('demo')}`"
@@ -70,23 +70,22 @@ def list_versions(settings: Settings, sector: str | None, rows: int) -> None:
     lines = [
         {
             "version": version.version,
-            "session": str(version.session),
-            "pairs": version.tags.get("pairs", ""),
-            "skill": _signed(version, "skill"),
-            "skill, 95 %": f"{_signed(version, 'skill_low')} to {_signed(version, 'skill_high')}",
-            "lift": _signed(version, "lift"),
+            "session": str(version.training["session"]),
+            "pairs": version.training["n_pairs"],
+            "skill": _signed(version.training["skill"]),
+            "skill, 95 %": f"{_signed(version.training['skill_low'])} to {_signed(version.training['skill_high'])}",
+            "lift": _signed(version.training["lift"]),
             "aliases": ", ".join(version.aliases),
-            "MB": f"{int(version.tags.get('bytes', 0)) / 1e6:.1f}",
         }
-        for version in sorted(versions, key=lambda version: version.version, reverse=True)
+        for version in reversed(versions)
     ]
-    print_frame(pd.DataFrame(lines), f"{versions[0].name} · skill and lift in {MODELS_UNIT}", rows=rows)
-    click.echo(f"The registry holds {platform.registry.storage_bytes() / 1e6:.0f} MB.")
+    print_rows(lines, f"Models of {sector} · skill and lift in {MODELS_UNIT}", rows=rows)
+    megabytes = (versions[-1].training["registry_bytes"] or 0) / 1e6
+    click.echo(f"The registry held {megabytes:.0f} MB after version {versions[-1].version}.")
 
 
-def _signed(version: "ModelVersion", name: str) -> str:
-    value = version.tags.get(name)
-    return f"{1e3 * float(value):+.2f}" if value else "–"
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{1e3 * value:+.2f}"
 
 
 @command.command("show")
@@ -95,28 +94,29 @@ def _signed(version: "ModelVersion", name: str) -> str:
 @_sector
 @rows_option()
 def show(settings: Settings, version: int, sector: str | None, rows: int) -> None:
-    """One version: its tags and every pair with its metrics on test."""
-    from pairs_platform.views.reports.day import MODELS_UNIT
+    """One version: its training and every pair with its metrics on test."""
+    from pairs_platform.database.models import models_of_run, trained_version
+    from pairs_platform.views.drawing.cells import cell
+    from pairs_platform.views.drawing.model_figures import MODELS_UNIT
 
     platform, sector = _open(settings, sector)
-    registered = platform.registry.version(sector, version)
-    bundle = platform.registry.load(sector, version)
-    for name, value in sorted(registered.tags.items()):
-        click.echo(f"{name:<20} {value}")
+    registered = trained_version(platform.database, sector, version)
+    for name, value in registered.training.items():
+        click.echo(f"{name:<20} {value if isinstance(value, str) else cell(value)}")
     click.echo(f"{'aliases':<20} {', '.join(registered.aliases) or 'none'}")
     in_nats, shares = ("lift", "lift_low", "lift_high", "skill"), ("f1", "f1_always", "roc_auc", "calibration_error")
     lines = [
         {
-            "pair": member.pair,
-            "baseline": member.baseline.kind,
-            "threshold": f"{member.threshold:.3f}",
-            **{name: _metric(member.metrics.get(name), 1e3, "+.2f") for name in in_nats},
-            **{name: _metric(member.metrics.get(name), 1.0, ".3f") for name in shares},
+            "pair": model["pair"],
+            "baseline": model["baseline"],
+            "threshold": _metric(model["threshold"], 1.0, ".3f"),
+            **{name: _metric(model[name], 1e3, "+.2f") for name in in_nats},
+            **{name: _metric(model[name], 1.0, ".3f") for name in shares},
         }
-        for member in bundle.pairs
+        for model in models_of_run(platform.database, registered.training["run_id"])
     ]
-    title = f"{registered.name} version {version} · window {bundle.first_session} to {bundle.session}"
-    print_frame(pd.DataFrame(lines), f"{title} · lift and skill in {MODELS_UNIT}", rows=rows)
+    title = f"Version {version} of {sector} · window up to {registered.training['session']}"
+    print_rows(lines, f"{title} · lift and skill in {MODELS_UNIT}", rows=rows)
 
 
 def _metric(value: float | None, factor: float, pattern: str) -> str | None:
@@ -192,9 +192,11 @@ def compare(settings: Settings, first: int, second: int, sector: str | None) -> 
     from pairs_platform.core.models.contracts import SHADOW_LOSSES
     from pairs_platform.core.models.promotion import compare as compare_losses
     from pairs_platform.core.partition_key import keys_of
+    from pairs_platform.database.models import pairs_of_run, trained_version
 
     platform, sector = _open(settings, sector)
-    held = [{member.pair for member in platform.registry.load(sector, version).pairs} for version in (first, second)]
+    runs = [trained_version(platform.database, sector, version).training["run_id"] for version in (first, second)]
+    held = [set(pairs_of_run(platform.database, run)) for run in runs]
     stored = platform.lake.sessions(SHADOW_LOSSES.table, sector)
     losses = platform.lake.read_many(SHADOW_LOSSES, keys_of(stored, sector), with_session=True)
     losses = losses[losses["status"] == "ok"]

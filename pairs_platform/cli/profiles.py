@@ -22,6 +22,9 @@ from pairs_platform.settings.profiles import (
 )
 from pairs_platform.settings.variables import name_profile, unset_choosing_variables
 
+RANKED_TABLE = "composite_rankings"
+"""The table of rankings, whose sessions are listed; its contract imports pandas."""
+
 
 @click.group("profiles", cls=CommandGroup)
 def command() -> None:
@@ -90,11 +93,10 @@ def _source(stored: StoredProfile) -> str:
 def _newest_session(folder: Path) -> date | None:
     """The newest session of which the profile's folder has a ranking."""
     from pairs_platform.core.prices.sectors import SECTORS
-    from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.lake.store import Lake
+    from pairs_platform.lake.documents import Documents
 
-    lake = Lake(folder / "lake")
-    return max((day for slug in SECTORS for day in lake.sessions(COMPOSITE_RANKINGS.table, slug)), default=None)
+    lake = Documents(folder / "lake")
+    return max((day for slug in SECTORS for day in lake.sessions(RANKED_TABLE, slug)), default=None)
 
 
 def _size(folder: Path) -> int:

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, get_args
 
 import click
-import pandas as pd
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.interrupts import plan_end
@@ -16,6 +15,7 @@ from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import rows_option
 from pairs_platform.core.streaming.settings import SymbolSet
+from pairs_platform.core.time import moment_utc
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _log() -> None:
 @rows_option()
 def status(settings: Settings, rows: int) -> None:
     """Show the collector's health, each symbol's newest bar, the newest bar-close events, the processes that run."""
-    from pairs_platform.cli.show import frame_table, print_frame, print_renderable
+    from pairs_platform.cli.show import print_renderable, print_rows, rows_table
     from pairs_platform.platform import open_streams
     from pairs_platform.processes.runtime.supervisor import running_processes
     from pairs_platform.settings.production import live_folder, served_processes
@@ -77,7 +77,7 @@ def status(settings: Settings, rows: int) -> None:
         for name, noted in served_processes(live_folder(settings)).items()
     ]
     if processes:
-        print_renderable(frame_table(pd.DataFrame(processes), title="Processes"))
+        print_renderable(rows_table(processes, title="Processes"))
     risk = streams.connection.eviction()
     if risk:
         click.secho(risk, fg="yellow")
@@ -87,10 +87,10 @@ def status(settings: Settings, rows: int) -> None:
         click.echo(f"no collector has run in the run mode {streams.run_mode}")
         return
     fields = [{"field": name, "value": _readable(name, value)} for name, value in sorted(health.items())]
-    print_renderable(frame_table(pd.DataFrame(fields), title=f"Collector · run mode {streams.run_mode}"))
+    print_renderable(rows_table(fields, title=f"Collector · run mode {streams.run_mode}"))
     bars = [{"symbol": symbol, "newest bar": _moment(ns)} for symbol, ns in sorted(streams.bars.newest().items())]
     if bars:
-        print_frame(pd.DataFrame(bars), "Newest bars (start, UTC)", rows=rows)
+        print_rows(bars, "Newest bars (start, UTC)", rows=rows)
     newest = streams.bar_closes.after()[-5:]
     if newest:
         events = [
@@ -102,10 +102,10 @@ def status(settings: Settings, rows: int) -> None:
             }
             for event in newest
         ]
-        print_renderable(frame_table(pd.DataFrame(events), title="Newest bar-close events"))
+        print_renderable(rows_table(events, title="Newest bar-close events"))
         refused = streams.quarantine.of_session(newest[-1].interval.session)[-5:]
         if refused:
-            print_renderable(frame_table(pd.DataFrame(refused), title="Newest rows that were refused, and why"))
+            print_renderable(rows_table(refused, title="Newest rows that were refused, and why"))
 
 
 def _readable(name: str, value: str) -> str:
@@ -113,7 +113,7 @@ def _readable(name: str, value: str) -> str:
 
 
 def _moment(ns: int) -> str:
-    return str(pd.Timestamp(ns, tz="UTC").round("s").tz_localize(None))
+    return f"{moment_utc(round(ns, -9)):%Y-%m-%d %H:%M:%S}"
 
 
 @command.command("symbols")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from pairs_platform.core.errors import NoSuchModel
 from pairs_platform.database.audit import AuditEntry, record
 from pairs_platform.database.rows import read_frame, replace_rows, row_of
 from pairs_platform.database.store import Database
@@ -58,6 +59,24 @@ class Decision:
     version_after: int | None = None
     figures: Mapping[str, Any]
     decided_utc: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedVersion:
+    """A version of a sector's model: the training that registered it, and what it is called now.
+
+    Attributes
+    ----------
+    version : int
+    aliases : tuple of str
+        By the newest decisions, which signals follow.
+    training : mapping
+        Its row of `model_training`.
+    """
+
+    version: int
+    aliases: tuple[str, ...]
+    training: Mapping[str, Any]
 
 
 def record_training(database: Database, training: Mapping[str, Any], performance: "pd.DataFrame") -> None:
@@ -170,6 +189,50 @@ def training_of_version(database: Database, sector: str, version: int) -> tuple[
     with database.begin() as connection:
         row = connection.execute(statement).first()
     return None if row is None else (row.run_id, row.session)
+
+
+def trained_versions(database: Database, sector: str) -> list[TrainedVersion]:
+    """Every version of a sector's model, oldest first."""
+    table = MODEL_TRAINING
+    statement = (
+        sa.select(table)
+        .where((table.c.sector == sector) & table.c.model_version.is_not(None))
+        .order_by(table.c.model_version, table.c.trained_utc)
+    )
+    with database.begin() as connection:
+        rows = {row["model_version"]: row for row in connection.execute(statement).mappings()}
+    named = {row.alias: row.version_after for row in read_decisions(database, sector) if row.alias is not None}
+    return [
+        TrainedVersion(
+            version=number,
+            aliases=tuple(sorted(alias for alias, after in named.items() if after == number)),
+            training=dict(row),
+        )
+        for number, row in rows.items()
+    ]
+
+
+def trained_version(database: Database, sector: str, number: int) -> TrainedVersion:
+    """One version of a sector's model.
+
+    Raises
+    ------
+    NoSuchModel
+        Names the versions that there are.
+    """
+    versions = {version.version: version for version in trained_versions(database, sector)}
+    if number in versions:
+        return versions[number]
+    there = ", ".join(map(str, versions)) or "none"
+    raise NoSuchModel(f"the model of {sector} has no version {number}; it has {there}")
+
+
+def models_of_run(database: Database, run_id: str) -> list[Mapping[str, Any]]:
+    """The rows of `model_performance` of the pairs that a training modelled, by pair."""
+    table = MODEL_PERFORMANCE
+    statement = sa.select(table).where((table.c.run_id == run_id) & (table.c.status == "ok")).order_by(table.c.pair)
+    with database.begin() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def read_trainings(database: Database, sector: str) -> "pd.DataFrame":

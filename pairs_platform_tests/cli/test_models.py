@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from pairs_platform.core.prices.calendar import session_offset
-from pairs_platform.database.models import Decision, alias_as_of, read_decisions
+from pairs_platform.database.models import Decision, alias_as_of, read_decisions, record_training
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.bundles import SECTOR, SESSION, record
 from pairs_platform_tests.support.decisions import store_decisions
 from pairs_platform_tests.support.postgres import free_port
+from pairs_platform_tests.support.trainings import training
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("made")
     platform = Platform(load_settings({"state_root": str(root)}))
     for k in range(3):
-        platform.registry.log_training(replace(record(session_offset(SESSION, k)), pooled={"skill": 0.001 * k}))
+        session, pooled = session_offset(SESSION, k), {"skill": 0.001 * k}
+        tracked = platform.registry.log_training(replace(record(session), pooled=pooled))
+        about = training(session=session, run_id=tracked.run_id, model_version=k + 1, **pooled)
+        record_training(platform.database, about, record().pairs.assign(f1=0.5))
     store_decisions(
         platform.database,
         [
@@ -80,6 +84,9 @@ def test_list_and_show(platform, console):
     one = console("models", "show", "2")
     assert "AAPL_ADI" in one.output
     assert "dagster_run_id" in one.output
+    missing = console("models", "show", "9")
+    assert (missing.exit_code, missing.output.count("\n")) == (1, 1)
+    assert "no version 9; it has 1, 2, 3" in missing.output
 
 
 def test_promote_and_roll_back_are_in_the_audit_and_take_effect_at_once(platform, console):
@@ -108,7 +115,7 @@ def test_what_is_not_there_is_told_and_changes_nothing(platform, console):
 def test_compare_without_shadow_says_that_nothing_can_be_said(platform, console):
     shown = console("models", "compare", "1", "2")
     assert "0 paired sessions: nothing can be said yet" in shown.output
-    n = len(platform.registry.load(SECTOR, 1).pairs)
+    n = (record().pairs["status"] == "ok").sum()
     assert n > 0
     assert f"{n} pairs in common, 0 of them predicted by both" in shown.output
 

@@ -1,20 +1,25 @@
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from pairs_platform.core.errors import NoSuchModel
 from pairs_platform.core.models.contracts import GRU_MODELS
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.database.models import (
     Decision,
     add_decisions,
     alias_as_of,
+    models_of_run,
     pairs_of_run,
     read_decisions,
     read_performance,
     read_trainings,
     record_training,
+    trained_version,
+    trained_versions,
     training_of_version,
 )
 from pairs_platform.database.rows import read_frame
@@ -52,6 +57,26 @@ class TestTraining:
         failed = read_performance(database, "technology").set_index("pair").loc["X_Y"]
         assert failed["reason"] == "the loss is not finite"
         assert pd.isna(failed["lift"])
+
+    def test_versions_have_the_aliases_of_the_newest_decisions_and_their_newest_training(self, database):
+        record_training(database, training(), performance())
+        record_training(database, training(run_id="again", trained=TRAINED + timedelta(hours=1)), performance())
+        record_training(database, training(run_id="second", model_version=2), performance({"A_B": 0.5}))
+        record_training(database, training(run_id="none", model_version=None), performance({}))
+        made = Decision(
+            sector="technology", session=SESSION, action="a", reason="a test", actor="a test", alias="champion",
+            version_after=1, figures={}, decided_utc=TRAINED,
+        )  # fmt: skip
+        store_decisions(database, [made, replace(made, version_before=1, version_after=2)])
+        versions = trained_versions(database, "technology")
+        assert [(one.version, one.aliases, one.training["run_id"]) for one in versions] == [
+            (1, (), "again"),
+            (2, ("champion",), "second"),
+        ]
+        assert trained_version(database, "technology", 2) == versions[1]
+        with pytest.raises(NoSuchModel, match="technology has no version 3; it has 1, 2"):
+            trained_version(database, "technology", 3)
+        assert [row["pair"] for row in models_of_run(database, "again")] == ["A_B", "A_C", "B_C"]
 
     def test_ranks_by_lift_and_by_f1(self, database):
         record_training(database, training(), performance())

@@ -22,10 +22,6 @@ NULL_NOTE = (
     "move together and when volatility comes, and destroys long-run ties; independent walks keep each symbol's "
     "volatility alone. q is the false-discovery rate."
 )
-MODELS_UNIT = "0.001 nats per label, on test parts"
-MODELS_NOTE = (
-    'Skill is against the base rate, lift against the better simple forecast; always is the F1 of "always reverts".'
-)
 
 ORDER, RANKING_HALF_LIFE, RANKING_MOVE = "order at low z", "half-life (bars)", "move (bp)"
 """Headings of the ranking that a table's form asks for."""

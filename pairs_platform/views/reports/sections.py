@@ -227,7 +227,8 @@ def _settings(settings: "SettingsGroup", caption: str) -> Table:
 
 
 def _model(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
-    from pairs_platform.views.reports.day import MODELS_NOTE, MODELS_UNIT, configured_model, models_frame
+    from pairs_platform.views.drawing.model_figures import MODELS_NOTE, MODELS_UNIT
+    from pairs_platform.views.reports.day import configured_model, models_frame
 
     yield from _or_why_not(lambda: map(Paragraph, configured_model(platform, key)))
     yield table_of(models_frame(platform, key.sector, [key.session]), f"The session's training · {MODELS_UNIT}")
