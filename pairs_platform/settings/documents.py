@@ -62,10 +62,20 @@ def read_text(path: Path) -> str:
     return _decoded(data, str(path))
 
 
-def parse_document(text: str, name: str) -> dict[str, Any]:
-    """Content of the text of a YAML document, as `read_document`; `name` is that of the document in messages."""
+def parse_document(text: str, name: str, *, is_shipped: bool = False) -> dict[str, Any]:
+    """Content of the text of a YAML document, as `read_document`.
+
+    Parameters
+    ----------
+    text : str
+    name : str
+        Of the document in messages.
+    is_shipped : bool
+        Whether it is the package's own: libyaml reads it faster, in every command, and explains mistakes less well.
+    """
+    loader = yaml.CBaseLoader if is_shipped and yaml.__with_libyaml__ else yaml.BaseLoader
     try:
-        root = yaml.compose(text, Loader=yaml.BaseLoader)
+        root = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         raise SettingsError(f"{name} is not valid YAML{_explained(error)}") from None
     except (ValueError, OverflowError):  # an escape such as "\\UFFFFFFFF"

@@ -17,7 +17,7 @@ UNIVERSE_FILE = "universe.yaml"
 @cache
 def shipped_document(name: str) -> Mapping[str, Any]:
     """Content of a YAML file of the package, which is read once; nobody changes it."""
-    return parse_document(shipped_text(name), f"package {name}")
+    return parse_document(shipped_text(name), f"package {name}", is_shipped=True)
 
 
 def shipped_text(name: str) -> str:

@@ -12,7 +12,8 @@ import pandas as pd
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.volatility.contracts import GARCH_FITS
-from pairs_platform.core.volatility.parameters import fit_parameter_sets, parameter_values
+from pairs_platform.core.volatility.parameters import fit_parameter_sets
+from pairs_platform.core.volatility.rows import parameter_values
 from pairs_platform.platform import Platform
 from pairs_platform.views.windows import load_truncated_window, load_window, past_correlation_gate, window_metadata
 from pairs_platform.workflows.recomputed import RecomputedRow, row_values, sampled

@@ -6,20 +6,22 @@ What does not belong here: computing features (`features`), metrics (`evaluation
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
 from pairs_platform.core.contract import Contract, reason_where_not_ok
-from pairs_platform.core.models.features import PairDataset, without_data
 from pairs_platform.core.models.inputs import FEATURES, FEATURES_IN_WORDS, Scaling
 from pairs_platform.core.models.metrics import DESCRIPTIONS, TEST_METRICS
 from pairs_platform.core.models.splits import PARTS, SplitPlan, plan_of_parts
 from pairs_platform.core.volatility.contracts import GARCH_FITS, IN_SAMPLE
-from pairs_platform.core.volatility.garch import GarchState
-from pairs_platform.core.volatility.parameters import garch_fit, spread_parameters
+from pairs_platform.core.volatility.fit import GarchState
+from pairs_platform.core.volatility.rows import garch_fit, spread_parameters
+
+if TYPE_CHECKING:
+    from pairs_platform.core.models.features import PairDataset
 
 DATASET_STATUSES = ("ok", "no_fit", "no_labels", "insufficient_data")
 MODEL_STATUSES = (*DATASET_STATUSES, "failed", "not_chosen")
@@ -209,7 +211,7 @@ SHADOW_LOSSES = Contract(
 """Sums of losses over the labels of one session that the model had never seen, for each pair of the model."""
 
 
-def feature_frame(datasets: Sequence[PairDataset], plan: SplitPlan) -> pd.DataFrame:
+def feature_frame(datasets: "Sequence[PairDataset]", plan: SplitPlan) -> pd.DataFrame:
     """Rows of `PAIR_FEATURES` of the datasets with status "ok"."""
     parts = plan.parts()
     frames = [
@@ -230,7 +232,7 @@ def feature_frame(datasets: Sequence[PairDataset], plan: SplitPlan) -> pd.DataFr
     return pd.concat(frames, ignore_index=True) if frames else PAIR_FEATURES.empty()
 
 
-def scaling_frame(datasets: Sequence[PairDataset]) -> pd.DataFrame:
+def scaling_frame(datasets: "Sequence[PairDataset]") -> pd.DataFrame:
     """Rows of `FEATURE_SCALING`, one for each dataset."""
     rows = []
     for dataset in datasets:
@@ -256,7 +258,7 @@ def scaling_frame(datasets: Sequence[PairDataset]) -> pd.DataFrame:
 
 def datasets_of(
     features: pd.DataFrame, scaling: pd.DataFrame, fits: pd.DataFrame
-) -> tuple[list[PairDataset], SplitPlan | None]:
+) -> "tuple[list[PairDataset], SplitPlan | None]":
     """The datasets that were stored, and their plan; None where no pair has data.
 
     Parameters
@@ -264,6 +266,8 @@ def datasets_of(
     features, scaling, fits : DataFrame
         `PAIR_FEATURES`, `FEATURE_SCALING` and `FEATURE_FITS` of one partition.
     """
+    from pairs_platform.core.models.features import PairDataset, without_data
+
     in_sample = fits[fits["parameter_set"] == IN_SAMPLE].set_index("pair", drop=False)
     groups = dict(tuple(features.groupby("pair", sort=False)))
     datasets = []

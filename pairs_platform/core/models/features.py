@@ -31,13 +31,8 @@ from pairs_platform.core.volatility.garch import (
     standardised_residuals,
 )
 from pairs_platform.core.volatility.likelihood import variance_path
-from pairs_platform.core.volatility.parameters import (
-    fit_in_sample_set,
-    garch_fit,
-    leg_shocks_excluded,
-    spread_parameters,
-    window_bars_per_session,
-)
+from pairs_platform.core.volatility.parameters import fit_in_sample_set, leg_shocks_excluded, window_bars_per_session
+from pairs_platform.core.volatility.rows import garch_fit, spread_parameters
 
 DatasetStatus = Literal["ok", "no_fit", "no_labels", "insufficient_data"]
 SPREAD_TOLERANCE = 1e-9

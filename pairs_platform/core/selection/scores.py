@@ -29,12 +29,8 @@ from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharp
 from pairs_platform.core.volatility.contracts import FULL_WINDOW, IN_SAMPLE
 from pairs_platform.core.volatility.forecast import VolatilitySkill, in_sample_bars, volatility_skill
 from pairs_platform.core.volatility.garch import conditional_variance
-from pairs_platform.core.volatility.parameters import (
-    garch_fit,
-    leg_shocks_excluded,
-    spread_parameters,
-    window_bars_per_session,
-)
+from pairs_platform.core.volatility.parameters import leg_shocks_excluded, window_bars_per_session
+from pairs_platform.core.volatility.rows import garch_fit, spread_parameters
 
 _SKILL_FIGURES = ("dm_vs_ewma", "dm_vs_constant", "qlike_model", "qlike_ewma", "qlike_constant")
 _REPORT_FIGURES = (

@@ -24,7 +24,7 @@ from pairs_platform.core.selection.contracts import ROLES, TRADING_CONFIG
 from pairs_platform.core.trading.rule import max_hold_bars
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.contracts import FULL_WINDOW
-from pairs_platform.core.volatility.parameters import garch_fit, spread_parameters
+from pairs_platform.core.volatility.rows import garch_fit, spread_parameters
 
 
 class _Document(BaseModel):

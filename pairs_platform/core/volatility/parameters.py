@@ -1,11 +1,11 @@
 """The two parameter sets of a pair: in-sample from the first part of the window alone, full-window from all of it.
 
-What does not belong here: the model itself (`garch`), and the test that prefers a direction (`core.screening`).
+What does not belong here: the model itself (`garch`), reading rows (`rows`), and the test that prefers a direction
+(`core.screening`).
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -21,10 +21,8 @@ from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS, IN
 from pairs_platform.core.volatility.diurnal import count_sessions
 from pairs_platform.core.volatility.forecast import in_sample_bars
 from pairs_platform.core.volatility.garch import GarchFit, fit_many
+from pairs_platform.core.volatility.rows import FIT_COLUMNS, SPREAD_COLUMNS
 from pairs_platform.core.volatility.settings import FitStatus, GarchSettings
-
-_FIT_COLUMNS = [field.name for field in fields(GarchFit)]
-_SPREAD_COLUMNS = ["alpha", "beta", "mu", "sigma"]
 
 
 def fit_parameter_sets(
@@ -103,26 +101,6 @@ def window_bars_per_session(window: PriceWindow) -> int:
     return int(window.bar_of_day.max()) + 1
 
 
-def garch_fit(row: pd.Series) -> GarchFit:
-    """The `GarchFit` of one row of `GARCH_FITS`, equal in every value to the one that was stored."""
-    values = {name: row[name] for name in _FIT_COLUMNS}
-    return GarchFit(**{**values, "diurnal": tuple(json.loads(row["diurnal"])), "n_obs": int(row["n_obs"])})
-
-
-def parameter_values(row: Mapping[str, object]) -> dict[str, object]:
-    """The values of one row of `GARCH_FITS` by name, the diurnal factors as numbers."""
-    return {**row, "diurnal": json.loads(str(row["diurnal"]))}
-
-
-def spread_parameters(row: pd.Series) -> SpreadParameters:
-    """The `SpreadParameters` of one row of `GARCH_FITS`; the row must have them."""
-    if not np.isfinite(row["beta"]):
-        raise ValueError(f"{row['pair']} has no spread: {row['status']} ({row['reason']})")
-    return SpreadParameters(
-        y=row["y"], x=row["x"], n_bars=int(row["n_bars"]), **{name: float(row[name]) for name in _SPREAD_COLUMNS}
-    )
-
-
 def _fit_span(
     window: PriceWindow, pairs: pd.DataFrame, name: str, n_bars: int, settings: GarchSettings
 ) -> list[dict[str, object]]:
@@ -157,7 +135,7 @@ def _fit_span(
             if isinstance(estimate, SpreadParameters)
             else replace(estimate, distribution=settings.distribution)
         )
-        row: dict[str, object] = {column: getattr(fit, column) for column in _FIT_COLUMNS}
+        row: dict[str, object] = {column: getattr(fit, column) for column in FIT_COLUMNS}
         row |= {
             "pair": pair,
             "parameter_set": name,
@@ -167,7 +145,7 @@ def _fit_span(
             "y": None if pd.isna(y) else y,
             "x": None if pd.isna(x) else x,
         }
-        row |= {column: getattr(estimate, column, np.nan) for column in _SPREAD_COLUMNS}
+        row |= {column: getattr(estimate, column, np.nan) for column in SPREAD_COLUMNS}
         rows.append(row)
     return rows
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.volatility.parameters import garch_fit, spread_parameters
+from pairs_platform.core.volatility.rows import garch_fit, spread_parameters
 from pairs_platform.platform import Platform
 from pairs_platform.views.drawing import plots
 

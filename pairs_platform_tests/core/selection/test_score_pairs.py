@@ -16,12 +16,8 @@ from pairs_platform.core.trading.sharpe import probabilistic_sharpe_ratio, sharp
 from pairs_platform.core.volatility.contracts import FULL_WINDOW, IN_SAMPLE
 from pairs_platform.core.volatility.forecast import volatility_skill
 from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance
-from pairs_platform.core.volatility.parameters import (
-    fit_parameter_sets,
-    garch_fit,
-    leg_shocks_excluded,
-    spread_parameters,
-)
+from pairs_platform.core.volatility.parameters import fit_parameter_sets, leg_shocks_excluded
+from pairs_platform.core.volatility.rows import garch_fit, spread_parameters
 from pairs_platform_tests.support.simulated_pairs import (
     constant_variance,
     garch_variance,

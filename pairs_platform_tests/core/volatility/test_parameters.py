@@ -16,12 +16,8 @@ from pairs_platform.core.screening.engle_granger import engle_granger
 from pairs_platform.core.screening.spread import estimate_spread
 from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS, IN_SAMPLE
 from pairs_platform.core.volatility.garch import GarchSettings, conditional_variance, fit_ar_garch
-from pairs_platform.core.volatility.parameters import (
-    fit_parameter_sets,
-    garch_fit,
-    leg_shocks_excluded,
-    spread_parameters,
-)
+from pairs_platform.core.volatility.parameters import fit_parameter_sets, leg_shocks_excluded
+from pairs_platform.core.volatility.rows import garch_fit, spread_parameters
 from pairs_platform_tests.support.garch_simulation import simulate, u_shape
 
 SYMBOLS = ("AA", "BB", "CC", "DD", "EE")
