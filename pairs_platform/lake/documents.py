@@ -5,18 +5,19 @@ What does not belong here: writing anything, and reading tables (`store`).
 
 import json
 import re
+from collections import Counter
 from datetime import date
 from typing import Any
 
 from pairs_platform.core.errors import PartitionMissing, PartitionUnreadable
 from pairs_platform.core.partition_key import SLUG, PartitionKey
-from pairs_platform.lake.files import LakePath, names_in, read_file
+from pairs_platform.lake.files import LakePath, names_in, read_file, sizes_below
 
 _FILE = re.compile(r"(?P<session>\d{4}-\d{2}-\d{2})(?P<suffix>\.parquet|\.json)")
 
 
 class Documents:
-    """The JSON documents below the folder of a lake, and which sessions it has of a table.
+    """The JSON documents below the folder of a lake, which sessions it has of a table, and how large it is.
 
     Parameters
     ----------
@@ -54,6 +55,15 @@ class Documents:
     def document_sessions(self, name: str, sector: str) -> list[date]:
         """The sessions of a sector for which document `name` is stored, ascending."""
         return self._stored(name, sector, ".json")
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each table and of each kind of document."""
+        sizes: Counter[str] = Counter()
+        for name, size in sizes_below(self.root).items():
+            table, _, below = name.partition("/")
+            if below:
+                sizes[table] += size
+        return dict(sorted(sizes.items()))
 
     def document_path(self, name: str, key: PartitionKey) -> LakePath:
         """Where the document `name` of partition `key` is, or would be."""

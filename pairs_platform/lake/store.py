@@ -5,7 +5,6 @@ What does not belong here: what the tables mean (`core/<stage>/contracts.py`) an
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -22,7 +21,7 @@ from pairs_platform.core.errors import PartitionMissing, PartitionUnreadable, Ve
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.lake.atomic import while_locked
 from pairs_platform.lake.documents import Documents
-from pairs_platform.lake.files import LakePath, is_stored, read_file, replace, sizes_below
+from pairs_platform.lake.files import LakePath, is_stored, read_file, replace
 
 _METADATA_KEY = b"pairs_platform"
 _READ_THREADS = 4
@@ -149,15 +148,6 @@ class Lake(Documents):
     def exists(self, table: str, key: PartitionKey) -> bool:
         """Whether partition `key` of `table` is stored."""
         return is_stored(self.path(table, key))
-
-    def sizes(self) -> dict[str, int]:
-        """Bytes of each table and of each kind of document."""
-        sizes: Counter[str] = Counter()
-        for name, size in sizes_below(self.root).items():
-            table, _, below = name.partition("/")
-            if below:
-                sizes[table] += size
-        return dict(sorted(sizes.items()))
 
     def path(self, table: str, key: PartitionKey) -> LakePath:
         """Where partition `key` of `table` is, or would be."""

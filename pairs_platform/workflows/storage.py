@@ -92,7 +92,7 @@ def _sizes(platform: Platform) -> tuple[dict[str, int], list[str]]:
     """Bytes by part, and the parts that could not be measured, with the reason."""
     root = platform.settings.profile_root
     place = "lake" if platform.settings.lake_url is None else OBJECTS
-    sizes = {f"{place}/{table}": size for table, size in platform.lake.sizes().items()}
+    sizes = {f"{place}/{table}": size for table, size in platform.documents.sizes().items()}
     for path in sorted(root.iterdir()):
         if path.name == "production":
             sizes |= {f"production/{below.name}": size_of(below) for below in sorted(path.iterdir()) if below.is_dir()}
