@@ -7,8 +7,6 @@ What does not belong here: what becomes of the runs of dead processes (`processe
 import os
 import socket
 
-import psutil
-
 CODE_LOCATION = "pairs_platform"
 """Name of the one code location, as in `workspace.yaml`: Dagster shows a run among those of its jobs by this name."""
 
@@ -30,6 +28,8 @@ DAILY = {"pairs_platform/stage": "daily"}
 
 def tag_of(pid: int) -> str:
     """Value of `PROCESS_TAG`: host, process id and when the process started."""
+    import psutil
+
     return f"{socket.gethostname()}/{pid}/{psutil.Process(pid).create_time():.0f}"
 
 
@@ -48,6 +48,8 @@ def is_alive_here(value: str) -> bool:
     if not is_of_this_host(value):
         return False
     _, number, created = value.split("/")
+    import psutil
+
     try:
         return f"{psutil.Process(int(number)).create_time():.0f}" == created
     except psutil.NoSuchProcess:
