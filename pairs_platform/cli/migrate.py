@@ -46,7 +46,8 @@ def command(settings: Settings, name: str | None, quiet: bool) -> None:
             raise DatabaseUnavailable(f"the database that {name} names does not answer: {error.orig}") from None
     else:
         require_writable(settings)
-        say_profile()
+        if not quiet:
+            say_profile()
         migrate_stores(settings, changes.append)
         prepare_instance(prepare_home(settings), changes.append)
     if changes or not quiet:

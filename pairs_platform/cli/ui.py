@@ -53,7 +53,7 @@ def command(settings: Settings, host: str, port: int, read_only: bool) -> None:
 
 def _serve(settings: Settings, home: Path, host: str, port: int) -> None:
     with tempfile.TemporaryDirectory(prefix="pairs-platform-") as folder:
-        specs = ui_processes(home, Path(folder), host=host, port=port, meanwhile=_migrate)
+        specs = ui_processes(home, Path(folder), host=host, port=port, migrate=_migrate)
         supervisor = Supervisor(specs, live_folder(settings), click.echo, "ui", lambda runs: _canceled(home, runs))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: supervisor.stop())

@@ -4,12 +4,15 @@ What does not belong here: the platform's own schema (`database.migrations`), an
 """
 
 import ast
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from pairs_platform.core.errors import DatabaseMismatch
+
+PREPARED_FILE = "prepared"
 
 
 def current_revision(engine: sa.Engine) -> str | None:
@@ -18,6 +21,19 @@ def current_revision(engine: sa.Engine) -> str | None:
 
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def note_prepared(folder: Path, package: str) -> None:
+    """Note in a folder that the databases of a package in it are there and of its installed version."""
+    (folder / PREPARED_FILE).write_text(version(package), encoding="utf-8")
+
+
+def is_prepared(folder: Path, package: str) -> bool:
+    """Whether `note_prepared` noted the installed version: several processes may open the databases at once."""
+    try:
+        return (folder / PREPARED_FILE).read_text(encoding="utf-8") == version(package)
+    except OSError:
+        return False
 
 
 def newest_revision(scripts: Path, current: str | None, what: str) -> str:

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION
 
 from pairs_platform.core.operations.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host, this_process
-from pairs_platform.database.revisions import newest_revision
+from pairs_platform.database.revisions import newest_revision, note_prepared
 
 COMPUTE_SLOTS = max(1, (os.cpu_count() or 1) // 2)
 """Steps of heavy computation at a time; each one uses two threads."""
@@ -125,6 +125,7 @@ def prepare_instance(home: Path, report: Callable[[str], None]) -> None:
             instance.upgrade()
             outdated = ", ".join(sorted(str(revision) for revision in currents - heads))
             report(f"Dagster's storage: {outdated} → {', '.join(heads)}")
+    note_prepared(home, "dagster")
 
 
 def _begin_event_logs(instance: dg.DagsterInstance) -> None:

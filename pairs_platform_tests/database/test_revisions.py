@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from pairs_platform.core.errors import DatabaseMismatch
-from pairs_platform.database.revisions import newest_revision
+from pairs_platform.database.revisions import PREPARED_FILE, is_prepared, newest_revision, note_prepared
 
 OWN = Path(__file__).resolve().parents[2] / "pairs_platform" / "database" / "migrations"
 
@@ -40,3 +40,11 @@ def test_migrations_are_not_executed(tmp_path):
         (folder / f"{name}.py").write_text(text)
     (folder / "__init__.py").touch()
     assert newest_revision(tmp_path, "first", "a database") == "merged"
+
+
+def test_a_folder_is_prepared_for_the_version_that_prepared_it_alone(tmp_path):
+    assert not is_prepared(tmp_path, "dagster")
+    note_prepared(tmp_path, "dagster")
+    assert is_prepared(tmp_path, "dagster")
+    (tmp_path / PREPARED_FILE).write_text("1.0.0")
+    assert not is_prepared(tmp_path, "dagster")

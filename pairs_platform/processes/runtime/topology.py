@@ -28,6 +28,7 @@ from pairs_platform.adapters.mlflow.registry import (
 from pairs_platform.core.errors import ConfigurationError, NotFound
 from pairs_platform.core.operations.run_tags import CODE_LOCATION
 from pairs_platform.core.time import SECOND_NS
+from pairs_platform.database.revisions import is_prepared
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.platform import require_writable
 from pairs_platform.processes.runtime.migrations import migrate_stores, upgrade_mlflow
@@ -112,19 +113,21 @@ def live_processes(
     ]
 
 
-def ui_processes(home: Path, folder: Path, *, host: str, port: int, meanwhile: Callable[[], None]) -> list[ProcessSpec]:
+def ui_processes(home: Path, folder: Path, *, host: str, port: int, migrate: Callable[[], None]) -> list[ProcessSpec]:
     """The processes of `ui`: one has the code, and web server and daemon ask it.
 
     Parameters
     ----------
     home, folder, host, port
         As for `live_processes`.
-    meanwhile : callable
-        What the web server needs and the code does not; called while the code is loaded.
+    migrate : callable
+        Makes what the web server and the daemon need. It is called while the code is loaded, but before where the home
+        is new or of another Dagster: two processes must not make its storage at once.
     """
     code, location = _own_code(home, folder)
+    is_new = not is_prepared(home, "dagster")
     return [
-        replace(code, meanwhile=meanwhile),
+        replace(code, prepare=migrate) if is_new else replace(code, meanwhile=migrate),
         _webserver(home, location, host=host, port=port, name="port"),
         _daemon(home, location, lambda: True),
     ]
