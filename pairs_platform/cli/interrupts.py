@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import click
@@ -29,8 +29,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class _Plan:
-    """What is said, and what is done before the process ends at once."""
+    """What is said and where, and what is done before the process ends at once; `errors` is None without a stream."""
 
+    errors: int | None = None
     message: str = "stopped"
     seconds: float = SECONDS_TO_END
     at_once: Callable[[], None] = lambda: None
@@ -79,7 +80,10 @@ def watched() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _plan = _Plan()
+    try:
+        _plan = _Plan(errors=os.dup(2))
+    except OSError:  # closed
+        _plan = _Plan()
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     threading.Thread(target=_watch, args=(reader,), name="interrupts", daemon=True).start()
@@ -96,6 +100,8 @@ def watched() -> Iterator[None]:
             for number, handler in held.items():
                 signal.signal(number, handler)
             writer.close()
+            if _plan.errors is not None:
+                os.close(_plan.errors)
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -133,11 +139,20 @@ def _end_at_once() -> None:
         except psutil.NoSuchProcess:
             continue
     last.join(_LAST_SECONDS)
-    if sys.stdout is not None and sys.stdout.isatty():
-        sys.stdout.write("\x1b[?25h\n")  # a progress display hides the cursor
-        sys.stdout.flush()
-    _show(_plan.message)
+    _show_past_redirection(_plan.message)
     os._exit(EXIT_CODE)
+
+
+def _show_past_redirection(message: str) -> None:
+    """Show a line where this process's errors went when it began: while a step runs, Dagster sends them to its log."""
+    from pairs_platform.core.masking import masked
+
+    if _plan.errors is None:
+        _show(message)
+        return
+    cursor = "\x1b[?25h\n" if os.isatty(_plan.errors) else ""  # a progress display hides it
+    with suppress(OSError):  # the terminal is gone
+        os.write(_plan.errors, f"{cursor}{masked(message)}\n".encode())
 
 
 def _show(message: str) -> None:
