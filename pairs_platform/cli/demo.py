@@ -4,11 +4,13 @@ What does not belong here: the jobs (`defs.in_process`), their results as text (
 """
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -109,7 +111,11 @@ def _run(settings: Settings, sector: str, sessions: Sequence[date]) -> None:
         TextColumn("{task.fields[step]:<28}"),
         TimeElapsedColumn(),
     )
-    with _runner(settings) as runner, Progress(*columns, console=Console(width=110)) as progress:
+    with (
+        _runner(settings) as runner,
+        _terminal() as file,
+        Progress(*columns, console=Console(width=110, file=file)) as progress,
+    ):
         runs = [(f"prices {first} to {sessions[-1]}", partial(runner.fetch_prices, sector, first, sessions[-1]))]
         runs += [(f"session {day}", partial(runner.identify_pairs, sector, day)) for day in sessions]
         for title, run in runs:
@@ -124,6 +130,16 @@ def _run(settings: Settings, sector: str, sessions: Sequence[date]) -> None:
                 progress.stop()
                 raise click.ClickException(f"{title} failed\n" + "\n".join(map(shortened, failures)))
             progress.update(task, step="done", completed=1, total=1)
+
+
+@contextmanager
+def _terminal() -> "Iterator[IO[str] | None]":
+    """The terminal, for a display that goes on while Dagster sends output to the log of a step; None without one."""
+    if not sys.stdout.isatty():
+        yield None
+        return
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors="replace") as file:
+        yield file
 
 
 def _replay(settings: Settings, sectors: list[str], session: date) -> None:

@@ -66,7 +66,7 @@ def interrupted(
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("words", "wait"), [("", 0.5), ("session 2023-03-06", 1.0)])
+@pytest.mark.parametrize(("words", "wait"), [("", 0.5), ("correlation_matrix", 0.0)])
 def test_the_demo_ends_at_once_and_says_what_goes_on(tmp_path, words, wait):
     shown = interrupted(tmp_path, words, wait)
     assert shown.count("stopped") == 1
