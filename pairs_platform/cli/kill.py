@@ -45,8 +45,8 @@ def command(settings: Settings, reason: str, level: str, run_modes: tuple[str, .
     if not reason.strip():
         raise click.UsageError("--reason is empty: say why, for those who release it")
     database = open_database(settings)
-    say_profile()
     set_kill_switch(database, run_modes, KillLevel(level), reason=reason, actor=person(), now=utc_now())
+    say_profile()
     say(f"kill switch set · {' and '.join(run_modes)}: {level}, so {EFFECTS[level]}")
     still = what_is_open(database, run_modes)
     if not still:

@@ -33,6 +33,9 @@ READING = {
     "storage": "storage",
     "backup": "backup {target}.tar.gz",
     "down": "down",
+    "orders": "orders",
+    "positions": "positions",
+    "risk": "risk",
 }
 WRITING = {
     "doctor": "doctor",
@@ -45,7 +48,10 @@ WRITING = {
     "migrate": "migrate",
     "restore": "restore {target}",
     "stream": "stream save --session 2023-03-08",
+    "kill": "kill --reason why",
 }
+OTHERS = {"broker": "broker simulate --port {port} --faults none", "release": "release --reason why"}
+"""What does not end by itself, and what has nothing to write on this state."""
 
 
 def words_of(line: str, folder: Path, state: Path | None = None) -> list[str]:
@@ -64,7 +70,7 @@ def refused(stored, monkeypatch):
 
 
 def test_every_command_is_looked_at():
-    assert sorted([*READING, *WRITING]) == sorted(COMMANDS)
+    assert sorted([*READING, *WRITING, *OTHERS]) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize("line", READING.values())
@@ -85,7 +91,7 @@ def test_what_writes_says_where_it_cannot_and_what_helps(refused, console, tmp_p
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_file_in_the_place_of_the_state_is_one_line(console, tmp_path, monkeypatch, command):
-    lines = {**READING, **WRITING}
+    lines = {**READING, **WRITING, **OTHERS}
     (tmp_path / "state").write_text("")
     monkeypatch.setenv(variable("state_root"), str(tmp_path / "state"))
     shown = console(*words_of(lines[command], tmp_path))
