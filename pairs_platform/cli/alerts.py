@@ -48,7 +48,7 @@ def command(context: click.Context, settings: Settings, days: float, rows: int) 
             "severity": alert.severity,
             "kind": TITLES[alert.kind],
             "partition": f"{alert.session or ''}|{alert.sector or ''}".strip("|"),
-            "what": alert.what,
+            "what": alert.what.partition("\n")[0],
             "times seen": alert.times,
         }
         for alert in alerts
@@ -56,6 +56,9 @@ def command(context: click.Context, settings: Settings, days: float, rows: int) 
     if lines:
         print_rows(lines, "Alerts", rows=rows)
         still_open = [alert for alert in alerts[:rows] if alert.resolved_utc is None]
+        for alert in still_open:
+            if "\n" in alert.what:  # a command to type stands in it, which no cell can hold
+                say(f"{alert.id}: {alert.what}")
         for remedy in dict.fromkeys(alert.remedy for alert in still_open):
             numbers = [alert.id for alert in still_open if alert.remedy == remedy]
             say(f"{listed(numbers, 12)}: {remedy}")

@@ -32,6 +32,9 @@ def database():
     return open_database(load_settings())
 
 
+COMMAND = "PAIRS_PLATFORM_PROFILE=simulated-5min-raw dagster asset materialize --select price_history"
+
+
 def console(*words: str, code: int = 0) -> str:
     done = CliRunner().invoke(cli, list(words), catch_exceptions=False)
     assert done.exit_code == code, done.output
@@ -46,7 +49,7 @@ def test_what_is_broken_what_is_over_and_what_did_not_go_out(database, monkeypat
             key=key,
             kind="run_failed",
             severity="error",
-            what=f"what of {key}",
+            what=f"what of {key}\n  {COMMAND}",
             remedy="mend it",
             sector="technology",
             session=date(2026, 2, 27),
@@ -62,6 +65,7 @@ def test_what_is_broken_what_is_over_and_what_did_not_go_out(database, monkeypat
     assert "what of one" in said
     assert "what of two" in said
     assert said.count("open") == 1
+    assert said.count(f"\n1: what of one\n  {COMMAND}\n") == said.count(COMMAND[:12]) == 1, "whole, and not in a cell"
     assert "\n1: mend it\n" in said
     assert f"not delivered to {receiver} after 1 attempts: 503" in said
 
