@@ -2,9 +2,11 @@
 
 import ast
 import re
+import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +20,15 @@ def test_every_installed_package_is_pinned_to_its_version():
     installed = {canonicalize_name(one.metadata["Name"]): one.version.partition("+")[0] for one in distributions()}
     found = {name: version for name, version in installed.items() if name not in BY_HAND}
     assert {name: version for name, version in found.items() if pins.get(name) != version} == {}
+
+
+def test_every_pin_installs_on_the_first_release_of_each_python_that_is_promised():
+    """Debian 12 has 3.11.2; there pip names a wrong package as the cause of a pin that it cannot have."""
+    promised = SpecifierSet(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"])
+    first = [version for version in (f"3.{minor}.0" for minor in range(9, 20)) if version in promised]
+    asked = {one.metadata["Name"]: one.metadata.get("Requires-Python") or "" for one in distributions()}
+    assert first == ["3.11.0", "3.12.0"]
+    assert {name: text for name, text in asked.items() if not all(v in SpecifierSet(text) for v in first)} == {}
 
 
 def test_the_audit_asks_about_every_pin():
