@@ -64,8 +64,9 @@ def list_versions(settings: Settings, sector: str | None, rows: int) -> None:
     platform, sector = _open(settings, sector)
     versions = trained_versions(platform.database, sector)
     if not versions:
+        made = hint(f"demo --sector {sector}")
         raise click.ClickException(
-            f"{sector} has no registered model yet: materialize gru_models, or make one with `{hint('demo')}`"
+            f"{sector} has no registered model yet: materialize gru_models, or make one with `{made}`"
         )
     lines = [
         {
@@ -96,13 +97,12 @@ def _signed(value: float | None) -> str:
 def show(settings: Settings, version: int, sector: str | None, rows: int) -> None:
     """One version: its training and every pair with its metrics on test."""
     from pairs_platform.database.models import models_of_run, trained_version
-    from pairs_platform.views.drawing.cells import cell
     from pairs_platform.views.drawing.model_figures import MODELS_UNIT
 
     platform, sector = _open(settings, sector)
     registered = trained_version(platform.database, sector, version)
     for name, value in registered.training.items():
-        click.echo(f"{name:<20} {value if isinstance(value, str) else cell(value)}")
+        click.echo(f"{name:<20} {_figure(name, value, MODELS_UNIT)}")
     click.echo(f"{'aliases':<20} {', '.join(registered.aliases) or 'none'}")
     in_nats, shares = ("lift", "lift_low", "lift_high", "skill"), ("f1", "f1_always", "roc_auc", "calibration_error")
     lines = [
@@ -117,6 +117,15 @@ def show(settings: Settings, version: int, sector: str | None, rows: int) -> Non
     ]
     title = f"Version {version} of {sector} · window up to {registered.training['session']}"
     print_rows(lines, f"{title} · lift and skill in {MODELS_UNIT}", rows=rows)
+
+
+def _figure(name: str, value: object, unit: str) -> str:
+    """A figure of a training: skill and lift in the unit of the tables, which is a thousandth of what is stored."""
+    from pairs_platform.views.drawing.cells import cell
+
+    if isinstance(value, float) and name.startswith(("skill", "lift")) and not name.endswith("_p"):
+        return f"{_signed(value)} · {unit}"
+    return value if isinstance(value, str) else cell(value)
 
 
 def _metric(value: float | None, factor: float, pattern: str) -> str | None:

@@ -12,7 +12,6 @@ from pairs_platform.cli.day import RANKING_SHOWN
 from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import rows_option
-from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ def command(
     """
     from pairs_platform.cli.day import print_day
     from pairs_platform.cli.show import print_frame
+    from pairs_platform.core.errors import NothingRanked
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.prices.sectors import SECTORS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
@@ -54,10 +54,8 @@ def command(
     }
     stored = {slug: days for slug, days in stored.items() if days}
     if not stored:
-        raise click.ClickException(
-            f"profile {platform.settings.profile.name} has no ranking{f' of {sector}' if sector else ''} yet; make one "
-            f"with `{hint('demo')}`"
-        )
+        of_sector = f" of {sector}" if sector else ""
+        raise NothingRanked(f"profile {platform.settings.profile.name} has no ranking{of_sector} yet", sector)
     keys = [PartitionKey(session.date() if session else days[-1], slug) for slug, days in stored.items()]
     if pair:
         _print_pair(

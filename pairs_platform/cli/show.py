@@ -25,6 +25,9 @@ NARROW = 16
 
 SHOWN_ROWS = 40
 
+SIGNIFICANT = 4
+"""Digits of a float in a table."""
+
 _NUMBER = re.compile(r"[<+-]?[\d,.]+|–|")
 
 
@@ -36,9 +39,15 @@ def rows_option(shown: int = SHOWN_ROWS) -> Callable[[Callable[..., Any]], Calla
 
 
 def frame_table(
-    frame: "pd.DataFrame", title: str | None, *, whole: Sequence[str] = (), styles: Sequence[str] = ()
+    frame: "pd.DataFrame",
+    title: str | None,
+    *,
+    whole: Sequence[str] = (),
+    styles: Sequence[str] = (),
+    digits: int = SIGNIFICANT,
+    named: bool = True,
 ) -> Table:
-    """A frame as a terminal table; floats with four significant digits, missing values as a dash.
+    """A frame as a terminal table; floats with `digits` significant digits, missing values as a dash.
 
     The title ends with the name of the profile that the command works on, or is that name.
 
@@ -50,12 +59,18 @@ def frame_table(
         Columns whose values are not wrapped however long they are.
     styles : sequence of str
         Style of each row, where there is a terminal; none if not given.
+    digits : int
+    named : bool
+        Whether the profile is said; not in the later parts of a table that is wider than the output.
     """
     numeric = {str(name) for name in frame.columns if is_numeric(frame[name])}
-    return _table({str(name): list(frame[name]) for name in frame.columns}, title, numeric, whole, styles)
+    texts = {str(name): [cell(value, digits) for value in frame[name]] for name in frame.columns}
+    return _table(texts, _with_profile(title) if named else title, numeric, whole, styles)
 
 
-def rows_table(rows: Sequence[Mapping[str, object]], title: str | None, columns: Sequence[str] = ()) -> Table:
+def rows_table(
+    rows: Sequence[Mapping[str, object]], title: str | None, columns: Sequence[str] = (), *, named: bool = True
+) -> Table:
     """Rows by the names of their columns as a terminal table, without pandas; like `frame_table` in all else.
 
     Parameters
@@ -66,20 +81,26 @@ def rows_table(rows: Sequence[Mapping[str, object]], title: str | None, columns:
         Names where there may be no row; those of the first row if not given.
     """
     values = {name: [row[name] for row in rows] for name in columns or (rows[0] if rows else ())}
-    return _table(values, title, {name for name, column in values.items() if _holds_numbers(column)})
+    texts = {name: [cell(value) for value in column] for name, column in values.items()}
+    numeric = {name for name, column in values.items() if _holds_numbers(column)}
+    return _table(texts, _with_profile(title) if named else title, numeric)
+
+
+def _with_profile(title: str | None) -> str | None:
+    context = click.get_current_context(silent=True)
+    profile = context.meta.get(SHOWN_PROFILE) if context else None
+    if profile and profile not in (title or ""):
+        return f"{title} · {profile}" if title else str(profile)
+    return title
 
 
 def _table(
-    columns: Mapping[str, Sequence[object]],
+    texts: Mapping[str, Sequence[str]],
     title: str | None,
     numeric: Collection[str],
     whole: Sequence[str] = (),
     styles: Sequence[str] = (),
 ) -> Table:
-    context = click.get_current_context(silent=True)
-    profile = context.meta.get(SHOWN_PROFILE) if context else None
-    if profile and profile not in (title or ""):
-        title = f"{title} · {profile}" if title else profile
     shown = Table(
         title=title,
         title_justify="left",
@@ -89,7 +110,6 @@ def _table(
         collapse_padding=True,
         min_width=_longest((title or "").split()),  # of the title, which is broken between words alone
     )
-    texts = {name: [cell(value) for value in values] for name, values in columns.items()}
     widths = {name: _longest(column) for name, column in texts.items()}
     unbroken = sum(max(_longest(name.split("\n")), width) + 2 for name, width in widths.items()) <= output_width()
     for name, width in widths.items():
@@ -117,18 +137,57 @@ def _holds_numbers(values: Collection[object]) -> bool:
     return any(text not in ("", "–") for text in texts) and all(_NUMBER.fullmatch(text) for text in texts)
 
 
-def print_frame(frame: "pd.DataFrame", title: str | None, *, rows: int = SHOWN_ROWS, whole: Sequence[str] = ()) -> None:
-    """Print the first rows of a frame, and how to see the others."""
-    print_renderable(frame_table(frame.head(rows), title, whole=whole))
+def print_frame(
+    frame: "pd.DataFrame",
+    title: str | None,
+    *,
+    rows: int = SHOWN_ROWS,
+    whole: Sequence[str] = (),
+    digits: int = SIGNIFICANT,
+) -> None:
+    """Print the first rows of a frame, in parts where it is wider than the output, and how to see the others."""
+    shown = frame.head(rows)
+    texts = {str(name): [cell(value, digits) for value in shown[name]] for name in shown.columns}
+    for place, names in enumerate(_parts(texts, whole, output_width())):
+        part = shown.set_axis(list(texts), axis=1)[names]
+        print_renderable(frame_table(part, None if place else title, whole=whole, digits=digits, named=not place))
     if len(frame) > rows:
         click.echo(more_rows(len(frame), rows))
 
 
 def print_rows(lines: Sequence[Mapping[str, object]], title: str | None, *, rows: int = SHOWN_ROWS) -> None:
     """Print the first rows by the names of their columns, and how to see the others; without pandas."""
-    print_renderable(rows_table(lines[:rows], title))
+    shown = lines[:rows]
+    texts = {name: [cell(line[name]) for line in shown] for name in (shown[0] if shown else ())}
+    for place, names in enumerate(_parts(texts, (), output_width())):
+        part = [{name: line[name] for name in names} for line in shown]
+        print_renderable(rows_table(part, None if place else title, named=not place))
     if len(lines) > rows:
         click.echo(more_rows(len(lines), rows))
+
+
+def _parts(texts: Mapping[str, Sequence[str]], whole: Collection[str], width: int) -> list[list[str]]:
+    """Names of the columns of each part of a table: no part needs more than `width`, each begins with the first column.
+
+    A heading can be folded between words, and a text of `NARROW` characters or more wherever it is not `whole`.
+    """
+    needed = {}
+    for name, column in texts.items():
+        longest = _longest(column)
+        needed[name] = 2 + max(
+            _longest(name.replace("_", " ").split()), longest if name in whole else min(longest, NARROW)
+        )
+    if not needed:
+        return [[]]
+    first, *others = needed
+    parts, room = [[first]], width - needed[first]
+    for name in others:
+        if needed[name] > room and len(parts[-1]) > 1:
+            parts.append([first])
+            room = width - needed[first]
+        parts[-1].append(name)
+        room -= needed[name]
+    return parts
 
 
 def more_rows(n: int, shown: int) -> str:

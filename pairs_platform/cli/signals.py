@@ -147,14 +147,15 @@ def _board(asked: _Shown, bars: pd.DataFrame, key: "SignalKey", *, rows: int) ->
     from pairs_platform.core.screening.pair_names import find_pair
     from pairs_platform.core.time import MARKET_TIMEZONE
     from pairs_platform.core.trading.legs import ORDER_UNIT
-    from pairs_platform.views.drawing.signal_board import GOES_FIRST, signal_board
+    from pairs_platform.views.drawing.signal_board import DISTANCE_NOTE, GOES_FIRST, signal_board
 
     if asked.pair is not None:
         bars = bars[bars["pair"] == find_pair(asked.pair, set(bars["pair"]))]
     trading = _trading(asked.platform, key, bars)
     board, styles = signal_board(bars, entry_z=trading["entry_z"], exit_z=trading["exit_z"])
     starts = pd.to_datetime(bars["bar_utc"]).dt.tz_convert(MARKET_TIMEZONE)
-    levels = f"entry at |z| {trading['entry_z']:g}, exit at {trading['exit_z']:g} · amounts in {ORDER_UNIT}"
+    levels = f"entry at |z| {trading['entry_z']:g}, exit at {trading['exit_z']:g}"
+    notes = f"{levels} · {DISTANCE_NOTE} · amounts in {ORDER_UNIT}"
     if asked.pair is not None:
         title = f"{board['pair'].iloc[0]} · {key.sector} · {key.session} · {key.run_mode} · start of the bar, New York"
         board = board.drop(columns=["pair", "role"])
@@ -165,7 +166,7 @@ def _board(asked: _Shown, bars: pd.DataFrame, key: "SignalKey", *, rows: int) ->
     shown = with_content(board.iloc[kept])
     table = frame_table(narrowed(shown, GOES_FIRST, output_width()), title=title, whole=("order",), styles=styles[kept])
     more = [more_rows(len(board), len(shown))] if len(board) > len(shown) else []
-    return Group(table, levels, *more)
+    return Group(table, notes, *more)
 
 
 def _trading(platform: "Platform", key: "SignalKey", bars: pd.DataFrame) -> dict[str, float]:

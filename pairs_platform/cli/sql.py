@@ -11,6 +11,9 @@ from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.show import print_frame, rows_option
 from pairs_platform.settings.model import Settings
 
+DIGITS = 8
+"""Of a float, as many as a price has."""
+
 
 @click.command("sql")
 @profile_options
@@ -43,4 +46,4 @@ def command(settings: Settings, statement: str, as_csv: bool, rows: int) -> None
         say_profile()
         click.echo(frame.to_csv(index=False), nl=False)
         return
-    print_frame(frame, None, rows=rows)
+    print_frame(frame, None, rows=rows, digits=DIGITS)

@@ -107,7 +107,11 @@ class PartitionMissing(NotFound):
 
 
 class NothingRanked(NotFound):
-    """A ranking, in a profile that has none yet."""
+    """A ranking, in a profile that has none yet; of one `sector` where it was asked for."""
+
+    def __init__(self, message: str, sector: str | None = None) -> None:
+        super().__init__(message)
+        self.sector = sector
 
 
 class NothingStreamed(NotFound):

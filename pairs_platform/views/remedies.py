@@ -65,7 +65,7 @@ def remedy_of(error: BaseException, *, stored: bool = False) -> str:
         case NothingStreamed():
             return f"start `{command('live')}`, or look at `{command('stream status')}`"
         case NothingRanked():
-            return f"`{command('demo')}` makes one"
+            return f"`{command(f'demo --sector {error.sector}' if error.sector else 'demo')}` makes one"
     return ""
 
 

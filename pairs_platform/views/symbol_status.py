@@ -36,7 +36,8 @@ def grouped(inventory: pd.DataFrame) -> pd.DataFrame:
 def each(inventory: pd.DataFrame) -> pd.DataFrame:
     """Rows of `symbol_inventory` as they are, with units in the headings."""
     shown = inventory.assign(coverage=inventory["coverage"].map(_percent))
-    return shown.drop(columns=["sessions_missing", "n_flags"]).rename(columns={"coverage": "coverage %"})
+    shown = shown.drop(columns=["sessions_missing", "n_flags"]).rename(columns={"coverage": "coverage %"})
+    return shown[["symbol", *shown.columns.drop("symbol")]]
 
 
 def nothing_stored(inventory: pd.DataFrame) -> dict[str, int]:

@@ -43,7 +43,7 @@ def test_a_session_and_a_form_of_choice(stored, console, tmp_path):
     [
         (["-o", "out.docx"], "Error: out.docx: the suffix names no format; valid: .html, .pdf"),
         (["--sector", "banking"], "Error: unknown sector 'banking'; valid: "),
-        (["--sector", "energy"], "has no ranking of energy yet; `pairs-platform demo` makes one"),
+        (["--sector", "energy"], "has no ranking of energy yet; `pairs-platform demo --sector energy` makes one"),
         (["--session", "2023-03-01"], f"has no ranking of session 2023-03-01; stored: 3 sessions from {SESSIONS[0]}"),
     ],
 )

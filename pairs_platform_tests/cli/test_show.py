@@ -61,6 +61,36 @@ def test_rows_are_bounded_and_the_others_counted(capsys):
     assert "1 more row; --rows 3 shows all" in shown
 
 
+def printed(frame, capsys, monkeypatch, *, width=80, title="t", **options):
+    monkeypatch.setattr(show, "terminal", lambda: Console(width=width))
+    print_frame(frame, title, **options)
+    return capsys.readouterr().out
+
+
+def test_a_table_wider_than_the_output_goes_on_below_and_nothing_of_it_is_cut(capsys, monkeypatch):
+    names = ["pair", *(f"figure_{place}" for place in range(15))]
+    frame = pd.DataFrame(
+        [["A_B", *map(float, range(15))], ["C_D", *(place + 1234.0 for place in range(15))]], columns=names
+    )
+    out = printed(frame, capsys, monkeypatch)
+    assert max(map(len, out.splitlines())) <= 80
+    assert "…" not in out
+    words = out.split()
+    assert sum(word in frame.map(show.cell).to_numpy()[1, 1:] for word in words) == 15
+    assert words.count("C_D") == words.count("pair") > 1
+    assert words.count("t") == 1
+    assert printed(frame, capsys, monkeypatch, width=200).split().count("pair") == 1
+
+
+def test_parts_of_rows_are_those_of_the_frame_of_them(capsys, monkeypatch):
+    frame = pd.DataFrame({f"column_{place}": [f"value{place}"] for place in range(12)})
+    out = printed(frame, capsys, monkeypatch)
+    print_rows(frame.to_dict("records"), "t")
+    assert capsys.readouterr().out == out
+    print_frame(pd.DataFrame(), "a table without columns is none")
+    assert capsys.readouterr().out.strip() == ""
+
+
 def test_columns_without_content_are_left_out_and_texts_of_numbers_are_numbers():
     frame = pd.DataFrame({"a": ["", "–"], "b": ["+0.5", "–"], "c": [False, False], "d": ["x", ""]})
     assert list(with_content(frame)) == ["b", "d"]

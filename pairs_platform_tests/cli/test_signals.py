@@ -8,7 +8,9 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from rich.console import Console
 
+from pairs_platform.cli import show
 from pairs_platform.database.signals import store_signals
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
@@ -47,7 +49,6 @@ def test_the_newest_bar_with_selected_pairs_first(database, console):
     assert "sell B, buy 0.30 A" in shown.output
     assert "+2.00" in shown.output
     assert "enter_short" not in shown.output
-    assert "to exit z" not in shown.output, "a column that says nothing is left out"
     assert "\x1b" not in shown.output, "no colours in a pipe"
     assert "stale: 3 buckets" in shown.output
     assert "09:30" not in shown.output
@@ -70,7 +71,21 @@ def test_a_pair_without_a_position_waits_and_one_with_a_position_holds(database,
     store_signals(database, REPLAY, later, GIVEN)
     lines = {line.split()[0]: " ".join(line.split()) for line in console("signals").output.splitlines() if "A_" in line}
     assert lines["A_A"].startswith("A_A wait +2.00 0.00")
-    assert lines["A_D"].startswith("A_D hold: short D, long 0.50 A +1.25 – 0.75")
+    assert lines["A_D"].startswith("A_D watch: short D, long 0.50 A +1.25 0.75")
+
+
+def test_a_narrow_board_keeps_sizes_and_says_which_order_is_none(database, console, monkeypatch):
+    watched = replace(WATCHED, pair="A_D", action="enter_long")
+    late = replace(signal(), late=True)
+    store_signals(
+        database, REPLAY, [replace(one, start_ns=signal(bucket=2).start_ns) for one in (watched, late)], GIVEN
+    )
+    monkeypatch.setattr(show, "terminal", lambda: Console(width=60))
+    board = console("signals").output
+    assert "role" not in board
+    lines = {line.split()[0]: " ".join(line.split()) for line in board.splitlines() if "A_" in line}
+    assert lines["A_B"] == "A_B too late: sell B, buy 0.30 A +2.00 0.00 0.25"
+    assert lines["A_D"] == "A_D watch: buy B, sell 0.30 A +2.00 0.00 –"
 
 
 def test_rows_bound_the_board(database, console):

@@ -44,6 +44,7 @@ MATERIALIZE = (
         (ClockUnknown("no clock"), "start one with `pairs-platform stream replay`"),
         (NothingStreamed("no bar"), "start `pairs-platform live`, or look at `pairs-platform stream status`"),
         (NothingRanked("no ranking"), "`pairs-platform demo` makes one"),
+        (NothingRanked("no ranking", "energy"), "`pairs-platform demo --sector energy` makes one"),
         (PartitionStale("old", KEY, asset="price_history"), f"write it again with\n  {MATERIALIZE}"),
         (
             PartitionStale("old", KEY, PartitionKey(date(2024, 7, 3), "technology"), asset="price_history"),

@@ -14,8 +14,14 @@ from pairs_platform.core.signals.orders import signal_order
 ROLES = ("selected", "closing", "pinned", "watchlist")
 """Roles of signals in the order in which they are shown."""
 
-GOES_FIRST = ("P challenger", "P champion", "confidence", "volatility bp a bar", "late", "role", "size", "reason")
-"""Columns of the board that a narrow terminal goes without, in this order."""
+GOES_FIRST = ("P challenger", "P champion", "confidence", "volatility bp a bar", "late", "role", "reason")
+"""Columns of the board that a narrow terminal goes without, in this order; the order's words say role and lateness too.
+
+Without its size an order cannot be placed, so that it always stays.
+"""
+
+DISTANCE = "σ to order"
+DISTANCE_NOTE = f"{DISTANCE}: to the entry of a pair without a position, to the exit of one with a position"
 
 _STYLES = {"enter_long": "bold green", "enter_short": "bold magenta", "exit": "bold yellow", "stop": "bold red"}
 
@@ -33,8 +39,8 @@ def signal_board(signals: pd.DataFrame, *, entry_z: float, exit_z: float) -> tup
     Returns
     -------
     (DataFrame, list of str)
-        z and the distances in standard deviations of the spread; "to entry" for a pair without a position, "to exit"
-        for one with a position, 0 where the level is reached.
+        z and `DISTANCE` in standard deviations of the spread: to the entry of a pair without a position, to the exit of
+        one with a position, 0 where the level is reached.
     """
     order = signals["role"].map({role: place for place, role in enumerate(ROLES)})
     rows = signals.assign(order=order).sort_values(["order", "pair", "bar_utc"]).to_dict("records")
@@ -44,10 +50,9 @@ def signal_board(signals: pd.DataFrame, *, entry_z: float, exit_z: float) -> tup
                 "pair": row["pair"],
                 "order": signal_order(row),
                 "z": _number(row["z"], "+.2f"),
-                "to entry z": _number(_to_entry(row, entry_z), ".2f"),
-                "to exit z": _number(_to_exit(row, exit_z), ".2f"),
+                DISTANCE: _number(_distance(row, entry_z, exit_z), ".2f"),
+                "size": _number(row["size"] or None, ".2g"),
                 "role": row["role"],
-                "size": row["size"] if row["size"] else None,
                 "volatility bp a bar": _number(_times(row["volatility"], 1e4), ".1f"),
                 "P champion": _number(row["probability_champion"], ".2f"),
                 "P challenger": _number(row["probability_challenger"], ".2f"),
@@ -61,16 +66,11 @@ def signal_board(signals: pd.DataFrame, *, entry_z: float, exit_z: float) -> tup
     return board, [_style(row) for row in rows]
 
 
-def _to_entry(row: dict[Hashable, Any], entry_z: float) -> float | None:
-    z = row["z"]
-    return None if row["position"] or z is None or pd.isna(z) else max(0.0, entry_z - abs(float(z)))
-
-
-def _to_exit(row: dict[Hashable, Any], exit_z: float) -> float | None:
-    z = row["z"]
-    if not row["position"] or z is None or pd.isna(z):
+def _distance(row: dict[Hashable, Any], entry_z: float, exit_z: float) -> float | None:
+    z, position = row["z"], int(row["position"])
+    if z is None or pd.isna(z):
         return None
-    return max(0.0, -int(row["position"]) * float(z) - exit_z)
+    return max(0.0, -position * float(z) - exit_z if position else entry_z - abs(float(z)))
 
 
 def _times(value: Any, factor: float) -> float | None:

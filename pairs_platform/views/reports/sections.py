@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -237,9 +238,11 @@ def _model(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
 
 def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.core.signals.orders import signal_order
+    from pairs_platform.core.time import MARKET_TIMEZONE
     from pairs_platform.database.signals import SignalKey, signal_rows
     from pairs_platform.views.drawing.signal_strip import entries_and_exits, newest_signals
 
+    zone = ZoneInfo(MARKET_TIMEZONE)
     rows_by_mode = {
         run_mode: signal_rows(platform.database, SignalKey(run_mode=run_mode, sector=key.sector, session=key.session))
         for run_mode in ("live", "replay")
@@ -248,17 +251,18 @@ def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         yield Paragraph("None are stored.")
     for run_mode, stored in ((run_mode, rows) for run_mode, rows in rows_by_mode.items() if rows):
         rows = [{**row, "order": signal_order(row)} for row in stored]
-        starts = sorted({row["bar_utc"] for row in rows})
+        starts = sorted({row["bar_utc"].astimezone(zone) for row in rows})
         yield Paragraph(
             f"Run mode {run_mode}: {len(rows)} signals of {len(starts)} bars, the last one "
-            f"{starts[-1]:%Y-%m-%d %H:%M} UTC; from the configuration of {rows[-1]['config_session']}."
+            f"{starts[-1]:%Y-%m-%d %H:%M} New York; from the configuration of {rows[-1]['config_session']}."
         )
         yield _counts(rows, run_mode)
         trades = entries_and_exits(rows)
         if trades:
-            lines = [(f"{row['bar_utc']:%H:%M}", *_signal(row)) for row in trades[-TRADES_SHOWN:]]
+            last = trades[-TRADES_SHOWN:]
+            lines = [(f"{row['bar_utc'].astimezone(zone):%H:%M}", *_signal(row)) for row in last]
             caption = f"Entries and exits, the last {len(lines)} of {len(trades)} · {run_mode}"
-            yield rows_of(("UTC", *_SIGNALS.values()), lines, caption)
+            yield rows_of(("New York", *_SIGNALS.values()), lines, caption)
         newest = [_signal(row) for row in newest_signals(rows)]
         yield rows_of(list(_SIGNALS.values()), newest, f"The newest bar · {run_mode}")
 

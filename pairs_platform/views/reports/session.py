@@ -93,7 +93,7 @@ def reported_keys(platform: "Platform", session: date | None, sector: str | None
     of_sector = f" of {sector}" if sector else ""
     profile = platform.settings.profile.name
     if not days:
-        raise NothingRanked(f"profile {profile} has no ranking{of_sector} yet")
+        raise NothingRanked(f"profile {profile} has no ranking{of_sector} yet", sector)
     day = session or days[-1]
     if day not in days:
         raise NotFound(

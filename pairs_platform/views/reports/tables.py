@@ -93,7 +93,7 @@ def _in_words(name: str, rows: pd.DataFrame) -> pd.DataFrame:
     from pairs_platform.views.pair_orders import with_orders
 
     if name == "signals":
-        names = ["action", "y", "x", "beta", "position"]
+        names = ["role", "action", "y", "x", "beta", "position", "late"]
         words = [signal_order(dict(zip(names, row, strict=True))) for row in rows[names].itertuples(index=False)]
         return rows.assign(order_words=pd.Series(words, index=rows.index, dtype=object))
     return with_orders(rows) if name in ("rankings", "configurations") else rows

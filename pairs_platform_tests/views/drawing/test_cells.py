@@ -25,3 +25,17 @@ from pairs_platform.views.drawing.cells import cell
 )
 def test_a_value_reads_as_a_person_writes_it(value, shown):
     assert cell(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (21.8902, "21.8902"),
+        (385.1234, "385.1234"),
+        (4215.375, "4,215.375"),
+        (1234.0, "1,234"),
+        (98765432.1, "98,765,432"),
+    ],
+)
+def test_as_many_digits_as_are_asked_for(value, shown):
+    assert cell(value, 8) == shown

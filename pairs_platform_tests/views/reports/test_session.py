@@ -118,6 +118,7 @@ class TestContent:
     def test_signals_are_counted(self, stored, page):
         rows = signal_rows(stored.database, SignalKey(run_mode="replay", sector=SECTOR, session=SESSION))
         counts = page.table("Signals by role and action · replay")
+        assert any("the last one 2023-03-08 " in text and " New York; " in text for text in page.texts)
         assert sum(int(value) for row in counts.rows for value in row[1:]) == len(rows) > 0
         newest = [row["pair"] for row in rows if row["bar_utc"] == rows[-1]["bar_utc"]]
         assert sorted(page.table("The newest bar").column("pair")) == sorted(newest)
