@@ -28,6 +28,9 @@ from pairs_platform.settings.production import live_folder
 SECONDS_TO_STOP = 60.0
 """Processes are stopped one after the other."""
 
+SECONDS_OF_A_RUN = 4.0
+"""A run that has not ended so long after it was asked to is ended: a computation may not let it listen."""
+
 
 @click.command("ui")
 @profile_options
@@ -87,6 +90,10 @@ def _canceled(home: Path, runs: Sequence[psutil.Process]) -> Iterator[None]:
         for run in runs:
             with suppress(psutil.NoSuchProcess):
                 run.terminate()
+        _, alive = psutil.wait_procs(runs, timeout=SECONDS_OF_A_RUN)
+        for run in alive:
+            with suppress(psutil.NoSuchProcess):
+                run.kill()
         yield
 
 
