@@ -26,7 +26,8 @@
     │   ├── DatabaseUnavailable
     │   ├── RegistryUnavailable
     │   └── StreamUnavailable
-    └── Refused              an outside system answered no, and will again
+    ├── Refused              an outside system answered no, and will again
+    └── AnswerLost           an outside system was asked to do something once, and nobody knows whether it did
 
 Every error that the platform raises on purpose is one of these, or a subclass beside the code that alone raises and
 catches it. Anything else (`KeyError`, a library's `ValueError`) is a bug and is never taken for a finding. What does
@@ -197,3 +198,10 @@ class StreamUnavailable(Unavailable):
 
 class Refused(PlatformError):
     """An outside system that answered no (bad key, unknown symbol, forbidden): asking again changes nothing."""
+
+
+class AnswerLost(PlatformError):
+    """A request that does something once was sent, and no answer came that can be read: it may have been done.
+
+    It is deliberately no `Unavailable`, so that nothing sends it again: ask what became of it.
+    """

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from pairs_platform.core.errors import PlatformError, Refused, Unavailable
+from pairs_platform.core.errors import Refused, Unavailable
 from pairs_platform.core.trading.orders import Fill, Order, OrderStatus, Report
 
 
@@ -78,13 +78,6 @@ class Throttled(Unavailable):
     def __init__(self, message: str, wait_s: float | None = None) -> None:
         super().__init__(message)
         self.wait_s = wait_s
-
-
-class AnswerLost(PlatformError):
-    """A request was sent and no answer came that can be read: the order may exist, or may be canceled.
-
-    It is deliberately no `Unavailable`, so that nothing sends it again: ask for the order by its client id.
-    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,18 @@ import pytest
 
 import pairs_platform
 from pairs_platform.core import errors
-from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, PlatformError, Refused, Unavailable
+from pairs_platform.core.errors import (
+    AnswerLost,
+    ConfigurationError,
+    DataError,
+    NotFound,
+    PlatformError,
+    Refused,
+    Unavailable,
+)
 
 PACKAGE = Path(pairs_platform.__file__).parent
-KINDS = (ConfigurationError, NotFound, DataError, Unavailable, Refused)
+KINDS = (ConfigurationError, NotFound, DataError, Unavailable, Refused, AnswerLost)
 
 VALIDATORS = {"model_validator", "field_validator"}
 """Pydantic turns a ValueError that is raised in these into an error of the settings or the document."""
@@ -29,12 +37,21 @@ MISTAKES = {
     "core/models/bundle.py": "a model of a pair that was not trained",
     "core/models/sector_training.py": "rows to train on without the plan that splits them",
     "core/prices/calendar.py": "a grid of no session",
+    "core/risk/trading_state.py": "a release by what is no person, a flattening of what is not flattened",
     "core/time.py": "a moment without a time zone",
     "core/trading/backtest.py": "parameters of the numerics outside their domain",
     "core/trading/legs.py": "a change of position that is no order",
+    "core/trading/netting.py": "an order of another symbol than the gate's",
+    "core/trading/orders.py": "an order that may have been sent, taken for one that was not",
+    "core/trading/positions.py": "a split by no ratio",
+    "core/trading/quantities.py": "money, prices or a hedge ratio that are none",
     "core/trading/sharpe.py": "parameters of the numerics outside their domain",
+    "core/trading/spread_order.py": "an order or a report of another trade",
     "core/volatility/garch.py": "arrays whose shapes disagree, a recursion without a fit",
-    "core/volatility/parameters.py": "the spread of a row that has none",
+    "core/volatility/rows.py": "the spread of a row that has none",
+    "database/bookings.py": "a fill, which is stored with its order",
+    "database/orders.py": "an order that is stored as another one",
+    "database/spread_orders.py": "a trade that is stored as another intent",
     "database/tables.py": "a moment without a time zone",
     "lake/documents.py": "a table whose name would leave the lake",
     "lake/store.py": "a column that a contract does not have, a value that JSON does not know",

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from pairs_platform.adapters.alpaca.settings import AlpacaTradingSettings
 from pairs_platform.adapters.alpaca.trading import AlpacaBroker
-from pairs_platform.core.errors import NotFound, PlatformError, Refused, Unavailable
+from pairs_platform.core.errors import AnswerLost, NotFound, PlatformError, Refused, Unavailable
 from pairs_platform.core.trading.orders import (
     Order,
     OrderStatus,
@@ -24,7 +24,7 @@ from pairs_platform.core.trading.orders import (
     denied,
     sent_without_answer,
 )
-from pairs_platform.ports.broker import AnswerLost, NotCancelable, TradeUpdate
+from pairs_platform.ports.broker import NotCancelable, TradeUpdate
 from pairs_platform.processes.broker.faults import PRESETS, FaultScript
 from pairs_platform_tests.support.simulated_broker import KEYS, OPEN, RunningBroker, simulated_broker
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until

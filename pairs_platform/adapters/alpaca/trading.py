@@ -34,13 +34,12 @@ from pairs_platform.adapters.alpaca.trading_records import (
     read_position,
 )
 from pairs_platform.adapters.vendors.retry import Pacer, RetryPolicy
-from pairs_platform.core.errors import DataError, NotFound, PlatformError, Unavailable
+from pairs_platform.core.errors import AnswerLost, DataError, NotFound, PlatformError, Unavailable
 from pairs_platform.core.time import utc_now
 from pairs_platform.core.trading.orders import Order
 from pairs_platform.ports.broker import (
     AccessRefused,
     Account,
-    AnswerLost,
     Asset,
     BrokerClock,
     BrokerFill,

@@ -17,11 +17,10 @@ import urllib3
 
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES
 from pairs_platform.adapters.vendors.retry import AskedToWait, wait_asked_for_s
-from pairs_platform.core.errors import NotFound, PlatformError, Refused, Unavailable
+from pairs_platform.core.errors import AnswerLost, NotFound, PlatformError, Refused, Unavailable
 from pairs_platform.core.masking import masked
 from pairs_platform.ports.broker import (
     AccessRefused,
-    AnswerLost,
     NotCancelable,
     OrderRejected,
     RejectReason,

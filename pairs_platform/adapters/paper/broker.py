@@ -23,6 +23,7 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
+from pairs_platform.core.errors import AnswerLost
 from pairs_platform.adapters.paper.books import PaperAction, after_bars, after_fill, after_night, fill_price
 from pairs_platform.adapters.paper.settings import PaperSettings
 from pairs_platform.core.errors import DatabaseUnavailable, NotFound, PlatformError, Unavailable
@@ -55,7 +56,6 @@ from pairs_platform.database.store import Database
 from pairs_platform.database.tables import PAPER_ORDERS
 from pairs_platform.ports.broker import (
     Account,
-    AnswerLost,
     Asset,
     BorrowStatus,
     BrokerClock,

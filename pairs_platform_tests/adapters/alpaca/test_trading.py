@@ -14,11 +14,10 @@ from pairs_platform.adapters.alpaca import trading
 from pairs_platform.adapters.alpaca.settings import LIVE_URL, PAPER_URL, REAL_MONEY, AlpacaTradingSettings
 from pairs_platform.adapters.alpaca.trading import AlpacaBroker
 from pairs_platform.adapters.alpaca.trading_http import TradingHttp
-from pairs_platform.core.errors import ConfigurationError, DataError, NotFound, PlatformError, Unavailable
+from pairs_platform.core.errors import AnswerLost, ConfigurationError, DataError, NotFound, PlatformError, Unavailable
 from pairs_platform.core.trading.orders import Order, OrderStatus
 from pairs_platform.ports.broker import (
     AccessRefused,
-    AnswerLost,
     BorrowStatus,
     NotCancelable,
     OrderRejected,

@@ -9,11 +9,10 @@ import requests
 
 from pairs_platform.adapters.alpaca.trading_http import TradingHttp, reject_reason
 from pairs_platform.adapters.vendors.retry import AskedToWait
-from pairs_platform.core.errors import NotFound, Refused, Unavailable
+from pairs_platform.core.errors import AnswerLost, NotFound, Refused, Unavailable
 from pairs_platform.core.masking import forget_secrets, keep_secret
 from pairs_platform.ports.broker import (
     AccessRefused,
-    AnswerLost,
     NotCancelable,
     OrderRejected,
     RejectReason,

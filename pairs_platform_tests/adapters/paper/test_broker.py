@@ -10,7 +10,7 @@ import pytest
 from pairs_platform.adapters.paper.books import PaperAction
 from pairs_platform.adapters.paper.broker import PaperBroker
 from pairs_platform.adapters.paper.settings import PaperSettings
-from pairs_platform.core.errors import DatabaseUnavailable, NotFound
+from pairs_platform.core.errors import AnswerLost, DatabaseUnavailable, NotFound
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.time import MINUTE_NS, moment_ns, moment_utc, stamps_ns
@@ -22,7 +22,7 @@ from pairs_platform.core.trading.rule import TradeAction
 from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.database.paper import read_bookings
 from pairs_platform.database.store import Database
-from pairs_platform.ports.broker import AnswerLost, Broker, NotCancelable, OrderRejected, RejectReason
+from pairs_platform.ports.broker import Broker, NotCancelable, OrderRejected, RejectReason
 from pairs_platform_tests.database.conftest import database, url
 from pairs_platform_tests.database.test_spread_orders import killed_at
 from pairs_platform_tests.support.markets import parameters_of, window_of
