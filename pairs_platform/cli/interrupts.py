@@ -1,4 +1,4 @@
-"""What Ctrl-C, or a termination, does to a command: the first one ends it in order, another one ends it at once.
+"""What Ctrl-C, a termination or a closed terminal does to a command: the first ends it in order, another one at once.
 
 Libraries put handlers of their own in place of Python's, and some computations do not let it run for long. So a thread
 reads which signals came, and ends the process where the command does not end itself in time.
@@ -24,18 +24,24 @@ SECONDS_TO_END = 6.0
 EXIT_CODE = 130
 
 _LAST_SECONDS = 1.0
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_HANGUP = getattr(signal, "SIGHUP", None)
+_OUTPUTS = (1, 2)
 
 
 @dataclass
 class _Plan:
-    """What is said and where, and what is done before the process ends at once; `errors` is None without a stream."""
+    """What is said and where, and what is done before the process ends at once; `errors` is None without a stream.
+
+    `terminals` are the outputs that are one.
+    """
 
     errors: int | None = None
     message: str = "stopped"
     seconds: float = SECONDS_TO_END
     at_once: Callable[[], None] = lambda: None
     received: int = 0
+    terminals: tuple[int, ...] = ()
 
 
 _plan = _Plan()
@@ -56,6 +62,18 @@ def plan_end(message: str, at_once: Callable[[], None] = lambda: None, *, second
     _plan.message, _plan.at_once, _plan.seconds = message, at_once, seconds
 
 
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Let Ctrl-C, a termination and a closed terminal call `stop`; what is ignored, as under nohup, stays so."""
+
+    def handle(number: int, _: object) -> None:
+        _leave_terminal(number)
+        stop()
+
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handle)
+
+
 def end_if_interrupted() -> None:
     """Raise KeyboardInterrupt where one came that a library has kept for itself."""
     if _plan.received:
@@ -74,16 +92,17 @@ def end_interrupted() -> None:
 def watched() -> Iterator[None]:
     """Watch for signals while a command runs; after one came, until this process has ended.
 
-    Where SIGINT is ignored, as in a job in the background of a shell, it stays so.
+    A signal that is ignored, as SIGINT in a job in the background of a shell and SIGHUP under nohup, stays so.
     """
     global _plan
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    terminals = tuple(output for output in _OUTPUTS if os.isatty(output))
     try:
-        _plan = _Plan(errors=os.dup(2))
+        _plan = _Plan(errors=os.dup(2), terminals=terminals)
     except OSError:  # closed
-        _plan = _Plan()
+        _plan = _Plan(terminals=terminals)
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     threading.Thread(target=_watch, args=(reader,), name="interrupts", daemon=True).start()
@@ -105,14 +124,26 @@ def watched() -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: object) -> None:
+    _leave_terminal(number)
     raise KeyboardInterrupt
+
+
+def _leave_terminal(number: int) -> None:
+    """Write nowhere from now on what went to a terminal that is closed: a line in it would be an error."""
+    if number != _HANGUP:
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in _plan.terminals:
+        os.dup2(nowhere, output)
+    os.close(nowhere)
 
 
 def _watch(reader: socket.socket) -> None:
     with reader:
         while numbers := reader.recv(64):
             for number in numbers:
-                if number in _SIGNALS:
+                # A closed terminal is told twice, by the shell and by the system.
+                if number in _SIGNALS and not (_plan.received and number == _HANGUP):
                     _count()
 
 

@@ -3,7 +3,6 @@
 What does not belong here: the processes (`processes.runtime.topology`) and their supervision.
 """
 
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from pairs_platform.cli.address_options import address_options
 from pairs_platform.cli.dagster_calls import dagster_calls
-from pairs_platform.cli.interrupts import EXIT_CODE, plan_end
+from pairs_platform.cli.interrupts import EXIT_CODE, plan_end, stop_on_signals
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.processes.runtime.dagster_home import prepare_home
@@ -75,8 +74,7 @@ def command(
     with tempfile.TemporaryDirectory(prefix="pairs-platform-") as folder:
         specs = live_processes(settings, home, dagster, Path(folder), host=host, port=port, fresh=not resume)
         supervisor = Supervisor(specs, live_folder(settings), click.echo)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: supervisor.stop())
+        stop_on_signals(supervisor.stop)
         run_mode = settings.stream.run_mode
         click.echo(f"profile {settings.profile.name}, run mode {run_mode}: starting {', '.join(supervisor.names)}")
         all_started = supervisor.run(lambda: _say_where(settings, host, port))

@@ -5,7 +5,6 @@ What does not belong here: the promotion test (`core.models.promotion`) and the 
 """
 
 import getpass
-import signal
 import sys
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -244,7 +243,7 @@ def ui(settings: Settings, host: str, port: int) -> None:
 
 
 def _serve_pages(settings: Settings, host: str, port: int) -> None:
-    from pairs_platform.cli.interrupts import EXIT_CODE, plan_end
+    from pairs_platform.cli.interrupts import EXIT_CODE, plan_end, stop_on_signals
     from pairs_platform.platform import require_writable
     from pairs_platform.processes.runtime.migrations import migrate_stores
     from pairs_platform.processes.runtime.supervisor import STOP_SECONDS, Supervisor
@@ -259,8 +258,7 @@ def _serve_pages(settings: Settings, host: str, port: int) -> None:
     migrate_stores(settings, click.echo)
     supervisor = Supervisor([spec], live_folder(settings) / "models-ui", click.echo, "models ui")
     plan_end("stopped", seconds=STOP_SECONDS + 5.0)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: supervisor.stop())
+    stop_on_signals(supervisor.stop)
     click.echo(f"profile {settings.profile.name}: starting MLflow")
 
     def say_where() -> None:

@@ -11,7 +11,7 @@ import time
 
 import click
 
-from pairs_platform.cli.interrupts import plan_end
+from pairs_platform.cli.interrupts import plan_end, stop_on_signals
 from pairs_platform.cli.live import SECONDS_TO_STOP
 from pairs_platform.cli.profile_options import profile_options_of_production, say_profile
 from pairs_platform.cli.up import topology
@@ -59,6 +59,5 @@ def command(settings: Settings, name: str) -> None:
     # A process manager stops with SIGTERM, on which this one would wait for its clients.
     process = subprocess.Popen(list(served.command), env=environment)
     plan_end("stopped", seconds=SECONDS_TO_STOP)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: process.send_signal(served.stop_signal))
+    stop_on_signals(lambda: process.send_signal(served.stop_signal))
     sys.exit(process.wait())

@@ -16,7 +16,7 @@ import click
 import psutil
 
 from pairs_platform.cli.address_options import address_options
-from pairs_platform.cli.interrupts import end_interrupted, plan_end
+from pairs_platform.cli.interrupts import end_interrupted, plan_end, stop_on_signals
 from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.platform import require_writable
 from pairs_platform.processes.runtime.dagster_home import prepare_home
@@ -58,8 +58,7 @@ def _serve(settings: Settings, home: Path, host: str, port: int) -> None:
     with tempfile.TemporaryDirectory(prefix="pairs-platform-") as folder:
         specs = ui_processes(home, Path(folder), host=host, port=port, migrate=_migrate)
         supervisor = Supervisor(specs, live_folder(settings), click.echo, "ui", lambda runs: _canceled(home, runs))
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: supervisor.stop())
+        stop_on_signals(supervisor.stop)
         click.echo(f"profile {settings.profile.name}: starting {', '.join(supervisor.names)}")
         supervisor.run(lambda: _say_where(settings, host, port))
     end_interrupted()

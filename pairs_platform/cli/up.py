@@ -5,7 +5,6 @@ What does not belong here: which processes there are (`processes.runtime.topolog
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 import click
 
 from pairs_platform.cli.dagster_calls import dagster_calls
-from pairs_platform.cli.interrupts import plan_end
+from pairs_platform.cli.interrupts import plan_end, stop_on_signals
 from pairs_platform.cli.live import SECONDS_TO_STOP
 from pairs_platform.cli.profile_options import profile_options_of_production
 from pairs_platform.core.errors import ConfigurationError, Unavailable
@@ -92,8 +91,7 @@ def _run(settings: Settings, *, fresh: bool) -> None:
     folder = live_folder(settings)
     supervisor = Supervisor(specs, folder, click.echo, "up")
     plan_end("stopped", seconds=SECONDS_TO_STOP)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: supervisor.stop())
+    stop_on_signals(supervisor.stop)
     click.echo(f"profile {settings.profile.name}: starting {', '.join(supervisor.names)}")
     path = write_environment(settings, home, own)
     state = {"pid": os.getpid(), "process": this_process(), "named": named_stores(own.environment)}

@@ -80,7 +80,8 @@ class Terminal:
         for process in [*self.left(), self.process]:
             process.kill()
         self.process.wait(WAIT_SECONDS)
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
     @property
     def text(self) -> str:
@@ -105,6 +106,11 @@ class Terminal:
         started = time.monotonic()
         os.write(self._master, CTRL_C)
         return self.read_to_end() - started
+
+    def close(self) -> None:
+        """Close the terminal, as its window does."""
+        os.close(self._master)
+        self._master = -1
 
     def read_to_end(self) -> float:
         """Read until the command has ended; when it had."""
