@@ -86,7 +86,7 @@ class TestAfterwards:
     def test_sql(self, stored, console):
         shown = console("sql", "--csv", "select session, count(*) as n from cointegrated_pairs group by 1 order by 1")
         assert shown.exit_code == 0
-        assert shown.output.splitlines() == ["session,n", *(f"{session},28" for session in SESSIONS)]
+        assert shown.stdout.splitlines() == ["session,n", *(f"{session},28" for session in SESSIONS)]
 
     def test_sql_that_is_wrong(self, stored, console):
         shown = console("sql", "select nothing from nowhere")

@@ -23,10 +23,9 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from pairs_platform.core.errors import AnswerLost
 from pairs_platform.adapters.paper.books import PaperAction, after_bars, after_fill, after_night, fill_price
 from pairs_platform.adapters.paper.settings import PaperSettings
-from pairs_platform.core.errors import DatabaseUnavailable, NotFound, PlatformError, Unavailable
+from pairs_platform.core.errors import AnswerLost, DatabaseUnavailable, NotFound, PlatformError, Unavailable
 from pairs_platform.core.prices.calendar import (
     is_session,
     last_session_before,

@@ -21,7 +21,6 @@ import pytest
 from mlflow import MlflowClient
 from pydantic import SecretStr
 
-from pairs_platform.adapters.mlflow import registry as mlflow_registry
 from pairs_platform.adapters.mlflow.registry import (
     CURVE_POINTS,
     MlflowRegistry,
@@ -31,6 +30,7 @@ from pairs_platform.adapters.mlflow.registry import (
     served_experiment,
 )
 from pairs_platform.core.errors import NoSuchModel, RegistryUnavailable
+from pairs_platform.core.models import bundle as bundles
 from pairs_platform.core.models.bundle import bundle_files
 from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.processes.runtime.postgres_server import SUPERUSER
@@ -160,7 +160,7 @@ class TestBothDatabases:
         def fails(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr(mlflow_registry, "bundle_files", fails)
+        monkeypatch.setattr(bundles, "bundle_files", fails)
         with pytest.raises(type(error)):
             registry.log_training(record())
         statuses = {name: status for name, (status, _) in runs(registry).items()}
@@ -173,10 +173,10 @@ class TestBothDatabases:
             "import os, signal\n"
             "from pathlib import Path\n"
             "from pydantic import SecretStr\n"
-            "from pairs_platform.adapters.mlflow import registry\n"
             "from pairs_platform.adapters.mlflow.registry import MlflowRegistry\n"
+            "from pairs_platform.core.models import bundle\n"
             "from pairs_platform_tests.support.bundles import record\n"
-            "registry.bundle_files = lambda bundle: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "bundle.bundle_files = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
             f"{opening}.log_training(record(owner='dead'))\n"
         )
         root = Path(__file__).resolve().parents[3]
