@@ -64,7 +64,6 @@ def _stored(platform: Platform) -> Iterator[tuple[str, str, dict[str, int]]]:
     """Asset, partition and metadata of all that a table shows."""
     from pairs_platform.database.models import read_trainings
     from pairs_platform.database.signals import signals_by_session
-    from pairs_platform.lake.store import row_count
     from pairs_platform.lake.tables import TABLES
 
     own = [contract for contract in TABLES if contract.written_by == contract.table]
@@ -72,7 +71,7 @@ def _stored(platform: Platform) -> Iterator[tuple[str, str, dict[str, int]]]:
         for contract in own:
             for session in platform.lake.sessions(contract.table, sector):
                 key = PartitionKey(session, sector)
-                n_rows = row_count(platform.lake.path(contract.table, key))
+                n_rows = platform.lake.row_count(contract, key)
                 yield contract.table, str(key), {"dagster/row_count": n_rows}
         trained = sorted(set(read_trainings(platform.database, sector)["session"]))
         for session in trained:

@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from pairs_platform.core.contract import Contract
 from pairs_platform.core.errors import ConfigurationError
+from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.lake.files import LakePath, names_in
-from pairs_platform.lake.store import Lake, contract_version, to_arrow
+from pairs_platform.lake.store import Lake, to_arrow
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,10 @@ def query(
     ------
     ConfigurationError
         There is not exactly one statement, or it does more than read.
+    PartitionUnreadable
+        A partition of a table that it names is damaged.
     duckdb.Error
-        The statement is wrong.
+        The statement is wrong, or what DuckDB finds while it reads.
     """
     all_contracts, schemas, views = (
         list(contracts),
@@ -125,9 +128,10 @@ def sql_connection(
     connection.execute("SET TimeZone = 'UTC'")
     for contract in contracts:
         folder = lake.root / contract.table
-        samples = _oldest_and_newest(folder)
+        samples = _oldest_and_newest(lake, contract.table)
         if samples:
-            _create_view(connection, contract, folder, mixed=len({contract_version(path) for path in samples}) > 1)
+            versions = {lake.file_metadata(contract, key).get("contract_version") for key in samples}
+            _create_view(connection, contract, folder, mixed=len(versions) > 1)
         else:
             _create_empty(connection, contract)
     for name, table in (tables or {}).items():
@@ -160,13 +164,14 @@ def _create_empty(connection: duckdb.DuckDBPyConnection, contract: Contract) -> 
     connection.unregister("empty_partition")
 
 
-def _oldest_and_newest(folder: LakePath) -> list[LakePath]:
-    """The first and last partition of each sector, by name."""
-    samples: list[LakePath] = []
-    for sector in names_in(folder):
-        if sector.startswith("sector="):
-            names = [name for name in names_in(folder / sector) if name.endswith(".parquet")]
-            samples += [folder / sector / name for name in {*names[:1], *names[-1:]}]
+def _oldest_and_newest(lake: Lake, table: str) -> list[PartitionKey]:
+    """The first and last partition of each sector."""
+    samples: list[PartitionKey] = []
+    for folder in names_in(lake.root / table):
+        if folder.startswith("sector="):
+            sector = folder.removeprefix("sector=")
+            sessions = lake.sessions(table, sector)
+            samples += [PartitionKey(session, sector) for session in {*sessions[:1], *sessions[-1:]}]
     return samples
 
 

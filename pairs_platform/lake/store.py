@@ -153,6 +153,35 @@ class Lake(Documents):
         """Where partition `key` of `table` is, or would be."""
         return self._stem(table, key).with_suffix(".parquet")
 
+    def file_metadata(self, contract: Contract, key: PartitionKey) -> dict[str, Any]:
+        """What the writer of a partition stored with its rows: table, version, partition, metadata.
+
+        Empty where there is no file, or one that the platform did not write.
+
+        Raises
+        ------
+        PartitionUnreadable
+        """
+        return self._open(contract, key, _file_metadata) or {}
+
+    def row_count(self, contract: Contract, key: PartitionKey) -> int:
+        """Rows of a partition, from the end of its file; 0 where there is none.
+
+        Raises
+        ------
+        PartitionUnreadable
+        """
+        return self._open(contract, key, lambda file: int(file.metadata.num_rows)) or 0
+
+    def stored_frame(self, contract: Contract, key: PartitionKey) -> pd.DataFrame | None:
+        """The rows of a partition, under whichever version of its contract they were written; None where none are.
+
+        Raises
+        ------
+        PartitionUnreadable
+        """
+        return self._open(contract, key, lambda file: file.read(use_threads=False).to_pandas())
+
     def write_document(self, name: str, key: PartitionKey, document: dict[str, Any]) -> LakePath:
         """Replace the JSON document `name` of partition `key` as a whole; `read_document` gives it back."""
         path = self.document_path(name, key)
@@ -195,30 +224,6 @@ def to_arrow(contract: Contract, frame: pd.DataFrame) -> pa.Table:
     """`frame` with the Arrow types that follow from the contract alone, so that empty and full partitions agree."""
     fields = [(name, _arrow_type(contract.dtype(name), contract, name)) for name in contract.columns]
     return pa.Table.from_pandas(frame[list(contract.columns)], schema=pa.schema(fields), preserve_index=False)
-
-
-def contract_version(path: LakePath) -> int | None:
-    """Version of the contract under which the Parquet file at `path` was written; None for a foreign file."""
-    version = file_metadata(path).get("contract_version")
-    return None if version is None else int(version)
-
-
-def file_metadata(path: LakePath) -> dict[str, Any]:
-    """What the writer of a Parquet file stored with its rows: table, version, partition, metadata; empty in others."""
-    with pq.ParquetFile(_source(path)) as file:
-        return _file_metadata(file)
-
-
-def row_count(path: LakePath) -> int:
-    """Rows of a Parquet file, from its footer."""
-    with pq.ParquetFile(_source(path)) as file:
-        return int(file.metadata.num_rows)
-
-
-def frame_of(path: LakePath) -> pd.DataFrame:
-    """The rows of a Parquet file, under whichever version of its contract it was written."""
-    with pq.ParquetFile(_source(path)) as file:
-        return file.read(use_threads=False).to_pandas()
 
 
 def _source(path: LakePath) -> Path | pa.BufferReader:

@@ -17,7 +17,7 @@ from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS, IN_SAMPLE
 from pairs_platform.lake.files import LakePath, names_in
-from pairs_platform.lake.store import Lake, file_metadata, frame_of
+from pairs_platform.lake.store import Lake
 
 _PARAMETER_SETS = {"parameter_set": {"evaluation": IN_SAMPLE, "production": FULL_WINDOW}}
 
@@ -75,11 +75,14 @@ def upgrade_lake(root: LakePath) -> dict[str, int]:
 
 def _upgrade_partition(lake: Lake, change: Change, key: PartitionKey) -> bool:
     contract = change.contract
-    stored = file_metadata(lake.path(contract.table, key))
+    stored = lake.file_metadata(contract, key)
     metadata = _renamed(stored["metadata"], change.metadata)
     if stored["contract_version"] == contract.version and metadata == stored["metadata"]:
         return False
-    frame = frame_of(lake.path(contract.table, key)).rename(columns=change.columns).astype(dict(change.types))
+    frame = lake.stored_frame(contract, key)
+    if frame is None:
+        return False
+    frame = frame.rename(columns=change.columns).astype(dict(change.types))
     for column, values in change.values.items():
         frame[column] = frame[column].replace(values)
     lake.write(contract, key, frame, metadata)

@@ -5,9 +5,10 @@ import pyarrow
 import pytest
 
 from pairs_platform.core.contract import Contract
-from pairs_platform.core.errors import ConfigurationError
+from pairs_platform.core.errors import ConfigurationError, PartitionUnreadable
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
+from pairs_platform.lake.files import replace
 from pairs_platform.lake.sql import ExternalTables, query, sql_connection
 from pairs_platform.lake.store import Lake
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars
@@ -71,6 +72,14 @@ def test_what_writers_left_behind_is_not_read(lake):
     folder = lake.path("price_history", PartitionKey(FULL, "energy")).parent
     (folder / ".2024-07-02.parquet.abc.tmp").write_bytes(b"half")
     assert query(lake, CONTRACTS, "SELECT count(*) AS n FROM price_history")["n"].tolist() == [480]
+
+
+def test_a_damaged_partition_is_named(lake):
+    key = PartitionKey(EARLY_CLOSE, "energy")
+    replace(lake.path("price_history", key), b"")
+    with pytest.raises(PartitionUnreadable, match=r"energy.*cannot be read") as raised:
+        query(lake, CONTRACTS, "SELECT * FROM price_history")
+    assert (raised.value.asset, raised.value.key) == ("price_history", key)
 
 
 def test_mixed_versions_show_the_columns_of_both(lake):

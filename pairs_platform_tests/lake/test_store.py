@@ -15,7 +15,7 @@ from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.calendar import sessions_ending
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS, PRICE_HISTORY, PRICE_QUARANTINE
 from pairs_platform.lake.files import LakePath, names_in, read_file
-from pairs_platform.lake.store import Lake, contract_version
+from pairs_platform.lake.store import Lake
 from pairs_platform_tests.support.price_samples import EARLY_CLOSE, FULL, make_bars
 
 KEY = PartitionKey(FULL, "technology")
@@ -141,7 +141,7 @@ class TestMetadata:
             "sector": "technology",
             "metadata": {"a": 1},
         }
-        assert contract_version(path) == 3
+        assert lake.file_metadata(MIXED, KEY) == facts
 
     @pytest.mark.parametrize("wrong", [{"a": object()}, {"a": float("nan")}])
     def test_what_json_cannot_hold_is_refused_before_anything_is_written(self, lake, wrong):
@@ -185,11 +185,13 @@ class TestContractsGuardTheLake:
         with pytest.raises(VersionMismatch):
             lake.read(PRICE_QUARANTINE, KEY)
 
-    def test_a_damaged_file_is_named(self, lake):
+    @pytest.mark.parametrize("read", ["read", "file_metadata", "row_count", "stored_frame"])
+    @pytest.mark.parametrize("kept", [slice(0, -20), slice(0, 0)], ids=["cut", "empty"])
+    def test_a_damaged_file_is_named(self, lake, read, kept):
         path = lake.write(PRICE_HISTORY, KEY, BARS, {})
-        put(path, read_file(path)[:-20])
+        put(path, read_file(path)[kept])
         with pytest.raises(PartitionUnreadable, match=r"2024-07-02\.parquet cannot be read") as raised:
-            lake.read(PRICE_HISTORY, KEY)
+            getattr(lake, read)(PRICE_HISTORY, KEY)
         assert (raised.value.asset, raised.value.key) == ("price_history", KEY)
 
 
