@@ -63,14 +63,17 @@ def plan_end(message: str, at_once: Callable[[], None] = lambda: None, *, second
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Let Ctrl-C, a termination and a closed terminal call `stop`; what is ignored, as under nohup, stays so."""
+    """Let Ctrl-C, a termination and a closed terminal call `stop`; the last not where it is ignored, as under nohup.
+
+    Ctrl-C is heard also where a shell has started the command in the background, which ignores it.
+    """
 
     def handle(number: int, _: object) -> None:
         _leave_terminal(number)
         stop()
 
     for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if number != _HANGUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handle)
 
 

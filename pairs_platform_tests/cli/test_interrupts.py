@@ -66,3 +66,12 @@ def test_nohup_keeps_what_runs(tmp_path):
         terminal.process.wait(WAIT_SECONDS)
         assert terminal.left() == []
     assert (tmp_path / "ended in order").exists()
+
+
+def test_ctrl_c_is_heard_where_a_shell_has_started_it_in_the_background(tmp_path):
+    ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+    with Terminal(folder=tmp_path, command=[*ignoring, sys.executable, "-c", SUPERVISES]) as terminal:
+        terminal.read_until("running")
+        terminal.interrupt()
+        assert terminal.left() == []
+    assert (tmp_path / "ended in order").exists()
