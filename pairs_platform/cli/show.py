@@ -45,7 +45,6 @@ def frame_table(
     whole: Sequence[str] = (),
     styles: Sequence[str] = (),
     digits: int = SIGNIFICANT,
-    named: bool = True,
 ) -> Table:
     """A frame as a terminal table; floats with `digits` significant digits, missing values as a dash.
 
@@ -60,17 +59,11 @@ def frame_table(
     styles : sequence of str
         Style of each row, where there is a terminal; none if not given.
     digits : int
-    named : bool
-        Whether the profile is said; not in the later parts of a table that is wider than the output.
     """
-    numeric = {str(name) for name in frame.columns if is_numeric(frame[name])}
-    texts = {str(name): [cell(value, digits) for value in frame[name]] for name in frame.columns}
-    return _table(texts, _with_profile(title) if named else title, numeric, whole, styles)
+    return _table(*_of_frame(frame, digits), _with_profile(title), whole, styles)
 
 
-def rows_table(
-    rows: Sequence[Mapping[str, object]], title: str | None, columns: Sequence[str] = (), *, named: bool = True
-) -> Table:
+def rows_table(rows: Sequence[Mapping[str, object]], title: str | None, columns: Sequence[str] = ()) -> Table:
     """Rows by the names of their columns as a terminal table, without pandas; like `frame_table` in all else.
 
     Parameters
@@ -80,10 +73,21 @@ def rows_table(
     columns : sequence of str
         Names where there may be no row; those of the first row if not given.
     """
-    values = {name: [row[name] for row in rows] for name in columns or (rows[0] if rows else ())}
-    texts = {name: [cell(value) for value in column] for name, column in values.items()}
-    numeric = {name for name, column in values.items() if _holds_numbers(column)}
-    return _table(texts, _with_profile(title) if named else title, numeric)
+    return _table(*_of_rows(rows, columns), _with_profile(title))
+
+
+def _of_frame(frame: "pd.DataFrame", digits: int) -> tuple[dict[str, list[str]], set[str]]:
+    """Cells of each column, and the columns that hold numbers."""
+    texts = {str(name): [cell(value, digits) for value in frame[name]] for name in frame.columns}
+    return texts, {str(name) for name in frame.columns if is_numeric(frame[name])}
+
+
+def _of_rows(
+    rows: Sequence[Mapping[str, object]], columns: Sequence[str] = ()
+) -> tuple[dict[str, list[str]], set[str]]:
+    """`_of_frame`, of rows."""
+    texts = {name: [cell(row[name]) for row in rows] for name in columns or (rows[0] if rows else ())}
+    return texts, {name for name, column in texts.items() if _are_numbers(column)}
 
 
 def _with_profile(title: str | None) -> str | None:
@@ -96,8 +100,8 @@ def _with_profile(title: str | None) -> str | None:
 
 def _table(
     texts: Mapping[str, Sequence[str]],
-    title: str | None,
     numeric: Collection[str],
+    title: str | None,
     whole: Sequence[str] = (),
     styles: Sequence[str] = (),
 ) -> Table:
@@ -111,7 +115,7 @@ def _table(
         min_width=_longest((title or "").split()),  # of the title, which is broken between words alone
     )
     widths = {name: _longest(column) for name, column in texts.items()}
-    unbroken = sum(max(_longest(name.split("\n")), width) + 2 for name, width in widths.items()) <= output_width()
+    unbroken = _table_width(widths.items()) <= output_width()
     for name, width in widths.items():
         fixed = width < NARROW or name in whole
         shown.add_column(
@@ -129,11 +133,10 @@ def is_numeric(column: "pd.Series") -> bool:
     """Whether a column holds numbers, or texts of nothing but numbers and dashes."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-    return not is_bool_dtype(column) if is_numeric_dtype(column) else _holds_numbers(column)
+    return not is_bool_dtype(column) if is_numeric_dtype(column) else _are_numbers([*map(cell, column)])
 
 
-def _holds_numbers(values: Collection[object]) -> bool:
-    texts = [cell(value) for value in values]
+def _are_numbers(texts: Sequence[str]) -> bool:
     return any(text not in ("", "–") for text in texts) and all(_NUMBER.fullmatch(text) for text in texts)
 
 
@@ -146,24 +149,27 @@ def print_frame(
     digits: int = SIGNIFICANT,
 ) -> None:
     """Print the first rows of a frame, in parts where it is wider than the output, and how to see the others."""
-    shown = frame.head(rows)
-    texts = {str(name): [cell(value, digits) for value in shown[name]] for name in shown.columns}
-    for place, names in enumerate(_parts(texts, whole, output_width())):
-        part = shown.set_axis(list(texts), axis=1)[names]
-        print_renderable(frame_table(part, None if place else title, whole=whole, digits=digits, named=not place))
-    if len(frame) > rows:
-        click.echo(more_rows(len(frame), rows))
+    _print_parts(*_of_frame(frame.head(rows), digits), title, whole)
+    _say_more(len(frame), rows)
 
 
 def print_rows(lines: Sequence[Mapping[str, object]], title: str | None, *, rows: int = SHOWN_ROWS) -> None:
-    """Print the first rows by the names of their columns, and how to see the others; without pandas."""
-    shown = lines[:rows]
-    texts = {name: [cell(line[name]) for line in shown] for name in (shown[0] if shown else ())}
-    for place, names in enumerate(_parts(texts, (), output_width())):
-        part = [{name: line[name] for name in names} for line in shown]
-        print_renderable(rows_table(part, None if place else title, named=not place))
-    if len(lines) > rows:
-        click.echo(more_rows(len(lines), rows))
+    """`print_frame` of rows by the names of their columns; without pandas."""
+    _print_parts(*_of_rows(lines[:rows]), title)
+    _say_more(len(lines), rows)
+
+
+def _print_parts(
+    texts: Mapping[str, Sequence[str]], numeric: Collection[str], title: str | None, whole: Sequence[str] = ()
+) -> None:
+    for place, names in enumerate(_parts(texts, whole, output_width())):
+        part = {name: texts[name] for name in names}
+        print_renderable(_table(part, numeric, None if place else _with_profile(title), whole))
+
+
+def _say_more(n: int, shown: int) -> None:
+    if n > shown:
+        click.echo(more_rows(n, shown))
 
 
 def _parts(texts: Mapping[str, Sequence[str]], whole: Collection[str], width: int) -> list[list[str]]:
@@ -207,14 +213,15 @@ def narrowed(frame: "pd.DataFrame", droppable: Sequence[str], width: int) -> "pd
     Where it is wider, headings are folded between words; where that is not enough, it goes without as many of its
     `droppable` columns as needed, the first ones first.
     """
-    if _table_width(frame) <= width:
+    widths = {name: _longest(map(cell, frame[name])) for name in frame.columns}
+    if _table_width(widths.items()) <= width:
         return frame
-    folded = {name: _folded(str(name), _longest(map(cell, frame[name]))) for name in frame.columns}
+    folded = {name: _folded(name, longest) for name, longest in widths.items()}
     for name in droppable:
-        if _table_width(frame.rename(columns=folded)) <= width:
+        if _table_width((folded[kept], longest) for kept, longest in widths.items()) <= width:
             break
-        frame = frame.drop(columns=name, errors="ignore")
-    return frame.rename(columns=folded)
+        widths.pop(name, None)
+    return frame[list(widths)].rename(columns=folded)
 
 
 def _folded(heading: str, width: int) -> str:
@@ -223,10 +230,9 @@ def _folded(heading: str, width: int) -> str:
     return "\n".join(textwrap.wrap(heading.replace("_", " "), max(width, longest_word), break_on_hyphens=False))
 
 
-def _table_width(frame: "pd.DataFrame") -> int:
-    """Characters in a line of the table of a frame."""
-    widths = [max(_longest(str(name).split("\n")), _longest(map(cell, frame[name]))) for name in frame.columns]
-    return sum(widths) + 2 * len(widths)
+def _table_width(columns: Iterable[tuple[str, int]]) -> int:
+    """Characters in a line of a table, by heading and longest text of each column."""
+    return sum(max(_longest(heading.split("\n")), longest) + 2 for heading, longest in columns)
 
 
 def _longest(texts: Iterable[str]) -> int:
