@@ -41,7 +41,7 @@ def status(settings: Settings, sector: str | None, one_by_one: bool, rows: int) 
     """Show which sessions are stored of which symbols, with gaps, quarantined rows and flags."""
     from pairs_platform.lake.inventory import symbol_inventory
     from pairs_platform.platform import Platform, open_lake
-    from pairs_platform.views.symbol_status import each, grouped, nothing_stored
+    from pairs_platform.views.symbol_status import each, grouped, nothing_stored, sectors_in_words
 
     universe = _universe(settings)
     listed = {slug: names for slug, names in universe.items() if sector in (None, slug)}
@@ -53,9 +53,8 @@ def status(settings: Settings, sector: str | None, one_by_one: bool, rows: int) 
     if len(shown):
         print_frame(each(shown) if one_by_one else grouped(shown), "Stored sessions", rows=rows)
     if empty:
-        active = settings.active_sectors
-        names = [f"{slug} ({n} symbols{'' if slug in active else ', not active'})" for slug, n in empty.items()]
-        say(f"Nothing is stored in profile {settings.profile.name} of {', '.join(names)}.")
+        names = sectors_in_words(empty, settings.active_sectors)
+        say(f"Nothing is stored in profile {settings.profile.name} of {names}.")
     if settings.source.kind == "files":
         for note in Platform(settings).universe_notes:
             click.echo(note)

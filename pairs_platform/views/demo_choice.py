@@ -19,6 +19,7 @@ from pairs_platform.core.prices.calendar import (
 )
 from pairs_platform.core.time import MARKET_TIMEZONE
 from pairs_platform.platform import Platform
+from pairs_platform.views.symbol_status import sectors_in_words
 
 SESSIONS = 3
 
@@ -64,13 +65,12 @@ def default_sector(platform: Platform) -> str:
 
 def sector_lines(platform: Platform, taken: Sequence[str]) -> tuple[str, str]:
     """Which sectors a demo takes, and which others there are; empty where there are none."""
-    sizes, active = sector_sizes(platform), platform.settings.active_sectors
-    others = [
-        f"{slug} ({size} symbols{'' if slug in active else ', not active'})"
-        for slug, size in sizes.items()
-        if slug not in taken
-    ]
-    return ", ".join(f"{slug} ({sizes[slug]} symbols)" for slug in taken), ", ".join(others)
+    sizes = sector_sizes(platform)
+    others = {slug: size for slug, size in sizes.items() if slug not in taken}
+    return (
+        sectors_in_words({slug: sizes[slug] for slug in taken}, taken),
+        sectors_in_words(others, platform.settings.active_sectors),
+    )
 
 
 def newest_session(platform: Platform, sector: str) -> date:

@@ -3,6 +3,8 @@
 What does not belong here: counting what is stored (`lake.inventory`).
 """
 
+from collections.abc import Collection, Mapping
+
 import pandas as pd
 
 from pairs_platform.core.folding import listed
@@ -44,6 +46,13 @@ def nothing_stored(inventory: pd.DataFrame) -> dict[str, int]:
     """Sectors of which no session is stored, with their number of symbols."""
     empty = inventory.groupby("sector").filter(lambda rows: not rows["sessions"].any())
     return {str(sector): len(rows) for sector, rows in empty.groupby("sector")}
+
+
+def sectors_in_words(sizes: Mapping[str, int], active: Collection[str]) -> str:
+    """Sectors with their number of symbols, and whether they are not active."""
+    return ", ".join(
+        f"{slug} ({size} symbols{'' if slug in active else ', not active'})" for slug, size in sizes.items()
+    )
 
 
 def _percent(share: float) -> str | None:
