@@ -170,7 +170,8 @@ class PartitionStale(DataError):
     Attributes
     ----------
     key, last : object
-        The first partition and the last one, which print as Dagster writes them; `last` is None where it is one.
+        The first partition and the last one, which print as Dagster writes them; `last` is None, or the first, where
+        it is one.
     asset : str
         Key of the asset that writes the table.
     """

@@ -44,7 +44,7 @@ def remedy_of(error: BaseException, *, stored: bool = False) -> str:
     match error:
         case PartitionMissing():
             first, last = error.keys[0], error.keys[-1]
-            made = materialize_command(error.asset, first, None if last == first else last, stored=stored)
+            made = materialize_command(error.asset, first, last, stored=stored)
             return f"make {'it' if last == first else 'them'} with\n  {made}"
         case PartitionUnreadable() | VersionMismatch():
             return f"write it again with\n  {materialize_command(error.asset, error.key, stored=stored)}"
@@ -72,5 +72,5 @@ def remedy_of(error: BaseException, *, stored: bool = False) -> str:
 def materialize_command(asset: str, first: object, last: object = None, *, stored: bool = False) -> str:
     """The command that makes partition `first` of `asset`, or all from it to `last`, as typed in a terminal."""
     materialize = "dagster asset materialize -m pairs_platform.definitions"
-    partitions = f'--partition "{first}"' if last is None else f'--partition-range "{first}...{last}"'
+    partitions = f'--partition "{first}"' if last in (None, first) else f'--partition-range "{first}...{last}"'
     return f"{environment_hint(stored=stored)}{materialize} --select {asset} {partitions}"

@@ -46,6 +46,7 @@ MATERIALIZE = (
         (NothingRanked("no ranking"), "`pairs-platform demo` makes one"),
         (NothingRanked("no ranking", "energy"), "`pairs-platform demo --sector energy` makes one"),
         (PartitionStale("old", KEY, asset="price_history"), f"write it again with\n  {MATERIALIZE}"),
+        (PartitionStale("old", KEY, KEY, asset="price_history"), f"write it again with\n  {MATERIALIZE}"),
         (
             PartitionStale("old", KEY, PartitionKey(date(2024, 7, 3), "technology"), asset="price_history"),
             'price_history --partition-range "2024-07-02|technology...2024-07-03|technology"',
