@@ -7,6 +7,7 @@ import click
 
 from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import EMBEDDED_HOME
 
 
 @click.command("adopt")
@@ -25,7 +26,6 @@ def command(settings: Settings) -> None:
     from pairs_platform.platform import Platform, require_writable
     from pairs_platform.processes.runtime.adoption import adopt_stores
     from pairs_platform.processes.runtime.dagster_home import prepare_home
-    from pairs_platform.settings.production import EMBEDDED_HOME
     from pairs_platform.views.mlflow_pages import served_pages
 
     require_writable(settings)

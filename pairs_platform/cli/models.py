@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pairs_platform.cli.commands import CommandGroup
+from pairs_platform.cli.interrupts import EXIT_CODE, plan_end, stop_on_signals
 from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
-from pairs_platform.cli.show import print_rows, rows_option
+from pairs_platform.cli.show import print_rows, rows_option, say
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.processes import reached
+from pairs_platform.settings.production import live_folder
+from pairs_platform.views.drawing.cells import cell
+from pairs_platform.views.drawing.model_figures import MODELS_UNIT
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
@@ -58,7 +63,6 @@ def _newest_session(platform: "Platform", sector: str) -> date:
 def list_versions(settings: Settings, sector: str | None, rows: int) -> None:
     """Every version, the newest first: session, pairs, pooled skill and lift on test, aliases."""
     from pairs_platform.database.models import trained_versions
-    from pairs_platform.views.drawing.model_figures import MODELS_UNIT
 
     platform, sector = _open(settings, sector)
     versions = trained_versions(platform.database, sector)
@@ -96,21 +100,20 @@ def _signed(value: float | None) -> str:
 def show(settings: Settings, version: int, sector: str | None, rows: int) -> None:
     """One version: its training and every pair with its metrics on test."""
     from pairs_platform.database.models import models_of_run, trained_version
-    from pairs_platform.views.drawing.model_figures import MODELS_UNIT
 
     platform, sector = _open(settings, sector)
     registered = trained_version(platform.database, sector, version)
     for name, value in registered.training.items():
-        click.echo(f"{name:<20} {_figure(name, value, MODELS_UNIT)}")
+        click.echo(f"{name:<20} {_figure(name, value)}")
     click.echo(f"{'aliases':<20} {', '.join(registered.aliases) or 'none'}")
     in_nats, shares = ("lift", "lift_low", "lift_high", "skill"), ("f1", "f1_always", "roc_auc", "calibration_error")
     lines = [
         {
             "pair": model["pair"],
             "baseline": model["baseline"],
-            "threshold": _metric(model["threshold"], 1.0, ".3f"),
-            **{name: _metric(model[name], 1e3, "+.2f") for name in in_nats},
-            **{name: _metric(model[name], 1.0, ".3f") for name in shares},
+            "threshold": _share(model["threshold"]),
+            **{name: _signed(model[name]) for name in in_nats},
+            **{name: _share(model[name]) for name in shares},
         }
         for model in models_of_run(platform.database, registered.training["run_id"])
     ]
@@ -118,17 +121,15 @@ def show(settings: Settings, version: int, sector: str | None, rows: int) -> Non
     print_rows(lines, f"{title} · lift and skill in {MODELS_UNIT}", rows=rows)
 
 
-def _figure(name: str, value: object, unit: str) -> str:
+def _figure(name: str, value: object) -> str:
     """A figure of a training: skill and lift in the unit of the tables, which is a thousandth of what is stored."""
-    from pairs_platform.views.drawing.cells import cell
-
     if isinstance(value, float) and name.startswith(("skill", "lift")) and not name.endswith("_p"):
-        return f"{_signed(value)} · {unit}"
+        return f"{_signed(value)} · {MODELS_UNIT}"
     return value if isinstance(value, str) else cell(value)
 
 
-def _metric(value: float | None, factor: float, pattern: str) -> str | None:
-    return None if value is None else format(factor * value, pattern)
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _change(platform: "Platform", sector: str, version: int, action: str, reason: str, figures: dict[str, Any]) -> None:
@@ -196,7 +197,6 @@ def rollback(settings: Settings, sector: str | None, reason: str) -> None:
 @_sector
 def compare(settings: Settings, first: int, second: int, sector: str | None) -> None:
     """Compare two versions on the sessions that both predicted before training on them: is the second one better?"""
-    from pairs_platform.cli.show import say
     from pairs_platform.core.models.contracts import SHADOW_LOSSES
     from pairs_platform.core.models.promotion import compare as compare_losses
     from pairs_platform.core.partition_key import keys_of
@@ -243,13 +243,10 @@ def ui(settings: Settings, host: str, port: int) -> None:
 
 
 def _serve_pages(settings: Settings, host: str, port: int) -> None:
-    from pairs_platform.cli.interrupts import EXIT_CODE, plan_end, stop_on_signals
     from pairs_platform.platform import require_writable
     from pairs_platform.processes.runtime.migrations import migrate_stores
     from pairs_platform.processes.runtime.supervisor import STOP_SECONDS, Supervisor
     from pairs_platform.processes.runtime.topology import free_port, mlflow_pages
-    from pairs_platform.settings.processes import reached
-    from pairs_platform.settings.production import live_folder
     from pairs_platform.views.mlflow_pages import pages_of_sectors
 
     require_writable(settings)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pairs_platform.cli.day import RANKING_SHOWN
+from pairs_platform.cli.day import RANKING_SHOWN, print_day
 from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
-from pairs_platform.cli.show import rows_option
+from pairs_platform.cli.show import print_frame, rows_option
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ def command(
 
     What to trade comes first; then the funnel of a session, its ranking, and the gate that each pair passed or failed.
     """
-    from pairs_platform.cli.day import print_day
-    from pairs_platform.cli.show import print_frame
     from pairs_platform.core.errors import NothingRanked
     from pairs_platform.core.partition_key import PartitionKey
     from pairs_platform.core.prices.sectors import SECTORS

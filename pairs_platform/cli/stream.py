@@ -13,10 +13,11 @@ from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.interrupts import plan_end
 from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
-from pairs_platform.cli.show import rows_option
+from pairs_platform.cli.show import print_renderable, print_rows, rows_option, rows_table
 from pairs_platform.core.streaming.settings import SymbolSet
 from pairs_platform.core.time import moment_utc
 from pairs_platform.settings.model import Settings
+from pairs_platform.settings.production import live_folder, served_processes
 
 if TYPE_CHECKING:
     from pairs_platform.adapters.redis.market_clock import MarketClock
@@ -62,10 +63,8 @@ def _log() -> None:
 @rows_option()
 def status(settings: Settings, rows: int) -> None:
     """Show the collector's health, each symbol's newest bar, the newest bar-close events, the processes that run."""
-    from pairs_platform.cli.show import print_renderable, print_rows, rows_table
     from pairs_platform.platform import open_streams
     from pairs_platform.processes.runtime.supervisor import running_processes
-    from pairs_platform.settings.production import live_folder, served_processes
 
     streams = open_streams(settings)
     processes = [

@@ -26,6 +26,8 @@ LONGEST_VALUE = 80
 _LONGEST_CAUSE, _LONGEST_MESSAGE, _MOST_LINES = 300, 1900, 12
 _ORIGINS = 3
 _SHIPPED = "package "
+_KEY = "[key]"
+"""What pydantic adds to the place of a name in a mapping."""
 
 
 class Layer(NamedTuple):
@@ -110,10 +112,6 @@ def shown_value(text: str) -> str:
     """A value as it was written, not too long; in quotation marks where it would be misread."""
     is_plain = text.isprintable() and text == text.strip() != ""
     return short_text(text if is_plain else repr(text), LONGEST_VALUE)
-
-
-_KEY = "[key]"
-"""What pydantic adds to the place of a name in a mapping."""
 
 
 def _places(path: Sequence[str], message: str, layers: Sequence[Layer]) -> str:

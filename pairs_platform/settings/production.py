@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pairs_platform.core.operations.run_tags import is_alive_here
 from pairs_platform.lake.atomic import replace_file
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import secret_in_file, variable
@@ -42,8 +43,6 @@ def state_of(settings: Settings) -> dict[str, object]:
     path = live_folder(settings) / STATE_FILE
     if not path.is_file():
         return {}
-    from pairs_platform.core.operations.run_tags import is_alive_here
-
     state: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     return state if is_alive_here(str(state["process"])) else {}
 
@@ -93,8 +92,6 @@ def note_served(settings: Settings, name: str, process: str, named: Sequence[str
 
 def served_processes(folder: Path) -> dict[str, dict[str, object]]:
     """What the living processes of `serve` have noted, by their names; `folder` is `live_folder`."""
-    from pairs_platform.core.operations.run_tags import is_alive_here
-
     found: dict[str, dict[str, object]] = {}
     for path in sorted((folder / SERVED_FOLDER).glob("*.json")):
         noted = json.loads(path.read_text(encoding="utf-8"))
