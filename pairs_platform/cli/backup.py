@@ -17,7 +17,7 @@ from pairs_platform.processes.runtime.postgres_server import MLFLOW, MLFLOW_DATA
 from pairs_platform.processes.runtime.topology import own_mlflow_uri, own_postgres
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
-from pairs_platform.settings.production import ENVIRONMENT_FILE, STORES, production_folder
+from pairs_platform.settings.production import ENVIRONMENT_FILE, own_stores_of, production_folder
 from pairs_platform.settings.variables import variable
 from pairs_platform.views.remedies import with_remedy
 
@@ -62,8 +62,7 @@ def _not_sourced(settings: Settings, environment: Path) -> list[str]:
     """The variables of a production's stores that the settings do not name."""
     stores: tuple[str, ...] = ()
     if environment.is_file():
-        content = environment.read_text(encoding="utf-8")
-        stores = tuple(name for name in STORES if f"export {variable(name)}=" in content)
+        stores = tuple(own_stores_of(settings))
     elif own_postgres(settings).is_prepared:
         stores = ("dagster_url",)
     return [variable(name) for name in stores if getattr(settings, name) is None]

@@ -12,12 +12,12 @@ from pathlib import Path
 import click
 
 from pairs_platform.cli.profile_options import profile_options
-from pairs_platform.core.errors import PlatformError
+from pairs_platform.core.errors import FolderReadOnly, PlatformError
 from pairs_platform.database.read_only import is_writable
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.production import ENVIRONMENT_FILE, dagster_home, production_folder
-from pairs_platform.settings.variables import value_of, variable
-from pairs_platform.views.remedies import with_remedy
+from pairs_platform.settings.variables import value_of
+from pairs_platform.views.remedies import remedy_of, with_remedy
 
 NEEDED_BYTES = 2 * 1024**3
 
@@ -110,8 +110,7 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     yield (
         good,
         f"{root} {'is writable' if good else 'may only be read'}",
-        f"make it writable for this user, or name another state folder with {variable('state_root')}; commands that "
-        "only read work here",
+        f"{remedy_of(FolderReadOnly(root))}; commands that only read work here",
     )
 
 
