@@ -37,7 +37,6 @@ MISTAKES = {
     "core/models/bundle.py": "a model of a pair that was not trained",
     "core/models/sector_training.py": "rows to train on without the plan that splits them",
     "core/prices/calendar.py": "a grid of no session",
-    "core/risk/trading_state.py": "a release by what is no person, a flattening of what is not flattened",
     "core/time.py": "a moment without a time zone",
     "core/trading/backtest.py": "parameters of the numerics outside their domain",
     "core/trading/legs.py": "a change of position that is no order",

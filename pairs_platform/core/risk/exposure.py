@@ -181,8 +181,6 @@ class Exposure:
         Of one day, at 99 % and at 97.5 %, from the returns as they were. > 0 is a loss.
     days : int
         Returns behind the two.
-    volatility_undiversified : float
-        Standard deviation a year if the results of all pairs moved as one.
     """
 
     gross: float
@@ -196,7 +194,6 @@ class Exposure:
     value_at_risk: float
     expected_shortfall: float
     days: int
-    volatility_undiversified: float
 
     @property
     def largest_name(self) -> float:
@@ -328,7 +325,6 @@ def _exposure(
     for symbol, value in name_of.items():
         sectors[weights.sector.get(symbol, "")] = sectors.get(weights.sector.get(symbol, ""), 0.0) + value
     gross = np.abs(each).sum(axis=1)
-    own = np.einsum("ij,jk,ik->i", each, market.covariance, each)
     return Exposure(
         gross=float(names.sum()),
         net=net,
@@ -342,5 +338,4 @@ def _exposure(
         value_at_risk=historical_loss(results, VALUE_AT_RISK_TAIL)[0],
         expected_shortfall=historical_loss(results, EXPECTED_SHORTFALL_TAIL)[1],
         days=len(results),
-        volatility_undiversified=float(np.sqrt(np.maximum(own, 0.0)).sum()),
     )  # fmt: skip

@@ -81,22 +81,6 @@ def holding_bars(half_life_bars: float, max_hold_bars: float) -> int:
     return max(1, math.ceil(min(half_life_bars, max_hold_bars)))
 
 
-def configured_size(signal_size: float, *, volatility: float, target_volatility: float) -> float:
-    """Size of a pair in the trading configuration, from that of its signal.
-
-    A signal's size is the configured one times min(1, target volatility / volatility), which would take volatility into
-    account twice.
-
-    Parameters
-    ----------
-    signal_size, volatility : float
-        As in the signal.
-    target_volatility : float
-        `signals.target_volatility_bps` as a number [ln].
-    """
-    return min(1.0, signal_size / min(1.0, target_volatility / volatility))
-
-
 def expected_move(*, deviation: float, sigma: float, beta: float, exit_z: float) -> float:
     """What an entry earns when its spread comes back from this deviation to the exit: share of gross value, ≥ 0."""
     move = expected_move_bps(sigma, beta, entry_z=abs(deviation) / sigma, exit_z=exit_z)
@@ -122,7 +106,8 @@ class SizingInput:
         The latter is the age of the time stop.
     spread : SpreadVariance
     size : float
-        Size of the pair in the trading configuration, in [0, 1]; not that of a signal, see `configured_size`.
+        Size of the pair in the trading configuration, in [0, 1]; not that of a signal, which takes volatility into
+        account by itself.
     halved : bool
         Slippage is beyond its limit.
     caps : mapping of str to float

@@ -36,7 +36,7 @@ class KillLevel(StrEnum):
     FLATTEN = "flatten"
 
 
-_SEVERITY: tuple[KillLevel | None, ...] = (None, KillLevel.REDUCING, KillLevel.HALT, KillLevel.FLATTEN)
+_SEVERITY: tuple[KillLevel | None, ...] = (None, *KillLevel)
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class KillSwitch:
     level : KillLevel or None
         None when it is released.
     reason : str
-        Why it was engaged or released.
+        Why it was engaged.
     actor : Actor or None
-        Who did that; None for a switch that nobody has touched.
+        Who did that; None where it is released.
     changed_utc : datetime or None
     flat_utc : datetime or None
         When the account was seen to be flat, with FLATTEN.
@@ -79,34 +79,12 @@ def engaged(switch: KillSwitch, level: KillLevel, *, reason: str, actor: Actor, 
     ConfigurationError
         There is no reason or no name.
     """
-    _require_reason(reason, actor)
-    if _SEVERITY.index(level) <= _SEVERITY.index(switch.level):
-        return switch
-    return KillSwitch(level=level, reason=reason.strip(), actor=actor, changed_utc=at_utc)
-
-
-def released(switch: KillSwitch, *, reason: str, actor: Actor, at_utc: datetime) -> KillSwitch:
-    """The released switch; releasing one that is not engaged changes nothing.
-
-    Raises
-    ------
-    ConfigurationError
-        There is no reason or no name.
-    ValueError
-        No person releases it.
-    """
-    if not actor.person:
-        raise ValueError(f"{actor.name} is no person: only a person releases the kill switch")
-    _require_reason(reason, actor)
-    if switch.level is None:
-        return switch
-    return KillSwitch(reason=reason.strip(), actor=actor, changed_utc=at_utc)
-
-
-def _require_reason(reason: str, actor: Actor) -> None:
     for what, text in (("reason", reason), ("name of who does it", actor.name)):
         if not text.strip():
             raise ConfigurationError(f"the kill switch needs a {what}: it is kept with the change")
+    if _SEVERITY.index(level) <= _SEVERITY.index(switch.level):
+        return switch
+    return KillSwitch(level=level, reason=reason.strip(), actor=actor, changed_utc=at_utc)
 
 
 def engaged_by_limits(switch: KillSwitch, breaches: Sequence[Breach], at_utc: datetime) -> KillSwitch:
@@ -359,19 +337,3 @@ def _closing(shares: int, at_broker: float) -> int:
     if shares > 0:
         return -min(shares, max(0, int(at_broker)))
     return min(-shares, max(0, int(-at_broker)))
-
-
-def flattened(switch: KillSwitch, flat: Flat) -> KillSwitch:
-    """The switch with the moment at which the account was seen to be flat.
-
-    Raises
-    ------
-    ValueError
-        The account is not being flattened.
-    """
-    if switch.level is not KillLevel.FLATTEN:
-        raise ValueError(f"the kill switch is {switch.level or 'released'}: nothing is being flattened")
-    return KillSwitch(
-        level=switch.level, reason=switch.reason, actor=switch.actor, changed_utc=switch.changed_utc,
-        flat_utc=flat.at_utc,
-    )  # fmt: skip

@@ -17,7 +17,7 @@ from typing import Protocol
 from pairs_platform.core.trading.execution_settings import ExecutionSettings
 from pairs_platform.core.trading.netting import INTERNAL_BROKER_ID, shares_of_pairs
 from pairs_platform.core.trading.orders import CLIENT_ORDER_ID_PREFIX, Fill, Order, OrderStatus, Report, applied
-from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder, SpreadState
+from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder
 
 
 class OrderSeen(Protocol):
@@ -253,40 +253,6 @@ def corrected(trades: Sequence[SpreadOrder], corrections: Iterable[Correction]) 
         trade = by_id[correction.spread_order_id]
         by_id[trade.id], _ = trade.after(correction.client_order_id, correction.report)
     return tuple(by_id.values())
-
-
-def reasons_not_flat(ours: OurSide, brokers: BrokersSide) -> tuple[str, ...]:
-    """Why the account cannot be said to be flat; empty where both sides hold nothing and wait for nothing.
-
-    Foreign orders and shares count: who says flat means the account.
-    """
-    reasons: list[str] = []
-    if brokers.orders is None:
-        reasons.append("the broker did not say which orders are open")
-    else:
-        reasons += [
-            f"order {order.client_order_id or order.broker_order_id} in {order.symbol} is open at the broker"
-            for order in brokers.orders
-            if not order.status.ended
-        ]
-    if brokers.positions is None:
-        reasons.append("the broker did not say what it holds")
-    else:
-        reasons += [
-            f"the broker holds {position.quantity:g} {position.symbol}"
-            for position in brokers.positions
-            if position.quantity
-        ]
-    for trade in ours.trades:
-        reasons += [f"{trade.pair} holds {trade.held(leg)} {trade.symbol(leg)}" for leg in LEGS if trade.held(leg)]
-        reasons += [
-            f"order {order.client_order_id} in {order.symbol} is {order.status}"
-            for leg in LEGS
-            for order in trade.pending(leg)
-        ]
-        if trade.state is SpreadState.BROKEN:
-            reasons.append(f"{trade.pair} needs a person: {trade.broken}")
-    return tuple(reasons)
 
 
 class _Comparison:

@@ -41,14 +41,6 @@ class TestExposure:
         one = exposure(book(holding("PDFS_ROG", (20, -25))), MARKET)
         assert one.volatility == pytest.approx(math.sqrt(w @ MARKET.covariance @ w))
         assert one.beta_net == pytest.approx(w @ MARKET.betas)
-        assert one.volatility_undiversified == pytest.approx(one.volatility)
-
-    def test_the_results_of_all_pairs_moving_as_one_are_reported(self):
-        both = exposure(book(holding("PDFS_ROG", (20, -25)), holding("AMD_TXN", (10, -12))), MARKET)
-        alone = [exposure(book(each), MARKET).volatility for each in book(
-            holding("PDFS_ROG", (20, -25)), holding("AMD_TXN", (10, -12))).holdings]  # fmt: skip
-        assert both.volatility_undiversified == pytest.approx(sum(alone))
-        assert both.volatility < sum(alone)
 
     def test_losses_of_history_are_those_of_todays_weights(self):
         found = exposure(book(holding("PDFS_ROG", (20, -25))), MARKET)

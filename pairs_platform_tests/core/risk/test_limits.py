@@ -31,7 +31,6 @@ LIMITS = LimitSettings()
 CALM = Exposure(
     gross=0.5, net=0.0, beta_net=0.0, pairs={"A_B": 0.05}, names={"A": 0.03}, sectors={"technology": 0.2},
     sharing={"A": 1}, volatility=0.03, value_at_risk=0.01, expected_shortfall=0.012, days=60,
-    volatility_undiversified=0.05,
 )  # fmt: skip
 
 

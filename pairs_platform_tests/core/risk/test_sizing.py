@@ -9,7 +9,6 @@ from pairs_platform.core.risk.settings import EntrySettings, LimitSettings, Sizi
 from pairs_platform.core.risk.sizing import (
     SizingInput,
     SpreadVariance,
-    configured_size,
     entry_caps,
     expected_move,
     expected_variances,
@@ -132,13 +131,6 @@ class TestSize:
 
     def test_the_horizon_is_the_earlier_of_half_life_and_time_stop(self):
         assert [holding_bars(*each) for each in ((6.58, 19.7), (30.0, 12.0), (0.2, 9.0), (7.0, 7.0))] == [7, 12, 1, 7]
-
-    def test_volatility_is_not_applied_twice(self):
-        """A signal's size, as the engine makes it, gives back the size of the configuration."""
-        for size in (1.0, 0.5):
-            for volatility in (5e-4, 1e-3, 4e-3):
-                signal = size * min(1.0, 1e-3 / volatility)
-                assert configured_size(signal, volatility=volatility, target_volatility=1e-3) == pytest.approx(size)
 
     def test_a_spread_at_or_beyond_its_stop_gets_nothing(self):
         assert size_entry(replace(GIVEN, deviation=0.0319), SETTINGS).gross > 0

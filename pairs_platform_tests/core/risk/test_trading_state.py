@@ -27,9 +27,7 @@ from pairs_platform.core.risk.trading_state import (
     denied_by_state,
     engaged,
     engaged_by_limits,
-    flattened,
     next_demand,
-    released,
     standing,
 )
 from pairs_platform_tests.support.risk_entries import NOW, holding
@@ -122,27 +120,9 @@ class TestKillSwitch:
         assert switch.actor == Actor("limit drawdown", person=False)
         assert engaged_by_limits(KillSwitch(), [breach(LimitAction.REDUCE)], NOW) == KillSwitch()
 
-    def test_a_person_releases_it_with_a_reason_and_nobody_else_does(self):
-        switch = pulled(KillLevel.FLATTEN, LIMIT)
-        for actor, reason in ((PERSON, " "), (Actor("", person=True), "all is well")):
-            with pytest.raises(ConfigurationError, match="the kill switch needs a"):
-                released(switch, reason=reason, actor=actor, at_utc=NOW)
-        with pytest.raises(ValueError, match="limit drawdown is no person"):
-            released(switch, reason="all is well", actor=LIMIT, at_utc=NOW)
-        after = released(switch, reason=" all is well ", actor=PERSON, at_utc=NOW)
-        assert after == KillSwitch(reason="all is well", actor=PERSON, changed_utc=NOW)
-        assert released(after, reason="again", actor=PERSON, at_utc=NOW + timedelta(seconds=1)) == after
-
     def test_a_reason_is_needed_to_engage_it(self):
         with pytest.raises(ConfigurationError, match="needs a reason"):
             engaged(KillSwitch(), KillLevel.HALT, reason="", actor=PERSON, at_utc=NOW)
-
-    def test_it_stays_engaged_when_the_account_is_flat(self):
-        switch = flattened(pulled(KillLevel.FLATTEN), Flat(NOW))
-        assert (switch.flat_utc, switch.level) == (NOW, KillLevel.FLATTEN)
-        assert standing(switch).state is TradingState.HALTED
-        with pytest.raises(ValueError, match="nothing is being flattened"):
-            flattened(pulled(KillLevel.HALT), Flat(NOW))
 
 
 def view(**changes):

@@ -15,10 +15,8 @@ from pairs_platform.core.trading.reconciliation import (
     OurSide,
     Subject,
     corrected,
-    reasons_not_flat,
     reconciled,
 )
-from pairs_platform.core.trading.spread_order import SpreadOrder
 from pairs_platform.ports.broker import BrokerFill, BrokerOrder, BrokerPosition
 from pairs_platform_tests.support.pair_trades import at, fill_of, filled, order_of, trade_of
 
@@ -313,36 +311,6 @@ class TestNoAnswer:
         first = compared(positions=[holds("MSFT", 12.0)], now=0)
         second = compared(positions=None, now=60, before=first.differences)
         assert second.unexplained == first.differences
-
-
-class TestFlat:
-    def reasons(self, *trades: SpreadOrder, **broker) -> tuple[str, ...]:
-        answer = {"orders": (), "fills": (), "positions": (), "cash": 0.0, "since_utc": at(0), **broker}
-        return reasons_not_flat(OurSide(trades=trades, cash=0.0), BrokersSide(**answer))
-
-    def test_only_an_account_without_orders_and_shares_on_both_sides_is_flat(self):
-        assert self.reasons() == ()
-
-    def test_a_resting_order_that_could_fill_after_flat_is_named(self):
-        """Reported: the kill switch left a resting order, which filled after it had said flat."""
-        assert self.reasons(orders=[seen(BUY_Y)]) == (f"order {BUY_Y.client_order_id} in PDFS is open at the broker",)
-        assert self.reasons(trade_of(sent_without_answer(BUY_Y))) == (
-            f"order {BUY_Y.client_order_id} in PDFS is unknown",
-        )
-
-    def test_shares_on_either_side_are_named_and_so_is_a_trade_that_needs_a_person(self):
-        assert self.reasons(positions=HELD) == ("the broker holds 100 PDFS", "the broker holds -50 AVGO")
-        assert self.reasons(OPEN.to_break("order pp-1 is unknown")) == (
-            "AVGO_PDFS holds 100 PDFS",
-            "AVGO_PDFS holds -50 AVGO",
-            "AVGO_PDFS needs a person: order pp-1 is unknown",
-        )
-
-    def test_without_an_answer_nothing_is_flat(self):
-        assert self.reasons(orders=None, positions=None) == (
-            "the broker did not say which orders are open",
-            "the broker did not say what it holds",
-        )
 
 
 @st.composite
