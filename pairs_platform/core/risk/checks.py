@@ -10,13 +10,23 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from pairs_platform.core.risk.denials import Denial, DenialCode, Effect, UnusableInput, entry_of, moment, number
+from pairs_platform.core.risk.denials import (
+    Denial,
+    DenialCode,
+    Effect,
+    UnusableInput,
+    deny,
+    entry_of,
+    hedge_ratio,
+    moment,
+    number,
+)
 from pairs_platform.core.risk.exposure import Book, Holding, MarketRisk, largest_share_by_volatility, peak_exposure
 from pairs_platform.core.risk.limits import Limit, entry_breaches
 from pairs_platform.core.risk.settings import RiskSettings
 from pairs_platform.core.risk.sizing import largest_gross, most_shares
 from pairs_platform.core.risk.trading_state import Standing, denied_by_state
-from pairs_platform.core.trading.quantities import LegQuantities, leg_quantities
+from pairs_platform.core.trading.quantities import LegQuantities, held_quantities, leg_quantities
 from pairs_platform.core.trading.settings import BASIS_POINT
 
 EASY_TO_BORROW = "easy_to_borrow"
@@ -289,11 +299,7 @@ def _collect(denials: list[Denial], found: Iterator[Denial]) -> None:
 
 
 def _unusable(error: UnusableInput) -> Denial:
-    return Denial(code=DenialCode.UNUSABLE_INPUT, effect=Effect.DENY, message=str(error))
-
-
-def _deny(code: DenialCode, message: str) -> Denial:
-    return Denial(code=code, effect=Effect.DENY, message=message)
+    return deny(DenialCode.UNUSABLE_INPUT, str(error))
 
 
 def _state(entry: _Entry) -> Iterator[Denial]:
@@ -306,24 +312,24 @@ def _market(entry: _Entry) -> Iterator[Denial]:
     context, least = entry.context, entry.settings.entries.min_minutes_to_close
     now = moment("market time", context.now_utc)
     if context.session is None:
-        yield _deny(DenialCode.MARKET_CLOSED, f"the market is closed at {now:%Y-%m-%d %H:%M} UTC")
+        yield deny(DenialCode.MARKET_CLOSED, f"the market is closed at {now:%Y-%m-%d %H:%M} UTC")
         return
     left = (moment("the close", context.close_utc) - now).total_seconds() / 60.0
     if left <= 0:
-        yield _deny(DenialCode.MARKET_CLOSED, f"the session of {context.session} has closed")
+        yield deny(DenialCode.MARKET_CLOSED, f"the session of {context.session} has closed")
     elif left < least:
-        yield _deny(DenialCode.CLOSE_NEAR, f"{left:.1f} minutes to the close, at least {least:g} are needed")
+        yield deny(DenialCode.CLOSE_NEAR, f"{left:.1f} minutes to the close, at least {least:g} are needed")
 
 
 def _once(entry: _Entry) -> Iterator[Denial]:
     request, context = entry.request, entry.context
     if request.pair in context.locked:
-        yield _deny(DenialCode.PAIR_LOCKED, f"{request.pair} is locked: {context.locked[request.pair]}")
+        yield deny(DenialCode.PAIR_LOCKED, f"{request.pair} is locked: {context.locked[request.pair]}")
     if any(holding.pair == request.pair for holding in context.book.holdings):
-        yield _deny(DenialCode.PAIR_HELD, f"{request.pair} is held, or has orders under way")
+        yield deny(DenialCode.PAIR_HELD, f"{request.pair} is held, or has orders under way")
     if request.intent in context.intents:
         message = f"{request.action} of {request.pair} at {request.bar_end_utc:%H:%M} UTC was asked for already"
-        yield _deny(DenialCode.DUPLICATE_INTENT, message)
+        yield deny(DenialCode.DUPLICATE_INTENT, message)
 
 
 def _data_age(entry: _Entry) -> Iterator[Denial]:
@@ -331,7 +337,7 @@ def _data_age(entry: _Entry) -> Iterator[Denial]:
     for leg in entry.request.legs:
         age = number(f"the age of {leg.symbol}'s newest bar", leg.data_age_bars, least=0.0)
         if age > most:
-            yield _deny(DenialCode.DATA_OLD, f"the newest bar of {leg.symbol} is {age:g} bars old, {most} pass")
+            yield deny(DenialCode.DATA_OLD, f"the newest bar of {leg.symbol} is {age:g} bars old, {most} pass")
 
 
 def _signal_age(entry: _Entry) -> Iterator[Denial]:
@@ -339,21 +345,21 @@ def _signal_age(entry: _Entry) -> Iterator[Denial]:
     decided = moment("the end of the signal's bar", entry.request.bar_end_utc)
     age = (moment("market time", entry.context.now_utc) - decided).total_seconds()
     if number("the age of the signal", age, least=0.0) > most:
-        yield _deny(DenialCode.SIGNAL_OLD, f"the signal is {age:.0f} s old, {most:g} s pass")
+        yield deny(DenialCode.SIGNAL_OLD, f"the signal is {age:.0f} s old, {most:g} s pass")
 
 
 def _configuration(entry: _Entry) -> Iterator[Denial]:
     request, context = entry.request, entry.context
     if context.session is not None and request.session != context.session:
         message = f"the configuration is for {request.session}, the session is {context.session}"
-        yield _deny(DenialCode.CONFIGURATION_DAY, message)
+        yield deny(DenialCode.CONFIGURATION_DAY, message)
     if not request.config_hash or request.config_hash != context.config_hash:
         of, current = (str(each)[:12] for each in (request.config_hash, context.config_hash))
         message = f"the signal is of configuration {of}, {current} is current"
-        yield _deny(DenialCode.CONFIGURATION_CHANGED, message)
+        yield deny(DenialCode.CONFIGURATION_CHANGED, message)
     if request.model_version is not None and request.model_version != context.model_version:
         message = f"the signal is of model version {request.model_version}, champion is {context.model_version}"
-        yield _deny(DenialCode.MODEL_CHANGED, message)
+        yield deny(DenialCode.MODEL_CHANGED, message)
 
 
 def _ex_dates(entry: _Entry) -> Iterator[Denial]:
@@ -368,7 +374,7 @@ def _ex_dates(entry: _Entry) -> Iterator[Denial]:
             raise UnusableInput(f"the ex-dates of {leg.symbol} are not known")
         for day in sorted(day for day in ex_dates if request.session <= day <= request.horizon_end):
             message = f"{leg.symbol} falls ex on {day}, the position may be held until {request.horizon_end}"
-            yield _deny(DenialCode.EX_DATE, message)
+            yield deny(DenialCode.EX_DATE, message)
 
 
 def _move(entry: _Entry) -> Iterator[Denial]:
@@ -378,23 +384,23 @@ def _move(entry: _Entry) -> Iterator[Denial]:
     if move < least * cost * (1.0 - _TOLERANCE):
         needed = f"{least:g} times the cost of {cost / BASIS_POINT:.1f} bp are needed"
         message = f"the expected move is {move / BASIS_POINT:.1f} bp, {needed}"
-        yield _deny(DenialCode.MOVE_BELOW_COST, message)
+        yield deny(DenialCode.MOVE_BELOW_COST, message)
 
 
 def _permissions(entry: _Entry) -> Iterator[Denial]:
     account = entry.context.account
     if account.blocked:
-        yield _deny(DenialCode.ACCOUNT_BLOCKED, "the broker has blocked the account")
+        yield deny(DenialCode.ACCOUNT_BLOCKED, "the broker has blocked the account")
     if not account.shorting_enabled and any(leg.quantity < 0 for leg in entry.request.legs):
-        yield _deny(DenialCode.SHORTING_DISABLED, "the account may not sell short: the pair is denied, not a leg")
+        yield deny(DenialCode.SHORTING_DISABLED, "the account may not sell short: the pair is denied, not a leg")
     for leg in entry.request.legs:
         state = entry.symbol(leg)
         if not state.tradable:
-            yield _deny(DenialCode.NOT_TRADABLE, f"{leg.symbol} cannot be traded")
+            yield deny(DenialCode.NOT_TRADABLE, f"{leg.symbol} cannot be traded")
         # A leg that another pair holds long needs no loan now, and does as soon as that pair leaves.
         if leg.quantity < 0 and state.borrow_status != EASY_TO_BORROW:
             status = state.borrow_status or "unknown"
-            yield _deny(DenialCode.NOT_EASY_TO_BORROW, f"{leg.symbol} is {status}: the pair is denied, not a leg")
+            yield deny(DenialCode.NOT_EASY_TO_BORROW, f"{leg.symbol} is {status}: the pair is denied, not a leg")
 
 
 def _shares(entry: _Entry) -> Iterator[Denial]:
@@ -403,10 +409,10 @@ def _shares(entry: _Entry) -> Iterator[Denial]:
     y, x = (number(f"the number of shares of {leg.symbol}", leg.quantity) for leg in request.legs)
     for leg in request.legs:
         if leg.quantity != int(leg.quantity):
-            yield _deny(DenialCode.FRACTIONAL_SHARES, f"{leg.quantity} shares of {leg.symbol}: shorts need whole ones")
+            yield deny(DenialCode.FRACTIONAL_SHARES, f"{leg.quantity} shares of {leg.symbol}: shorts need whole ones")
     if y * request.position <= 0 or x * -request.position * beta <= 0:
         message = f"{y:g} {request.y.symbol} and {x:g} {request.x.symbol} are no {request.action} with β {beta:g}"
-        yield _deny(DenialCode.NO_HEDGE, message)
+        yield deny(DenialCode.NO_HEDGE, message)
 
 
 def _collar(entry: _Entry) -> Iterator[Denial]:
@@ -417,7 +423,7 @@ def _collar(entry: _Entry) -> Iterator[Denial]:
         if away > settings.max_from_last + _TOLERANCE:
             allowed = f"{settings.max_from_last:.2%} pass"
             message = f"{price:g} for {leg.symbol} is {away:.2%} from the last price {last:g}, {allowed}"
-            yield _deny(DenialCode.PRICE_FROM_LAST, message)
+            yield deny(DenialCode.PRICE_FROM_LAST, message)
         if not entry.context.has_quotes:
             continue
         quote = entry.quote(leg)
@@ -425,7 +431,7 @@ def _collar(entry: _Entry) -> Iterator[Denial]:
         if away_bps > settings.max_from_quote_bps + _TOLERANCE:
             allowed = f"{settings.max_from_quote_bps:g} bp pass"
             message = f"{price:g} for {leg.symbol} is {away_bps:.1f} bp from the quote {quote:g}, {allowed}"
-            yield _deny(DenialCode.PRICE_FROM_QUOTE, message)
+            yield deny(DenialCode.PRICE_FROM_QUOTE, message)
 
 
 def _opposing(entry: _Entry) -> Iterator[Denial]:
@@ -477,9 +483,7 @@ def _cut(entry: _Entry) -> tuple[LegQuantities, list[Denial]]:
     """The shares of an entry within the limits of one order and of the book's volatility, and what cut them."""
     request, book = entry.request, entry.context.book
     price_y, price_x = book.price(request.y.symbol), book.price(request.x.symbol)
-    beta = number("β", request.beta)
-    if beta == 0:
-        raise UnusableInput("β is 0: the pair has no hedge")
+    beta = hedge_ratio(request.beta)
     cuts: list[Denial] = []
     most: list[int] = []
     for leg in request.legs:
@@ -504,11 +508,9 @@ def _cut(entry: _Entry) -> tuple[LegQuantities, list[Denial]]:
 
 def _asked(request: EntryRequest, price_y: float, price_x: float) -> LegQuantities:
     y, x = (number(f"the number of shares of {leg.symbol}", leg.quantity) for leg in request.legs)
-    gross = abs(y) * price_y + abs(x) * price_x
-    if not gross > 0:
+    if y == 0 and x == 0:
         raise UnusableInput(f"an entry of {y:g} and {x:g} shares of {request.pair} is none")
-    error = abs(request.beta * y * price_y + x * price_x) / gross
-    return LegQuantities(y=int(y), x=int(x), gross=gross, hedge_error=error)
+    return held_quantities(y, x, beta=request.beta, price_y=price_y, price_x=price_x)
 
 
 def _within_volatility(
@@ -553,13 +555,13 @@ def _checks_of_size(entry: _Entry, quantities: LegQuantities) -> Iterator[Denial
     if quantities.hedge_error > most + _TOLERANCE:
         missed = f"{quantities.hedge_error:.2%}"
         message = f"{request.pair} is too small: whole shares miss the hedge by {missed}, {most:.2%} pass"
-        yield _deny(DenialCode.HEDGE_ERROR, message)
+        yield deny(DenialCode.HEDGE_ERROR, message)
     yield from _buying_power(entry, quantities)
     market = _market_of(entry)
     before = peak_exposure(context.book, market)
     after = peak_exposure(context.book.with_holding(_holding(request, quantities)), market)
     for breach in entry_breaches(before, after, settings.limits):
-        yield Denial(code=breach.limit, effect=Effect.DENY, message=breach.message)
+        yield deny(breach.limit, breach.message)
 
 
 def _buying_power(entry: _Entry, quantities: LegQuantities) -> Iterator[Denial]:
@@ -576,7 +578,7 @@ def _buying_power(entry: _Entry, quantities: LegQuantities) -> Iterator[Denial]:
     if left < least - _TOLERANCE:
         used = f"{needed:,.0f} of {power:,.0f} dollars of buying power"
         message = f"{used} leave {left:.1%} of the whole, {least:.1%} must stay"
-        yield _deny(DenialCode.BUYING_POWER, message)
+        yield deny(DenialCode.BUYING_POWER, message)
 
 
 def _held_price(entry: _Entry, leg: EntryLeg) -> float:

@@ -81,6 +81,11 @@ class Denial:
     not_before_utc: datetime | None = None
 
 
+def deny(code: StrEnum, message: str) -> Denial:
+    """The reason for which none of an entry is sent."""
+    return Denial(code=code, effect=Effect.DENY, message=message)
+
+
 class UnusableInput(DataError):
     """A number, a time or a price that a decision about money needs and that is none."""
 
@@ -98,6 +103,19 @@ def number(name: str, value: float | None, *, least: float = -math.inf, above: f
         bound = f"at least {least:g}" if value < least else f"above {above:g}"
         raise UnusableInput(f"{name} is {value:g}: it must be {bound}")
     return float(value)
+
+
+def hedge_ratio(beta: float | None) -> float:
+    """`beta`, where the legs of a pair hedge each other with it.
+
+    Raises
+    ------
+    UnusableInput
+    """
+    value = number("β", beta)
+    if value == 0:
+        raise UnusableInput("β is 0: the pair has no hedge")
+    return value
 
 
 def entry_of(name: str, values: Mapping[str, Value], key: str) -> Value:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pairs_platform.core.risk.denials import UnusableInput, entry_of, number
+from pairs_platform.core.trading.settings import SESSIONS_PER_YEAR
 from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder
 
-SESSIONS_PER_YEAR = 252
 VALUE_AT_RISK_TAIL = 0.01
 EXPECTED_SHORTFALL_TAIL = 0.025
 

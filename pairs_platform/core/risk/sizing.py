@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pairs_platform.core.risk.denials import Denial, DenialCode, Effect, UnusableInput, number
+from pairs_platform.core.risk.denials import Denial, DenialCode, UnusableInput, deny, hedge_ratio, number
 from pairs_platform.core.risk.exposure import Book
 from pairs_platform.core.risk.settings import EntrySettings, LimitSettings, SizingSettings
 from pairs_platform.core.screening.spread import expected_move_bps
+from pairs_platform.core.trading.legs import leg_values
 from pairs_platform.core.trading.settings import BASIS_POINT
 
 
@@ -166,7 +167,7 @@ def size_entry(given: SizingInput, settings: SizingSettings) -> Sizing:
     try:
         checked = _checked(given)
     except UnusableInput as error:
-        return Sizing(gross=0.0, denial=_denied(DenialCode.UNUSABLE_INPUT, str(error)))
+        return Sizing(gross=0.0, denial=deny(DenialCode.UNUSABLE_INPUT, str(error)))
     bars = holding_bars(checked.half_life_bars, checked.max_hold_bars)
     variance = holding_variance(checked.spread, bars)
     legs = 1.0 + abs(checked.beta)
@@ -174,7 +175,7 @@ def size_entry(given: SizingInput, settings: SizingSettings) -> Sizing:
     to_stop = stop - abs(checked.deviation)
     if to_stop <= 0:
         message = f"the spread is {abs(checked.deviation):.4g} from its mean, its stop is at {stop:.4g}"
-        return Sizing(gross=0.0, variance=variance, bars=bars, denial=_denied(DenialCode.BEYOND_STOP, message))
+        return Sizing(gross=0.0, variance=variance, bars=bars, denial=deny(DenialCode.BEYOND_STOP, message))
     distance = to_stop + settings.gap_multiple * gap_deviation(checked.spread)
     by_volatility = settings.volatility_target * checked.equity * legs / math.sqrt(variance)
     by_stop = settings.stop_risk * checked.equity * legs / distance
@@ -195,9 +196,7 @@ def _checked(given: SizingInput) -> SizingInput:
     """What is given, where every number is one."""
     spread = given.spread
     number("equity", given.equity, above=0.0)
-    number("β", given.beta)
-    if given.beta == 0:
-        raise UnusableInput("β is 0: the pair has no hedge")
+    hedge_ratio(given.beta)
     number("the deviation of the spread from its mean", given.deviation)
     number("the band of the stop", given.band, above=0.0)
     number("the multiple of the stop", given.stop_multiple, above=0.0)
@@ -220,10 +219,6 @@ def _checked(given: SizingInput) -> SizingInput:
     for name, cap in given.caps.items():
         number(f"the cap {name}", cap, least=0.0)
     return given
-
-
-def _denied(code: DenialCode, message: str) -> Denial:
-    return Denial(code=code, effect=Effect.DENY, message=message)
 
 
 def most_shares(price: float, mean_daily_volume: float, settings: EntrySettings) -> dict[DenialCode, int]:
@@ -270,10 +265,9 @@ def entry_caps(
         Equity, a price, a volume or β is none.
     """
     equity = number("equity", book.equity, above=0.0)
-    if number("β", beta) == 0:
-        raise UnusableInput("β is 0: the pair has no hedge")
+    beta = hedge_ratio(beta)
     prices = {leg: book.price(leg) for leg in (y, x)}
-    sides = {y: position, x: -position if beta > 0 else position}
+    sides = dict(zip((y, x), leg_values(beta, position), strict=True))
     orders: dict[str, int] = {}
     names: dict[str, int] = {}
     for leg in (y, x):

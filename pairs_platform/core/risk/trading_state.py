@@ -13,7 +13,7 @@ from typing import Literal
 
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.folding import listed
-from pairs_platform.core.risk.denials import Denial, DenialCode, Effect
+from pairs_platform.core.risk.denials import Denial, DenialCode, deny
 from pairs_platform.core.risk.exposure import Holding
 from pairs_platform.core.risk.limits import Breach, LimitAction
 from pairs_platform.core.risk.settings import LimitSettings
@@ -158,11 +158,7 @@ def denied_by_state(now: Standing, purpose: Passing) -> Denial | None:
     if purpose in passes:
         return None
     reasons = "; ".join(now.reasons) or "no reason is known"
-    return Denial(
-        code=DenialCode.TRADING_STATE,
-        effect=Effect.DENY,
-        message=f"trading is {now.state}: no order to {purpose} ({reasons})",
-    )
+    return deny(DenialCode.TRADING_STATE, f"trading is {now.state}: no order to {purpose} ({reasons})")
 
 
 @dataclass(frozen=True, kw_only=True)

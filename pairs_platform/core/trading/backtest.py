@@ -24,9 +24,7 @@ from pairs_platform.core.trading.rule import (
     max_hold_bars,
     stop_band,
 )
-from pairs_platform.core.trading.settings import CostSettings, TradingSettings
-
-SESSIONS_PER_YEAR = 252.0
+from pairs_platform.core.trading.settings import SESSIONS_PER_YEAR, CostSettings, TradingSettings
 
 _at_close, _after_fill = njit(cache=True)(at_close_step), njit(cache=True)(after_fill_step)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pairs_platform.core.trading.orders import Fill, Order, OrderStatus, Purpose
+from pairs_platform.core.trading.orders import Fill, Order, OrderStatus, Purpose, Report, applied
 from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder
 
 INTERNAL_BROKER_ID = "internal"
@@ -138,28 +138,18 @@ def crossed(crossing: Crossing, *, price: float, now: datetime) -> tuple[Order, 
     ValueError
         The price is worse than the limit of one of them.
     """
-    buy, sell = crossing.buy, crossing.sell
-    for order in (buy, sell):
-        if order.limit_price is not None and order.sign * (price - order.limit_price) > 0:
-            raise ValueError(f"{order.client_order_id}: {price} is worse than its limit of {order.limit_price}")
-    filled = (
-        replace(
-            order,
-            status=OrderStatus.FILLED,
-            broker_order_id=INTERNAL_BROKER_ID,
-            reported_filled=abs(order.quantity),
-            fills=(
-                Fill(
-                    execution_id=f"{INTERNAL_BROKER_ID}-{order.client_order_id}",
-                    quantity=abs(order.quantity),
-                    price=price,
-                    filled_utc=now,
-                ),
-            ),
-        )
-        for order in (buy, sell)
+    return _filled(crossing.buy, price, now), _filled(crossing.sell, price, now)
+
+
+def _filled(order: Order, price: float, now: datetime) -> Order:
+    if order.limit_price is not None and order.sign * (price - order.limit_price) > 0:
+        raise ValueError(f"{order.client_order_id}: {price} is worse than its limit of {order.limit_price}")
+    shares = abs(order.quantity)
+    fill = Fill(
+        execution_id=f"{INTERNAL_BROKER_ID}-{order.client_order_id}", quantity=shares, price=price, filled_utc=now
     )
-    return next(filled), next(filled)
+    report = Report(status=OrderStatus.FILLED, broker_order_id=INTERNAL_BROKER_ID, filled_quantity=shares, fill=fill)
+    return applied(order, report).order
 
 
 def _crossings(intended: Sequence[Order]) -> tuple[list[Crossing], list[Order]]:

@@ -67,14 +67,16 @@ def leg_quantities(gross: float, *, position: int, beta: float, price_y: float, 
     x = math.floor(abs(beta) * y * price_y / price_x + 0.5)
     if y == 0 or x == 0:
         return LegQuantities(y=0, x=0, gross=0.0, hedge_error=0.0)
-    signed_y, signed_x = int(math.copysign(y, share_y)), int(math.copysign(x, share_x))
-    held = y * price_y + x * price_x
-    return LegQuantities(
-        y=signed_y,
-        x=signed_x,
-        gross=held,
-        hedge_error=abs(beta * signed_y * price_y + signed_x * price_x) / held,
+    return held_quantities(
+        math.copysign(y, share_y), math.copysign(x, share_x), beta=beta, price_y=price_y, price_x=price_x
     )
+
+
+def held_quantities(shares_y: float, shares_x: float, *, beta: float, price_y: float, price_x: float) -> LegQuantities:
+    """Signed shares of both legs, not both of them 0, with what they are worth and miss."""
+    gross = abs(shares_y) * price_y + abs(shares_x) * price_x
+    error = abs(beta * shares_y * price_y + shares_x * price_x) / gross
+    return LegQuantities(y=int(shares_y), x=int(shares_x), gross=gross, hedge_error=error)
 
 
 def naked_value(shares_y: int, shares_x: int, *, beta: float, price_y: float, price_x: float) -> float:

@@ -11,6 +11,8 @@ from pairs_platform.core.volatility.settings import GarchSettings
 BASIS_POINT = 1e-4
 DAYS_PER_YEAR = 365.0
 """Days of the year by which the fee for borrowing is charged."""
+SESSIONS_PER_YEAR = 252.0
+"""Sessions of the year by which figures of a session or a bar are made yearly ones."""
 
 
 class CostSettings(SettingsGroup):
