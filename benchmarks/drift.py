@@ -30,12 +30,7 @@ from pairs_platform.adapters.simulated.paths import PlantedBreak
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.risk.drift.mean import average_run_length
-from pairs_platform.core.risk.drift.response import (
-    DriftAction,
-    drift_paths,
-    drift_responses,
-    pair_drift,
-)
+from pairs_platform.core.risk.drift.response import DriftAction, drift_paths, drift_responses, pair_drift
 from pairs_platform.core.risk.drift.result import DriftResult, DriftStatistic, DriftStatus
 from pairs_platform.core.risk.drift.settings import DriftSettings
 from pairs_platform_tests.support.drifting import ESTIMATION_SESSIONS, estimated, first_bars, monitored_pairs

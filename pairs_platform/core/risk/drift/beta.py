@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from pairs_platform.core.risk.drift.innovations import Innovations, MonitoredPair
+from pairs_platform.core.risk.drift.innovations import Innovations, MonitoredPair, excess_noise
 from pairs_platform.core.risk.drift.result import DriftPath, DriftStatistic, empty_path
 from pairs_platform.core.risk.drift.settings import DriftSettings
 
@@ -19,7 +19,7 @@ def beta_path(pair: MonitoredPair, innovations: Innovations, settings: DriftSett
     is z_t = b_t u_t + noise of variance 1 with u_t = Δx_t / (d √h_t), and b_t a random walk with steps of `beta_walk`.
     The filter starts at the least squares of the estimation window, b₀ = Σ z u / Σ u². `value` is |b_t − b₀| over the
     standard deviation that it has where β has not changed, which the filter's gains give exactly, and which is
-    larger by √(Σ z² u² / Σ u²) of the estimation window where the spread varies more when x moves more.
+    larger by √κ (`excess_noise`) where the spread varies more when x moves more.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def beta_path(pair: MonitoredPair, innovations: Innovations, settings: DriftSett
 
     References
     ----------
-    Kalman (1960); White (1980) for the factor.
+    Kalman (1960).
     """
     from scipy.special import ndtr
 
@@ -44,17 +44,15 @@ def beta_path(pair: MonitoredPair, innovations: Innovations, settings: DriftSett
             DriftStatistic.BETA, settings.beta_bound, pair.n_bars, f"{pair.parameters.x} does not move in the window"
         )
     start = float(u[used] @ z[used]) / information
-    spread_of_noise = max(1.0, float((z[used] * u[used]) @ (z[used] * u[used])) / information)
     after = slice(pair.first_bar, None)
     value = _standardised_change(
         np.where(known, z - start * u, 0.0)[after], np.where(known, u, 0.0)[after], information, settings.beta_walk
-    ) / math.sqrt(spread_of_noise)
-    looks = max(settings.horizon_bars, pair.n_bars)
+    ) / math.sqrt(excess_noise(z[used], u[used]))
     return DriftPath(
         statistic=DriftStatistic.BETA,
         bound=settings.beta_bound,
         value=value,
-        p_value=looks * 2.0 * ndtr(-value),
+        p_value=pair.looks(settings) * 2.0 * ndtr(-value),
         alarm=value > settings.beta_bound,
     )
 

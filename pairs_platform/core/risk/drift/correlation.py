@@ -55,13 +55,12 @@ def correlation_path(pair: MonitoredPair, settings: DriftSettings) -> DriftPath:
     before = np.full(len(p), np.nan)
     before[length:] = p[:-length]
     value = np.maximum(p, before)[pair.first_bar :]
-    looks = max(settings.horizon_bars, n_bars)
     known = np.isfinite(value)
     return DriftPath(
         statistic=DriftStatistic.CORRELATION,
         bound=settings.correlation_p,
         value=value,
-        p_value=np.where(known, looks * value, np.inf),
+        p_value=np.where(known, pair.looks(settings) * value, np.inf),
         alarm=known & (value < settings.correlation_p),
     )
 

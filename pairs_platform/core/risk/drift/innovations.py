@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairs_platform.core.prices.window import PriceWindow
+from pairs_platform.core.risk.drift.settings import DriftSettings
 from pairs_platform.core.screening.spread import SpreadParameters
 from pairs_platform.core.volatility.garch import GarchFit, conditional_variance, shocks
 from pairs_platform.core.volatility.parameters import leg_shocks_excluded
@@ -76,6 +77,10 @@ class MonitoredPair:
         """Bars after the estimation window."""
         return len(self.log_y) - self.first_bar
 
+    def looks(self, settings: DriftSettings) -> int:
+        """Bars over which the p of a statistic holds: those of the horizon, or all that were looked at."""
+        return max(settings.horizon_bars, self.n_bars)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Innovations:
@@ -122,6 +127,22 @@ def innovations(pair: MonitoredPair) -> Innovations:
         deviation=deviation,
         variance=variance,
     )
+
+
+def excess_noise(score: np.ndarray, regressor: np.ndarray) -> float:
+    """κ = Σ z² w² / Σ w², at least 1: by how much Σ z w varies more where z is larger with w.
+
+    Parameters
+    ----------
+    score, regressor : ndarray, shape (n,)
+        z and w of the estimation window, finite; w not 0 everywhere.
+
+    References
+    ----------
+    White (1980), A heteroskedasticity-consistent covariance matrix estimator and a direct test for heteroskedasticity.
+    """
+    product = score * regressor
+    return max(1.0, float(product @ product) / float(regressor @ regressor))
 
 
 def normal_scores(values: np.ndarray, reference: np.ndarray) -> np.ndarray:

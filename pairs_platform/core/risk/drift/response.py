@@ -145,30 +145,26 @@ def describe(result: DriftResult) -> str:
 def _response(
     results: tuple[DriftResult, ...], p_value: float, discovered: bool, rejected: bool, settings: DriftSettings
 ) -> DriftResponse:
-    """One pair's response. The most telling statistics come first in the message."""
-    alarms = [result for result in results if result.status is DriftStatus.ALARM]
+    """One pair's response. The message names the statistics in alarm; without one, that with the smallest p."""
     if all(result.status is DriftStatus.NOT_TESTED for result in results):
         reasons = "; ".join(dict.fromkeys(result.reason for result in results))
         return DriftResponse(
             action=DriftAction.NO_ENTRIES, p_value=p_value, message=f"no entries: drift is not known ({reasons})"
         )
-    alarms = alarms or sorted(results, key=lambda result: np.nan_to_num(result.p_value, nan=1.0))[:1]
-    words = "; ".join(describe(result) for result in alarms)
+    alarms = [result for result in results if result.status is DriftStatus.ALARM]
     if rejected:
-        action, meaning = (
-            DriftAction.EXIT,
-            (
-                f"exit at the next close: one unchanged pair of the whole book shows this with probability "
-                f"{settings.family_wise_rate:g} at most"
-            ),
+        action = DriftAction.EXIT
+        meaning = (
+            "exit at the next close: one unchanged pair of the whole book shows this with probability "
+            f"{settings.family_wise_rate:g} at most"
         )
     elif discovered:
-        action, meaning = (
-            DriftAction.NO_ENTRIES,
-            (f"no entries: of pairs like this one, {settings.false_discovery_rate:.0%} are unchanged"),
-        )
-    elif any(result.status is DriftStatus.ALARM for result in results):
+        action = DriftAction.NO_ENTRIES
+        meaning = f"no entries: of pairs like this one, {settings.false_discovery_rate:.0%} are unchanged"
+    elif alarms:
         action, meaning = DriftAction.WARN, "watch it"
     else:
         return DriftResponse(action=DriftAction.NONE, p_value=p_value, message="")
+    telling = alarms or [min(results, key=lambda result: np.nan_to_num(result.p_value, nan=1.0))]
+    words = "; ".join(describe(result) for result in telling)
     return DriftResponse(action=action, p_value=p_value, message=f"{words}: {meaning}")

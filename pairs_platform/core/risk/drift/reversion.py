@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from pairs_platform.core.risk.drift.innovations import Innovations, MonitoredPair
+from pairs_platform.core.risk.drift.innovations import Innovations, MonitoredPair, excess_noise
 from pairs_platform.core.risk.drift.result import (
     DriftPath,
     DriftResult,
@@ -32,7 +32,7 @@ def half_life_path(pair: MonitoredPair, innovations: Innovations, settings: Drif
     Where the spread keeps a share φ + δ of its deviation, the innovation holds δ (s_{t−1} − mean). Over its scale it is
     z_t = δ v_t + noise with v_t = (s_{t−1} − mean) / (d √h_t), so that over the recent bars δ = Σ z v / Σ v² and its
     one-sided t = Σ z v / √(κ Σ v² (1 + Σ v² / Σ₀ v²)), where Σ₀ is the sum over the estimation window, whose own φ is
-    estimated too, and κ = Σ₀ z² v² / Σ₀ v². An alarm needs a half-life beyond the multiple and p < `half_life_p`: the
+    estimated too, and κ is `excess_noise`. An alarm needs a half-life beyond the multiple and p < `half_life_p`: the
     half-life of a few bars alone is mostly noise.
 
     Returns
@@ -51,7 +51,7 @@ def half_life_path(pair: MonitoredPair, innovations: Innovations, settings: Drif
     v, z = np.where(known, v, 0.0), np.where(known, z, 0.0)
     used = slice(0, pair.first_bar)
     reference = float(v[used] @ v[used])
-    noise = max(1.0, float((z[used] * v[used]) @ (z[used] * v[used])) / reference)
+    noise = excess_noise(z[used], v[used])
     length = min(max(2, math.ceil(settings.half_life_window * pair.fit.half_life_bars)), pair.first_bar)
     zv, vv = (_recent_sums(values, pair.first_bar, length) for values in (z * v, v * v))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -60,12 +60,11 @@ def half_life_path(pair: MonitoredPair, innovations: Innovations, settings: Drif
     p = np.where(np.isfinite(t), ndtr(-t), np.inf)
     bars, _ = half_lives(phi)
     value = np.where(phi >= 1.0, np.inf, np.where(phi > 0.0, bars, 0.0)) / pair.fit.half_life_bars
-    looks = max(settings.horizon_bars, n_bars)
     return DriftPath(
         statistic=DriftStatistic.HALF_LIFE,
         bound=bound,
         value=np.where(np.isfinite(t), value, np.nan),
-        p_value=looks * p,
+        p_value=pair.looks(settings) * p,
         alarm=np.isfinite(t) & (value > bound) & (p < settings.half_life_p),
     )
 
@@ -77,11 +76,9 @@ def unit_root_result(pair: MonitoredPair, settings: DriftSettings) -> DriftResul
     statistics' p, so this result has none and can only warn. An unchanged pair is tested on so many half-lives that it
     seldom fails.
     """
-    length = (
-        max(LEAST_BARS_OF_TEST, math.ceil(settings.unit_root_window * pair.fit.half_life_bars))
-        if (pair.fit.half_life_status == "ok")
-        else pair.first_bar
-    )
+    length = pair.first_bar
+    if pair.fit.half_life_status == "ok":
+        length = max(LEAST_BARS_OF_TEST, math.ceil(settings.unit_root_window * pair.fit.half_life_bars))
     if length > len(pair.log_y):
         reason = f"{length} bars are needed for {settings.unit_root_window:g} half-lives, there are {len(pair.log_y)}"
         return not_tested(DriftStatistic.UNIT_ROOT, reason)

@@ -19,7 +19,7 @@ def variance_path(pair: MonitoredPair, innovations: Innovations, settings: Drift
     """
     mean = pair.fit.mean_variance
     value = innovations.variance[pair.first_bar + 1 :] / mean
-    looks = max(settings.horizon_bars, pair.n_bars)
+    looks = pair.looks(settings)
     windows = pair.first_bar // looks
     before = innovations.variance[pair.first_bar - windows * looks + 1 : pair.first_bar + 1] / mean
     largest = np.sort(before.reshape(windows, looks).max(axis=1)) if windows else np.zeros(0)
