@@ -7,7 +7,7 @@ the peak. What does not belong here: how much is allowed (`limits`).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class Book:
 
     def with_holding(self, holding: Holding) -> "Book":
         """The book with one more pair."""
-        return Book(equity=self.equity, holdings=(*self.holdings, holding), prices=self.prices, foreign=self.foreign)
+        return replace(self, holdings=(*self.holdings, holding))
 
     def price(self, symbol: str) -> float:
         """Newest price of a symbol.
@@ -318,22 +318,23 @@ def _exposure(
     beta_net: float,
     variance: float,
 ) -> Exposure:
-    each, n_pairs = weights.by_symbol, len(book.holdings)
+    each = weights.by_symbol
     results = market.returns @ each.sum(axis=0)
     name_of = {symbol: float(names[j]) for j, symbol in enumerate(market.symbols) if names[j] > 0}
     sectors: dict[str, float] = {}
     for symbol, value in name_of.items():
-        sectors[weights.sector.get(symbol, "")] = sectors.get(weights.sector.get(symbol, ""), 0.0) + value
+        if sector := weights.sector.get(symbol):
+            sectors[sector] = sectors.get(sector, 0.0) + value
     gross = np.abs(each).sum(axis=1)
+    holders = np.count_nonzero(each[: len(book.holdings)], axis=0)
     return Exposure(
         gross=float(names.sum()),
         net=net,
         beta_net=beta_net,
         pairs={holding.pair: float(gross[i]) for i, holding in enumerate(book.holdings)},
         names=name_of,
-        sectors={sector: value for sector, value in sectors.items() if sector},
-        sharing={symbol: int((each[:n_pairs, j] != 0).sum()) for j, symbol in enumerate(market.symbols)
-                 if (each[:n_pairs, j] != 0).any()},
+        sectors=sectors,
+        sharing={symbol: int(n) for symbol, n in zip(market.symbols, holders, strict=True) if n},
         volatility=math.sqrt(max(0.0, variance)),
         value_at_risk=historical_loss(results, VALUE_AT_RISK_TAIL)[0],
         expected_shortfall=historical_loss(results, EXPECTED_SHORTFALL_TAIL)[1],

@@ -165,23 +165,23 @@ def size_entry(given: SizingInput, settings: SizingSettings) -> Sizing:
         A number that is none, or a spread that is beyond its stop, gives a denial and no money.
     """
     try:
-        checked = _checked(given)
+        _refuse_what_is_none(given)
     except UnusableInput as error:
         return Sizing(gross=0.0, denial=deny(DenialCode.UNUSABLE_INPUT, str(error)))
-    bars = holding_bars(checked.half_life_bars, checked.max_hold_bars)
-    variance = holding_variance(checked.spread, bars)
-    legs = 1.0 + abs(checked.beta)
-    stop = checked.stop_multiple * checked.band
-    to_stop = stop - abs(checked.deviation)
+    bars = holding_bars(given.half_life_bars, given.max_hold_bars)
+    variance = holding_variance(given.spread, bars)
+    legs = 1.0 + abs(given.beta)
+    stop = given.stop_multiple * given.band
+    to_stop = stop - abs(given.deviation)
     if to_stop <= 0:
-        message = f"the spread is {abs(checked.deviation):.4g} from its mean, its stop is at {stop:.4g}"
+        message = f"the spread is {abs(given.deviation):.4g} from its mean, its stop is at {stop:.4g}"
         return Sizing(gross=0.0, variance=variance, bars=bars, denial=deny(DenialCode.BEYOND_STOP, message))
-    distance = to_stop + settings.gap_multiple * gap_deviation(checked.spread)
-    by_volatility = settings.volatility_target * checked.equity * legs / math.sqrt(variance)
-    by_stop = settings.stop_risk * checked.equity * legs / distance
-    offers = {"volatility": by_volatility, "stop": by_stop, **checked.caps}
+    distance = to_stop + settings.gap_multiple * gap_deviation(given.spread)
+    by_volatility = settings.volatility_target * given.equity * legs / math.sqrt(variance)
+    by_stop = settings.stop_risk * given.equity * legs / distance
+    offers = {"volatility": by_volatility, "stop": by_stop, **given.caps}
     set_by = min(offers, key=lambda name: offers[name])
-    share = checked.size * (0.5 if checked.halved else 1.0)
+    share = given.size * (0.5 if given.halved else 1.0)
     return Sizing(
         gross=offers[set_by] * share,
         set_by=set_by,
@@ -192,8 +192,7 @@ def size_entry(given: SizingInput, settings: SizingSettings) -> Sizing:
     )
 
 
-def _checked(given: SizingInput) -> SizingInput:
-    """What is given, where every number is one."""
+def _refuse_what_is_none(given: SizingInput) -> None:
     spread = given.spread
     number("equity", given.equity, above=0.0)
     hedge_ratio(given.beta)
@@ -218,7 +217,6 @@ def _checked(given: SizingInput) -> SizingInput:
         raise UnusableInput(f"the next bar is bar {spread.next_bar_of_day} of {len(spread.diurnal)} of its session")
     for name, cap in given.caps.items():
         number(f"the cap {name}", cap, least=0.0)
-    return given
 
 
 def most_shares(price: float, mean_daily_volume: float, settings: EntrySettings) -> dict[DenialCode, int]:
