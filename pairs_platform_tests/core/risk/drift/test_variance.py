@@ -27,7 +27,7 @@ def test_p_is_a_share_of_the_sessions_of_the_estimate(pair):
     assert result.status is DriftStatus.ALARM
 
 
-def test_four_times_the_variance_is_an_alarm(unchanged):
+def test_nine_times_the_variance_is_an_alarm(unchanged):
     louder = [broken(each, "variance", 9.0) for each in unchanged[:10]]
     results = [variance_path(each, innovations(each), DriftSettings()).result() for each in louder]
     assert all(result.status is DriftStatus.ALARM for result in results)
