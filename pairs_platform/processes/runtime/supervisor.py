@@ -108,7 +108,8 @@ class Supervisor:
 
         Returns
         -------
-        Whether everything was started before `stop`.
+        bool
+            Whether everything was started before `stop`.
 
         Raises
         ------

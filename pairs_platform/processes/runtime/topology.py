@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from http.client import HTTPException
@@ -49,6 +49,7 @@ from pairs_platform.settings.production import ENVIRONMENT_FILE, live_folder, pr
 from pairs_platform.settings.variables import variable
 
 LOOPBACK = "127.0.0.1"
+DEFINITIONS = "pairs_platform.definitions"
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,13 @@ def script(name: str) -> str:
 
 def code_location(home: Path) -> list[str]:
     """Options of Dagster's commands for the one code location, from any folder: its name is that of every run."""
-    module = {"module_name": "pairs_platform.definitions", "location_name": CODE_LOCATION}
-    path = home / "code.yaml"
-    replace_file(path, yaml.safe_dump({"load_from": [{"python_module": module}]}).encode())
+    return _location(home / "code.yaml", "python_module", {"module_name": DEFINITIONS})
+
+
+def _location(path: Path, kind: str, where: Mapping[str, str | int]) -> list[str]:
+    """Options for the one code location, which a file of this path describes."""
+    named = {**where, "location_name": CODE_LOCATION}
+    replace_file(path, yaml.safe_dump({"load_from": [{kind: named}]}).encode())
     return ["-w", str(path)]
 
 
@@ -196,23 +201,16 @@ def _own_code(home: Path, folder: Path) -> tuple[ProcessSpec, list[str]]:
     It listens on a socket in `folder`, which other users of the machine cannot reach.
     """
     if sys.platform == "win32":
-        port = _unused_port()
-        return _code(home, "-h", LOOPBACK, "-p", str(port)), _served(home, host=LOOPBACK, port=port)
-    path = str(folder / "code.sock")
-    return _code(home, "-s", path), _served(home, socket=path)
+        return _code_server(home, host=LOOPBACK, port=_unused_port())
+    return _code_server(home, socket=str(folder / "code.sock"))
 
 
-def _code(home: Path, *place: str) -> ProcessSpec:
-    command = [script("dagster"), "api", "grpc", *place, "-m", "pairs_platform.definitions"]
-    return ProcessSpec("code", command, {"DAGSTER_HOME": str(home)}, partial(_listens, place))
-
-
-def _served(home: Path, **place: str | int) -> list[str]:
-    """Options of Dagster's commands for the one code location where a code server has it."""
-    path = home / "workspace.yaml"
-    server = {**place, "location_name": CODE_LOCATION}
-    replace_file(path, yaml.safe_dump({"load_from": [{"grpc_server": server}]}).encode())
-    return ["-w", str(path)]
+def _code_server(home: Path, **place: str | int) -> tuple[ProcessSpec, list[str]]:
+    """The code server at a socket, or at a host and port, and the options for the code location that it has."""
+    options = [word for name, value in place.items() for word in (f"--{name}", str(value))]
+    command = [script("dagster"), "api", "grpc", *options, "-m", DEFINITIONS]
+    spec = ProcessSpec("code", command, {"DAGSTER_HOME": str(home)}, partial(_listens, place))
+    return spec, _location(home / "workspace.yaml", "grpc_server", place)
 
 
 def _webserver(home: Path, location: list[str], *, host: str, port: int, name: str) -> ProcessSpec:
@@ -332,8 +330,7 @@ def production_processes(
         migrate()
 
     asked = time.time()
-    location = _served(home, host=LOOPBACK, port=services.code_port)
-    code = _code(home, "-h", LOOPBACK, "-p", str(services.code_port))
+    code, location = _code_server(home, host=LOOPBACK, port=services.code_port)
     specs += [
         replace(code, prepare=prepare_code),
         _webserver(home, location, host=services.host, port=services.ui_port, name="services.ui_port"),
@@ -513,10 +510,9 @@ def _unused_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _listens(place: Sequence[str]) -> bool:
-    """Whether a code server answers at the address of its options; it listens once its code is loaded."""
-    given = dict(zip(place[::2], place[1::2], strict=True))
-    of_unix = "-s" in given
+def _listens(place: Mapping[str, str | int]) -> bool:
+    """Whether a code server answers at its place; it listens once its code is loaded."""
+    of_unix = "socket" in place
     with socket.socket(socket.AF_UNIX if of_unix else socket.AF_INET) as probe:
         probe.settimeout(2)
-        return probe.connect_ex(given["-s"] if of_unix else (given["-h"], int(given["-p"]))) == 0
+        return probe.connect_ex(str(place["socket"]) if of_unix else (place["host"], place["port"])) == 0
