@@ -14,6 +14,7 @@ from pairs_platform.cli.interrupts import plan_end
 from pairs_platform.cli.profile_options import profile_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import print_renderable, print_rows, rows_option, rows_table
+from pairs_platform.core.operations.run_tags import pid_of
 from pairs_platform.core.streaming.settings import SymbolSet
 from pairs_platform.core.time import moment_utc
 from pairs_platform.settings.model import Settings
@@ -72,7 +73,7 @@ def status(settings: Settings, rows: int) -> None:
         for name, process in running_processes(live_folder(settings)).items()
     ]
     processes += [
-        {"process": f"serve {name}", "pid": str(noted["process"]).split("/")[1], "alive": True, "restarts": None}
+        {"process": f"serve {name}", "pid": str(pid_of(str(noted["process"]))), "alive": True, "restarts": None}
         for name, noted in served_processes(live_folder(settings)).items()
     ]
     if processes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION
 
-from pairs_platform.core.operations.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host, this_process
+from pairs_platform.core.operations.run_tags import PROCESS_TAG, is_alive_here, is_of_this_host, pid_of, this_process
 from pairs_platform.database.revisions import newest_revision, note_prepared
 
 COMPUTE_SLOTS = max(1, (os.cpu_count() or 1) // 2)
@@ -54,8 +54,7 @@ def cancel_own_runs(home: Path) -> None:
     with dg.DagsterInstance.from_config(str(home)) as instance:
         for run in _unfinished(instance):
             if run.tags.get(PROCESS_TAG) == this_process():
-                instance.report_run_canceled(run, message="the command that ran it was interrupted")
-                instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+                _end_canceled(instance, run, "the command that ran it was interrupted")
 
 
 @contextmanager
@@ -77,15 +76,20 @@ def canceled_runs(home: Path, processes: Collection[int]) -> Iterator[None]:
             if run.status is not dg.DagsterRunStatus.CANCELING:
                 instance.report_run_canceling(run)
         yield
-        for run in instance.get_runs(dg.RunsFilter(run_ids=[run.run_id for run in under_way])) if under_way else ():
-            if not run.is_finished:
-                instance.report_run_canceled(run, message="the UI was stopped, and its runs with it")
-                instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        stopped = {run.run_id for run in under_way}
+        for run in _unfinished(instance):
+            if run.run_id in stopped:
+                _end_canceled(instance, run, "the UI was stopped, and its runs with it")
+
+
+def _end_canceled(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
+    instance.report_run_canceled(run, message=message)
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def _is_of(run: dg.DagsterRun, processes: Collection[int]) -> bool:
     tag = run.tags.get(PROCESS_TAG, "")
-    return not tag or (is_of_this_host(tag) and int(tag.split("/")[1]) in processes)
+    return not tag or (is_of_this_host(tag) and pid_of(tag) in processes)
 
 
 def _unfinished(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:

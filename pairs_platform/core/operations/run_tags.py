@@ -1,6 +1,6 @@
 """What several folders agree on about runs: whose they are, which process executes one, which wait for each other.
 
-What does not belong here: what becomes of the runs of dead processes (`processes.runtime.dagster_home`,
+What does not belong here: what becomes of the runs of dead processes (`defs.instance`,
 `defs.launcher.run_launcher`).
 """
 
@@ -38,6 +38,11 @@ def this_process() -> str:
     return tag_of(os.getpid())
 
 
+def pid_of(value: str) -> int:
+    """Id of the process that a tag names."""
+    return int(value.split("/")[1])
+
+
 def is_of_this_host(value: str) -> bool:
     """Whether a tag names a process of this host."""
     return value.partition("/")[0] == socket.gethostname()
@@ -47,10 +52,9 @@ def is_alive_here(value: str) -> bool:
     """Whether a tag names a living process of this host."""
     if not is_of_this_host(value):
         return False
-    _, number, created = value.split("/")
     import psutil
 
     try:
-        return f"{psutil.Process(int(number)).create_time():.0f}" == created
+        return tag_of(pid_of(value)) == value
     except psutil.NoSuchProcess:
         return False

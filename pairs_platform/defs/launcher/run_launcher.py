@@ -23,7 +23,7 @@ from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, serialize_value
 
 from pairs_platform.core.errors import SettingsError
-from pairs_platform.core.operations.run_tags import PROCESS_TAG, SIGNALS_TAG, is_alive_here, tag_of
+from pairs_platform.core.operations.run_tags import PROCESS_TAG, SIGNALS_TAG, is_alive_here, pid_of, tag_of
 from pairs_platform.settings.loading import secrets_from_environment
 
 COMMAND = (sys.executable, "-m", "pairs_platform.defs.launcher.warm_worker", "pairs_platform.definitions")
@@ -79,7 +79,7 @@ class WarmRunLauncher(DefaultRunLauncher):
         if run is None or run.is_finished or not is_alive_here(run.tags.get(PROCESS_TAG, "")):
             return bool(super().terminate(run_id))
         self._instance.report_run_canceling(run)
-        psutil.Process(int(run.tags[PROCESS_TAG].split("/")[1])).terminate()
+        psutil.Process(pid_of(run.tags[PROCESS_TAG])).terminate()
         return True
 
     def dispose(self) -> None:
