@@ -47,6 +47,18 @@ def check_partitions(
     )
 
 
+def as_result(evaluation: dg.AssetCheckEvaluation) -> dg.AssetCheckResult:
+    """What a check yields in a run: the same as its sensor stores without one."""
+    return dg.AssetCheckResult(
+        asset_key=evaluation.asset_key,
+        check_name=evaluation.check_name,
+        passed=evaluation.passed,
+        severity=evaluation.severity,
+        description=evaluation.description,
+        metadata=evaluation.metadata,
+    )
+
+
 def _sentence(result: CheckResult) -> str:
     """The summary, with the command that shows more."""
     return f"{result.summary}; see `{stored_hint(result.see)}`" if result.see else result.summary

@@ -27,14 +27,13 @@ def up_to_date(newest: Mapping[str, date | None], due: date) -> CheckResult:
     CheckResult
         Sessions are counted, not days: no week-end and no holiday makes an asset late.
     """
-    behind = {sector: session for sector, session in sorted(newest.items()) if session is None or session < due}
+    lag = {sector: _sessions_behind(session, due) for sector, session in sorted(newest.items())}
+    behind = {sector: n for sector, n in lag.items() if n != 0}
     since = f"{session_offset(due, 1)} {READY_BY:%H:%M} New York"
-    counted = [len(sessions_between(session, due)) - 1 for session in behind.values() if session is not None]
     if not newest:
         summary = "no active sector has begun: nothing is due before its first run"
     else:
-        named = behind or dict(sorted(newest.items()))
-        ends = "; ".join(_ends(sector, session, due) for sector, session in named.items())
+        ends = "; ".join(_ends(sector, newest[sector], n) for sector, n in (behind or lag).items())
         summary = f"{ends}; session {due} is due since {since}"
         summary += ": look at the failed and queued daily runs" if behind else ""
     return CheckResult(
@@ -45,14 +44,18 @@ def up_to_date(newest: Mapping[str, date | None], due: date) -> CheckResult:
             "due_since": since,
             "sectors": len(newest),
             "sectors_behind": len(behind),
-            "sessions_behind": max(counted, default=0),
+            "sessions_behind": max((n for n in behind.values() if n is not None), default=0),
         },
     )
 
 
-def _ends(sector: str, session: date | None, due: date) -> str:
+def _sessions_behind(session: date | None, due: date) -> int | None:
+    """0 where the session is the one that is due or a later one, None where there is none."""
+    return None if session is None else max(len(sessions_between(session, due)) - 1, 0)
+
+
+def _ends(sector: str, session: date | None, n: int | None) -> str:
     if session is None:
         return f"{sector} has no session"
-    n = len(sessions_between(session, due)) - 1
-    late = f", {n} session{'' if n == 1 else 's'} behind" if n > 0 else ""
+    late = f", {n} session{'' if n == 1 else 's'} behind" if n else ""
     return f"{sector} ends with {session}{late}"

@@ -17,6 +17,7 @@ from pairs_platform.core.operations.alerts import TITLES
 from pairs_platform.core.operations.run_tags import RETRY_OF_TAG
 from pairs_platform.defs.alerts.runs import cause_of, failed_run, judged_checks, subject_of
 from pairs_platform.defs.automation import daily_job, sector_state
+from pairs_platform.defs.checks import as_result
 from pairs_platform.defs.metadata import rows_table
 from pairs_platform.defs.selection.assets import trading_config
 from pairs_platform.platform import Platform
@@ -132,13 +133,7 @@ def alert_delivery(
 @dg.asset_check(asset=trading_config, name=STANDING_CHECK)
 def what_is_broken_now(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Nothing is broken: no alert is open, and every message went out. The open ones are listed."""
-    evaluation = _evaluation(platform)
-    return dg.AssetCheckResult(
-        passed=evaluation.passed,
-        severity=evaluation.severity,
-        metadata=evaluation.metadata,
-        description=evaluation.description,
-    )
+    return as_result(_evaluation(platform))
 
 
 def _evaluation(platform: Platform) -> dg.AssetCheckEvaluation:

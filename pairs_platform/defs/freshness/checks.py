@@ -12,6 +12,7 @@ import dagster as dg
 from pairs_platform.core.operations.freshness import up_to_date
 from pairs_platform.core.operations.scheduling import READY_BY, as_of_session
 from pairs_platform.defs.asset_metadata import DAILY_ASSETS
+from pairs_platform.defs.checks import as_result
 from pairs_platform.defs.metadata import formatted
 from pairs_platform.platform import Platform
 
@@ -42,15 +43,7 @@ def assets_up_to_date(
         return
     evaluations = judged(platform, newest_sessions(context.instance))
     for key in sorted(context.selected_asset_check_keys):
-        found = evaluations[key.asset_key.to_user_string()]
-        yield dg.AssetCheckResult(
-            asset_key=found.asset_key,
-            check_name=found.check_name,
-            passed=found.passed,
-            severity=found.severity,
-            description=found.description,
-            metadata=found.metadata,
-        )
+        yield as_result(evaluations[key.asset_key.to_user_string()])
 
 
 def newest_sessions(instance: dg.DagsterInstance) -> Newest:
