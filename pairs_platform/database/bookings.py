@@ -13,6 +13,7 @@ from pairs_platform.core.time import market_day, moment_ns
 from pairs_platform.core.trading.positions import Booking, BookingKind, fill_booking
 from pairs_platform.database.equity import AccountKey
 from pairs_platform.database.orders import StoredAt
+from pairs_platform.database.rows import matching
 from pairs_platform.database.spread_orders import trades_of_account
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import BOOKINGS
@@ -43,9 +44,7 @@ def store_bookings(database: Database, key: AccountKey, bookings: Sequence[Booki
 
 def account_bookings(database: Database, key: AccountKey) -> list[Booking]:
     """Every booking of an account, those of its fills too, by time and id; `positions.booked` adds them up."""
-    statement = sa.select(*(BOOKINGS.c[name] for name in _FIELDS)).where(
-        (BOOKINGS.c.account == key.account) & (BOOKINGS.c.run_mode == key.run_mode)
-    )
+    statement = sa.select(*(BOOKINGS.c[name] for name in _FIELDS)).where(matching(BOOKINGS, vars(key)))
     with database.begin() as connection:
         rows = connection.execute(statement).mappings().all()
     stored = [Booking(**{**row, "kind": BookingKind(row["kind"])}) for row in rows]

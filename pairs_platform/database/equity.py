@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pairs_platform.core.time import market_day, moment_ns
-from pairs_platform.database.rows import replace_rows
+from pairs_platform.database.rows import matching, read_rows, replace_rows
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import EQUITY
 
@@ -52,7 +52,7 @@ class EquityRow:
 
 def put_equity(connection: sa.Connection, key: AccountKey, row: EquityRow) -> None:
     """Put what an account is worth at a moment in place of what was stored for it, in the caller's transaction."""
-    where = sa.and_(*(EQUITY.c[name] == value for name, value in vars(key).items()), EQUITY.c.at_utc == row.at_utc)
+    where = matching(EQUITY, {**vars(key), "at_utc": row.at_utc})
     values = vars(row) | {"session": market_day(moment_ns(row.at_utc))}
     replace_rows(connection, EQUITY, where, [values], vars(key))
 
@@ -61,7 +61,7 @@ def newest_equity(database: Database, key: AccountKey, *, before: datetime | Non
     """The newest row of an account (before a moment, if given); None without one."""
     statement = (
         sa.select(*(EQUITY.c[name] for name in EquityRow.__dataclass_fields__))
-        .where(*(EQUITY.c[name] == value for name, value in vars(key).items()))
+        .where(matching(EQUITY, vars(key)))
         .order_by(EQUITY.c.at_utc.desc())
         .limit(1)
     )
@@ -72,22 +72,24 @@ def newest_equity(database: Database, key: AccountKey, *, before: datetime | Non
     return EquityRow(**row) if row is not None else None
 
 
-def newest_equity_rows(database: Database, run_modes: Collection[str]) -> list[dict[str, Any]]:
-    """The newest row of every account in some run modes, by run mode and account: columns of the table."""
+def select_newest(table: sa.Table, run_modes: Collection[str]) -> sa.Select[Any]:
+    """The rows of a table that are of the newest snapshot of every account in some run modes."""
     newest = (
         sa.select(EQUITY.c.account, EQUITY.c.run_mode, sa.func.max(EQUITY.c.at_utc).label("at_utc"))
         .where(EQUITY.c.run_mode.in_(run_modes))
         .group_by(EQUITY.c.account, EQUITY.c.run_mode)
         .subquery()
     )
-    same = sa.and_(*(EQUITY.c[name] == newest.c[name] for name in ("account", "run_mode", "at_utc")))
-    statement = sa.select(EQUITY).join(newest, same).order_by(EQUITY.c.run_mode, EQUITY.c.account)
-    with database.begin() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    return sa.select(table).join(newest, matching(table, dict(newest.c.items())))
+
+
+def newest_equity_rows(database: Database, run_modes: Collection[str]) -> list[dict[str, Any]]:
+    """The newest row of every account in some run modes, by run mode and account: columns of the table."""
+    statement = select_newest(EQUITY, run_modes).order_by(EQUITY.c.run_mode, EQUITY.c.account)
+    return read_rows(database, statement)
 
 
 def equity_rows(database: Database, run_mode: str) -> list[dict[str, Any]]:
     """Every row of a run mode by account and moment: columns of the table."""
     statement = sa.select(EQUITY).where(EQUITY.c.run_mode == run_mode).order_by(EQUITY.c.account, EQUITY.c.at_utc)
-    with database.begin() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    return read_rows(database, statement)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.time import market_day, moment_ns
 from pairs_platform.core.trading.orders import Fill, Order
+from pairs_platform.database.rows import read_rows
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
 
@@ -99,5 +100,4 @@ def fill_rows(
     )
     if spread_order_id is not None:
         statement = statement.where(ORDERS.c.spread_order_id == spread_order_id)
-    with database.begin() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    return read_rows(database, statement)

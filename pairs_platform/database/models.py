@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pairs_platform.core.errors import NoSuchModel
 from pairs_platform.database.audit import AuditEntry, record
-from pairs_platform.database.rows import read_frame, replace_rows, row_of
+from pairs_platform.database.rows import read_frame, read_rows, replace_rows, row_of
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import (
     MODEL_DECISIONS,
@@ -227,12 +227,11 @@ def trained_version(database: Database, sector: str, number: int) -> TrainedVers
     raise NoSuchModel(f"the model of {sector} has no version {number}; it has {there}")
 
 
-def models_of_run(database: Database, run_id: str) -> list[Mapping[str, Any]]:
+def models_of_run(database: Database, run_id: str) -> list[dict[str, Any]]:
     """The rows of `model_performance` of the pairs that a training modelled, by pair."""
     table = MODEL_PERFORMANCE
     statement = sa.select(table).where((table.c.run_id == run_id) & (table.c.status == "ok")).order_by(table.c.pair)
-    with database.begin() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    return read_rows(database, statement)
 
 
 def read_trainings(database: Database, sector: str) -> "pd.DataFrame":

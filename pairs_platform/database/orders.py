@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pairs_platform.core.time import market_day, moment_ns
 from pairs_platform.core.trading.orders import Order, OrderStatus
 from pairs_platform.database.fills import add_fills, fills_of
-from pairs_platform.database.rows import storable
+from pairs_platform.database.rows import read_rows, storable
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
 
@@ -138,8 +138,7 @@ def order_rows(
     )
     if open_only:
         statement = statement.where(ORDERS.c.status.in_(WORKING))
-    with database.begin() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    return read_rows(database, statement)
 
 
 def _known(order: Order) -> dict[str, Any]:

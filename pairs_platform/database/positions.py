@@ -12,10 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from pairs_platform.core.time import market_day, moment_ns
-from pairs_platform.database.equity import AccountKey, EquityRow, put_equity
-from pairs_platform.database.rows import replace_rows
+from pairs_platform.database.equity import AccountKey, EquityRow, put_equity, select_newest
+from pairs_platform.database.rows import matching, read_rows, replace_rows
 from pairs_platform.database.store import Database
-from pairs_platform.database.tables import EQUITY, POSITIONS
+from pairs_platform.database.tables import POSITIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class PositionRow:
 def store_snapshot(database: Database, key: AccountKey, equity: EquityRow, positions: Sequence[PositionRow]) -> None:
     """Store what an account is worth and holds at a moment, in place of what was stored for it, in one transaction."""
     of_moment = {**vars(key), "at_utc": equity.at_utc}
-    where = sa.and_(*(POSITIONS.c[name] == value for name, value in of_moment.items()))
+    where = matching(POSITIONS, of_moment)
     of_moment |= {"session": market_day(moment_ns(equity.at_utc))}
     with database.begin() as connection:
         put_equity(connection, key, equity)
@@ -65,7 +65,7 @@ def positions_at(database: Database, key: AccountKey, market_utc: datetime) -> l
     names = PositionRow.__dataclass_fields__
     statement = (
         sa.select(*(POSITIONS.c[name] for name in names))
-        .where(*(POSITIONS.c[name] == value for name, value in vars(key).items()), POSITIONS.c.at_utc == market_utc)
+        .where(matching(POSITIONS, {**vars(key), "at_utc": market_utc}))
         .order_by(POSITIONS.c.symbol, POSITIONS.c.spread_order_id)
     )
     with database.begin() as connection:
@@ -81,19 +81,10 @@ def position_rows(database: Database, run_mode: str, *, spread_order_id: str | N
     )
     if spread_order_id is not None:
         statement = statement.where(POSITIONS.c.spread_order_id == spread_order_id)
-    with database.begin() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    return read_rows(database, statement)
 
 
 def newest_position_rows(database: Database, run_modes: Collection[str]) -> list[dict[str, Any]]:
     """What every account of some run modes held at its newest snapshot, by symbol and trade: columns of the table."""
-    newest = (
-        sa.select(EQUITY.c.account, EQUITY.c.run_mode, sa.func.max(EQUITY.c.at_utc).label("at_utc"))
-        .where(EQUITY.c.run_mode.in_(run_modes))
-        .group_by(EQUITY.c.account, EQUITY.c.run_mode)
-        .subquery()
-    )
-    same = sa.and_(*(POSITIONS.c[name] == newest.c[name] for name in ("account", "run_mode", "at_utc")))
-    statement = sa.select(POSITIONS).join(newest, same).order_by(POSITIONS.c.symbol, POSITIONS.c.spread_order_id)
-    with database.begin() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    statement = select_newest(POSITIONS, run_modes).order_by(POSITIONS.c.symbol, POSITIONS.c.spread_order_id)
+    return read_rows(database, statement)

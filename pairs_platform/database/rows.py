@@ -1,4 +1,4 @@
-"""What every statement needs: rows from mappings, frames from rows, and rows in place of others.
+"""What every statement needs: conditions from keys, rows from mappings, rows and frames read, rows in place of others.
 
 What does not belong here: any table's own statements.
 """
@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from pairs_platform.database.store import Database
+
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def matching(table: sa.Table, values: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    """That columns of a table have these values."""
+    return sa.and_(*(table.c[name] == value for name, value in values.items()))
+
+
+def read_rows(database: Database, statement: sa.Select[Any]) -> list[dict[str, Any]]:
+    """The rows of a statement by the names of their columns, read in a transaction of its own."""
+    with database.begin() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def read_frame(connection: sa.Connection, statement: sa.Select[Any]) -> "pd.DataFrame":

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from pairs_platform.core.signals.engine import FILLED_ACTIONS
 from pairs_platform.database.orders import StoredAt
-from pairs_platform.database.rows import storable
+from pairs_platform.database.rows import matching, read_rows, storable
 from pairs_platform.database.signals import SignalKey
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import SIGNAL_KEY, SIGNAL_OUTCOMES, SIGNALS
@@ -60,7 +60,7 @@ def store_outcomes(database: Database, key: SignalKey, outcomes: Sequence[Signal
         for outcome in outcomes:
             values = vars(outcome) | vars(key)
             values |= {"message": storable(outcome.message), "decided_market_utc": at.market_utc, "decided_utc": at.utc}
-            mine = sa.and_(*(SIGNAL_OUTCOMES.c[name] == values[name] for name in SIGNAL_KEY))
+            mine = matching(SIGNAL_OUTCOMES, {name: values[name] for name in SIGNAL_KEY})
             stored = connection.scalar(sa.select(SIGNAL_OUTCOMES.c.outcome).where(mine).with_for_update())
             if stored is None:
                 connection.execute(sa.insert(SIGNAL_OUTCOMES), values)
@@ -86,13 +86,12 @@ def signals_without_outcome(
         sa.select(SIGNALS)
         .outerjoin(SIGNAL_OUTCOMES, _SAME_SIGNAL)
         .where(SIGNAL_OUTCOMES.c.outcome.is_(None) & SIGNALS.c.action.in_(FILLED_ACTIONS))
-        .where(*(SIGNALS.c[name] == value for name, value in vars(key).items()))
+        .where(matching(SIGNALS, vars(key)))
         .order_by(SIGNALS.c.bar_utc, SIGNALS.c.pair)
     )
     if after is not None:
         statement = statement.where(SIGNALS.c.bar_utc > after)
-    with database.begin() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    return read_rows(database, statement)
 
 
 def outcome_rows(database: Database, key: SignalKey) -> list[dict[str, Any]]:
@@ -100,8 +99,7 @@ def outcome_rows(database: Database, key: SignalKey) -> list[dict[str, Any]]:
     statement = (
         sa.select(SIGNAL_OUTCOMES, SIGNALS.c.action)
         .join(SIGNALS, _SAME_SIGNAL)
-        .where(*(SIGNAL_OUTCOMES.c[name] == value for name, value in vars(key).items()))
+        .where(matching(SIGNAL_OUTCOMES, vars(key)))
         .order_by(SIGNAL_OUTCOMES.c.bar_utc, SIGNAL_OUTCOMES.c.pair)
     )
-    with database.begin() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    return read_rows(database, statement)

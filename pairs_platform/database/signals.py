@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pairs_platform.core.signals.engine import Signal
 from pairs_platform.core.time import moment_ns, moment_utc
+from pairs_platform.database.rows import matching, read_rows
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import SIGNALS
 
@@ -68,14 +69,14 @@ def store_signals(database: Database, key: SignalKey, signals: Sequence[Signal],
 
 def bars_with_signals(database: Database, key: SignalKey) -> set[datetime]:
     """Starts of the bars that have signals, aware."""
-    statement = sa.select(SIGNALS.c.bar_utc).where(_of(key)).distinct()
+    statement = sa.select(SIGNALS.c.bar_utc).where(matching(SIGNALS, vars(key))).distinct()
     with database.begin() as connection:
         return set(connection.scalars(statement))
 
 
 def signals_at(database: Database, key: SignalKey, bar_utc: datetime) -> dict[str, Signal]:
     """The signals of one bar by pair."""
-    statement = sa.select(SIGNALS).where(_of(key) & (SIGNALS.c.bar_utc == bar_utc))
+    statement = sa.select(SIGNALS).where(matching(SIGNALS, vars(key)) & (SIGNALS.c.bar_utc == bar_utc))
     with database.begin() as connection:
         return {row["pair"]: _signal(row) for row in connection.execute(statement).mappings()}
 
@@ -88,11 +89,10 @@ def last_signals(database: Database, key: SignalKey) -> dict[str, Signal]:
 
 def signal_rows(database: Database, key: SignalKey, *, after: datetime | None = None) -> list[dict[str, Any]]:
     """Signals of a session by bar and pair, columns of the table; of the bars after `after`."""
-    statement = sa.select(SIGNALS).where(_of(key)).order_by(SIGNALS.c.bar_utc, SIGNALS.c.pair)
+    statement = sa.select(SIGNALS).where(matching(SIGNALS, vars(key))).order_by(SIGNALS.c.bar_utc, SIGNALS.c.pair)
     if after is not None:
         statement = statement.where(SIGNALS.c.bar_utc > after)
-    with database.begin() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    return read_rows(database, statement)
 
 
 def signal_frame(database: Database, key: SignalKey, *, after: datetime | None = None) -> "pd.DataFrame":
@@ -124,10 +124,6 @@ def signals_by_session(database: Database, sector: str) -> dict[date, int]:
     )
     with database.begin() as connection:
         return {session: int(n) for session, n in connection.execute(statement)}
-
-
-def _of(key: SignalKey) -> sa.ColumnElement[bool]:
-    return (SIGNALS.c.run_mode == key.run_mode) & (SIGNALS.c.sector == key.sector) & (SIGNALS.c.session == key.session)
 
 
 def _values(signal: Signal) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pairs_platform.core.errors import NotFound, Refused
 from pairs_platform.core.trading.orders import Applied, Report
 from pairs_platform.core.trading.spread_order import Goal, SpreadOrder
 from pairs_platform.database.orders import StoredAt, add_order, change_order, is_same_intent, orders_of
-from pairs_platform.database.rows import storable
+from pairs_platform.database.rows import matching, storable
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
 
@@ -202,9 +202,8 @@ def _add_trade(connection: sa.Connection, trade: SpreadOrder, origin: Origin, at
         if not _is_same_trade(stored[0], trade, origin):
             raise ValueError(f"{trade.id} is stored as another intent")
         return False
-    key = ("account", "run_mode", "sector", "bar_utc")
-    of_signal = sa.and_(*(SPREAD_ORDERS.c[name] == getattr(origin, name) for name in key))
-    of_signal &= (SPREAD_ORDERS.c.pair == trade.pair) & (SPREAD_ORDERS.c.id != trade.id)
+    signal = {name: getattr(origin, name) for name in ("account", "run_mode", "sector", "bar_utc")}
+    of_signal = matching(SPREAD_ORDERS, {**signal, "pair": trade.pair}) & (SPREAD_ORDERS.c.id != trade.id)
     other = connection.scalar(sa.select(SPREAD_ORDERS.c.id).where(of_signal))
     if other is not None:
         raise Refused(f"the signal of {trade.pair} at {origin.bar_utc} has begun the trade {other} already")
