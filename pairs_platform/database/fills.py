@@ -19,13 +19,16 @@ from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
 
 _FIELDS = ("execution_id", "quantity", "price", "filled_utc", "commission")
 
+OF_TRADE = ("account", "run_mode", "sector")
+"""What orders and fills have of their trade."""
+
 
 def add_fills(
     connection: sa.Connection,
     order: Order,
     fills: Sequence[Fill],
     *,
-    trade: Mapping[Any, Any],
+    trade: Mapping[str, Any],
     now: datetime,
 ) -> None:
     """Add executions of an order, in the caller's transaction.
@@ -43,7 +46,7 @@ def add_fills(
     rows = [
         {
             **{name: getattr(fill, name) for name in _FIELDS},
-            **{name: trade[name] for name in ("account", "run_mode", "sector")},
+            **{name: trade[name] for name in OF_TRADE},
             "client_order_id": order.client_order_id,
             "session": market_day(moment_ns(fill.filled_utc)),
             "symbol": order.symbol,

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pairs_platform.core.time import market_day, moment_ns
 from pairs_platform.core.trading.orders import Order, OrderStatus
-from pairs_platform.database.fills import add_fills, fills_of
+from pairs_platform.database.fills import OF_TRADE, add_fills, fills_of
 from pairs_platform.database.rows import read_rows, storable
 from pairs_platform.database.store import Database
 from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
@@ -45,12 +45,12 @@ def is_same_intent(one: Order, other: Order) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in _INTENT)
 
 
-def add_order(connection: sa.Connection, order: Order, *, place: int, trade: Mapping[Any, Any], at: StoredAt) -> None:
+def add_order(connection: sa.Connection, order: Order, *, place: int, trade: Mapping[str, Any], at: StoredAt) -> None:
     """Add an order with its fills, in the caller's transaction; `trade` has account, run_mode and sector."""
     row = {
         **{name: getattr(order, name) for name in (*_INTENT, *_MOMENT)},
         **_known(order),
-        **{name: trade[name] for name in ("account", "run_mode", "sector")},
+        **{name: trade[name] for name in OF_TRADE},
         "place": place,
         "session": at.session,
         "recorded_utc": at.utc,
@@ -62,7 +62,7 @@ def add_order(connection: sa.Connection, order: Order, *, place: int, trade: Map
 
 
 def change_order(
-    connection: sa.Connection, before: Order, after: Order, *, trade: Mapping[Any, Any], at: StoredAt
+    connection: sa.Connection, before: Order, after: Order, *, trade: Mapping[str, Any], at: StoredAt
 ) -> None:
     """Store what is known more of an order, in the caller's transaction.
 

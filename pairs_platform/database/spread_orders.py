@@ -7,7 +7,7 @@ What does not belong here: what a change is (`core.trading.spread_order`), and r
 `fills`).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -211,7 +211,7 @@ def _add_trade(connection: sa.Connection, trade: SpreadOrder, origin: Origin, at
     row |= {"exit_bar_utc": None, "recorded_utc": at.utc}
     connection.execute(sa.insert(SPREAD_ORDERS), row | _state(trade, None, at))
     for place, order in enumerate(trade.orders):
-        add_order(connection, order, place=place, trade=row, at=at)
+        add_order(connection, order, place=place, trade=vars(origin), at=at)
     return True
 
 
@@ -223,34 +223,33 @@ def _changed(
     exit_bar_utc: datetime | None,
 ) -> SpreadOrder:
     mine = SPREAD_ORDERS.c.id == trade_id
-    row = connection.execute(sa.select(SPREAD_ORDERS).where(mine).with_for_update()).mappings().first()
-    if row is None:
+    stored = next(iter(_trades(connection, mine, lock=True)), None)
+    if stored is None:
         raise NotFound(f"no trade {trade_id} is stored")
-    before = _trades(connection, mine)[0].trade
+    before = stored.trade
     after = change(before)
     if after == before:
         return before
     if any(getattr(after, name) != getattr(before, name) for name in _FIXED):
         raise ValueError(f"{trade_id}: a change makes another trade of it")
-    _store_orders(connection, before, after, row, at)
-    values = _state(after, row["ended_utc"], at)
+    _store_orders(connection, stored, after, at)
+    values = _state(after, stored.ended_utc, at)
     if exit_bar_utc is not None:
         values |= {"exit_bar_utc": exit_bar_utc}
     connection.execute(sa.update(SPREAD_ORDERS).where(mine).values(values))
     return after
 
 
-def _store_orders(
-    connection: sa.Connection, before: SpreadOrder, after: SpreadOrder, row: Mapping[Any, Any], at: StoredAt
-) -> None:
-    ids = [order.client_order_id for order in before.orders]
+def _store_orders(connection: sa.Connection, stored: StoredTrade, after: SpreadOrder, at: StoredAt) -> None:
+    before, origin = stored.trade.orders, vars(stored.origin)
+    ids = [order.client_order_id for order in before]
     if [order.client_order_id for order in after.orders[: len(ids)]] != ids:
         raise ValueError(f"{after.id}: a change takes stored orders back")
-    for earlier, order in zip(before.orders, after.orders, strict=False):
+    for earlier, order in zip(before, after.orders, strict=False):
         if order != earlier:
-            change_order(connection, earlier, order, trade=row, at=at)
+            change_order(connection, earlier, order, trade=origin, at=at)
     for place, order in enumerate(after.orders[len(ids) :], start=len(ids)):
-        add_order(connection, order, place=place, trade=row, at=at)
+        add_order(connection, order, place=place, trade=origin, at=at)
 
 
 def _state(trade: SpreadOrder, ended_utc: datetime | None, at: StoredAt) -> dict[str, Any]:
@@ -279,9 +278,9 @@ def _is_same_trade(stored: StoredTrade, trade: SpreadOrder, origin: Origin) -> b
     )
 
 
-def _trades(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[StoredTrade]:
-    statement = sa.select(SPREAD_ORDERS).where(condition)
-    rows = connection.execute(statement.order_by(SPREAD_ORDERS.c.recorded_utc, SPREAD_ORDERS.c.id)).mappings().all()
+def _trades(connection: sa.Connection, condition: sa.ColumnElement[bool], *, lock: bool = False) -> list[StoredTrade]:
+    statement = sa.select(SPREAD_ORDERS).where(condition).order_by(SPREAD_ORDERS.c.recorded_utc, SPREAD_ORDERS.c.id)
+    rows = connection.execute(statement.with_for_update() if lock else statement).mappings().all()
     orders = orders_of(connection, sa.select(SPREAD_ORDERS.c.id).where(condition)) if rows else {}
     return [
         StoredTrade(
