@@ -12,10 +12,8 @@ import sqlalchemy as sa
 
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.time import market_day, moment_ns
-from pairs_platform.core.trading.orders import Fill, Order
-from pairs_platform.database.rows import read_rows
-from pairs_platform.database.store import Database
-from pairs_platform.database.tables import FILLS, ORDERS, SPREAD_ORDERS
+from pairs_platform.core.trading.orders import Fill, Order, by_time
+from pairs_platform.database.tables import FILLS, ORDERS
 
 _FIELDS = ("execution_id", "quantity", "price", "filled_utc", "commission")
 
@@ -77,30 +75,4 @@ def fills_of(connection: sa.Connection, trades: sa.Select[tuple[str]]) -> dict[s
     for row in connection.execute(statement).mappings():
         fills.setdefault(row["client_order_id"], []).append(Fill(**{name: row[name] for name in _FIELDS}))
     # Sorted here: how a database sorts texts depends on its locale.
-    return {owner: tuple(sorted(each, key=_by_time)) for owner, each in fills.items()}
-
-
-def _by_time(fill: Fill) -> tuple[datetime, str]:
-    return fill.filled_utc, fill.execution_id
-
-
-def fill_rows(
-    database: Database, run_mode: str, *, spread_order_id: str | None = None, limit: int | None = None
-) -> list[dict[str, Any]]:
-    """Executions of a run mode, newest first: columns of the table, trade, pair, and the signed `shares`."""
-    statement = (
-        sa.select(
-            FILLS,
-            ORDERS.c.spread_order_id,
-            SPREAD_ORDERS.c.pair,
-            sa.case((ORDERS.c.quantity > 0, FILLS.c.quantity), else_=-FILLS.c.quantity).label("shares"),
-        )
-        .join(ORDERS, ORDERS.c.client_order_id == FILLS.c.client_order_id)
-        .join(SPREAD_ORDERS, SPREAD_ORDERS.c.id == ORDERS.c.spread_order_id)
-        .where(FILLS.c.run_mode == run_mode)
-        .order_by(FILLS.c.filled_utc.desc(), FILLS.c.execution_id)
-        .limit(limit)
-    )
-    if spread_order_id is not None:
-        statement = statement.where(ORDERS.c.spread_order_id == spread_order_id)
-    return read_rows(database, statement)
+    return {owner: tuple(sorted(each, key=by_time)) for owner, each in fills.items()}

@@ -106,9 +106,7 @@ def orders_of(connection: sa.Connection, trades: sa.Select[tuple[str]]) -> dict[
     return orders
 
 
-def order_rows(
-    database: Database, run_modes: Collection[str], *, open_only: bool = False, limit: int | None = None
-) -> list[dict[str, Any]]:
+def order_rows(database: Database, run_modes: Collection[str], *, open_only: bool = False) -> list[dict[str, Any]]:
     """Orders of some run modes, newest first: columns of the table, `pair`, `executed` shares and their `mean_price`.
 
     Parameters
@@ -134,7 +132,6 @@ def order_rows(
         .outerjoin(executed, executed.c.client_order_id == ORDERS.c.client_order_id)
         .where(ORDERS.c.run_mode.in_(run_modes))
         .order_by(ORDERS.c.recorded_utc.desc(), ORDERS.c.client_order_id)
-        .limit(limit)
     )
     if open_only:
         statement = statement.where(ORDERS.c.status.in_(WORKING))

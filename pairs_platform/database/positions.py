@@ -72,18 +72,6 @@ def positions_at(database: Database, key: AccountKey, market_utc: datetime) -> l
         return [PositionRow(**row) for row in connection.execute(statement).mappings()]
 
 
-def position_rows(database: Database, run_mode: str, *, spread_order_id: str | None = None) -> list[dict[str, Any]]:
-    """Every stored position of a run mode by moment and symbol: columns of the table."""
-    statement = (
-        sa.select(POSITIONS)
-        .where(POSITIONS.c.run_mode == run_mode)
-        .order_by(POSITIONS.c.at_utc, POSITIONS.c.symbol, POSITIONS.c.spread_order_id)
-    )
-    if spread_order_id is not None:
-        statement = statement.where(POSITIONS.c.spread_order_id == spread_order_id)
-    return read_rows(database, statement)
-
-
 def newest_position_rows(database: Database, run_modes: Collection[str]) -> list[dict[str, Any]]:
     """What every account of some run modes held at its newest snapshot, by symbol and trade: columns of the table."""
     statement = select_newest(POSITIONS, run_modes).order_by(POSITIONS.c.symbol, POSITIONS.c.spread_order_id)

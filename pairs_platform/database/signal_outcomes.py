@@ -72,16 +72,8 @@ def store_outcomes(database: Database, key: SignalKey, outcomes: Sequence[Signal
     return new
 
 
-def signals_without_outcome(
-    database: Database, key: SignalKey, *, after: datetime | None = None
-) -> list[dict[str, Any]]:
-    """Signals of a session that ask for a trade and have no outcome, by bar and pair: columns of `signals`.
-
-    Parameters
-    ----------
-    after : datetime, optional
-        Only of bars that start after this moment.
-    """
+def signals_without_outcome(database: Database, key: SignalKey) -> list[dict[str, Any]]:
+    """Signals of a session that ask for a trade and have no outcome, by bar and pair: columns of `signals`."""
     statement = (
         sa.select(SIGNALS)
         .outerjoin(SIGNAL_OUTCOMES, _SAME_SIGNAL)
@@ -89,8 +81,6 @@ def signals_without_outcome(
         .where(matching(SIGNALS, vars(key)))
         .order_by(SIGNALS.c.bar_utc, SIGNALS.c.pair)
     )
-    if after is not None:
-        statement = statement.where(SIGNALS.c.bar_utc > after)
     return read_rows(database, statement)
 
 

@@ -1,10 +1,9 @@
-"""Rows of orders and fills as commands and exports read them."""
+"""Rows of orders as commands read them."""
 
 from pairs_platform.core.trading.orders import OrderStatus, Report
-from pairs_platform.database.fills import fill_rows
 from pairs_platform.database.orders import order_rows
 from pairs_platform.database.spread_orders import apply_report, store_intent
-from pairs_platform_tests.support.trades import ORIGIN, REPLAYED, SESSION, at, fill_of, filled, trade_of
+from pairs_platform_tests.support.trades import ORIGIN, REPLAYED, at, fill_of, trade_of
 
 
 def test_orders_have_their_pair_and_what_was_executed(database):
@@ -21,15 +20,3 @@ def test_orders_have_their_pair_and_what_was_executed(database):
     assert still["client_order_id"] == x.client_order_id
     both = order_rows(database, ["live", "replay"])
     assert [row["spread_order_id"] for row in both] == ["t2", "t2", "t1", "t1"], "newest first"
-    assert len(order_rows(database, ["live", "replay"], limit=3)) == 3
-
-
-def test_fills_have_their_direction_and_trade(database):
-    store_intent(database, trade_of(), ORIGIN, at())
-    for order, execution, price in zip(trade_of().orders, ("e1", "e2"), (100.0, 50.0), strict=True):
-        apply_report(database, order.client_order_id, filled(order, execution, price=price), at())
-    rows = {row["execution_id"]: row for row in fill_rows(database, "live", spread_order_id="t1")}
-    assert [(rows[name]["shares"], rows[name]["price"]) for name in ("e1", "e2")] == [(100, 100.0), (-150, 50.0)]
-    assert {(row["pair"], row["session"], row["sector"]) for row in rows.values()} == {("A_B", SESSION, "technology")}
-    assert fill_rows(database, "live", spread_order_id="t2") == []
-    assert fill_rows(database, "replay") == []

@@ -8,7 +8,6 @@ from pairs_platform.database.equity import AccountKey, newest_equity
 from pairs_platform.database.positions import (
     PositionRow,
     newest_position_rows,
-    position_rows,
     positions_at,
     store_snapshot,
 )
@@ -31,10 +30,10 @@ def test_a_snapshot_comes_back_and_takes_the_place_of_the_one_of_its_moment(data
     assert positions_at(database, LIVE, OPENED) == [FOREIGN, LEG]
     store_snapshot(database, LIVE, LATER, [LEG])
     store_snapshot(database, REPLAY, ROW, [LEG])
-    assert [(row["at_utc"], row["symbol"]) for row in position_rows(database, "live")] == [
-        (OPENED, FOREIGN.symbol), (OPENED, "B"), (LATER.at_utc, "B"),
-    ]  # fmt: skip
-    assert [row["session"] for row in position_rows(database, "live", spread_order_id="t1")] == [SESSION] * 2
+    assert positions_at(database, LIVE, OPENED) == [FOREIGN, LEG]
+    assert positions_at(database, LIVE, LATER.at_utc) == [LEG]
+    (newest,) = newest_position_rows(database, ["live"])
+    assert (newest["at_utc"], newest["session"]) == (LATER.at_utc, SESSION)
     assert positions_at(database, REPLAY, OPENED) == [LEG]
 
 

@@ -192,6 +192,8 @@ class TestChange:
         store_intent(database, trade_of(), ORIGIN, at())
         y, x = trade_of().orders
         after, result = apply_report(database, y.client_order_id, filled(y, "e1"), at(6))
+        ((stored_fill,),) = contents(database)[2:]
+        assert (stored_fill["session"], stored_fill["sector"], stored_fill["symbol"]) == (SESSION, "technology", "A")
         assert (after.state, result.new_fill.execution_id) == (SpreadState.OPENING, "e1")
         apply_report(database, x.client_order_id, filled(x, "e2", 149), at(6))
         rest = Report(status=OrderStatus.CANCELED, broker_order_id=f"b-{x.client_order_id}")

@@ -266,7 +266,7 @@ def applied(order: Order, report: Report) -> Applied:
     after = replace(
         order,
         broker_order_id=report.broker_order_id or order.broker_order_id,
-        fills=order.fills if fill is None else tuple(sorted((*order.fills, fill), key=_by_time)),
+        fills=order.fills if fill is None else tuple(sorted((*order.fills, fill), key=by_time)),
         reported_filled=max(order.reported_filled, report.filled_quantity),
         reason=report.reason or order.reason,
     )
@@ -295,7 +295,8 @@ def _new_fill(order: Order, fill: Fill | None) -> tuple[Fill | None, str]:
     )
 
 
-def _by_time(fill: Fill) -> tuple[datetime, str]:
+def by_time(fill: Fill) -> tuple[datetime, str]:
+    """By what the executions of an order are sorted."""
     return fill.filled_utc, fill.execution_id
 
 
