@@ -9,7 +9,7 @@ import click
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.profile_options import profile_options, say_profile
-from pairs_platform.cli.show import print_rows, rows_option
+from pairs_platform.cli.show import print_rows, rows_option, say
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.folding import listed
 from pairs_platform.core.operations.alerts import TITLES
@@ -34,7 +34,6 @@ def command(context: click.Context, settings: Settings, days: float, rows: int) 
     if context.invoked_subcommand is not None:
         return
     from pairs_platform.adapters.notify.apprise_notifier import receivers
-    from pairs_platform.cli.show import say
     from pairs_platform.database.alerts import failed_deliveries, recent_alerts
     from pairs_platform.platform import open_database
 

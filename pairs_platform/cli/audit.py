@@ -10,7 +10,7 @@ from typing import get_args
 import click
 
 from pairs_platform.cli.profile_options import profile_options, say_profile
-from pairs_platform.cli.show import print_rows, rows_option
+from pairs_platform.cli.show import older_rows, print_rows, rows_option
 from pairs_platform.database.audit import AuditAction, entries
 from pairs_platform.platform import open_database
 from pairs_platform.settings.model import Settings
@@ -60,4 +60,4 @@ def command(settings: Settings, since: datetime | None, actions: tuple[str, ...]
     ]
     print_rows(lines, "Audit log", rows=rows)
     if older:
-        click.echo(f"there are older rows; --rows {2 * rows} shows more")
+        click.echo(older_rows(rows))

@@ -7,7 +7,7 @@ and carrying it out.
 import click
 
 from pairs_platform.cli.profile_options import profile_options, say_profile
-from pairs_platform.cli.run_mode_option import run_mode_option
+from pairs_platform.cli.run_mode_option import in_words, run_mode_option
 from pairs_platform.cli.show import say
 from pairs_platform.core.time import utc_now
 from pairs_platform.settings.hints import hint
@@ -47,7 +47,7 @@ def command(settings: Settings, reason: str, level: str, run_modes: tuple[str, .
     database = open_database(settings)
     set_kill_switch(database, run_modes, KillLevel(level), reason=reason, actor=person(), now=utc_now())
     say_profile()
-    say(f"kill switch set · {' and '.join(run_modes)}: {level}, so {EFFECTS[level]}")
+    say(f"kill switch set · {in_words(run_modes)}: {level}, so {EFFECTS[level]}")
     still = what_is_open(database, run_modes)
     if not still:
         say("flat: no trade and no order is open in the database")

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from pairs_platform.cli.profile_options import profile_options, say_profile
-from pairs_platform.cli.run_mode_option import run_mode_option
-from pairs_platform.cli.show import narrowed, output_width, print_frame, rows_option
+from pairs_platform.cli.run_mode_option import in_words, print_of_run_modes, run_mode_option
+from pairs_platform.cli.show import dollars, rows_option
+from pairs_platform.core.time import market_moment, moment_ns
 from pairs_platform.settings.model import Settings
 
 GOES_FIRST = ("broker's id", "attempt", "purpose", "limit $", "reason")
@@ -27,47 +28,35 @@ def command(settings: Settings, run_modes: tuple[str, ...], open_only: bool, row
 
     Every order is stored before it is sent, so that one whose answer was lost is here too.
     """
-    import pandas as pd
-
     from pairs_platform.database.orders import order_rows
     from pairs_platform.platform import open_database
 
     stored = order_rows(open_database(settings), run_modes, open_only=open_only)
-    shown = " and ".join(run_modes)
+    shown = in_words(run_modes)
     if not stored:
         say_profile()
         what = "may still fill" if open_only else "is stored"
         click.echo(f"no order {what} in the run mode {shown}")
         return
-    frame = pd.DataFrame([_line(row) for row in stored])
-    if len(run_modes) == 1:
-        frame = frame.drop(columns="run mode")
+    lines = [_line(row) for row in stored]
     title = f"{'Open orders' if open_only else 'Orders'} · {shown} · New York"
-    print_frame(narrowed(frame, GOES_FIRST, output_width()), title, rows=rows, whole=("order",))
+    print_of_run_modes(lines, title, run_modes, rows=rows, goes_first=GOES_FIRST, whole=("order",))
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:
-    from zoneinfo import ZoneInfo
-
-    from pairs_platform.core.time import MARKET_TIMEZONE
-
     shares, executed = abs(row["quantity"]), row["executed"]
     filled = max(executed, row["reported_filled"])
     return {
-        "written down": f"{row['intended_utc'].astimezone(ZoneInfo(MARKET_TIMEZONE)):%m-%d %H:%M:%S}",
+        "written down": f"{market_moment(moment_ns(row['intended_utc'])):%m-%d %H:%M:%S}",
         "run mode": row["run_mode"],
         "pair": row["pair"],
         "order": f"{'buy' if row['quantity'] > 0 else 'sell'} {shares} {row['symbol']}",
-        "limit $": _money(row["limit_price"]),
+        "limit $": dollars(row["limit_price"]),
         "status": row["status"],
         "filled": f"{filled} of {shares}",
-        "mean $": _money(row["mean_price"]),
+        "mean $": dollars(row["mean_price"]),
         "purpose": row["purpose"],
         "attempt": row["attempt"],
         "reason": row["reason"],
         "broker's id": row["broker_order_id"],
     }
-
-
-def _money(value: float | None) -> str | None:
-    return None if value is None else f"{value:,.2f}"

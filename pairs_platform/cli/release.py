@@ -6,7 +6,7 @@ What does not belong here: keeping it (`database.kill_switch`), and setting it (
 import click
 
 from pairs_platform.cli.profile_options import profile_options, say_profile
-from pairs_platform.cli.run_mode_option import run_mode_option
+from pairs_platform.cli.run_mode_option import in_words, run_mode_option
 from pairs_platform.cli.show import say
 from pairs_platform.core.time import utc_now
 from pairs_platform.settings.model import Settings
@@ -28,7 +28,7 @@ def command(settings: Settings, reason: str, run_modes: tuple[str, ...]) -> None
     database = open_database(settings)
     released = release_kill_switch(database, run_modes, reason=reason, actor=person(), now=utc_now())
     if not released:
-        raise click.ClickException(f"no kill switch is set in the run mode {' and '.join(run_modes)}")
+        raise click.ClickException(f"no kill switch is set in the run mode {in_words(run_modes)}")
     say_profile()
     for switch in released:
         say(f"released · {switch.run_mode}: {switch.level}, set by {switch.actor}: {switch.reason}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pairs_platform.cli.profile_options import profile_options, say_profile
-from pairs_platform.cli.run_mode_option import run_mode_option
-from pairs_platform.cli.show import narrowed, output_width, print_frame, rows_option, say
+from pairs_platform.cli.run_mode_option import in_words, print_of_run_modes, run_mode_option
+from pairs_platform.cli.show import older_rows, rows_option, say
 from pairs_platform.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ GOES_FIRST = ("bound", "value", "kind", "severity")
 @rows_option()
 def command(settings: Settings, run_modes: tuple[str, ...], rows: int) -> None:
     """Show the kill switch, the accounts' worth, and events of risk."""
-    import pandas as pd
-
     from pairs_platform.database.kill_switch import in_force
     from pairs_platform.database.risk_events import event_rows
     from pairs_platform.platform import open_database
@@ -46,15 +44,13 @@ def command(settings: Settings, run_modes: tuple[str, ...], rows: int) -> None:
     _print_worth(database, run_modes)
     events = event_rows(database, run_modes, limit=rows + 1)
     if not events:
-        click.echo(f"risk has said nothing in the run mode {' and '.join(run_modes)}")
+        click.echo(f"risk has said nothing in the run mode {in_words(run_modes)}")
         return
-    frame = pd.DataFrame([_line(row) for row in events])
-    if len(run_modes) == 1:
-        frame = frame.drop(columns="run mode")
-    title = f"Risk · {' and '.join(run_modes)} · newest first"
-    print_frame(narrowed(frame.head(rows), GOES_FIRST, output_width()), title, rows=rows)
+    lines = [_line(row) for row in events[:rows]]
+    title = f"Risk · {in_words(run_modes)} · newest first"
+    print_of_run_modes(lines, title, run_modes, rows=rows, goes_first=GOES_FIRST)
     if len(events) > rows:
-        click.echo(f"there are older rows; --rows {2 * rows} shows more")
+        click.echo(older_rows(rows))
 
 
 def _print_worth(database: "Database", run_modes: tuple[str, ...]) -> None:

@@ -201,6 +201,16 @@ def more_rows(n: int, shown: int) -> str:
     return f"{n - shown} more {'row' if n - shown == 1 else 'rows'}; --rows {n} shows all"
 
 
+def older_rows(shown: int) -> str:
+    """That there are older rows, whose number nobody counted, and how to see more."""
+    return f"there are older rows; --rows {2 * shown} shows more"
+
+
+def dollars(value: float | None) -> str | None:
+    """An amount to the cent; none where there is none."""
+    return None if value is None else f"{value:,.2f}"
+
+
 def with_content(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The columns in which a value says something."""
     said = [name for name in frame if any(cell(value) not in ("", "–", "no") for value in frame[name])]

@@ -27,6 +27,7 @@ from pairs_platform.cli.show import (
     terminal,
     with_content,
 )
+from pairs_platform.core.streaming.settings import RUN_MODES
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.model import Settings
 
@@ -57,7 +58,7 @@ _Show = Callable[[_Shown, pd.DataFrame, "SignalKey"], None]
 @profile_options
 @click.option("--sector", type=SECTOR, help="Sector; the first active one if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest one with signals.")
-@click.option("--run-mode", type=click.Choice(["live", "replay"]), help="Run mode; the configured one if not given.")
+@click.option("--run-mode", type=click.Choice(RUN_MODES), help="Run mode; the configured one if not given.")
 @click.option("--pair", help="Only this pair, as SYMBOL_SYMBOL in any order, at every bar of the session.")
 @click.option("--follow", is_flag=True, help="Go on with every bar that is stored, in place, until Ctrl-C.")
 @click.option("--pnl", is_flag=True, help="What the rule did in the session: entries, exits, and their money.")

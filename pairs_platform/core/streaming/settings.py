@@ -4,7 +4,7 @@ What does not belong here: the code that obeys them, and addresses that may hold
 (`pairs_platform.settings.model`).
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
@@ -14,6 +14,8 @@ from pairs_platform.core.settings import Day, SettingsGroup, setting, usable_pat
 
 RunMode = Literal["live", "replay"]
 """Whether the session under way is the market's or a replay; part of the keys of streamed bars, signals and orders."""
+
+RUN_MODES: tuple[RunMode, ...] = get_args(RunMode)
 
 SymbolSet = Literal["universe", "pairs", "testing"]
 

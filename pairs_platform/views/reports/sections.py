@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from pairs_platform.core.partition_key import PartitionKey
+from pairs_platform.core.streaming.settings import RUN_MODES
 from pairs_platform.core.trading.legs import ORDER_NOTE, ORDER_UNIT
 from pairs_platform.core.trading.settings import BASIS_POINT
 from pairs_platform.views.pair_orders import LOW_Z, with_orders, with_orders_of_screen
@@ -245,7 +246,7 @@ def _signals(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     zone = ZoneInfo(MARKET_TIMEZONE)
     rows_by_mode = {
         run_mode: signal_rows(platform.database, SignalKey(run_mode=run_mode, sector=key.sector, session=key.session))
-        for run_mode in ("live", "replay")
+        for run_mode in RUN_MODES
     }
     if not any(rows_by_mode.values()):
         yield Paragraph("None are stored.")

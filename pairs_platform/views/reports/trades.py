@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
+from pairs_platform.core.streaming.settings import RUN_MODES
 from pairs_platform.core.trading.spread_order import LEGS
 from pairs_platform.database.signal_outcomes import outcome_rows, signals_without_outcome
 from pairs_platform.database.signals import SignalKey
@@ -15,7 +16,6 @@ from pairs_platform.database.spread_orders import StoredTrade, trades_of_session
 from pairs_platform.database.store import Database
 from pairs_platform.views.reports.document import Block, Paragraph, rows_of
 
-RUN_MODES = ("live", "replay")
 TRADES_SHOWN = 40
 GAIN = "gains of ended ones, after commissions, without borrowing fees and dividends"
 
