@@ -10,7 +10,7 @@ order (`core.trading.orders`).
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
@@ -238,7 +238,6 @@ class Asset:
     tradable: bool
     shortable: bool
     borrow: BorrowStatus
-    fractionable: bool = False
     anomalies: tuple[str, ...] = ()
 
 
@@ -285,7 +284,7 @@ class TradeUpdate:
     fill: Fill | None = None
     at_utc: datetime | None = None
     position_quantity: float | None = None
-    anomalies: tuple[str, ...] = field(default=())
+    anomalies: tuple[str, ...] = ()
 
     @property
     def report(self) -> Report:

@@ -27,8 +27,6 @@ from pairs_platform.ports.broker import (
     Throttled,
 )
 
-DUPLICATE_ID = "client_order_id must be unique"
-
 _PHRASES: tuple[tuple[str, RejectReason], ...] = (
     ("fractional", RejectReason.INVALID),  # before "cannot be sold short", which it says, too
     ("insufficient buying power", RejectReason.BUYING_POWER),

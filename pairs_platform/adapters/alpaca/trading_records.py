@@ -289,7 +289,6 @@ def read_asset(content: object) -> Asset:
         tradable=fields.get("tradable") is True,
         shortable=fields.get("shortable") is True,
         borrow=borrow,
-        fractionable=fields.get("fractionable") is True,
         anomalies=tuple(anomalies),
     )
 

@@ -12,7 +12,7 @@ Errors: https://docs.alpaca.markets/reference/postorder
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any, Literal
@@ -34,7 +34,7 @@ _LIFETIMES = ("day", "gtc", "ioc", "fok", "opg", "cls")
 
 Event = Literal[
     "pending_new", "new", "accepted", "partial_fill", "fill", "canceled", "expired", "rejected", "replaced",
-    "pending_cancel", "order_cancel_rejected",
+    "pending_cancel",
 ]  # fmt: skip
 
 
@@ -154,7 +154,6 @@ class AccountState:
     multiplier: Decimal = Decimal(2)
     shorting_enabled: bool = True
     trading_blocked: bool = False
-    configurations: dict[str, Any] = field(default_factory=dict)
 
 
 Emit = Callable[[Event, PlacedOrder, Execution | None], None]
@@ -345,12 +344,6 @@ class Account:
             stamp = {"canceled": "canceled_at", "expired": "expired_at", "rejected": "failed_at"}[status]
             setattr(order, stamp, now)
             self._emit(status, order, None)
-
-    def keep(self, order: PlacedOrder, now: datetime) -> None:
-        """Refuse a cancelation that was taken: the order works on."""
-        if order.is_open:
-            self._change(order, "partially_filled" if order.filled_qty else "new", now)
-            self._emit("order_cancel_rejected", order, None)
 
     def replace(self, order: PlacedOrder, request: Mapping[str, Any], now: datetime) -> PlacedOrder:
         """Put a new order in the place of one.
