@@ -1,4 +1,4 @@
-"""What the servers of this package have in common: a bound socket, and a web application that is served on it.
+"""What the servers of this package have in common: a bound socket, a web application that is served on it, and keys.
 
 What does not belong here: what a server answers (`replay.server`, `broker.server`).
 """
@@ -8,8 +8,12 @@ import socket
 from typing import Any
 
 import uvicorn
+from starlette.requests import Request
 
 from pairs_platform.core.errors import ConfigurationError
+
+Keys = tuple[str, str]
+"""Key id and secret key of a client."""
 
 
 class WebServer:
@@ -59,8 +63,22 @@ class WebServer:
         try:
             await work
         except Exception as error:  # noqa: BLE001 - handed to the caller of `serve`
-            self.failure = error
-            self.stop()
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """End `serve` with an error."""
+        self.failure = error
+        self.stop()
+
+
+def presented_keys(request: Request) -> tuple[str | None, str | None]:
+    """Key id and secret key in the headers of a request, as Alpaca's clients send them."""
+    return request.headers.get("apca-api-key-id"), request.headers.get("apca-api-secret-key")
+
+
+def may_enter(given: tuple[object, object], keys: Keys | None) -> bool:
+    """Whether a client that presents these keys may enter; None accepts any that are not empty."""
+    return all(given) and keys in (None, given)
 
 
 def listen(host: str, port: int, *, server: str, choice: str) -> socket.socket:

@@ -62,14 +62,11 @@ from pairs_platform.processes.broker.wire import (
     position_json,
     update_json,
 )
-from pairs_platform.processes.web import WebServer
+from pairs_platform.processes.web import Keys, WebServer, may_enter, presented_keys
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-Keys = tuple[str, str]
-"""Key id and secret key of a client."""
 
 GATEWAY_PAGE = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>nginx</body></html>"
 
@@ -322,8 +319,7 @@ class BrokerServer(WebServer):
                 if account is self.account:
                     work(*what)
             except Exception as error:  # noqa: BLE001 - handed to the caller of `serve`
-                self.failure = error
-                self.stop()
+                self.fail(error)
 
         assert self._loop is not None
         self._loop.call_later(seconds, guarded)
@@ -494,7 +490,7 @@ class BrokerServer(WebServer):
                 continue
             if action == "authenticate":
                 given = (data.get("key_id"), data.get("secret_key"))
-                is_authorized = self._may_enter(given)
+                is_authorized = may_enter(given, self.options.keys)
                 status = "authorized" if is_authorized else "unauthorized"
                 stream.outbox.put_nowait(frame("authorization", {"status": status, "action": action}))
             elif action == "listen" and is_authorized:
@@ -503,9 +499,6 @@ class BrokerServer(WebServer):
                 stream.is_listening = bool(streams)
             else:
                 stream.outbox.put_nowait(frame("authorization", {"status": "unauthorized", "action": action}))
-
-    def _may_enter(self, given: tuple[object, object]) -> bool:
-        return all(given) and self.options.keys in (None, given)
 
     # Requests
 
@@ -552,8 +545,8 @@ class BrokerServer(WebServer):
         ]
 
     async def _answer(self, request: Request, name: str, find: Callable[[Request, Any], Any]) -> Response:
-        given = (request.headers.get("apca-api-key-id"), request.headers.get("apca-api-secret-key"))
-        if not self._may_enter(given):
+        given = presented_keys(request)
+        if not may_enter(given, self.options.keys):
             return JSONResponse(
                 {"message": "forbidden." if all(given) else "unauthorized."}, 403 if all(given) else 401
             )
@@ -573,8 +566,7 @@ class BrokerServer(WebServer):
         except ValueError:
             answer = JSONResponse(error_json("request body format is invalid", 40010000, {}), 400)
         except Exception as error:
-            self.failure = error
-            self.stop()
+            self.fail(error)
             raise
         if fault and fault.do == "slow_answer":
             await asyncio.sleep(fault.seconds)

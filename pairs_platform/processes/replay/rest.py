@@ -32,9 +32,7 @@ from pairs_platform.core.prices.calendar import session_of
 from pairs_platform.core.time import MARKET_TIMEZONE, SECOND_NS, market_day, market_midnight, moment_ns, stamps_ns
 from pairs_platform.processes.replay.playlist import PlayedSession, Playlist
 from pairs_platform.processes.replay.wire import BarFields, rfc3339
-
-Keys = tuple[str, str]
-"""Key id and secret key of a client."""
+from pairs_platform.processes.web import Keys, may_enter, presented_keys
 
 _TIMEFRAMES = {
     "1Min": Frequency.ONE_MINUTE,
@@ -104,8 +102,7 @@ class History:
         ]
 
     async def _answer(self, request: Request, find: Callable[[Mapping[str, str]], dict[str, Any]]) -> JSONResponse:
-        given = (request.headers.get("apca-api-key-id"), request.headers.get("apca-api-secret-key"))
-        if not all(given) or (self._keys is not None and given != self._keys):
+        if not may_enter(presented_keys(request), self._keys):
             return JSONResponse({"message": "forbidden."}, 403)
         try:
             return JSONResponse(await run_in_threadpool(find, request.query_params))

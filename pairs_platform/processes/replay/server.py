@@ -26,7 +26,7 @@ from pairs_platform.core.errors import DataError, Unavailable
 from pairs_platform.core.time import HOUR_NS, SECOND_NS
 from pairs_platform.platform import open_streams
 from pairs_platform.processes.replay.playlist import PlayedSession, Playlist, open_playlist
-from pairs_platform.processes.replay.rest import Correction, History, Keys, corrections_of
+from pairs_platform.processes.replay.rest import Correction, History, corrections_of
 from pairs_platform.processes.replay.wire import (
     BARS,
     CHANNELS,
@@ -38,7 +38,7 @@ from pairs_platform.processes.replay.wire import (
     decode,
     encode,
 )
-from pairs_platform.processes.web import WebServer, end_quietly, listen
+from pairs_platform.processes.web import Keys, WebServer, end_quietly, listen, may_enter
 from pairs_platform.settings.model import Settings
 
 log = logging.getLogger(__name__)
@@ -376,7 +376,7 @@ class ReplayServer(WebServer):
         given = (request.get("key"), request.get("secret"))
         if client.authenticated:
             await client.refuse(403)
-        elif not all(given) or (self._keys is not None and given != self._keys):
+        elif not may_enter(given, self._keys):
             await client.refuse(402)
         elif len(self._clients) >= self._max_connections:
             await client.refuse(406)
