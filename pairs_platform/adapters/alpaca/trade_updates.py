@@ -29,6 +29,7 @@ from pairs_platform.adapters.alpaca.keys import Keys, present_keys
 from pairs_platform.adapters.alpaca.settings import AlpacaTradingSettings
 from pairs_platform.adapters.alpaca.socket import CONNECT_SECONDS, SOCKET, translated
 from pairs_platform.adapters.alpaca.trading_records import News, read_update
+from pairs_platform.adapters.vendors.retry import backoff_s
 from pairs_platform.adapters.vendors.rows import shortened
 from pairs_platform.core.errors import ConfigurationError, DataError, PlatformError, Refused
 from pairs_platform.ports.broker import UpdateReceiver
@@ -194,8 +195,7 @@ class Follower:
     def _wait_s(self, error: ConnectionLost, failures: int) -> float:
         if isinstance(error, ConnectionRefused):
             return self._refused_s * random.uniform(1.0, 1.5)
-        longest = self._first_wait_s * 2.0 ** min(failures - 1, 12)
-        return min(LONGEST_WAIT_SECONDS, longest) * random.uniform(0.5, 1.0)
+        return backoff_s(failures, first_s=self._first_wait_s, longest_s=LONGEST_WAIT_SECONDS)
 
     async def _connection(self, stopping: threading.Event) -> None:
         """One connection, from its making until it is lost or the end comes."""

@@ -1,4 +1,4 @@
-"""How the adapters ask again: which failures, how often, how long in between, and how many requests a minute.
+"""How what is outside is asked again: which failures, how often, how long in between, and how many requests a minute.
 
 What does not belong here: telling which failure is which; each adapter translates its vendor's answers into
 `Unavailable` (asked again) and other errors of `core.errors` (never asked again).
@@ -38,6 +38,15 @@ class AskedToWait(Unavailable):
         self.wait_s = wait_s
 
 
+def backoff_s(failures: int, *, first_s: float, longest_s: float) -> float:
+    """Seconds until the attempt after so many failures, ≥ 1, in a row.
+
+    `first_s` after the first one, doubled after each further one up to `longest_s`; shortened at random by up to a
+    half, so that processes that failed together do not come back together.
+    """
+    return min(longest_s, first_s * 2.0 ** min(failures - 1, 50)) * random.uniform(0.5, 1.0)
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """Bounded retry with exponential, jittered back-off; a wait that the source asks for is honoured.
@@ -47,8 +56,7 @@ class RetryPolicy:
     max_attempts : int
         Requests in all, the first included.
     first_wait_s : float
-        Back-off after the first failure, doubled after each further one; each is shortened at random by up to a half,
-        so that processes that failed together do not come back together.
+        Back-off after the first failure; see `backoff_s`.
     longest_wait_s : float
         Upper bound of one back-off. A source that asks for a longer wait is not asked again at all: the caller learns
         the reason at once and its scheduler can come back later.
@@ -86,10 +94,10 @@ class RetryPolicy:
         return asked_too_long or state.attempt_number >= self.max_attempts
 
     def _wait_s(self, state: tenacity.RetryCallState) -> float:
-        spread = random.uniform(0.5, 1.0)
-        backoff = min(self.longest_wait_s, self.first_wait_s * 2.0 ** (state.attempt_number - 1)) * spread
         asked = _wait_asked_for(state)
-        return backoff if asked is None else asked + self.first_wait_s * (1.0 - spread)
+        if asked is not None:
+            return asked + self.first_wait_s * random.uniform(0.0, 0.5)
+        return backoff_s(state.attempt_number, first_s=self.first_wait_s, longest_s=self.longest_wait_s)
 
     def _say(self, state: tenacity.RetryCallState) -> None:
         wait_s = state.next_action.sleep if state.next_action else 0.0

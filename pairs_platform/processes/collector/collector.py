@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
+from pairs_platform.adapters.vendors.retry import backoff_s
 from pairs_platform.core.errors import PlatformError, Refused, StreamUnavailable
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS
@@ -179,7 +180,7 @@ class Collector:
     def _wait_s(self, error: ConnectionLost, failures: int) -> float:
         """Note why there is no connection; seconds to wait: exponential, jittered, longer where the server refused."""
         longest = self._stream.max_backoff_seconds
-        wait_s = min(longest, 2.0 ** min(failures - 1, 12)) * random.uniform(0.5, 1.0)
+        wait_s = backoff_s(failures, first_s=1.0, longest_s=longest)
         state: CollectorState = "disconnected"
         if isinstance(error, ConnectionRefused):
             state = error.state

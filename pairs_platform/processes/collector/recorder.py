@@ -9,7 +9,6 @@ What does not belong here: the connection (`collector`), fetching (`backfill`), 
 
 import asyncio
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from datetime import date
 from itertools import takewhile
 
 from pairs_platform.adapters.redis.streams import Streams
+from pairs_platform.adapters.vendors.retry import backoff_s
 from pairs_platform.core.errors import ClockUnknown, StreamUnavailable
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.streaming.bars import BACKFILLED, FIRST, StreamBar
@@ -46,7 +46,7 @@ HOLD_SECONDS = 15.0
 _BEAT_SECONDS = 1.0
 _EVICTION_SECONDS = 60.0
 _QUIET_LOOKS, _QUIET_SECONDS = 3, 15.0
-_LONGEST_PAUSE_SECONDS = 5.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
 
 class Recorder:
@@ -165,7 +165,7 @@ class Recorder:
     def _pause(self) -> float:
         if not self._failures:
             return self._settings.flush_seconds
-        return min(_LONGEST_PAUSE_SECONDS, 0.1 * 2.0 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)
+        return backoff_s(self._failures, first_s=_FIRST_PAUSE_SECONDS, longest_s=_LONGEST_PAUSE_SECONDS)
 
     def _note_outage(self, error: StreamUnavailable) -> None:
         if not self._failures:
