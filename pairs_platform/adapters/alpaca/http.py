@@ -11,11 +11,10 @@ from typing import Any
 
 import requests
 
-from pairs_platform.adapters.alpaca.errors import SymbolRefused
+from pairs_platform.adapters.alpaca.errors import SymbolRefused, shown_reason
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES
 from pairs_platform.adapters.vendors.retry import AskedToWait, Pacer, RetryPolicy, wait_asked_for_s
 from pairs_platform.core.errors import DataError, Refused, Unavailable
-from pairs_platform.core.masking import masked
 
 _MOST_PAGES = 10_000
 
@@ -91,12 +90,12 @@ class AlpacaHttp(requests.Session):
 
     @staticmethod
     def _reason(reply: requests.Response) -> str:
-        """What the server says, shortened; masked before, so that no part of a key is left over."""
+        """What the server says."""
         try:
             reason = str(reply.json()["message"])
         except (ValueError, TypeError, KeyError, RecursionError):
             reason = reply.text
-        return " ".join(masked(reason).split())[:200] or "no reason given"
+        return shown_reason(reason)
 
 
 def _page_of(reply: requests.Response, *, is_first: bool) -> dict[str, Any]:

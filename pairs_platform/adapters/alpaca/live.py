@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pairs_platform.adapters.alpaca.history import AlpacaMarketData
 from pairs_platform.adapters.alpaca.keys import Keys
 from pairs_platform.adapters.alpaca.settings import AlpacaSettings
+from pairs_platform.adapters.alpaca.socket import keys_of_the_moment
 from pairs_platform.adapters.alpaca.stream import AlpacaLiveBars
-from pairs_platform.core.errors import SettingsError
 from pairs_platform.core.prices.bars import Frequency
-from pairs_platform.ports.live_bars import ConnectionRefused, Receive
+from pairs_platform.ports.live_bars import Receive
 
 _HISTORY_ATTEMPTS = 2
 """A back-fill that fails is tried again as a whole, a minute later."""
@@ -47,14 +47,8 @@ class AlpacaLive:
 
     def connect(self, receive: Receive) -> AlpacaLiveBars:
         """See `LiveSource`."""
-        try:
-            key_id, secret_key = self._keys()
-        except SettingsError as error:
-            raise ConnectionRefused("auth_failed", str(error)) from error
-        if not (key_id and secret_key):
-            raise ConnectionRefused("auth_failed", "the keys are gone from the environment")
-        keys = (key_id.get_secret_value(), secret_key.get_secret_value())
-        return AlpacaLiveBars(*keys, feed=self._feed, url=self._stream_url, receive=receive)
+        key_id, secret_key = keys_of_the_moment(self._keys)
+        return AlpacaLiveBars(key_id, secret_key, feed=self._feed, url=self._stream_url, receive=receive)
 
     def history(self) -> AlpacaMarketData:
         """See `LiveSource`."""

@@ -1,14 +1,16 @@
-"""What the sockets of Alpaca's streams have in common: what a failure of the library or of the server means.
+"""What the sockets of Alpaca's streams have in common: their keys, and what a failure of library or server means.
 
 What does not belong here: what a stream says (`stream`, `trade_updates`).
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import websockets
 from websockets.legacy.exceptions import InvalidStatusCode  # the library connects by the legacy client (0.44)
 
+from pairs_platform.adapters.alpaca.keys import Keys, present_keys
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.ports.live_bars import ConnectionLost, ConnectionRefused
 
 CONNECT_SECONDS = 20.0
@@ -20,6 +22,20 @@ _LIMIT_ERRORS = (405, 406, 407, 429)
 _ADDRESS_STATUSES = (404, 405, 410)
 _KEY_PHRASES = ("auth", "insufficient subscription", "forbidden")
 _LIMIT_PHRASES = ("limit", "slow client", "too many")
+
+
+def keys_of_the_moment(keys: Callable[[], Keys]) -> tuple[str, str]:
+    """Key id and secret key of a connection that is about to be made.
+
+    Raises
+    ------
+    ConnectionRefused
+        There are none at the moment, as while a file of keys is being replaced.
+    """
+    try:
+        return present_keys(keys())
+    except ConfigurationError as error:
+        raise ConnectionRefused("auth_failed", str(error)) from error
 
 
 @contextlib.contextmanager

@@ -25,13 +25,13 @@ from typing import Any
 import websockets
 from alpaca.trading.stream import TradingStream
 
-from pairs_platform.adapters.alpaca.keys import Keys, present_keys
+from pairs_platform.adapters.alpaca.keys import Keys
 from pairs_platform.adapters.alpaca.settings import AlpacaTradingSettings
-from pairs_platform.adapters.alpaca.socket import CONNECT_SECONDS, SOCKET, translated
+from pairs_platform.adapters.alpaca.socket import CONNECT_SECONDS, SOCKET, keys_of_the_moment, translated
 from pairs_platform.adapters.alpaca.trading_records import News, read_update
 from pairs_platform.adapters.vendors.retry import backoff_s
 from pairs_platform.adapters.vendors.rows import shortened
-from pairs_platform.core.errors import ConfigurationError, DataError, PlatformError, Refused
+from pairs_platform.core.errors import DataError, PlatformError, Refused
 from pairs_platform.ports.broker import UpdateReceiver
 from pairs_platform.ports.live_bars import ConnectionLost, ConnectionRefused
 
@@ -199,7 +199,7 @@ class Follower:
 
     async def _connection(self, stopping: threading.Event) -> None:
         """One connection, from its making until it is lost or the end comes."""
-        connection = self._new_connection()
+        connection = _Connection(*keys_of_the_moment(self._keys), self._url)
         snapshot: asyncio.Task[None] | None = None
         try:
             await connection.open()
@@ -221,12 +221,6 @@ class Follower:
             if snapshot is not None:
                 await asyncio.gather(snapshot, return_exceptions=True)
             await connection.shut()
-
-    def _new_connection(self) -> _Connection:
-        try:
-            return _Connection(*present_keys(self._keys()), self._url)
-        except ConfigurationError as error:  # also while a file of keys is being replaced
-            raise ConnectionRefused("auth_failed", str(error)) from error
 
     async def _snapshot(self) -> None:
         try:

@@ -15,10 +15,10 @@ from typing import Any
 import requests
 import urllib3
 
+from pairs_platform.adapters.alpaca.errors import shown_reason
 from pairs_platform.adapters.alpaca.settings import KEY_VARIABLES
 from pairs_platform.adapters.vendors.retry import AskedToWait, wait_asked_for_s
 from pairs_platform.core.errors import AnswerLost, NotFound, PlatformError, Refused, Unavailable
-from pairs_platform.core.masking import masked
 from pairs_platform.ports.broker import (
     AccessRefused,
     NotCancelable,
@@ -41,7 +41,6 @@ _PHRASES: tuple[tuple[str, RejectReason], ...] = (
     ("must be unique", RejectReason.ID_TAKEN),
 )
 _INVALID_CODES = (40010000, 40010001, 42210000)
-_LONGEST_REASON = 200
 
 
 class TradingHttp(requests.Session):
@@ -80,14 +79,14 @@ class TradingHttp(requests.Session):
         if not 200 <= reply.status_code < 300:
             raise self._failure(method, reply)
         if reply.text and _content(reply) is None:
-            raise _without_answer(method, f"Alpaca's answer is no JSON: {_shown(reply.text)}")
+            raise _without_answer(method, f"Alpaca's answer is no JSON: {shown_reason(reply.text)}")
         return reply
 
     def _failure(self, method: str, reply: requests.Response) -> PlatformError:
         status, content = reply.status_code, _content(reply)
         fields: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
         code, message = fields.get("code"), fields.get("message")
-        reason = _shown(message if isinstance(message, str) else reply.text)
+        reason = shown_reason(message if isinstance(message, str) else reply.text)
         said = f"({status}{f', code {code}' if code else ''}: {reason})"
         if status == 408 or status >= 500:
             return _without_answer(method, f"Alpaca fails at the moment {said}")
@@ -145,8 +144,3 @@ def _content(reply: requests.Response) -> Any:
         return reply.json()
     except (ValueError, RecursionError):
         return None
-
-
-def _shown(text: str) -> str:
-    """What the server says, on one line and shortened; masked before, so that no part of a key is left over."""
-    return " ".join(masked(text).split())[:_LONGEST_REASON] or "no reason given"
