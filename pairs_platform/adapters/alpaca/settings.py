@@ -55,7 +55,8 @@ PAPER_URL, LIVE_URL = "https://paper-api.alpaca.markets", "https://api.alpaca.ma
 REAL_MONEY = "trade with real money"
 """The words without which no order goes anywhere but to the paper account."""
 
-_LOCAL = re.compile(r"^http://(127\.0\.0\.1|localhost)(:\d+)?$")
+_LOCAL = r"http://(127\.0\.0\.1|localhost)(:\d+)?"
+"""A server on this machine."""
 
 
 class AlpacaTradingSettings(SettingsGroup):
@@ -66,7 +67,7 @@ class AlpacaTradingSettings(SettingsGroup):
         unit="URL",
         form="an address written https://host, or http://localhost:port on this machine, without path, user and "
         "password",
-        pattern=r"^(https://[^@?#/]+|http://(127\.0\.0\.1|localhost)(:\d+)?)$",
+        pattern=rf"^(https://[^@?#/]+|{_LOCAL})$",
         description="Address of the trading API: that of the paper account, of a simulated broker on this machine, or "
         "with real_money of the live account.",
     )
@@ -112,4 +113,4 @@ class AlpacaTradingSettings(SettingsGroup):
     @property
     def is_paper(self) -> bool:
         """Whether no order can cost money: the paper account, or a server on this machine."""
-        return self.base_url == PAPER_URL or _LOCAL.fullmatch(self.base_url) is not None
+        return self.base_url == PAPER_URL or re.fullmatch(_LOCAL, self.base_url) is not None

@@ -105,8 +105,6 @@ def read_order(content: object, news: News) -> BrokerOrder:
     if is_ours or fields.get("side"):  # an order for several options has neither side nor symbol
         sign = _side(fields, what)
         quantity = None if fields.get("qty") is None else sign * _amount(fields, "qty", what)
-    average = number(fields.get("filled_avg_price"))
-    limit = number(fields.get("limit_price"))
     reason = fields.get("reject_reason")
     return BrokerOrder(
         broker_order_id=order_id,
@@ -114,8 +112,8 @@ def read_order(content: object, news: News) -> BrokerOrder:
         symbol=_text(fields, "symbol", what) if is_ours else str(fields.get("symbol") or ""),
         quantity=quantity,
         filled_quantity=filled,
-        average_price=average if _is_price(average) else None,
-        limit_price=limit if _is_price(limit) else None,
+        average_price=_known_price(fields, "filled_avg_price"),
+        limit_price=_known_price(fields, "limit_price"),
         status=status,
         broker_status=str(fields["status"]),
         reason=reason if isinstance(reason, str) else "",
@@ -146,14 +144,13 @@ def read_update(content: object, news: News) -> TradeUpdate:
             fill = _execution(fields, order.broker_order_id, order.filled_quantity, at_utc)
         except DataError as error:
             anomalies.append(str(error))
-    held = number(fields.get("position_qty"))
     anomalies += news.fields("trade update", fields, _UPDATE_FIELDS)
     return TradeUpdate(
         event=event,
         order=order,
         fill=fill,
         at_utc=at_utc,
-        position_quantity=held if math.isfinite(held) else None,
+        position_quantity=_known(fields, "position_qty"),
         anomalies=tuple(anomalies),
     )
 
@@ -212,16 +209,14 @@ def read_position(content: object) -> BrokerPosition:
     quantity, side = number(fields.get("qty")), fields.get("side")
     if not math.isfinite(quantity) or side not in ("long", "short") or (side == "long" and quantity < 0):
         raise DataError(f"the position in {symbol} is {shortened(fields.get('qty'))} shares {shortened(side)}")
-    available = number(fields.get("qty_available"))
-    prices = {name: number(fields.get(name)) for name in ("avg_entry_price", "current_price", "market_value")}
-    known = {name: value if math.isfinite(value) else None for name, value in prices.items()}
+    available = _known(fields, "qty_available")
     return BrokerPosition(
         symbol=symbol,
         quantity=-abs(quantity) if side == "short" else quantity,
-        available=abs(available) if math.isfinite(available) else None,
-        average_price=known["avg_entry_price"],
-        current_price=known["current_price"],
-        market_value=known["market_value"],
+        available=None if available is None else abs(available),
+        average_price=_known(fields, "avg_entry_price"),
+        current_price=_known(fields, "current_price"),
+        market_value=_known(fields, "market_value"),
     )
 
 
@@ -238,13 +233,6 @@ def read_account(content: object) -> Account:
     for name, value in money.items():
         if not math.isfinite(value):
             raise DataError(f"Alpaca's account says {shortened(fields.get(name))} for {name}")
-    more = {
-        name: value if math.isfinite(value := number(fields.get(name))) else None
-        for name in (
-            "last_equity", "initial_margin", "maintenance_margin", "long_market_value", "short_market_value",
-            "multiplier",
-        )
-    }  # fmt: skip
     anomalies = [
         f"Alpaca's account says {shortened(fields.get(name))} for {name}"
         for name in ("trading_blocked", "account_blocked", "shorting_enabled")
@@ -259,7 +247,12 @@ def read_account(content: object) -> Account:
         equity=money["equity"],
         cash=money["cash"],
         buying_power=money["buying_power"],
-        **more,
+        last_equity=_known(fields, "last_equity"),
+        initial_margin=_known(fields, "initial_margin"),
+        maintenance_margin=_known(fields, "maintenance_margin"),
+        long_market_value=_known(fields, "long_market_value"),
+        short_market_value=_known(fields, "short_market_value"),
+        multiplier=_known(fields, "multiplier"),
         shorting_enabled=fields.get("shorting_enabled") is True,
         blocked=is_blocked,
         anomalies=tuple(anomalies),
@@ -355,6 +348,17 @@ def _amount(fields: Mapping[str, Any], name: str, what: str) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise DataError(f"{what} has the {name} {shortened(fields.get(name))}")
     return value
+
+
+def _known(fields: Mapping[str, Any], name: str) -> float | None:
+    """A number; None where it is none."""
+    value = number(fields.get(name))
+    return value if math.isfinite(value) else None
+
+
+def _known_price(fields: Mapping[str, Any], name: str) -> float | None:
+    value = number(fields.get(name))
+    return value if _is_price(value) else None
 
 
 def _side(fields: Mapping[str, Any], what: str) -> int:

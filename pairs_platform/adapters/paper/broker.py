@@ -216,7 +216,7 @@ class PaperBroker:
     def positions(self) -> Sequence[BrokerPosition]:
         """What the account holds."""
         with self._database.begin() as connection:
-            state = read_account(connection, self._account) or self._new_account
+            state = self._state(connection)
             working = read_orders(connection, self._account, _OPEN)
         return [
             BrokerPosition(
@@ -233,7 +233,7 @@ class PaperBroker:
     def account(self) -> Account:
         """Money and permissions."""
         with self._database.begin() as connection:
-            state = read_account(connection, self._account) or self._new_account
+            state = self._state(connection)
         return Account(
             account_id=self._account,
             equity=state.equity,
@@ -283,12 +283,10 @@ class PaperBroker:
             finally:
                 self._followers.remove(updates)
 
-    @property
-    def _new_account(self) -> PaperAccount:
-        return PaperAccount(cash=self._settings.cash, last_equity=self._settings.cash, positions={})
-
     def _state(self, connection: sa.Connection) -> PaperAccount:
-        return read_account(connection, self._account) or self._new_account
+        """The account, a new one where there is none; nobody else changes it in this transaction."""
+        new = PaperAccount(cash=self._settings.cash, last_equity=self._settings.cash, positions={})
+        return read_account(connection, self._account) or new
 
     def _orders(self, condition: sa.ColumnElement[bool]) -> list[BrokerOrder]:
         with self._database.begin() as connection:
