@@ -215,9 +215,7 @@ class Account:
     def available(self, symbol: str) -> Decimal:
         """Shares of a position, ≥ 0, that no working order closes."""
         held = self.held(symbol)
-        closing = sum(
-            (order.remaining for order in self.open_orders(symbol) if order.sign * held < 0), start=Decimal(0)
-        )
+        closing = sum((order.remaining for order in self.open_orders(symbol) if self._closes(order)), start=Decimal(0))
         return max(abs(held) - closing, Decimal(0))
 
     def market_value(self, *, sign: int) -> Decimal:
@@ -447,7 +445,7 @@ class Account:
         if is_fractional and order.time_in_force != "day":
             raise RequestRefused(422, 42210000, "fractional orders must be DAY orders")
         self._require_one_direction(order, held)
-        if order.sign * held < 0:  # it closes
+        if self._closes(order):
             available = self.available(order.symbol)
             if order.qty > available:
                 asked, free = plain(order.qty), plain(available)

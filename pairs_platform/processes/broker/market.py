@@ -25,8 +25,9 @@ EARLY_CLOSE = time(13)
 
 NEW_YORK = ZoneInfo(MARKET_TIMEZONE)
 
-_CENT = Decimal("0.01")
-_SMALLEST = Decimal("0.01")
+CENT = Decimal("0.01")
+"""Steps of a price, and the smallest one."""
+
 _LOOKAHEAD = timedelta(days=10)
 
 
@@ -73,7 +74,7 @@ class Prices:
         if self._noise:
             for symbol, last in self._last.items():
                 moved = last * Decimal(1 + self._chance.gauss(0.0, self._noise))
-                self._last[symbol] = max(moved.quantize(_CENT), _SMALLEST)
+                self._last[symbol] = max(moved.quantize(CENT), CENT)
 
 
 class MarketTime:
@@ -121,15 +122,15 @@ class MarketTime:
         """The sessions from `first` to `last`."""
         return [self.hours(day) for day in sessions_between(first, min(last, CALENDAR_END))]
 
-    def today(self) -> SessionHours | None:
-        """The session of this day in New York; None where it has none."""
-        day = self.now().astimezone(NEW_YORK).date()
-        return self.hours(day) if is_session(day) else None
+    def today(self) -> date:
+        """This day in New York."""
+        return self.now().astimezone(NEW_YORK).date()
 
     def is_open(self) -> bool:
         """Whether the market trades now."""
-        today, now = self.today(), self.now()
-        return today is not None and today.open_utc <= now < today.close_utc
+        day, now = self.today(), self.now()
+        hours = self.hours(day) if is_session(day) else None
+        return hours is not None and hours.open_utc <= now < hours.close_utc
 
     def next_open(self) -> datetime:
         """The next opening after now."""
@@ -140,5 +141,5 @@ class MarketTime:
         return next(hours.close_utc for hours in self._coming() if hours.close_utc > self.now())
 
     def _coming(self) -> list[SessionHours]:
-        day = self.now().astimezone(NEW_YORK).date()
+        day = self.today()
         return self.sessions(day, day + _LOOKAHEAD)

@@ -1,8 +1,8 @@
 """The server of the simulated broker: Alpaca's trading API and its stream of trade updates, with faults by script.
 
 One port serves the REST end points (``/v2/…``), the stream (``/stream``), and ``/simulator``, where a person or a test
-sees what really happened and moves prices and time. Orders are filled at the last price, whatever their size. All
-state belongs to the one loop of the server; `do` reaches it from other threads.
+sees what really happened and moves prices and time. Orders are filled at bid or ask around the last price, whatever
+their size. All state belongs to the one loop of the server; `do` reaches it from other threads.
 
 What does not belong here: rules of the account (`account`), prices and hours (`market`), JSON (`wire`), which fault
 acts when (`faults`).
@@ -46,7 +46,7 @@ from pairs_platform.processes.broker.account import (
     wash_trade,
 )
 from pairs_platform.processes.broker.faults import Fault, Faults, FaultScript, Occasion, StandingFault
-from pairs_platform.processes.broker.market import NEW_YORK, MarketTime, Prices
+from pairs_platform.processes.broker.market import CENT, MarketTime, Prices
 from pairs_platform.processes.broker.wire import (
     TRADE_UPDATES,
     account_json,
@@ -70,12 +70,12 @@ T = TypeVar("T")
 
 GATEWAY_PAGE = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>nginx</body></html>"
 
-_CENT = Decimal("0.01")
 _ORDERS_DEFAULT, _ORDERS_MOST = 50, 500
 _ACTIVITIES_MOST = 100
 _MINUTE = 60.0
 _TICK_SECONDS = 0.2
 _UNKNOWN_WORD = "under_examination"
+_UNREADABLE = RequestRefused(400, 40010000, "request body format is invalid")
 _ENDED_ORDERS = ("filled", "canceled", "expired", "rejected", "replaced", "done_for_day")
 
 
@@ -204,7 +204,7 @@ class BrokerServer(WebServer):
 
     def _prepare(self, fault: Fault) -> None:
         if fault.do == "half_day":
-            self.market.close_early(fault.session or self.market.now().astimezone(NEW_YORK).date())
+            self.market.close_early(fault.session or self.market.today())
 
     def set_prices(self, prices: Mapping[str, object]) -> None:
         """Move last prices; orders that meet them are filled."""
@@ -307,7 +307,7 @@ class BrokerServer(WebServer):
     def _split(self, fault: Fault) -> None:
         symbol, ratio = str(fault.symbol), Decimal(str(fault.ratio))
         self.account.split(symbol, ratio, self.market.now())
-        self.prices.set({symbol: max((self.prices(symbol) / ratio).quantize(_CENT), _CENT)})
+        self.prices.set({symbol: max((self.prices(symbol) / ratio).quantize(CENT), CENT)})
         self._remember_positions()
 
     def _later(self, seconds: float, work: Callable[..., None], *what: Any) -> None:
@@ -397,7 +397,7 @@ class BrokerServer(WebServer):
         half = Decimal(self.options.spread_bp) / Decimal(20_000)
         if not half:
             return last
-        return (last * (1 + order.sign * half)).quantize(_CENT, ROUND_CEILING if order.sign > 0 else ROUND_FLOOR)
+        return (last * (1 + order.sign * half)).quantize(CENT, ROUND_CEILING if order.sign > 0 else ROUND_FLOOR)
 
     # Events
 
@@ -562,9 +562,9 @@ class BrokerServer(WebServer):
             if isinstance(answer, Awaitable):
                 answer = await answer
         except RequestRefused as error:
-            answer = JSONResponse(error_json(str(error), error.code, error.fields), error.status)
+            answer = JSONResponse(error_json(error), error.status)
         except ValueError:
-            answer = JSONResponse(error_json("request body format is invalid", 40010000, {}), 400)
+            answer = JSONResponse(error_json(_UNREADABLE), _UNREADABLE.status)
         except Exception as error:
             self.fail(error)
             raise
@@ -653,8 +653,7 @@ class BrokerServer(WebServer):
                 self._cancel_one(order)
                 answers.append({"id": order.order_id, "status": 200, "body": None})
             except RequestRefused as error:
-                refusal = error_json(str(error), error.code, error.fields)
-                answers.append({"id": order.order_id, "status": error.status, "body": refusal})
+                answers.append({"id": order.order_id, "status": error.status, "body": error_json(error)})
         return JSONResponse(answers, 207)
 
     def _replace(self, request: Request, body: Mapping[str, Any]) -> Any:
@@ -726,7 +725,7 @@ class BrokerServer(WebServer):
 
     def _position(self, request: Request, body: Any) -> dict[str, Any]:
         symbol = self._held_symbol(request)
-        return next(each for each in self._positions_now() if each["symbol"] == symbol)
+        return position_json(self.account, symbol, self.prices(symbol))
 
     def _held_symbol(self, request: Request) -> str:
         asset = self.account.asset(request.path_params["symbol"])
@@ -757,8 +756,7 @@ class BrokerServer(WebServer):
                 order = self._place(symbol, side, abs(held.qty), self.account.new_id())
                 answers.append({"symbol": symbol, "status": 200, "body": order_json(order)})
             except RequestRefused as error:
-                refusal = error_json(str(error), error.code, error.fields)
-                answers.append({"symbol": symbol, "status": error.status, "body": refusal})
+                answers.append({"symbol": symbol, "status": error.status, "body": error_json(error)})
         return JSONResponse(answers, 207)
 
     def _configurations(self) -> dict[str, Any]:
@@ -816,8 +814,8 @@ class BrokerServer(WebServer):
         return clock_json(self.market, fault.seconds if fault else 0.0)
 
     def _calendar(self, request: Request, body: Any) -> list[dict[str, str]]:
-        today = self.market.now().astimezone(NEW_YORK).date()
-        first, last = (date.fromisoformat(request.query_params.get(name, f"{today}")[:10]) for name in ("start", "end"))
+        today = self.market.today().isoformat()
+        first, last = (date.fromisoformat(request.query_params.get(name, today)[:10]) for name in ("start", "end"))
         return [calendar_json(hours) for hours in self.market.sessions(first, last)]
 
     async def _show_state(self, request: Request) -> JSONResponse:

@@ -16,17 +16,23 @@ from decimal import Decimal
 from typing import Any
 
 from pairs_platform.ports.broker import SessionHours
-from pairs_platform.processes.broker.account import Account, Event, Execution, PlacedOrder, TradedAsset, plain
-from pairs_platform.processes.broker.market import NEW_YORK, MarketTime
+from pairs_platform.processes.broker.account import (
+    Account,
+    Event,
+    Execution,
+    PlacedOrder,
+    RequestRefused,
+    TradedAsset,
+    plain,
+)
+from pairs_platform.processes.broker.market import CENT, NEW_YORK, MarketTime
 
 TRADE_UPDATES = "trade_updates"
-
-_CENT = Decimal("0.01")
 
 
 def money(number: Decimal) -> str:
     """Dollars and cents."""
-    return format(number.quantize(_CENT), "f")
+    return format(number.quantize(CENT), "f")
 
 
 def stamp(moment: datetime | None) -> str | None:
@@ -222,6 +228,7 @@ def calendar_json(hours: SessionHours) -> dict[str, str]:
     }
 
 
-def error_json(message: str, code: int | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+def error_json(error: RequestRefused) -> dict[str, Any]:
     """An error; some have no code."""
-    return {"message": message, **fields} if code is None else {"code": code, "message": message, **fields}
+    code = {} if error.code is None else {"code": error.code}
+    return {**code, "message": str(error), **error.fields}
