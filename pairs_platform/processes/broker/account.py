@@ -27,6 +27,8 @@ _SHORT_MARGIN = Decimal("1.03")
 _MARKET_MARGIN = Decimal("1.03")
 """A market order is checked against this much more than the last price."""
 
+_LARGEST = Decimal(10**12)
+
 _OPEN = ("new", "accepted", "pending_new", "partially_filled", "pending_cancel", "pending_replace", "held")
 _SIDES = ("buy", "sell")
 _TYPES = ("market", "limit")
@@ -397,13 +399,13 @@ class Account:
             raise RequestRefused(422, 40010001, "symbol is required")
         if symbol not in self.assets:
             raise RequestRefused(422, 42210000, f'asset "{symbol}" not found')
-        qty = _decimal(request, "qty")
+        qty = number_of(request, "qty")
         if qty is None or qty <= 0:
             raise RequestRefused(422, 40010001, "qty is required" if qty is None else "qty must be > 0")
         side = _word(request, "side", _SIDES)
         kind = _word(request, "type", _TYPES)
         time_in_force = _word(request, "time_in_force", _LIFETIMES)
-        limit = _decimal(request, "limit_price")
+        limit = number_of(request, "limit_price")
         if kind == "limit" and limit is None:
             raise RequestRefused(422, 40010001, "limit orders require a limit price")
         if kind == "market" and limit is not None:
@@ -532,7 +534,14 @@ def wash_trade(order_id: str) -> RequestRefused:
     )
 
 
-def _decimal(request: Mapping[str, Any], name: str) -> Decimal | None:
+def number_of(request: Mapping[str, Any], name: str) -> Decimal | None:
+    """A number of a request; None where it has none.
+
+    Raises
+    ------
+    RequestRefused
+        It is no number that shares or dollars can be.
+    """
     value = request.get(name)
     if value is None:
         return None
@@ -540,7 +549,7 @@ def _decimal(request: Mapping[str, Any], name: str) -> Decimal | None:
         number = Decimal(str(value))
     except InvalidOperation:
         raise RequestRefused(422, 40010001, f"invalid {name}: {value}") from None
-    if not number.is_finite():
+    if not number.is_finite() or abs(number) > _LARGEST:
         raise RequestRefused(422, 40010001, f"invalid {name}: {value}")
     return number
 

@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -42,6 +42,7 @@ from pairs_platform.processes.broker.account import (
     PlacedOrder,
     RequestRefused,
     TradedAsset,
+    number_of,
     plain,
     wash_trade,
 )
@@ -75,7 +76,6 @@ _ACTIVITIES_MOST = 100
 _MINUTE = 60.0
 _TICK_SECONDS = 0.2
 _UNKNOWN_WORD = "under_examination"
-_UNREADABLE = RequestRefused(400, 40010000, "request body format is invalid")
 _ENDED_ORDERS = ("filled", "canceled", "expired", "rejected", "replaced", "done_for_day")
 
 
@@ -558,13 +558,15 @@ class BrokerServer(WebServer):
             return HTMLResponse(GATEWAY_PAGE.format(status="502 Bad Gateway"), 502)
         try:
             content = await request.body()
-            answer = find(request, json.loads(content) if content else {})
+            body = json.loads(content) if content else {}
+            if not isinstance(body, dict):
+                raise _unreadable()
+            answer = find(request, body)
             if isinstance(answer, Awaitable):
                 answer = await answer
-        except RequestRefused as error:
-            answer = JSONResponse(error_json(error), error.status)
-        except ValueError:
-            answer = JSONResponse(error_json(_UNREADABLE), _UNREADABLE.status)
+        except (RequestRefused, ValueError) as error:
+            refused = error if isinstance(error, RequestRefused) else _unreadable()
+            answer = JSONResponse(error_json(refused), refused.status)
         except Exception as error:
             self.fail(error)
             raise
@@ -736,12 +738,11 @@ class BrokerServer(WebServer):
     def _close(self, request: Request, body: Any) -> dict[str, Any]:
         symbol = self._held_symbol(request)
         held = self.account.held(symbol)
-        qty = abs(held)
-        if request.query_params.get("qty"):
-            qty = Decimal(request.query_params["qty"])
-        elif request.query_params.get("percentage"):
-            share = Decimal(request.query_params["percentage"]) / 100
-            qty = (abs(held) * share).to_integral_value(ROUND_FLOOR)
+        qty, percentage = (number_of(request.query_params, name) for name in ("qty", "percentage"))
+        if qty is None:
+            qty = abs(held)
+            if percentage is not None:
+                qty = (qty * percentage / 100).to_integral_value(ROUND_FLOOR)
         order = self._place(symbol, "sell" if held > 0 else "buy", qty, self.account.new_id())
         return order_json(order)
 
@@ -855,8 +856,14 @@ def _with_transport(application: Starlette) -> Callable[..., Awaitable[None]]:
     return app
 
 
+def _unreadable() -> RequestRefused:
+    return RequestRefused(400, 40010000, "request body format is invalid")
+
+
 def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    """A time of a request; one without a zone is UTC."""
+    moment = datetime.fromisoformat(text) if text else None
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 def _is_wanted(status: str, wanted: str) -> bool:

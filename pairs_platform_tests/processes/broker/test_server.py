@@ -40,6 +40,7 @@ from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 AT_ONCE = 0.0
 """What came before a pong is there when the pong is."""
 
+ONE = {"symbol": "AAA", "qty": "1", "side": "buy", "time_in_force": "day"}
 HEADERS = {"APCA-API-KEY-ID": KEYS[0], "APCA-API-SECRET-KEY": KEYS[1]}
 
 
@@ -525,6 +526,27 @@ class TestFaults:
             return [(order["client_order_id"], order["id"]) for order in broker.state()["orders"]]
 
         assert ends() == ends() != []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "orders?status=all&after=2026-11-24", None, 200),
+        ("GET", "account/activities/FILL?after=2026-11-24T15:00:00", None, 200),
+        ("POST", "orders", [1], 400),
+        ("PATCH", "account/configurations", "no", 400),
+        ("POST", "orders", {**ONE, "type": "limit", "limit_price": "1e40"}, 422),
+        ("DELETE", "positions/AAA?qty=all", None, 422),
+        ("DELETE", "positions/AAA?percentage=half", None, 422),
+    ],
+)
+def test_a_request_that_nobody_foresaw_is_answered_and_ends_nothing(broker, client, method, path, body, status):
+    filled(client, market("AAA", 7, name="one"), "one")
+    answer = requests.request(method, f"{broker.url}/v2/{path}", json=body, headers=HEADERS)
+    assert answer.status_code == status
+    if method == "GET":
+        assert len(answer.json()) == 1, "a time without a zone is UTC"
+    assert broker.server.failure is None
 
 
 class TestControl:
