@@ -16,11 +16,11 @@ from pairs_platform.adapters.paper.settings import PaperSettings
 from pairs_platform.core.errors import NotFound, Unavailable
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.time import MINUTE_NS, moment_ns
-from pairs_platform.core.trading.orders import Order, OrderStatus, applied
+from pairs_platform.core.trading.orders import OrderStatus, applied
 from pairs_platform.core.trading.settings import CostSettings
 from pairs_platform.database.store import Database
 from pairs_platform.ports.broker import Broker, NotCancelable, OrderRejected, RejectReason, TradeUpdate
-from pairs_platform_tests.support.simulated_broker import KEYS, OPEN, PRICES, RunningBroker, simulated_broker
+from pairs_platform_tests.support.simulated_broker import KEYS, OPEN, PRICES, RunningBroker, order, simulated_broker
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -53,8 +53,7 @@ def served() -> Iterator[RunningBroker]:
 def venue(request, tmp_path) -> Venue:
     if request.param == "alpaca":
         server = request.getfixturevalue("served")
-        until(lambda: server.server._stream is None)
-        server.server.do(server.server.begin_again)
+        server.renew()
         keys = tuple(map(SecretStr, KEYS))
         return Venue(AlpacaBroker(lambda: keys, AlpacaTradingSettings(base_url=server.url)), lambda: None)
     now = [OPEN]
@@ -75,20 +74,6 @@ def venue(request, tmp_path) -> Venue:
 
     go_on()
     return Venue(paper, go_on)
-
-
-def order(name: str, quantity: int, symbol: str = "AAA", limit: float | None = None) -> Order:
-    return Order(
-        client_order_id=name,
-        spread_order_id="s1",
-        symbol=symbol,
-        leg="y",
-        purpose="open",
-        attempt=1,
-        quantity=quantity,
-        limit_price=limit,
-        intended_utc=OPEN,
-    )
 
 
 @dataclass

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from pairs_platform.core.trading.orders import Order
 from pairs_platform.processes.broker.faults import Fault, FaultScript
 from pairs_platform.processes.broker.market import MarketTime, Prices
 from pairs_platform.processes.broker.server import BrokerOptions, BrokerServer
@@ -33,6 +34,13 @@ class RunningBroker:
         self.url = f"http://127.0.0.1:{port}"
         self.stream_url = f"ws://127.0.0.1:{port}/stream"
 
+    def renew(self) -> None:
+        """Begin again with a new account, an open market, the first prices, and nobody who listens."""
+        until(lambda: self.server._stream is None)
+        self.server.do(self.server.begin_again)
+        self.server.do(partial(self.server.set_time, OPEN))
+        self.server.do(partial(self.server.set_prices, PRICES))
+
     def script(self, *faults: str, **fields: Any) -> None:
         """Begin a new script of faults with the same fields."""
         self.server.do(self.server.faults.clear)
@@ -47,6 +55,21 @@ class RunningBroker:
 
     def held(self, symbol: str) -> Decimal:
         return self.server.do(lambda: self.server.account.held(symbol))
+
+
+def order(name: str, quantity: int, symbol: str = "AAA", limit: float | None = None) -> Order:
+    """An order of the platform that was not sent yet."""
+    return Order(
+        client_order_id=name,
+        spread_order_id="s1",
+        symbol=symbol,
+        leg="y",
+        purpose="open",
+        attempt=1,
+        quantity=quantity,
+        limit_price=limit,
+        intended_utc=OPEN,
+    )
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pairs_platform.core.errors import Refused, Unavailable
 from pairs_platform.core.trading.orders import Order, OrderStatus, applied
 from pairs_platform.ports.broker import TradeUpdate
 from pairs_platform.ports.live_bars import ConnectionRefused
-from pairs_platform_tests.support.simulated_broker import KEYS, OPEN, PRICES, RunningBroker, simulated_broker
+from pairs_platform_tests.support.simulated_broker import KEYS, RunningBroker, order, simulated_broker
 from pairs_platform_tests.support.stream_servers import StreamServer
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
@@ -33,10 +33,7 @@ def served() -> Iterator[RunningBroker]:
 @pytest.fixture
 def server(served) -> RunningBroker:
     """The server with a new account, an open market, the first prices, and nobody who listens."""
-    until(lambda: served.server._stream is None)
-    served.server.do(served.server.begin_again)
-    served.server.do(lambda: served.server.set_time(OPEN))
-    served.server.do(lambda: served.server.set_prices(PRICES))
+    served.renew()
     return served
 
 
@@ -127,20 +124,6 @@ def connected(server: RunningBroker, **more) -> Iterator[Following]:
     with following(server, **more) as run:
         until(lambda: "connected" in run.told.calls and server.server.is_followed)
         yield run
-
-
-def order(name: str, quantity: int, limit: float | None = None) -> Order:
-    return Order(
-        client_order_id=name,
-        spread_order_id="s1",
-        symbol="AAA",
-        leg="y",
-        purpose="open",
-        attempt=1,
-        quantity=quantity,
-        limit_price=limit,
-        intended_utc=OPEN,
-    )
 
 
 def after(name: str, quantity: int, updates: list[TradeUpdate]) -> tuple[Order, list[str]]:

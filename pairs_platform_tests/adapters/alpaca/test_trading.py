@@ -31,6 +31,7 @@ from pairs_platform_tests.support.simulated_broker import (
     OPEN,
     PRICES,
     RunningBroker,
+    order,
     simulated_broker,
 )
 from pairs_platform_tests.support.waiting import until
@@ -48,9 +49,7 @@ def served() -> Iterator[RunningBroker]:
 @pytest.fixture
 def server(served) -> RunningBroker:
     """The server with a new account, an open market and the first prices."""
-    served.server.do(served.server.begin_again)
-    served.server.do(lambda: served.server.set_time(OPEN))
-    served.server.do(lambda: served.server.set_prices(PRICES))
+    served.renew()
     return served
 
 
@@ -66,20 +65,6 @@ def broker(server, slept) -> AlpacaBroker:
 
 def broker_at(url: str, *, keys=(KEY_ID, SECRET_KEY), sleep=lambda seconds: None, **settings) -> AlpacaBroker:
     return AlpacaBroker(lambda: keys, AlpacaTradingSettings(base_url=url, **settings), sleep=sleep)
-
-
-def order(name: str, quantity: int, symbol: str = "AAA", limit: float | None = None) -> Order:
-    return Order(
-        client_order_id=name,
-        spread_order_id="s1",
-        symbol=symbol,
-        leg="y",
-        purpose="open",
-        attempt=1,
-        quantity=quantity,
-        limit_price=limit,
-        intended_utc=OPEN,
-    )
 
 
 def ended(broker: AlpacaBroker, name: str) -> OrderStatus | None:

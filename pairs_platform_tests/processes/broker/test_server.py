@@ -30,7 +30,6 @@ from pairs_platform_tests.support.simulated_broker import (
     EVENING,
     KEYS,
     MORNING,
-    OPEN,
     PRICES,
     RunningBroker,
     simulated_broker,
@@ -53,9 +52,7 @@ def served() -> Iterator[RunningBroker]:
 @pytest.fixture
 def broker(served) -> RunningBroker:
     """The server with a new account, an open market and the first prices."""
-    served.server.do(served.server.begin_again)
-    served.server.do(lambda: served.server.set_time(OPEN))
-    served.server.do(lambda: served.server.set_prices(PRICES))
+    served.renew()
     return served
 
 
