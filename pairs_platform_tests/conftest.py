@@ -15,13 +15,18 @@ from pairs_platform_tests.support.postgres import running_postgres
 from pairs_platform_tests.support.waiting import SCALE, TEST_SECONDS
 
 DATA_VARIABLE = "PAIRS_PLATFORM_TEST_DATA"
+DEMO_TESTS = Path(__file__).parent / "e2e" / "test_demo.py"
 
 hypothesis_settings.register_profile("pairs_platform", deadline=None)
 hypothesis_settings.load_profile("pairs_platform")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that hangs ends after the seconds of its mark `timeout`, or those of all others; the scale is for both."""
+    """A test that hangs ends after the seconds of its mark `timeout`, or those of all others; the scale is for both.
+
+    The tests of the demo come first: one process makes it, and no other has to wait for it.
+    """
+    items.sort(key=lambda item: item.path != DEMO_TESTS)
     for item in items:
         mark = item.get_closest_marker("timeout")
         seconds = SCALE * mark.args[0] if mark else TEST_SECONDS
