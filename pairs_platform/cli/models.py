@@ -246,14 +246,15 @@ def _serve_pages(settings: Settings, host: str, port: int) -> None:
     from pairs_platform.platform import require_writable
     from pairs_platform.processes.runtime.migrations import migrate_stores
     from pairs_platform.processes.runtime.supervisor import STOP_SECONDS, Supervisor
-    from pairs_platform.processes.runtime.topology import free_port, mlflow_pages
+    from pairs_platform.processes.runtime.topology import mlflow_pages, require_free_ports
     from pairs_platform.views.mlflow_pages import pages_of_sectors
 
     require_writable(settings)
-    free_port(host, port, "port")
+    folder = live_folder(settings) / "models-ui"
+    require_free_ports(folder, [(host, port, "port")])
     spec = mlflow_pages(settings, host=host, port=port)
     migrate_stores(settings, click.echo)
-    supervisor = Supervisor([spec], live_folder(settings) / "models-ui", click.echo, "models ui")
+    supervisor = Supervisor([spec], folder, click.echo, "models ui")
     plan_end("stopped", seconds=STOP_SECONDS + 5.0)
     stop_on_signals(supervisor.stop)
     click.echo(f"profile {settings.profile.name}: starting MLflow")

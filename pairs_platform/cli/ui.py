@@ -21,7 +21,14 @@ from pairs_platform.cli.profile_options import profile_options
 from pairs_platform.platform import require_writable
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.supervisor import Supervisor, require_idle, stop_family
-from pairs_platform.processes.runtime.topology import code_location, command_of, free_port, script, ui_processes
+from pairs_platform.processes.runtime.topology import (
+    code_location,
+    command_of,
+    free_port,
+    require_free_ports,
+    script,
+    ui_processes,
+)
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.production import live_folder
 
@@ -43,9 +50,11 @@ def command(settings: Settings, host: str, port: int, read_only: bool) -> None:
     the start: after a change of settings or of code, start it again.
     """
     require_writable(settings)
-    if not read_only:  # a port that another `ui` has taken is the smaller part of the news
-        require_idle(live_folder(settings))
-    free_port(host, port, "port")
+    if read_only:
+        free_port(host, port, "port")
+    else:
+        require_idle(live_folder(settings))  # a port that another `ui` has taken is the smaller part of the news
+        require_free_ports(live_folder(settings), [(host, port, "port")])
     home = prepare_home(settings)
     plan_end("stopped", seconds=SECONDS_TO_STOP)
     if read_only:

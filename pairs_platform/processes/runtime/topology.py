@@ -449,11 +449,8 @@ def require_startable(settings: Settings, ports: Sequence[tuple[str, int, str]])
     folder = live_folder(settings)
     require_idle(folder)
     replay = settings.stream.replay if settings.stream.mode == "replay" else None
-    if not any(process["alive"] for process in running_processes(folder).values()):  # a killed command's are ended
-        for host, port, name in ports:
-            free_port(host, port, name)
-        if replay:
-            free_port(replay.host, replay.port, "stream.replay.port")
+    of_replay = [(replay.host, replay.port, "stream.replay.port")] if replay else []
+    require_free_ports(folder, [*ports, *of_replay])
     if replay:
         from pairs_platform.processes.replay.playlist import open_playlist
 
@@ -485,6 +482,13 @@ def production_ports(settings: Settings) -> list[tuple[str, int, str]]:
         (LOOPBACK, services.code_port, "services.code_port"),
         (services.host, services.ui_port, "services.ui_port"),
     ]
+
+
+def require_free_ports(folder: Path, ports: Sequence[tuple[str, int, str]]) -> None:
+    """`free_port` of each, unless something of a killed command in `folder` is alive: the next supervisor ends that."""
+    if not any(process["alive"] for process in running_processes(folder).values()):
+        for host, port, name in ports:
+            free_port(host, port, name)
 
 
 def free_port(host: str, port: int, name: str) -> None:
