@@ -51,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def platform(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
     """A copy of it."""
-    shutil.copytree(made, tmp_path / "state")
+    shutil.copytree(made, tmp_path / "state", symlinks=True)
     monkeypatch.setenv(variable("state_root"), str(tmp_path / "state"))
     return Platform(load_settings())
 

@@ -58,7 +58,7 @@ def judge_freshness(config: Path, state: Path) -> None:
 def served(demo: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A read-only UI of a copy of the demo's profile, which ends with all its processes."""
     port, folder = free_port(), tmp_path_factory.mktemp("ui")
-    state = shutil.copytree(demo.state, folder / "state")
+    state = shutil.copytree(demo.state, folder / "state", symlinks=True)
     judge_freshness(demo.config, state)
     environment = {**os.environ, CONFIG_VARIABLE: str(demo.config), variable("state_root"): str(state)}
     words = [str(SCRIPTS / "pairs-platform"), "ui", "--read-only", "--port", str(port)]

@@ -129,5 +129,5 @@ def copied(demo: DemoRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
     """A copy of the demo's profile without its Dagster instance."""
     monkeypatch.setenv(CONFIG_VARIABLE, str(demo.config))
     monkeypatch.setenv(variable("state_root"), str(tmp_path / "state"))
-    shutil.copytree(demo.state, tmp_path / "state", ignore=shutil.ignore_patterns("dagster"))
+    shutil.copytree(demo.state, tmp_path / "state", symlinks=True, ignore=shutil.ignore_patterns("dagster"))
     return Platform(load_settings())

@@ -208,7 +208,7 @@ def make_profile(demo: DemoRun, folder: Path, **more: str) -> Profile:
     """A copy of the small demo, with a champion; `more` are settings by their path, ``__`` for each dot."""
     assert demo.exit_code == 0, demo.output
     folder.mkdir(parents=True)
-    shutil.copytree(demo.state, folder / "state", ignore=NOT_COPIED)
+    shutil.copytree(demo.state, folder / "state", symlinks=True, ignore=NOT_COPIED)
     profile = profile_of(folder, demo.config, SESSION, SECTOR, **more)
     promote(profile.platform, 1, SESSIONS[0])
     return profile

@@ -16,11 +16,14 @@ LONGEST_SOCKET_BYTES = 100
 
 
 def socket_path(folder: Path) -> Path:
-    """Where the embedded server of a folder listens; in the temporary folder where the path would be too long."""
+    """Where the embedded server of a folder listens; in the temporary folder where the path would be too long.
+
+    A link says in which temporary folder, if it is of this folder: that of a copied or moved one leads to another server.
+    """
     usual = folder.absolute() / SOCKET_FILE
-    if usual.is_symlink():
+    name = f"pairs-platform-{hashlib.sha256(os.fsencode(usual.parent)).hexdigest()[:16]}"
+    if usual.is_symlink() and Path(os.readlink(usual)).parent.name == name:
         return Path(os.readlink(usual))
     if len(os.fsencode(usual)) <= LONGEST_SOCKET_BYTES:
         return usual
-    digest = hashlib.sha256(os.fsencode(usual.parent)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"pairs-platform-{digest}" / SOCKET_FILE
+    return Path(tempfile.gettempdir()) / name / SOCKET_FILE

@@ -136,6 +136,8 @@ def _executable() -> Path:
 def _prepared_socket(folder: Path) -> Path:
     """Where the server is to listen; the folder gets a link to it where that is elsewhere."""
     usual, socket = folder / SOCKET_FILE, socket_path(folder)
+    if usual.is_symlink() and Path(os.readlink(usual)) != socket:
+        usual.unlink()
     if socket == usual:
         return usual
     if len(os.fsencode(socket)) > LONGEST_SOCKET_BYTES:

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -6,7 +7,7 @@ import time
 import pytest
 
 from pairs_platform.adapters.redis.connection import connect
-from pairs_platform.adapters.redis.socket_file import socket_path
+from pairs_platform.adapters.redis.socket_file import SOCKET_FILE, socket_path
 from pairs_platform.core.errors import ConfigurationError, Unavailable
 from pairs_platform.processes.runtime import redis_server as module
 from pairs_platform.processes.runtime.redis_server import answers, embedded_redis, server_command
@@ -77,3 +78,14 @@ def test_windows_and_a_missing_wheel_have_a_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(module.os, "name", "nt")
     with pytest.raises(ConfigurationError, match=r"Windows.*PAIRS_PLATFORM__REDIS_URL"):
         module._executable()
+
+
+def test_a_copied_folder_has_a_server_of_its_own(tmp_path):
+    """Where the path is too long for a socket, the folder holds a link to it, which a copy takes along."""
+    folder, copied = tmp_path / ("a" * 100), tmp_path / ("b" * 100)
+    server_command(folder)
+    assert socket_path(folder) == (folder / SOCKET_FILE).readlink()
+    shutil.copytree(folder, copied, symlinks=True)
+    assert socket_path(copied) != socket_path(folder)
+    server_command(copied)
+    assert socket_path(copied) == (copied / SOCKET_FILE).readlink()
