@@ -39,7 +39,7 @@ def shown_in_a_terminal(demo, folder, lines, **more):
     """The raw text of each command by its words, in one process in a terminal of 80 columns."""
     from pairs_platform_tests.support.terminal import Terminal
 
-    shutil.copytree(demo.state, folder / "state", symlinks=True, ignore=shutil.ignore_patterns("dagster"))  # `storage` keeps sizes
+    shutil.copytree(demo.state, folder / "state", symlinks=True, ignore=shutil.ignore_patterns("dagster"))
     command = [sys.executable, "-c", CALLS, json.dumps(lines)]
     with Terminal(folder=folder, config=demo.config, command=command, more=more) as terminal:
         terminal.read_to_end()

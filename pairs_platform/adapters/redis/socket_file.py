@@ -18,7 +18,7 @@ LONGEST_SOCKET_BYTES = 100
 def socket_path(folder: Path) -> Path:
     """Where the embedded server of a folder listens; in the temporary folder where the path would be too long.
 
-    A link says in which temporary folder, if it is of this folder: that of a copied or moved one leads to another server.
+    A link says in which temporary folder, if it is of this folder: a copied one leads to the server of another.
     """
     usual = folder.absolute() / SOCKET_FILE
     name = f"pairs-platform-{hashlib.sha256(os.fsencode(usual.parent)).hexdigest()[:16]}"
