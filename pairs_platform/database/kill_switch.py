@@ -118,6 +118,14 @@ def kill_switch(database: Database, run_mode: str) -> KillSwitch:
     )
 
 
+def last_release(database: Database, run_mode: str) -> datetime | None:
+    """When a person last released the kill switch of a run mode, by the clock of a machine; None if nobody ever did."""
+    with database.begin() as connection:
+        statement = sa.select(sa.func.max(KILL_SWITCH.c.released_utc)).where(KILL_SWITCH.c.run_mode == run_mode)
+        released: datetime | None = connection.scalar(statement)
+    return released
+
+
 def note_flat(database: Database, run_mode: str, now: datetime) -> None:
     """Note in every kill switch of a run mode that is in force that the account was seen to be flat, the first time."""
     mine = (

@@ -131,6 +131,22 @@ def change_trade(
         return _changed(connection, trade_id, change, at, exit_bar_utc)
 
 
+def change_trades(
+    database: Database, changes: Mapping[str, Callable[[SpreadOrder], SpreadOrder]], at: StoredAt
+) -> dict[str, SpreadOrder]:
+    """Store changes of several trades, by their ids, all or none: orders that fill each other belong together.
+
+    Raises
+    ------
+    NotFound, ValueError, DataError
+        As `change_trade`.
+    """
+    with database.begin_alone() as connection:
+        return {
+            trade_id: _changed(connection, trade_id, change, at, None) for trade_id, change in sorted(changes.items())
+        }
+
+
 def apply_report(
     database: Database, client_order_id: str, report: Report, at: StoredAt
 ) -> tuple[SpreadOrder, Applied] | None:
@@ -174,6 +190,16 @@ def open_trades(database: Database, run_modes: Collection[str], *, account: str 
         condition &= SPREAD_ORDERS.c.account == account
     with database.begin() as connection:
         return _trades(connection, condition)
+
+
+def trades_at_work(database: Database, run_mode: str, account: str, since: datetime) -> list[StoredTrade]:
+    """The open trades of an account, and those that had an order after a moment of the market's clock, oldest first."""
+    worked = sa.select(ORDERS.c.spread_order_id).where(
+        (ORDERS.c.account == account) & (ORDERS.c.run_mode == run_mode) & (ORDERS.c.intended_utc >= since)
+    )
+    mine = (SPREAD_ORDERS.c.run_mode == run_mode) & (SPREAD_ORDERS.c.account == account)
+    with database.begin() as connection:
+        return _trades(connection, mine & (SPREAD_ORDERS.c.ended_utc.is_(None) | SPREAD_ORDERS.c.id.in_(worked)))
 
 
 def trades_of_session(database: Database, run_mode: str, sector: str, session: date) -> list[StoredTrade]:

@@ -30,15 +30,20 @@ from pairs_platform.core.prices.bars import Frequency, PriceBasis
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
 from pairs_platform.core.prices.sectors import SECTORS, sector_slug
 from pairs_platform.core.prices.settings import ValidationSettings, WindowSettings
+from pairs_platform.core.risk.drift.settings import DriftSettings
+from pairs_platform.core.risk.settings import RiskSettings
 from pairs_platform.core.screening.settings import CointegrationSettings, CorrelationSettings, PlaceboSettings
 from pairs_platform.core.selection.settings import FunnelSettings, ScoreSettings, SelectionSettings
 from pairs_platform.core.settings import Day, SettingsGroup, setting, usable_path
 from pairs_platform.core.signals.settings import SignalSettings
 from pairs_platform.core.streaming.settings import StreamSettings, Symbol
+from pairs_platform.core.time import SECOND_NS
+from pairs_platform.core.trading.execution_settings import ExecutionSettings
 from pairs_platform.core.trading.settings import CostSettings, PairSettings, TradingSettings
 from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform.lake.profile import MANIFEST, Profile
 from pairs_platform.ports.market_data import Listing
+from pairs_platform.settings.broker import BrokerSettings, decided_by_bars, filled_by_bars
 from pairs_platform.settings.exports import ExportSettings
 from pairs_platform.settings.file_source import earlier_source_names, found_from_anywhere, source_name
 from pairs_platform.settings.processes import ServiceSettings, reached
@@ -149,6 +154,10 @@ class Settings(BaseSettings):
     gru: GruSettings
     stream: StreamSettings
     signals: SignalSettings
+    broker: BrokerSettings = BrokerSettings()
+    execution: ExecutionSettings = ExecutionSettings()
+    risk: RiskSettings = RiskSettings()
+    drift: DriftSettings = DriftSettings()
     checks: CheckSettings
     automation: AutomationSettings
     services: ServiceSettings = ServiceSettings()
@@ -353,6 +362,23 @@ class Settings(BaseSettings):
     def pair_settings(self) -> PairSettings:
         """What a pair is fitted and traded by."""
         return PairSettings(self.garch, self.trading, self.costs)
+
+    @property
+    def streamed_bar_seconds(self) -> float:
+        """Length of a streamed bar."""
+        return self.stream.bar_frequency(self.frequency).length_ns / SECOND_NS
+
+    @property
+    def execution_settings(self) -> ExecutionSettings:
+        """How trades are executed with the configured broker."""
+        is_paper = self.broker.kind == "paper"
+        return filled_by_bars(self.execution, self.streamed_bar_seconds) if is_paper else self.execution
+
+    @property
+    def risk_settings(self) -> RiskSettings:
+        """What entries and the book must satisfy with the configured broker."""
+        is_paper = self.broker.kind == "paper"
+        return decided_by_bars(self.risk, self.streamed_bar_seconds) if is_paper else self.risk
 
     @property
     def funnel_settings(self) -> FunnelSettings:

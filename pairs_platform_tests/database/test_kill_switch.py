@@ -7,6 +7,7 @@ from pairs_platform.database.audit import entries
 from pairs_platform.database.kill_switch import (
     in_force,
     kill_switch,
+    last_release,
     note_flat,
     release_kill_switch,
     set_kill_switch,
@@ -86,3 +87,13 @@ def test_an_act_without_a_row_in_the_audit_is_none(database, monkeypatch):
         with pytest.raises(RuntimeError):
             set_by_ann(database)
     assert in_force(database, MODES) == []
+
+
+def test_the_newest_release_is_known(database):
+    assert last_release(database, "live") is None
+    for minutes in (5.0, 15.0):
+        set_by_ann(database, minutes=minutes)
+        assert last_release(database, "live") == (None if minutes == 5.0 else at(6).utc)
+        release_kill_switch(database, ("live",), reason="all is well", actor="ann@desk", now=at(minutes + 1).utc)
+    assert last_release(database, "live") == at(16).utc
+    assert last_release(database, "replay") is None

@@ -28,9 +28,11 @@ from pairs_platform.core.trading.spread_order import Goal, SpreadOrder, SpreadSt
 from pairs_platform.database.spread_orders import (
     apply_report,
     change_trade,
+    change_trades,
     open_trades,
     store_intent,
     stored_trade,
+    trades_at_work,
     trades_of_account,
     trades_of_session,
 )
@@ -389,3 +391,44 @@ def test_whatever_happens_to_a_trade_is_read_back_exactly(database, steps, beta)
         row = connection.execute(sa.select(SPREAD_ORDERS).where(SPREAD_ORDERS.c.id == trade.id)).mappings().one()
     assert row["state"] == trade.state
     assert (row["ended_utc"] is not None) == trade.state.ended
+
+
+def test_changes_of_two_trades_that_fill_each_other_are_stored_both_or_not_at_all(database):
+    other = replace(ORIGIN, bar_utc=OPENED + timedelta(minutes=5))
+    store_intent(database, trade_of("t1"), ORIGIN, at())
+    store_intent(database, trade_of("t2"), other, at())
+    before = contents(database)
+    with pytest.raises(ValueError, match="for a reason"):
+        change_trades(
+            database,
+            {"t1": lambda trade: trade.to_leave(Goal.CLOSE, "exit"), "t2": lambda trade: trade.to_break("")},
+            at(6),
+        )
+    assert contents(database) == before
+    stored = change_trades(
+        database, {name: lambda trade: trade.to_leave(Goal.CLOSE, "exit") for name in ("t1", "t2")}, at(6)
+    )
+    assert {name: trade.goal for name, trade in stored.items()} == {"t1": Goal.CLOSE, "t2": Goal.CLOSE}
+
+
+def test_trades_at_work_are_those_that_are_open_and_those_that_worked_since_a_moment(database):
+    origins = [replace(ORIGIN, bar_utc=OPENED + timedelta(minutes=5 * k)) for k in range(3)]
+    for k, origin in enumerate(origins):
+        store_intent(database, trade_of(f"t{k}"), origin, at())
+    for name in ("t0", "t1"):
+        end = {order.client_order_id: "never sent" for order in trade_of(name).orders}
+        for client_id, reason in end.items():
+            change_trade(
+                database,
+                name,
+                lambda trade, client_id=client_id, reason=reason: trade.with_state_of(
+                    denied(trade.order(client_id), reason)
+                ),
+                at(6),
+            )
+        change_trade(database, name, lambda trade: trade.to_leave(Goal.UNWIND, "nothing was sent"), at(6))
+    names = lambda since: [each.trade.id for each in trades_at_work(database, "live", "PA1", since)]  # noqa: E731
+    assert names(at().market_utc) == ["t0", "t1", "t2"]
+    assert names(at(9).market_utc) == ["t2"]
+    assert trades_at_work(database, "replay", "PA1", at().market_utc) == []
+    assert trades_at_work(database, "live", "PA2", at().market_utc) == []

@@ -10,7 +10,7 @@ class PaperSettings(SettingsGroup):
     """What an account of the internal paper broker begins with, and how much it may hold."""
 
     cash: float = setting(
-        100_000.0, unit="US dollars", gt=0, le=1e12, description="Cash with which a paper account begins."
+        100_000.0, unit="US dollars", gt=0, le=1_000_000_000_000, description="Cash with which a paper account begins."
     )
     multiplier: float = setting(
         2.0, unit="1", ge=1, le=4, description="Long and short positions together, in multiples of the equity."

@@ -32,7 +32,7 @@ class EntrySettings(SettingsGroup):
         le=5000,
     )
     max_order_notional: float = setting(
-        10_000.0, unit="US dollars", description="Value of one order; a larger entry is cut.", gt=0, le=1e9
+        10_000.0, unit="US dollars", description="Value of one order; a larger entry is cut.", gt=0, le=1_000_000_000
     )
     max_order_shares: int = setting(
         5_000, unit="shares", description="Shares of one order; a larger entry is cut.", ge=1, le=10_000_000
