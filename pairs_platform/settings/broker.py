@@ -27,6 +27,11 @@ class BrokerSettings(SettingsGroup):
     paper: PaperSettings = PaperSettings()
     alpaca: AlpacaTradingSettings = AlpacaTradingSettings()
 
+    @property
+    def takes_opposite_orders(self) -> bool:
+        """Whether two orders of a symbol may work in both directions, so that pairs need not wait for each other."""
+        return self.kind == "paper"
+
 
 def filled_by_bars(execution: ExecutionSettings, bar_seconds: float) -> ExecutionSettings:
     """Settings of execution for a broker that fills at the next bar's open, as a backtest does.

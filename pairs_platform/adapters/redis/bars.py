@@ -70,6 +70,11 @@ class StreamedBars:
         """Every bar of a session, in the order of arrival."""
         return [_bar(fields) for _, fields in self._connection.entries(self._keys.bars(session))]
 
+    def after(self, session: date, entry_id: str) -> tuple[list[StreamBar], str]:
+        """Bars of a session that arrived after an entry (empty: all of them), in that order, and the newest entry."""
+        entries = list(self._connection.entries(self._keys.bars(session), after=entry_id))
+        return [_bar(fields) for _, fields in entries], entries[-1][0] if entries else entry_id
+
     def starts(self, session: date) -> Iterator[tuple[str, int]]:
         """Symbol and start (nanoseconds since 1970-01-01 UTC) of every bar of a session, in the order of arrival."""
         entries = self._connection.entries(self._keys.bars(session))

@@ -95,14 +95,14 @@ class Connection:
                 raise
             raise StreamUnavailable(f"Redis at {self.address} does not answer ({error})") from error
 
-    def entries(self, key: str) -> Iterator[tuple[str, dict[str, str]]]:
-        """Id and fields of every entry of a stream, oldest first, read by pages.
+    def entries(self, key: str, *, after: str = "") -> Iterator[tuple[str, dict[str, str]]]:
+        """Id and fields of every entry of a stream (after that of an id, if given), oldest first, read by pages.
 
         Raises
         ------
         StreamUnavailable
         """
-        start = "-"
+        start = f"({after}" if after else "-"
         while True:
             with self.answering():
                 page = self.redis.xrange(key, min=start, count=PAGE)
