@@ -1,4 +1,4 @@
-"""The desk: one look at an account after another, each of which does what is due and keeps nothing that may not be lost.
+"""The desk: one look at an account after another, each of which does what is due and keeps nothing it must not lose.
 
 What it knows is in the database and with the broker; what it remembers only saves questions, so that another process
 goes on where one died. It has no threads and never sleeps. What does not belong here: decisions (`core`), the process

@@ -8,6 +8,7 @@ none. Exits ask neither risk nor how late they are. What does not belong here: t
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 
 from pairs_platform.core.errors import PartitionMissing, Refused
 from pairs_platform.core.prices.calendar import session_close, session_offset
@@ -18,7 +19,7 @@ from pairs_platform.core.risk.trading_state import Standing
 from pairs_platform.core.signals.session_state import SessionState
 from pairs_platform.core.streaming.sessions import is_open, newest_session
 from pairs_platform.core.time import moment_ns, moment_utc
-from pairs_platform.core.trading.spread_order import LEGS, Goal, SpreadState
+from pairs_platform.core.trading.spread_order import LEGS, Goal, SpreadOrder, SpreadState
 from pairs_platform.database.risk_events import RiskEvent
 from pairs_platform.database.signal_outcomes import Outcome, SignalOutcome, signals_without_outcome, store_outcomes
 from pairs_platform.database.signals import SignalKey, last_signals
@@ -106,7 +107,7 @@ class Signals:
             reason = self._not_wanted(each)
             if reason:
                 change_trade(
-                    self._seat.database, trade.id, lambda stored, why=reason: stored.to_leave(Goal.CLOSE, why),  # type: ignore[misc]
+                    self._seat.database, trade.id, partial(SpreadOrder.to_leave, goal=Goal.CLOSE, reason=reason),
                     self._seat.now(),
                 )  # fmt: skip
                 left = True
@@ -119,9 +120,8 @@ class Signals:
         session = newest_session(moment_ns(self._seat.clock()))
         if session is None:
             return ""
-        newest = last_signals(
-            self._seat.database, SignalKey(run_mode=self._seat.run_mode, sector=each.origin.sector, session=session)
-        )
+        key = SignalKey(run_mode=self._seat.run_mode, sector=each.origin.sector, session=session)
+        newest = last_signals(self._seat.database, key)
         if not newest:
             return ""
         if moment_utc(next(iter(newest.values())).start_ns) <= each.origin.bar_utc:

@@ -6,6 +6,7 @@ What does not belong here: which trades there are (`signals`), and the decisions
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from pairs_platform.core.errors import DataError, Refused, Unavailable
 from pairs_platform.core.prices.calendar import is_session, session_offset, session_open
@@ -103,9 +104,8 @@ class Work:
             turn = next((action for action in actions if isinstance(action, GoFlat | Resize | Break)), None)
             if turn is None:
                 return trade, actions
-            taken = actions
             trade = change_trade(
-                self._seat.database, trade.id, lambda stored, taken=taken: recorded(stored, taken, now),  # type: ignore[misc]
+                self._seat.database, trade.id, partial(recorded, actions=actions, now=now),
                 self._seat.now(),
             )  # fmt: skip
             self._note(trade, turn)
@@ -163,7 +163,7 @@ class Work:
         orders = crossed(crossing, price=quote.mid, now=now)
         change_trades(
             self._seat.database,
-            {order.spread_order_id: lambda trade, order=order: trade.with_order(order) for order in orders},  # type: ignore[misc]
+            {order.spread_order_id: partial(SpreadOrder.with_order, order=order) for order in orders},
             self._seat.now(),
         )
 
@@ -176,7 +176,7 @@ class Work:
         written: list[Action] = [*cancels, *(Send(order) for order in orders)]
         if written:
             trade = change_trade(
-                self._seat.database, trade.id, lambda stored: recorded(stored, written, now), self._seat.now()
+                self._seat.database, trade.id, partial(recorded, actions=written, now=now), self._seat.now()
             )
         self._messenger.expect(orders)
         for cancel in cancels:
