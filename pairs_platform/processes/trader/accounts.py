@@ -5,7 +5,7 @@ session: what a night books is the broker's to say. What does not belong here: w
 (`watch`).
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,7 +15,6 @@ from pairs_platform.core.errors import DataError, Refused, Unavailable
 from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.core.streaming.sessions import newest_session
 from pairs_platform.core.time import market_day, market_midnight, moment_ns
-from pairs_platform.core.trading.netting import shares_of_pairs
 from pairs_platform.core.trading.orders import CLIENT_ORDER_ID_PREFIX
 from pairs_platform.core.trading.positions import booked, fill_booking
 from pairs_platform.core.trading.reconciliation import (
@@ -109,23 +108,32 @@ class Accounts:
             Orders or positions were never known to this process, and the broker did not say them.
         """
         now = self._seat.clock()
-        stored = self.at_work(now)
-        trades = [each.trade for each in stored]
+        trades = [each.trade for each in self.at_work(now)]
         brokers = self._brokers_side(trades, now)
-        self._learn_foreign(trades, brokers)
-        if self._base is None:
+        if self._base is None and (brokers.orders is None or brokers.positions is None):
             raise Unavailable(f"{self._seat.broker.label} does not say which orders and positions it has")
-        ours = OurSide(trades=trades, cash=self._our_cash(trades, brokers.cash), foreign_shares=self.foreign_shares)
-        found = reconciled(ours, brokers, self._seat.wall(), self._seat.settings.execution, before=self.differences)
-        for correction in found.corrections:
-            at = self._seat.now()
-            apply_report(self._seat.database, correction.client_order_id, correction.report, at)
+        if self._base is None:
+            self._take_over(self._found(trades, brokers))
+            trades = [each.trade for each in self.at_work(now)]
+            self._base = self._first_base(trades, brokers)
+        self._learn_foreign(self._base, brokers)
+        found = self._found(trades, brokers)
+        self._take_over(found)
         self._note(found)
         self.differences, self.unexplained = found.differences, found.unexplained
         self.foreign_pending = _pending(found)
         self._keep_cash(trades, brokers.cash, found, now)
         self._compared_at, self._compared_for = self._seat.wall(), _part_of_day(now)
         return found
+
+    def _found(self, trades: Sequence[SpreadOrder], brokers: BrokersSide) -> Reconciliation:
+        ours = OurSide(trades=trades, cash=self._our_cash(trades, brokers.cash), foreign_shares=self.foreign_shares)
+        settings = self._seat.settings.execution
+        return reconciled(ours, brokers, self._seat.wall(), settings, before=self.differences)
+
+    def _take_over(self, found: Reconciliation) -> None:
+        for correction in found.corrections:
+            apply_report(self._seat.database, correction.client_order_id, correction.report, self._seat.now())
 
     def snapshot(
         self, account: Account, trades: Sequence[SpreadOrder], sectors: dict[str, str], prices: dict[str, float]
@@ -162,26 +170,26 @@ class Accounts:
             since_utc=since,
         )
 
-    def _learn_foreign(self, trades: Sequence[SpreadOrder], brokers: BrokersSide) -> None:
-        """What the account holds beside the platform: as of the newest snapshot, and what foreign orders filled since.
+    def _first_base(self, trades: Sequence[SpreadOrder], brokers: BrokersSide) -> _Foreign:
+        """What the account held beside the platform at its newest snapshot.
 
-        An account that was never looked at holds what the platform's trades do not explain.
+        An account that was never written down holds what it holds of symbols in which the platform has no trade.
         """
-        if brokers.orders is None or brokers.positions is None:
+        newest = newest_equity(self._seat.database, self._seat.key)
+        if newest is not None:
+            rows = positions_at(self._seat.database, self._seat.key, newest.at_utc)
+            return _Foreign({row.symbol: row.quantity for row in rows if not row.spread_order_id}, newest.at_utc)
+        traded = {trade.symbol(leg) for trade in trades for leg in LEGS}
+        held = {each.symbol: float(each.quantity) for each in brokers.positions or () if each.symbol not in traded}
+        return _Foreign(held, self._seat.clock())
+
+    def _learn_foreign(self, base: _Foreign, brokers: BrokersSide) -> None:
+        """Add what foreign orders filled since the base."""
+        if brokers.orders is None:
             return
-        if self._base is None:
-            newest = newest_equity(self._seat.database, self._seat.key)
-            if newest is None:
-                ours = Counter(shares_of_pairs(trades))
-                held = {each.symbol: float(each.quantity) - ours[each.symbol] for each in brokers.positions}
-                self._base = _Foreign({symbol: shares for symbol, shares in held.items() if shares}, self._seat.clock())
-            else:
-                rows = positions_at(self._seat.database, self._seat.key, newest.at_utc)
-                foreign = {row.symbol: row.quantity for row in rows if not row.spread_order_id}
-                self._base = _Foreign(foreign, newest.at_utc)
-        shares: dict[str, float] = defaultdict(float, self._base.shares)
+        shares: dict[str, float] = defaultdict(float, base.shares)
         for order in brokers.orders:
-            if isinstance(order, BrokerOrder) and _is_foreign(order, self._base.at_utc) and order.quantity:
+            if isinstance(order, BrokerOrder) and _is_foreign(order, base.at_utc) and order.quantity:
                 shares[order.symbol] += (1 if order.quantity > 0 else -1) * order.filled_quantity
         after = {symbol: count for symbol, count in shares.items() if count}
         if after != self.foreign_shares and self._compared_at is not None:
