@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from shutil import copyfile
 
 import sqlalchemy as sa
 
 from pairs_platform.core.trading.netting import shares_of_pairs
 from pairs_platform.database.store import Database
 from pairs_platform.settings.model import Settings
-from pairs_platform_tests.support.trading_desk import DeskInTest
+from pairs_platform_tests.support.trading_desk import DeskInTest, copied_database
 
 
 class Killed(BaseException):
@@ -59,10 +58,9 @@ def empty_database(folder: Path) -> Path:
 
 def desk_with_steps(folder: Path, settings: Settings, template: Path, steps: Steps) -> DeskInTest:
     """A desk on a copy of an empty database, whose steps are counted."""
-    copyfile(template, folder / "database.db")
-    database = CountedDatabase(f"sqlite:///{folder / 'database.db'}", settings.profile.name)
-    desk = DeskInTest(folder, settings, database=database)
-    database.steps = steps  # type: ignore[method-assign,assignment]
+    database = copied_database(template, folder, CountedDatabase)
+    desk = DeskInTest(settings, database)
+    database.steps = steps
     desk.broker.on_call = steps
     return desk
 

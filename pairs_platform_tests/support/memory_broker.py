@@ -160,7 +160,8 @@ class MemoryBroker:
 
     def account(self) -> Account:
         self._asked("account", "before")
-        values = [self.position(symbol) * price for symbol, price in self.prices.items()]
+        shares = {symbol: self.position(symbol) + self.foreign.get(symbol, 0.0) for symbol in self.prices}
+        values = [shares[symbol] * price for symbol, price in self.prices.items()]
         return Account(
             account_id="PA1",
             equity=self.cash + sum(values),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.time import moment_utc
 from pairs_platform.core.trading.settings import TradingSettings
 from pairs_platform.core.trading.spread_order import SpreadOrder
+from pairs_platform.database.equity import AccountKey
 from pairs_platform.database.orders import StoredAt
 from pairs_platform.database.signal_outcomes import outcome_rows
 from pairs_platform.database.signals import Provenance, SignalKey, store_signals
@@ -104,13 +106,19 @@ class HandMarket:
         return self.state
 
 
+def copied_database(template: Path, folder: Path, kind: type[Database] = Database) -> Any:
+    """A database of a test, from an empty one: to make one takes longer than a test."""
+    copyfile(template, folder / "database.db")
+    return kind(f"sqlite:///{folder / 'database.db'}", "simulated-5min-raw")
+
+
 class DeskInTest:
     """A database, a broker and a market of one session, and the desk that runs on them; another may follow it."""
 
-    def __init__(self, folder: Path, settings: Settings, *, database: Database | None = None) -> None:
+    def __init__(self, settings: Settings, database: Database) -> None:
         self.time = moment_utc(GRID[5].end_ns) + timedelta(seconds=1)
-        self.settings = settings
-        self.database = database or Database(f"sqlite:///{folder / 'database.db'}", settings.profile.name)
+        self.settings, self.database = settings, database
+        self.key = AccountKey("PA1", "live")
         self.market = HandMarket(lambda: self.time)
         self.broker = MemoryBroker(lambda: self.time, self.market.now)
         self.begin()
@@ -141,12 +149,19 @@ class DeskInTest:
         """Go to a moment after a bar's end."""
         self.time = moment_utc(GRID[bar].end_ns) + timedelta(seconds=seconds)
 
-    def signal(self, bar: int, action: str = "hold", pair: str = "PDFS_ROG", **changes: Any) -> None:
-        """Store the signals of a bar: one pair's as told, the other one waits."""
-        signals = [
-            signal_of(bar, pair, action, **changes),
-            *(signal_of(bar, other, "hold", position=0) for other in PAIRS if other != pair),
-        ]
+    def signal(
+        self,
+        bar: int,
+        action: str = "hold",
+        pair: str = "PDFS_ROG",
+        *,
+        also: str = "hold",
+        alone: bool = False,
+        **changes: Any,
+    ) -> None:
+        """Store the signals of a bar: one pair's as told, and the other one's unless it has none."""
+        others = [] if alone else [signal_of(bar, other, also) for other in PAIRS if other != pair]
+        signals = [signal_of(bar, pair, action, **changes), *others]
         now = self.time
         provenance = Provenance(
             config_session=date(2026, 3, 9), config_hash="c0ffee", decided_market_utc=now, decided_utc=now, run_id="r"

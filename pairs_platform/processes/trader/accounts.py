@@ -75,6 +75,7 @@ class Accounts:
         self._base: _Foreign | None = None
         self._cash: tuple[float, datetime] | None = None
         self._compared_at: datetime | None = None
+        self._hurried = False
         self._compared_for: tuple[date, str] | None = None
 
     @property
@@ -91,9 +92,13 @@ class Accounts:
         if self._compared_at is None or self._compared_for != _part_of_day(now):
             return True
         pause = COMPARE_SECONDS
-        if self.differences:
+        if self.differences or self._hurried:
             pause = min(pause, max(1.0, self._seat.settings.execution.difference_seconds))
         return (self._seat.wall() - self._compared_at).total_seconds() >= pause
+
+    def hurry(self) -> None:
+        """Let the next comparison come as soon as if the account differed: the broker is about to change it."""
+        self._hurried = True
 
     def begin_session(self) -> None:
         """What cash was before the open is no measure of what it is after: a night books fees and dividends."""
@@ -123,7 +128,7 @@ class Accounts:
         self.differences, self.unexplained = found.differences, found.unexplained
         self.foreign_pending = _pending(found)
         self._keep_cash(trades, brokers.cash, found, now)
-        self._compared_at, self._compared_for = self._seat.wall(), _part_of_day(now)
+        self._compared_at, self._compared_for, self._hurried = self._seat.wall(), _part_of_day(now), False
         return found
 
     def _found(self, trades: Sequence[SpreadOrder], brokers: BrokersSide) -> Reconciliation:

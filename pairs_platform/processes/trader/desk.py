@@ -7,7 +7,6 @@ around it (`trader`), and the parts of a look (the other modules of this folder)
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from fractions import Fraction
 from functools import partial
 
 from pairs_platform.core.errors import DataError, Refused, Unavailable
@@ -36,6 +35,7 @@ from pairs_platform.processes.trader.market import Market
 from pairs_platform.processes.trader.messages import Messenger
 from pairs_platform.processes.trader.seat import Seat
 from pairs_platform.processes.trader.signals import Signals
+from pairs_platform.processes.trader.splits import Splits
 from pairs_platform.processes.trader.watch import Judgement, Watch
 from pairs_platform.processes.trader.work import Work
 
@@ -66,6 +66,7 @@ class Desk:
         self._watch = Watch(seat)
         self._signals = Signals(seat, market, self._messenger)
         self._work = Work(seat, market, self._messenger, self._accounts)
+        self._splits = Splits(seat, market, self._accounts)
         self._flattening = Flattening(seat, self._messenger)
         self.standing = Standing(state=TradingState.REDUCING, reasons=("the account was not compared yet",))
         self._session: date | None = None
@@ -122,29 +123,9 @@ class Desk:
         except (Unavailable, Refused, DataError):
             self._inbox.compare()
             raise
-        self._apply_splits()
-
-    def _apply_splits(self) -> None:
-        """Give trades the shares that a split of this session made of theirs, once the broker shows them."""
-        if self._session is None:
-            return
-        splits = self._market.facts(self._session).splits
-        if not splits or not self._accounts.differences:
-            return
-        trades = [each.trade for each in self._accounts.at_work(self._seat.clock()) if not each.trade.state.ended]
-        positions = {each.symbol: each.quantity for each in self._seat.broker.positions()}
-        for symbol, ratio in splits.items():
-            mine = [trade for trade in trades if symbol in (trade.y, trade.x)]
-            held = sum(trade.held(leg) for trade in mine for leg in LEGS if trade.symbol(leg) == symbol)
-            there = positions.get(symbol, 0.0) - self._accounts.foreign_shares.get(symbol, 0.0)
-            if held and there != held and abs(there - held * float(ratio)) <= len(mine):
-                for trade in mine:
-                    self._split(trade, symbol, ratio)
-
-    def _split(self, trade: SpreadOrder, symbol: str, ratio: Fraction) -> None:
-        change_trade(self._seat.database, trade.id, lambda stored: stored.after_split(symbol, ratio), self._seat.now())
-        message = f"{trade.pair}: a split of {symbol} made {ratio} shares of each"
-        self._seat.note(_event("trade", "split", "info", message, trade))
+        if self._session is not None:
+            now = self._seat.clock()
+            self._splits.apply(self._accounts.at_work(now), self._market.facts(self._session))
 
     def _judged(self, trades: Sequence[StoredTrade]) -> Judgement:
         session = self._session
@@ -152,6 +133,9 @@ class Desk:
         facts = self._market.facts(session or newest_session(moment_ns(self._seat.clock())) or date.min)
         self._learn_half_lives(trades)
         prices = {**facts.closes, **self._market.prices()}
+        for symbol, ratio in self._splits.waiting(trades, facts).items():
+            prices[symbol] *= float(ratio)  # until the broker shows the split, shares are those of before it
+            self._accounts.hurry()
         book = self._watch.book(trades, account, prices, self._accounts.foreign_shares)
         return self._watch.judged(
             trades, book, facts,

@@ -79,7 +79,7 @@ class Watch:
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
         self._curve: list[tuple[datetime, float]] | None = None
-        self._released: tuple[datetime | None, datetime | None] = (None, None)
+        self._released: tuple[datetime, datetime] | None = None
         self._half_lives: dict[str, float] = {}
 
     def knows(self, pair: str) -> bool:
@@ -154,13 +154,14 @@ class Watch:
         session = newest_session(moment_ns(now))
         opened = session_begin(now) if session is None else session_open(session)
         monday = opened - timedelta(days=opened.weekday())
+        released = self._release(now, equity)
         curve = [*self._equity(), (now, equity)]
         try:
             return equity_marks(
                 curve,
                 session_open_utc=opened,
                 week_open_utc=monday.replace(hour=0, minute=0, second=0, microsecond=0),
-                released_utc=self._release(now),
+                released_utc=None if released is None else min(at for at, _ in curve if at >= released),
             )
         except UnusableInput as error:
             message = f"the equity of the account is not known: {error}"
@@ -168,13 +169,17 @@ class Watch:
                 limit=Limit.UNMEASURED, action=LimitAction.REDUCE, value=float("nan"), bound=0.0, message=message
             )
 
-    def _release(self, now: datetime) -> datetime | None:
-        """When the kill switch was last released, by the market's clock at the moment at which this was noticed."""
+    def _release(self, now: datetime, equity: float) -> datetime | None:
+        """When the kill switch was last released, by the market's clock; what is owned when it is noticed is kept.
+
+        Losses count from the first worth of the account that is known after it.
+        """
         released = last_release(self._seat.database, self._seat.run_mode)
         if released is None:
             return None
-        if self._released[0] != released:
+        if self._released is None or self._released[0] != released:
             self._released = (released, now - max(timedelta(0), self._seat.wall() - released))
+            self._equity().append((now, equity))
         return self._released[1]
 
     def _days(self, trades: Sequence[StoredTrade], prices: Mapping[str, float], now: datetime) -> list[PairDay]:
