@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pairs_platform.lake.documents import Documents
     from pairs_platform.lake.files import LakePath
     from pairs_platform.lake.store import Lake
+    from pairs_platform.ports.broker import Broker
     from pairs_platform.ports.live_bars import LiveSource
     from pairs_platform.ports.model_registry import ModelRegistry
 
@@ -197,6 +198,19 @@ def _environment_keys() -> "Keys":
 
     settings = load_settings()
     return settings.alpaca_key_id, settings.alpaca_secret_key
+
+
+def open_alpaca_broker(settings: Settings) -> "Broker":
+    """Open the account at Alpaca that the settings name; asks for nothing yet.
+
+    Raises
+    ------
+    ConfigurationError
+        A key is missing.
+    """
+    from pairs_platform.adapters.alpaca.trading import AlpacaBroker
+
+    return AlpacaBroker(_environment_keys, settings.broker.alpaca)
 
 
 def open_compute_backend(settings: Settings) -> "AbstractContextManager[ComputeBackend]":

@@ -27,6 +27,7 @@ PURPOSES = {
         "models": "List, compare and promote models, and see them in MLflow.",
     },
     "Trading": {
+        "trade": "Trade signals with the account of the settings.",
         "orders": "Show the orders that were sent, newest first.",
         "positions": "Show what open trades hold, leg by leg.",
         "risk": "Show the kill switch, the accounts' worth, and events of risk.",

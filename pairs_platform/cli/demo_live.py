@@ -25,7 +25,7 @@ from pairs_platform.settings.production import live_folder
 from pairs_platform.settings.variables import set_variable
 
 if TYPE_CHECKING:
-    from pairs_platform.adapters.redis.health import CollectorHealth
+    from pairs_platform.adapters.redis.health import ProcessHealth
     from pairs_platform.core.signals.requests import StreamRequest
 
 BARS = 12
@@ -104,7 +104,7 @@ def why_no_replay(settings: Settings) -> str:
     return ""
 
 
-def _health(collector: "CollectorHealth") -> str:
+def _health(collector: "ProcessHealth") -> str:
     health = collector.read()
     return f"; the collector is {health.get('state')}: {health.get('detail', '')}" if health else ""
 

@@ -63,7 +63,7 @@ def _log() -> None:
 @profile_options
 @rows_option()
 def status(settings: Settings, rows: int) -> None:
-    """Show the collector's health, each symbol's newest bar, the newest bar-close events, the processes that run."""
+    """Show the health of collector and trader, newest bars, the newest bar-close events, the processes that run."""
     from pairs_platform.platform import open_streams
     from pairs_platform.processes.runtime.supervisor import running_processes
 
@@ -88,6 +88,10 @@ def status(settings: Settings, rows: int) -> None:
         return
     fields = [{"field": name, "value": _readable(name, value)} for name, value in sorted(health.items())]
     print_renderable(rows_table(fields, title=f"Collector · run mode {streams.run_mode}"))
+    trader = streams.trader.read()
+    if trader:
+        fields = [{"field": name, "value": _readable(name, value)} for name, value in sorted(trader.items())]
+        print_renderable(rows_table(fields, title=f"Trader · run mode {streams.run_mode}"))
     bars = [{"symbol": symbol, "newest bar": _moment(ns)} for symbol, ns in sorted(streams.bars.newest().items())]
     if bars:
         print_rows(bars, "Newest bars (start, UTC)", rows=rows)

@@ -14,7 +14,7 @@ import numpy as np
 
 from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.partition_key import PartitionKey, keys_of
-from pairs_platform.core.prices.adjustment import SPLIT
+from pairs_platform.core.prices.adjustment import DIVIDEND, SPLIT
 from pairs_platform.core.prices.bars import PriceBasis
 from pairs_platform.core.prices.calendar import session_offset, session_open, sessions_ending
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from pairs_platform.core.prices.window import PriceWindow
 
 VOLUME_SESSIONS = 20
+_UNADJUSTED: dict[PriceBasis, tuple[str, ...]] = {
+    PriceBasis.RAW: (SPLIT, DIVIDEND),
+    PriceBasis.SPLIT_ADJUSTED: (DIVIDEND,),
+    PriceBasis.FULLY_ADJUSTED: (),
+}
 ACTION_DAYS = 40
 """Days from a session on in which ex-dates are looked for: positions are not held for longer."""
 
@@ -42,8 +47,8 @@ class MorningFacts:
         Shares, mean of the last 20 sessions that are stored.
     ex_dates : mapping of symbol to tuple of date, or None
         Known ex-dates from the session on, by symbol, those without any left out; None where they could not be asked.
-    splits : mapping of symbol to Fraction
-        Shares after the session's open for each share before it.
+    actions : tuple of (symbol, kind, value)
+        Splits and dividends of the session that are not worked into the profile's prices.
     closes : mapping of symbol to float
         Dollars a share at the close before.
     market : MarketRisk or None
@@ -55,23 +60,30 @@ class MorningFacts:
     session: date
     mean_daily_volumes: Mapping[str, float] = field(default_factory=dict)
     ex_dates: Mapping[str, tuple[date, ...]] | None = None
-    splits: Mapping[str, Fraction] = field(default_factory=dict)
+    actions: tuple[tuple[str, str, float], ...] = ()
     closes: Mapping[str, float] = field(default_factory=dict)
     market: MarketRisk | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def splits(self) -> dict[str, Fraction]:
+        """Shares after the session's open for each share before it, by symbol."""
+        return {
+            symbol: Fraction(value).limit_denominator(10_000) for symbol, kind, value in self.actions if kind == SPLIT
+        }
 
 
 def morning_facts(platform: Platform, session: date) -> MorningFacts:
     """Gather what was known before a session's open; what is missing is named, and stays unknown."""
     notes: list[str] = []
     volumes = _mean_daily_volumes(platform, session, notes)
-    ex_dates, splits = _actions(platform, session, notes)
+    ex_dates, actions = _actions(platform, session, notes)
     windows = _windows(platform, session, notes)
     return MorningFacts(
         session=session,
         mean_daily_volumes=volumes,
         ex_dates=ex_dates,
-        splits=splits,
+        actions=actions,
         closes={
             symbol: float(np.exp(close))
             for window in windows
@@ -99,27 +111,25 @@ def _mean_daily_volumes(platform: Platform, session: date, notes: list[str]) -> 
 
 def _actions(
     platform: Platform, session: date, notes: list[str]
-) -> tuple[dict[str, tuple[date, ...]] | None, dict[str, Fraction]]:
-    """Ex-dates that were known at the open, and the splits of the session itself."""
+) -> tuple[dict[str, tuple[date, ...]] | None, tuple[tuple[str, str, float], ...]]:
+    """Ex-dates that were known at the open, and what of the session itself prices are not adjusted for."""
     symbols = sorted({each.symbol for sector in platform.settings.active_sectors for each in platform.listings(sector)})
     try:
         reply = platform.market_data.fetch_actions(symbols, session, session + timedelta(days=ACTION_DAYS))
     except PlatformError as error:
         notes.append(f"corporate actions from {session} on could not be asked: {error}")
-        return None, {}
+        return None, ()
     known = reply.actions[reply.actions["known_ts_utc"] <= session_open(session)]
-    ex_dates: dict[str, set[date]] = {}
-    splits: dict[str, Fraction] = {}
-    is_raw = platform.settings.price_basis is PriceBasis.RAW
+    ex_dates: dict[str, set[date]] = {item.symbol: {session} for item in reply.unsure}
+    actions: list[tuple[str, str, float]] = []
+    kinds = _UNADJUSTED[platform.settings.price_basis]
     columns = known[["symbol", "ex_date", "kind", "value"]]
     for symbol, ex_date, kind, value in columns.itertuples(index=False, name=None):
         day = ex_date.date()
         ex_dates.setdefault(str(symbol), set()).add(day)
-        if kind == SPLIT and day == session and is_raw:
-            splits[str(symbol)] = Fraction(float(value)).limit_denominator(10_000)
-    for item in reply.unsure:
-        ex_dates.setdefault(item.symbol, set()).add(session)
-    return {symbol: tuple(sorted(days)) for symbol, days in ex_dates.items()}, splits
+        if day == session and kind in kinds:
+            actions.append((str(symbol), str(kind), float(value)))
+    return {symbol: tuple(sorted(days)) for symbol, days in ex_dates.items()}, tuple(sorted(set(actions)))
 
 
 def _windows(platform: Platform, session: date, notes: list[str]) -> "list[PriceWindow]":

@@ -61,7 +61,7 @@ def test_the_process_manager_reads_it():
     honcho = Path(sys.executable).with_name("honcho")
     done = subprocess.run([str(honcho), "-f", str(DEPLOY / "Procfile"), "check"], capture_output=True, text=True)
     assert done.returncode == 0
-    assert "collector" in done.stderr
+    assert "trader" in done.stderr
 
 
 def test_nothing_of_the_platforms_own_is_started_where_all_stores_are_named(alpaca, monkeypatch):
@@ -71,7 +71,7 @@ def test_nothing_of_the_platforms_own_is_started_where_all_stores_are_named(alpa
     own = own_stores(settings)
     assert (own.postgres, own.environment, own.mlflow_database) == (None, {}, None)
     names = names_of(settings, own)
-    assert names == ["code", "webserver", "daemon", "collector"]
+    assert names == ["code", "webserver", "daemon", "collector", "trader"]
     services = compose()["services"]
     assert list(services) == ["postgres", "redis", "mlflow", *names]
     for name in names:
@@ -97,7 +97,7 @@ def test_containers_publish_on_loopback_and_take_secrets_from_files(alpaca):
 
 def test_every_process_of_the_platform_listens_where_the_others_look_for_it():
     services = compose()["services"]
-    for name in ("code", "webserver", "daemon", "collector"):
+    for name in ("code", "webserver", "daemon", "collector", "trader"):
         assert services[name]["entrypoint"] == ["sh", "-c"]
         assert services[name]["command"] == [
             f'PAIRS_PLATFORM__SERVICES__HOST="$$(hostname -i)" exec pairs-platform serve {name}'

@@ -10,6 +10,7 @@ from pairs_platform.cli.live import SECONDS_TO_STOP
 from pairs_platform.processes.collector import collector
 from pairs_platform.processes.runtime.supervisor import STOP_SECONDS, ProcessSpec
 from pairs_platform.processes.runtime.topology import OwnStores
+from pairs_platform.processes.trader import trader
 from pairs_platform_tests.support.terminal import Terminal
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
@@ -17,6 +18,12 @@ from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 def test_a_collector_has_the_time_that_its_supervisor_gives_it(console, monkeypatch):
     monkeypatch.setattr(collector, "run_collector", lambda _: None)
     assert console("stream", "collect").exit_code == 0
+    assert interrupts._plan.seconds == STOP_SECONDS
+
+
+def test_a_trader_has_it_too(console, monkeypatch):
+    monkeypatch.setattr(trader, "run_trader", lambda _: None)
+    assert console("trade").exit_code == 0
     assert interrupts._plan.seconds == STOP_SECONDS
 
 

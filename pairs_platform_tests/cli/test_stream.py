@@ -64,6 +64,7 @@ class TestStatus:
 
     def test_health_closes_and_processes(self, streams, console):
         streams.health.report({"state": "streaming", "heartbeat_wall_ns": str(GRID[1].end_ns), "reconnects": "3"})
+        streams.trader.report({"state": "reducing", "broker": "internal paper broker"})
         streams.bars.add([bar(), bar("ADI", 1)])
         streams.bar_closes.publish(BarClose(GRID[0], "grace", 1, 2, GRID[0].end_ns, GRID[0].end_ns))
         folder = live_folder(load_settings())
@@ -73,7 +74,17 @@ class TestStatus:
         shown = console("stream", "status")
         assert shown.exit_code == 0, shown.output
         words = " ".join(shown.output.split())
-        for told in ("streaming", "2023-03-08 14:40:00", "ADI", "2023-03-08 14:35:00", "grace", "4194303 no 5"):
+        for told in (
+            "streaming",
+            "Trader",
+            "reducing",
+            "internal paper broker",
+            "2023-03-08 14:40:00",
+            "ADI",
+            "2023-03-08 14:35:00",
+            "grace",
+            "4194303 no 5",
+        ):
             assert told in words
 
 

@@ -58,7 +58,10 @@ def test_the_console_shows_signals_and_processes(live):
     assert shown.returncode == 0, shown.stderr
     assert all(pair.pair in shown.stdout for pair in live.profile.config.pairs)
     shown = live.profile.console("stream", "status")
-    assert all(str(live.pid(name)) in shown.stdout for name in ("redis", "webserver", "daemon", "replay", "collector"))
+    assert all(
+        str(live.pid(name)) in shown.stdout
+        for name in ("redis", "webserver", "daemon", "replay", "collector", "trader")
+    )
     assert "streaming" in shown.stdout
     with urllib.request.urlopen(f"http://127.0.0.1:{live.web_port}/server_info", timeout=WAIT_SECONDS) as reply:
         assert reply.status == 200

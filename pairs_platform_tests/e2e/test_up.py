@@ -29,7 +29,7 @@ from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 from pairs_platform_tests.support.web_servers import graphql
 
 PORTS = ("ui_port", "mlflow_port", "code_port", "postgres_port")
-PROCESSES = ["postgres", "redis", "mlflow", "code", "webserver", "daemon", "replay", "collector"]
+PROCESSES = ["postgres", "redis", "mlflow", "code", "webserver", "daemon", "replay", "collector", "trader"]
 BARS = 2
 PLANTED = {"alpaca_key_id": "PKPLANTED0KEY", "alpaca_secret_key": "planted0secret0key"}
 TOKEN = "T0ken-In-Path"

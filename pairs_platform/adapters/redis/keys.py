@@ -59,6 +59,11 @@ class StreamKeys:
         return f"{self.of_run_mode}health"
 
     @property
+    def trader(self) -> str:
+        """Hash: what the trader reports about itself."""
+        return f"{self.of_run_mode}trader"
+
+    @property
     def generation(self) -> str:
         """Number: how often the replay was reset."""
         return f"{self.of_run_mode}generation"

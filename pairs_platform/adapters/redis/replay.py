@@ -67,7 +67,7 @@ class ReplayState:
             The run mode is live.
         """
         self._require_replay("is reset")
-        kept = {self._keys.generation, self._keys.health}
+        kept = {self._keys.generation, self._keys.health, self._keys.trader}
         with self._connection.answering():
             present = self._connection.redis.scan_iter(f"{self._keys.of_run_mode}*", count=1000)
             forgotten = [key for key in present if key not in kept]

@@ -12,7 +12,7 @@ from pairs_platform.adapters.redis.actions import SessionActions
 from pairs_platform.adapters.redis.bar_closes import BarCloses
 from pairs_platform.adapters.redis.bars import StreamedBars
 from pairs_platform.adapters.redis.connection import Connection
-from pairs_platform.adapters.redis.health import CollectorHealth
+from pairs_platform.adapters.redis.health import ProcessHealth
 from pairs_platform.adapters.redis.keys import StreamKeys
 from pairs_platform.adapters.redis.market_clock import MarketClock
 from pairs_platform.adapters.redis.quarantine import Quarantine
@@ -39,7 +39,7 @@ class Streams:
 
     Attributes
     ----------
-    bars, quarantine, bar_closes, actions, symbols, health, replay, clock, snapshot
+    bars, quarantine, bar_closes, actions, symbols, health, trader, replay, clock, snapshot
         The parts; see their classes. All raise `StreamUnavailable` when Redis does not answer.
     """
 
@@ -60,7 +60,8 @@ class Streams:
         self.bar_closes = BarCloses(connection, keys, keep_seconds=keep_seconds)
         self.actions = SessionActions(connection, keys, keep_seconds=keep_seconds)
         self.symbols = SymbolSwitch(connection, keys, default=settings.symbols)
-        self.health = CollectorHealth(connection, keys)
+        self.health = ProcessHealth(connection, keys.health)
+        self.trader = ProcessHealth(connection, keys.trader)
         self.replay = ReplayState(connection, keys, wall)
         self.clock = MarketClock(run_mode, self.replay, wall)
         self.snapshot = Snapshot(connection, keys)

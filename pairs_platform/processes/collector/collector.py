@@ -9,10 +9,9 @@ import asyncio
 import contextlib
 import logging
 import random
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -29,6 +28,7 @@ from pairs_platform.processes.collector.backfill import Backfill, Gap, action_ro
 from pairs_platform.processes.collector.health import CollectorState, Health
 from pairs_platform.processes.collector.recorder import Recorder
 from pairs_platform.processes.collector.symbols import streamed_symbols
+from pairs_platform.processes.stopping import stopped_by_signals
 from pairs_platform.settings.model import Settings
 from pairs_platform.views.remedies import with_remedy
 
@@ -129,7 +129,7 @@ class Collector:
         self._loop = asyncio.get_running_loop()
         writer = threading.Thread(target=self._guarded, args=(self._recorder.run,), name="recorder")
         filler = threading.Thread(target=self._guarded, args=(self._backfill.run,), name="backfill", daemon=True)
-        with _signals(self.stop):
+        with stopped_by_signals(self.stop):
             writer.start()
             filler.start()
             try:
@@ -295,17 +295,3 @@ async def _end(task: "asyncio.Future[Any]", *, patience_s: float) -> None:
         await asyncio.wait((task,), timeout=patience_s)
     if not task.cancelled():
         task.exception()  # read, so that nothing complains that nobody did
-
-
-@contextlib.contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Let SIGTERM and SIGINT call `stop`; in a thread other than the main one they stay as they are."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in held.items():
-            signal.signal(number, handler)

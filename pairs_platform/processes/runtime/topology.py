@@ -182,8 +182,18 @@ def _collects(settings: Settings) -> bool:
     """Whether the collector has written a heartbeat in the last seconds."""
     from pairs_platform.platform import open_streams
 
-    beat = int(open_streams(settings).health.read().get("heartbeat_wall_ns", 0))
-    return time.time_ns() - beat < 5 * SECOND_NS
+    return _beats(open_streams(settings).health.read())
+
+
+def _trades(settings: Settings) -> bool:
+    """Whether the trader has written a heartbeat in the last seconds."""
+    from pairs_platform.platform import open_streams
+
+    return _beats(open_streams(settings).trader.read())
+
+
+def _beats(health: Mapping[str, str]) -> bool:
+    return time.time_ns() - int(health.get("heartbeat_wall_ns", 0)) < 5 * SECOND_NS
 
 
 def _redis(settings: Settings) -> list[ProcessSpec]:
@@ -230,6 +240,7 @@ def _stream(settings: Settings, *, fresh: bool) -> list[ProcessSpec]:
         prepare = (lambda: forget_replays(settings)) if fresh else (lambda: None)
         specs.append(ProcessSpec("replay", command_of("stream", "replay"), prepare=prepare))
     specs.append(ProcessSpec("collector", command_of("stream", "collect"), ready=lambda: _collects(settings)))
+    specs.append(ProcessSpec("trader", command_of("trade"), ready=lambda: _trades(settings)))
     return specs
 
 

@@ -85,10 +85,10 @@ class Desk:
             A person has to change something; looking again may help then.
         """
         self._messenger.settle()
-        self._market.refresh(self._seat.clock())
-        self._messenger.settle()
         now = self._seat.clock()
         self._begin_session(now)
+        self._market.refresh(now)
+        self._messenger.settle()
         if self._inbox.take_comparison() or self._accounts.is_due(now):
             self._compare()
         trades = self._accounts.at_work(now)

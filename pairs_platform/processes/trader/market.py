@@ -3,6 +3,7 @@
 What does not belong here: the account, and what follows from a price (`core`).
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,6 +19,9 @@ from pairs_platform.core.trading.settings import BASIS_POINT
 from pairs_platform.platform import Platform
 from pairs_platform.workflows.session_state import session_state
 from pairs_platform.workflows.trading_inputs import MorningFacts, morning_facts
+
+GATHER_SECONDS = 300.0
+"""Before what could not be known of a session is asked for again."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +75,23 @@ class StreamedMarket:
     Parameters
     ----------
     platform : Platform
+
+    Attributes
+    ----------
     receive : callable
         Takes the bars that arrive: a broker that fills by them.
     """
 
-    def __init__(self, platform: Platform, receive: Callable[[Sequence[StreamBar]], None] = lambda _: None) -> None:
-        self._platform, self._receive = platform, receive
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self.receive: Callable[[Sequence[StreamBar]], None] = lambda _: None
         settings = platform.settings
         self._bar_ns = settings.stream.bar_frequency(settings.frequency).length_ns
         self._session: date | None = None
         self._entry = ""
         self._newest: dict[str, tuple[int, float]] = {}
         self._facts: MorningFacts | None = None
+        self._gather_at = 0.0
 
     def refresh(self, now: datetime) -> bool:
         """See `Market`; bars that could not be handed on come again."""
@@ -93,7 +102,7 @@ class StreamedMarket:
             self._session, self._entry = session, ""
         bars, entry = self._platform.streams.bars.after(session, self._entry)
         if bars:
-            self._receive(bars)
+            self.receive(bars)
         for bar in bars:
             before = self._newest.get(bar.symbol)
             if before is None or bar.ts_ns >= before[0]:
@@ -111,10 +120,13 @@ class StreamedMarket:
         return {symbol: close for symbol, (_, close) in self._newest.items()}
 
     def facts(self, session: date) -> MorningFacts:
-        """See `Market`; gathered once a session."""
-        if self._facts is None or self._facts.session != session:
-            self._facts = morning_facts(self._platform, session)
-        return self._facts
+        """See `Market`; gathered once a session, and again after a while where something could not be known."""
+        now = time.monotonic()
+        facts = self._facts
+        if facts is None or facts.session != session or (facts.notes and now >= self._gather_at):
+            facts = self._facts = morning_facts(self._platform, session)
+            self._gather_at = now + GATHER_SECONDS
+        return facts
 
     def session_state(self, sector: str, session: date) -> SessionState:
         """See `Market`."""

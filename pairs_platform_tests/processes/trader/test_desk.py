@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -383,7 +382,7 @@ class TestBrokerAndDatabase:
         held, following = desk.broker.position("PDFS"), session_offset(SESSION, 1)
         desk.broker.prices = dict(desk.market.now)
         desk.market.now["PDFS"] /= 2
-        desk.market.facts_ = replace(desk.market.facts_, session=following, splits={"PDFS": Fraction(2)})
+        desk.market.facts_ = replace(desk.market.facts_, session=following, actions=(("PDFS", "split", 2.0),))
         desk.time = session_open(following) + timedelta(minutes=6)
         desk.step(3)
         assert desk.trades[0].state is SpreadState.OPEN, "a price of half is no loss"
