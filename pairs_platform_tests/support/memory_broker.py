@@ -153,7 +153,9 @@ class MemoryBroker:
         symbols = {held.order.symbol for held in self.held.values()} | self.foreign.keys()
         shares = {symbol: self.position(symbol) + self.foreign.get(symbol, 0.0) for symbol in sorted(symbols)}
         return [
-            BrokerPosition(symbol=symbol, quantity=count, available=abs(count))
+            BrokerPosition(
+                symbol=symbol, quantity=count, available=abs(count), market_value=count * self.prices.get(symbol, 0.0)
+            )
             for symbol, count in shares.items()
             if count
         ]
