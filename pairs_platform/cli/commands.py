@@ -30,6 +30,7 @@ PURPOSES = {
         "trade": "Trade signals with the account of the settings.",
         "orders": "Show the orders that were sent, newest first.",
         "positions": "Show what open trades hold, leg by leg.",
+        "portfolio": "Show what the account is worth and holds, as its broker says.",
         "risk": "Show the kill switch, the accounts' worth, and events of risk.",
         "kill": "Stop trading: set the kill switch, until a person releases it.",
         "release": "Release the kill switch: trading may go on.",

@@ -170,3 +170,11 @@ def test_every_table_is_exported_with_what_concerns_no_sector(traded, console, t
             done = console("export", table, str(path), "--sector", sector)
             assert f"{rows} rows: {path}\n" in done.output, (sector, table)
             assert len(pd.read_parquet(path)) == rows
+
+
+def test_the_portfolio_is_what_the_broker_says_without_a_trader(database, console):
+    shown = words(console("portfolio").output)
+    assert "internal paper broker" in shown
+    assert "$100,000.00" in shown
+    assert "no order is open" in shown
+    assert "no position is held" in shown

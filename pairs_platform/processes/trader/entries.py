@@ -155,6 +155,9 @@ def _entry(
     quantities = leg_quantities(
         sizing.gross, position=position, beta=signal.beta, price_y=prices[signal.y], price_x=prices[signal.x]
     )
+    if quantities.y == 0:
+        message = f"{signal.pair} is too small: {sizing.gross:,.0f} dollars ({sizing.set_by}) buy no share of each leg"
+        return Entry(None, (Denial(code=DenialCode.HEDGE_ERROR, effect=Effect.DENY, message=message),), sizing)
     request = EntryRequest(
         pair=signal.pair,
         sector=signal.sector,
