@@ -37,7 +37,11 @@ NOT_HELD = "not_held"
 SESSION_OVER = "session_over"
 """Code of an exit that was decided at the last close: the rule decides again at the next session's first bar."""
 
+FOLLOWED = "followed"
+"""Code of an entry of a pair that the configuration follows and does not trade."""
+
 NO_CONFIGURATION = "no_configuration"
+"""Code of an entry whose session has no configuration any more."""
 
 LOOK_BACK = 5
 """Sessions before this one whose signals are looked at when a process begins."""
@@ -84,6 +88,9 @@ class Signals:
                 known = stored_trade(self._seat.database, trade_id(signal, self._seat.account))
                 if known is not None:
                     self._entered(signal, key, known)
+                elif not signal.size:
+                    message = f"the configuration follows {signal.pair}, and does not trade it"
+                    self._decide(signal, key, "denied", code=FOLLOWED, message=message)
                 elif signal.late:
                     self._decide(signal, key, "late", message="it was decided when a later bar was complete already")
                 else:
@@ -159,7 +166,8 @@ class Signals:
             account=self._seat.account,
             spread_order_id=trade,
         )
-        if not store_outcomes(self._seat.database, key, [found], self._seat.now()) or outcome != "denied":
+        new = store_outcomes(self._seat.database, key, [found], self._seat.now())
+        if not new or outcome != "denied" or code == FOLLOWED:
             return
         self._seat.note(
             RiskEvent(

@@ -99,6 +99,22 @@ class TestSignals:
         assert desk.broker.posts == {}
         assert len(events(desk, "denial")) == 1
 
+    def test_a_pair_that_is_followed_is_not_traded_and_nobody_is_told(self, desk):
+        desk.step()
+        desk.signal(5, "enter_long", size=0.0)
+        desk.step()
+        assert desk.outcomes() == [("enter_long", "denied", "followed")]
+        assert events(desk, "denial") == []
+
+    def test_an_entry_that_buys_no_share_of_a_leg_is_too_small(self, desk, monkeypatch):
+        monkeypatch.setenv(variable("risk.entries.max_order_notional"), "30")
+        desk.settings = load_settings()
+        desk.begin()
+        desk.step()
+        desk.signal(5, "enter_long")
+        desk.step()
+        assert desk.outcomes() == [("enter_long", "denied", "hedge_error")]
+
     def test_an_exit_of_what_is_not_held_has_its_reason(self, desk):
         desk.step()
         desk.signal(5, "stop", position=1)
