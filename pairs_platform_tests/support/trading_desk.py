@@ -20,7 +20,7 @@ from pairs_platform.database.equity import AccountKey
 from pairs_platform.database.orders import StoredAt
 from pairs_platform.database.signal_outcomes import outcome_rows
 from pairs_platform.database.signals import Provenance, SignalKey, store_signals
-from pairs_platform.database.spread_orders import StoredTrade, trades_between
+from pairs_platform.database.spread_orders import StoredTrade, trades_of_account
 from pairs_platform.database.store import Database
 from pairs_platform.processes.trader.desk import Desk
 from pairs_platform.processes.trader.inbox import Inbox
@@ -174,7 +174,7 @@ class DeskInTest:
 
     @property
     def stored(self) -> list[StoredTrade]:
-        return trades_between(self.database, "live", SESSION, SESSION)
+        return trades_of_account(self.database, "PA1", "live")
 
     def outcomes(self) -> list[tuple[str, str, str]]:
         """Action, outcome and code of every signal that has one."""

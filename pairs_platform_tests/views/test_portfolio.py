@@ -8,7 +8,7 @@ import pytest
 from pairs_platform.core.errors import Unavailable
 from pairs_platform.views.portfolio import ORDERS_SECONDS, OTHER_SECONDS, PortfolioManager
 from pairs_platform_tests.support.memory_broker import MemoryBroker
-from pairs_platform_tests.support.waiting import until
+from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 
@@ -56,14 +56,14 @@ def test_many_threads_that_ask_at_once_are_one_question(watched):
     def slowly(name: str, when: str) -> None:
         watched.calls.update([name])
         asked.set()
-        assert answer.wait(30)
+        assert answer.wait(WAIT_SECONDS)
 
     watched.broker.on_call = slowly
     with ThreadPoolExecutor(8) as pool:
         readings = [pool.submit(watched.manager.account) for _ in range(8)]
         until(asked.is_set)
         answer.set()
-        values = [reading.result(30).value for reading in readings]
+        values = [reading.result(WAIT_SECONDS).value for reading in readings]
     assert watched.calls["account"] == 1
     assert len({value.equity for value in values}) == 1
 
@@ -74,7 +74,7 @@ def test_a_refresh_is_not_satisfied_by_a_question_that_was_under_way(watched):
     def slowly(name: str, when: str) -> None:
         watched.calls.update([name])
         asked.set()
-        assert answer.wait(30)
+        assert answer.wait(WAIT_SECONDS)
 
     watched.broker.on_call = slowly
     with ThreadPoolExecutor(2) as pool:
@@ -82,7 +82,7 @@ def test_a_refresh_is_not_satisfied_by_a_question_that_was_under_way(watched):
         until(asked.is_set)
         second = pool.submit(watched.manager.account, refresh=True)
         answer.set()
-        first.result(30), second.result(30)
+        first.result(WAIT_SECONDS), second.result(WAIT_SECONDS)
     assert watched.calls["account"] == 2
 
 

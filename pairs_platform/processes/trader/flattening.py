@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pairs_platform.core.errors import DataError, NotFound, PlatformError, Refused, Unavailable
+from pairs_platform.core.errors import AnswerLost, DataError, NotFound, PlatformError, Refused, Unavailable
 from pairs_platform.core.risk.exposure import Holding
 from pairs_platform.core.risk.trading_state import (
     AccountView,
@@ -27,7 +27,7 @@ from pairs_platform.core.trading.spread_order import LEGS, Goal, SpreadOrder
 from pairs_platform.database.kill_switch import note_flat
 from pairs_platform.database.risk_events import RiskEvent
 from pairs_platform.database.spread_orders import StoredTrade, change_trade
-from pairs_platform.ports.broker import AnswerLost, BrokerOrder, NotCancelable
+from pairs_platform.ports.broker import BrokerOrder, NotCancelable
 from pairs_platform.processes.trader.messages import Messenger
 from pairs_platform.processes.trader.seat import Seat
 

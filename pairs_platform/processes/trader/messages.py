@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from pairs_platform.core.errors import DataError, NotFound, Refused, Unavailable
+from pairs_platform.core.errors import AnswerLost, DataError, NotFound, Refused, Unavailable
 from pairs_platform.core.risk.trading_state import Standing, denied_by_state
 from pairs_platform.core.trading.orders import (
     Order,
@@ -21,7 +21,7 @@ from pairs_platform.core.trading.orders import (
 from pairs_platform.core.trading.spread_order import SpreadOrder
 from pairs_platform.database.risk_events import RiskEvent
 from pairs_platform.database.spread_orders import StoredTrade, apply_report, change_trade
-from pairs_platform.ports.broker import AccessRefused, AnswerLost, BrokerOrder, NotCancelable, Throttled, TradeUpdate
+from pairs_platform.ports.broker import AccessRefused, BrokerOrder, NotCancelable, Throttled, TradeUpdate
 from pairs_platform.processes.trader.inbox import Inbox
 from pairs_platform.processes.trader.seat import Seat
 

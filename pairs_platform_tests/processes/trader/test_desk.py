@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pairs_platform.core.errors import DatabaseUnavailable, Unavailable
+from pairs_platform.core.errors import AnswerLost, DatabaseUnavailable, Unavailable
 from pairs_platform.core.prices.calendar import session_offset, session_open
 from pairs_platform.core.risk.trading_state import KillLevel, TradingState
 from pairs_platform.core.trading.netting import shares_of_pairs
@@ -16,7 +16,7 @@ from pairs_platform.database.equity import newest_equity
 from pairs_platform.database.kill_switch import kill_switch, release_kill_switch, set_kill_switch
 from pairs_platform.database.positions import positions_at
 from pairs_platform.database.risk_events import event_rows
-from pairs_platform.ports.broker import AnswerLost, Throttled
+from pairs_platform.ports.broker import Throttled
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.killed_desk import empty_database

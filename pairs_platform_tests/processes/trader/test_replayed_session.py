@@ -12,7 +12,7 @@ from pairs_platform.core.trading.spread_order import SpreadState
 from pairs_platform.database.equity import AccountKey, newest_equity
 from pairs_platform.database.signal_outcomes import outcome_rows
 from pairs_platform.database.signals import Provenance, signals_at, store_signals
-from pairs_platform.database.spread_orders import trades_between
+from pairs_platform.database.spread_orders import trades_of_account
 from pairs_platform.processes.trader.brokers import open_account
 from pairs_platform.processes.trader.desk import Desk
 from pairs_platform.processes.trader.inbox import Inbox
@@ -20,7 +20,7 @@ from pairs_platform.processes.trader.market import StreamedMarket
 from pairs_platform.processes.trader.seat import Seat
 from pairs_platform.settings.variables import variable
 from pairs_platform.workflows.session_state import session_state
-from pairs_platform_tests.support.demo_profile import SESSION, copied, demo, key
+from pairs_platform_tests.support.demo_profile import copied, demo, key
 from pairs_platform_tests.support.streamed_profile import GRID, Live, live, server, where
 
 __all__ = ["copied", "demo", "live", "server"]
@@ -87,7 +87,7 @@ def test_a_trade_is_filled_at_the_opens_after_its_signals_and_every_dollar_is_in
     live.stream(5)
     desk.step()
     database = live.platform.database
-    (stored,) = trades_between(database, "replay", SESSION, SESSION)
+    (stored,) = trades_of_account(database, "paper-replay", "replay")
     trade = stored.trade
     outcomes = [(row["action"], row["outcome"], row["message"]) for row in outcome_rows(database, where())]
     assert outcomes == [("enter_long", "filled", ""), ("exit", "filled", "")]
