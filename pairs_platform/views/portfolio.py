@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pairs_platform.core.errors import PlatformError
 from pairs_platform.core.time import utc_now
@@ -131,7 +131,7 @@ class PortfolioManager:
             self.positions(refresh=refresh),
             self.orders(refresh=refresh),
         )
-        parts = (account, positions, orders)
+        parts: tuple[Reading[Any], ...] = (account, positions, orders)
         oldest = max(parts, key=lambda each: each.age_seconds)
         failures = dict.fromkeys(each.failure for each in parts if each.failure)
         return Reading(
