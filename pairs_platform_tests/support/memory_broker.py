@@ -70,13 +70,13 @@ class MemoryBroker:
             if not held.status.ended:
                 self.fill(held.order.client_order_id)
 
-    def fill(self, client_order_id: str, shares: int | None = None) -> None:
+    def fill(self, client_order_id: str, shares: int | None = None, *, execution_id: str = "") -> None:
         """Execute shares of an order, all that are left unless told otherwise."""
         held = self.held[client_order_id]
         left = abs(held.order.quantity) - held.filled
         count = left if shares is None else shares
         price = self.prices[held.order.symbol]
-        execution_id = f"{held.broker_order_id}-{len(held.fills)}"
+        execution_id = execution_id or f"{held.broker_order_id}-{len(held.fills)}"
         fill = Fill(execution_id=execution_id, quantity=count, price=price, filled_utc=self.clock_())
         held.fills.append(fill)
         self.cash -= held.order.sign * count * price

@@ -128,7 +128,11 @@ class Accounts:
         self.differences, self.unexplained = found.differences, found.unexplained
         self.foreign_pending = _pending(found)
         self._keep_cash(trades, brokers.cash, found, now)
-        self._compared_at, self._compared_for, self._hurried = self._seat.wall(), _part_of_day(now), False
+        self._compared_at, self._compared_for, self._hurried = (
+            self._seat.wall(),
+            _part_of_day(now),
+            bool(found.unanswered),
+        )
         return found
 
     def _found(self, trades: Sequence[SpreadOrder], brokers: BrokersSide) -> Reconciliation:
@@ -138,7 +142,12 @@ class Accounts:
 
     def _take_over(self, found: Reconciliation) -> None:
         for correction in found.corrections:
-            apply_report(self._seat.database, correction.client_order_id, correction.report, self._seat.now())
+            client_id = correction.client_order_id
+            try:
+                apply_report(self._seat.database, client_id, correction.report, self._seat.now())
+            except DataError as error:  # an execution that is another order's: a person has to look at it
+                message = f"order {client_id}: {error}"
+                self._seat.note(RiskEvent(kind="anomaly", code="broker", severity="error", message=message))
 
     def snapshot(
         self, account: Account, trades: Sequence[SpreadOrder], sectors: dict[str, str], prices: dict[str, float]

@@ -6,10 +6,11 @@ around it (`trader`), and the parts of a look (the other modules of this folder)
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from pairs_platform.core.errors import DataError, Refused, Unavailable
+from pairs_platform.core.errors import DataError, Refused, StreamUnavailable, Unavailable
 from pairs_platform.core.prices.calendar import session_close, session_offset
 from pairs_platform.core.risk.limits import Breach, LimitAction
 from pairs_platform.core.risk.trading_state import (
@@ -87,7 +88,8 @@ class Desk:
         self._messenger.settle()
         now = self._seat.clock()
         self._begin_session(now)
-        self._market.refresh(now)
+        with suppress(StreamUnavailable):  # what is held can be left without new bars
+            self._market.refresh(now)
         self._messenger.settle()
         if self._inbox.take_comparison() or self._accounts.is_due(now):
             self._compare()
@@ -158,8 +160,11 @@ class Desk:
     def _account_of_limits(self) -> Account:
         """What the broker says of the account's money, a few seconds old at most."""
         now = self._seat.wall()
-        if self._account is None or (now - self._account[1]).total_seconds() >= ACCOUNT_SECONDS:
+        if self._account is None:
             return self._ask_account()
+        if (now - self._account[1]).total_seconds() >= ACCOUNT_SECONDS:
+            with suppress(Unavailable, Refused, DataError):  # what is held can be left on an older answer
+                return self._ask_account()
         return self._account[0]
 
     def _ask_account(self) -> Account:

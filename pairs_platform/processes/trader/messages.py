@@ -70,7 +70,15 @@ class Messenger:
         """
         while self._known:
             trade_id, change = self._known[0]
-            change_trade(self._seat.database, trade_id, change, self._seat.now())
+            try:
+                change_trade(self._seat.database, trade_id, change, self._seat.now())
+            except DataError as error:  # an execution that is another order's: a person has to look at it
+                self._seat.note(
+                    RiskEvent(
+                        kind="anomaly", code="broker", severity="error", message=str(error), spread_order_id=trade_id
+                    )
+                )
+                self._inbox.compare()
             self._known.popleft()
         while (update := self._inbox.first()) is not None:
             self._store(update)

@@ -6,11 +6,12 @@ none. Exits ask neither risk nor how late they are. What does not belong here: t
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 
-from pairs_platform.core.errors import PartitionMissing, Refused
+from pairs_platform.core.errors import DataError, NotFound, PartitionMissing, Refused, Unavailable
 from pairs_platform.core.prices.calendar import session_close, session_offset
 from pairs_platform.core.risk.checks import MARKET_ORDER_MARGIN, AccountState, Intent, RiskContext, SymbolState
 from pairs_platform.core.risk.denials import DenialCode
@@ -24,7 +25,7 @@ from pairs_platform.database.risk_events import RiskEvent
 from pairs_platform.database.signal_outcomes import Outcome, SignalOutcome, signals_without_outcome, store_outcomes
 from pairs_platform.database.signals import SignalKey, last_signals
 from pairs_platform.database.spread_orders import Origin, StoredTrade, change_trade, store_intent, stored_trade
-from pairs_platform.ports.broker import Account, Asset, Broker
+from pairs_platform.ports.broker import Account, Asset, BorrowStatus, Broker
 from pairs_platform.processes.trader.entries import Entry, SignalRow, entry_of_signal, trade_id
 from pairs_platform.processes.trader.market import Market
 from pairs_platform.processes.trader.messages import Messenger
@@ -93,11 +94,15 @@ class Signals:
                     self._decide(signal, key, "denied", code=FOLLOWED, message=message)
                 elif signal.late:
                     self._decide(signal, key, "late", message="it was decided when a later bar was complete already")
+                elif self._age(signal) > self._seat.settings.risk_settings.entries.max_signal_age_seconds:
+                    self._decide(signal, key, "late", message=f"it was {self._age(signal):.0f} s old when it was seen")
                 else:
-                    asked = asked or ask_account()
-                    book = self._book(entered, judgement.book, asked)
-                    new = self._enter(signal, key, entered, replace(judgement, book=book), standing, asked)
-                    entered += [] if new is None else [new]
+                    # While the broker does not answer, entries wait and grow old; exits do not wait for them.
+                    with suppress(Unavailable, Refused, DataError):
+                        asked = asked or ask_account()
+                        book = self._book(entered, judgement.book, asked)
+                        new = self._enter(signal, key, entered, replace(judgement, book=book), standing, asked)
+                        entered += [] if new is None else [new]
         return found
 
     def leave_what_no_signal_holds(self, trades: Sequence[StoredTrade]) -> bool:
@@ -221,7 +226,7 @@ class Signals:
         """Decide an entry, and write its trade down where nothing stops it."""
         try:
             state = self._market.session_state(key.sector, key.session)
-        except PartitionMissing as error:
+        except (PartitionMissing, DataError) as error:
             self._decide(signal, key, "denied", code=NO_CONFIGURATION, message=str(error))
             return None
         context = self._context(signal, state, trades, judgement, standing, account)
@@ -254,11 +259,12 @@ class Signals:
     def _deny(self, signal: SignalRow, key: SignalKey, entry: Entry) -> None:
         first = entry.stopping[0]
         message = "; ".join(denial.message for denial in entry.stopping)
-        late = first.code is DenialCode.SIGNAL_OLD and len(entry.stopping) == 1
-        if late:
-            self._decide(signal, key, "late", message=message)
-        else:
-            self._decide(signal, key, "denied", code=str(first.code), message=message)
+        self._decide(signal, key, "denied", code=str(first.code), message=message)
+
+    def _age(self, signal: SignalRow) -> float:
+        """Market time since the end of the signal's bar, seconds."""
+        length = timedelta(minutes=self._seat.settings.frequency.minutes)
+        return (self._seat.clock() - signal.bar_utc - length).total_seconds()
 
     def _context(
         self, signal: SignalRow, state: SessionState, trades: Sequence[StoredTrade], judgement: Judgement,
@@ -316,7 +322,12 @@ class Signals:
         broker: Broker = self._seat.broker
         if (session, symbol) not in self._assets:
             self._assets = {key: asset for key, asset in self._assets.items() if key[0] == session}
-            self._assets[session, symbol] = broker.asset(symbol)
+            try:
+                self._assets[session, symbol] = broker.asset(symbol)
+            except NotFound:
+                self._assets[session, symbol] = Asset(
+                    symbol=symbol, tradable=False, shortable=False, borrow=BorrowStatus.UNKNOWN
+                )
         return self._assets[session, symbol]
 
     def _intents(self, trades: Sequence[StoredTrade]) -> frozenset[Intent]:

@@ -1,12 +1,13 @@
 """A session of signals: every one becomes a trade or a reason, and the account ends as the broker has it."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from pairs_platform.core.errors import AnswerLost, DatabaseUnavailable, Unavailable
+from pairs_platform.core.errors import AnswerLost, DatabaseUnavailable, StreamUnavailable, Unavailable
 from pairs_platform.core.prices.calendar import session_offset, session_open
 from pairs_platform.core.risk.trading_state import KillLevel, TradingState
 from pairs_platform.core.trading.netting import shares_of_pairs
@@ -342,6 +343,49 @@ class TestBrokerAndDatabase:
         desk.broker.stays_away = False
         desk.step(3)
         assert desk.trades[0].state is SpreadState.OPEN
+
+    def test_what_is_held_is_left_while_the_broker_answers_no_question(self, desk):
+        entered(desk)
+        questions = ("account", "positions", "orders", "open_orders", "fills", "asset")
+
+        def answers_nothing(name: str, when: str) -> None:
+            if name in questions:
+                raise Unavailable("the broker does not answer")
+
+        desk.broker.on_call = answers_nothing
+        desk.at_end_of(6)
+        desk.signal(6, "exit", position=1, also="enter_long")
+        for _ in range(4):
+            with suppress(Unavailable):
+                desk.step()
+            desk.time += timedelta(seconds=30)
+        assert desk.trades[0].state is SpreadState.CLOSED
+        assert sorted(desk.outcomes())[-2:] == [("enter_long", "late", ""), ("exit", "filled", "")]
+
+    def test_what_is_held_is_left_while_the_stream_of_bars_is_away(self, desk, monkeypatch):
+        entered(desk)
+
+        def away(_) -> bool:
+            raise StreamUnavailable("Redis does not answer")
+
+        monkeypatch.setattr(desk.market, "refresh", away)
+        set_kill_switch(desk.database, ["live"], KillLevel.FLATTEN, reason="a test", actor="ann", now=desk.time)
+        desk.step(4, seconds=6)
+        assert desk.trades[0].state is SpreadState.FLAT
+
+    def test_an_execution_of_two_orders_calls_a_person_and_stops_nothing(self, desk):
+        entered(desk)
+        first = next(iter(desk.broker.held.values()))
+        desk.at_end_of(6)
+        desk.signal(6, "exit", position=1)
+        desk.broker.fills_at_once = False
+        desk.step(2)
+        (order,) = [each for each in desk.broker.working() if each.symbol == "PDFS"]
+        desk.broker.fill(order.client_order_id, execution_id=first.fills[0].execution_id)
+        desk.broker.fill_all()
+        desk.step(6, seconds=6)
+        assert any("execution" in message for message in events(desk, "anomaly"))
+        assert desk.trades[0].state is SpreadState.CLOSED
 
     def test_a_database_that_is_away_loses_nothing_that_the_broker_said(self, desk, monkeypatch):
         desk.step()
