@@ -9,10 +9,11 @@ READY := .venv/.installed
 SERVER_READY := .venv/.installed-server
 TEST_READY := .venv/.installed-test
 
-.PHONY: demo ui live up down check fix test-fast test record soak soak-inputs soak-live audit install clean
+.PHONY: demo ui live up down check fix test-fast test record soak soak-inputs soak-live soak-trading audit install clean
 
 SOAK := pairs_platform_tests/soak
 SOAK_INPUTS := $(SOAK)/test_inputs.py $(SOAK)/test_vendor_replies.py $(SOAK)/test_real_prices.py
+SOAK_TRADING := $(SOAK)/test_killed_desk.py
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
 demo: $(READY)
@@ -52,7 +53,10 @@ soak-inputs: $(TEST_READY)
 	$(BIN)/python -m pytest $(SOAK_INPUTS)
 
 soak-live: $(TEST_READY)
-	$(BIN)/python -m pytest $(SOAK) --ignore $(SOAK)/test_daily.py $(addprefix --ignore ,$(SOAK_INPUTS))
+	$(BIN)/python -m pytest $(SOAK) --ignore $(SOAK)/test_daily.py $(addprefix --ignore ,$(SOAK_INPUTS) $(SOAK_TRADING))
+
+soak-trading: $(TEST_READY)
+	$(BIN)/python -m pytest $(SOAK_TRADING)
 
 audit:
 	$(PYTHON) -m venv .venv/audit

@@ -31,8 +31,8 @@ def _short_history(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable("risk.limits.min_history_days"), "20")
 
 
-def desk_of(live: Live) -> Desk:
-    """The desk of a trader on the profile's own paper account."""
+def desk_of(live: Live) -> tuple[Desk, Inbox]:
+    """The desk of a trader on the profile's own paper account, and what it is told by; nobody follows the account."""
     platform = live.platform
     market = StreamedMarket(platform)
 
@@ -42,12 +42,11 @@ def desk_of(live: Live) -> Desk:
     account = open_account(platform, clock, lambda session: market.facts(session).actions)
     market.receive = account.receive
     inbox = Inbox(platform.clock)
-    inbox.connected()
     seat = Seat(
         settings=platform.settings, database=platform.database, broker=account.broker, account=account.account,
         run_mode="replay", clock=clock, wall=platform.clock,
     )  # fmt: skip
-    return Desk(seat, market, inbox)
+    return Desk(seat, market, inbox), inbox
 
 
 def asked(live: Live, bar: int, action: str, position: int) -> Signal:
@@ -77,14 +76,16 @@ def test_a_trade_is_filled_at_the_opens_after_its_signals_and_every_dollar_is_in
     live = live.again()
     live.stream(0)
     live.compute()
-    desk = desk_of(live)
+    desk, inbox = desk_of(live)
     for bar, action, position in ((1, "enter_long", 0), (2, "hold", 1), (3, "exit", 1), (4, "hold", 0)):
         live.stream(bar)
+        inbox.connected()
         desk.step()
         signal = asked(live, bar, action, position)
         desk.step()
         desk.step()
     live.stream(5)
+    inbox.connected()
     desk.step()
     database = live.platform.database
     (stored,) = trades_of_account(database, "paper-replay", "replay")
