@@ -7,7 +7,7 @@ What does not belong here: what a change is (`core.trading.spread_order`), and r
 `fills`).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any

@@ -65,6 +65,7 @@ OTHERS = {
     "cli/ui.py": {"KeyboardInterrupt"},  # ends the command as Ctrl-C does
     "defs": {"Failure", "RetryRequested"},  # how Dagster is told that a step failed, and whether to try again
     "defs/in_process.py": {"KeyboardInterrupt"},  # a run that Ctrl-C ended ends the command too
+    "processes/trader/entries.py": {"AttributeError"},  # how Python is told that a row has no such column
 }
 """Classes of the libraries that call us, by where they may be raised."""
 

@@ -35,6 +35,7 @@ READING = {
     "down": "down",
     "orders": "orders",
     "positions": "positions",
+    "portfolio": "portfolio",
     "risk": "risk",
 }
 WRITING = {
@@ -42,6 +43,7 @@ WRITING = {
     "demo": "demo",
     "ui": "ui --port {port}",
     "live": "live --port {port}",
+    "trade": "trade",
     "up": "up",
     "serve": "serve ui",
     "adopt": "adopt",
