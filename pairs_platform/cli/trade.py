@@ -20,9 +20,11 @@ def command(settings: Settings) -> None:
     It runs in the foreground until Ctrl-C. The account is the platform's own paper account, filled from streamed bars,
     unless broker.kind says otherwise. Positions stay as they are when it ends; the next start goes on with them.
     """
+    from pairs_platform.platform import require_writable
     from pairs_platform.processes.runtime.supervisor import STOP_SECONDS
     from pairs_platform.processes.trader.trader import run_trader
 
+    require_writable(settings)
     plan_end("stopped; what is held stays", seconds=STOP_SECONDS)
     say_profile()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

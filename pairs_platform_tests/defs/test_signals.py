@@ -3,6 +3,7 @@
 import json
 import signal as os_signal
 import time
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -101,7 +102,7 @@ class TestRedisAway:
         found = never_streamed(Live(Platform(load_settings())))
         with embedded_redis(folder):
             found.stream(0)
-            (child,) = [one for one in psutil.Process().children() if str(folder) in " ".join(one.cmdline())]
+            (child,) = [one for one in psutil.Process().children() if Path(one.cwd()) == folder]
             child.send_signal(os_signal.SIGKILL)
             child.wait(WAIT_SECONDS)
         return found

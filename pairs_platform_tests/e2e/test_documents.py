@@ -75,6 +75,7 @@ RUN_ELSEWHERE = {
     "pairs-platform stream save": "pairs_platform_tests/cli/test_stream.py::test_a_session_that_was_not_streamed",
     "pairs-platform stream status": "pairs_platform_tests/cli/test_stream.py::test_health_closes_and_processes",
     "pairs-platform stream symbols": "pairs_platform_tests/cli/test_stream.py::test_shown_and_switched",
+    "pairs-platform trade": "pairs_platform_tests/e2e/test_live.py::test_ctrl_c_ends_every_process_and_frees_the_ports",
     "pairs-platform ui": "pairs_platform_tests/e2e/test_ui.py::test_ui_serves_the_asset_graph_and_is_quiet",
     "dagster asset materialize": "pairs_platform_tests/e2e/test_command_line.py::test_materialize_as_typed",
 }

@@ -18,6 +18,8 @@ from pairs_platform_tests.support.postgres import free_port
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
 SCRIPTS = Path(sys.executable).parent
+WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""As the platform starts it: the job runner of a server is seven more processes, each of which imports MLflow."""
 
 
 def answers(url: str, process: subprocess.Popen[bytes] | None = None) -> bool:
@@ -62,7 +64,7 @@ def running_mlflow(words: Sequence[str], folder: Path, health: str, **variables:
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}", **variables},
+        env={**os.environ, "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}", **WITHOUT_JOBS, **variables},
     )
     try:
         until(lambda: answers(f"{address}{health}", process))
