@@ -5,6 +5,7 @@ What does not belong here: how an account follows from its bookings (`core.tradi
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +41,13 @@ def store_bookings(database: Database, key: AccountKey, bookings: Sequence[Booki
         if new:
             connection.execute(sa.insert(BOOKINGS), list(new.values()))
     return len(new)
+
+
+def booking_ids(database: Database, key: AccountKey, since: datetime) -> set[str]:
+    """Ids of what is stored of an account from a moment on, but for fills."""
+    mine = matching(BOOKINGS, vars(key)) & (BOOKINGS.c.booked_utc >= since)
+    with database.begin() as connection:
+        return set(connection.scalars(sa.select(BOOKINGS.c.id).where(mine)))
 
 
 def account_bookings(database: Database, key: AccountKey) -> list[Booking]:

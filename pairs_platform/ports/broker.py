@@ -17,6 +17,7 @@ from typing import Protocol
 
 from pairs_platform.core.errors import Refused, Unavailable
 from pairs_platform.core.trading.orders import Fill, Order, OrderStatus, Report
+from pairs_platform.core.trading.positions import BookingKind
 
 
 class RejectReason(StrEnum):
@@ -161,6 +162,30 @@ class BrokerFill:
     price: float
     cumulative_quantity: float
     filled_utc: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerBooking:
+    """Money that the broker booked beside fills and their commissions.
+
+    Attributes
+    ----------
+    id : str
+        The broker's, unique in the account for ever.
+    kind : BookingKind
+        BORROW, DIVIDEND, SPLIT for what was paid for parts of a share, and CASH for everything else.
+    symbol : str
+        Of the shares that it is for; empty where it is for none.
+    cash : float
+        Dollars that came in (> 0) or went out.
+    booked_utc : datetime
+    """
+
+    id: str
+    kind: BookingKind
+    symbol: str
+    cash: float
+    booked_utc: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -388,6 +413,10 @@ class Broker(Protocol):
 
     def fills(self, since: datetime) -> Sequence[BrokerFill]:
         """Every execution after a moment, those of one order in their order."""
+        ...
+
+    def bookings(self, since: datetime) -> Sequence[BrokerBooking]:
+        """All money that was booked from a moment on, but for fills and their commissions."""
         ...
 
     def positions(self) -> Sequence[BrokerPosition]:

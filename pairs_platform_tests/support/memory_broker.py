@@ -17,6 +17,7 @@ from pairs_platform.ports.broker import (
     Account,
     Asset,
     BorrowStatus,
+    BrokerBooking,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
@@ -61,6 +62,7 @@ class MemoryBroker:
         self.on_call: Callable[[str, str], None] = lambda name, when: None
         self.foreign: dict[str, float] = {}
         self.cash = 100_000.0
+        self.booked: list[BrokerBooking] = []
 
     # What a test does.
 
@@ -147,6 +149,10 @@ class MemoryBroker:
             for fill in held.fills
             if fill.filled_utc > since
         ]
+
+    def bookings(self, since: datetime) -> Sequence[BrokerBooking]:
+        self._asked("bookings", "before")
+        return [each for each in self.booked if each.booked_utc >= since]
 
     def positions(self) -> Sequence[BrokerPosition]:
         self._asked("positions", "before")

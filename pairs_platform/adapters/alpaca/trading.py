@@ -14,7 +14,7 @@ Trading API: https://docs.alpaca.markets/reference
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +27,7 @@ from pairs_platform.adapters.alpaca.trading_records import (
     listed,
     read_account,
     read_asset,
+    read_booking,
     read_clock,
     read_fill,
     read_hours,
@@ -41,6 +42,7 @@ from pairs_platform.ports.broker import (
     AccessRefused,
     Account,
     Asset,
+    BrokerBooking,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ORDERS_PER_PAGE, _FILLS_PER_PAGE = 500, 100
+_ORDERS_PER_PAGE, _ACTIVITIES_PER_PAGE = 500, 100
 _OVERLAP = timedelta(seconds=1)
 """Pages of orders begin after a moment, and several orders may have been submitted at it."""
 
@@ -199,23 +201,32 @@ class AlpacaBroker:
 
     def fills(self, since: datetime) -> Sequence[BrokerFill]:
         """See `Broker`. Alpaca lists those of one millisecond in any order; shares filled with each tell theirs."""
-        query: dict[str, object] = {"after": since.isoformat(), "direction": "asc", "page_size": _FILLS_PER_PAGE}
-        fills: dict[tuple[str, float], BrokerFill] = {}
-        while True:
-            # The library has no call for activities (0.44).
-            content = self._ask(partial(_get, path="/account/activities/FILL", query=dict(query)))
-            page = listed(content, "fills")
-            known = len(fills)
-            for fill in map(read_fill, page):
-                fills[fill.broker_order_id, fill.cumulative_quantity] = fill
-            if len(page) < _FILLS_PER_PAGE:
-                break
-            if len(fills) == known:
-                raise DataError("Alpaca's pages of fills go round in a circle")
-            query["page_token"] = page[-1].get("id")
+        read = map(read_fill, self._activities("/account/activities/FILL", {"after": since.isoformat()}))
+        fills = {(fill.broker_order_id, fill.cumulative_quantity): fill for fill in read}
         return sorted(
             fills.values(), key=lambda fill: (fill.filled_utc, fill.broker_order_id, fill.cumulative_quantity)
         )
+
+    def bookings(self, since: datetime) -> Sequence[BrokerBooking]:
+        """See `Broker`. Of a day Alpaca says the date alone."""
+        query: dict[str, object] = {"after": since.isoformat(), "category": "non_trade_activity"}
+        activities = self._activities("/account/activities", query)
+        found = (read_booking(each) for each in activities if not _is_trade(each))
+        return [each for each in found if each is not None]
+
+    def _activities(self, path: str, query: dict[str, object]) -> list[Any]:
+        """Account activities, page by page, oldest first; the library has no call for them (0.44)."""
+        query |= {"direction": "asc", "page_size": _ACTIVITIES_PER_PAGE}
+        found: dict[object, Any] = {}
+        while True:
+            page = listed(self._ask(partial(_get, path=path, query=dict(query))), "activities")
+            known = len(found)
+            found.update((_id_of(each), each) for each in page)
+            if len(page) < _ACTIVITIES_PER_PAGE:
+                return list(found.values())
+            if len(found) == known:
+                raise DataError("Alpaca's pages of activities go round in a circle")
+            query["page_token"] = _id_of(page[-1])
 
     def positions(self) -> Sequence[BrokerPosition]:
         """See `Broker`."""
@@ -302,6 +313,14 @@ def _request(order: Order) -> Any:
 
 def _get(client: "TradingClient", path: str, query: dict[str, object]) -> Any:
     return client.get(path, query)
+
+
+def _id_of(activity: Any) -> object:
+    return activity.get("id") if isinstance(activity, Mapping) else repr(activity)
+
+
+def _is_trade(activity: Any) -> bool:
+    return isinstance(activity, Mapping) and activity.get("activity_type") == "FILL"
 
 
 def _is_same(placed: BrokerOrder, order: Order) -> bool:

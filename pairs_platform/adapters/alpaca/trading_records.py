@@ -18,12 +18,14 @@ from zoneinfo import ZoneInfo
 from pairs_platform.adapters.vendors.rows import shortened
 from pairs_platform.core.errors import DataError
 from pairs_platform.core.prices.numbers import number
-from pairs_platform.core.time import MARKET_TIMEZONE
+from pairs_platform.core.time import MARKET_TIMEZONE, market_midnight
 from pairs_platform.core.trading.orders import CLIENT_ORDER_ID_PREFIX, Fill, OrderStatus
+from pairs_platform.core.trading.positions import BookingKind
 from pairs_platform.ports.broker import (
     Account,
     Asset,
     BorrowStatus,
+    BrokerBooking,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
@@ -46,6 +48,7 @@ _STATUSES = {
     "replaced": OrderStatus.CANCELED,
 }
 _EXECUTIONS = ("fill", "partial_fill")
+_SPLITS = ("SPLIT", "SSP", "SSO")
 _EVENTS = frozenset(
     {
         *_EXECUTIONS, "accepted", "pending_new", "new", "canceled", "expired", "done_for_day", "rejected", "replaced",
@@ -180,6 +183,39 @@ def read_fill(content: object) -> BrokerFill:
         price=price,
         cumulative_quantity=cumulative,
         filled_utc=at_utc,
+    )
+
+
+def read_booking(content: object) -> BrokerBooking | None:
+    """An account activity that is no trade; None for one that moves no money.
+
+    Of a dividend Alpaca says the day on which it was paid, not the ex-date. A kind that nobody knows moves cash too.
+
+    Raises
+    ------
+    DataError
+    """
+    fields = _fields(content, "booking")
+    name = _text(fields, "id", "a booking")
+    what = f"the booking {name}"
+    kind, day = _text(fields, "activity_type", what), _text(fields, "date", what)
+    cash = number(fields.get("net_amount"))
+    if not math.isfinite(cash):
+        raise DataError(f"{what} has the net_amount {shortened(fields.get('net_amount'))}")
+    try:
+        booked_utc = market_midnight(date.fromisoformat(day))
+    except ValueError:
+        raise DataError(f"{what} has the date {shortened(day)}") from None
+    if cash == 0 or fields.get("status") == "canceled":
+        return None
+    symbol = fields.get("symbol")
+    known = BookingKind.DIVIDEND if kind.startswith("DIV") else BookingKind.CASH
+    return BrokerBooking(
+        id=f"{kind} {name}",
+        kind=BookingKind.SPLIT if kind in _SPLITS else known,
+        symbol=symbol if isinstance(symbol, str) else "",
+        cash=cash,
+        booked_utc=booked_utc,
     )
 
 

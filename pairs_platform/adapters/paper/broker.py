@@ -37,6 +37,7 @@ from pairs_platform.core.prices.calendar import (
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.time import market_day, moment_ns, moment_utc, utc_now
 from pairs_platform.core.trading.orders import Fill, Order, OrderStatus
+from pairs_platform.core.trading.positions import BookingKind
 from pairs_platform.core.trading.settings import BASIS_POINT, CostSettings
 from pairs_platform.database.orders import WORKING
 from pairs_platform.database.paper import (
@@ -46,6 +47,7 @@ from pairs_platform.database.paper import (
     add_bookings,
     add_fill,
     read_account,
+    read_bookings,
     read_fills,
     read_orders,
     write_account,
@@ -57,6 +59,7 @@ from pairs_platform.ports.broker import (
     Account,
     Asset,
     BorrowStatus,
+    BrokerBooking,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
@@ -73,6 +76,13 @@ PAUSE_SECONDS = 0.2
 """After so long without an update it is looked whether following is to stop."""
 
 _OPEN = PAPER_ORDERS.c.status.in_(WORKING)
+
+_BOOKED = {
+    "borrow": BookingKind.BORROW,
+    "dividend": BookingKind.DIVIDEND,
+    "split": BookingKind.SPLIT,
+    "cash_in_lieu": BookingKind.SPLIT,
+}
 
 
 class PaperBroker:
@@ -211,6 +221,22 @@ class PaperBroker:
                 filled_utc=fill.filled_utc,
             )
             for fill in fills
+        ]
+
+    def bookings(self, since: datetime) -> Sequence[BrokerBooking]:
+        """Fees, dividends and parts of a share that were booked before the open of the sessions since a moment."""
+        with self._database.begin() as connection:
+            booked = read_bookings(connection, self._account)
+        return [
+            BrokerBooking(
+                id=f"{each.kind} {each.symbol} {each.session}",
+                kind=_BOOKED[each.kind],
+                symbol=each.symbol,
+                cash=each.amount,
+                booked_utc=session_open(each.session),
+            )
+            for each in booked
+            if each.amount and session_open(each.session) >= since
         ]
 
     def positions(self) -> Sequence[BrokerPosition]:

@@ -16,8 +16,7 @@ from pairs_platform.core.models.features import OutOfReach, continue_spread, lat
 from pairs_platform.core.models.gru.inference import predict
 from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
-from pairs_platform.core.trading.backtest import backtest
-from pairs_platform.core.trading.settings import CostSettings
+from pairs_platform.core.trading.backtest import BacktestReport, backtest
 from pairs_platform.core.volatility.garch import GarchFit, shocks
 from pairs_platform.core.volatility.likelihood import variance_path
 from pairs_platform.core.volatility.parameters import leg_shocks_excluded
@@ -58,6 +57,46 @@ def batch_signals(
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
 
 
+def pair_backtest(
+    config: TradingConfig, pair: ConfiguredPair, window: PriceWindow, champion: SectorBundle | None
+) -> BacktestReport:
+    """The backtest of one pair in ``config.valid_for``, flat at its start, with the costs of the configuration.
+
+    Parameters
+    ----------
+    window : PriceWindow
+        As `batch_signals`.
+    champion : SectorBundle or None
+        The model whose spread is traded and that is asked about entries; None trades the configuration's own.
+    """
+    first = int(np.searchsorted(window.session, np.datetime64(config.valid_for)))
+    variance = np.full(window.n_bars + 1, np.nan)
+    may_enter = None
+    if champion is not None:
+        model = champion.pair(pair.pair)
+        parameters, reference, half_life = model.parameters, model.fit.mean_variance, model.fit.half_life_bars
+        variance[first + 1 :] = _model_variance(model, window, champion.session)[-(window.n_bars - first) :]
+        may_enter = np.zeros(window.n_bars, dtype=bool)
+        may_enter[first:] = _probabilities(champion, pair.pair, window, config.session) >= model.threshold
+    else:
+        assert pair.spread is not None
+        assert pair.garch is not None
+        parameters, reference = pair.spread.parameters(), pair.garch.reference_variance
+        half_life = np.inf if pair.garch.half_life_bars is None else pair.garch.half_life_bars
+        variance[first + 1 :] = _config_variance(pair, window, first)
+    return backtest(
+        window,
+        parameters,
+        variance=variance,
+        reference_variance=reference,
+        half_life_bars=half_life,
+        trading=config.trading,
+        costs=config.costs,
+        first_bar=first,
+        may_enter=may_enter,
+    )
+
+
 def _pair_signals(
     config: TradingConfig,
     pair: ConfiguredPair,
@@ -65,39 +104,13 @@ def _pair_signals(
     champion: SectorBundle | None,
     challenger: SectorBundle | None,
 ) -> pd.DataFrame:
-    first = int(np.searchsorted(window.session, np.datetime64(config.valid_for)))
-    variance = np.full(window.n_bars + 1, np.nan)
-    may_enter = None
-    asked = _probabilities(champion, pair.pair, window, config.session)
-    if champion is not None:
-        model = champion.pair(pair.pair)
-        parameters, reference, half_life = model.parameters, model.fit.mean_variance, model.fit.half_life_bars
-        variance[first + 1 :] = _model_variance(model, window, champion.session)[-(window.n_bars - first) :]
-        may_enter = np.zeros(window.n_bars, dtype=bool)
-        may_enter[first:] = asked >= model.threshold
-    else:
-        assert pair.spread is not None
-        assert pair.garch is not None
-        parameters, reference = pair.spread.parameters(), pair.garch.reference_variance
-        half_life = np.inf if pair.garch.half_life_bars is None else pair.garch.half_life_bars
-        variance[first + 1 :] = _config_variance(pair, window, first)
-    report = backtest(
-        window,
-        parameters,
-        variance=variance,
-        reference_variance=reference,
-        half_life_bars=half_life,
-        trading=config.trading,
-        costs=CostSettings(),
-        first_bar=first,
-        may_enter=may_enter,
-    )
+    report = pair_backtest(config, pair, window, champion)
     return pd.DataFrame(
         {
             "pair": pair.pair,
             "bar_utc": report.bars["ts_utc"],
             **{name: report.bars[name] for name in ("spread", "z", "band", "action", "position")},
-            "probability_champion": asked,
+            "probability_champion": _probabilities(champion, pair.pair, window, config.session),
             "probability_challenger": _probabilities(challenger, pair.pair, window, config.session),
         }
     )

@@ -308,6 +308,29 @@ def split_booking(
     )
 
 
+def shared_out(kind: BookingKind, dollars: float, shares: Mapping[str, float]) -> dict[str, float]:
+    """Money that was booked for the shares of a symbol, by who held them; the parts sum to it.
+
+    Parameters
+    ----------
+    kind : BookingKind
+        A fee for borrowing is that of those who were short; everything else goes by signed shares, so that a dividend
+        is received by some and paid by others.
+    shares : mapping of str to float
+        Signed, by who held them.
+
+    Returns
+    -------
+    dict of str to float
+        Those that have a part; empty where nobody held shares that it can be for.
+    """
+    counted = {who: min(count, 0.0) if kind is BookingKind.BORROW else count for who, count in shares.items()}
+    total = math.fsum(counted.values())
+    if not total:
+        return {}
+    return {who: dollars * count / total for who, count in counted.items() if count}
+
+
 def cash_booking(booking_id: str, dollars: float, booked_utc: datetime) -> Booking:
     """Cash of the account alone: interest, a fee, a deposit; the id is the broker's."""
     return Booking(id=f"cash {booking_id}", kind=BookingKind.CASH, booked_utc=booked_utc, cash=dollars)

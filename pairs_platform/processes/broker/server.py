@@ -793,6 +793,8 @@ class BrokerServer(WebServer):
         """Executions; those of one millisecond come in the order of their ids, as Alpaca's do."""
         query = request.query_params
         kinds = query.get("activity_types", request.path_params.get("kind", "FILL")).split(",")
+        if query.get("category") == "non_trade_activity":
+            return []  # this account books nothing beside executions
         after, until = _moment(query.get("after")), _moment(query.get("until"))
         size = min(int(query.get("page_size", _ACTIVITIES_MOST)), _ACTIVITIES_MOST)
         chosen = [

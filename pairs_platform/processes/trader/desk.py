@@ -29,6 +29,7 @@ from pairs_platform.database.risk_events import RiskEvent, Severity
 from pairs_platform.database.spread_orders import StoredTrade, change_trade
 from pairs_platform.ports.broker import Account
 from pairs_platform.processes.trader.accounts import Accounts
+from pairs_platform.processes.trader.bookings import Bookings
 from pairs_platform.processes.trader.entries import half_life_bars
 from pairs_platform.processes.trader.flattening import Flattening
 from pairs_platform.processes.trader.inbox import Inbox
@@ -68,6 +69,7 @@ class Desk:
         self._signals = Signals(seat, market, self._messenger)
         self._work = Work(seat, market, self._messenger, self._accounts)
         self._splits = Splits(seat, market, self._accounts)
+        self._bookings = Bookings(seat, self._accounts)
         self._flattening = Flattening(seat, self._messenger)
         self.standing = Standing(state=TradingState.REDUCING, reasons=("the account was not compared yet",))
         self._session: date | None = None
@@ -297,6 +299,7 @@ class Desk:
         newest = passed[-1] if passed else 0
         if newest == self._snapshot_of or (newest == 0 and self._snapshot_of is not None):
             return
+        self._take_bookings()
         trades = self._accounts.at_work(now)
         row = self._accounts.snapshot(
             self._ask_account(),
@@ -306,6 +309,13 @@ class Desk:
         )
         self._watch.add(row)
         self._snapshot_of = newest
+
+    def _take_bookings(self) -> None:
+        """Take over what the broker booked beside fills; what it does not say now it says at the next bar."""
+        try:
+            self._bookings.take()
+        except (Unavailable, Refused, DataError) as error:
+            self._seat.note(_event("account", "bookings", "warning", f"bookings of the account are not known: {error}"))
 
 
 def _event(kind: str, code: str, severity: Severity, message: str, trade: SpreadOrder | None = None) -> RiskEvent:

@@ -5,12 +5,14 @@ What does not belong here: what a split does to a trade (`core.trading.spread_or
 """
 
 from collections.abc import Iterable
+from datetime import date
 from fractions import Fraction
 from functools import partial
 
 from pairs_platform.core.prices.calendar import session_open
-from pairs_platform.core.trading.positions import split_contradiction
+from pairs_platform.core.trading.positions import Booking, BookingKind, split_contradiction
 from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder
+from pairs_platform.database.bookings import store_bookings
 from pairs_platform.database.risk_events import RiskEvent
 from pairs_platform.database.spread_orders import StoredTrade, change_trade
 from pairs_platform.processes.trader.accounts import Accounts
@@ -54,7 +56,7 @@ class Splits:
             there = positions.get(symbol, 0.0) - self._accounts.foreign_shares.get(symbol, 0.0)
             if shares and there != shares and abs(there - shares * float(ratio)) <= len(mine):
                 for trade in mine:
-                    self._split(trade, symbol, ratio)
+                    self._split(trade, symbol, ratio, facts.session)
 
     def _of(self, trades: Iterable[SpreadOrder], symbol: str, facts: MorningFacts) -> list[SpreadOrder]:
         """Trades that held a symbol before the session's open, and that no split has changed yet."""
@@ -78,8 +80,19 @@ class Splits:
             return False
         return split_contradiction(symbol, ratio, close_before=before, price_after=price.close) == ""
 
-    def _split(self, trade: SpreadOrder, symbol: str, ratio: Fraction) -> None:
+    def _split(self, trade: SpreadOrder, symbol: str, ratio: Fraction, session: date) -> None:
+        """Book the shares, which counts once, then change the trade: one that is killed between does both again."""
         change = partial(SpreadOrder.after_split, symbol=symbol, ratio=ratio)
+        added = sum(change(trade).held(leg) - trade.held(leg) for leg in LEGS)
+        booking = Booking(
+            id=f"split {trade.id} {symbol} {session}",
+            kind=BookingKind.SPLIT,
+            booked_utc=session_open(session),
+            spread_order_id=trade.id,
+            symbol=symbol,
+            shares=added,
+        )
+        store_bookings(self._seat.database, self._seat.key, [booking], self._seat.now())
         change_trade(self._seat.database, trade.id, change, self._seat.now())
         message = f"{trade.pair}: a split of {symbol} made {ratio} shares of each"
         self._seat.note(

@@ -115,7 +115,7 @@ class TestCalls:
             broker.orders(BEGIN)
 
     def test_fills_are_complete_over_several_pages_and_in_the_order_of_their_orders(self, server, broker, monkeypatch):
-        monkeypatch.setattr(trading, "_FILLS_PER_PAGE", 3)
+        monkeypatch.setattr(trading, "_ACTIVITIES_PER_PAGE", 3)
         account = server.server.account
         for number in range(5):
             broker.submit(order(f"pp-{number}", 10, symbol="BBB", limit=9.0))
@@ -124,6 +124,7 @@ class TestCalls:
                 server.server.do(partial(account.execute, placed, shares, PRICES["BBB"], OPEN))
         fills = broker.fills(BEGIN)
         assert len(fills) == 10
+        assert broker.bookings(BEGIN) == [], "an execution is no booking"
         for name in {fill.broker_order_id for fill in fills}:
             assert [fill.cumulative_quantity for fill in fills if fill.broker_order_id == name] == [4, 10]
 
@@ -140,6 +141,7 @@ class TestCalls:
     def test_nothing_is_there_in_a_new_account(self, broker):
         assert broker.order("pp-never") is None
         assert [broker.orders(BEGIN), broker.open_orders(), broker.fills(BEGIN), broker.positions()] == [[], [], [], []]
+        assert broker.bookings(BEGIN) == []
 
     def test_several_threads_ask_at_once(self, server, broker):
         threads = [

@@ -10,6 +10,7 @@ from pairs_platform.adapters.alpaca.trading_records import (
     News,
     read_account,
     read_asset,
+    read_booking,
     read_clock,
     read_fill,
     read_hours,
@@ -33,6 +34,10 @@ FILL = {
     "id": "20261124150001000::e1", "activity_type": "FILL", "transaction_time": "2026-11-24T15:00:01.001Z",
     "type": "partial_fill", "price": "9.5", "qty": "4", "side": "sell_short", "symbol": "AAA", "leaves_qty": "6",
     "order_id": "b1", "cum_qty": "4", "order_status": "partially_filled",
+}  # fmt: skip
+DIVIDEND = {
+    "activity_type": "DIV", "id": "20190801011955195::5f596936", "date": "2019-08-01", "net_amount": "1.02",
+    "symbol": "T", "qty": "2", "per_share_amount": "0.51",
 }  # fmt: skip
 ACCOUNT = {
     "id": "a1", "status": "ACTIVE", "equity": "100000", "cash": "90000", "buying_power": "180000",
@@ -183,6 +188,29 @@ class TestFill:
     def test_what_it_cannot_do_without(self, name):
         with pytest.raises(DataError):
             read_fill(without(FILL, name))
+
+
+class TestBooking:
+    """Account activities that are no trades, in the form of Alpaca's reference."""
+
+    @pytest.mark.parametrize(
+        ("kind", "read"),
+        [("DIV", "dividend"), ("DIVNRA", "dividend"), ("SPLIT", "split"), ("INT", "cash"), ("NEW", "cash")],
+    )
+    def test_money_is_read_with_its_kind_and_a_kind_that_nobody_knows_is_cash(self, kind, read):
+        booking = read_booking({**DIVIDEND, "activity_type": kind})
+        assert (booking.kind, booking.cash, booking.symbol) == (read, 1.02, "T")
+        assert booking.id == f"{kind} 20190801011955195::5f596936"
+        assert booking.booked_utc == datetime(2019, 8, 1, 4, tzinfo=UTC)
+
+    @pytest.mark.parametrize("changed", [{"net_amount": "0"}, {"status": "canceled"}])
+    def test_what_moves_no_money_is_none(self, changed):
+        assert read_booking({**DIVIDEND, **changed}) is None
+
+    @pytest.mark.parametrize("changed", [{"net_amount": "much"}, {"date": "August"}, {"id": ""}, {"activity_type": 7}])
+    def test_what_cannot_be_read_is_said(self, changed):
+        with pytest.raises(DataError):
+            read_booking({**DIVIDEND, **changed})
 
 
 class TestPosition:

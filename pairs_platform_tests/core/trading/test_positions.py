@@ -20,6 +20,7 @@ from pairs_platform.core.trading.positions import (
     cash_booking,
     dividend_booking,
     fill_booking,
+    shared_out,
     split_booking,
     split_contradiction,
 )
@@ -81,6 +82,19 @@ class TestByHand:
         )
         book = booked([booking], cash=0.0)
         assert book.totals[BookingKind.DIVIDEND] == book.cash == shares * 0.25
+
+    @pytest.mark.parametrize(
+        ("kind", "shares", "parts"),
+        [
+            (BookingKind.DIVIDEND, {"a": 100.0, "b": -50.0, "": 50.0}, {"a": 10.0, "b": -5.0, "": 5.0}),
+            (BookingKind.BORROW, {"a": 100.0, "b": -30.0, "c": -10.0}, {"b": 7.5, "c": 2.5}),
+            (BookingKind.SPLIT, {"a": 3.0}, {"a": 10.0}),
+            (BookingKind.DIVIDEND, {"a": 5.0, "b": -5.0}, {}),
+            (BookingKind.BORROW, {"a": 5.0}, {}),
+        ],
+    )
+    def test_money_for_a_symbol_goes_to_those_who_held_it(self, kind, shares, parts):
+        assert shared_out(kind, 10.0, shares) == pytest.approx(parts)
 
     def test_interest_and_fees_are_cash_of_the_account(self):
         assert booked([cash_booking("int-1", 12.5, at(0)), cash_booking("int-1", 12.5, at(0))], cash=1.0).cash == 13.5
