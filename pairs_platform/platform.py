@@ -173,7 +173,7 @@ def open_live_source(
         address = f"{settings.stream.replay.host}:{settings.stream.replay.port}"
         stream_url = stream_url or f"ws://{address}/v2/{alpaca.feed}"
         history_url = history_url or f"http://{address}"
-        keys = _replay_keys
+        keys = _keys_of_nobody
     elif frequency is not Frequency.ONE_MINUTE:
         raise ConfigurationError(f"Alpaca streams bars of 1min, not of {frequency.value}: unset stream.bar")
     return AlpacaLive(
@@ -185,11 +185,11 @@ def open_live_source(
     )
 
 
-def _replay_keys() -> "Keys":
-    """Keys of any kind, as the replay server takes them."""
+def _keys_of_nobody() -> "Keys":
+    """Keys of any kind, as the servers of this machine take them: the replay's, and the simulated broker."""
     from pydantic import SecretStr
 
-    return SecretStr("replay"), SecretStr("replay")
+    return SecretStr("anybody"), SecretStr("anybody")
 
 
 def _environment_keys() -> "Keys":
@@ -201,7 +201,7 @@ def _environment_keys() -> "Keys":
 
 
 def open_alpaca_broker(settings: Settings) -> "Broker":
-    """Open the account at Alpaca that the settings name; asks for nothing yet.
+    """Open the account that the settings name at Alpaca, or at the simulated broker; asks for nothing yet.
 
     Raises
     ------
@@ -210,6 +210,8 @@ def open_alpaca_broker(settings: Settings) -> "Broker":
     """
     from pairs_platform.adapters.alpaca.trading import AlpacaBroker
 
+    if settings.broker.kind == "simulated":
+        return AlpacaBroker(_keys_of_nobody, settings.broker.simulated_account)
     return AlpacaBroker(_environment_keys, settings.broker.alpaca)
 
 

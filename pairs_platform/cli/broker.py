@@ -19,12 +19,12 @@ def command() -> None:
 
 @command.command("simulate")
 @profile_options
-@click.option("--port", type=click.IntRange(0, 65535), default=8766, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one; broker.simulated.port if not given.")
 @click.option(
-    "--faults", default="none", show_default=True, help="Presets or faults with commas between, or a file of them."
+    "--faults", help="Presets or faults with commas between, or a file; broker.simulated.faults if not given."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same one fails the same.")
-@click.option("--cash", type=click.FloatRange(min=0), default=100_000, show_default=True, help="Dollars at the start.")
+@click.option("--seed", type=click.IntRange(min=0), help="The same one fails the same; that of the settings.")
+@click.option("--cash", type=click.FloatRange(min=0), help="Dollars at the start; those of the settings.")
 @click.option("--at", type=click.DateTime(["%Y-%m-%d %H:%M"]), help="Time in New York at the start; now if not given.")
 @click.option(
     "--noise", type=click.FloatRange(0, 1000), default=5.0, show_default=True, help="Of prices, basis points a second."
@@ -32,10 +32,10 @@ def command() -> None:
 @click.option("--streamed", is_flag=True, help="Take prices and time from the bars that the profile streams.")
 def simulate(
     settings: Settings,
-    port: int,
-    faults: str,
-    seed: int,
-    cash: float,
+    port: int | None,
+    faults: str | None,
+    seed: int | None,
+    cash: float | None,
     at: datetime | None,
     noise: float,
     streamed: bool,
@@ -51,12 +51,13 @@ def simulate(
     if streamed and at is not None:
         raise click.UsageError("give --streamed or --at: the time of the bars is theirs")
     say_profile()
+    own = settings.broker.simulated
     run_simulation(
         settings,
-        port=port,
-        faults=faults.split(","),
-        seed=seed,
-        cash=cash,
+        port=own.port if port is None else port,
+        faults=(own.faults if faults is None else faults).split(","),
+        seed=own.seed if seed is None else seed,
+        cash=own.cash if cash is None else cash,
         at=at,
         noise_bp=noise,
         is_streamed=streamed,

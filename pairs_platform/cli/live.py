@@ -35,6 +35,7 @@ SECONDS_TO_STOP = 120.0
 @click.option("--speed", type=click.FloatRange(0), help="Market seconds by real second in replay.")
 @click.option("--start", help="New York time (HH:MM) at which the replay starts.")
 @click.option("--bars", type=click.IntRange(0), help="Bars that are replayed; 0 plays to the close.")
+@click.option("--faults", help="What goes wrong with the simulated broker of a replay: presets or faults, with commas.")
 @click.option("--resume", is_flag=True, help="Go on with the replay and the signals that are stored.")
 @address_options
 def command(
@@ -44,6 +45,7 @@ def command(
     speed: float | None,
     start: str | None,
     bars: int | None,
+    faults: str | None,
     resume: bool,
     host: str,
     port: int,
@@ -51,7 +53,8 @@ def command(
     """Stream bars, compute signals and serve the UI, until Ctrl-C.
 
     In replay mode a stored session is played through the same client library, collector, Redis and sensor that serve
-    Alpaca. Every start plays from the beginning, and forgets the signals of earlier replays, unless --resume is given.
+    Alpaca, and the signals are traded with a simulated broker, unless broker.kind names another. Every start plays from
+    the beginning, and forgets the signals and trades of earlier replays, unless --resume is given.
     """
     for name, value in (
         ("stream.mode", mode),
@@ -59,10 +62,13 @@ def command(
         ("stream.replay.speed", speed),
         ("stream.replay.start", start),
         ("stream.replay.bars", bars),
+        ("broker.simulated.faults", faults),
     ):
         if value is not None:
             set_variable(name, str(value))
-    settings = load_settings()
+    settings = _with_broker(load_settings())
+    if faults is not None and settings.broker.kind != "simulated":
+        raise click.UsageError(f"--faults are those of the simulated broker: broker.kind is {settings.broker.kind}")
     if settings.frequency is Frequency.ONE_DAY:
         raise click.ClickException("bars of a day give no signals within a session: choose --frequency 5min or 1h")
     require_startable(settings, [(host, port, "port")])
@@ -81,6 +87,15 @@ def command(
     click.echo("stopped")
     if not all_started:
         sys.exit(EXIT_CODE)
+
+
+def _with_broker(settings: Settings) -> Settings:
+    """The settings; a replay at some speed is traded with the simulated broker where nobody chose another."""
+    stream = settings.stream
+    if stream.mode != "replay" or not stream.replay.speed or settings.broker.is_chosen:
+        return settings
+    set_variable("broker.kind", "simulated")
+    return load_settings()
 
 
 def _say_where(settings: Settings, host: str, port: int) -> None:

@@ -30,10 +30,11 @@ def command(settings: Settings, rows: int) -> None:
     import pandas as pd
 
     from pairs_platform.platform import Platform
+    from pairs_platform.processes.runtime.topology import as_it_runs
     from pairs_platform.processes.trader.brokers import open_account
     from pairs_platform.views.portfolio import PortfolioManager
 
-    platform = Platform(settings)
+    platform = Platform(as_it_runs(settings))
     manager = PortfolioManager(open_account(platform, platform.clock, lambda _: ()).broker)
     say_profile()
     _say_worth(manager)

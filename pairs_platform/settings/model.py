@@ -43,7 +43,13 @@ from pairs_platform.core.trading.settings import CostSettings, PairSettings, Tra
 from pairs_platform.core.volatility.settings import GarchSettings
 from pairs_platform.lake.profile import MANIFEST, Profile
 from pairs_platform.ports.market_data import Listing
-from pairs_platform.settings.broker import BrokerSettings, decided_by_bars, filled_by_bars
+from pairs_platform.settings.broker import (
+    BrokerSettings,
+    at_speed,
+    decided_by_bars,
+    filled_by_bars,
+    judged_at_speed,
+)
 from pairs_platform.settings.exports import ExportSettings
 from pairs_platform.settings.file_source import earlier_source_names, found_from_anywhere, source_name
 from pairs_platform.settings.processes import ServiceSettings, reached
@@ -371,14 +377,22 @@ class Settings(BaseSettings):
     @property
     def execution_settings(self) -> ExecutionSettings:
         """How trades are executed with the configured broker."""
-        is_paper = self.broker.kind == "paper"
-        return filled_by_bars(self.execution, self.streamed_bar_seconds) if is_paper else self.execution
+        if self.broker.kind == "paper":
+            return filled_by_bars(self.execution, self.streamed_bar_seconds)
+        return self.execution if self._replay_speed is None else at_speed(self.execution, self._replay_speed)
 
     @property
     def risk_settings(self) -> RiskSettings:
         """What entries and the book must satisfy with the configured broker."""
-        is_paper = self.broker.kind == "paper"
-        return decided_by_bars(self.risk, self.streamed_bar_seconds) if is_paper else self.risk
+        if self.broker.kind == "paper":
+            return decided_by_bars(self.risk, self.streamed_bar_seconds)
+        return self.risk if self._replay_speed is None else judged_at_speed(self.risk, self._replay_speed)
+
+    @property
+    def _replay_speed(self) -> float | None:
+        """Market seconds in a second where a replay is traded with the simulated broker; None elsewhere."""
+        is_replayed = self.broker.kind == "simulated" and self.stream.mode == "replay"
+        return self.stream.replay.speed if is_replayed else None
 
     @property
     def funnel_settings(self) -> FunnelSettings:

@@ -60,7 +60,7 @@ def test_the_console_shows_signals_and_processes(live):
     shown = live.profile.console("stream", "status")
     assert all(
         str(live.pid(name)) in shown.stdout
-        for name in ("redis", "webserver", "daemon", "replay", "collector", "trader")
+        for name in ("redis", "webserver", "daemon", "replay", "collector", "broker", "trader")
     )
     assert "streaming" in shown.stdout
     with urllib.request.urlopen(f"http://127.0.0.1:{live.web_port}/server_info", timeout=WAIT_SECONDS) as reply:

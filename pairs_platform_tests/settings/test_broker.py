@@ -34,3 +34,29 @@ def test_real_money_is_refused_without_the_words(monkeypatch):
     monkeypatch.setenv(variable("broker.alpaca.base_url"), "https://api.alpaca.markets")
     with pytest.raises(SettingsError, match="trade with real money"):
         load_settings()
+
+
+def test_the_simulated_broker_is_on_this_machine_and_never_costs_money(monkeypatch):
+    monkeypatch.setenv(variable("broker.simulated.port"), "8999")
+    monkeypatch.setenv(variable("broker.alpaca.base_url"), "https://api.alpaca.markets")
+    monkeypatch.setenv(variable("broker.alpaca.real_money"), "trade with real money")
+    account = load_settings().broker.simulated_account
+    assert (account.base_url, account.is_paper, account.real_money) == ("http://127.0.0.1:8999", True, "")
+
+
+def test_what_takes_a_broker_its_real_time_takes_more_of_a_faster_market(monkeypatch):
+    monkeypatch.setenv(variable("broker.kind"), "simulated")
+    monkeypatch.setenv(variable("stream.replay.speed"), "20")
+    execution, risk = load_settings().execution_settings, load_settings().risk_settings
+    assert execution.leg_timeout_seconds == 20 * ExecutionSettings().leg_timeout_seconds
+    assert execution.naked_seconds == 20 * ExecutionSettings().naked_seconds
+    assert execution.difference_seconds == ExecutionSettings().difference_seconds
+    assert risk.entries.max_signal_age_seconds == 20 * RiskSettings().entries.max_signal_age_seconds
+    monkeypatch.setenv(variable("stream.replay.speed"), "0.5")
+    assert load_settings().execution_settings == ExecutionSettings()
+
+
+def test_a_kind_is_chosen_by_a_variable_and_not_by_what_is_shipped(monkeypatch):
+    assert not load_settings().broker.is_chosen
+    monkeypatch.setenv(variable("broker.kind"), "paper")
+    assert load_settings().broker.is_chosen

@@ -234,6 +234,7 @@ def profile_of(folder: Path, config: Path, session: date, sector: str, **more: s
         CONFIG_VARIABLE: str(config),
         STATE: str(folder / "state"),
         variable("stream.replay.port"): str(free_port()),
+        variable("broker.simulated.port"): str(free_port()),
         variable("stream.replay.first"): str(session),
         **{variable(name.replace("__", ".")): value for name, value in more.items()},
         **QUIET_ENVIRONMENT,

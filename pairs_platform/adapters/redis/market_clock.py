@@ -22,7 +22,7 @@ class MarketClock:
     """
 
     def __init__(self, run_mode: RunMode, replay: ReplayState, wall: Callable[[], int] = time.time_ns) -> None:
-        self._now_ns = wall if run_mode == "live" else replay.market_ns
+        self._read = (lambda: (wall(), 1.0)) if run_mode == "live" else replay.clock
 
     def now_ns(self) -> int:
         """Market time now, nanoseconds since 1970-01-01 UTC.
@@ -34,4 +34,8 @@ class MarketClock:
         StreamUnavailable
             In a replay, when Redis does not answer.
         """
-        return self._now_ns()
+        return self._read()[0]
+
+    def read(self) -> tuple[int, float]:
+        """Market time as `now_ns`, and by how many seconds it goes on in a second."""
+        return self._read()

@@ -33,12 +33,21 @@ class ReplayState:
         ClockUnknown
             No replay has published a clock.
         """
+        return self.clock()[0]
+
+    def clock(self) -> tuple[int, float]:
+        """Market time of the replay now, and by how many market seconds it goes on in a second.
+
+        Raises
+        ------
+        ClockUnknown
+        """
         with self._connection.answering():
             names = ["market_ns", "wall_ns", "rate"]
             market_ns, wall_ns, rate = self._connection.redis.hmget(self._keys.clock, names)
         if market_ns is None or wall_ns is None or rate is None:
             raise ClockUnknown("no replay has published its clock")
-        return int(market_ns) + round((self._wall() - int(wall_ns)) * float(rate))
+        return int(market_ns) + round((self._wall() - int(wall_ns)) * float(rate)), float(rate)
 
     def publish_clock(self, market_ns: int, rate: float) -> None:
         """Set the market clock: it is `market_ns` now and goes on by `rate` market seconds per second.

@@ -90,18 +90,20 @@ class MarketTime:
 
     def __init__(self, start: datetime | None = None, *, wall: Callable[[], datetime] = utc_now) -> None:
         self._wall = wall
-        self._ahead = timedelta(0)
+        self._ahead, self._set_at, self._rate = timedelta(0), wall(), 1.0
         self._early: set[date] = set()
         if start is not None:
             self.set(start)
 
     def now(self) -> datetime:
         """The time, aware."""
-        return self._wall() + self._ahead
+        wall = self._wall()
+        return wall + self._ahead + (self._rate - 1.0) * (wall - self._set_at)
 
-    def set(self, moment: datetime) -> None:
-        """Set the time, which goes on from there."""
-        self._ahead = moment - self._wall()
+    def set(self, moment: datetime, rate: float = 1.0) -> None:
+        """Set the time, which goes on from there by `rate` seconds in a second."""
+        self._set_at = self._wall()
+        self._ahead, self._rate = moment - self._set_at, rate
 
     def close_early(self, session: date) -> None:
         """Make a session a half day."""

@@ -211,9 +211,9 @@ class BrokerServer(WebServer):
         self.prices.set(prices)
         self._match()
 
-    def set_time(self, moment: datetime) -> None:
-        """Move the market's time; opening and close happen."""
-        self.market.set(moment)
+    def set_time(self, moment: datetime, rate: float = 1.0) -> None:
+        """Move the market's time, which goes on by `rate` seconds in a second; opening and close happen."""
+        self.market.set(moment, rate)
         self._pass_time()
 
     def place_foreign(self, symbol: str, shares: int) -> PlacedOrder:

@@ -6,6 +6,7 @@ meet them (`server`).
 
 import logging
 import threading
+import time
 from decimal import Decimal
 from functools import partial
 
@@ -54,13 +55,18 @@ class StreamedMarket:
         ------
         ClockUnknown, StreamUnavailable
         """
-        now = moment_utc(self._streams.clock.now_ns())
+        now_ns, rate = self._streams.clock.read()
+        read_ns = time.monotonic_ns()
         events = self._streams.bar_closes.after(self._newest)
         prices = self._closes(events[-1]) if events else {}
-        self._server.do(partial(self._server.set_time, now))
+        self._server.do(partial(self._set_time, now_ns, rate, read_ns))
         if prices:
             self._server.do(partial(self._server.set_prices, prices))
         self._newest = events[-1].id if events else self._newest
+
+    def _set_time(self, now_ns: int, rate: float, read_ns: int) -> None:
+        """Set the time that was read a moment ago: meanwhile a fast market has gone on by seconds."""
+        self._server.set_time(moment_utc(now_ns + round(rate * (time.monotonic_ns() - read_ns))), rate)
 
     def _closes(self, event: BarClose) -> dict[str, object]:
         """Closes of the bar of an event, of the symbols that the server has."""

@@ -49,6 +49,7 @@ from pairs_platform.settings.production import ENVIRONMENT_FILE, live_folder, pr
 from pairs_platform.settings.variables import variable
 
 LOOPBACK = "127.0.0.1"
+SIMULATED_BROKER = "broker"
 DEFINITIONS = "pairs_platform.definitions"
 
 
@@ -240,8 +241,29 @@ def _stream(settings: Settings, *, fresh: bool) -> list[ProcessSpec]:
         prepare = (lambda: forget_replays(settings)) if fresh else (lambda: None)
         specs.append(ProcessSpec("replay", command_of("stream", "replay"), prepare=prepare))
     specs.append(ProcessSpec("collector", command_of("stream", "collect"), ready=lambda: _collects(settings)))
+    if settings.broker.kind == "simulated":
+        specs.append(_simulated_broker(settings))
     specs.append(ProcessSpec("trader", command_of("trade"), ready=lambda: _trades(settings)))
     return specs
+
+
+def _simulated_broker(settings: Settings) -> ProcessSpec:
+    """The simulated broker, which follows prices and clock of the stream."""
+    port = settings.broker.simulated.port
+    return ProcessSpec(
+        SIMULATED_BROKER,
+        command_of("broker", "simulate", "--streamed"),
+        ready=partial(_serves, LOOPBACK, port, "/simulator"),
+        prepare=_free(LOOPBACK, port, "broker.simulated.port"),
+    )
+
+
+def as_it_runs(settings: Settings) -> Settings:
+    """The settings, with the simulated broker where a command of this profile runs it for its trader."""
+    process = running_processes(live_folder(settings)).get(SIMULATED_BROKER)
+    if process is None or not process["alive"]:
+        return settings
+    return settings.model_copy(update={"broker": settings.broker.model_copy(update={"kind": "simulated"})})
 
 
 @dataclass(frozen=True)
@@ -451,17 +473,26 @@ def require_startable(settings: Settings, ports: Sequence[tuple[str, int, str]])
     Raises
     ------
     ConfigurationError
-        Another command runs the profile's processes, a port is taken, what is to be replayed is wrong, or the profile
-        may only be read.
+        Another command runs the profile's processes, a port is taken, what is to be replayed is wrong, the broker
+        cannot trade it, or the profile may only be read.
     NotFound
-        The session that is to be replayed is not there.
+        The session that is to be replayed, or a fault of the simulated broker, is not there.
     """
     require_writable(settings)
     folder = live_folder(settings)
     require_idle(folder)
+    from pairs_platform.processes.broker.faults import fault_script
+    from pairs_platform.processes.trader.brokers import require_tradable
+
     replay = settings.stream.replay if settings.stream.mode == "replay" else None
     of_replay = [(replay.host, replay.port, "stream.replay.port")] if replay else []
-    require_free_ports(folder, [*ports, *of_replay])
+    simulated = settings.broker.simulated
+    is_simulated = settings.broker.kind == "simulated"
+    of_broker = [(LOOPBACK, simulated.port, "broker.simulated.port")] if is_simulated else []
+    require_free_ports(folder, [*ports, *of_replay, *of_broker])
+    require_tradable(settings)
+    if is_simulated:
+        fault_script(simulated.faults.split(","), seed=simulated.seed)
     if replay:
         from pairs_platform.processes.replay.playlist import open_playlist
 

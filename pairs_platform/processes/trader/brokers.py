@@ -7,9 +7,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.platform import Platform
 from pairs_platform.ports.broker import Broker
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import variable
+
+
+def require_tradable(settings: Settings) -> None:
+    """Refuse a broker with which the configured stream cannot be traded.
+
+    Raises
+    ------
+    ConfigurationError
+        The account is at Alpaca and the prices are those of a replay, or the simulated broker would have no time.
+    """
+    broker = settings.broker
+    if settings.stream.run_mode != "replay":
+        return
+    remedy = f"set {variable('broker.kind')} to simulated or paper"
+    if broker.kind == "alpaca" and not broker.alpaca.base_url.startswith("http://"):
+        raise ConfigurationError(
+            f"a replay is not traded at {broker.alpaca.base_url}, where prices are today's: {remedy}"
+        )
+    if broker.kind == "simulated" and not settings.stream.replay.speed:
+        raise ConfigurationError(
+            "a replay as fast as can be (stream.replay.speed 0) leaves the simulated broker no time to fill an order: "
+            f"set {variable('broker.kind')} to paper, or give a speed"
+        )
 
 
 @dataclass(frozen=True)
@@ -53,7 +79,7 @@ def open_account(
         The broker does not say which account it is.
     """
     settings = platform.settings
-    if settings.broker.kind == "alpaca":
+    if settings.broker.kind != "paper":
         from pairs_platform.platform import open_alpaca_broker
 
         broker = open_alpaca_broker(settings)

@@ -125,7 +125,7 @@ class Messenger:
 
         One that was written down too long ago is asked for like any other that nobody knows of.
         """
-        oldest = self._seat.clock() - timedelta(seconds=self._seat.settings.execution.answer_timeout_seconds)
+        oldest = self._seat.clock() - timedelta(seconds=self._seat.settings.execution_settings.answer_timeout_seconds)
         intended = [
             order
             for each in trades

@@ -26,7 +26,7 @@ from pairs_platform.core.streaming.sessions import newest_session
 from pairs_platform.core.time import moment_ns, moment_utc
 from pairs_platform.platform import Platform
 from pairs_platform.processes.stopping import stopped_by_signals
-from pairs_platform.processes.trader.brokers import OpenAccount, open_account
+from pairs_platform.processes.trader.brokers import OpenAccount, open_account, require_tradable
 from pairs_platform.processes.trader.desk import Desk
 from pairs_platform.processes.trader.health import Health
 from pairs_platform.processes.trader.inbox import Inbox
@@ -97,8 +97,9 @@ class Trader:
         Raises
         ------
         ConfigurationError
-            Another trader of this profile and run mode runs.
+            Another trader of this profile and run mode runs, or the broker cannot trade what is streamed.
         """
+        require_tradable(self._platform.settings)
         folder = self._platform.settings.profile_root
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"trader-{self._run_mode}.lock", timeout=0)

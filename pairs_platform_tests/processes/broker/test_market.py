@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -52,3 +52,11 @@ def test_prices_wander_the_same_way_for_the_same_seed():
 def test_what_is_no_price_is_refused(price):
     with pytest.raises(ConfigurationError, match="is no price"):
         Prices({"AAA": Decimal(50)}).set({"AAA": price})
+
+
+def test_time_goes_on_as_fast_as_the_market_it_is_set_by():
+    wall = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+    market = MarketTime(wall=lambda: wall)
+    market.set(datetime(2026, 11, 24, 18, 0, tzinfo=UTC), 60.0)
+    wall += timedelta(seconds=2)
+    assert market.now() == datetime(2026, 11, 24, 18, 2, tzinfo=UTC)
