@@ -29,11 +29,12 @@ from benchmarks.score_acceptance import read_bars, real_candidates, real_window
 from pairs_platform.adapters.simulated.paths import PlantedBreak
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset
+from pairs_platform.core.risk.drift.estimation import estimated_pairs
 from pairs_platform.core.risk.drift.mean import average_run_length
 from pairs_platform.core.risk.drift.response import DriftAction, drift_paths, drift_responses, pair_drift
 from pairs_platform.core.risk.drift.result import DriftResult, DriftStatistic, DriftStatus
 from pairs_platform.core.risk.drift.settings import DriftSettings
-from pairs_platform_tests.support.drifting import ESTIMATION_SESSIONS, estimated, first_bars, monitored_pairs
+from pairs_platform_tests.support.drifting import ESTIMATION_SESSIONS, first_bars, monitored_pairs
 
 FIRST_SEED = 4001
 WORKERS = 2
@@ -125,7 +126,7 @@ def real_sessions(folder: Path, settings: DriftSettings) -> list[dict[str, Resul
             if legs:
                 book |= {
                     f"{pair.parameters.y}_{pair.parameters.x}": pair_drift(pair, settings)
-                    for pair in estimated(window, legs, 1)
+                    for pair in estimated_pairs(window, legs, 1)
                 }
         books.append(book)
     return books

@@ -135,13 +135,13 @@ def gather(platform: Platform, key: PartitionKey, signal_key: SignalKey) -> Sign
         n_complete=n_complete,
         first=first,
         market_ns=streams.clock.now_ns(),
-        bars=_usable(streams.bars.merged(key.session), platform.settings),
+        bars=usable_bars(streams.bars.merged(key.session), platform.settings),
         previous=_previous(platform, signal_key, grid, first),
         actions=frozenset(str(action["symbol"]) for action in streams.actions.of_session(key.session)),
     )
 
 
-def _usable(bars: MergedBars, settings: Settings) -> MergedBars:
+def usable_bars(bars: MergedBars, settings: Settings) -> MergedBars:
     """The bars that signals may rest on: those of a proxy where the settings allow it."""
     return bars if settings.signals.allow_proxy else without_proxies(bars)
 

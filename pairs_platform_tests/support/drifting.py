@@ -1,6 +1,5 @@
 """Planted pairs of a simulated market: estimated on a lookback window, then monitored with or without a break."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,12 +12,9 @@ from pairs_platform.adapters.simulated.settings import SimulatedMarketSettings
 from pairs_platform.core.prices.bars import Frequency
 from pairs_platform.core.prices.calendar import session_offset, sessions_ending
 from pairs_platform.core.prices.settings import WindowSettings
-from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
+from pairs_platform.core.risk.drift.estimation import estimated_pairs
 from pairs_platform.core.risk.drift.innovations import MonitoredPair
-from pairs_platform.core.screening.spread import estimate_spread
-from pairs_platform.core.volatility.garch import fit_many
-from pairs_platform.core.volatility.parameters import leg_shocks_excluded, window_bars_per_session
 from pairs_platform.ports.market_data import Listing
 
 ESTIMATION_SESSIONS = 60
@@ -69,26 +65,7 @@ def monitored_pairs(
         symbols=symbols,
     )
     legs = [(pair.y, pair.x) for pair in source.ground_truth("technology")]
-    return estimated(window, [pair for pair in legs if set(pair) <= set(window.symbols)], monitored_sessions)
-
-
-def estimated(window: PriceWindow, legs: Sequence[tuple[str, str]], monitored_sessions: int) -> list[MonitoredPair]:
-    """Pairs (y, x) of a window, estimated on all but its last sessions; those without a fit are left out."""
-    first_monitored = sorted(set(window.session))[-monitored_sessions]
-    n_bars = int((window.session < first_monitored).sum())
-    prices = [window.log_close[:n_bars, [window.column(leg) for leg in pair]].T for pair in legs]
-    parameters = [estimate_spread(*pair, *log_prices) for pair, log_prices in zip(legs, prices, strict=True)]
-    fits = fit_many(
-        np.column_stack([each.spread(*log_prices) for each, log_prices in zip(parameters, prices, strict=True)]),
-        bar_of_day=window.bar_of_day[:n_bars],
-        bars_per_session=window_bars_per_session(window),
-        shock_excluded=np.column_stack([leg_shocks_excluded(window, *pair) for pair in legs])[:n_bars],
-    )
-    return [
-        MonitoredPair.of(window, each, fit, n_bars)
-        for each, fit in zip(parameters, fits, strict=True)
-        if fit.status == "ok"
-    ]
+    return estimated_pairs(window, [pair for pair in legs if set(pair) <= set(window.symbols)], monitored_sessions)
 
 
 def first_bars(pair: MonitoredPair, n_bars: int) -> MonitoredPair:

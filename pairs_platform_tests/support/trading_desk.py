@@ -1,6 +1,6 @@
 """A desk with a broker in memory, a market of two pairs, and signals by hand: what tests of the trader start from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.risk.drift.result import DriftResult, DriftStatistic, DriftStatus
+from pairs_platform.core.risk.drift.session import BookDrift, book_drift
+from pairs_platform.core.risk.drift.settings import DriftSettings
 from pairs_platform.core.signals.engine import Signal
 from pairs_platform.core.signals.session_state import SessionPair, SessionState, SpreadArrays
 from pairs_platform.core.streaming.intervals import bar_intervals
@@ -72,6 +75,12 @@ def session_state(**changes: Any) -> SessionState:
     return SessionState(**{**base, **changes})
 
 
+def drift_of(p_value: float, *, alarm: bool = False) -> tuple[DriftResult, ...]:
+    """What one statistic says of a pair: that of its mean."""
+    status = DriftStatus.ALARM if alarm else DriftStatus.OK
+    return (DriftResult(statistic=DriftStatistic.MEAN, status=status, value=6.0, bound=5.0, p_value=p_value),)
+
+
 @dataclass
 class HandMarket:
     """Prices that a test sets; every bar has just ended."""
@@ -89,6 +98,8 @@ class HandMarket:
     )
     state: SessionState = field(default_factory=session_state)
     quoted: Callable[[str], bool] = lambda _: True
+    drifts: dict[str, tuple[DriftResult, ...]] = field(default_factory=lambda: dict.fromkeys(PAIRS, drift_of(1.0)))
+    looks: int = 1
 
     def refresh(self, now: datetime) -> bool:
         return False
@@ -104,6 +115,9 @@ class HandMarket:
 
     def session_state(self, sector: str, session: date) -> SessionState:
         return self.state
+
+    def drift(self, now: datetime, held: Collection[str]) -> BookDrift | None:
+        return book_drift(self.looks, self.drifts, DriftSettings())
 
 
 def copied_database(template: Path, folder: Path, kind: type[Database] = Database) -> Any:

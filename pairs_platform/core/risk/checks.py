@@ -197,6 +197,8 @@ class RiskContext:
         When orders were sent lately, by the clock of this machine, and their symbols.
     locked : mapping of pair to str
         Pairs that must rest, and why.
+    drifted : mapping of pair to str
+        Pairs that take no entries because they have changed, or nobody knows whether they have, and why.
     """
 
     now_utc: datetime
@@ -215,6 +217,7 @@ class RiskContext:
     intents: frozenset[Intent] = frozenset()
     sent: tuple[tuple[datetime, str], ...] = ()
     locked: Mapping[str, str] = field(default_factory=dict)
+    drifted: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,6 +333,12 @@ def _once(entry: _Entry) -> Iterator[Denial]:
     if request.intent in context.intents:
         message = f"{request.action} of {request.pair} at {request.bar_end_utc:%H:%M} UTC was asked for already"
         yield deny(DenialCode.DUPLICATE_INTENT, message)
+
+
+def _drift(entry: _Entry) -> Iterator[Denial]:
+    pair = entry.request.pair
+    if pair in entry.context.drifted:
+        yield deny(DenialCode.DRIFT, f"{pair}: {entry.context.drifted[pair]}")
 
 
 def _data_age(entry: _Entry) -> Iterator[Denial]:
@@ -465,6 +474,7 @@ _CHECKS: tuple[Callable[[_Entry], Iterator[Denial]], ...] = (
     _state,
     _market,
     _once,
+    _drift,
     _data_age,
     _signal_age,
     _configuration,

@@ -25,6 +25,7 @@ class DenialCode(StrEnum):
     CLOSE_NEAR = "close_near"
     PAIR_LOCKED = "pair_locked"
     PAIR_HELD = "pair_held"
+    DRIFT = "drift"
     DUPLICATE_INTENT = "duplicate_intent"
     DATA_OLD = "data_old"
     SIGNAL_OLD = "signal_old"

@@ -138,6 +138,18 @@ def _column_of_each(symbol: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
     return np.repeat(columns, np.diff(np.r_[starts, len(symbol)]))
 
 
+def split_bars(state: SessionState, matrix: SessionMatrix) -> np.ndarray:
+    """Bar from which on each symbol's prices look split, shape (n,); the number of bars where they do not."""
+    seen, n_bars = matrix.observed, len(matrix.intervals)
+    if not n_bars:
+        return np.zeros(len(state.symbols), dtype=np.int64)
+    first = seen.argmax(axis=0)
+    opening = np.take_along_axis(matrix.log_close, first[None, :], axis=0)[0]
+    move = np.abs(opening - state.last_log_close)
+    near = (np.abs(move[:, None] - np.log(COMMON_SPLIT_RATIOS)) < state.split_tolerance).any(axis=1)
+    return np.where(near & seen.any(axis=0), first, n_bars)
+
+
 @dataclass(frozen=True, eq=False)
 class SpreadPath:
     """k spreads over T bars, arrays (T, k): s, h of the next bar, GARCH residual (NaN without a shock)."""
@@ -294,17 +306,8 @@ class _Session:
         self.challenged = np.zeros(len(state.pairs), dtype=bool)
         if state.challenger is not None:
             self.challenged[state.challenger.pair] = True
-        self.split_at = self._split_at()
+        self.split_at = split_bars(state, matrix)
         self.actions = actions
-
-    def _split_at(self) -> np.ndarray:
-        """Bar from which on each symbol's prices look split, shape (n,); behind the session where they do not."""
-        seen = self.matrix.observed
-        first = seen.argmax(axis=0)
-        opening = np.take_along_axis(self.matrix.log_close, first[None, :], axis=0)[0]
-        move = np.abs(opening - self.state.last_log_close)
-        near = (np.abs(move[:, None] - np.log(COMMON_SPLIT_RATIOS)) < self.state.split_tolerance).any(axis=1)
-        return np.where(near & seen.any(axis=0), first, self.n_bars)
 
     def _refusal(self, t: int, k: int, age: int) -> str:
         """Why a pair cannot be judged at bar t; empty where it can."""

@@ -30,6 +30,7 @@ from pairs_platform.database.spread_orders import StoredTrade, change_trade
 from pairs_platform.ports.broker import Account
 from pairs_platform.processes.trader.accounts import Accounts
 from pairs_platform.processes.trader.bookings import Bookings
+from pairs_platform.processes.trader.drift import Drift
 from pairs_platform.processes.trader.entries import half_life_bars
 from pairs_platform.processes.trader.flattening import Flattening
 from pairs_platform.processes.trader.inbox import Inbox
@@ -66,7 +67,8 @@ class Desk:
         self._messenger = Messenger(seat, inbox)
         self._accounts = Accounts(seat)
         self._watch = Watch(seat)
-        self._signals = Signals(seat, market, self._messenger)
+        self._drift = Drift(seat, market)
+        self._signals = Signals(seat, market, self._messenger, self._drift)
         self._work = Work(seat, market, self._messenger, self._accounts)
         self._splits = Splits(seat, market, self._accounts)
         self._bookings = Bookings(seat, self._accounts)
@@ -100,6 +102,7 @@ class Desk:
         self._messenger.fetch_executions(trades, timedelta(seconds=execution.ask_seconds))
         judgement = self._judged(trades)
         self.standing = self._stand(judgement)
+        self._drift.look(now, self._session, trades)
         if self._follow_limits(trades, judgement) | self._signals.leave_what_no_signal_holds(trades):
             trades = self._accounts.at_work(now)
         busy = self._signals.follow(trades, judgement, self.standing, self._ask_account)
@@ -223,8 +226,9 @@ class Desk:
             goal = Goal.CLOSE if breach.action is LimitAction.CLOSE_PAIR else Goal.UNWIND
             if breach.subject in by_pair:
                 leave.setdefault(breach.subject, (goal, breach.message))
-        for pair, reason in self._falling_ex(by_pair).items():
-            leave.setdefault(pair, (Goal.CLOSE, reason))
+        for pair, reason in {**self._falling_ex(by_pair), **self._drift.exits()}.items():
+            if pair in by_pair:
+                leave.setdefault(pair, (Goal.CLOSE, reason))
         changed = False
         for pair, (goal, reason) in leave.items():
             trade = by_pair[pair]

@@ -26,6 +26,7 @@ from pairs_platform.database.signal_outcomes import Outcome, SignalOutcome, sign
 from pairs_platform.database.signals import SignalKey, last_signals
 from pairs_platform.database.spread_orders import Origin, StoredTrade, change_trade, store_intent, stored_trade
 from pairs_platform.ports.broker import Account, Asset, BorrowStatus, Broker
+from pairs_platform.processes.trader.drift import Drift
 from pairs_platform.processes.trader.entries import Entry, SignalRow, entry_of_signal, trade_id
 from pairs_platform.processes.trader.market import Market
 from pairs_platform.processes.trader.messages import Messenger
@@ -56,10 +57,11 @@ class Signals:
     seat : Seat
     market : Market
     messenger : Messenger
+    drift : Drift
     """
 
-    def __init__(self, seat: Seat, market: Market, messenger: Messenger) -> None:
-        self._seat, self._market, self._messenger = seat, market, messenger
+    def __init__(self, seat: Seat, market: Market, messenger: Messenger, drift: Drift) -> None:
+        self._seat, self._market, self._messenger, self._drift = seat, market, messenger, drift
         self._assets: dict[tuple[date, str], Asset] = {}
         self._looked_back: date | None = None
 
@@ -303,6 +305,7 @@ class Signals:
             intents=self._intents(trades),
             sent=self._messenger.sent_lately,
             locked=judgement.locked,
+            drifted={signal.pair: why} if (why := self._drift.why_no_entry(signal.pair)) else {},
         )
 
     def _symbol(self, symbol: str, session: date, working: tuple[int, ...]) -> SymbolState:

@@ -9,6 +9,7 @@ import pytest
 
 from pairs_platform.core.errors import AnswerLost, DatabaseUnavailable, StreamUnavailable, Unavailable
 from pairs_platform.core.prices.calendar import session_offset, session_open
+from pairs_platform.core.risk.drift.result import DriftStatistic, not_tested
 from pairs_platform.core.risk.trading_state import KillLevel, TradingState
 from pairs_platform.core.trading.netting import shares_of_pairs
 from pairs_platform.core.trading.orders import OrderStatus
@@ -21,7 +22,7 @@ from pairs_platform.ports.broker import Throttled
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.killed_desk import empty_database
-from pairs_platform_tests.support.trading_desk import GRID, SESSION, DeskInTest, copied_database
+from pairs_platform_tests.support.trading_desk import GRID, SESSION, DeskInTest, copied_database, drift_of
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,51 @@ class TestSignals:
         desk.signal(5, "stop", position=1)
         desk.step()
         assert desk.outcomes() == [("stop", "denied", "not_held")]
+
+    @pytest.mark.parametrize(
+        ("drift", "outcome"),
+        [
+            (drift_of(1.0), ("enter_long", "filled", "")),
+            (drift_of(0.5, alarm=True), ("enter_long", "filled", "")),
+            (drift_of(0.049, alarm=True), ("enter_long", "denied", "drift")),
+            (drift_of(0.0, alarm=True), ("enter_long", "denied", "drift")),
+            ((not_tested(DriftStatistic.MEAN, "no bar"),), ("enter_long", "denied", "drift")),
+            (None, ("enter_long", "denied", "drift")),
+        ],
+        ids=["unchanged", "warning", "no entries", "exit", "not tested", "unknown"],
+    )
+    def test_a_pair_that_drifts_or_of_which_that_is_not_known_takes_no_entries(self, desk, drift, outcome):
+        """Of two pairs: 10 % / 2 takes no entries, 5 % / 2 is left."""
+        if drift is None:
+            del desk.market.drifts["PDFS_ROG"]
+        else:
+            desk.market.drifts["PDFS_ROG"] = drift
+        desk.step()
+        desk.signal(5, "enter_long")
+        desk.step(3)
+        assert desk.outcomes() == [outcome]
+
+    def test_a_pair_that_drifts_is_left_at_this_close_and_each_step_is_written_down_once(self, desk):
+        entered(desk)
+        for p, state, events in (
+            (0.5, SpreadState.OPEN, [("mean", "info", "warn")]),
+            (0.03, SpreadState.OPEN, [("mean", "info", "warn"), ("mean", "warning", "no_entries")]),
+            (
+                0.01,
+                SpreadState.CLOSED,
+                [("mean", "info", "warn"), ("mean", "warning", "no_entries"), ("mean", "error", "exit")],
+            ),
+        ):
+            desk.market.drifts["PDFS_ROG"] = drift_of(p, alarm=True)
+            desk.step(3)
+            assert desk.trades[0].state is state
+            desk.begin()  # another process says nothing twice
+            desk.step(2)
+            rows = event_rows(desk.database, ["live"], kinds=["drift"])[::-1]
+            assert [(row["code"], row["severity"], row["detail"]["action"]) for row in rows] == events
+        assert {(row["pair"], row["value"], row["bound"]) for row in rows} == {("PDFS_ROG", 6.0, 5.0)}
+        assert desk.trades[0].reason.startswith("drift: the mean of the spread shifts")
+        assert desk.broker.position("PDFS") == desk.broker.position("ROG") == 0
 
     def test_an_exit_asks_neither_risk_nor_how_late_it_is(self, desk):
         entered(desk)

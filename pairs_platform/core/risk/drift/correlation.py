@@ -50,11 +50,10 @@ def correlation_path(pair: MonitoredPair, settings: DriftSettings) -> DriftPath:
     if not deviation > 0:
         reason = "the correlation does not vary in the estimation window"
         return empty_path(DriftStatistic.CORRELATION, settings.correlation_p, n_bars, reason)
-    standardised = (z - reference.mean()) / (deviation * np.sqrt(1.0 + 1.0 / len(reference)))
+    looked_at = z[pair.first_bar - length :]
+    standardised = (looked_at - reference.mean()) / (deviation * np.sqrt(1.0 + 1.0 / len(reference)))
     p = student.cdf(standardised, len(reference) - 1)
-    before = np.full(len(p), np.nan)
-    before[length:] = p[:-length]
-    value = np.maximum(p, before)[pair.first_bar :]
+    value = np.maximum(p[length:], p[:n_bars])
     known = np.isfinite(value)
     return DriftPath(
         statistic=DriftStatistic.CORRELATION,

@@ -46,11 +46,19 @@ class DriftResponse:
         Of the pair, `pair_p`; NaN where no statistic has one.
     message : str
         One sentence for a person; empty where nothing is done.
+    telling : tuple of DriftResult
+        The statistics that the message names: those in alarm; without one, that with the smallest p.
     """
 
     action: DriftAction
     p_value: float
     message: str
+    telling: tuple[DriftResult, ...] = ()
+
+    @property
+    def takes_entries(self) -> bool:
+        """Whether entries of the pair are still made."""
+        return self.action in (DriftAction.NONE, DriftAction.WARN)
 
 
 def drift_paths(pair: MonitoredPair, settings: DriftSettings) -> tuple[DriftPath, ...]:
@@ -145,7 +153,7 @@ def describe(result: DriftResult) -> str:
 def _response(
     results: tuple[DriftResult, ...], p_value: float, discovered: bool, rejected: bool, settings: DriftSettings
 ) -> DriftResponse:
-    """One pair's response. The message names the statistics in alarm; without one, that with the smallest p."""
+    """One pair's response."""
     if all(result.status is DriftStatus.NOT_TESTED for result in results):
         reasons = "; ".join(dict.fromkeys(result.reason for result in results))
         return DriftResponse(
@@ -165,6 +173,6 @@ def _response(
         action, meaning = DriftAction.WARN, "watch it"
     else:
         return DriftResponse(action=DriftAction.NONE, p_value=p_value, message="")
-    telling = alarms or [min(results, key=lambda result: np.nan_to_num(result.p_value, nan=1.0))]
+    telling = tuple(alarms or [min(results, key=lambda result: np.nan_to_num(result.p_value, nan=1.0))])
     words = "; ".join(describe(result) for result in telling)
-    return DriftResponse(action=action, p_value=p_value, message=f"{words}: {meaning}")
+    return DriftResponse(action=action, p_value=p_value, message=f"{words}: {meaning}", telling=telling)

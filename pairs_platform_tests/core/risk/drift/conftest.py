@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from pairs_platform.core.risk.drift.estimation import estimated_pairs
 from pairs_platform.core.risk.drift.innovations import MonitoredPair
-from pairs_platform_tests.support.drifting import ESTIMATION_SESSIONS, estimated
+from pairs_platform_tests.support.drifting import ESTIMATION_SESSIONS
 from pairs_platform_tests.support.simulated_pairs import BARS_OF_DAY, garch_variance, planted_pairs, window_of_legs
 
 PAIRS = 40
@@ -14,7 +15,7 @@ def unchanged() -> list[MonitoredPair]:
     n_bars = (ESTIMATION_SESSIONS + 1) * BARS_OF_DAY
     window = window_of_legs(planted_pairs(PAIRS, n_bars, 20_240_308, garch_variance))
     legs = [(window.symbols[2 * i + 1], window.symbols[2 * i]) for i in range(PAIRS)]
-    return estimated(window, legs, 1)
+    return estimated_pairs(window, legs, 1)
 
 
 @pytest.fixture(scope="session")
