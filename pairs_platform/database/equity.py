@@ -72,6 +72,18 @@ def newest_equity(database: Database, key: AccountKey, *, before: datetime | Non
     return EquityRow(**row) if row is not None else None
 
 
+def equity_between(database: Database, key: AccountKey, first: datetime, last: datetime) -> list[EquityRow]:
+    """The rows of an account from a moment on, up to another, in order."""
+    moments = EQUITY.c.at_utc.between(first, last)
+    statement = (
+        sa.select(*(EQUITY.c[name] for name in EquityRow.__dataclass_fields__))
+        .where(matching(EQUITY, vars(key)) & moments)
+        .order_by(EQUITY.c.at_utc)
+    )
+    with database.begin() as connection:
+        return [EquityRow(**row) for row in connection.execute(statement).mappings()]
+
+
 def select_newest(table: sa.Table, run_modes: Collection[str]) -> sa.Select[Any]:
     """The rows of a table that are of the newest snapshot of every account in some run modes."""
     newest = (
