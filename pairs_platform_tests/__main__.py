@@ -57,13 +57,15 @@ MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 2**30
 def fast_files() -> Iterator[dict[str, str]]:
     """Variables for a run whose files lie in memory, where there is room for them: databases wait for no disk.
 
-    A caller's own TMPDIR stays.
+    A caller's own TMPDIR stays. Paths stay short, whatever the user's name: PostgreSQL keeps 200 characters of the
+    place of a model's files.
     """
     if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
         yield {}
         return
     with tempfile.TemporaryDirectory(prefix="tests-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
-        yield {"TMPDIR": folder}
+        options = f"{os.environ.get('PYTEST_ADDOPTS', '')} --basetemp={folder}/t"
+        yield {"TMPDIR": folder, "PYTEST_ADDOPTS": options.strip()}
 
 
 def run(steps: dict[str, list[str]]) -> int:

@@ -15,7 +15,12 @@ from pairs_platform_tests.support.postgres import running_postgres
 from pairs_platform_tests.support.waiting import SCALE, TEST_SECONDS
 
 DATA_VARIABLE = "PAIRS_PLATFORM_TEST_DATA"
-DEMO_TESTS = Path(__file__).parent / "e2e" / "test_demo.py"
+FIRST = [Path(__file__).parent / name for name in ("e2e/test_demo.py", "adapters", "e2e", "processes", "views")]
+"""What comes before all other tests, in this order.
+
+One process makes the demo, and no other has to wait for it; then come the folders whose files take long, so that no
+process is left alone with one of them at the end.
+"""
 
 hypothesis_settings.register_profile("pairs_platform", deadline=None)
 hypothesis_settings.load_profile("pairs_platform")
@@ -24,9 +29,9 @@ hypothesis_settings.load_profile("pairs_platform")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that hangs ends after the seconds of its mark `timeout`, or those of all others; the scale is for both.
 
-    The tests of the demo come first: one process makes it, and no other has to wait for it.
+    `FIRST` is the order.
     """
-    items.sort(key=lambda item: item.path != DEMO_TESTS)
+    items.sort(key=lambda item: next((n for n, path in enumerate(FIRST) if item.path.is_relative_to(path)), len(FIRST)))
     for item in items:
         mark = item.get_closest_marker("timeout")
         seconds = SCALE * mark.args[0] if mark else TEST_SECONDS

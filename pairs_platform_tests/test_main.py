@@ -29,11 +29,13 @@ def memory(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_files_of_a_run_lie_in_memory_and_nothing_of_them_is_left(memory):
+def test_files_of_a_run_lie_in_memory_and_nothing_of_them_is_left(memory, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-x")
     with fast_files() as variables:
         folder = Path(variables["TMPDIR"])
         (folder / "of a test").write_text("")
         assert folder.parent == memory
+        assert variables["PYTEST_ADDOPTS"] == f"-x --basetemp={folder}/t"
     assert list(memory.iterdir()) == []
 
 
