@@ -1,6 +1,6 @@
 """A desk with a broker in memory, a market of two pairs, and signals by hand: what tests of the trader start from."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -42,13 +42,15 @@ BETA, SIGMA, VOLATILITY = 0.8, 0.01, 0.002
 KEY = SignalKey(run_mode="live", sector=SECTOR, session=SESSION)
 
 
-def session_state(**changes: Any) -> SessionState:
-    """Two pairs of role selected; the spreads have mean 0 and σ = 0.01."""
-    k = len(PAIRS)
+def session_state(
+    legs: Mapping[str, tuple[str, str]] = PAIRS, prices: Mapping[str, float] = PRICES, **changes: Any
+) -> SessionState:
+    """Pairs of role selected; the spreads have mean 0 and σ = 0.01."""
+    k = len(legs)
     every = lambda value: np.full(k, float(value))  # noqa: E731
     traded = SpreadArrays(
-        y=tuple(y for y, _ in PAIRS.values()),
-        x=tuple(x for _, x in PAIRS.values()),
+        y=tuple(y for y, _ in legs.values()),
+        x=tuple(x for _, x in legs.values()),
         alpha=every(0), beta=every(BETA), mu=every(0), sigma=every(SIGMA), c=every(0), phi=every(0.95),
         omega=every(4e-7), alpha1=every(0.05), beta1=every(0.85), diurnal=np.ones((k, len(GRID))),
         reference_variance=every(4e-6), max_hold=every(39), last_spread=every(0), variance=every(4e-6),
@@ -63,14 +65,14 @@ def session_state(**changes: Any) -> SessionState:
         "trading": TradingSettings(),
         "max_fill_bars": 3,
         "split_tolerance": 0.05,
-        "pairs": tuple(SessionPair(pair=pair, role="selected", size=1.0) for pair in PAIRS),
+        "pairs": tuple(SessionPair(pair=pair, role="selected", size=1.0) for pair in legs),
         "traded": traded,
         "champion": None,
         "challenger": None,
-        "symbols": tuple(PRICES),
-        "last_observed": np.ones(len(PRICES), dtype=bool),
-        "bars_since": np.zeros(len(PRICES), dtype=np.int64),
-        "last_log_close": np.log(list(PRICES.values())),
+        "symbols": tuple(prices),
+        "last_observed": np.ones(len(prices), dtype=bool),
+        "bars_since": np.zeros(len(prices), dtype=np.int64),
+        "last_log_close": np.log(list(prices.values())),
     }
     return SessionState(**{**base, **changes})
 
@@ -198,9 +200,11 @@ class DeskInTest:
         return StoredAt(self.time, self.time)
 
 
-def signal_of(bar: int, pair: str, action: str = "hold", **changes: Any) -> Signal:
+def signal_of(
+    bar: int, pair: str, action: str = "hold", *, legs: Mapping[str, tuple[str, str]] = PAIRS, **changes: Any
+) -> Signal:
     """A signal; an entry long the spread at z = −2.2 where nothing else is said."""
-    y, x = PAIRS[pair]
+    y, x = legs[pair]
     values: dict[str, Any] = {
         "pair": pair, "role": "selected", "start_ns": GRID[bar].start_ns, "action": action, "reason": "", "y": y,
         "x": x, "beta": BETA, "spread": -0.022, "z": -2.2, "band": SIGMA, "volatility": VOLATILITY,

@@ -98,7 +98,7 @@ class AlpacaBroker:
         self._keys, self._sleep, self._now = keys, sleep, now
         self._news = News()
         self._due = DueUpdates(self.settings.update_timeout_s, monotonic)
-        self._pacer = Pacer(self.settings.questions_per_minute, sleep=sleep)
+        self._pacer = Pacer(self.settings.questions_per_minute, clock=monotonic, sleep=sleep)
         self._policy = RetryPolicy(
             self.settings.max_attempts, first_wait_s=0.5, longest_wait_s=self.settings.longest_wait_s, sleep=sleep
         )

@@ -24,11 +24,14 @@ class NakedEpisode:
         None while it lasts.
     dollar_seconds : float
         Naked value times time, until the end or the moment that was asked for.
+    most_dollars : float
+        The largest naked value in it.
     """
 
     begin_utc: datetime
     end_utc: datetime | None
     dollar_seconds: float
+    most_dollars: float
 
 
 def naked_tolerance(trade: SpreadOrder, fraction: float, *, price_y: float, price_x: float) -> float:
@@ -53,7 +56,7 @@ def naked_episodes(
     """
     episodes: list[NakedEpisode] = []
     begin: datetime | None = None
-    amount, last, dollar_seconds = 0.0, until, 0.0
+    amount, last, dollar_seconds, most = 0.0, until, 0.0, 0.0
     for moment, shares_y, shares_x in _held_over_time(trade):
         if begin is not None:
             dollar_seconds += amount * (moment - last).total_seconds()
@@ -62,11 +65,12 @@ def naked_episodes(
         if amount > tolerance and begin is None:
             begin = moment
         elif amount <= tolerance and begin is not None:
-            episodes.append(NakedEpisode(begin, moment, dollar_seconds))
-            begin, dollar_seconds = None, 0.0
+            episodes.append(NakedEpisode(begin, moment, dollar_seconds, most))
+            begin, dollar_seconds, most = None, 0.0, 0.0
+        most = max(most, amount) if begin is not None else 0.0
     if begin is not None:
         dollar_seconds += amount * max(0.0, (until - last).total_seconds())
-        episodes.append(NakedEpisode(begin, None, dollar_seconds))
+        episodes.append(NakedEpisode(begin, None, dollar_seconds, most))
     return tuple(episodes)
 
 

@@ -47,6 +47,7 @@ from pairs_platform.processes.broker.account import (
     wash_trade,
 )
 from pairs_platform.processes.broker.faults import Fault, Faults, FaultScript, Occasion, StandingFault
+from pairs_platform.processes.broker.course import Course, RealCourse
 from pairs_platform.processes.broker.market import CENT, MarketTime, Prices
 from pairs_platform.processes.broker.wire import (
     TRADE_UPDATES,
@@ -74,7 +75,8 @@ GATEWAY_PAGE = "<html><head><title>{status}</title></head><body><h1>{status}</h1
 _ORDERS_DEFAULT, _ORDERS_MOST = 50, 500
 _ACTIVITIES_MOST = 100
 _MINUTE = 60.0
-_TICK_SECONDS = 0.2
+_TICKS_A_SECOND = 5
+_TICK_SECONDS = 1.0 / _TICKS_A_SECOND
 _UNKNOWN_WORD = "under_examination"
 _ENDED_ORDERS = ("filled", "canceled", "expired", "rejected", "replaced", "done_for_day")
 
@@ -87,6 +89,8 @@ class BrokerOptions:
     ----------
     cash : Decimal
         Dollars at the start.
+    answer_seconds : float
+        From a request to its answer; what is asked for is done in the middle of it.
     fill_seconds, cancel_seconds : float
         From an order to its fill, and from a cancelation to its end.
     partial_share : float
@@ -100,6 +104,7 @@ class BrokerOptions:
     """
 
     cash: Decimal = Decimal(100_000)
+    answer_seconds: float = 0.0
     fill_seconds: float = 0.05
     cancel_seconds: float = 0.05
     partial_share: float = 0.0
@@ -135,6 +140,8 @@ class BrokerServer(WebServer):
     market : MarketTime
     options : BrokerOptions
     script : FaultScript
+    course : Course
+        How time passes, real time unless given.
     """
 
     def __init__(
@@ -144,8 +151,10 @@ class BrokerServer(WebServer):
         *,
         options: BrokerOptions | None = None,
         script: FaultScript | None = None,
+        course: Course | None = None,
     ) -> None:
         super().__init__()
+        self._course = course or RealCourse()
         script = script or FaultScript()
         self.prices, self.market, self.options = prices, market or MarketTime(), options or BrokerOptions()
         self._stream: _Stream | None = None
@@ -164,6 +173,7 @@ class BrokerServer(WebServer):
         assets = {symbol: TradedAsset(symbol) for symbol in self.prices.all()}
         self.account = Account(assets, self.options.cash, price=self.prices, emit=self._emit, seed=script.seed)
         self.requests: list[str] = []
+        self.updates = 0
         self._chance = random.Random(f"{script.seed}/fills")
         self._plans: dict[str, Fault] = {}
         self._held_back: list[bytes] = []
@@ -262,24 +272,22 @@ class BrokerServer(WebServer):
         self._loop = asyncio.get_running_loop()
         self._was_open = self.market.is_open()
         stopping = threading.Event()
-        tasks = [asyncio.create_task(self.guarded(self._tick()))]
+        beside = None
         if self._beside is not None:
-            tasks.append(asyncio.create_task(self.guarded(asyncio.to_thread(self._beside, stopping))))
+            beside = asyncio.create_task(self.guarded(asyncio.to_thread(self._beside, stopping)))
+        self._course.later(_TICK_SECONDS, self._caught(partial(self._tick, 1)))
         yield
         stopping.set()
-        tasks[0].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if beside is not None:
+            await asyncio.gather(beside, return_exceptions=True)
 
-    async def _tick(self) -> None:
-        elapsed = 0.0
-        while True:
-            await asyncio.sleep(_TICK_SECONDS)
-            elapsed += _TICK_SECONDS
-            self._pass_time()
-            if elapsed >= 1.0:
-                elapsed = 0.0
-                self.prices.step()
-                self._match()
+    def _tick(self, number: int) -> None:
+        """Let time pass, each second prices too, and come again."""
+        self._pass_time()
+        if number % _TICKS_A_SECOND == 0:
+            self.prices.step()
+            self._match()
+        self._course.later(_TICK_SECONDS, self._caught(partial(self._tick, number + 1)))
 
     def _pass_time(self) -> None:
         """Open or close the market where its time has come."""
@@ -311,18 +319,25 @@ class BrokerServer(WebServer):
         self._remember_positions()
 
     def _later(self, seconds: float, work: Callable[..., None], *what: Any) -> None:
-        """Do something after a while with this account; an error in it ends the server."""
+        """Do something after a while with this account."""
         account = self.account
 
-        def guarded() -> None:
+        def of_account() -> None:
+            if account is self.account:
+                work(*what)
+
+        self._course.later(seconds, self._caught(of_account))
+
+    def _caught(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Work for later: an error in it ends the server."""
+
+        def caught() -> None:
             try:
-                if account is self.account:
-                    work(*what)
+                work()
             except Exception as error:  # noqa: BLE001 - handed to the caller of `serve`
                 self.fail(error)
 
-        assert self._loop is not None
-        self._loop.call_later(seconds, guarded)
+        return caught
 
     # The life of an order
 
@@ -451,10 +466,12 @@ class BrokerServer(WebServer):
         stream = self._stream
         if stream is not None and stream.is_listening and not stream.is_mute:
             stream.outbox.put_nowait(message)
+            self.updates += 1
 
     def _break_stream(self) -> None:
         if self._stream is not None:
             self._stream.outbox.put_nowait(None)
+            self._stream.is_listening = False
 
     # The stream
 
@@ -558,6 +575,7 @@ class BrokerServer(WebServer):
             return HTMLResponse(GATEWAY_PAGE.format(status="502 Bad Gateway"), 502)
         try:
             content = await request.body()
+            await self._wait(self.options.answer_seconds / 2)
             body = json.loads(content) if content else {}
             if not isinstance(body, dict):
                 raise _unreadable()
@@ -570,14 +588,18 @@ class BrokerServer(WebServer):
         except Exception as error:
             self.fail(error)
             raise
-        if fault and fault.do == "slow_answer":
-            await asyncio.sleep(fault.seconds)
+        slow = fault.seconds if fault and fault.do == "slow_answer" else 0.0
+        await self._wait(self.options.answer_seconds / 2 + slow)
         return answer if isinstance(answer, Response) else JSONResponse(self._thinned(answer))
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds:
+            await self._course.sleep(seconds)
 
     def _is_too_often(self) -> bool:
         if not self.options.requests_per_minute:
             return False
-        now = asyncio.get_running_loop().time()
+        now = self._course.now()
         while self._asked and self._asked[0] < now - _MINUTE:
             self._asked.popleft()
         if len(self._asked) >= self.options.requests_per_minute:
@@ -612,7 +634,7 @@ class BrokerServer(WebServer):
             self._later(fault.seconds, self.liquidate, order.symbol)
         if what == "fill_before_answer" and self.market.is_open():
             self._start(order)
-            await asyncio.sleep(self.options.fill_seconds)  # the event is on its way before the answer
+            await self._wait(self.options.fill_seconds)  # the event is on its way before the answer
         else:
             self._begin(order)
         if what == "accept_then_504":
@@ -706,17 +728,17 @@ class BrokerServer(WebServer):
         fault = self.faults.standing(name)
         if fault is None:
             return None
-        until = asyncio.get_running_loop().time() - fault.seconds
+        until = self._course.now() - fault.seconds
         return next((version for at, version in reversed(versions) if at <= until), None)
 
     def _remember(self, order: PlacedOrder) -> None:
         if self.faults.standing("orders_lag"):
-            version = (asyncio.get_running_loop().time(), order_json(order))
+            version = (self._course.now(), order_json(order))
             self._versions.setdefault(order.order_id, []).append(version)
 
     def _remember_positions(self) -> None:
         if self.faults.standing("positions_lag"):
-            self._positions.append((asyncio.get_running_loop().time(), self._positions_now()))
+            self._positions.append((self._course.now(), self._positions_now()))
 
     def _positions_now(self) -> list[dict[str, Any]]:
         return [position_json(self.account, symbol, self.prices(symbol)) for symbol in self.account.positions]
