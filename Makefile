@@ -13,7 +13,7 @@ TEST_READY := .venv/.installed-test
 
 SOAK := pairs_platform_tests/soak
 SOAK_INPUTS := $(SOAK)/test_inputs.py $(SOAK)/test_vendor_replies.py $(SOAK)/test_real_prices.py
-SOAK_TRADING := $(SOAK)/test_killed_desk.py
+SOAK_TRADING := $(SOAK)/test_killed_desk.py $(SOAK)/test_chaos.py
 PROFILE = $(if $(SOURCE),--source $(SOURCE)) $(if $(DATA),--data "$(DATA)") $(if $(FREQUENCY),--frequency $(FREQUENCY))
 
 demo: $(READY)

@@ -16,6 +16,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--daily-runs", type=int, default=200, help="runs of the daily soak")
+    parser.addoption("--chaos-orders", type=int, default=500, help="spread orders of the chaos soak, of each legging")
+    parser.addoption("--chaos-seed", type=int, default=None, help="one session of the chaos soak alone")
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -30,8 +29,8 @@ from pairs_platform.core.errors import AnswerLost, PlatformError, Refused, Unava
 from pairs_platform.core.risk.trading_state import KillLevel, denied_by_state, standing
 from pairs_platform.core.trading.naked import naked_episodes, naked_tolerance
 from pairs_platform.core.trading.netting import INTERNAL_BROKER_ID, shares_of_pairs
-from pairs_platform.core.trading.orders import Order
-from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder, SpreadState
+from pairs_platform.core.trading.orders import Order, OrderStatus
+from pairs_platform.core.trading.spread_order import SpreadOrder, SpreadState
 from pairs_platform.database.kill_switch import kill_switch, release_kill_switch, set_kill_switch
 from pairs_platform.database.signals import Provenance, store_signals
 from pairs_platform.database.spread_orders import StoredTrade, trades_of_account
@@ -51,17 +50,20 @@ from pairs_platform.workflows.trading_inputs import MorningFacts
 from pairs_platform_tests.support.held_time import HeldCourse
 from pairs_platform_tests.support.risk_entries import quiet_market
 from pairs_platform_tests.support.simulated_broker import KEYS
-from pairs_platform_tests.support.trading_desk import GRID, KEY, SESSION, VOLATILITY, session_state, signal_of
+from pairs_platform_tests.support.trading_desk import KEY, SESSION, VOLATILITY, session_state, signal_of
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 OPEN = datetime.fromisoformat("2026-03-10T13:30:00+00:00")
 FIRST_BAR = 5
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF", "GGG", "HHH", "III", "JJJ", "KKK", "LLL", "MMM", "NNN")
 PRICES = {symbol: 40.0 + 7.5 * n for n, symbol in enumerate(SYMBOLS)}
-PAIRS = {f"{y}_{x}": (y, x) for y, x in (*zip(SYMBOLS[::2], SYMBOLS[1::2], strict=True), ("AAA", "CCC"), ("DDD", "GGG"), ("EEE", "HHH"))}
+PAIRS = {
+    f"{y}_{x}": (y, x)
+    for y, x in (*zip(SYMBOLS[::2], SYMBOLS[1::2], strict=True), ("AAA", "CCC"), ("DDD", "GGG"), ("EEE", "HHH"))
+}
 """Seven pairs of their own symbols, and three that share theirs with two others."""
 
-LOOK_SECONDS, BUSY_SECONDS, REST_SECONDS = 0.2, 0.25, 5.0
+LOOK_SECONDS, BUSY_SECONDS, REST_SECONDS = 0.2, 0.25, 10.0
 BAR_SECONDS = 300.0
 AWAY_SECONDS, REFUSED_SECONDS = 1.0, 20.0
 """As the trader's process waits between looks, and after failures."""
@@ -102,6 +104,8 @@ class Naked:
     dollar_seconds: float
     most_dollars: float
     longest_seconds: float
+    why: str
+    """What forbade the hedge: the kill switch, or an order of which only a person can say what became of it."""
 
 
 @dataclass
@@ -200,9 +204,7 @@ class ChaosBroker(AlpacaBroker):
     def __init__(self, session: "ChaosSession") -> None:
         course = session.course
         settings = AlpacaTradingSettings(base_url=session.url)
-        super().__init__(
-            lambda: session.keys, settings, sleep=session.sleep, now=session.now, monotonic=course.now
-        )
+        super().__init__(lambda: session.keys, settings, sleep=session.sleep, now=session.now, monotonic=course.now)
         self._session = session
 
     def submit(self, order: Order) -> BrokerOrder:
@@ -231,10 +233,13 @@ class ChaosBroker(AlpacaBroker):
 class ChaosSession:
     """One account, one database, one session; desks come and go."""
 
-    def __init__(self, settings: Settings, database: Database, seed: int, server: BrokerServer, course: HeldCourse, url: str) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, seed: int, server: BrokerServer, course: HeldCourse, url: str
+    ) -> None:
         self.settings, self.database, self.seed = settings, database, seed
         self.server, self.course, self.url, self.keys = server, course, url, keys_of(KEYS)
         self.chance = random.Random(f"{seed}/session")
+        random.seed(seed)  # pauses between attempts are drawn from it
         self.market = SessionMarket(server.prices, self.now)
         self.sent: Counter[str] = Counter()
         self.reached: Counter[str] = Counter()
@@ -243,6 +248,7 @@ class ChaosSession:
         self.desks = self.kills = 0
         self._down_until = 0.0
         self._killed_until: datetime | None = None
+        self._killed: list[list[datetime]] = []
         self._rule: dict[str, int] = dict.fromkeys(PAIRS, 0)
         self._count_orders()
 
@@ -321,16 +327,16 @@ class ChaosSession:
         if self.is_quiet or self._killed_until is not None or self.chance.random() >= 0.01:
             return
         level = self.chance.choice([*KillLevel])
-        set_kill_switch(
-            self.database, ["live"], level, reason=f"chance, {when}", actor="a person", now=self.now()
-        )
+        set_kill_switch(self.database, ["live"], level, reason=f"chance, {when}", actor="a person", now=self.now())
         self.kills += 1
+        self._killed.append([self.now(), datetime.max.replace(tzinfo=UTC)])
         self._killed_until = self.now() + timedelta(seconds=self.chance.choice([10.0, 60.0, 200.0]))
 
     def maybe_release(self) -> None:
         if self._killed_until is not None and (self.is_quiet or self.now() >= self._killed_until):
             release_kill_switch(self.database, ["live"], reason="chance", actor="a person", now=self.now())
             self._killed_until = None
+            self._killed[-1][1] = self.now()
 
     def require_permitted(self, order: Order) -> None:
         """No order is sent that the kill switch of this moment forbids."""
@@ -371,7 +377,7 @@ class ChaosSession:
         while self.now() < end:
             self.maybe_release()
             busy = self.look()
-            if not busy and self._is_at_rest():
+            if self._is_at_rest():
                 left = (end - self.now()).total_seconds()
                 self.sleep(min(REST_SECONDS, max(left, 0.0)))
             if busy and not self.is_quiet and self.chance.random() < 0.001:
@@ -386,14 +392,20 @@ class ChaosSession:
         signals = []
         for pair, position in self._rule.items():
             action = "hold"
-            if position == 0 and self.chance.random() < 0.5:
+            if position == 0 and self.chance.random() < 0.8:
                 action = self.chance.choice(["enter_long", "enter_short"])
-            elif position and self.chance.random() < 0.5:
-                action = self.chance.choice(["exit", "exit", "exit", "stop"])
+            elif position and self.chance.random() < 0.7:
+                action = self.chance.choice(["exit", "exit", "exit", "exit", "stop"])
             sign = -1 if action == "enter_short" else 1
             signals.append(
                 signal_of(
-                    bar, pair, action, position=position, spread=-0.022 * sign, z=-2.2 * sign, volatility=VOLATILITY,
+                    bar,
+                    pair,
+                    action,
+                    position=position,
+                    spread=-0.022 * sign,
+                    z=-2.2 * sign,
+                    volatility=VOLATILITY,
                     legs=PAIRS,
                 )
             )
@@ -433,11 +445,26 @@ class ChaosSession:
         return Found(
             seed=self.seed,
             trades=trades,
-            naked=[naked_of(trade, self.settings, self.now()) for trade in trades if trade.orders],
+            naked=[self.naked_of(trade) for trade in trades if trade.orders],
             faults=Counter(self.server.faults.acted),
             states=Counter(str(trade.state) for trade in trades),
             orders=sum(len(trade.orders) for trade in trades),
             executions=len(self.server.account.executions),
+        )
+
+    def naked_of(self, trade: SpreadOrder) -> Naked:
+        """What a trade had without a hedge, by the broker's times."""
+        at, until = {"price_y": trade.price_y, "price_x": trade.price_x}, self.now()
+        tolerance = naked_tolerance(trade, self.settings.execution.naked_tolerance, **at)
+        episodes = naked_episodes(trade, **at, tolerance=tolerance, until=until)
+        times = [(episode.begin_utc, episode.end_utc or until) for episode in episodes]
+        killed = any(begin <= until and end >= since for begin, end in times for since, until in self._killed)
+        return Naked(
+            pair=trade.pair,
+            dollar_seconds=sum(episode.dollar_seconds for episode in episodes),
+            most_dollars=max((episode.most_dollars for episode in episodes), default=0.0),
+            longest_seconds=max(((end - begin).total_seconds() for begin, end in times), default=0.0),
+            why="kill switch" if killed else "person" if trade.broken else "",
         )
 
     def _twice(self) -> list[str]:
@@ -452,6 +479,9 @@ class ChaosSession:
         """Orders, their ends and their fills, on both sides."""
         there = {order.client_order_id: order for order in self.server.account.orders.values()}
         here = {order.client_order_id: order for trade in trades for order in trade.orders}
+        for_a_person = {
+            order.client_order_id for trade in trades for order in trade.orders if _needs_person(trade, order)
+        }
         yield from (f"{name} is not known here" for name in there if name.startswith("pp-") and name not in here)
         for name, order in here.items():
             if order.broker_order_id == INTERNAL_BROKER_ID:
@@ -465,7 +495,7 @@ class ChaosSession:
             if ours != money:
                 yield f"{name} moved {ours} dollars here and {money} there"
             is_open = other is not None and other.is_open
-            if is_open == order.status.ended:
+            if is_open == order.status.ended and not (other is None and name in for_a_person):
                 yield f"{name} is {order.status} here and {'no order' if other is None else other.status} there"
 
     def _holdings_differ(self, trades: list[SpreadOrder]) -> Iterator[str]:
@@ -486,23 +516,15 @@ class ChaosSession:
             yield f"cash: {cash} by the executions, {self.server.account.state.cash} there"
 
 
-def naked_of(trade: SpreadOrder, settings: Settings, until: datetime) -> Naked:
-    """What a trade had without a hedge, by the broker's times."""
-    at = {"price_y": trade.price_y, "price_x": trade.price_x}
-    tolerance = naked_tolerance(trade, settings.execution.naked_tolerance, **at)
-    episodes = naked_episodes(trade, **at, tolerance=tolerance, until=until)
-    return Naked(
-        pair=trade.pair,
-        dollar_seconds=sum(episode.dollar_seconds for episode in episodes),
-        most_dollars=max((episode.most_dollars for episode in episodes), default=0.0),
-        longest_seconds=max(
-            (((episode.end_utc or until) - episode.begin_utc).total_seconds() for episode in episodes), default=0.0
-        ),
-    )
+def _needs_person(trade: SpreadOrder, order: Order) -> bool:
+    """Whether an order is one of which nobody knows, and the trade says so: it was answered with an error page."""
+    return order.status is OrderStatus.UNKNOWN and order.client_order_id in trade.broken
 
 
 @contextmanager
-def chaos_session(folder: Path, settings: Settings, database: Database, seed: int, faults: tuple[Fault, ...] = EVERYTHING) -> Iterator[ChaosSession]:
+def chaos_session(
+    settings: Settings, database: Database, *, seed: int, faults: tuple[Fault, ...] = EVERYTHING
+) -> Iterator[ChaosSession]:
     """A session whose market is open; its server ends with the block."""
     course = HeldCourse()
     begin = OPEN + timedelta(seconds=BAR_SECONDS * FIRST_BAR)

@@ -46,8 +46,8 @@ from pairs_platform.processes.broker.account import (
     plain,
     wash_trade,
 )
-from pairs_platform.processes.broker.faults import Fault, Faults, FaultScript, Occasion, StandingFault
 from pairs_platform.processes.broker.course import Course, RealCourse
+from pairs_platform.processes.broker.faults import Fault, Faults, FaultScript, Occasion, StandingFault
 from pairs_platform.processes.broker.market import CENT, MarketTime, Prices
 from pairs_platform.processes.broker.wire import (
     TRADE_UPDATES,

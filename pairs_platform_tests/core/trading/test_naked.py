@@ -37,6 +37,16 @@ def test_what_grows_and_shrinks_counts_with_its_value_at_each_moment():
     # $2,000 for 2 s, $5,000 for 3 s, then $2,000 for 4 s.
     assert since(trade) == at(1)
     assert episodes(trade, until=10) == [(at(1), None, 4_000.0 + 15_000.0 + 8_000.0)]
+    (episode,) = naked_episodes(trade, tolerance=200.0, until=at(10), **PRICES)
+    assert episode.most_dollars == 5_000.0
+
+
+def test_the_most_of_an_episode_is_its_own():
+    trade = trade_of(
+        filled(order_of(100), seconds=1), filled(HEDGE, seconds=2), filled(order_of(-20, purpose="close"), seconds=5)
+    )
+    found = naked_episodes(trade, tolerance=200.0, until=at(9), **PRICES)
+    assert [each.most_dollars for each in found] == [5_000.0, 1_000.0]
 
 
 def test_within_the_tolerance_nothing_is_naked():
