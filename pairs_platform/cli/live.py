@@ -13,7 +13,9 @@ from pairs_platform.cli.address_options import address_options
 from pairs_platform.cli.dagster_calls import dagster_calls
 from pairs_platform.cli.interrupts import EXIT_CODE, plan_end, stop_on_signals
 from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.trade_teller import TradeTeller
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.platform import Platform
 from pairs_platform.processes.runtime.dagster_home import prepare_home
 from pairs_platform.processes.runtime.migrations import migrate_stores
 from pairs_platform.processes.runtime.supervisor import Supervisor
@@ -81,9 +83,14 @@ def command(
         specs = live_processes(settings, home, dagster, Path(folder), host=host, port=port, fresh=not resume)
         supervisor = Supervisor(specs, live_folder(settings), click.echo)
         stop_on_signals(supervisor.stop)
-        run_mode = settings.stream.run_mode
+        run_mode, teller = settings.stream.run_mode, TradeTeller(Platform(settings), click.echo)
         click.echo(f"profile {settings.profile.name}, run mode {run_mode}: starting {', '.join(supervisor.names)}")
-        all_started = supervisor.run(lambda: _say_where(settings, host, port))
+
+        def started() -> None:
+            _say_where(settings, host, port)
+            teller.begin()
+
+        all_started = supervisor.run(started, teller.end)
     click.echo("stopped")
     if not all_started:
         sys.exit(EXIT_CODE)
@@ -104,6 +111,7 @@ def _say_where(settings: Settings, host: str, port: int) -> None:
         *replayed(settings),
         *(f"  {hint('signals --follow')}", "    signals as they are stored"),
         *(f"  {hint('stream status')}", "    the collector and its bars"),
-        "Ctrl-C stops everything",
+        *(f"  {hint('positions')}", "    what is held; `orders`, `portfolio` and `risk` say more"),
+        "Ctrl-C stops everything; trades are told below",
     ]
     click.echo("\n".join(lines))

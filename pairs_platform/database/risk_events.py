@@ -6,6 +6,7 @@ What does not belong here: which checks and limits there are (`core.risk`), and 
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -72,6 +73,24 @@ def store_events(database: Database, key: AccountKey, events: Sequence[RiskEvent
     if rows:
         with database.begin() as connection:
             connection.execute(sa.insert(RISK_EVENTS), rows)
+
+
+def state_changes(database: Database, run_mode: str, since: datetime, after: int) -> list[tuple[int, str, datetime]]:
+    """Changes of the trading state from a moment of this machine on, after an event, oldest first.
+
+    Returns
+    -------
+    list of (number, message, moment)
+        `moment` by the market's clock.
+    """
+    table = RISK_EVENTS.c
+    statement = (
+        sa.select(table.id, table.message, table.market_utc)
+        .where((table.run_mode == run_mode) & (table.kind == "state") & (table.at_utc >= since) & (table.id > after))
+        .order_by(table.id)
+    )
+    with database.begin() as connection:
+        return [(row.id, row.message, row.market_utc) for row in connection.execute(statement)]
 
 
 def event_rows(

@@ -5,7 +5,7 @@ What does not belong here: the signals (`signals`), and when a signal is denied 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -82,6 +82,16 @@ def signals_without_outcome(database: Database, key: SignalKey) -> list[dict[str
         .order_by(SIGNALS.c.bar_utc, SIGNALS.c.pair)
     )
     return read_rows(database, statement)
+
+
+def denials_of_session(database: Database, run_mode: str, session: date) -> list[str]:
+    """Codes of the signals of a session that were denied, of all sectors."""
+    table = SIGNAL_OUTCOMES.c
+    statement = sa.select(table.code).where(
+        (table.run_mode == run_mode) & (table.session == session) & (table.outcome == "denied")
+    )
+    with database.begin() as connection:
+        return [str(code) for code in connection.scalars(statement)]
 
 
 def outcome_rows(database: Database, key: SignalKey) -> list[dict[str, Any]]:

@@ -222,6 +222,28 @@ def trades_of_account(database: Database, account: str, run_mode: str) -> list[S
         return _trades(connection, condition)
 
 
+def trades_of_run(database: Database, run_mode: str, *, recorded_before: datetime | None = None) -> list[StoredTrade]:
+    """Every trade of a run mode, those that were stored before a moment of this machine if given, oldest first."""
+    condition = SPREAD_ORDERS.c.run_mode == run_mode
+    if recorded_before is not None:
+        condition &= SPREAD_ORDERS.c.recorded_utc < recorded_before
+    with database.begin() as connection:
+        return _trades(connection, condition)
+
+
+def changed_trades(database: Database, run_mode: str, since: datetime) -> list[StoredTrade]:
+    """The trades of a run mode that changed at a moment of this machine's clock or after it, oldest first."""
+    with database.begin() as connection:
+        return _trades(connection, (SPREAD_ORDERS.c.run_mode == run_mode) & (SPREAD_ORDERS.c.changed_utc >= since))
+
+
+def newest_change(database: Database, run_mode: str) -> datetime | None:
+    """When a trade of a run mode changed last, by the clock of this machine; None without any."""
+    statement = sa.select(sa.func.max(SPREAD_ORDERS.c.changed_utc)).where(SPREAD_ORDERS.c.run_mode == run_mode)
+    with database.begin() as connection:
+        return connection.scalar(statement)
+
+
 def _add_trade(connection: sa.Connection, trade: SpreadOrder, origin: Origin, at: StoredAt) -> bool:
     stored = _trades(connection, SPREAD_ORDERS.c.id == trade.id)
     if stored:

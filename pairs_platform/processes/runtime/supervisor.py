@@ -103,8 +103,8 @@ class Supervisor:
         self._running: dict[str, _Running] = {}
         self._stopping = threading.Event()
 
-    def run(self, started: Callable[[], None] = lambda: None) -> bool:
-        """Start everything, call `started`, and watch until `stop` or Ctrl-C; then stop everything.
+    def run(self, started: Callable[[], None] = lambda: None, ending: Callable[[], None] = lambda: None) -> bool:
+        """Start everything, call `started`, and watch until `stop` or Ctrl-C; call `ending`, and stop everything.
 
         Returns
         -------
@@ -134,6 +134,7 @@ class Supervisor:
                 while not self._stopping.wait(0.2):
                     for running in self._running.values():
                         self._look_after(running)
+                ending()
                 return True
             finally:
                 self._stop_all()
