@@ -5,7 +5,8 @@ What does not belong here: the text of a single cell (`views.drawing.cells`).
 
 import re
 import textwrap
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,9 @@ NARROW = 16
 """Columns whose values are all shorter are neither wrapped nor cut; their titles may be wrapped."""
 
 SHOWN_ROWS = 40
+
+FRAME_LINES = 8
+"""Lines of a terminal that a page needs beside the rows of its table."""
 
 SIGNIFICANT = 4
 """Digits of a float in a table."""
@@ -256,6 +260,25 @@ def print_renderable(*items: RenderableType) -> None:
         console.print(item)
 
 
+@contextmanager
+def page(follow: bool) -> Iterator[Callable[[Callable[[int | None], RenderableType]], None]]:
+    """How something is shown: printed, or in the place of what stood there where it is followed on a terminal.
+
+    Yields
+    ------
+    callable
+        Takes what makes it from the most rows that the terminal has room for; None where there is no bound.
+    """
+    console = terminal()
+    if not (follow and console.is_terminal):
+        yield lambda made: print_renderable(made(None))
+        return
+    from rich.live import Live
+
+    with Live(console=console, auto_refresh=False) as live:
+        yield lambda made: live.update(made(console.height - FRAME_LINES), refresh=True)
+
+
 def output_width() -> int:
     """Columns of standard output, as `print_renderable` takes it."""
     return terminal().width
@@ -275,6 +298,12 @@ def say(text: str, *, fg: str | None = None) -> None:
             break_on_hyphens=False,
         )
     click.secho(text, fg=fg)
+
+
+def sentences(*lines: str) -> list[Text]:
+    """Sentences as parts of a page: wrapped in a terminal, elsewhere each on one line."""
+    is_terminal = terminal().is_terminal
+    return [Text(line, no_wrap=not is_terminal, overflow="fold" if is_terminal else "ignore") for line in lines]
 
 
 def terminal() -> Console:

@@ -5,10 +5,10 @@ board says (`views.drawing.signal_board`), and the money of positions (`core.tra
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -21,10 +21,10 @@ from pairs_platform.cli.show import (
     more_rows,
     narrowed,
     output_width,
+    page,
     print_frame,
     print_renderable,
     rows_option,
-    terminal,
     with_content,
 )
 from pairs_platform.core.streaming.settings import RUN_MODES
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from pairs_platform.platform import Platform
 
 POLL_SECONDS = 1.0
-FRAME_LINES = 8
-"""Lines of a terminal that a board needs beside its rows."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,6 @@ class _Shown:
     platform: "Platform"
     pair: str | None
     rows: int
-
-
-_Show = Callable[[_Shown, pd.DataFrame, "SignalKey"], None]
 
 
 @click.command("signals")
@@ -89,7 +84,7 @@ def command(
     mode = run_mode or settings.stream.run_mode
     asked = _Shown(platform, pair, rows)
     newest: pd.Timestamp | None = None
-    with _page(follow) as show:
+    with page(follow) as show:
         while True:
             sessions = sessions_with_signals(platform.database, mode, slug)
             day = session.date() if session else (sessions[-1] if sessions else None)
@@ -105,7 +100,7 @@ def command(
                     _print_pnl(asked, key, frame)
                     return
                 for bars in _pages(frame, first=newest is None, whole=pair is not None):
-                    show(asked, bars, key)
+                    show(partial(_board, asked, bars, key))
                 newest = pd.Timestamp(frame["bar_utc"].max()) if len(frame) else newest
             if not follow:
                 return
@@ -121,28 +116,7 @@ def _pages(frame: pd.DataFrame, *, first: bool, whole: bool) -> Iterator[pd.Data
     yield from bars[-1:] if first else bars
 
 
-@contextmanager
-def _page(follow: bool) -> "Iterator[_Show]":
-    """How a board is shown: printed, or in the place of the one before where it is followed on a terminal."""
-    console = terminal()
-    if not (follow and console.is_terminal):
-        yield _print
-        return
-    from rich.live import Live
-
-    with Live(console=console, auto_refresh=False) as live:
-
-        def show(asked: _Shown, bars: pd.DataFrame, key: "SignalKey") -> None:
-            live.update(_board(asked, bars, key, rows=min(asked.rows, console.height - FRAME_LINES)), refresh=True)
-
-        yield show
-
-
-def _print(asked: _Shown, bars: pd.DataFrame, key: "SignalKey") -> None:
-    print_renderable(_board(asked, bars, key, rows=asked.rows))
-
-
-def _board(asked: _Shown, bars: pd.DataFrame, key: "SignalKey", *, rows: int) -> "RenderableType":
+def _board(asked: _Shown, bars: pd.DataFrame, key: "SignalKey", most: int | None) -> "RenderableType":
     from rich.console import Group
 
     from pairs_platform.core.screening.pair_names import find_pair
@@ -163,6 +137,7 @@ def _board(asked: _Shown, bars: pd.DataFrame, key: "SignalKey", *, rows: int) ->
         board.insert(0, "bar", list(starts.dt.strftime("%H:%M")))
     else:
         title = f"Signals · {key.sector} · bar {starts.iloc[0]:%Y-%m-%d %H:%M} New York · {key.run_mode}"
+    rows = asked.rows if most is None else min(asked.rows, most)
     kept = slice(max(0, len(board) - rows), None) if asked.pair is not None else slice(rows)
     shown = with_content(board.iloc[kept])
     table = frame_table(narrowed(shown, GOES_FIRST, output_width()), title=title, whole=("order",), styles=styles[kept])

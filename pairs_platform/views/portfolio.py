@@ -7,7 +7,7 @@ them. What does not belong here: what the platform believes of the account (`vie
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -82,11 +82,14 @@ class PortfolioSummary:
 
 
 class PortfolioManager:
-    """Reads of one account, for any number of threads; one for each process.
+    """Reads of one account, for any number of threads; `portfolio_of` has the one of each account of this process.
 
     Parameters
     ----------
     broker : Broker
+    newest_update : callable
+        Something that is another one after each trade update; whatever was read before is asked again then. Where it
+        is not known at the moment, as with a database that is away, it counts as none.
     monotonic : callable
         Seconds that never go back.
     now : callable
@@ -94,9 +97,17 @@ class PortfolioManager:
     """
 
     def __init__(
-        self, broker: Broker, *, monotonic: Callable[[], float] = time.monotonic, now: Callable[[], datetime] = utc_now
+        self,
+        broker: Broker,
+        *,
+        newest_update: Callable[[], object] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.label = broker.label
+        self._newest_update = newest_update
+        self._known_update: object = None
+        self._noticing = threading.Lock()
         self._orders = _Cached(broker.open_orders, ORDERS_SECONDS, monotonic=monotonic, now=now)
         self._account = _Cached(broker.account, OTHER_SECONDS, monotonic=monotonic, now=now)
         self._positions = _Cached(broker.positions, OTHER_SECONDS, monotonic=monotonic, now=now)
@@ -114,14 +125,17 @@ class PortfolioManager:
         PlatformError
             The broker does not answer, and never has.
         """
+        self._notice_update()
         return self._orders.read(refresh=refresh)
 
     def account(self, *, refresh: bool = False) -> Reading[Account]:
         """Money and permissions, 30 seconds old at most; as `orders`."""
+        self._notice_update()
         return self._account.read(refresh=refresh)
 
     def positions(self, *, refresh: bool = False) -> Reading[Sequence[BrokerPosition]]:
         """What the account holds, 30 seconds old at most; as `orders`."""
+        self._notice_update()
         return self._positions.read(refresh=refresh)
 
     def summary(self, *, refresh: bool = False) -> Reading[PortfolioSummary]:
@@ -145,6 +159,37 @@ class PortfolioManager:
         """Something happened: whoever asks from now on has what the broker says after this moment."""
         for cached in (self._orders, self._account, self._positions):
             cached.invalidate()
+
+    def _notice_update(self) -> None:
+        """Invalidate what is known where there was a trade update since this was asked before."""
+        try:
+            newest = self._newest_update()
+        except PlatformError:
+            return
+        with self._noticing:
+            is_new, self._known_update = newest != self._known_update, newest
+            if is_new:
+                self.invalidate()
+
+
+_managers: dict[Hashable, PortfolioManager] = {}
+_opening = threading.Lock()
+
+
+def portfolio_of(account: Hashable, open_manager: Callable[[], PortfolioManager]) -> PortfolioManager:
+    """The manager of an account in this process: whoever looks at the account shares what is known of it.
+
+    Parameters
+    ----------
+    account : hashable
+        Whatever tells it from others: profile, run mode, broker.
+    open_manager : callable
+        Makes it where nobody has looked yet.
+    """
+    with _opening:
+        if account not in _managers:
+            _managers[account] = open_manager()
+        return _managers[account]
 
 
 class _Cached(Generic[T]):

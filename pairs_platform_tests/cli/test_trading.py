@@ -1,10 +1,12 @@
 """Commands of trading over a real database, without a trader: `orders`, `positions`, `risk`, `kill`, `release`."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 
+from pairs_platform.cli.portfolio import _worth
 from pairs_platform.core.trading.orders import OrderStatus
 from pairs_platform.core.trading.spread_order import Goal
 from pairs_platform.database.audit import entries
@@ -15,6 +17,7 @@ from pairs_platform.database.risk_events import store_events
 from pairs_platform.database.spread_orders import apply_report, change_trade, store_intent
 from pairs_platform.platform import open_database
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.views.portfolio import PortfolioSummary, Reading
 from pairs_platform_tests.database.test_equity import ROW
 from pairs_platform_tests.database.test_risk_events import DENIED
 from pairs_platform_tests.support.trades import ORIGIN, at, filled, order_of, trade_of
@@ -178,3 +181,17 @@ def test_the_portfolio_is_what_the_broker_says_without_a_trader(database, consol
     assert "$100,000.00" in shown
     assert "no order is open" in shown
     assert "no position is held" in shown
+    assert "UTC, 0 s ago" in shown
+    assert "not current" not in shown
+
+
+def test_a_portfolio_that_the_broker_does_not_say_any_more_is_marked():
+    summary = PortfolioSummary(
+        equity=1000.0, cash=400.0, buying_power=800.0, result_of_day=-2.5, long_value=900.0, short_value=-300.0,
+        positions=2, open_orders=1,
+    )  # fmt: skip
+    reading = Reading(summary, datetime(2026, 3, 10, 15, 0, tzinfo=UTC), 75.0, "it is away")
+    told = " ".join(_worth("a broker", reading))
+    assert "a broker: $1,000.00, -2.50 since the session before" in told
+    assert "asked at 15:00:00 UTC, 75 s ago" in told
+    assert told.endswith("not current, the broker does not answer: it is away")

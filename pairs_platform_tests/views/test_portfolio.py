@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pairs_platform.core.errors import Unavailable
-from pairs_platform.views.portfolio import ORDERS_SECONDS, OTHER_SECONDS, PortfolioManager
+from pairs_platform.views.portfolio import ORDERS_SECONDS, OTHER_SECONDS, PortfolioManager, portfolio_of
 from pairs_platform_tests.support.memory_broker import MemoryBroker
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
@@ -108,3 +108,40 @@ def test_the_summary_adds_up(watched):
     summary = watched.manager.summary().value
     assert (summary.positions, summary.open_orders) == (1, 0)
     assert summary.gross == summary.net == 500.0
+
+
+def test_after_a_trade_update_that_anybody_stored_all_is_asked_again(watched):
+    newest = [NOW]
+    watched.manager = PortfolioManager(
+        watched.broker, newest_update=lambda: newest[0], monotonic=lambda: watched.seconds, now=lambda: NOW
+    )
+    for _ in range(3):
+        watched.manager.summary()
+    assert watched.calls == {"open_orders": 1, "account": 1, "positions": 1}
+    newest[0] = NOW.replace(minute=1)
+    for _ in range(3):
+        watched.manager.summary()
+    assert watched.calls == {"open_orders": 2, "account": 2, "positions": 2}
+
+
+def test_updates_that_cannot_be_known_now_count_as_none(watched):
+    def away() -> object:
+        raise Unavailable("the database is away")
+
+    manager = PortfolioManager(watched.broker, newest_update=away, monotonic=lambda: watched.seconds, now=lambda: NOW)
+    manager.account(), manager.account()
+    assert watched.calls == {"account": 1}
+
+
+def test_whoever_looks_at_an_account_in_a_process_has_the_same_manager(watched):
+    made = []
+
+    def opened() -> PortfolioManager:
+        made.append(PortfolioManager(watched.broker))
+        return made[-1]
+
+    with ThreadPoolExecutor(8) as pool:
+        managers = list(pool.map(lambda _: portfolio_of("a test's account", opened), range(8)))
+    assert len(made) == 1
+    assert set(map(id, managers)) == {id(made[0])}
+    assert portfolio_of("another account", opened) is not made[0]
