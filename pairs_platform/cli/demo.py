@@ -38,10 +38,11 @@ if TYPE_CHECKING:
     help="Sector slug, or all for every active one; the first active one if not given.",
 )
 def command(settings: Settings, session: datetime | None, sector: str | None) -> None:
-    """Run prices → pairs → models for one sector, then replay an hour.
+    """Run prices → pairs → models for one sector, then replay and trade an hour.
 
-    Three sessions of a sector are run, the first hour of the last one becomes signals, and what came out is shown. The
-    same jobs as the 06:00 schedule and the signal sensor run, in this process; the Dagster UI shows their runs.
+    Three sessions of a sector are run, the first hour of the last one becomes signals and trades of the paper account,
+    and what came out is shown. The same jobs as the 06:00 schedule and the signal sensor run, in this process; the
+    Dagster UI shows their runs.
     """
     from pairs_platform.cli.data import short_lines
     from pairs_platform.cli.day import print_day, print_models
@@ -143,17 +144,20 @@ def _terminal() -> "Iterator[IO[str] | None]":
 
 
 def _replay(settings: Settings, sectors: list[str], session: date) -> None:
-    """Replay the first hour of the session into signals of the configurations made at the close before it."""
+    """Replay the first hour of the session into signals and trades of the configurations of the close before it."""
     from pairs_platform.cli.demo_live import print_signals, replay_part, why_no_replay
+    from pairs_platform.cli.demo_trades import print_trades
+    from pairs_platform.platform import Platform
 
     reason = why_no_replay(settings)
     if reason:
         click.echo(f"\nNo part of the session is replayed: {reason}")
         return
     with _runner(settings) as runner:
-        signals = replay_part(settings, sectors, session, runner.compute_signals)
-    for sector, frame in signals.items():
+        replayed = replay_part(settings, sectors, session, runner.compute_signals)
+    for sector, frame in replayed.signals.items():
         print_signals(frame, sector)
+    print_trades(replayed.hour, Platform(settings).market_data.label)
 
 
 @contextmanager
@@ -178,6 +182,7 @@ def _next_steps(settings: Settings, sector: str, session: date) -> None:
     steps: tuple[tuple[str, str], ...] = (
         ("ui", f"the asset graph, plots, checks and these runs at {settings.ui_url}"),
         (f"pairs --sector {sector}", "every pair and the gate that rejected it"),
+        ("positions --run-mode replay", "what the paper account holds after the replayed hour"),
         (f"models list --sector {sector}", "every version of the models, and which one is champion"),
         (f"symbols status --sector {sector}", "the range and the gaps of each symbol"),
         (f"sql \"from composite_rankings where session = '{session}'\"", "the lake in DuckDB"),

@@ -40,6 +40,7 @@ def test_demo_from_prices_to_configuration(demo: DemoRun) -> None:
         assert f"session {session}" in demo.output
     assert "Selected: " in demo.output
     assert "Pinned PDFS_ROG: stopped at" in demo.output
+    assert "PAPER account: no trade in these bars" in demo.output
     assert "Where to look next" in demo.output
     assert "Traceback" not in demo.output
 

@@ -88,10 +88,10 @@ def open_account(
     from pairs_platform.adapters.paper.broker import PaperBroker
 
     run_mode = settings.stream.run_mode
-
+    account = paper_account_name(run_mode)
     paper = PaperBroker(
         platform.database,
-        account=f"paper-{run_mode}",
+        account=account,
         run_mode=run_mode,
         bar_ns=settings.stream.bar_frequency(settings.frequency).length_ns,
         clock=clock,
@@ -99,4 +99,9 @@ def open_account(
         settings=settings.broker.paper,
         actions=lambda session: [PaperAction(*action) for action in actions(session)],  # type: ignore[arg-type]
     )
-    return OpenAccount(paper, f"paper-{run_mode}", paper.receive, paper.end_session)
+    return OpenAccount(paper, account, paper.receive, paper.end_session)
+
+
+def paper_account_name(run_mode: str) -> str:
+    """The platform's own account in a run mode."""
+    return f"paper-{run_mode}"
