@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pairs_platform.core.errors import ConfigurationError, FolderReadOnly, NoSuchSector, ProfileOutdated
+from pairs_platform.core.errors import ConfigurationError, FolderReadOnly, NoSuchSector, NothingStored, ProfileOutdated
 from pairs_platform.core.folding import listed
 from pairs_platform.core.time import utc_now
 from pairs_platform.database.read_only import is_writable
-from pairs_platform.lake.profile import claim_profile
+from pairs_platform.lake.profile import MANIFEST, claim_profile
 from pairs_platform.ports.market_data import Listing, MarketData
 from pairs_platform.settings.model import Settings
 
@@ -77,6 +77,21 @@ def require_writable(settings: Settings) -> None:
     """
     if not is_writable(settings.profile_root):
         raise FolderReadOnly(settings.profile_root)
+
+
+def require_begun(settings: Settings) -> None:
+    """Refuse to look at a profile of which nothing is stored: opening its stores would begin it.
+
+    What lies in a database or on object storage that the settings name can be looked at from any machine.
+
+    Raises
+    ------
+    NothingStored
+    """
+    require_current_name(settings)
+    is_elsewhere = settings.database_url is not None or settings.lake_url is not None
+    if not is_elsewhere and not (settings.profile_root / MANIFEST).exists():
+        raise NothingStored(f"nothing is stored in profile {settings.profile.name} yet")
 
 
 def _claimed_root(settings: Settings) -> Path:

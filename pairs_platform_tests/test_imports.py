@@ -102,7 +102,8 @@ def test_commands_that_only_read_import_no_library_that_they_do_not_need(tmp_pat
     commands = [
         *(("--help", ()), ("config show", ("pydantic", "yaml")), ("symbols list", ("rich",)), ("profiles list", ())),
         *(("audit", ("sqlalchemy",)), ("alerts", ()), ("models list", ()), ("models show 1", ())),
-        *(("symbols status", frames), ("pairs --session 2023-03-07", ()), ("models compare 1 1", ("scipy",))),
+        ("storage", ("numpy", "psutil", "redis")),
+        *(("symbols status", frames), ("pairs --session 2023-03-07", ()), ("models compare 1 1", ())),
     ]
     heavy = HEAVY | {"dagster", "numpy", "psutil", "pydantic", "rich", "yaml"}
     code = READING.format(heavy=heavy, commands=commands, refused="pairs --session 2023-03-07")

@@ -35,8 +35,9 @@ def command(context: click.Context, settings: Settings, days: float, rows: int) 
         return
     from pairs_platform.adapters.notify.apprise_notifier import receivers
     from pairs_platform.database.alerts import failed_deliveries, recent_alerts
-    from pairs_platform.platform import open_database
+    from pairs_platform.platform import open_database, require_begun
 
+    require_begun(settings)
     database = open_database(settings)
     alerts = recent_alerts(database, utc_now() - timedelta(days=days))
     lines = [

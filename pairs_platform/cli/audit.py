@@ -9,7 +9,7 @@ from typing import get_args
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import reading_options, say_profile
 from pairs_platform.cli.show import older_rows, print_rows, rows_option
 from pairs_platform.database.audit import AuditAction, entries
 from pairs_platform.platform import open_database
@@ -17,7 +17,7 @@ from pairs_platform.settings.model import Settings
 
 
 @click.command("audit")
-@profile_options
+@reading_options
 @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Not before this moment (UTC).")
 @click.option(
     "--action",

@@ -102,6 +102,7 @@ def short_lines(checked: "DataCheck") -> list[str]:
     lines = [
         *_files(checked, shown=1),
         *_symbols(checked),
+        *_listed("", checked.sector_notes, 1),
         _line("basis", _basis(checked)),
         *_quarantine(checked, shown=1),
         *(_line("window", text) for text in _folded_excluded(checked)[:1]),
@@ -117,6 +118,7 @@ def full_lines(checked: "DataCheck") -> list[str]:
         *_files(checked, shown=_SHOWN),
         *_columns(checked),
         *_symbols(checked),
+        *_listed("", checked.sector_notes),
         _line("basis", _basis(checked)),
         *_listed("", checked.contradictions),
         _line("actions", _actions(checked)),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import reading_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.core.prices.calendar import CALENDAR_END, CALENDAR_START
@@ -19,7 +19,7 @@ KINDS = {".csv": "csv", ".xlsx": "xlsx", ".parquet": "parquet"}
 
 
 @click.command("export")
-@profile_options
+@reading_options
 @click.argument("table", metavar="TABLE")
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--sector", type=SECTOR, help="Sector slug; every sector if not given.")

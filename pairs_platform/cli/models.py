@@ -13,7 +13,7 @@ import click
 
 from pairs_platform.cli.commands import CommandGroup
 from pairs_platform.cli.interrupts import EXIT_CODE, plan_end, stop_on_signals
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import profile_options, reading_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import print_rows, rows_option, say
 from pairs_platform.settings.hints import hint
@@ -57,7 +57,7 @@ def _newest_session(platform: "Platform", sector: str) -> date:
 
 
 @command.command("list")
-@profile_options
+@reading_options
 @_sector
 @rows_option()
 def list_versions(settings: Settings, sector: str | None, rows: int) -> None:
@@ -93,7 +93,7 @@ def _signed(value: float | None) -> str:
 
 
 @command.command("show")
-@profile_options
+@reading_options
 @click.argument("version", type=int)
 @_sector
 @rows_option()
@@ -191,7 +191,7 @@ def rollback(settings: Settings, sector: str | None, reason: str) -> None:
 
 
 @command.command("compare")
-@profile_options
+@reading_options
 @click.argument("first", type=int)
 @click.argument("second", type=int)
 @_sector

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import reading_options, say_profile
 from pairs_platform.cli.run_mode_option import in_words, print_of_run_modes, run_mode_option
 from pairs_platform.cli.show import dollars, rows_option
 from pairs_platform.core.time import market_moment, moment_ns
@@ -19,7 +19,7 @@ GOES_FIRST = ("broker's id", "attempt", "purpose", "limit $", "reason")
 
 
 @click.command("orders")
-@profile_options
+@reading_options
 @run_mode_option
 @click.option("--open", "open_only", is_flag=True, help="Only orders of which something may still be filled.")
 @rows_option()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pairs_platform.cli.day import RANKING_SHOWN, print_day
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import reading_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import print_frame, rows_option
 from pairs_platform.settings.model import Settings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("pairs")
-@profile_options
+@reading_options
 @click.option("--sector", type=SECTOR, help="Sector slug; every sector with a ranking if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="As-of session; the newest stored one if not given.")
 @click.option("--pair", help="Only this pair, as SYMBOL_SYMBOL in any order, with every column.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import reading_options, say_profile
 from pairs_platform.cli.run_mode_option import in_words, print_of_run_modes, run_mode_option
 from pairs_platform.cli.show import dollars, rows_option
 from pairs_platform.core.time import market_moment, moment_ns
@@ -22,7 +22,7 @@ GOES_FIRST = ("account", "since", "price $", "mean $", "wanted")
 
 
 @click.command("positions")
-@profile_options
+@reading_options
 @run_mode_option
 @rows_option()
 def command(settings: Settings, run_modes: tuple[str, ...], rows: int) -> None:

@@ -15,6 +15,7 @@ import click
 
 from pairs_platform.cli import PROFILE_OPTION
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.platform import require_begun
 from pairs_platform.settings.hints import hint
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
@@ -44,7 +45,12 @@ SHOWN_PROFILE, IS_SAID = "pairs_platform.profile", "pairs_platform.profile_is_sa
 
 def profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--profile`, `--source`, `--data` and `--frequency`, and the settings that they ask for."""
-    return _with_options(command, on_running_stores=True)
+    return _with_options(command)
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`profile_options` of a command that only looks at what is stored: a profile is not begun by looking at it."""
+    return _with_options(command, only_reads=True)
 
 
 def profile_options_of_production(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,12 +58,16 @@ def profile_options_of_production(command: Callable[..., Any]) -> Callable[..., 
     return _with_options(command, on_running_stores=False)
 
 
-def _with_options(command: Callable[..., Any], *, on_running_stores: bool) -> Callable[..., Any]:
+def _with_options(
+    command: Callable[..., Any], *, on_running_stores: bool = True, only_reads: bool = False
+) -> Callable[..., Any]:
     @wraps(command)
     def with_settings(
         *words: Any, profile: str | None, source: str | None, data: str | None, frequency: str | None, **more: Any
     ) -> Any:
         settings = profile_settings(source, data, frequency, profile=profile, on_running_stores=on_running_stores)
+        if only_reads:
+            require_begun(settings)
         return command(*words, settings=settings, **more)
 
     decorated: Callable[..., Any] = with_settings

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import reading_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.settings.model import Settings
 
 
 @click.command("report")
-@profile_options
+@reading_options
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest stored one if not given.")
 @click.option("--sector", type=SECTOR, help="Sector slug; every sector that is stored for the session if not given.")
 @click.option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import reading_options, say_profile
 from pairs_platform.cli.run_mode_option import in_words, print_of_run_modes, run_mode_option
 from pairs_platform.cli.show import older_rows, rows_option, say
 from pairs_platform.settings.model import Settings
@@ -20,7 +20,7 @@ GOES_FIRST = ("bound", "value", "kind", "severity")
 
 
 @click.command("risk")
-@profile_options
+@reading_options
 @run_mode_option
 @rows_option()
 def command(settings: Settings, run_modes: tuple[str, ...], rows: int) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import reading_options, say_profile
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import (
     frame_table,
@@ -50,7 +50,7 @@ class _Shown:
 
 
 @click.command("signals")
-@profile_options
+@reading_options
 @click.option("--sector", type=SECTOR, help="Sector; the first active one if not given.")
 @click.option("--session", type=click.DateTime(["%Y-%m-%d"]), help="Session; the newest one with signals.")
 @click.option("--run-mode", type=click.Choice(RUN_MODES), help="Run mode; the configured one if not given.")

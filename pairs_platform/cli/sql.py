@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from pairs_platform.cli.profile_options import profile_options, say_profile
+from pairs_platform.cli.profile_options import reading_options, say_profile
 from pairs_platform.cli.show import print_frame, rows_option
 from pairs_platform.settings.model import Settings
 
@@ -16,7 +16,7 @@ DIGITS = 8
 
 
 @click.command("sql")
-@profile_options
+@reading_options
 @click.argument("statement")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values instead of a table.")
 @rows_option(50)

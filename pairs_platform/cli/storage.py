@@ -3,27 +3,28 @@
 What does not belong here: measuring (`workflows.storage`) and removing (`defs.housekeeping`).
 """
 
+from typing import TYPE_CHECKING
+
 import click
 
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import reading_options
 from pairs_platform.settings.model import Settings
+
+if TYPE_CHECKING:
+    from pairs_platform.platform import Platform
 
 
 @click.command("storage")
-@profile_options
-def command(settings: Settings) -> None:
+@reading_options
+@click.option("--retention", is_flag=True, help="Count what retention would remove from Dagster's storage too.")
+def command(settings: Settings, retention: bool) -> None:
     """Measure the state, and say when the disk is full.
 
-    Every part is listed with its growth, and with what retention would remove.
+    Every part is listed with its growth.
     """
     from pairs_platform.cli.show import print_renderable, rows_table, say
     from pairs_platform.core.operations.retention import FEWEST_SESSIONS
-    from pairs_platform.database.audit import person
-    from pairs_platform.database.read_only import is_writable
-    from pairs_platform.defs.housekeeping.purge import purge
-    from pairs_platform.defs.instance import open_instance
     from pairs_platform.platform import Platform
-    from pairs_platform.processes.runtime.dagster_home import prepare_home
     from pairs_platform.workflows.storage import measure_storage
 
     platform = Platform(settings)
@@ -45,6 +46,19 @@ def command(settings: Settings) -> None:
         say(f"sessions measured: {usage.n_sessions}; growth is forecast from {FEWEST_SESSIONS} of them on")
     for part in usage.missing:
         say(f"not measured: {part}")
+    if retention:
+        _say_what_retention_removes(platform)
+
+
+def _say_what_retention_removes(platform: "Platform") -> None:
+    from pairs_platform.cli.show import say
+    from pairs_platform.database.audit import person
+    from pairs_platform.database.read_only import is_writable
+    from pairs_platform.defs.housekeeping.purge import purge
+    from pairs_platform.defs.instance import open_instance
+    from pairs_platform.processes.runtime.dagster_home import prepare_home
+
+    settings = platform.settings
     if not is_writable(settings.profile_root):
         say(f"what retention would remove is not counted: {settings.profile_root} may only be read")
         return

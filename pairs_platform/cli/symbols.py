@@ -7,7 +7,7 @@ words (`views.symbol_status`).
 import click
 
 from pairs_platform.cli.commands import CommandGroup
-from pairs_platform.cli.profile_options import profile_options
+from pairs_platform.cli.profile_options import profile_options, reading_options
 from pairs_platform.cli.sector_name import SECTOR
 from pairs_platform.cli.show import print_frame, print_renderable, rows_option, rows_table, say
 from pairs_platform.core.prices.symbols import normal_symbol
@@ -33,7 +33,7 @@ def list_symbols(settings: Settings, sector: str | None) -> None:
 
 
 @command.command("status")
-@profile_options
+@reading_options
 @click.option("--sector", type=SECTOR, help="Only this sector.")
 @click.option("--each", "one_by_one", is_flag=True, help="A row for each symbol, with the kinds of its flags.")
 @rows_option()

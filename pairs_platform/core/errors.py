@@ -14,6 +14,7 @@
     │   ├── NoSuchSector         a sector, in the list or in the universe
     │   ├── NoSuchModel          a version of a registered model
     │   ├── PartitionMissing     partitions that nobody has stored yet
+    │   ├── NothingStored        anything, in a profile that was not begun
     │   ├── NothingRanked        a ranking, in a profile that has none
     │   ├── NothingStreamed      bars of a session of which the stream had none
     │   └── ClockUnknown         the market clock of a replay that has not started
@@ -105,6 +106,10 @@ class PartitionMissing(NotFound):
     def __init__(self, table: str, keys: Sequence[object], *, asset: str) -> None:
         self.table, self.keys, self.asset = table, tuple(keys), asset
         super().__init__(f"{table} has no partition {listed(keys, 3)}")
+
+
+class NothingStored(NotFound):
+    """Anything at all, in a profile of which nothing is stored yet."""
 
 
 class NothingRanked(NotFound):

@@ -72,6 +72,8 @@ class DataCheck:
     action_notes : tuple of str
         Rows of the file of actions that are left out or understood in another way.
     actions_path : str or None
+    sector_notes : tuple of str
+        Symbols whose sector the files name and runs do not have, and why.
     in_window : mapping of str to tuple of str
         Sector to the symbols that enter the window of `session`.
     excluded : mapping of str to str
@@ -99,6 +101,7 @@ class DataCheck:
     actions: pd.DataFrame
     action_notes: tuple[str, ...]
     actions_path: str | None
+    sector_notes: tuple[str, ...]
     in_window: Mapping[str, tuple[str, ...]]
     excluded: Mapping[str, str]
     session: date | None
@@ -132,6 +135,7 @@ class DataCheck:
                 }
                 for symbol, row in self.symbols.iterrows()
             ],
+            "sector_notes": list(self.sector_notes),
             "basis": {"set": self.basis.value, "contradictions": list(self.contradictions)},
             "actions": {
                 "path": self.actions_path,
@@ -247,6 +251,7 @@ def check_data(platform: Platform) -> DataCheck:
         actions=actions,
         action_notes=problems.answer(lambda: market.action_notes, ()),
         actions_path=settings.source.files.actions_path,
+        sector_notes=market.sector_notes if settings.universe_origin == "source" else (),
         in_window=in_window,
         excluded={**excluded, **outside},
         session=session,

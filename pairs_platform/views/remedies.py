@@ -4,11 +4,13 @@ What does not belong here: the errors themselves, which know nothing of commands
 """
 
 import errno
+from collections.abc import Callable
 
 from pairs_platform.core.errors import (
     ClockUnknown,
     FolderReadOnly,
     NothingRanked,
+    NothingStored,
     NothingStreamed,
     PartitionMissing,
     PartitionStale,
@@ -58,12 +60,20 @@ def remedy_of(error: BaseException, *, stored: bool = False) -> str:
             return f"run `{command('migrate')}`, which keeps everything that is stored"
         case SchemaOutdated():
             return f"run `{command('migrate')}` with the owner's URL in PAIRS_PLATFORM__DATABASE_OWNER_URL"
+    return _beginning(error, command)
+
+
+def _beginning(error: BaseException, command: Callable[[str], str]) -> str:
+    """The command that begins what was not begun."""
+    match error:
         case StreamUnavailable():
             return f"start it with `{command('live')}`, or name another with PAIRS_PLATFORM__REDIS_URL"
         case ClockUnknown():
             return f"start one with `{command('stream replay')}`"
         case NothingStreamed():
             return f"start `{command('live')}`, or look at `{command('stream status')}`"
+        case NothingStored():
+            return f"`{command('demo')}` begins it"
         case NothingRanked():
             return f"`{command(f'demo --sector {error.sector}' if error.sector else 'demo')}` makes one"
     return ""

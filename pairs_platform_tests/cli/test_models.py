@@ -121,6 +121,7 @@ def test_compare_without_shadow_says_that_nothing_can_be_said(platform, console)
 
 
 def test_a_sector_without_models(console):
+    assert Platform(load_settings()).lake.sessions("trading_config", "energy") == []
     shown = console("models", "list", "--sector", "energy")
     assert shown.exit_code == 1
     assert "energy has no registered model yet" in shown.output

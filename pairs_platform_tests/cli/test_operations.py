@@ -147,4 +147,6 @@ def test_room_growth_and_what_retention_would_remove():
     said = console("storage")
     assert "database.db" in said
     assert "growth is forecast from" in said
+    assert "retention" not in said
+    said = console("storage", "--retention")
     assert "retention would remove 0 events of 0 runs" in said

@@ -152,6 +152,7 @@ def test_a_command_of_dagster_finds_the_profile_by_what_stands_before_it(prices,
 
 def test_the_title_of_a_table_names_the_profile(console, prices):
     name = "simulated-1h-raw"
+    console("migrate", "--profile", name)
     for words in (("symbols", "status"), ("storage",)):
         shown = console(*words, "--profile", name)
         assert name in shown.output.split("─")[0], shown.output
@@ -293,6 +294,21 @@ def test_down_names_the_command_that_runs_without_up(console):
     assert "nothing runs" in console("down").output
     with the_only_one(live_folder(load_settings()), "ui"):
         assert f"`up` does not run; `ui` (pid {os.getpid()}) does: stop it with Ctrl-C\n" in console("down").output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("pairs", "signals", "alerts", "audit", "storage", "report", "positions", "orders", "risk", "symbols status"),
+        *("models list", "models show 1", "models compare 1 2", "sql 'select 1 as n'", "export rankings a.csv"),
+    ],
+)
+def test_a_profile_is_not_begun_by_looking_at_it(console, command):
+    settings = load_settings()
+    shown = console(*shlex.split(command))
+    assert shown.exit_code == 1
+    assert f"nothing is stored in profile {settings.profile.name} yet; `pairs-platform demo` begins it" in shown.output
+    assert not settings.profile_root.exists()
 
 
 def test_doctor_begins_no_profile(console):

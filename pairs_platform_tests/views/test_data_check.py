@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pairs_platform.cli.data import full_lines, short_lines
 from pairs_platform.core.errors import ConfigurationError, DataError, NotFound
 from pairs_platform.core.prices.calendar import CALENDAR_START, sessions_between, sessions_ending
 from pairs_platform.platform import Platform
@@ -184,6 +185,10 @@ def test_what_is_wrong_with_sectors_or_actions_is_in_the_answer(path, tmp_path):
     assert unknown.usable
     assert unknown.sector == "unclassified"
     assert unknown.n_accepted == 204
+    (note,) = unknown.sector_notes
+    assert "Airlines" in note
+    assert note in "\n".join(full_lines(unknown))
+    assert note in "\n".join(short_lines(unknown))
     actions = tmp_path / "actions.csv"
     actions.write_text("symbol,ex_date,kind,value\nAAA,2025-10-02,merger,2\n")
     wrong = checked(path, daily(102), actions_path=str(actions))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from pairs_platform.core.models.baseline import log_loss
 from pairs_platform.core.models.settings import EvaluationSettings
@@ -280,5 +279,7 @@ def session_interval(values: np.ndarray, session: np.ndarray) -> Interval:
     error = float(np.sqrt(m / (m - 1.0) * (deviations**2).sum()) / len(values))
     if not (varies(values) and error > 0.0):
         return _without_variance(values)
-    width = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, m - 1)) * error
-    return Interval(mean, mean - width, mean + width, float(stats.t.sf(mean / error, m - 1)))
+    from scipy.stats import t as student
+
+    width = float(student.ppf(0.5 + CONFIDENCE / 2.0, m - 1)) * error
+    return Interval(mean, mean - width, mean + width, float(student.sf(mean / error, m - 1)))

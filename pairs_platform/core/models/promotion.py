@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from pairs_platform.core.models.champion import age_sessions
 from pairs_platform.core.models.evaluation import varies
@@ -161,11 +160,13 @@ def compare(champion: pd.DataFrame, challenger: pd.DataFrame) -> Comparison:
     low = high = t = p = nan
     # A difference that does not vary says nothing about its error; one of zero is a model compared with itself.
     if n >= 2 and (varies(difference) or not difference.any()):
+        from scipy.stats import t as student
+
         error = float(difference.std(ddof=1)) / np.sqrt(n)
-        width = float(stats.t.ppf(0.975, n - 1)) * error
+        width = float(student.ppf(0.975, n - 1)) * error
         low, high = mean - width, mean + width
         t = mean / error if error > 0 else 0.0
-        p = float(stats.t.sf(t, n - 1))
+        p = float(student.sf(t, n - 1))
     return Comparison(
         n_sessions=n,
         n_pairs=int(both["pair"].nunique()),

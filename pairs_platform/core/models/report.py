@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 QUANTILES = (0.1, 0.5, 0.9)
 LARGEST_FALSE_DISCOVERY = 0.05
@@ -101,7 +100,9 @@ def sector_report(
         figures["top_less_bottom_tenth_lift"] = float(ordered.head(tenth).mean() - ordered.tail(tenth).mean())
         both = judged[["correlation", "skill"]].dropna()
         if len(both) >= 5 and both["correlation"].nunique() > 1 and both["skill"].nunique() > 1:
-            ranked = stats.spearmanr(both["correlation"], both["skill"])
+            from scipy.stats import spearmanr
+
+            ranked = spearmanr(both["correlation"], both["skill"])
             figures |= {
                 "correlation_against_skill": float(ranked.statistic),
                 "correlation_against_skill_p": float(ranked.pvalue),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from pairs_platform.core.models.baseline import Baseline
 from pairs_platform.core.models.bundle import PairModel
@@ -192,7 +191,9 @@ def _rows(
     p = table["skill_p"].to_numpy(dtype=float)
     tested = np.isfinite(p)
     if tested.any():
-        table.loc[tested, "skill_q"] = stats.false_discovery_control(p[tested])
+        from scipy.stats import false_discovery_control
+
+        table.loc[tested, "skill_q"] = false_discovery_control(p[tested])
     return table.astype({"skill_q": "float64"})
 
 
