@@ -50,7 +50,15 @@ from pairs_platform.workflows.trading_inputs import MorningFacts
 from pairs_platform_tests.support.held_time import HeldCourse
 from pairs_platform_tests.support.risk_entries import quiet_market
 from pairs_platform_tests.support.simulated_broker import KEYS
-from pairs_platform_tests.support.trading_desk import KEY, SESSION, VOLATILITY, session_state, signal_of
+from pairs_platform_tests.support.trading_desk import (
+    KEY,
+    SESSION,
+    VOLATILITY,
+    HandMarket,
+    drift_of,
+    session_state,
+    signal_of,
+)
 from pairs_platform_tests.support.waiting import WAIT_SECONDS
 
 OPEN = datetime.fromisoformat("2026-03-10T13:30:00+00:00")
@@ -122,40 +130,31 @@ class Found:
     latencies: list[float] = field(default_factory=list)
 
 
-class SessionMarket:
-    """A `Market` that has the close of every minute of the broker's prices."""
+class SessionMarket(HandMarket):
+    """A market that has the close of every minute of the broker's prices, and whose pairs do not drift."""
 
     def __init__(self, prices: Prices, clock: Callable[[], datetime]) -> None:
-        self._prices, self._clock = prices, clock
-        self._minute: datetime | None = None
-        self._closes: dict[str, float] = {}
-        self._state = session_state(PAIRS, PRICES)
-        self._facts = MorningFacts(
+        facts = MorningFacts(
             session=SESSION,
             mean_daily_volumes=dict.fromkeys(SYMBOLS, 1e7),
             ex_dates={},
             closes=dict(PRICES),
             market=quiet_market(SYMBOLS),
         )
+        drifts = dict.fromkeys(PAIRS, drift_of(1.0))
+        super().__init__(clock, now={}, facts_=facts, state=session_state(PAIRS, PRICES), drifts=drifts)
+        self._prices = prices
+        self._minute: datetime | None = None
 
     def refresh(self, now: datetime) -> bool:
         minute = now.replace(second=0, microsecond=0)
         if minute == self._minute:
             return False
-        self._minute, self._closes = minute, {symbol: float(price) for symbol, price in self._prices.all().items()}
+        self._minute, self.now = minute, {symbol: float(price) for symbol, price in self._prices.all().items()}
         return True
 
     def price(self, symbol: str) -> NewestPrice | None:
-        return NewestPrice(self._closes[symbol], self._minute) if self._minute else None
-
-    def prices(self) -> dict[str, float]:
-        return dict(self._closes)
-
-    def facts(self, session: Any) -> MorningFacts:
-        return self._facts
-
-    def session_state(self, sector: str, session: Any) -> Any:
-        return self._state
+        return NewestPrice(self.now[symbol], self._minute) if self._minute else None
 
 
 class _Follower(Follower):
@@ -412,7 +411,7 @@ class ChaosSession:
             self._rule[pair] = {"enter_long": 1, "enter_short": -1, "hold": position}.get(action, 0)
         now = self.now()
         provenance = Provenance(
-            config_session=self.market._state.config_session, config_hash="c0ffee", decided_market_utc=now,
+            config_session=self.market.state.config_session, config_hash="c0ffee", decided_market_utc=now,
             decided_utc=now, run_id="r",
         )  # fmt: skip
         assert store_signals(self.database, KEY, signals, provenance)
