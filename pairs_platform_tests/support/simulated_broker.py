@@ -77,13 +77,14 @@ def simulated_broker(
     *,
     prices: Mapping[str, Decimal] = PRICES,
     at: datetime = OPEN,
+    market: MarketTime | None = None,
     script: FaultScript | None = None,
     beside: Callable[[BrokerServer], Callable[[threading.Event], None]] | None = None,
     **options: Any,
 ) -> Iterator[RunningBroker]:
     """Serve while the block runs; `beside` makes what runs in a thread next to it."""
     settings = BrokerOptions(**{"fill_seconds": 0.005, "cancel_seconds": 0.005, "keys": KEYS, **options})
-    server = BrokerServer(Prices(prices), MarketTime(at), options=settings, script=script)
+    server = BrokerServer(Prices(prices), market or MarketTime(at), options=settings, script=script)
     if beside is not None:
         server.work_beside(beside(server))
     listener = listen("127.0.0.1", 0, server="the simulated broker", choice="--port")

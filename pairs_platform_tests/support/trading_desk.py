@@ -136,8 +136,12 @@ class DeskInTest:
         self.settings, self.database = settings, database
         self.key = AccountKey("PA1", "live")
         self.market = HandMarket(lambda: self.time)
-        self.broker = MemoryBroker(lambda: self.time, self.market.now)
+        self.broker = self.new_broker()
         self.begin()
+
+    def new_broker(self) -> Any:
+        """The account of the first process, which those that follow have too."""
+        return MemoryBroker(lambda: self.time, self.market.now)
 
     def begin(self) -> None:
         """A new process: nothing is remembered but what database and broker have."""
@@ -151,9 +155,13 @@ class DeskInTest:
             wall=lambda: self.time,
         )
         self.inbox = Inbox(lambda: self.time)
+        self.connect()
+        self.desk = Desk(seat, self.market, self.inbox)
+
+    def connect(self) -> None:
+        """Let the broker's updates come to this process."""
         self.broker.receiver = self.inbox
         self.inbox.connected()
-        self.desk = Desk(seat, self.market, self.inbox)
 
     def step(self, n: int = 1, *, seconds: float = 1.0) -> None:
         """Look, and let time pass."""

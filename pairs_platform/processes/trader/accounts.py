@@ -15,13 +15,16 @@ from pairs_platform.core.errors import DataError, Refused, Unavailable
 from pairs_platform.core.prices.calendar import session_close, session_open
 from pairs_platform.core.streaming.sessions import newest_session
 from pairs_platform.core.time import market_day, market_midnight, moment_ns
+from pairs_platform.core.trading.netting import shares_of_pairs
 from pairs_platform.core.trading.orders import CLIENT_ORDER_ID_PREFIX
 from pairs_platform.core.trading.positions import booked, fill_booking
 from pairs_platform.core.trading.reconciliation import (
     BrokersSide,
     Difference,
     OurSide,
+    PositionSeen,
     Reconciliation,
+    Subject,
     reconciled,
 )
 from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder
@@ -64,6 +67,8 @@ class Accounts:
         Signed shares that are known to be nobody's of the platform.
     foreign_pending : mapping of symbol to tuple of int
         Signed shares of working orders that are not the platform's.
+    disputed : mapping of symbol to float
+        Signed shares that the broker held by its newest answer, of symbols in which it and the trades differ.
     """
 
     def __init__(self, seat: Seat) -> None:
@@ -72,6 +77,7 @@ class Accounts:
         self.unexplained: tuple[Difference, ...] = ()
         self.foreign_shares: dict[str, float] = {}
         self.foreign_pending: dict[str, tuple[int, ...]] = {}
+        self.disputed: dict[str, float] = {}
         self._base: _Foreign | None = None
         self._cash: tuple[float, datetime] | None = None
         self._compared_at: datetime | None = None
@@ -121,12 +127,14 @@ class Accounts:
             self._take_over(self._found(trades, brokers))
             trades = [each.trade for each in self.at_work(now)]
             self._base = self._first_base(trades, brokers)
-        self._learn_foreign(self._base, brokers)
+        self._learn_foreign(self._base, trades, brokers)
         found = self._found(trades, brokers)
         self._take_over(found)
         self._note(found)
         self.differences, self.unexplained = found.differences, found.unexplained
         self.foreign_pending = _pending(found)
+        if brokers.positions is not None:
+            self.disputed = _disputed(found, trades, brokers.positions)
         self._keep_cash(trades, brokers.cash, found, now)
         self._compared_at, self._compared_for, self._hurried = (
             self._seat.wall(),
@@ -197,15 +205,23 @@ class Accounts:
         held = {each.symbol: float(each.quantity) for each in brokers.positions or () if each.symbol not in traded}
         return _Foreign(held, self._seat.clock())
 
-    def _learn_foreign(self, base: _Foreign, brokers: BrokersSide) -> None:
-        """Add what foreign orders filled since the base."""
+    def _learn_foreign(self, base: _Foreign, trades: Sequence[SpreadOrder], brokers: BrokersSide) -> None:
+        """Add what foreign orders filled since the base, but not what they took of the shares of trades.
+
+        The broker nets: a liquidation, a recall or a person may have closed what trades hold. That stays a difference.
+        """
         if brokers.orders is None:
             return
         shares: dict[str, float] = defaultdict(float, base.shares)
         for order in brokers.orders:
             if isinstance(order, BrokerOrder) and _is_foreign(order, base.at_utc) and order.quantity:
                 shares[order.symbol] += (1 if order.quantity > 0 else -1) * order.filled_quantity
-        after = {symbol: count for symbol, count in shares.items() if count}
+        held = shares_of_pairs(trades)
+        after = {
+            symbol: count - _taken(held.get(symbol, 0), base.shares.get(symbol, 0.0), count)
+            for symbol, count in shares.items()
+        }
+        after = {symbol: count for symbol, count in after.items() if count}
         if after != self.foreign_shares and self._compared_at is not None:
             self._cash = None
         self.foreign_shares = after
@@ -284,6 +300,22 @@ def _is_foreign(order: BrokerOrder, since: datetime) -> bool:
     changed = order.updated_utc or order.submitted_utc
     is_ours = order.client_order_id.startswith(CLIENT_ORDER_ID_PREFIX)
     return not is_ours and (changed is None or changed > since)
+
+
+def _taken(held: int, before: float, after: float) -> float:
+    """Signed shares that foreign orders filled against what trades hold of a symbol; a person's own stay foreign."""
+    if held < 0:
+        return min(-held, max(0.0, max(after, 0.0) - max(before, 0.0)))
+    return -min(held, max(0.0, max(-after, 0.0) - max(-before, 0.0)))
+
+
+def _disputed(
+    found: Reconciliation, trades: Sequence[SpreadOrder], positions: Sequence[PositionSeen]
+) -> dict[str, float]:
+    there = {each.symbol: each.quantity for each in positions}
+    differing = {each.key for each in found.differences}
+    symbols = {trade.symbol(leg) for trade in trades for leg in LEGS}
+    return {symbol: there.get(symbol, 0.0) for symbol in symbols if f"{Subject.POSITION} {symbol}" in differing}
 
 
 def _pending(found: Reconciliation) -> dict[str, tuple[int, ...]]:

@@ -133,6 +133,7 @@ class Work:
         for order in orders:
             by_symbol[order.symbol].append(order)
         at_broker = self._positions()
+        disputed = {symbol: int(shares) for symbol, shares in self._accounts.disputed.items()}
         return [
             gate(
                 symbol,
@@ -140,7 +141,7 @@ class Work:
                 pending=[each for trade in trades for leg in LEGS for each in trade.pending(leg)
                          if each.symbol == symbol],
                 held={trade.id: trade.held(leg) for trade in trades for leg in LEGS if trade.symbol(leg) == symbol},
-                broker_quantity=None if at_broker is None else at_broker.get(symbol, 0),
+                broker_quantity=at_broker.get(symbol, 0) if at_broker is not None else disputed.get(symbol),
                 foreign_quantity=int(self._accounts.foreign_shares.get(symbol, 0)),
                 foreign_pending=self._accounts.foreign_pending.get(symbol, ()),
             )
