@@ -6,7 +6,7 @@ What does not belong here: what it held, which is stored with it (`positions`), 
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -82,6 +82,14 @@ def equity_between(database: Database, key: AccountKey, first: datetime, last: d
     )
     with database.begin() as connection:
         return [EquityRow(**row) for row in connection.execute(statement).mappings()]
+
+
+def accounts_of_session(database: Database, session: date) -> list[AccountKey]:
+    """Accounts that were written down in a session, by run mode and name."""
+    of_session = sa.select(EQUITY.c.account, EQUITY.c.run_mode).where(EQUITY.c.session == session).distinct()
+    with database.begin() as connection:
+        found = [AccountKey(**row) for row in connection.execute(of_session).mappings()]
+    return sorted(found, key=lambda key: (key.run_mode, key.account))
 
 
 def select_newest(table: sa.Table, run_modes: Collection[str]) -> sa.Select[Any]:

@@ -76,3 +76,10 @@ def newest_position_rows(database: Database, run_modes: Collection[str]) -> list
     """What every account of some run modes held at its newest snapshot, by symbol and trade: columns of the table."""
     statement = select_newest(POSITIONS, run_modes).order_by(POSITIONS.c.symbol, POSITIONS.c.spread_order_id)
     return read_rows(database, statement)
+
+
+def position_rows(database: Database, key: AccountKey, first: datetime, last: datetime) -> list[dict[str, Any]]:
+    """What an account held at every snapshot from a moment on, up to another, in order: columns of the table."""
+    moments = matching(POSITIONS, vars(key)) & POSITIONS.c.at_utc.between(first, last)
+    order = (POSITIONS.c.at_utc, POSITIONS.c.symbol, POSITIONS.c.spread_order_id)
+    return read_rows(database, sa.select(POSITIONS).where(moments).order_by(*order))

@@ -6,7 +6,7 @@ What does not belong here: which checks and limits there are (`core.risk`), and 
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -98,12 +98,15 @@ def event_rows(
     run_modes: Collection[str],
     *,
     kinds: Collection[str] = (),
+    session: date | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Events of some run modes, newest first: columns of the table, `detail` as a dict."""
+    """Events of some run modes, of one session if given, newest first: columns of the table, `detail` as a dict."""
     statement = sa.select(RISK_EVENTS).where(RISK_EVENTS.c.run_mode.in_(run_modes)).order_by(RISK_EVENTS.c.id.desc())
     if kinds:
         statement = statement.where(RISK_EVENTS.c.kind.in_(kinds))
+    if session is not None:
+        statement = statement.where(RISK_EVENTS.c.session == session)
     with database.begin() as connection:
         rows = connection.execute(statement.limit(limit)).mappings().all()
     return [{**row, "detail": json.loads(row["detail"])} for row in rows]

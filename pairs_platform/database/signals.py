@@ -87,6 +87,12 @@ def last_signals(database: Database, key: SignalKey) -> dict[str, Signal]:
     return signals_at(database, key, max(starts)) if starts else {}
 
 
+def last_signal_moment(database: Database, key: SignalKey) -> datetime | None:
+    """When the newest signals of a session were decided, by this machine's clock; None where it has none."""
+    with database.begin() as connection:
+        return connection.scalar(sa.select(sa.func.max(SIGNALS.c.decided_utc)).where(matching(SIGNALS, vars(key))))
+
+
 def signal_rows(database: Database, key: SignalKey, *, after: datetime | None = None) -> list[dict[str, Any]]:
     """Signals of a session by bar and pair, columns of the table; of the bars after `after`."""
     statement = sa.select(SIGNALS).where(matching(SIGNALS, vars(key))).order_by(SIGNALS.c.bar_utc, SIGNALS.c.pair)

@@ -32,6 +32,8 @@ IN_THE_LAKE = (
     "gru_models",
     "shadow_losses",
     "streamed_bars",
+    "portfolio",
+    "performance_attribution",
 )
 """Assets whose table is that of the lake with their name."""
 
@@ -41,6 +43,8 @@ IN_THE_DATABASE = {
     "model_trends": "model_trends",
     "champion_model": "model_decisions",
     "signals": "signals",
+    "orders": "orders",
+    "fills": "fills",
     "storage_report": "storage_sizes",
 }
 """Assets whose rows are in a table of the database, and that table."""
@@ -57,8 +61,16 @@ IN_FOLDERS = {
 IN_DAGSTER = ("retention",)
 """Assets that change Dagster's own storage."""
 
-ON_DEMAND = ("streamed_bars", "signals", "gru_tuning")
-"""Made when somebody streams or asks for them, so that none is due."""
+ON_DEMAND = (
+    "streamed_bars",
+    "signals",
+    "gru_tuning",
+    "orders",
+    "fills",
+    "portfolio",
+    "performance_attribution",
+)
+"""Made when somebody streams, trades or asks for them, so that none is due."""
 
 OF_THE_EVENING = ("storage_report", "retention")
 """Made once for all partitions in the evening of a session."""

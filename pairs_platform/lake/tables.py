@@ -15,6 +15,7 @@ from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_FLAGS,
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
 from pairs_platform.core.streaming.contracts import STREAMED_BARS
+from pairs_platform.core.trading.contracts import PERFORMANCE_ATTRIBUTION, PORTFOLIO
 from pairs_platform.core.volatility.contracts import GARCH_FITS
 
 TABLES = (
@@ -35,5 +36,7 @@ TABLES = (
     GRU_FORECASTS,
     SHADOW_LOSSES,
     STREAMED_BARS,
+    PORTFOLIO,
+    PERFORMANCE_ATTRIBUTION,
 )
 """In the order in which data flows."""

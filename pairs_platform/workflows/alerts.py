@@ -8,19 +8,25 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pairs_platform.core.errors import ConfigurationError, Refused, StreamUnavailable
 from pairs_platform.core.operations.alert_causes import (
     StreamActivity,
     due_alerts,
     is_over,
+    kill_switch_alert,
+    kill_switch_key,
+    rejects_alert,
     silence_alert,
     silence_key,
+    trading_state_alert,
+    trading_state_key,
 )
 from pairs_platform.core.operations.alerts import Alert
 from pairs_platform.core.operations.scheduling import SectorState
 from pairs_platform.core.prices.calendar import session_open
+from pairs_platform.core.risk.trading_state import TradingState
 from pairs_platform.core.streaming.sessions import is_open, session_at
 from pairs_platform.core.time import MINUTE_NS, moment_ns
 from pairs_platform.database.alerts import (
@@ -31,6 +37,9 @@ from pairs_platform.database.alerts import (
     raise_alert,
     resolve_alerts,
 )
+from pairs_platform.database.kill_switch import kill_switch
+from pairs_platform.database.risk_events import event_rows
+from pairs_platform.database.store import Database
 from pairs_platform.platform import Platform
 from pairs_platform.settings.hints import stored_hint
 from pairs_platform.views.remedies import with_remedy
@@ -121,6 +130,45 @@ def silent_stream(streams: "Streams", silent_after_minutes: float) -> AlertChang
     if silence:
         return AlertChanges((silence_alert(streams.run_mode, session, silence),))
     return AlertChanges(over=(silence_key(streams.run_mode),) if activity.has_bars else ())
+
+
+def stopped_trading(database: Database, run_mode: str) -> AlertChanges:
+    """A kill switch that is in force, accounts in which nothing is begun, and rejected orders of the newest session.
+
+    Returns
+    -------
+    AlertChanges
+        Over where the switch is released, where trading is active again, and rejects of earlier sessions.
+    """
+    events = event_rows(database, [run_mode], kinds=["state", "reject"])
+    newest = max((event["session"] for event in events), default=None)
+    raised, over = [], [kill_switch_key(run_mode)]
+    switch = kill_switch(database, run_mode)
+    if switch.level is not None:
+        over = []
+        level, is_flat = str(switch.level), switch.flat_utc is not None
+        raised.append(kill_switch_alert(run_mode, level, switch.reason, is_flat=is_flat))
+    states: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if event["kind"] == "state":
+            states.setdefault(event["account"], event)
+    for account, event in states.items():
+        if event["code"] == TradingState.ACTIVE or event["session"] != newest:
+            over.append(trading_state_key(run_mode, account))
+        else:
+            is_halted = event["code"] == TradingState.HALTED
+            raised.append(
+                trading_state_alert(
+                    run_mode, account, is_halted=is_halted, message=event["message"], session=event["session"]
+                )
+            )
+    rejects = [e["message"] for e in reversed(events) if e["kind"] == "reject" and e["session"] == newest]
+    if rejects and newest is not None:
+        raised.append(rejects_alert(run_mode, newest, rejects))
+    kept = {alert.key for alert in raised}
+    old = (alert.key for alert in open_alerts(database) if alert.kind == "orders_rejected")
+    over += [key for key in old if key.startswith(f"rejects|{run_mode}|") and key not in kept]
+    return AlertChanges(tuple(raised), tuple(over))
 
 
 def alert_receivers(platform: Platform) -> "dict[str, SecretStr]":

@@ -95,6 +95,12 @@ def morning_facts(platform: Platform, session: date) -> MorningFacts:
     )
 
 
+def market_before(platform: Platform, session: date) -> MarketRisk | None:
+    """How symbols moved before a session; None where that is not known."""
+    windows = _windows(platform, session, [])
+    return _market(windows, []) if windows else None
+
+
 def _mean_daily_volumes(platform: Platform, session: date, notes: list[str]) -> dict[str, float]:
     volumes: dict[str, float] = {}
     days = sessions_ending(session_offset(session, -1), VOLUME_SESSIONS)

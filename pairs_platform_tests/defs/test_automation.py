@@ -327,7 +327,10 @@ def test_the_requested_runs_work_through_the_job(copied, instance):
     assert SESSION in copied.lake.sessions("trading_config", SECTOR)
 
 
-NOT_DAILY = ("gru_tuning", "signals", "streamed_bars", "storage_report", "retention")
+NOT_DAILY = (
+    "gru_tuning", "signals", "streamed_bars", "storage_report", "retention", "orders", "fills", "portfolio",
+    "performance_attribution",
+)  # fmt: skip
 
 
 def copied_assets(platform: Platform) -> set[dg.AssetKey]:

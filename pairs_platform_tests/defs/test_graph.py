@@ -23,7 +23,7 @@ CHECKS = {
 ASK_THE_REGISTRY = {
     "gru_models", "model_performance", "model_rankings", "model_trends", "shadow_losses", "champion_model",
 }  # fmt: skip
-LIVE = ("streamed_bars", "signals")
+LIVE = ("streamed_bars", "signals", "orders", "fills", "portfolio", "performance_attribution")
 OF_EVERYTHING = ("storage_report", "retention")
 DAILY = [asset for asset in STAGES if asset not in ("gru_tuning", *OF_EVERYTHING, *LIVE)]
 FILES = ("exports", "session_report")
@@ -98,7 +98,7 @@ class TestDefinitions:
         on = (
             "daily_pair_identification", "freshness_watch", "failed_session_retry", "weekly_model_baseline",
             "mlflow_run_closer", "signal_sensor", "stream_health", "run_alerts", "alert_watch",
-            "alert_delivery", "nightly_housekeeping",
+            "alert_delivery", "nightly_housekeeping", "trading_sensor",
         )  # fmt: skip
         assert running == {**dict.fromkeys(on, "RUNNING"), "weekly_network_tuning": "STOPPED"}
 

@@ -58,7 +58,7 @@ def instance() -> dg.DagsterInstance:
 def test_a_range_run_repeats_what_the_session_runs_stored(copied, demo, instance):
     """Two sessions, all assets, one run, over partitions that runs of one session each had stored."""
     for contract in TABLES:
-        if contract.table != "streamed_bars":  # not of these assets
+        if contract.table not in ("streamed_bars", "portfolio", "performance_attribution"):  # not of these assets
             copied.lake.path(contract.table, key()).unlink()
     result = execute(copied, sessions=RANGE, instance=instance)
     assert result.success

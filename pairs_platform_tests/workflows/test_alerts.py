@@ -1,6 +1,6 @@
 """When a live stream counts as silent, and when its silence is over."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -8,12 +8,18 @@ from pairs_platform.adapters.redis.connection import connect
 from pairs_platform.adapters.redis.streams import Streams
 from pairs_platform.core.operations.alert_causes import silence_alert
 from pairs_platform.core.prices.calendar import session_open
+from pairs_platform.core.risk.trading_state import KillLevel
 from pairs_platform.core.streaming.bars import StreamBar
 from pairs_platform.core.streaming.settings import StreamSettings
-from pairs_platform.database.alerts import due_deliveries, make_message, open_alerts
+from pairs_platform.database.alerts import due_deliveries, make_message, open_alerts, raise_alert
+from pairs_platform.database.equity import AccountKey
+from pairs_platform.database.kill_switch import release_kill_switch, set_kill_switch
+from pairs_platform.database.orders import StoredAt
+from pairs_platform.database.risk_events import RiskEvent, store_events
+from pairs_platform.database.store import Database
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
-from pairs_platform.workflows.alerts import AlertChanges, deliver, keep_alerts, silent_stream
+from pairs_platform.workflows.alerts import AlertChanges, deliver, keep_alerts, silent_stream, stopped_trading
 
 FRIDAY = date(2023, 3, 10)
 
@@ -86,3 +92,55 @@ def test_a_stored_alert_and_its_message_name_the_command_with_its_profile():
     (message,) = due_deliveries(platform.database, ["1 json"], now)
     assert command in message.body
     assert f"see `pairs-platform alerts --profile {platform.settings.profile.name}`" in deliver(platform, seconds=1.0)
+
+
+class TestTrading:
+    """What the trader wrote down, by hand."""
+
+    KEY = AccountKey("PA1", "live")
+
+    @pytest.fixture
+    def database(self, tmp_path) -> Database:
+        return Database(f"sqlite:///{tmp_path / 'database.db'}", "simulated-5min-raw")
+
+    def say(self, database: Database, kind: str, code: str, message: str = "why", day: int = 10) -> None:
+        now = datetime(2023, 3, day, 15, tzinfo=UTC)
+        event = RiskEvent(kind=kind, code=code, severity="warning", message=message)
+        store_events(database, self.KEY, [event], StoredAt(now, now))
+
+    def test_nothing_said_is_nothing_to_tell(self, database):
+        assert stopped_trading(database, "live").raised == ()
+
+    def test_a_state_in_which_nothing_is_begun_lasts_until_trading_is_active_or_a_session_later(self, database):
+        self.say(database, "state", "reducing", "trading is reducing: the loss of the day")
+        (alert,) = stopped_trading(database, "live").raised
+        assert (alert.kind, alert.severity) == ("trading_stopped", "warning")
+        assert "account PA1: trading is reducing: the loss of the day" in alert.what
+        self.say(database, "state", "halted")
+        assert [alert.severity for alert in stopped_trading(database, "live").raised] == ["error"]
+        assert stopped_trading(database, "replay").raised == ()
+        self.say(database, "reject", "reject", day=13)
+        assert alert.key in stopped_trading(database, "live").over
+        self.say(database, "state", "halted", day=13)
+        self.say(database, "state", "active", day=13)
+        changes = stopped_trading(database, "live")
+        assert alert.key in changes.over
+        assert [each.kind for each in changes.raised] == ["orders_rejected"]
+
+    def test_the_kill_switch_is_told_until_it_is_released(self, database):
+        now = datetime(2023, 3, 10, 15, tzinfo=UTC)
+        set_kill_switch(database, ["live"], KillLevel.FLATTEN, reason="prices look wrong", actor="a@b", now=now)
+        (alert,) = stopped_trading(database, "live").raised
+        assert "the kill switch is at flatten, the account was not seen to be flat: prices look wrong" in alert.what
+        release_kill_switch(database, ["live"], reason="they are right", actor="a@b", now=now)
+        changes = stopped_trading(database, "live")
+        assert (changes.raised, alert.key in changes.over) == ((), True)
+
+    def test_rejects_of_a_session_are_one_alert_and_those_of_an_earlier_one_are_over(self, database):
+        for message in ("first", "second"):
+            self.say(database, "reject", "reject", message)
+        (alert,) = stopped_trading(database, "live").raised
+        assert "2 orders were rejected; the newest: second" in alert.what
+        raise_alert(database, alert, datetime(2023, 3, 10, 15, tzinfo=UTC))
+        self.say(database, "state", "active", day=13)
+        assert alert.key in stopped_trading(database, "live").over

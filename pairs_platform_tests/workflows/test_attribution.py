@@ -1,14 +1,11 @@
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from pairs_platform.core.time import market_midnight
 from pairs_platform.core.trading.attribution import COMPONENTS, Attribution, Cut
-from pairs_platform.core.trading.bar_prices import BarPrices, bar_prices
 from pairs_platform.core.trading.positions import Booking, BookingKind
 from pairs_platform.core.trading.spread_order import Goal
 from pairs_platform.database.bookings import store_bookings
@@ -18,11 +15,10 @@ from pairs_platform.database.spread_orders import change_trade
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform.workflows.attribution import session_attribution
+from pairs_platform_tests.support.attributed_desk import BAR, Replayed, entered, left
 from pairs_platform_tests.support.killed_desk import empty_database
 from pairs_platform_tests.support.risk_entries import PRICES
-from pairs_platform_tests.support.trading_desk import GRID, SESSION, DeskInTest, copied_database
-
-BAR = timedelta(minutes=5)
+from pairs_platform_tests.support.trading_desk import SESSION, DeskInTest, copied_database
 
 
 @pytest.fixture(scope="module")
@@ -30,57 +26,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return empty_database(tmp_path_factory.mktemp("template"))
 
 
-class Replayed(DeskInTest):
-    """A desk whose broker fills at the opens of bars that the test keeps: each opens where the one before closed."""
-
-    def __init__(self, *given) -> None:
-        super().__init__(*given)
-        self.bars: list[tuple] = []
-
-    def bar(self, k: int, **moves: float) -> None:
-        """End a bar: prices move within it, and the desk looks twice."""
-        for symbol, price in self.market.now.items():
-            close = price * (1 + moves.get(symbol, 0.0))
-            self.bars.append((symbol, pd.Timestamp(GRID[k].start_ns, tz="UTC"), price, close))
-            self.market.now[symbol] = close
-        self.at_end_of(k)
-        self.step(2)
-
-    @property
-    def prices(self) -> BarPrices:
-        frame = pd.DataFrame(self.bars, columns=["symbol", "ts_utc", "open", "close"])
-        return bar_prices(frame, int(BAR.total_seconds() * 1e9))
-
-    def attributed(self, **more) -> Attribution:
-        found = session_attribution(self.database, self.key, SESSION, self.prices, bar=BAR, **more)
-        assert found is not None
-        return found
-
-
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Path) -> Replayed:
     monkeypatch.setenv(variable("broker.kind"), "alpaca")
     return Replayed(load_settings(), copied_database(template, tmp_path))
-
-
-def entered(desk: Replayed) -> Replayed:
-    """A pair is entered at the close of bar 5 and held in bar 6."""
-    desk.bar(5)
-    desk.signal(5, "enter_long")
-    desk.step(3)
-    desk.bar(6, PDFS=0.01)
-    desk.signal(6, "hold", position=1)
-    return desk
-
-
-def left(desk: Replayed) -> Replayed:
-    """It is left at the close of bar 7."""
-    entered(desk).bar(7, ROG=-0.002)
-    desk.signal(7, "exit", position=1)
-    desk.step(3)
-    desk.bar(8)
-    desk.signal(8)
-    return desk
 
 
 def parts(found: Attribution) -> dict[str, float]:

@@ -1,11 +1,11 @@
-"""What is worth an alert: a failed run or check, a daily run or configuration that is late, a silent stream.
+"""What is worth an alert: a failed run or check, a late daily run or configuration, a silent stream, stopped trading.
 
 Pure decisions. What does not belong here: how alerts are composed and sent (`alerts`), reading what they are decided
 from (`workflows.alerts`, `defs.alerts`).
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -242,4 +242,57 @@ def silence_alert(run_mode: str, session: date, silence: str) -> Alert:
         see="stream status",
         session=session,
         path="/assets/streamed_bars",
+    )
+
+
+def kill_switch_alert(run_mode: str, level: str, reason: str, *, is_flat: bool) -> Alert:
+    """The alert about a kill switch that is in force."""
+    flat = "the account was seen to be flat" if is_flat else "the account was not seen to be flat"
+    return Alert(
+        key=kill_switch_key(run_mode),
+        kind="trading_stopped",
+        severity="error",
+        what=_storable(f"run mode {run_mode}: the kill switch is at {level}, {flat}: {reason}"),
+        remedy="look at what is still open; release it, with a reason, once trading may go on",
+        see="risk",
+        path="/assets/portfolio",
+    )
+
+
+def kill_switch_key(run_mode: str) -> str:
+    """Key of the alert about a kill switch."""
+    return f"kill_switch|{run_mode}"
+
+
+def trading_state_alert(run_mode: str, account: str, *, is_halted: bool, message: str, session: date) -> Alert:
+    """The alert about an account in which nothing is begun; `message` says why."""
+    return Alert(
+        key=trading_state_key(run_mode, account),
+        kind="trading_stopped",
+        severity="error" if is_halted else "warning",
+        what=_storable(f"run mode {run_mode}, account {account}: {message}"),
+        remedy="the message names the limit; entries begin again by themselves once it is kept",
+        see="risk",
+        session=session,
+        path="/assets/portfolio",
+    )
+
+
+def trading_state_key(run_mode: str, account: str) -> str:
+    """Key of the alert about the trading state of an account."""
+    return _short(f"trading_state|{run_mode}|{account}")
+
+
+def rejects_alert(run_mode: str, session: date, messages: Sequence[str]) -> Alert:
+    """The alert about orders of a session that the broker rejected; the newest message last."""
+    count = "an order was rejected" if len(messages) == 1 else f"{len(messages)} orders were rejected"
+    return Alert(
+        key=f"rejects|{run_mode}|{session}",
+        kind="orders_rejected",
+        severity="warning",
+        what=_storable(f"run mode {run_mode}, {session}: {count}; the newest: {messages[-1]}"),
+        remedy="the broker's reason is in the message; several one after another end entries",
+        see="orders",
+        session=session,
+        path="/assets/orders",
     )

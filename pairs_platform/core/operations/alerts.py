@@ -11,7 +11,9 @@ from typing import Literal
 
 from pairs_platform.core.settings import SettingsGroup, setting
 
-Kind = Literal["run_failed", "check_failed", "run_missed", "config_late", "stream_silent"]
+Kind = Literal[
+    "run_failed", "check_failed", "run_missed", "config_late", "stream_silent", "trading_stopped", "orders_rejected"
+]
 Severity = Literal["error", "warning"]
 
 TITLES: dict[str, str] = {
@@ -20,6 +22,8 @@ TITLES: dict[str, str] = {
     "run_missed": "daily run missed",
     "config_late": "trading configuration not ready",
     "stream_silent": "stream silent",
+    "trading_stopped": "trading stopped",
+    "orders_rejected": "orders rejected",
 }
 
 

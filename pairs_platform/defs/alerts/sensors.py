@@ -85,11 +85,12 @@ def run_alerts(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[P
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Raises alerts for what should be there and is not: a daily run, the configuration at 08:00 New York, "
-    "streamed bars. Knows sessions and holidays.",
+    "streamed bars; and for the kill switch, accounts in which nothing is begun, rejected orders. Knows sessions and "
+    "holidays.",
 )
 def alert_watch(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]) -> dg.SkipReason:
     """Raise and close; request nothing."""
-    from pairs_platform.workflows.alerts import keep_alerts, late_sessions, silent_stream
+    from pairs_platform.workflows.alerts import keep_alerts, late_sessions, silent_stream, stopped_trading
 
     now, settings = platform.clock(), platform.settings
     states = [sector_state(context.instance, platform, sector, now=now) for sector in settings.active_sectors]
@@ -98,6 +99,8 @@ def alert_watch(context: dg.SensorEvaluationContext, platform: dg.ResourceParam[
     if settings.stream.run_mode == "live":
         changes.append(silent_stream(platform.streams, settings.alerts.silent_after_minutes))
         keep_alerts(platform, changes[1])
+    changes.append(stopped_trading(platform.database, settings.stream.run_mode))
+    keep_alerts(platform, changes[-1])
     raised = [alert.what for change in changes for alert in change.raised]
     return dg.SkipReason("; ".join(raised) or "everything that is due is there")
 

@@ -29,7 +29,7 @@ from pairs_platform.core.streaming.sessions import newest_session
 from pairs_platform.core.time import moment_ns
 from pairs_platform.core.trading.naked import naked_since, naked_tolerance
 from pairs_platform.core.trading.orders import OrderStatus
-from pairs_platform.core.trading.settings import BASIS_POINT
+from pairs_platform.core.trading.slippage import slippages
 from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder
 from pairs_platform.database.equity import EquityRow, equity_rows, newest_equity
 from pairs_platform.database.kill_switch import last_release
@@ -131,7 +131,7 @@ class Watch:
             consecutive_rejects=_rejects(trades),
             unexplained=unexplained,
             stream_silent_seconds=silent_seconds,
-            slippages=_slippages(trades),
+            slippages=slippages(each.trade for each in trades),
             assumed_slippage_bps=costs.half_spread_bps + costs.slippage_bps,
         )
         breaches += operation_breaches(operation, limits)
@@ -247,18 +247,3 @@ def _rejects(trades: Sequence[StoredTrade]) -> int:
             break
         count += 1
     return count
-
-
-def _slippages(trades: Sequence[StoredTrade]) -> list[float]:
-    """Adverse move from the middle at the decision to the fill of each trade, basis points of what was traded."""
-    found = []
-    for each in trades:
-        paid = traded = 0.0
-        for order in each.trade.orders:
-            if order.arrival_price and order.average_price:
-                shares = abs(order.executed)
-                paid += order.sign * shares * (order.average_price - order.arrival_price)
-                traded += shares * order.arrival_price
-        if traded:
-            found.append(paid / traded / BASIS_POINT)
-    return found
