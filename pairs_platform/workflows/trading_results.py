@@ -15,12 +15,11 @@ import pandas as pd
 
 from pairs_platform.core.errors import NotFound
 from pairs_platform.core.partition_key import PartitionKey
-from pairs_platform.core.prices.calendar import session_close
 from pairs_platform.core.risk.denials import UnusableInput
 from pairs_platform.core.risk.exposure import Book, exposure
 from pairs_platform.core.signals.engine import FILLED_ACTIONS
 from pairs_platform.core.streaming.settings import RUN_MODES
-from pairs_platform.core.time import market_day, market_midnight, moment_ns
+from pairs_platform.core.time import market_midnight
 from pairs_platform.core.trading.attribution import COMPONENTS, Attribution
 from pairs_platform.core.trading.checks import DRIFT, RECONCILIATION, STATE, NakedTime
 from pairs_platform.core.trading.contracts import ACCOUNT_ROW, LEG, PERFORMANCE_ATTRIBUTION, PORTFOLIO
@@ -31,12 +30,11 @@ from pairs_platform.database.equity import (
     accounts_of_session,
     equity_between,
     newest_equity,
-    newest_equity_rows,
 )
 from pairs_platform.database.positions import position_rows
 from pairs_platform.database.risk_events import event_rows
 from pairs_platform.database.signal_outcomes import outcome_rows, signals_without_outcome
-from pairs_platform.database.signals import SignalKey, last_signal_moment, signal_rows
+from pairs_platform.database.signals import SignalKey, signal_rows
 from pairs_platform.database.spread_orders import StoredTrade, trades_of_session
 from pairs_platform.workflows.attribution import account_attribution
 from pairs_platform.workflows.trading_inputs import market_before
@@ -145,35 +143,6 @@ def attribution_rows(account: AccountKey, found: Attribution, sector: str) -> li
     ]  # fmt: skip
     own = {**same, "scope": ACCOUNT_ROW, **dict.fromkeys(named, ""), **vars(found.account)}
     return [*rows, {**own, "total": found.account.total}]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DueResults:
-    """A session of a sector whose results are to be looked at, and a name that tells it from the time before."""
-
-    key: PartitionKey
-    name: str
-
-
-def due_results(platform: "Platform") -> list[DueResults]:
-    """Sectors that trade in the newest session of the configured run mode: after each bar's signals, and at the close.
-
-    A replay that begins again makes its signals at another time, and so other names.
-    """
-    mode, database = platform.settings.stream.run_mode, platform.database
-    newest = max((row["at_utc"] for row in newest_equity_rows(database, [mode])), default=None)
-    if newest is None:
-        return []
-    session = market_day(moment_ns(newest))
-    is_closed = newest >= session_close(session)
-    due = []
-    for sector in platform.settings.active_sectors:
-        signals = last_signal_moment(database, SignalKey(run_mode=mode, sector=sector, session=session))
-        if signals is None or not (is_closed or trades_of_session(database, mode, sector, session)):
-            continue
-        name = f"trading|{mode}|{sector}|{signals:%Y-%m-%dT%H:%M:%S.%f}" + ("|close" if is_closed else "")
-        due.append(DueResults(key=PartitionKey(session, sector), name=name))
-    return due
 
 
 def component_totals(frame: pd.DataFrame) -> pd.DataFrame:

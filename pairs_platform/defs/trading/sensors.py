@@ -1,6 +1,6 @@
 """The job that looks at a session's trading, and the sensor that asks for it.
 
-What does not belong here: deciding what is due (`workflows.trading_results`).
+What does not belong here: deciding what is due (`workflows.trading_requests`).
 """
 
 import dagster as dg
@@ -29,7 +29,7 @@ trading_job = dg.define_asset_job(
 )
 def trading_sensor(platform: dg.ResourceParam[Platform]) -> dg.SensorResult | dg.SkipReason:
     """Request what is new since the last look."""
-    from pairs_platform.workflows.trading_results import due_results
+    from pairs_platform.workflows.trading_requests import due_results
 
     requests = [dg.RunRequest(run_key=due.name, partition_key=str(due.key)) for due in due_results(platform)]
     return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("nothing is traded")
