@@ -20,7 +20,7 @@ from pairs_platform.core.risk.exposure import Book, exposure
 from pairs_platform.core.signals.engine import FILLED_ACTIONS
 from pairs_platform.core.streaming.settings import RUN_MODES
 from pairs_platform.core.time import market_midnight
-from pairs_platform.core.trading.attribution import COMPONENTS, Attribution
+from pairs_platform.core.trading.attribution import Attribution
 from pairs_platform.core.trading.checks import DRIFT, RECONCILIATION, STATE, NakedTime
 from pairs_platform.core.trading.contracts import ACCOUNT_ROW, LEG, PERFORMANCE_ATTRIBUTION, PORTFOLIO
 from pairs_platform.core.trading.naked import naked_episodes, naked_tolerance
@@ -143,14 +143,6 @@ def attribution_rows(account: AccountKey, found: Attribution, sector: str) -> li
     ]  # fmt: skip
     own = {**same, "scope": ACCOUNT_ROW, **dict.fromkeys(named, ""), **vars(found.account)}
     return [*rows, {**own, "total": found.account.total}]
-
-
-def component_totals(frame: pd.DataFrame) -> pd.DataFrame:
-    """Dollars by component, of the rows of each run mode and account: those that are not nothing."""
-    parts = [*COMPONENTS, "total"]
-    sums = frame.groupby(["run_mode", "account"], as_index=False)[parts].sum()
-    long = sums.melt(["run_mode", "account"], parts, "component", "US$")
-    return long[(long["US$"].abs() >= 0.005) | (long["component"] == "total")].reset_index(drop=True)
 
 
 def trading_events(platform: "Platform", key: PartitionKey) -> list[dict[str, Any]]:

@@ -14,6 +14,8 @@ from pairs_platform.defs.trading.sensors import trading_sensor
 from pairs_platform.platform import Platform
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
+from pairs_platform.views.reports.document import Table
+from pairs_platform.views.reports.trades import result_blocks
 from pairs_platform_tests.support.attributed_desk import Replayed, left
 from pairs_platform_tests.support.killed_desk import empty_database
 from pairs_platform_tests.support.runs import QUIET
@@ -64,6 +66,11 @@ def test_a_run_shows_what_was_traded_and_where_the_money_came_from(traded):
     assert portfolio["gross"].max() > 0
     assert portfolio["sector_gross"].equals(portfolio["gross"])
     assert portfolio["value_at_risk"].tail(1).tolist() == [0.0]
+    said = {block.caption.split(" · ")[0]: block for block in result_blocks(traded, KEY) if isinstance(block, Table)}
+    earned = said["What each pair earned"].rows[0]
+    assert (earned[1], earned[-1]) == ("PDFS_ROG", f"{attribution['total'].sum():+,.2f}")
+    assert ("gross", "1.5") in [(row[2], row[5]) for row in said["Exposure of the account beside its limits"].rows]
+    assert "Drift, limits, trading states, rejected orders" in said
 
 
 def test_the_sensor_asks_once_for_each_bars_signals_of_a_sector_that_trades(traded, monkeypatch):

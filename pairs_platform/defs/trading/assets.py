@@ -180,9 +180,10 @@ def performance_attribution(context: dg.AssetExecutionContext, platform: dg.Reso
 
 def _attribution_page(platform: Platform, key: PartitionKey) -> dict[str, Any]:
     from pairs_platform.core.trading.attribution import Cut
+    from pairs_platform.views.attribution_tables import component_totals
     from pairs_platform.views.drawing.components import component_bars
     from pairs_platform.views.drawing.label import drawing_label
-    from pairs_platform.workflows.trading_results import attribution_partition, component_totals
+    from pairs_platform.workflows.trading_results import attribution_partition
 
     frame, found = attribution_partition(platform, key)
     totals = component_totals(frame)

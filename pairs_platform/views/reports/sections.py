@@ -79,7 +79,7 @@ def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         There is no ranking.
     """
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
-    from pairs_platform.views.reports.trades import trading_blocks
+    from pairs_platform.views.reports.trades import result_blocks, trading_blocks
     from pairs_platform.views.windows import load_window
 
     rankings = platform.lake.read(COMPOSITE_RANKINGS, key)
@@ -91,7 +91,10 @@ def sector_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
         ("Selection", lambda: _selection(rankings, metadata)),
         ("Trading configuration", lambda: _configuration(platform, key)),
         ("Signals of the session", lambda: _signals(platform, key)),
-        ("Trading", lambda: trading_blocks(platform.database, key.sector, key.session)),
+        (
+            "Trading",
+            lambda: (*trading_blocks(platform.database, key.sector, key.session), *result_blocks(platform, key)),
+        ),
         ("Selection funnel", lambda: _funnel(platform, key, metadata)),
         ("Ranking", lambda: _ranking(platform, key, rankings)),
         ("Backtests", lambda: _backtests(platform, key, rankings, window)),
