@@ -26,8 +26,8 @@ from pairs_platform.settings.model import Settings
 from pairs_platform.settings.production import live_folder
 from pairs_platform.settings.variables import set_variable
 
-SECONDS_TO_STOP = 120.0
-"""Processes are stopped one after the other, each of which may store what it has."""
+SECONDS_TO_STOP = 240.0
+"""A dozen processes are stopped one after the other, each of which may take `supervisor.STOP_SECONDS`."""
 
 
 @click.command("live")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from pairs_platform.core.trading.orders import Order
+from pairs_platform.processes.broker.account import Books
 from pairs_platform.processes.broker.faults import Fault, FaultScript
 from pairs_platform.processes.broker.market import MarketTime, Prices
 from pairs_platform.processes.broker.server import BrokerOptions, BrokerServer
@@ -80,11 +81,15 @@ def simulated_broker(
     market: MarketTime | None = None,
     script: FaultScript | None = None,
     beside: Callable[[BrokerServer], Callable[[threading.Event], None]] | None = None,
+    books: Books | None = None,
+    keep: Callable[[Books], None] = lambda _: None,
     **options: Any,
 ) -> Iterator[RunningBroker]:
     """Serve while the block runs; `beside` makes what runs in a thread next to it."""
     settings = BrokerOptions(**{"fill_seconds": 0.005, "cancel_seconds": 0.005, "keys": KEYS, **options})
-    server = BrokerServer(Prices(prices), market or MarketTime(at), options=settings, script=script)
+    server = BrokerServer(
+        Prices(prices), market or MarketTime(at), options=settings, script=script, books=books, keep=keep
+    )
     if beside is not None:
         server.work_beside(beside(server))
     listener = listen("127.0.0.1", 0, server="the simulated broker", choice="--port")

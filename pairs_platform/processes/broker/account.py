@@ -12,7 +12,7 @@ Errors: https://docs.alpaca.markets/reference/postorder
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any, Literal
@@ -158,6 +158,17 @@ class AccountState:
     trading_blocked: bool = False
 
 
+@dataclass
+class Books:
+    """Everything that an account must not forget, to go on in another process."""
+
+    state: AccountState
+    orders: list[PlacedOrder]
+    executions: list[Execution]
+    positions: dict[str, Holding]
+    named: int
+
+
 Emit = Callable[[Event, PlacedOrder, Execution | None], None]
 Price = Callable[[str], Decimal]
 
@@ -202,6 +213,19 @@ class Account:
         """A UUID of its own for what has no name."""
         self._named += 1
         return self.id_of("number", self._named)
+
+    def books(self) -> Books:
+        """Everything that it must not forget."""
+        orders = list(self.orders.values())
+        return Books(self.state, orders, self.executions, self.positions, self._named)
+
+    def go_on(self, books: Books) -> None:
+        """Take over what an account of the same seed has left."""
+        self.state, self.positions, self._named = books.state, dict(books.positions), books.named
+        self.orders = {order.order_id: order for order in books.orders}
+        self._working = dict(self.orders)
+        self._client_ids = {order.client_order_id: order.order_id for order in books.orders}
+        self.executions = [replace(each, order=self.orders[each.order.order_id]) for each in books.executions]
 
     # What is there
 

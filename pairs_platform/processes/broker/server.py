@@ -37,6 +37,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pairs_platform.core.errors import ConfigurationError
 from pairs_platform.processes.broker.account import (
     Account,
+    Books,
     Event,
     Execution,
     PlacedOrder,
@@ -142,6 +143,10 @@ class BrokerServer(WebServer):
     script : FaultScript
     course : Course
         How time passes, real time unless given.
+    books : Books or None
+        Those of the account that it goes on with; a new account if not given.
+    keep : callable
+        Takes the books after each change.
     """
 
     def __init__(
@@ -152,9 +157,12 @@ class BrokerServer(WebServer):
         options: BrokerOptions | None = None,
         script: FaultScript | None = None,
         course: Course | None = None,
+        books: Books | None = None,
+        keep: Callable[[Books], None] = lambda _: None,
     ) -> None:
         super().__init__()
         self._course = course or RealCourse()
+        self.keep = keep
         script = script or FaultScript()
         self.prices, self.market, self.options = prices, market or MarketTime(), options or BrokerOptions()
         self._stream: _Stream | None = None
@@ -162,6 +170,8 @@ class BrokerServer(WebServer):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beside: Callable[[threading.Event], None] | None = None
         self._begin_account(script)
+        if books is not None:
+            self.account.go_on(books)
         application = Starlette(routes=self._routes(), lifespan=self._lifespan)
         self.app = _with_transport(application)
 
@@ -251,6 +261,7 @@ class BrokerServer(WebServer):
         """Forget everything: a new account with the first cash, and another script."""
         self._break_stream()
         self._begin_account(script or FaultScript())
+        self.keep(self.account.books())
 
     def state(self) -> dict[str, Any]:
         """What really is: orders, positions, money, prices, time, and the faults that acted."""
@@ -271,6 +282,7 @@ class BrokerServer(WebServer):
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         self._loop = asyncio.get_running_loop()
         self._was_open = self.market.is_open()
+        self._resume_orders()
         stopping = threading.Event()
         beside = None
         if self._beside is not None:
@@ -280,6 +292,14 @@ class BrokerServer(WebServer):
         stopping.set()
         if beside is not None:
             await asyncio.gather(beside, return_exceptions=True)
+
+    def _resume_orders(self) -> None:
+        """Let the orders go on that were under way when the books were kept."""
+        for order in self.account.open_orders():
+            if order.status == "pending_cancel":
+                self.account.end(order, "canceled", self.market.now())
+            else:
+                self._begin(order)
 
     def _tick(self, number: int) -> None:
         """Let time pass, each second prices too, and come again."""
@@ -302,6 +322,7 @@ class BrokerServer(WebServer):
                     self._begin(order)
         elif self._was_open and not is_open:
             self.account.state.last_equity = self.account.equity
+            self.keep(self.account.books())
             for order in self.account.open_orders():
                 if order.time_in_force != "gtc":
                     self.account.end(order, "expired", now)
@@ -315,6 +336,7 @@ class BrokerServer(WebServer):
     def _split(self, fault: Fault) -> None:
         symbol, ratio = str(fault.symbol), Decimal(str(fault.ratio))
         self.account.split(symbol, ratio, self.market.now())
+        self.keep(self.account.books())
         self.prices.set({symbol: max((self.prices(symbol) / ratio).quantize(CENT), CENT)})
         self._remember_positions()
 
@@ -419,6 +441,7 @@ class BrokerServer(WebServer):
     def _emit(self, event: Event, order: PlacedOrder, execution: Execution | None) -> None:
         now = self.market.now()
         data = update_json(event, order, execution, self.account.held(order.symbol), self.account.new_id(), now)
+        self.keep(self.account.books())
         self._remember(order)
         if execution is not None:
             self._equity.append((int(now.timestamp()), money(self.account.equity)))

@@ -4,15 +4,17 @@ What does not belong here: what it answers (`server`).
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from pairs_platform.core.errors import ConfigurationError
+from pairs_platform.core.errors import ClockUnknown, ConfigurationError
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
+from pairs_platform.core.time import moment_utc
 from pairs_platform.platform import open_lake, open_streams
-from pairs_platform.processes.broker.faults import fault_script
+from pairs_platform.processes.broker.faults import FaultScript, fault_script
 from pairs_platform.processes.broker.market import NEW_YORK, MarketTime, Prices
 from pairs_platform.processes.broker.server import BrokerOptions, BrokerServer
 from pairs_platform.processes.web import end_quietly, listen
@@ -67,6 +69,8 @@ def run_simulation(
     ------
     NotFound, ConfigurationError
         The faults, the time or the port cannot be used; nothing was served.
+    StreamUnavailable
+        Prices are to be those of the stream, and Redis does not answer.
     """
     script = fault_script(faults, seed=seed)
     prices = Prices(first_prices(settings), noise_bp=0.0 if is_streamed else noise_bp, seed=seed)
@@ -79,12 +83,33 @@ def run_simulation(
             f"simulated broker at http://{HOST}:{listener.getsockname()[1]}: {len(prices.all())} symbols, "
             f"${options.cash:,.0f}, faults: {', '.join(faults)}; {course}; Ctrl-C ends it"
         )
-        server = BrokerServer(prices, market, options=options, script=script)
         if is_streamed:
-            from pairs_platform.processes.broker.streamed import StreamedMarket
+            _streamed(settings, prices, market, options, script).serve(listener)
+        else:
+            BrokerServer(prices, market, options=options, script=script).serve(listener)
 
-            server.work_beside(StreamedMarket(open_streams(settings), server).run)
-        server.serve(listener)
+
+def _streamed(
+    settings: Settings, prices: Prices, market: MarketTime, options: BrokerOptions, script: FaultScript
+) -> BrokerServer:
+    """The server that the streamed bars move: it goes on with what it kept of the same replay, or of live bars."""
+    from pairs_platform.processes.broker.books import BooksFile
+    from pairs_platform.processes.broker.streamed import StreamedMarket
+
+    streams = open_streams(settings)
+    path = settings.profile_root / f"simulated-broker-{streams.run_mode}.json"
+    books = BooksFile(path, streams.replay.generation(), script.seed)
+    with suppress(ClockUnknown):  # no replay has begun
+        now_ns, rate = streams.clock.read()
+        market.set(moment_utc(now_ns), rate)
+    server = BrokerServer(prices, market, options=options, script=script, books=books.read(), keep=books.keep)
+
+    def begin_again(generation: int) -> None:
+        books.generation = generation
+        server.begin_again(script)
+
+    server.work_beside(StreamedMarket(streams, server, begin_again, generation=books.generation).run)
+    return server
 
 
 def first_prices(settings: Settings) -> dict[str, Decimal]:

@@ -7,6 +7,7 @@ meet them (`server`).
 import logging
 import threading
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
@@ -28,10 +29,22 @@ class StreamedMarket:
     ----------
     streams : Streams
     server : BrokerServer
+    begin_again : callable
+        Takes the generation of a replay that has begun again: its account is a new one. Called in the server's loop.
+    generation : int or None
+        That the server's account is of; the first that is seen if not given.
     """
 
-    def __init__(self, streams: Streams, server: BrokerServer) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        server: BrokerServer,
+        begin_again: Callable[[int], None] = lambda _: None,
+        *,
+        generation: int | None = None,
+    ) -> None:
         self._streams, self._server = streams, server
+        self._begin_again, self._generation = begin_again, generation
         self._newest = "0-0"
         self._is_away = False
 
@@ -55,6 +68,10 @@ class StreamedMarket:
         ------
         ClockUnknown, StreamUnavailable
         """
+        generation = self._streams.replay.generation()
+        if self._generation not in (None, generation):
+            self._server.do(partial(self._begin_again, generation))
+        self._generation = generation
         now_ns, rate = self._streams.clock.read()
         read_ns = time.monotonic_ns()
         events = self._streams.bar_closes.after(self._newest)

@@ -71,3 +71,17 @@ def test_while_redis_is_away_prices_stand_and_orders_are_answered(tmp_path, capl
     with simulated_broker(beside=lambda server: StreamedMarket(streams, server).run) as broker:
         until(lambda: "prices stand" in caplog.text)
         assert price(broker.server, "AAA") == 10
+
+
+def test_a_replay_that_begins_again_is_another_account(streams):
+    streams.replay.publish_clock(INTERVALS[1].end_ns, 0.0)
+    begun: list[int] = []
+
+    def beside(server: BrokerServer):
+        return StreamedMarket(streams, server, begun.append, generation=streams.replay.generation()).run
+
+    with simulated_broker(beside=beside) as broker:
+        until(lambda: broker.server.do(broker.server.market.now) < OPEN)
+        assert begun == []
+        generation = streams.replay.reset()
+        until(lambda: begun == [generation])

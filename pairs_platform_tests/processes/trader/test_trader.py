@@ -1,25 +1,29 @@
 """The process around the desk, over a real Redis: it waits for its replay, begins again with it, and says how it is."""
 
+import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pairs_platform.core.errors import ConfigurationError, PlatformError
 from pairs_platform.core.prices.calendar import session_close, session_open
-from pairs_platform.core.time import moment_ns
+from pairs_platform.core.time import moment_ns, moment_utc
 from pairs_platform.platform import Platform
 from pairs_platform.ports.broker import AccessRefused
 from pairs_platform.processes.runtime.redis_server import embedded_redis
-from pairs_platform.processes.trader.brokers import OpenAccount
+from pairs_platform.processes.trader.brokers import OpenAccount, open_account
 from pairs_platform.processes.trader.trader import Trader
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.variables import variable
 from pairs_platform.workflows import trading_inputs
+from pairs_platform_tests.support.awkward_secrets import MARK
 from pairs_platform_tests.support.memory_broker import MemoryBroker
+from pairs_platform_tests.support.simulated_broker import simulated_broker
 from pairs_platform_tests.support.trading_desk import SESSION
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
 
@@ -67,7 +71,7 @@ def platform(server: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
 
 
 @contextmanager
-def trading(platform: Platform, opened: Opened) -> Iterator[Trader]:
+def trading(platform: Platform, opened: Callable[..., OpenAccount]) -> Iterator[Trader]:
     """A trader in a thread while the block runs."""
     trader = Trader(Platform(platform.settings), opened)
     thread = threading.Thread(target=trader.run)
@@ -110,3 +114,29 @@ def test_wrong_keys_are_said_and_tried_again(platform):
     with trading(platform, Opened(AccessRefused("the keys may not trade"))):
         until(lambda: state(platform) == "access_refused")
         assert "may not trade" in platform.streams.trader.read()["detail"]
+
+
+def test_nothing_that_a_run_says_or_stores_has_a_key(platform, monkeypatch, caplog, capfd):
+    caplog.set_level(logging.INFO)
+    keys = (f"PK{MARK}", f"s3cr3t-{MARK}")
+    with simulated_broker(keys=keys, at=moment_utc(MORNING)) as broker:
+        for name, value in (
+            ("APCA_API_KEY_ID", keys[0]),
+            ("APCA_API_SECRET_KEY", keys[1]),
+            (variable("broker.kind"), "alpaca"),
+            (variable("broker.alpaca.base_url"), broker.url),
+        ):
+            monkeypatch.setenv(name, value)
+        platform = Platform(load_settings())
+        platform.streams.replay.publish_clock(MORNING, 0.0)
+        said = []
+        for presented, expected in ((keys, "active"), (("other", "keys"), "access_refused")):
+            broker.server.options = replace(broker.server.options, keys=presented)
+            with trading(platform, open_account):
+                until(lambda state_now=expected: state(platform) == state_now)
+                said.append(repr(platform.streams.trader.read()))
+    assert "refuses" in said[1] or "refused" in said[1]
+    files = b"".join(path.read_bytes() for path in platform.settings.state_root.rglob("*") if path.is_file())
+    assert b"trading is active" in files
+    outputs = (*said, caplog.text, repr(platform.settings), *capfd.readouterr(), files.decode("latin-1"))
+    assert not [output for output in outputs if MARK in output]
