@@ -99,7 +99,8 @@ def _worth(label: str, reading: "Reading[PortfolioSummary]") -> tuple[str, ...]:
     return (
         f"{label}: ${summary.equity:,.2f}{day}",
         f"cash ${summary.cash:,.2f}, long ${summary.long_value:,.2f}, short ${-summary.short_value:,.2f}, buying power "
-        f"${summary.buying_power:,.2f}; {orders}; {age}",
+        f"${summary.buying_power:,.2f}",
+        f"{orders}; {age}",
         *stale,
     )
 

@@ -301,9 +301,8 @@ def say(text: str, *, fg: str | None = None) -> None:
 
 
 def sentences(*lines: str) -> list[Text]:
-    """Sentences as parts of a page: wrapped in a terminal, elsewhere each on one line."""
-    is_terminal = terminal().is_terminal
-    return [Text(line, no_wrap=not is_terminal, overflow="fold" if is_terminal else "ignore") for line in lines]
+    """Sentences as parts of a page, wrapped between words where they are wider than the output."""
+    return [Text(line) for line in lines]
 
 
 def terminal() -> Console:
