@@ -25,6 +25,7 @@ from pairs_platform.core.prices.aggregation import aggregate_bars
 from pairs_platform.core.prices.bars import BAR_COLUMNS
 from pairs_platform.core.prices.calendar import session_offset, sessions_ending
 from pairs_platform.core.prices.contracts import CORPORATE_ACTIONS, PRICE_HISTORY
+from pairs_platform.core.prices.window import PriceWindow
 from pairs_platform.core.prices.window_builder import build_window
 from pairs_platform.core.selection.trading_config import TradingConfig
 from pairs_platform.core.signals.batch import batch_signals
@@ -135,8 +136,8 @@ class Profile:
         with dg.DagsterInstance.from_config(str(prepare_home(self.platform.settings))) as instance:
             return list(reversed(instance.get_run_records(dg.RunsFilter(job_name=job))))
 
-    def batch(self) -> pd.DataFrame:
-        """The batch path's signals on the bars that Redis has in the end, and on stored ones behind the last bar."""
+    def window(self) -> PriceWindow:
+        """The bars that Redis has in the end, behind the last of them stored ones, after those of the lookback."""
         platform, config = self.platform, self.config
         settings, lake = platform.settings, platform.lake
         days = sessions_ending(self.session, settings.lookback_sessions)
@@ -152,7 +153,7 @@ class Profile:
             [part[list(BAR_COLUMNS)] for part in (lake.read_many(PRICE_HISTORY, earlier), streamed, rest)],
             ignore_index=True,
         )
-        window = build_window(
+        return build_window(
             bars,
             lake.read_many(CORPORATE_ACTIONS, earlier),
             sessions=days,
@@ -163,6 +164,10 @@ class Profile:
             ),
             symbols=sorted({leg for pair in config.pairs for leg in (pair.symbol_1, pair.symbol_2)}),
         )
+
+    def batch(self) -> pd.DataFrame:
+        """The batch path's signals on those bars."""
+        platform, config, window = self.platform, self.config, self.window()
         rows = self.signals
         versions = {name: rows[f"{name}_version"].dropna().unique() for name in ("champion", "challenger")}
         assert all(len(found) <= 1 for found in versions.values())

@@ -3,6 +3,7 @@
 What does not belong here: playing a session (the tests), and the rule itself.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,6 +19,8 @@ from pairs_platform.core.trading.ledger import Trade
 from pairs_platform.core.trading.legs import leg_values
 from pairs_platform.core.trading.orders import Leg, Order
 from pairs_platform.core.trading.positions import Book, booked
+from pairs_platform.core.trading.rule import max_hold_bars
+from pairs_platform.core.trading.settings import TradingSettings
 from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder, SpreadState
 from pairs_platform.database.bookings import account_bookings
 from pairs_platform.database.equity import AccountKey, newest_equity
@@ -82,21 +85,26 @@ class Differences:
 def busy_config(platform: Platform, config: TradingConfig, *, leave_out: Sequence[str] = (), **trading: float) -> None:
     """Store a configuration of which every fitted pair is traded, at narrower bands."""
     document = config.model_dump(mode="json")
-    pairs = [
-        {**pair, "role": "selected", "size": 1.0}
-        for pair in document["pairs"]
-        if pair["garch"] and pair["garch"]["max_hold_bars"] and pair["pair"] not in leave_out
-    ]
-    changed = {**document, "content_hash": "", "pairs": pairs, "trading": {**document["trading"], **trading}}
-    made = TradingConfig.model_validate(changed)
+    changed = TradingSettings.model_validate({**document["trading"], **trading})
+    pairs = []
+    for pair in document["pairs"]:
+        if pair["garch"] and pair["garch"]["half_life_bars"] and pair["pair"] not in leave_out:
+            hold = max_hold_bars(pair["garch"]["half_life_bars"], changed)
+            pairs.append({**pair, "role": "selected", "size": 1.0, "garch": {**pair["garch"], "max_hold_bars": hold}})
+    made = TradingConfig.model_validate(
+        {**document, "content_hash": "", "pairs": pairs, "trading": changed.model_dump(mode="json")}
+    )
     path = platform.lake.document_path("trading_config", PartitionKey(config.session, config.sector))
-    replace_file(path, json_bytes(made))
+    replace_file(path, json.dumps(made.document()).encode())
 
 
-def json_bytes(config: TradingConfig) -> bytes:
-    import json
-
-    return json.dumps(config.document()).encode()
+def nested_risk() -> str:
+    """`LENIENT` as the value of `risk` in a settings file."""
+    groups: dict[str, dict[str, float]] = {}
+    for name, value in LENIENT.items():
+        _, group, last = name.split(".")
+        groups.setdefault(group, {})[last] = json.loads(value)
+    return json.dumps(groups)
 
 
 def backtested(config: TradingConfig, window: PriceWindow) -> dict[str, tuple[Trade, ...]]:
@@ -127,24 +135,25 @@ def of_trade(trade: SpreadOrder, theirs: Trade, window: PriceWindow) -> Differen
     """One trade against the rule's; one that is open at the end of the bars is marked at their last close."""
     weights = dict(zip(LEGS, leg_values(trade.beta, trade.position), strict=True))
     is_open = theirs.exit_reason == "window_end"
+    entry_bar, exit_bar = (window.ts_utc.get_loc(moment) for moment in (theirs.entry_ts_utc, theirs.exit_ts_utc))
     assert trade.state is (SpreadState.OPEN if is_open else SpreadState.CLOSED), (trade.id, trade.state, trade.reason)
     entry = exit_ = gross = cost = traded = 0.0
     for leg in LEGS:
         first = order_of(trade, leg, "open")
         bought = first.fills[0]
         column = window.column(trade.symbol(leg))
-        entry = max(entry, abs(bought.price - float(np.exp(window.log_open[theirs.entry_bar, column]))))
+        entry = max(entry, abs(bought.price - float(np.exp(window.log_open[entry_bar, column]))))
         value = abs(first.quantity) * bought.price
         weight = weights[leg] / bought.price
         cost += abs(weights[leg]) * bought.commission / value
         if is_open:
-            last = float(np.exp(window.log_close[theirs.exit_bar, column]))
+            last = float(np.exp(window.log_close[exit_bar, column]))
             cost += abs(weight) * last * (bought.commission / value)
         else:
             sold = order_of(trade, leg, "close").fills[0]
             assert pd.Timestamp(sold.filled_utc) == theirs.exit_ts_utc, trade.id
             last = sold.price
-            exit_ = max(exit_, abs(last - float(np.exp(window.log_open[theirs.exit_bar, column]))))
+            exit_ = max(exit_, abs(last - float(np.exp(window.log_open[exit_bar, column]))))
             cost += abs(weights[leg]) * sold.commission / value
         gross += weight * (last - bought.price)
         traded += abs(weight) * last

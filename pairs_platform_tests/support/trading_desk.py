@@ -100,11 +100,15 @@ class HandMarket:
     )
     state: SessionState = field(default_factory=session_state)
     quoted: Callable[[str], bool] = lambda _: True
+    said: Callable[[datetime], bool] = lambda _: True
     drifts: dict[str, tuple[DriftResult, ...]] = field(default_factory=lambda: dict.fromkeys(PAIRS, drift_of(1.0)))
     looks: int = 1
 
     def refresh(self, now: datetime) -> bool:
         return False
+
+    def is_complete(self, session: date, end: datetime) -> bool:
+        return self.said(end)
 
     def price(self, symbol: str) -> NewestPrice | None:
         return NewestPrice(self.now[symbol], self.clock()) if symbol in self.now and self.quoted(symbol) else None

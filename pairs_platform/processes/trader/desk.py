@@ -22,7 +22,7 @@ from pairs_platform.core.risk.trading_state import (
 )
 from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.streaming.sessions import newest_session
-from pairs_platform.core.time import moment_ns
+from pairs_platform.core.time import moment_ns, moment_utc
 from pairs_platform.core.trading.spread_order import LEGS, Goal, SpreadOrder, SpreadState
 from pairs_platform.database.kill_switch import kill_switch, set_kill_switch
 from pairs_platform.database.risk_events import RiskEvent, Severity
@@ -76,7 +76,8 @@ class Desk:
         self.standing = Standing(state=TradingState.REDUCING, reasons=("the account was not compared yet",))
         self._session: date | None = None
         self._account: tuple[Account, datetime] | None = None
-        self._snapshot_of: int | None = None
+        self._snapshot_of: datetime | None = None
+        self._is_written_down = False
         self._said: set[tuple[str, str, str]] = set()
 
     def step(self) -> bool:
@@ -92,6 +93,7 @@ class Desk:
         self._messenger.settle()
         now = self._seat.clock()
         self._begin_session(now)
+        ended = self._ended_bar(now)
         with suppress(StreamUnavailable):  # what is held can be left without new bars
             self._market.refresh(now)
         self._messenger.settle()
@@ -109,7 +111,7 @@ class Desk:
         if busy:
             trades = self._accounts.at_work(now)
         self._do(trades)
-        self._snapshot(now, judgement)
+        self._snapshot(now, ended, judgement)
         return busy or any(trade.trade.pending(leg) for trade in trades for leg in LEGS)
 
     def _begin_session(self, now: datetime) -> None:
@@ -294,14 +296,26 @@ class Desk:
             (lambda _: True) if permitted is None else (lambda trade: trade.pair in permitted),
         )
 
-    def _snapshot(self, now: datetime, judgement: Judgement) -> None:
-        """Write the account down at the end of each bar, and after the close."""
+    def _ended_bar(self, now: datetime) -> datetime | None:
+        """End of the newest bar that is complete, or that nobody has said to be a whole bar later; None before it.
+
+        Asked before bars are taken: all of that bar are among them.
+        """
         if self._session is None:
-            return
-        ends = [interval.end_ns for interval in bar_intervals(self._session, self._seat.settings.frequency)]
-        passed = [end for end in ends if end <= moment_ns(now)]
-        newest = passed[-1] if passed else 0
-        if newest == self._snapshot_of or (newest == 0 and self._snapshot_of is not None):
+            return None
+        length = timedelta(minutes=self._seat.settings.frequency.minutes)
+        for interval in reversed(bar_intervals(self._session, self._seat.settings.frequency)):
+            end = moment_utc(interval.end_ns)
+            if end == self._snapshot_of or now >= end + length:
+                return end
+            with suppress(StreamUnavailable):
+                if now >= end and self._market.is_complete(self._session, end):
+                    return end
+        return None
+
+    def _snapshot(self, now: datetime, ended: datetime | None, judgement: Judgement) -> None:
+        """Write the account down with the prices of each bar, and once before the first."""
+        if self._session is None or (self._is_written_down and ended in (None, self._snapshot_of)):
             return
         self._take_bookings()
         trades = self._accounts.at_work(now)
@@ -312,7 +326,7 @@ class Desk:
             dict(judgement.book.prices),
         )
         self._watch.add(row)
-        self._snapshot_of = newest
+        self._snapshot_of, self._is_written_down = ended, True
 
     def _take_bookings(self) -> None:
         """Take over what the broker booked beside fills; what it does not say now it says at the next bar."""

@@ -44,6 +44,10 @@ class Market(Protocol):
         """Take the bars that have arrived; whether there were any."""
         ...
 
+    def is_complete(self, session: date, end: datetime) -> bool:
+        """Whether the bars that end at a moment of a session have been said to be there: the next look takes them."""
+        ...
+
     def price(self, symbol: str) -> NewestPrice | None:
         """The newest price of a symbol; None before its first bar."""
         ...
@@ -133,6 +137,11 @@ class StreamedMarket:
         self._bars += bars
         self._entry = entry
         return bool(bars)
+
+    def is_complete(self, session: date, end: datetime) -> bool:
+        """See `Market`."""
+        announced = self._platform.streams.bar_closes.of_session(session)
+        return any(one.interval.end_ns == moment_ns(end) for one in announced)
 
     def price(self, symbol: str) -> NewestPrice | None:
         """See `Market`."""

@@ -11,10 +11,11 @@ from pairs_platform.core.errors import AnswerLost, DatabaseUnavailable, StreamUn
 from pairs_platform.core.prices.calendar import session_offset, session_open
 from pairs_platform.core.risk.drift.result import DriftStatistic, not_tested
 from pairs_platform.core.risk.trading_state import KillLevel, TradingState
+from pairs_platform.core.time import moment_utc
 from pairs_platform.core.trading.netting import shares_of_pairs
 from pairs_platform.core.trading.orders import OrderStatus
 from pairs_platform.core.trading.spread_order import Goal, SpreadState
-from pairs_platform.database.equity import newest_equity
+from pairs_platform.database.equity import equity_rows, newest_equity
 from pairs_platform.database.kill_switch import kill_switch, release_kill_switch, set_kill_switch
 from pairs_platform.database.positions import positions_at
 from pairs_platform.database.risk_events import event_rows
@@ -501,3 +502,23 @@ class TestBrokerAndDatabase:
         desk.begin()
         desk.step(3, seconds=6)
         assert desk.trades[0].held("y") == 2 * held
+
+
+def test_the_account_is_written_down_with_the_prices_of_a_bar_and_not_before_they_are_there(desk):
+    """The market's clock may reach the end of a bar before its bars have come."""
+
+    def snapshots() -> int:
+        return len(equity_rows(desk.database, desk.key.run_mode))
+
+    desk.step(2)
+    before = snapshots()
+    desk.market.said = lambda end: False
+    desk.at_end_of(6)
+    desk.step(2)
+    assert snapshots() == before
+    desk.market.said = lambda end: end == moment_utc(GRID[6].end_ns)
+    desk.step(2)
+    assert snapshots() == before + 1
+    desk.at_end_of(8)
+    desk.step(2)
+    assert snapshots() == before + 2, "a bar that nobody announces is over when the next one is"

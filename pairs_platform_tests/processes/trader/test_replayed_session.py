@@ -24,11 +24,6 @@ from pairs_platform.database.signal_outcomes import outcome_rows
 from pairs_platform.database.signals import Provenance, signals_at, store_signals
 from pairs_platform.database.spread_orders import trades_of_account
 from pairs_platform.platform import Platform
-from pairs_platform.processes.trader.brokers import OpenAccount, open_account
-from pairs_platform.processes.trader.desk import Desk
-from pairs_platform.processes.trader.inbox import Inbox
-from pairs_platform.processes.trader.market import StreamedMarket
-from pairs_platform.processes.trader.seat import Seat
 from pairs_platform.settings.variables import variable
 from pairs_platform.views.trading_config import read_trading_config
 from pairs_platform.views.windows import load_window
@@ -49,6 +44,7 @@ from pairs_platform_tests.support.rule_trades import (
     unexplained_dollars,
     window_closes,
 )
+from pairs_platform_tests.support.streamed_desk import StreamedDesk, streamed_desk
 from pairs_platform_tests.support.streamed_profile import GRID, Live, live, server, where
 
 __all__ = ["copied", "demo", "live", "server"]
@@ -58,23 +54,6 @@ __all__ = ["copied", "demo", "live", "server"]
 def _lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in LENIENT.items():
         monkeypatch.setenv(variable(name), value)
-
-
-def desk_of(platform: Platform) -> tuple[Desk, Inbox, OpenAccount]:
-    """The desk of a trader on the profile's own paper account, and what it is told by; nobody follows the account."""
-    market = StreamedMarket(platform)
-
-    def clock():
-        return moment_utc(platform.streams.clock.now_ns())
-
-    account = open_account(platform, clock, lambda session: market.facts(session).actions)
-    market.receive = account.receive
-    inbox = Inbox(platform.clock)
-    seat = Seat(
-        settings=platform.settings, database=platform.database, broker=account.broker, account=account.account,
-        run_mode="replay", clock=clock, wall=platform.clock,
-    )  # fmt: skip
-    return Desk(seat, market, inbox), inbox, account
 
 
 def asked(live: Live, bar: int, action: str, position: int) -> Signal:
@@ -104,17 +83,14 @@ def test_a_trade_is_filled_at_the_opens_after_its_signals_and_every_dollar_is_in
     live = live.again()
     live.stream(0)
     live.compute()
-    desk, inbox, _ = desk_of(live.platform)
+    desk = streamed_desk(live.platform)
     for bar, action, position in ((1, "enter_long", 0), (2, "hold", 1), (3, "exit", 1), (4, "hold", 0)):
         live.stream(bar)
-        inbox.connected()
-        desk.step()
+        desk.look(1)
         signal = asked(live, bar, action, position)
-        desk.step()
-        desk.step()
+        desk.look(2)
     live.stream(5)
-    inbox.connected()
-    desk.step()
+    desk.look(1)
     database = live.platform.database
     (stored,) = trades_of_account(database, "paper-replay", "replay")
     trade = stored.trade
@@ -134,38 +110,27 @@ def test_a_trade_is_filled_at_the_opens_after_its_signals_and_every_dollar_is_in
     np.testing.assert_allclose(row.equity - 100_000, money, atol=1e-6)
 
 
-class Player:
-    """Plays sessions bar by bar: stream, desk, signals, desk."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.desk, self.inbox, self.account = desk_of(platform)
-
-    def session(self, session: date, *, prices: Mapping[str, float] = MappingProxyType({})) -> None:
-        """Play a session of the price history, with some prices times a factor."""
-        part = key(session)
-        bars = self.platform.lake.read(PRICE_HISTORY, part)[["symbol", "ts_utc", "open", "high", "low", "close"]]
-        streams = self.platform.streams
-        for interval in bar_intervals(session, Frequency.ONE_HOUR):
-            streams.bars.add([
-                StreamBar(
-                    one.symbol, one.ts_utc.value, *(prices.get(one.symbol, 1.0) * price for price in one[2:]), 100
-                )
-                for one in bars.itertuples(index=False) if one.ts_utc.value == interval.start_ns
-            ])  # fmt: skip
-            streams.bar_closes.publish(BarClose(interval, "all_in", 8, 8, interval.end_ns, interval.end_ns))
-            streams.replay.publish_clock(interval.end_ns, 0.0)
-            self.look()
-            signal_partition(self.platform, part, run_id="a test")
-            self.look()
-        streams.replay.publish_clock(moment_ns(session_close(session)) + 150 * 10**9, 0.0)
-        self.account.end_session(session)
-        self.look()
-
-    def look(self) -> None:
-        self.inbox.connected()
-        for _ in range(3):
-            self.desk.step()
+def play(
+    platform: Platform, desk: StreamedDesk, session: date, *, prices: Mapping[str, float] = MappingProxyType({})
+) -> None:
+    """Play a session of the price history bar by bar, with some prices times a factor: stream, desk, signals, desk."""
+    part = key(session)
+    bars = platform.lake.read(PRICE_HISTORY, part)[["symbol", "ts_utc", "open", "high", "low", "close"]]
+    streams = platform.streams
+    for interval in bar_intervals(session, Frequency.ONE_HOUR):
+        streams.bars.add(
+            StreamBar(one.symbol, one.ts_utc.value, *(prices.get(one.symbol, 1.0) * price for price in one[2:]), 100)
+            for one in bars.itertuples(index=False)
+            if one.ts_utc.value == interval.start_ns
+        )
+        streams.bar_closes.publish(BarClose(interval, "all_in", 8, 8, interval.end_ns, interval.end_ns))
+        streams.replay.publish_clock(interval.end_ns, 0.0)
+        desk.look()
+        signal_partition(platform, part, run_id="a test")
+        desk.look()
+    streams.replay.publish_clock(moment_ns(session_close(session)) + 150 * 10**9, 0.0)
+    desk.account.end_session(session)
+    desk.look()
 
 
 def test_two_sessions_and_the_night_between_are_those_of_the_rule_to_the_cent(live, monkeypatch):
@@ -177,9 +142,9 @@ def test_two_sessions_and_the_night_between_are_those_of_the_rule_to_the_cent(li
     actions = {second: (("AAPL", "dividend", 0.25), ("ADI", "split", 2.0))}
     monkeypatch.setattr(trading_inputs, "_actions", lambda _, session, __: ({}, actions.get(session, ())))
     platform = live.again().platform
-    player = Player(platform)
+    desk = streamed_desk(platform)
 
-    player.session(first)
+    play(platform, desk, first)
     window = load_window(platform, key(first))
     differences = compared(
         stored_trades(platform), backtested(read_trading_config(platform, key(SESSIONS[0])), window), window
@@ -191,7 +156,7 @@ def test_two_sessions_and_the_night_between_are_those_of_the_rule_to_the_cent(li
     (held,) = [each.trade for each in stored_trades(platform) if not each.trade.state.ended]
     assert held.pair == "AAPL_ADI"
 
-    player.session(second, prices={"ADI": 0.5})
+    play(platform, desk, second, prices={"ADI": 0.5})
     left = next(each.trade for each in stored_trades(platform) if each.trade.id == held.id)
     assert (left.state, left.reason) == (SpreadState.CLOSED, "exit: left_configuration")
     book = books(platform)
