@@ -183,6 +183,8 @@ def _next_steps(settings: Settings, sector: str, session: date) -> None:
         ("ui", f"the asset graph, plots, checks and these runs at {settings.ui_url}"),
         (f"pairs --sector {sector}", "every pair and the gate that rejected it"),
         ("positions --run-mode replay", "what the paper account holds after the replayed hour"),
+        ("signals", "the board of the session: what each pair says at its newest bar"),
+        (f"report --sector {sector}", "all of the session on pages: what to trade, rankings, backtests, signals"),
         (f"models list --sector {sector}", "every version of the models, and which one is champion"),
         (f"symbols status --sector {sector}", "the range and the gaps of each symbol"),
         (f"sql \"from composite_rankings where session = '{session}'\"", "the lake in DuckDB"),

@@ -40,6 +40,15 @@ def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
     return f"{text[:head]} … ({len(text) - head - tail} characters left out) … {text[-tail:]}"
 
 
+def cut_at_word(text: str, longest: int) -> str:
+    """`text`, ended after its last whole word and marked where it has more than `longest` characters."""
+    if len(text) <= longest:
+        return text
+    head = text[: longest - 1]
+    kept = re.sub(r"\s+\S*$", "", head)
+    return f"{kept or head}…"
+
+
 def folded(reasons: Iterable[tuple[str, str]], most: int = 20) -> tuple[str, ...]:
     """One line for each different reason, with the names that have it.
 

@@ -5,8 +5,8 @@ Everything was known at the close of the as-of session. What does not belong her
 """
 
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,9 @@ from pairs_platform.core.trading.settings import TradingSettings
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
+
+SIDES_COMPARED = 20
+"""Stored sessions, the newest included, among which the side of a pair is looked for."""
 
 _SESSION_MINUTES = Frequency.ONE_DAY.minutes
 
@@ -69,6 +72,26 @@ class PlannedPair:
         return 1 if self.z is not None and self.z < 0 else -1
 
 
+@dataclass(frozen=True)
+class SideChange:
+    """A pair whose first leg, the one that is bought far below the mean, was the other one up to a session.
+
+    Attributes
+    ----------
+    pair, y : str
+        `y` is the first leg now.
+    since : date
+        The first session that has it so.
+    """
+
+    pair: str
+    y: str
+    since: date
+
+    def __str__(self) -> str:
+        return f"side of {self.pair} changed since {self.since}: at low z {self.y} is bought, before it was sold"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TradingPlan:
     """What may be traded in `valid_for`, decided at the close of `session`.
@@ -82,6 +105,8 @@ class TradingPlan:
         In rank order; empty where none is selected.
     why_none : tuple of str
         Where none is: which gates reject how many pairs.
+    side_changes : tuple of SideChange
+        Selected pairs whose regression had its legs the other way round in an earlier session.
     target_volatility_bps : float
         Volatility of a bar up to which a signal's size is the whole one.
     """
@@ -94,6 +119,7 @@ class TradingPlan:
     pairs: tuple[PlannedPair, ...]
     why_none: tuple[str, ...]
     target_volatility_bps: float
+    side_changes: tuple[SideChange, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -137,6 +163,7 @@ class TradingPlan:
             "The half-life is that of the AR(1)-GARCH fit, from which the time stop follows; the ranking has the "
             "screen's, by least squares.",
             *([champion] if modelled else []),
+            *(f"The {change}." for change in self.side_changes),
         )
 
 
@@ -148,15 +175,42 @@ def trading_plan(platform: "Platform", key: PartitionKey) -> TradingPlan:
     PartitionMissing
         The configuration or the ranking is not stored.
     """
+    from pairs_platform.core.partition_key import keys_of
+    from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS
     from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS
     from pairs_platform.views.trading_config import read_trading_config
 
-    return plan_of(
-        read_trading_config(platform, key),
+    config = read_trading_config(platform, key)
+    stored = platform.lake.sessions(COINTEGRATED_PAIRS.table, key.sector)
+    recent = [session for session in stored if session <= key.session][-SIDES_COMPARED:]
+    sides = platform.lake.read_many(COINTEGRATED_PAIRS, keys_of(recent, key.sector), ["pair", "y"], with_session=True)
+    plan = plan_of(
+        config,
         platform.lake.read(COMPOSITE_RANKINGS, key),
         sessions_averaged=platform.settings.selection.sessions_averaged,
         target_volatility_bps=platform.settings.signals.target_volatility_bps,
     )
+    return replace(plan, side_changes=side_changes({pair.pair: pair.legs.y for pair in plan.pairs}, sides))
+
+
+def side_changes(first_legs: Mapping[str, str], sides: pd.DataFrame) -> tuple[SideChange, ...]:
+    """Pairs whose first leg is another one than in an earlier session.
+
+    Parameters
+    ----------
+    first_legs : mapping of str to str
+        Pair to its first leg now.
+    sides : DataFrame
+        session, pair, y: first legs of this session and of earlier ones; a session without the pair says nothing.
+    """
+    changes = []
+    for pair, y in first_legs.items():
+        others = sides[(sides["pair"] == pair) & sides["y"].notna()].sort_values("session")
+        before = others.loc[others["y"] != y, "session"]
+        if len(before):
+            after = others.loc[others["session"] > before.iloc[-1], "session"]
+            changes += [SideChange(pair, y, after.iloc[0].date())] if len(after) else []
+    return tuple(changes)
 
 
 def plan_of(

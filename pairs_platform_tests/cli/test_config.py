@@ -15,6 +15,15 @@ def test_show_prints_yaml_that_is_in_force(console, monkeypatch):
     assert len(settings["universe"]["technology"]["symbols"]) == 23
 
 
+def test_show_names_what_is_not_the_default(console, monkeypatch):
+    before = console("config", "show").stdout
+    assert "# not the default: correlation.gate" not in before
+    monkeypatch.setenv("PAIRS_PLATFORM__CORRELATION__GATE", "0.65")
+    shown = console("config", "show").stdout
+    default = yaml.safe_load(before)["correlation"]["gate"]
+    assert f"# not the default: correlation.gate is 0.65, the default is {default}\n" in shown
+
+
 def test_a_long_value_with_blanks_is_shown_in_one_line(console, monkeypatch, tmp_path):
     root = tmp_path / " ".join(["a folder"] * 20)
     monkeypatch.setenv(variable("state_root"), str(root))

@@ -80,7 +80,7 @@ def test_a_hint_typed_in_a_shell_opens_the_profile_of_the_command_that_printed_i
     _say_where(settings, "127.0.0.1", 3000)
     click.echo(f"  {hint('demo')}")
     lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith("  pairs-platform ")]
-    assert len(lines) == 8
+    assert len(lines) == 12
     for line in lines:
         os.environ.clear()
         os.environ.update(shell)

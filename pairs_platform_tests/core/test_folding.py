@@ -1,12 +1,18 @@
 """Equal reasons are one line, and no message is longer than a person can read."""
 
-from pairs_platform.core.folding import LONGEST_MESSAGE, folded, listed, perhaps, shortened
+from pairs_platform.core.folding import LONGEST_MESSAGE, cut_at_word, folded, listed, perhaps, shortened
 
 
 def test_names_are_listed_up_to_a_number():
     assert listed(["a", "b"]) == "a, b"
     assert listed(range(8), 3) == "0, 1, 2 and 5 more"
     assert listed([]) == ""
+
+
+def test_a_long_text_ends_after_a_whole_word_and_says_that_it_goes_on():
+    assert cut_at_word("the run failed", 14) == "the run failed"
+    assert cut_at_word("the run failed", 13) == "the run…"
+    assert cut_at_word("x" * 20, 10) == "x" * 9 + "…"
 
 
 def test_reasons_that_differ_in_their_name_and_dates_alone_are_one_line():

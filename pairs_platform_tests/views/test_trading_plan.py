@@ -10,7 +10,16 @@ from pairs_platform.core.selection.trading_config import ModelSection
 from pairs_platform.core.trading.legs import ORDER_NOTE
 from pairs_platform.core.trading.settings import TradingSettings
 from pairs_platform.views.pair_orders import HIGH_Z, LOW_Z, with_orders
-from pairs_platform.views.trading_plan import TradingPlan, pair_words, plan_frame, plan_lines, plan_of, trading_time
+from pairs_platform.views.trading_plan import (
+    SideChange,
+    TradingPlan,
+    pair_words,
+    plan_frame,
+    plan_lines,
+    plan_of,
+    side_changes,
+    trading_time,
+)
 from pairs_platform_tests.support.selection_tables import configured
 
 FRIDAY, MONDAY = date(2023, 3, 10), date(2023, 3, 13)
@@ -67,6 +76,20 @@ def test_no_pair_is_said_first_with_the_gate_that_rejects_most():
     assert any(line.startswith("Nearest: A_B, stopped at score") for line in lines)
     assert empty.notes == (ORDER_NOTE,), "the ranking below it has orders too"
     assert plan_frame(empty).empty
+
+
+def test_a_pair_whose_regression_has_turned_its_legs_is_named_with_the_session():
+    sessions = pd.to_datetime(["2025-06-02", "2025-06-03", "2025-06-04", "2025-06-05"])
+    sides = pd.concat(
+        [
+            pd.DataFrame({"session": sessions, "pair": "A_B", "y": ["B", "A", "B", "B"]}),
+            pd.DataFrame({"session": sessions, "pair": "C_D", "y": ["C", None, "C", "C"]}),
+        ]
+    )
+    [change] = side_changes({"A_B": "B", "C_D": "C", "E_F": "E"}, sides)
+    assert change == SideChange("A_B", "B", date(2025, 6, 4))
+    changed = dataclasses.replace(plan({"A_B": 0.9}), side_changes=(change,))
+    assert "The side of A_B changed since 2025-06-04: at low z B is bought, before it was sold." in changed.notes
 
 
 def test_how_far_the_entry_is_and_that_there_is_none_beyond_the_stop():

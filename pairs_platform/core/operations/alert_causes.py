@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pairs_platform.core.errors import NotFound
+from pairs_platform.core.folding import cut_at_word
 from pairs_platform.core.operations.alerts import Alert
 from pairs_platform.core.operations.scheduling import READY_BY, RUN_AT, SectorState, as_of_session
 from pairs_platform.core.partition_key import PartitionKey, key_of
@@ -72,7 +73,7 @@ def _short(text: str) -> str:
 
 def _storable(text: str) -> str:
     """A text that every database stores: valid UTF-8, without NUL, not too long."""
-    return text.encode("utf-8", "replace").decode().replace("\x00", "")[:_LONGEST]
+    return cut_at_word(text.encode("utf-8", "replace").decode().replace("\x00", ""), _LONGEST)
 
 
 def failed_run_alert(subject: Subject, *, job: str, run_id: str, message: str, sector: str | None) -> Alert:

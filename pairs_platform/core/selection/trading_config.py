@@ -26,6 +26,9 @@ from pairs_platform.core.trading.settings import CostSettings, TradingSettings
 from pairs_platform.core.volatility.contracts import FULL_WINDOW
 from pairs_platform.core.volatility.rows import garch_fit, spread_parameters
 
+SHOWN_ROLES = {"selected": "selected", "pinned": "pinned", "watched": "watchlist"}
+"""The words of signals and of people by those of the configuration, which are under its hash."""
+
 
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

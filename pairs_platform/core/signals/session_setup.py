@@ -14,14 +14,11 @@ from pairs_platform.core.models.bundle import PairModel, SectorBundle
 from pairs_platform.core.models.features import ContinuedSpread, OutOfReach, continue_spread, next_bar_of_day
 from pairs_platform.core.models.gru.inference import stacked
 from pairs_platform.core.prices.window import PriceWindow
-from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
+from pairs_platform.core.selection.trading_config import SHOWN_ROLES, ConfiguredPair, TradingConfig
 from pairs_platform.core.signals.session_state import ModelArrays, SessionPair, SessionState, SpreadArrays
 from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.trading.rule import max_hold_bars
 from pairs_platform.core.trading.settings import TradingSettings
-
-_ROLES = {"selected": "selected", "pinned": "pinned", "watched": "watchlist"}
-"""Roles of signals by those of the configuration, whose words are under its hash."""
 
 _PARAMETERS = ("alpha", "beta", "mu", "sigma")
 _GARCH = ("c", "phi", "omega", "alpha1", "beta1")
@@ -77,7 +74,7 @@ def make_session_state(
         pairs=tuple(
             SessionPair(
                 pair=pair.pair,
-                role=_ROLES[pair.role],
+                role=SHOWN_ROLES[pair.role],
                 size=pair.size,
                 reason=_unusable(pair, symbols, modelled=k in modelled),
                 model_reason="" if k in modelled else reasons[pair.pair],

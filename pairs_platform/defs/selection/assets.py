@@ -122,6 +122,7 @@ def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam
 
 
 def _config_page(stored: "StoredConfig", platform: Platform, key: PartitionKey) -> dict[str, Any]:
+    from pairs_platform.core.selection.trading_config import SHOWN_ROLES
     from pairs_platform.views.backtests import configured_settings
     from pairs_platform.views.drawing.label import drawing_label
     from pairs_platform.views.pair_orders import LOW_Z, with_orders
@@ -130,6 +131,7 @@ def _config_page(stored: "StoredConfig", platform: Platform, key: PartitionKey) 
     config, model = stored.config, stored.config.model
     selected = [pair.pair for pair in config.with_role("selected")]
     label = drawing_label(platform, key, config.source_label)
+    shown = with_orders(stored.table.assign(role=stored.table["role"].map(SHOWN_ROLES)))
     return {
         **_plan(trading_plan(platform, key)),
         **stored.metadata,
@@ -137,7 +139,7 @@ def _config_page(stored: "StoredConfig", platform: Platform, key: PartitionKey) 
         "pairs_selected": len(selected),
         "model": f"version {model.version}: {config.model_reason}" if model else f"none: {config.model_reason}",
         "document": stored.document,
-        "pairs": table(with_orders(stored.table)[["pair", "role", "size", LOW_Z, "ranking_score", "explanation"]]),
+        "pairs": table(shown[["pair", "role", "size", LOW_Z, "ranking_score", "explanation"]]),
         **backtest_page(platform, key, selected, configured_settings(platform, config), label),
     }
 

@@ -199,10 +199,12 @@ def _ranking(platform: "Platform", key: PartitionKey, rankings: pd.DataFrame) ->
 
 def _configuration(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
     from pairs_platform.core.selection.contracts import TRADING_CONFIG
+    from pairs_platform.core.selection.trading_config import SHOWN_ROLES
     from pairs_platform.views.trading_config import read_trading_config
 
     config = read_trading_config(platform, key)
-    pairs = with_orders(platform.lake.read(TRADING_CONFIG, key))
+    stored = platform.lake.read(TRADING_CONFIG, key)
+    pairs = with_orders(stored.assign(role=stored["role"].map(SHOWN_ROLES)))
     yield Paragraph(
         f"For session {config.valid_for}; {config.frequency.value} bars, price basis {config.price_basis.value}; "
         f"content {config.content_hash}"
