@@ -40,6 +40,7 @@ def traded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
 
 
 def test_a_run_shows_what_was_traded_and_where_the_money_came_from(traded):
+    assert "is not stored: the job session_trading" in next(result_blocks(traded, KEY)).text
     job = build_definitions(traded.settings, {"platform": traded}).resolve_job_def("session_trading")
     result = job.execute_in_process(partition_key=str(KEY), run_config=QUIET, raise_on_error=False)
     assert result.success, [event.message for event in result.all_events if event.is_failure]

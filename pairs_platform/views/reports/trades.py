@@ -55,7 +55,7 @@ def trading_blocks(database: Database, sector: str, session: date) -> Iterator[B
 
 
 def result_blocks(platform: "Platform", key: PartitionKey) -> Iterator[Block]:
-    """Where the change of equity came from, exposure beside its limits, and what drift said of the sector's pairs."""
+    """Where the change of equity came from, exposure beside its limits, and what risk said."""
     lake = platform.lake
     if lake.exists(PERFORMANCE_ATTRIBUTION.table, key):
         attribution = lake.read(PERFORMANCE_ATTRIBUTION, key)
