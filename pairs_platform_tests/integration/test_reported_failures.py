@@ -1,7 +1,7 @@
 """What users of other platforms report, row by row (docs/testing.md): the desk against the simulated broker.
 
 Orders, stream and questions go over Alpaca's protocol; faults are those of the broker's script. What does not belong
-here: processes that are really killed (`e2e/test_killed_trader.py`), and the rules alone (`core/trading`).
+here: services that are away and content that is none (`test_trading_outages.py`), and the rules alone (`core/trading`).
 """
 
 from collections.abc import Iterator

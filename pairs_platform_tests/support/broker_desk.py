@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from pairs_platform.adapters.alpaca.settings import AlpacaTradingSettings
 from pairs_platform.adapters.alpaca.trade_updates import Follower
 from pairs_platform.adapters.alpaca.trading import AlpacaBroker
-from pairs_platform.core.errors import DatabaseUnavailable, Unavailable
+from pairs_platform.core.errors import DatabaseUnavailable, DataError, Unavailable
 from pairs_platform.core.trading.netting import shares_of_pairs
 from pairs_platform.database.risk_events import event_rows
 from pairs_platform.database.store import Database
@@ -115,7 +115,7 @@ class DeskAtServer(DeskInTest):
     def step(self, n: int = 1, *, seconds: float = 1.0) -> None:
         """Look, let the server do what it has to, and let time pass; what is away is looked at again."""
         for _ in range(n):
-            with suppress(Unavailable, DatabaseUnavailable):
+            with suppress(Unavailable, DatabaseUnavailable, DataError):
                 self.desk.step()
             time.sleep(SETTLE_SECONDS)
             self.time += timedelta(seconds=seconds)

@@ -78,6 +78,7 @@ class Accounts:
         self.foreign_shares: dict[str, float] = {}
         self.foreign_pending: dict[str, tuple[int, ...]] = {}
         self.disputed: dict[str, float] = {}
+        self._unreadable: set[str] = set()
         self._base: _Foreign | None = None
         self._cash: tuple[float, datetime] | None = None
         self._compared_at: datetime | None = None
@@ -182,15 +183,34 @@ class Accounts:
         pending = [order.intended_utc for trade in trades for leg in LEGS for order in trade.pending(leg)]
         since = min([session_begin(now), *pending]) - OVERLAP
         broker = self._seat.broker
-        orders = _answer(lambda: _union(broker.open_orders(), broker.orders(since)))
-        account = _answer(broker.account)
+        orders = self._answer("orders", lambda: _union(broker.open_orders(), broker.orders(since)))
+        account = self._answer("the account", broker.account)
         return BrokersSide(
             orders=orders,
-            fills=_answer(lambda: broker.fills(since)),
-            positions=_answer(broker.positions),
+            fills=self._answer("executions", lambda: broker.fills(since)),
+            positions=self._answer("positions", broker.positions),
             cash=None if account is None else account.cash,
             since_utc=since,
         )
+
+    def _answer(self, what: str, question: Callable[[], T]) -> T | None:
+        """What the broker answers; None where it does not, which is never "none"."""
+        try:
+            answer = question()
+        except DataError as error:
+            self.note_unreadable(what, error)
+            return None
+        except (Unavailable, Refused):
+            return None
+        self._unreadable.discard(what)
+        return answer
+
+    def note_unreadable(self, what: str, error: DataError) -> None:
+        """Store that an answer of the broker cannot be read, once until it can be."""
+        if what not in self._unreadable:
+            self._unreadable.add(what)
+            message = f"the broker's answer about {what} cannot be used: {error}"
+            self._seat.note(RiskEvent(kind="anomaly", code="broker", severity="error", message=message))
 
     def _first_base(self, trades: Sequence[SpreadOrder], brokers: BrokersSide) -> _Foreign:
         """What the account held beside the platform at its newest snapshot.
@@ -281,14 +301,6 @@ def _part_of_day(now: datetime) -> tuple[date, str]:
     if now < session_open(session):
         return day, "before the open"
     return day, "session" if now < session_close(session) else "after the close"
-
-
-def _answer(question: Callable[[], T]) -> T | None:
-    """What the broker answers; None where it does not, which is never "none"."""
-    try:
-        return question()
-    except (Unavailable, Refused, DataError):
-        return None
 
 
 def _union(*lists: Sequence[BrokerOrder]) -> list[BrokerOrder]:

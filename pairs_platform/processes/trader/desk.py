@@ -175,7 +175,11 @@ class Desk:
         return self._account[0]
 
     def _ask_account(self) -> Account:
-        account = self._seat.broker.account()
+        try:
+            account = self._seat.broker.account()
+        except DataError as error:
+            self._accounts.note_unreadable("the account", error)
+            raise
         self._account = (account, self._seat.wall())
         return account
 
