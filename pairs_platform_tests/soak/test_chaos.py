@@ -78,7 +78,6 @@ def table(legging: str, found: list[Found]) -> str:
 
 
 def require_bounded(naked: list[Naked], settings: Settings) -> None:
-    """No trade is naked for longer than the setting and one exit after it, unless something forbids to hedge it."""
-    execution = settings.execution
-    longest = execution.naked_seconds + execution.leg_timeout_seconds + execution.cancel_timeout_seconds
+    """No trade is naked for longer than it takes to hedge it and to leave it, unless something forbids both."""
+    longest = 2 * settings.execution.naked_seconds
     assert [each for each in naked if not each.why and each.longest_seconds > longest] == []
