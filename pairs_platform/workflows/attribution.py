@@ -139,7 +139,7 @@ def session_attribution(
     if not rows:
         return None
     bookings = [each for each in account_bookings(database, key) if each.booked_utc <= until]
-    start, end = _ends(database, key, rows, bookings, market_midnight(session))
+    start, end = _ends(database, key, rows, bookings, market_midnight(session), 2 * bar)
     market = MarketOfSession(
         prices=prices, bar=bar, end_utc=end.row.at_utc, half_spread_bps=half_spread_bps, betas=betas or {}
     )
@@ -191,28 +191,35 @@ def session_prices(platform: "Platform", run_mode: str, session: date) -> BarPri
 
 
 def _ends(
-    database: Database, key: AccountKey, rows: Sequence[EquityRow], bookings: Sequence[Booking], begin: datetime
+    database: Database,
+    key: AccountKey,
+    rows: Sequence[EquityRow],
+    bookings: Sequence[Booking],
+    begin: datetime,
+    late: timedelta,
 ) -> tuple[AccountEnd, AccountEnd]:
     """The account before the session, or at its very first snapshot, and at its newest one."""
     first = newest_equity(database, key, before=begin) or rows[0]
     n_first = sum(each.booked_utc <= first.at_utc for each in bookings)
     start = AccountEnd(row=first, positions=positions_at(database, key, first.at_utc), n_bookings=n_first)
     newest = rows[-1]
-    n_newest = _counted(bookings, start, newest)
+    n_newest = _counted(bookings, start, newest, late)
     return start, AccountEnd(row=newest, positions=positions_at(database, key, newest.at_utc), n_bookings=n_newest)
 
 
-def _counted(bookings: Sequence[Booking], start: AccountEnd, row: EquityRow) -> int:
+def _counted(bookings: Sequence[Booking], start: AccountEnd, row: EquityRow, late: timedelta) -> int:
     """How many bookings are in a snapshot: those that its cash shows, which may be fewer than had happened by then.
 
-    A broker that fills by bars says at a bar's end what was filled at its open.
+    A broker that fills by bars says at a bar's end what was filled at its open; nothing that is older than `late` is
+    left out.
     """
     happened = sum(each.booked_utc <= row.at_utc for each in bookings)
+    least = sum(each.booked_utc <= row.at_utc - late for each in bookings)
     cash, found = start.row.cash, None
     for n in range(start.n_bookings, happened + 1):
         if n > start.n_bookings:
             cash += bookings[n - 1].cash - bookings[n - 1].commission
-        if abs(cash - row.cash) <= CENT / 2:
+        if n >= least and abs(cash - row.cash) <= CENT / 2:
             found = n
     return happened if found is None else found
 

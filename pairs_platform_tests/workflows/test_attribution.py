@@ -135,6 +135,17 @@ class TestTheAccount:
         assert found.closes
         assert found.total.total == pytest.approx(0.0)
 
+    def test_fills_of_long_ago_count_whatever_cash_says(self, desk):
+        """An account that was begun anew shows the cash of before by chance; that explains nothing."""
+        entered(desk)
+        first = equity_of(desk)[0]
+        for bar in (7, 8, 9):
+            desk.bar(bar, PDFS=0.01)
+        store_snapshot(desk.database, desk.key, shifted(first, desk.time), [])
+        found = desk.attributed()
+        assert found.total.gross_spread != 0
+        assert not found.closes
+
     def test_shares_of_nobody_are_foreign_with_the_cash_that_paid_for_them(self, desk):
         desk.bar(5)
         (row,) = equity_of(desk)
