@@ -127,7 +127,13 @@ def _board(asked: _Shown, bars: pd.DataFrame, key: "SignalKey", most: int | None
     if asked.pair is not None:
         bars = bars[bars["pair"] == find_pair(asked.pair, set(bars["pair"]))]
     trading = _trading(asked.platform, key, bars)
-    board, styles = signal_board(bars, entry_z=trading["entry_z"], exit_z=trading["exit_z"])
+    board, styles = signal_board(
+        bars,
+        entry_z=trading["entry_z"],
+        exit_z=trading["exit_z"],
+        stop_multiple=trading["stop_multiple"],
+        sigmas=_sigmas(asked.platform, key),
+    )
     starts = pd.to_datetime(bars["bar_utc"]).dt.tz_convert(MARKET_TIMEZONE)
     levels = f"entry at |z| {trading['entry_z']:g}, exit at {trading['exit_z']:g}"
     notes = f"{levels} · {DISTANCE_NOTE} · amounts in {ORDER_UNIT}"
@@ -143,6 +149,17 @@ def _board(asked: _Shown, bars: pd.DataFrame, key: "SignalKey", most: int | None
     table = frame_table(narrowed(shown, GOES_FIRST, output_width()), title=title, whole=("order",), styles=styles[kept])
     more = [more_rows(len(board), len(shown))] if len(board) > len(shown) else []
     return Group(table, notes, *more)
+
+
+def _sigmas(platform: "Platform", key: "SignalKey") -> dict[str, float]:
+    """σ of each pair's spread, from what the session's signals rest on where that is still kept."""
+    from pairs_platform.core.partition_key import PartitionKey
+    from pairs_platform.workflows.session_state import kept_session_state
+
+    state = kept_session_state(platform, PartitionKey(key.session, key.sector))
+    if state is None:
+        return {}
+    return {pair.pair: float(sigma) for pair, sigma in zip(state.pairs, state.traded.sigma, strict=True)}
 
 
 def _trading(platform: "Platform", key: "SignalKey", bars: pd.DataFrame) -> dict[str, float]:

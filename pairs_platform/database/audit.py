@@ -23,6 +23,7 @@ from pairs_platform.database.tables import AUDIT_LOG
 AuditAction = Literal[
     "configuration_changed", "model_alias_changed", "run_retried", "data_deleted", "state_restored", "alert_closed",
     "symbols_switched", "history_adopted", "kill_switch_set", "kill_switch_released",
+    "trade_released",
 ]  # fmt: skip
 
 CONFIGURATION_LOCK = 7_240_312

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from pairs_platform.core.errors import NotFound, Refused
 from pairs_platform.core.trading.orders import Applied, Report
 from pairs_platform.core.trading.spread_order import Goal, SpreadOrder
+from pairs_platform.database.audit import AuditEntry, record
 from pairs_platform.database.orders import StoredAt, add_order, change_order, is_same_intent, orders_of
 from pairs_platform.database.rows import matching, storable
 from pairs_platform.database.store import Database
@@ -103,6 +104,7 @@ def change_trade(
     at: StoredAt,
     *,
     exit_bar_utc: datetime | None = None,
+    audit: AuditEntry | None = None,
 ) -> SpreadOrder:
     """Store what `change` makes of a trade as it is stored now: new orders, reports, another goal.
 
@@ -112,6 +114,8 @@ def change_trade(
         From the stored trade to the changed one, without effects: it runs inside the transaction.
     exit_bar_utc : datetime, optional
         Start of the bar of the signal that ends the trade.
+    audit : AuditEntry, optional
+        Stored with the change of a person.
 
     Returns
     -------
@@ -128,6 +132,8 @@ def change_trade(
         An execution is another order's.
     """
     with database.begin_alone() as connection:
+        if audit is not None:
+            record(connection, audit)
         return _changed(connection, trade_id, change, at, exit_bar_utc)
 
 

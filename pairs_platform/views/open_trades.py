@@ -80,7 +80,7 @@ def what_is_open(database: Database, run_modes: Collection[str]) -> str:
         return ""
     holding = sorted({trade.pair for trade in trades if any(trade.held(leg) for leg in LEGS)})
     pending = sum(len(trade.pending(leg)) for trade in trades for leg in LEGS)
-    broken = sorted({trade.pair for trade in trades if trade.broken})
+    broken = sorted({f"{trade.pair} (trade {trade.id})" for trade in trades if trade.broken})
     parts = [_counted(len(trades), "trade is open", "trades are open")]
     if holding:
         parts.append(f"shares are held of {', '.join(holding)}")

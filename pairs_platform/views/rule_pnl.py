@@ -39,8 +39,9 @@ SPLIT_SUSPECTED = "unknown: a split, perhaps; known with the session's price his
 
 PNL_NOTE = (
     "Positions that the trading rule had on the stored signals, filled at the next bar's open, with the costs of the "
-    "configuration: not fills of a broker. Basis points of one pair's gross capital at full size; all is the sum. An "
-    "open position is marked at the last close, its exit not paid."
+    "configuration: not fills of a broker. Basis points of each pair's own gross dollars, so that sizes take no part: "
+    "dollars are basis points × gross / 10,000; all is the sum, as if every pair had the same. An open position "
+    "is marked at the last close, its exit not paid. `positions` shows what was traded."
 )
 
 

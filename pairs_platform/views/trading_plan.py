@@ -14,11 +14,14 @@ import pandas as pd
 
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.bars import Frequency
+from pairs_platform.core.risk.settings import RiskSettings
+from pairs_platform.core.risk.sizing import Sizing, SizingInput, SpreadVariance, size_entry, standing_caps
 from pairs_platform.core.screening.spread import expected_move_bps
 from pairs_platform.core.selection.trading_config import ConfiguredPair, TradingConfig
 from pairs_platform.core.trading.legs import ORDER_NOTE, Legs
 from pairs_platform.core.trading.rule import stop_band
 from pairs_platform.core.trading.settings import TradingSettings
+from pairs_platform.views.account_worth import AccountWorth, account_worth
 
 if TYPE_CHECKING:
     from pairs_platform.platform import Platform
@@ -48,6 +51,9 @@ class PlannedPair:
     size : float
         Share of a full position.
     size_reason : str
+    sizing : Sizing or None
+        Dollars of an entry at the entry's z and the volatility of the last close into an empty book; None where the
+        account's worth is not known.
     expected_move_bps, round_trip_cost_bps : float
         From entry to exit, and of entering and leaving both legs [bp of the gross value].
     modelled : bool
@@ -62,6 +68,7 @@ class PlannedPair:
     half_life_minutes: float
     size: float
     size_reason: str
+    sizing: Sizing | None
     expected_move_bps: float
     round_trip_cost_bps: float
     modelled: bool
@@ -107,8 +114,13 @@ class TradingPlan:
         Where none is: which gates reject how many pairs.
     side_changes : tuple of SideChange
         Selected pairs whose regression had its legs the other way round in an earlier session.
+    held_back : tuple of str
+        Pairs that pass every gate and take no new entries, and why.
     target_volatility_bps : float
         Volatility of a bar up to which a signal's size is the whole one.
+    worth : AccountWorth
+        Of the account whose dollars the sizes are.
+    risk : RiskSettings
     """
 
     session: date
@@ -118,7 +130,10 @@ class TradingPlan:
     trading: TradingSettings
     pairs: tuple[PlannedPair, ...]
     why_none: tuple[str, ...]
+    held_back: tuple[str, ...]
     target_volatility_bps: float
+    worth: AccountWorth
+    risk: RiskSettings
     side_changes: tuple[SideChange, ...] = ()
 
     @property
@@ -146,24 +161,39 @@ class TradingPlan:
     def notes(self) -> tuple[str, ...]:
         """What the figures of the pairs mean; without a pair, what the orders of rejected pairs mean."""
         if not self.pairs:
-            return (ORDER_NOTE,)
+            return (*self.held_back, ORDER_NOTE)
         reasons: dict[str, list[str]] = {}
         for pair in self.pairs:
             reasons.setdefault(pair.size_reason, []).append(pair.pair)
         modelled = [pair.pair for pair in self.pairs if pair.modelled]
         champion = f"Signals of {', '.join(modelled)} use the champion's own spread, whose legs and β may differ."
         return (
+            *self.held_back,
             ORDER_NOTE,
             *(
                 f"Size of {'every pair' if len(reasons) == 1 else ', '.join(names)}: {reason}."
                 for reason, names in reasons.items()
             ),
+            self._dollars,
             f"A signal's size is this × min(1, {self.target_volatility_bps:g} bp / volatility of the next bar).",
             "z is at the last close; the stop moves with the volatility.",
             "The half-life is that of the AR(1)-GARCH fit, from which the time stop follows; the ranking has the "
             "screen's, by least squares.",
             *([champion] if modelled else []),
             *(f"The {change}." for change in self.side_changes),
+        )
+
+    @property
+    def _dollars(self) -> str:
+        """Of which account the dollars of a size are, and what sets them."""
+        if self.worth.equity is None:
+            return f"Sizes in dollars are not known: {self.worth.words}."
+        sizing = self.risk.sizing
+        return (
+            f"Dollars are the gross value of both legs for {self.worth.words}: size × the smallest of volatility (the "
+            f"result until the half-life varies by {sizing.volatility_target:.2%} of it), stop (a stop costs "
+            f"{sizing.stop_risk:.2%} of it) and cap, for an entry at |z| {self.trading.entry_z:g} into an empty book. "
+            "The trader decides with the prices, volumes and book of its moment."
         )
 
 
@@ -189,6 +219,8 @@ def trading_plan(platform: "Platform", key: PartitionKey) -> TradingPlan:
         platform.lake.read(COMPOSITE_RANKINGS, key),
         sessions_averaged=platform.settings.selection.sessions_averaged,
         target_volatility_bps=platform.settings.signals.target_volatility_bps,
+        worth=account_worth(platform),
+        risk=platform.settings.risk_settings,
     )
     return replace(plan, side_changes=side_changes({pair.pair: pair.legs.y for pair in plan.pairs}, sides))
 
@@ -214,11 +246,19 @@ def side_changes(first_legs: Mapping[str, str], sides: pd.DataFrame) -> tuple[Si
 
 
 def plan_of(
-    config: TradingConfig, rankings: pd.DataFrame, *, sessions_averaged: int, target_volatility_bps: float
+    config: TradingConfig,
+    rankings: pd.DataFrame,
+    *,
+    sessions_averaged: int,
+    target_volatility_bps: float,
+    worth: AccountWorth,
+    risk: RiskSettings,
 ) -> TradingPlan:
     """The plan of a configuration and the `composite_rankings` that it was made from."""
     n_scored = dict(zip(rankings["pair"], rankings["n_scored_sessions"], strict=True))
     modelled = set(config.model.pairs) if config.model else set()
+    passing = set(rankings.loc[rankings["selected"], "pair"])
+    held_back = [pair for pair in config.pairs if pair.pair in passing and pair.role != "selected"]
     return TradingPlan(
         session=config.session,
         valid_for=config.valid_for,
@@ -226,12 +266,46 @@ def plan_of(
         source_label=config.source_label,
         trading=config.trading,
         pairs=tuple(
-            _planned(pair, n_scored[pair.pair], config, sessions_averaged, modelled=pair.pair in modelled)
+            replace(
+                _planned(pair, n_scored[pair.pair], config, sessions_averaged, modelled=pair.pair in modelled),
+                sizing=None if worth.equity is None else entry_sizing(pair, config, worth.equity, risk),
+            )
             for pair in config.with_role("selected")
         ),
-        why_none=() if config.with_role("selected") else _why_none(rankings),
+        why_none=() if config.with_role("selected") or held_back else _why_none(rankings),
+        held_back=tuple(f"{pair.pair}: {pair.explanation}." for pair in held_back),
         target_volatility_bps=target_volatility_bps,
+        worth=worth,
+        risk=risk,
     )
+
+
+def entry_sizing(pair: ConfiguredPair, config: TradingConfig, equity: float, risk: RiskSettings) -> Sizing:
+    """Dollars of an entry at the entry's z after a session's first bar, at the volatility of the last close.
+
+    The book is empty, and neither whole shares nor volumes cut it.
+    """
+    spread, garch = pair.spread, pair.garch
+    if spread is None or garch is None or garch.half_life_bars is None or garch.max_hold_bars is None:
+        raise ValueError(f"{pair.pair} is selected without a spread: the configuration's own check refuses that")
+    return size_entry(
+        SizingInput(
+            equity=equity,
+            beta=spread.beta,
+            deviation=config.trading.entry_z * spread.sigma,
+            band=float(stop_band(spread.sigma, garch.last_variance, garch.reference_variance)),
+            stop_multiple=config.trading.stop_multiple,
+            half_life_bars=garch.half_life_bars,
+            max_hold_bars=garch.max_hold_bars,
+            spread=SpreadVariance(
+                phi=garch.phi, omega=garch.omega, alpha1=garch.alpha1, beta1=garch.beta1,
+                next_variance=garch.last_variance, diurnal=garch.diurnal, next_bar_of_day=1 % len(garch.diurnal),
+            ),
+            size=pair.size,
+            caps=standing_caps(equity, beta=spread.beta, entries=risk.entries, limits=risk.limits),
+        ),
+        risk.sizing,
+    )  # fmt: skip
 
 
 def _planned(
@@ -251,6 +325,7 @@ def _planned(
         half_life_minutes=garch.half_life_bars * config.frequency.minutes,
         size=pair.size,
         size_reason=f"provisional, {scores} so far" if pair.provisional else f"full, {scores}",
+        sizing=None,
         expected_move_bps=expected_move_bps(
             spread.sigma, spread.beta, entry_z=config.trading.entry_z, exit_z=config.trading.exit_z
         ),
@@ -292,7 +367,7 @@ def pair_words(pair: PlannedPair, trading: TradingSettings) -> tuple[str, ...]:
         f"β {pair.legs.beta:.2f}",
         f"half-life {pair.half_life_bars:.0f} bars ({trading_time(pair.half_life_minutes)})",
         f"stop |z| {pair.stop_z:.1f}",
-        f"size {pair.size:g}",
+        *_size_words(pair),
         f"move {pair.expected_move_bps:.0f} bp, cost {pair.round_trip_cost_bps:g} bp",
     )
 
@@ -327,11 +402,45 @@ def plan_frame(plan: TradingPlan) -> pd.DataFrame:
                 "half-life, time": trading_time(pair.half_life_minutes),
                 "size": f"{pair.size:g}",
                 "why this size": pair.size_reason,
+                **_dollar_cells(pair),
                 "move, bp": f"{pair.expected_move_bps:.0f}",
                 "cost, bp": f"{pair.round_trip_cost_bps:g}",
             }
             for pair in plan.pairs
         ]
+    )
+
+
+def _size_words(pair: PlannedPair) -> tuple[str, ...]:
+    """The size of a pair, and in dollars with what sets them."""
+    given = pair.sizing
+    if given is None:
+        return (f"size {pair.size:g}",)
+    if given.denial is not None:
+        return (f"size {pair.size:g}", f"no dollars: {given.denial.message}")
+    of = ", ".join(f"{name} ${dollars:,.0f}" for name, dollars in _offers(given))
+    return f"size {pair.size:g}: ${given.gross:,.0f}", f"set by {_in_words(given.set_by)} ({of})"
+
+
+def _dollar_cells(pair: PlannedPair) -> dict[str, str]:
+    given = pair.sizing
+    if given is None or given.denial is not None:
+        return {"dollars": "unknown" if given is None or given.denial is None else given.denial.message}
+    return {
+        "dollars": f"{given.gross:,.0f}",
+        "set by": _in_words(given.set_by),
+        **{f"by {name}, $": f"{dollars:,.0f}" for name, dollars in _offers(given)},
+    }
+
+
+def _offers(given: Sizing) -> list[tuple[str, float]]:
+    """What a full size would be by volatility, by the stop, and by the smallest cap."""
+    return [("volatility", given.by_volatility), ("stop", given.by_stop), ("cap", min(given.caps.values()))]
+
+
+def _in_words(set_by: str) -> str:
+    return {"order": "the cap of an order", "name": "the cap of a name", "pair_gross": "the cap of a pair"}.get(
+        set_by, f"the {set_by}"
     )
 
 

@@ -11,6 +11,7 @@ from pairs_platform.core.errors import PartitionMissing
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset
 from pairs_platform.core.risk.drift.innovations import MonitoredPair
+from pairs_platform.core.risk.drift.response import DriftResponse, drift_responses, pair_drift
 from pairs_platform.core.risk.drift.session import Results, session_drift, unknown_drift
 from pairs_platform.core.signals.engine import session_matrix
 from pairs_platform.core.signals.session_state import SessionState
@@ -104,3 +105,31 @@ def drift_after(
     )
     unknown = unknown_drift("the pair has no fit of the close before")
     return {name: found.get(name, unknown) for name in wanted}
+
+
+def drift_at_close(
+    platform: Platform, key: PartitionKey, legs: Mapping[str, tuple[str, str]]
+) -> dict[str, DriftResponse]:
+    """What is done in the next session about each of some pairs: their last session against those of the window before.
+
+    Parameters
+    ----------
+    legs : mapping of pair to (y, x)
+        Estimated on the window without its last session, which is the one that is looked at.
+
+    Raises
+    ------
+    PartitionMissing, DataError
+        The window of `key` has no prices, or too few.
+    """
+    from pairs_platform.core.risk.drift.estimation import estimated_pairs
+    from pairs_platform.views.windows import load_window
+
+    if not legs:
+        return {}
+    settings = platform.settings
+    window = load_window(platform, key, sorted({leg for pair in legs.values() for leg in pair}))
+    found = estimated_pairs(window, list(legs.values()), 1, settings.garch)
+    drifts = {(pair.parameters.y, pair.parameters.x): pair_drift(pair, settings.drift) for pair in found}
+    unknown = unknown_drift("the sessions before the last one give no fit")
+    return drift_responses({name: drifts.get(pair, unknown) for name, pair in legs.items()}, settings.drift)

@@ -14,16 +14,18 @@ from pairs_platform.core.partition_key import PartitionKey, keys_of
 from pairs_platform.core.prices.calendar import session_offset, sessions_between
 from pairs_platform.core.prices.contracts import PRICE_HISTORY
 from pairs_platform.core.prices.window import ExcludedSymbol, PriceWindow
+from pairs_platform.core.risk.drift.response import DriftAction, DriftResponse
 from pairs_platform.core.screening.contracts import COINTEGRATED_PAIRS, CORRELATION_MATRIX
 from pairs_platform.core.selection.contracts import COMPOSITE_RANKINGS, PAIR_SCORES, TRADING_CONFIG
 from pairs_platform.core.selection.ranking import monitor_scores, rank_pairs, selection_funnel
 from pairs_platform.core.selection.scores import score_pairs
 from pairs_platform.core.selection.trading_config import ConfigOrigin, ModelSection, TradingConfig, build_trading_config
-from pairs_platform.core.volatility.contracts import GARCH_FITS
+from pairs_platform.core.volatility.contracts import FULL_WINDOW, GARCH_FITS
 from pairs_platform.core.volatility.parameters import fit_parameter_sets
 from pairs_platform.platform import Platform
 from pairs_platform.views.windows import load_truncated_window, load_window, window_metadata
 from pairs_platform.workflows.champion import configured_model
+from pairs_platform.workflows.pair_drift import drift_at_close
 from pairs_platform.workflows.recomputed import RecomputedRow, row_values, sampled
 
 
@@ -78,13 +80,14 @@ class Rankings:
 
 @dataclass(frozen=True, eq=False)
 class ConfigInputs:
-    """Everything that a trading configuration rests on: stored tables, what it is of, and the model."""
+    """Everything that a trading configuration rests on: stored tables, what it is of, the model, drift by pair."""
 
     rankings: pd.DataFrame
     fits: pd.DataFrame
     origin: ConfigOrigin
     model: ModelSection | None
     model_reason: str
+    drift: Mapping[str, DriftResponse]
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +188,12 @@ def configure_partition(platform: Platform, key: PartitionKey) -> StoredConfig:
         costs=settings.costs,
         model=inputs.model,
         model_reason=inputs.model_reason,
+        held_back={pair: each.words for pair, each in inputs.drift.items() if not each.takes_entries},
+        remarks={
+            pair: f"drift is watched: {each.words}"
+            for pair, each in inputs.drift.items()
+            if each.action is DriftAction.WARN
+        },
     )
     metadata = {"source": config.source_label, "valid_for": str(config.valid_for), "content_hash": config.content_hash}
     document, table = lake.write_document(TRADING_CONFIG.table, key, config.document()), config.table()
@@ -195,9 +204,13 @@ def configure_partition(platform: Platform, key: PartitionKey) -> StoredConfig:
 def _config_inputs(platform: Platform, key: PartitionKey) -> ConfigInputs:
     model, reason = configured_model(platform, key)
     lake = platform.lake
+    rankings, fits = lake.read(COMPOSITE_RANKINGS, key), lake.read(GARCH_FITS, key)
+    selected = set(rankings.loc[rankings["selected"], "pair"])
+    spreads = fits[(fits["parameter_set"] == FULL_WINDOW) & fits["pair"].isin(selected)]
+    legs = {row.pair: (row.y, row.x) for row in spreads.itertuples()}
     return ConfigInputs(
-        rankings=lake.read(COMPOSITE_RANKINGS, key),
-        fits=lake.read(GARCH_FITS, key),
+        rankings=rankings,
+        fits=fits,
         origin=ConfigOrigin(
             session=key.session,
             sector=key.sector,
@@ -207,6 +220,7 @@ def _config_inputs(platform: Platform, key: PartitionKey) -> ConfigInputs:
         ),
         model=model,
         model_reason=reason,
+        drift=drift_at_close(platform, key, legs),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pairs_platform.core.errors import DataError
+from pairs_platform.core.errors import DataError, PartitionMissing
 from pairs_platform.core.models.champion import ChampionChoice, UsableVersion
 from pairs_platform.core.partition_key import PartitionKey
 from pairs_platform.core.prices.calendar import session_offset
@@ -86,6 +86,16 @@ def session_state(platform: Platform, key: PartitionKey) -> SessionState:
     if may_be_kept:
         _store(path, state)
     return state
+
+
+def kept_session_state(platform: Platform, key: PartitionKey) -> SessionState | None:
+    """The session state of a partition as its signals have it; None where it is not kept, and nothing is made."""
+    try:
+        inputs = _gather(platform, key)
+        path = platform.settings.profile_root / "signals" / key.sector / inputs.file_name
+        return state_from_bytes(path.read_bytes())
+    except (PartitionMissing, FileNotFoundError, DataError):
+        return None
 
 
 def _gather(platform: Platform, key: PartitionKey) -> StateInputs:

@@ -139,6 +139,25 @@ class TestKill:
         assert "kill switch released" in console("audit").output
 
 
+class TestReleaseOfATrade:
+    def test_a_broken_trade_goes_on_once_the_broker_was_asked(self, database, console):
+        mode = load_settings().stream.run_mode
+        origin = replace(ORIGIN, account=f"paper-{mode}", run_mode=mode)
+        store_intent(database, trade_of(orders=False), origin, at())
+        words_of = ("release", "--trade", "t1", "--reason", "checked")
+        refused = console(*words_of)
+        assert refused.exit_code == 1
+        assert "only a broken trade is released" in refused.output
+        change_trade(database, "t1", lambda trade: trade.to_break("no answer"), at(6))
+        shown = console(*words_of, "--leave")
+        assert shown.exit_code == 0, shown.output
+        assert "released · A_B is flat: a person: checked" in words(shown.output)
+        assert [entry.reason for entry in entries(database, actions=["trade_released"])] == ["checked"]
+
+    def test_what_is_said_of_a_trade_needs_one(self, database, console):
+        assert console("release", "--reason", "checked", "--never-sent").exit_code == 2
+
+
 def test_risk_shows_switch_worth_and_events(traded, console):
     store_events(traded, LIVE, [DENIED, replace(DENIED, pair=None, symbol="B")], at())
     console("kill", "--reason", "prices look wrong", "--run-mode", "live", "--level", "reducing")

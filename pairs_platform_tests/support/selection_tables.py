@@ -124,6 +124,8 @@ def configured(
     fits: pd.DataFrame | None = None,
     model: ModelSection | None = None,
     excluded: Sequence[ExcludedSymbol] = (),
+    held_back: Mapping[str, str] | None = None,
+    remarks: Mapping[str, str] | None = None,
     **selection: Any,
 ) -> tuple[pd.DataFrame, TradingConfig]:
     """`composite_rankings` and the configuration of pairs that pass every gate but that of the score.
@@ -154,5 +156,7 @@ def configured(
         costs=CostSettings(),
         model=model,
         model_reason="champion" if model else "no model was trained",
+        held_back=held_back,
+        remarks=remarks,
     )
     return rankings, config

@@ -6,9 +6,12 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from pairs_platform.core.risk.settings import RiskSettings
+from pairs_platform.core.risk.sizing import SpreadVariance, expected_variances, holding_variance
 from pairs_platform.core.selection.trading_config import ModelSection
 from pairs_platform.core.trading.legs import ORDER_NOTE
 from pairs_platform.core.trading.settings import TradingSettings
+from pairs_platform.views.account_worth import AccountWorth
 from pairs_platform.views.pair_orders import HIGH_Z, LOW_Z, with_orders
 from pairs_platform.views.trading_plan import (
     SideChange,
@@ -23,12 +26,22 @@ from pairs_platform.views.trading_plan import (
 from pairs_platform_tests.support.selection_tables import configured
 
 FRIDAY, MONDAY = date(2023, 3, 10), date(2023, 3, 13)
+SPREAD = SpreadVariance(
+    phi=0.95, omega=1e-8, alpha1=0.08, beta1=0.9, next_variance=1e-6 / 3, diurnal=(2.8, 0.9, 0.1 + 0.2),
+    next_bar_of_day=1,
+)  # fmt: skip
+"""Of the fits of `selection_tables`, at the close of a session's first bar."""
 MODEL = ModelSection(name="models", version=4, session=FRIDAY, pairs=("A_B",))
 
 
-def plan(scores: dict[str, float], model: ModelSection | None = None) -> TradingPlan:
-    rankings, config = configured(scores, FRIDAY, model=model)
-    return plan_of(config, rankings, sessions_averaged=3, target_volatility_bps=10)
+WORTH = AccountWorth(100_000.0, "$100,000, with which the paper account begins")
+
+
+def plan(
+    scores: dict[str, float], model: ModelSection | None = None, worth: AccountWorth = WORTH, **told: dict[str, str]
+) -> TradingPlan:
+    rankings, config = configured(scores, FRIDAY, model=model, **told)
+    return plan_of(config, rankings, sessions_averaged=3, target_volatility_bps=10, worth=worth, risk=RiskSettings())
 
 
 def test_first_lines_say_for_which_session_how_many_pairs_and_from_which_prices():
@@ -46,7 +59,9 @@ def test_a_pair_has_order_levels_half_life_size_move_and_cost():
         "β 1.00",
         "half-life 14 bars (68 min)",
         "stop |z| 3.2",
-        "size 0.5",
+        "size 0.5: $5,000",
+        "set by the cap of a pair (volatility $",
+        "gross value of both legs for $100,000, with which the paper account begins",
         "move 75 bp, cost 4 bp",
         "Exit at |z| ≤ 0.5",
         "Size of every pair: provisional, 1 of 3 scores so far.",
@@ -54,6 +69,35 @@ def test_a_pair_has_order_levels_half_life_size_move_and_cost():
         "The half-life is that of the AR(1)-GARCH fit",
     ):
         assert phrase in shown
+
+
+def test_dollars_are_those_of_the_sizing_for_the_account():
+    """β = 1, σ = 0.01: the stop is 3.27 σ from the mean, an entry at 2 σ."""
+    (pair,) = plan({"A_B": 0.9}).pairs
+    given = pair.sizing
+    band = 0.01 * (1e-6 / 3 / 5.1e-7) ** 0.5
+    to_stop, gap = 4 * band - 0.02, 2.8 * expected_variances(SPREAD, 3)[-1] ** 0.5
+    assert given.by_stop == pytest.approx(0.0025 * 100_000 * 2 / (to_stop + gap))
+    assert given.by_volatility == pytest.approx(0.0015 * 100_000 * 2 / holding_variance(SPREAD, 14) ** 0.5)
+    assert given.gross == pytest.approx(0.5 * 10_000)
+    (row,) = plan_frame(plan({"A_B": 0.9})).to_dict("records")
+    assert (row["dollars"], row["set by"], row["by cap, $"]) == ("5,000", "the cap of a pair", "10,000")
+
+
+def test_an_account_of_which_nothing_is_known_gives_no_dollars():
+    shown = plan({"A_B": 0.9}, worth=AccountWorth(None, "nobody has asked"))
+    assert any(note == "Sizes in dollars are not known: nobody has asked." for note in shown.notes)
+    assert not any("$" in line for line in plan_lines(shown, 120))
+    assert plan_frame(shown)["dollars"].tolist() == ["unknown"]
+
+
+@pytest.mark.parametrize("others", [{}, {"A_C": 0.9}], ids=["alone", "beside another"])
+def test_a_pair_that_drifts_is_named_with_the_reason(others):
+    shown = plan({"A_B": 0.9, **others}, held_back={"A_B": "β has moved"})
+    lines = " ".join(plan_lines(shown, 80))
+    assert f"For session {MONDAY}: {'1 pair' if others else 'no pair'} to trade" in lines
+    assert f"A_B: {shown.held_back[0].removeprefix('A_B: ')}" in lines
+    assert shown.held_back[0].endswith(f"but no new entries in {MONDAY}: β has moved.")
 
 
 def test_every_line_fits_a_terminal_of_80_columns():

@@ -144,6 +144,8 @@ class Sizing:
         V_H [ln²].
     bars : int
         H.
+    caps : mapping of str to float
+        Those that were given.
     denial : Denial or None
     """
 
@@ -153,6 +155,7 @@ class Sizing:
     by_stop: float = math.nan
     variance: float = math.nan
     bars: int = 0
+    caps: Mapping[str, float] = field(default_factory=dict)
     denial: Denial | None = None
 
 
@@ -189,6 +192,7 @@ def size_entry(given: SizingInput, settings: SizingSettings) -> Sizing:
         by_stop=by_stop,
         variance=variance,
         bars=bars,
+        caps=given.caps,
     )
 
 
@@ -233,6 +237,23 @@ def most_shares(price: float, mean_daily_volume: float, settings: EntrySettings)
         DenialCode.ORDER_NOTIONAL: math.floor(settings.max_order_notional / price + 1e-9),
         DenialCode.ORDER_SHARES: settings.max_order_shares,
         DenialCode.ORDER_VOLUME: math.floor(settings.max_volume_share * mean_daily_volume + 1e-9),
+    }
+
+
+def standing_caps(equity: float, *, beta: float, entries: EntrySettings, limits: LimitSettings) -> dict[str, float]:
+    """Caps of an entry into an empty book, dollars of gross value, before whole shares and volumes: see `entry_caps`.
+
+    Raises
+    ------
+    UnusableInput
+        β is none.
+    """
+    beta = hedge_ratio(beta)
+    of_leg = (1.0 + abs(beta)) * min(1.0, 1.0 / abs(beta))
+    return {
+        "order": of_leg * entries.max_order_notional,
+        "name": of_leg * limits.max_name * equity,
+        "pair_gross": limits.max_pair_gross * equity,
     }
 
 

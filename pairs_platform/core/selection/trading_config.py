@@ -232,6 +232,8 @@ def build_trading_config(
     costs: CostSettings,
     model: ModelSection | None,
     model_reason: str,
+    held_back: Mapping[str, str] | None = None,
+    remarks: Mapping[str, str] | None = None,
 ) -> TradingConfig:
     """Selected, pinned and watched pairs of one sector-day, with their full-window parameters.
 
@@ -244,6 +246,10 @@ def build_trading_config(
     origin : ConfigOrigin
     model, model_reason
         The champion as of the session, or None, and why.
+    held_back : mapping of pair to str, optional
+        Selected pairs that take no new entries in the next session, and why: they are watched, with size 0.
+    remarks : mapping of pair to str, optional
+        What is added to the explanation of other pairs.
 
     Returns
     -------
@@ -251,15 +257,18 @@ def build_trading_config(
         Selected pairs first, then pinned, then watched, each in rank order. The same input gives the same hash.
     """
     fitted = fits[(fits["parameter_set"] == FULL_WINDOW) & (fits["status"] == "ok")].set_index("pair", drop=False)
-    roles = np.select([rankings["selected"], rankings["pinned"], rankings["watched"]], list(ROLES), "")
-    listed = rankings.assign(role=roles)
+    held_back, remarks, valid_for = held_back or {}, remarks or {}, session_offset(origin.session, 1)
+    stopped = rankings["selected"] & rankings["pair"].isin(list(held_back))
+    of_role = [rankings["selected"] & ~stopped, rankings["pinned"], rankings["watched"] | stopped]
+    listed = rankings.assign(role=np.select(of_role, list(ROLES), ""), size=rankings["size"].mask(stopped, 0.0))
     pairs = []
     for role in ROLES:
         for row in listed[listed["role"] == role].to_dict("records"):
             fit = fitted.loc[row["pair"]] if row["pair"] in fitted.index else None
             pairs.append(
                 ConfiguredPair(
-                    **{name: row[name] for name in ("pair", "symbol_1", "symbol_2", "role", "explanation")},
+                    **{name: row[name] for name in ("pair", "symbol_1", "symbol_2", "role")},
+                    explanation=_explained(row, held_back, remarks, valid_for),
                     size=float(row["size"]),
                     provisional=bool(row["provisional"]),
                     rank=None if pd.isna(row["rank"]) else int(row["rank"]),
@@ -271,13 +280,22 @@ def build_trading_config(
             )
     return TradingConfig(
         **dataclasses.asdict(origin),
-        valid_for=session_offset(origin.session, 1),
+        valid_for=valid_for,
         trading=trading,
         costs=costs,
         model=model,
         model_reason=model_reason,
         pairs=tuple(pairs),
     )
+
+
+def _explained(
+    row: Mapping[str, Any], held_back: Mapping[str, str], remarks: Mapping[str, str], valid_for: date
+) -> str:
+    explanation, pair = str(row["explanation"]), row["pair"]
+    if pair in held_back:
+        return f"{explanation}, but no new entries in {valid_for}: {held_back[pair]}"
+    return f"{explanation}; {remarks[pair]}" if pair in remarks else explanation
 
 
 def _number(value: Any) -> float | None:

@@ -4,7 +4,7 @@ What does not belong here: reading signals (`database.signals`), the table's for
 (`signal_strip`).
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -21,26 +21,31 @@ Without its size an order cannot be placed, so that it always stays.
 """
 
 DISTANCE = "σ to order"
+TO_STOP = "σ to stop"
 DISTANCE_NOTE = f"{DISTANCE}: to the entry of a pair without a position, to the exit of one with a position"
 
 _STYLES = {"enter_long": "bold green", "enter_short": "bold magenta", "exit": "bold yellow", "stop": "bold red"}
 
 
-def signal_board(signals: pd.DataFrame, *, entry_z: float, exit_z: float) -> tuple[pd.DataFrame, list[str]]:
+def signal_board(
+    signals: pd.DataFrame, *, entry_z: float, exit_z: float, stop_multiple: float, sigmas: Mapping[str, float]
+) -> tuple[pd.DataFrame, list[str]]:
     """Rows of `signals` as a board, selected pairs first, and the colour of each row.
 
     Parameters
     ----------
     signals : DataFrame
         Columns of the table of signals; of one bar, or of one pair.
-    entry_z, exit_z : float
+    entry_z, exit_z, stop_multiple : float
         Of the configuration that the signals rest on.
+    sigmas : mapping of pair to float
+        σ of the spread that its signals have [ln]; without it the distance to the stop is not known.
 
     Returns
     -------
     (DataFrame, list of str)
-        z and `DISTANCE` in standard deviations of the spread: to the entry of a pair without a position, to the exit of
-        one with a position, 0 where the level is reached.
+        z, `DISTANCE` and `TO_STOP` in standard deviations of the spread: to the entry of a pair without a position, to
+        the exit of one with a position, 0 where the level is reached; to the stop of either, below 0 beyond it.
     """
     order = signals["role"].map({role: place for place, role in enumerate(ROLES)})
     rows = signals.assign(order=order).sort_values(["order", "pair", "bar_utc"]).to_dict("records")
@@ -51,6 +56,7 @@ def signal_board(signals: pd.DataFrame, *, entry_z: float, exit_z: float) -> tup
                 "order": signal_order(row),
                 "z": _number(row["z"], "+.2f"),
                 DISTANCE: _number(_distance(row, entry_z, exit_z), ".2f"),
+                TO_STOP: _number(_to_stop(row, stop_multiple, sigmas.get(str(row["pair"]))), ".2f"),
                 "size": _number(row["size"] or None, ".2g"),
                 "role": row["role"],
                 "volatility bp a bar": _number(_times(row["volatility"], 1e4), ".1f"),
@@ -71,6 +77,14 @@ def _distance(row: dict[Hashable, Any], entry_z: float, exit_z: float) -> float 
     if z is None or pd.isna(z):
         return None
     return max(0.0, -position * float(z) - exit_z if position else entry_z - abs(float(z)))
+
+
+def _to_stop(row: dict[Hashable, Any], multiple: float, sigma: float | None) -> float | None:
+    """How far the spread is from the stop: of a position on its losing side, without one on the side where it is."""
+    z, band, position = row["z"], row["band"], int(row["position"])
+    if sigma is None or z is None or band is None or pd.isna(z) or pd.isna(band):
+        return None
+    return multiple * float(band) / sigma - (-position * float(z) if position else abs(float(z)))
 
 
 def _times(value: Any, factor: float) -> float | None:

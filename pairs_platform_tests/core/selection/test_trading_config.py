@@ -54,6 +54,22 @@ def test_selected_pinned_and_watched_pairs_with_full_window_parameters():
     assert (config.session, config.valid_for) == (FRIDAY, MONDAY)
 
 
+def test_a_pair_that_drifts_takes_no_new_entries_and_its_row_says_so():
+    scores = {"A_B": 0.9, "A_C": 0.9, "A_D": 0.9}
+    told = {"held_back": {"A_B": "β has moved"}, "remarks": {"A_C": "drift is watched: the mean shifts"}}
+    rankings, config = configured(scores, FRIDAY, **told)
+    assert rankings["selected"].all()
+    assert [(pair.pair, pair.role, pair.size) for pair in config.pairs] == [
+        ("A_C", "selected", 0.5), ("A_D", "selected", 0.5), ("A_B", "watched", 0.0),
+    ]  # fmt: skip
+    table = config.table().set_index("pair")["explanation"]
+    assert table["A_B"].endswith(f", but no new entries in {MONDAY}: β has moved")
+    assert table["A_C"].endswith("; drift is watched: the mean shifts")
+    assert table["A_D"] == rankings.set_index("pair").loc["A_D", "explanation"]
+    assert config.content_hash != configured(scores, FRIDAY)[1].content_hash
+    assert TradingConfig.from_document(config.document()) == config
+
+
 def test_document_is_read_back_to_the_last_digit():
     config = config_of(SCORES, fits_of(SCORES))
     again = TradingConfig.model_validate(json.loads(json.dumps(config.document())))

@@ -56,6 +56,11 @@ class DriftResponse:
     telling: tuple[DriftResult, ...] = ()
 
     @property
+    def words(self) -> str:
+        """What has changed, without what is done about it."""
+        return "; ".join(describe(result) for result in self.telling) or self.message
+
+    @property
     def takes_entries(self) -> bool:
         """Whether entries of the pair are still made."""
         return self.action in (DriftAction.NONE, DriftAction.WARN)
