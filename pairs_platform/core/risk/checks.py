@@ -21,7 +21,14 @@ from pairs_platform.core.risk.denials import (
     moment,
     number,
 )
-from pairs_platform.core.risk.exposure import Book, Holding, MarketRisk, largest_share_by_volatility, peak_exposure
+from pairs_platform.core.risk.exposure import (
+    Book,
+    Holding,
+    MarketRisk,
+    largest_share_by_volatility,
+    largest_shares_by_value,
+    peak_exposure,
+)
 from pairs_platform.core.risk.limits import Limit, entry_breaches
 from pairs_platform.core.risk.settings import RiskSettings
 from pairs_platform.core.risk.sizing import largest_gross, most_shares
@@ -490,7 +497,7 @@ _CHECKS: tuple[Callable[[_Entry], Iterator[Denial]], ...] = (
 
 
 def _cut(entry: _Entry) -> tuple[LegQuantities, list[Denial]]:
-    """The shares of an entry within the limits of one order and of the book's volatility, and what cut them."""
+    """The shares of an entry within the limits of one order and the room of the book, and what cut them."""
     request, book = entry.request, entry.context.book
     price_y, price_x = book.price(request.y.symbol), book.price(request.x.symbol)
     beta = hedge_ratio(request.beta)
@@ -513,7 +520,7 @@ def _cut(entry: _Entry) -> tuple[LegQuantities, list[Denial]]:
         if smaller.y == 0:
             return quantities, [replace(cut, effect=Effect.DENY) for cut in cuts]
         quantities = smaller
-    return _within_volatility(entry, quantities, cuts, pair)
+    return _within_book(entry, quantities, cuts, pair)
 
 
 def _asked(request: EntryRequest, price_y: float, price_x: float) -> LegQuantities:
@@ -523,24 +530,61 @@ def _asked(request: EntryRequest, price_y: float, price_x: float) -> LegQuantiti
     return held_quantities(y, x, beta=request.beta, price_y=price_y, price_x=price_x)
 
 
-def _within_volatility(
+def _within_book(
     entry: _Entry, quantities: LegQuantities, cuts: list[Denial], pair: dict[str, float]
 ) -> tuple[LegQuantities, list[Denial]]:
-    market, limit = _market_of(entry), entry.settings.limits.max_volatility
-    book = entry.context.book
-    share = largest_share_by_volatility(book, _holding(entry.request, quantities), market, limit)
-    if share >= 1.0:
+    """The part of an entry for which the book has room, and what cut it."""
+    room = _room(entry, quantities)
+    if min(room.values()) >= 1.0:
         return quantities, cuts
-    message = f"{share:.0%} of the entry keeps the yearly volatility of the book at {limit:.2%}"
-    gross = share * quantities.gross
+    gross = min(room.values()) * quantities.gross
     smaller = leg_quantities(gross, position=entry.request.position, **pair)
     # Whole shares may be a little beyond; one share of y less, and what hedges it, is within.
-    while smaller.y and largest_share_by_volatility(book, _holding(entry.request, smaller), market, limit) < 1.0:
+    while smaller.y and min(_room(entry, smaller).values()) < 1.0:
         gross -= (1.0 + abs(pair["beta"])) * pair["price_y"]
         smaller = leg_quantities(max(0.0, gross), position=entry.request.position, **pair)
     if smaller.y == 0:
         return quantities, cuts  # The limit of the book itself denies it.
-    return smaller, [*cuts, Denial(code=Limit.VOLATILITY, effect=Effect.CUT, message=message)]
+    return smaller, [
+        *cuts,
+        *(
+            Denial(
+                code=limit,
+                effect=Effect.CUT,
+                message=f"{share:.0%} of the entry keeps {_KEPT[limit]} at {_limit_of(entry, limit):.2%}",
+            )
+            for limit, share in room.items()
+            if share < 1.0
+        ),
+    ]
+
+
+_KEPT = {
+    Limit.VOLATILITY: "the yearly volatility of the book",
+    Limit.GROSS: "the gross value of the book to equity",
+    Limit.NET: "the net value of the book to equity",
+    Limit.BETA_NET: "the net value times market beta of the book to equity",
+}
+"""Limits of the book by which an entry is cut to the room that is left, in words."""
+
+
+def _limit_of(entry: _Entry, limit: Limit) -> float:
+    return float(getattr(entry.settings.limits, f"max_{limit}"))
+
+
+def _room(entry: _Entry, quantities: LegQuantities) -> dict[Limit, float]:
+    """Share of an entry, 1 at most, for which each of these limits has room."""
+    book, market, holding = entry.context.book, _market_of(entry), _holding(entry.request, quantities)
+    gross, net, beta_net = largest_shares_by_value(
+        book,
+        holding,
+        market,
+        gross=_limit_of(entry, Limit.GROSS),
+        net=_limit_of(entry, Limit.NET),
+        beta_net=_limit_of(entry, Limit.BETA_NET),
+    )
+    volatility = largest_share_by_volatility(book, holding, market, _limit_of(entry, Limit.VOLATILITY))
+    return {Limit.VOLATILITY: volatility, Limit.GROSS: gross, Limit.NET: net, Limit.BETA_NET: beta_net}
 
 
 def _market_of(entry: _Entry) -> MarketRisk:

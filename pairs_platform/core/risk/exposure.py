@@ -263,6 +263,65 @@ def largest_share_by_volatility(book: Book, holding: Holding, market: MarketRisk
     return min(1.0, (math.sqrt(linear**2 - square * constant) - linear) / square)
 
 
+def largest_shares_by_value(
+    book: Book, holding: Holding, market: MarketRisk, *, gross: float, net: float, beta_net: float
+) -> tuple[float, float, float]:
+    """Largest shares of `holding`, in [0, 1], with which the peak gross, net and beta-adjusted net are at most these.
+
+    Where the book is beyond one of them already: with which it is no worse.
+
+    Raises
+    ------
+    UnusableInput
+        As `exposure`.
+    """
+    each = _weights(book.with_holding(holding), market).by_symbol
+    rest = np.arange(len(each)) != len(book.holdings)
+    mine = each[~rest][0]
+    return (
+        _largest_by_gross(each[rest], mine, gross),
+        _largest_by_side(each[rest].sum(axis=1), float(mine.sum()), net),
+        _largest_by_side(each[rest] @ market.betas, float(market.betas @ mine), beta_net),
+    )
+
+
+def _largest_by_side(others: np.ndarray, mine: float, limit: float) -> float:
+    """Of a net value, whose larger side over pairs is limited."""
+    if mine == 0:
+        return 1.0
+    side = float(np.maximum(others * math.copysign(1.0, mine), 0.0).sum())
+    return _share((max(limit, _larger_side(others)) - side) / abs(mine))
+
+
+def _largest_by_gross(others: np.ndarray, mine: np.ndarray, limit: float) -> float:
+    """Of the sum of each symbol's larger side, which is linear between the shares at which a symbol's sides are equal.
+
+    So the share is on the line between the last such point within the limit and the first one beyond it.
+    """
+    long, short = np.maximum(others, 0.0).sum(axis=0), np.maximum(-others, 0.0).sum(axis=0)
+
+    def gross(share: float) -> float:
+        more = share * mine
+        return float(np.maximum(long + np.maximum(more, 0.0), short + np.maximum(-more, 0.0)).sum())
+
+    moves = mine != 0
+    turns = (short - long)[moves] / mine[moves]
+    points = [0.0, *sorted(float(turn) for turn in turns if 0.0 < turn < 1.0), 1.0]
+    values = [gross(point) for point in points]
+    if values[-1] <= max(limit, values[0]):
+        return 1.0
+    beyond = next(k for k, value in enumerate(values) if value > limit)
+    if beyond == 0:
+        return points[max(k for k, value in enumerate(values) if value <= values[0])]
+    part = (limit - values[beyond - 1]) / (values[beyond] - values[beyond - 1])
+    return _share(points[beyond - 1] + part * (points[beyond] - points[beyond - 1]))
+
+
+def _share(value: float) -> float:
+    """In [0, 1]; what a sum of floats is short of 1 is nothing."""
+    return 1.0 if value >= 1.0 - 1e-9 else max(0.0, value)
+
+
 def historical_loss(results: np.ndarray, tail: float) -> tuple[float, float]:
     """Value at risk and expected shortfall of results (n,) at the level 1 − `tail`; > 0 is a loss.
 

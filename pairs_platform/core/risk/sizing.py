@@ -276,7 +276,8 @@ def entry_caps(
     """Largest gross values of an entry, dollars, by what sets them: one order, one pair, one name.
 
     Shares are whole: what is left for a symbol is rounded down, and half a share of x, by which it may be rounded up,
-    is taken from what a pair may have. Limits of the whole book are no caps: an entry that would break one is denied.
+    is taken from what a pair may have. Limits of the whole book are no caps: `checks` cuts or denies an entry that
+    would break one.
 
     Raises
     ------

@@ -6,6 +6,7 @@ import pytest
 
 from pairs_platform.core.risk.checks import check_entry
 from pairs_platform.core.risk.denials import DenialCode, Effect
+from pairs_platform.core.risk.exposure import peak_exposure
 from pairs_platform.core.risk.limits import Limit
 from pairs_platform.core.risk.settings import EntrySettings, LimitSettings, RiskSettings
 from pairs_platform.core.risk.trading_state import Standing, TradingState
@@ -145,6 +146,9 @@ BY_STATE = {
     ),
     DenialCode.PAIR_LOCKED: (
         lambda v: codes(a_context=context(locked={v: "stopped twice"})), ["AMD_TXN"], ["PDFS_ROG"],
+    ),
+    DenialCode.DRIFT: (
+        lambda v: codes(a_context=context(drifted={v: "β has moved"})), ["AMD_TXN"], ["PDFS_ROG"],
     ),
     DenialCode.PAIR_HELD: (
         lambda v: codes(a_context=context(book=book(holding(v, (1, -1))))), ["AMD_TXN"], ["PDFS_ROG"],
@@ -315,6 +319,34 @@ class TestCut:
             rules = RiskSettings(entries=EntrySettings(max_hedge_error=1), limits=LimitSettings(max_volatility=limit))
             decision = check_entry(request(), context(), rules)
             assert [each.effect for each in decision.denials] == [Effect.CUT], limit
+
+    @pytest.mark.parametrize(
+        ("name", "whole"),
+        # 30 AMD and −40 TXN are $3,000 and −$3,200 of the book; the entry is $3,600 and −$4,320.
+        [("gross", 0.0792 + 0.062), ("net", 0.0072 + 0.002), ("beta_net", None)],
+    )
+    def test_an_entry_gets_the_room_that_a_limit_of_the_book_has_left(self, name, whole):
+        """Half of what it would add."""
+        where = context(book=book(holding()))
+        peak = peak_exposure(where.book.with_holding(holding("PDFS_ROG", (72, -108))), MARKET)
+        before = peak_exposure(where.book, MARKET)
+        assert whole is None or getattr(peak, name) == pytest.approx(whole)
+        limit = (getattr(peak, name) + getattr(before, name)) / 2
+        decision = check_entry(request(), where, limits(**{f"max_{name}": limit}))
+        assert [(str(each.code), each.effect) for each in decision.denials] == [(name, Effect.CUT)]
+        assert "% of the entry keeps " in decision.denials[0].message
+        kept = decision.quantities
+        after = peak_exposure(where.book.with_holding(holding("PDFS_ROG", (kept.y, kept.x))), MARKET)
+        assert getattr(after, name) <= limit * (1 + 1e-9)
+        assert 0.4 * 72 < kept.y <= 0.5 * 72
+
+    @pytest.mark.parametrize("name", ["gross", "net", "beta_net"])
+    def test_a_limit_without_room_denies_the_entry(self, name):
+        where = context(book=book(holding()))
+        limit = getattr(peak_exposure(where.book, MARKET), name)
+        decision = check_entry(request(), where, limits(**{f"max_{name}": limit}))
+        assert decision.quantities is None
+        assert name in {str(each.code) for each in decision.denials if each.effect is Effect.DENY}
 
     def test_a_book_that_is_too_volatile_already_takes_no_entry(self):
         decision = check_entry(request(), context(book=book(holding())), limits(max_volatility=0.001))

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pairs_platform.core.risk.exposure import (
     historical_loss,
     holding_of,
     largest_share_by_volatility,
+    largest_shares_by_value,
     market_risk,
     peak_exposure,
 )
@@ -167,3 +169,30 @@ def test_the_largest_share_uses_the_volatility_up_and_no_more(held, entry, limit
         assert after.volatility == pytest.approx(limit)
     else:
         assert after.volatility <= limit * (1 + 1e-9)
+
+
+SHARES = st.integers(-200, 200)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.sampled_from(["AMD_TXN", "PDFS_TXN", "AMD_ROG"]), SHARES, SHARES), max_size=3),
+    st.tuples(SHARES, SHARES),
+    st.tuples(*[st.floats(0.001, 0.5)] * 3),
+)
+def test_the_largest_share_by_value_is_the_largest_that_keeps_the_limits(held, entry, limits):
+    """Any larger share breaks the limit, any smaller one keeps it; one that adds nothing is whole."""
+    before = book(*(holding(pair, (y, x)) for pair, y, x in held))
+    mine = holding("PDFS_ROG", entry)
+    names = ("gross", "net", "beta_net")
+    shares = largest_shares_by_value(before, mine, MARKET, **dict(zip(names, limits, strict=True)))
+
+    def peak(name, share):
+        part = replace(mine, shares_y=share * entry[0], shares_x=share * entry[1])
+        return getattr(peak_exposure(before.with_holding(part), MARKET), name)
+
+    for name, share, limit in zip(names, shares, limits, strict=True):
+        assert 0.0 <= share <= 1.0
+        assert peak(name, share) <= max(limit, peak(name, 0.0)) + 1e-9
+        if share < 1.0:
+            assert peak(name, min(1.0, share + 0.01)) > max(limit, peak(name, 0.0)) - 1e-12
