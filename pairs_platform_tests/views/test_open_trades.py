@@ -58,5 +58,5 @@ def test_what_is_held_beside_trades_is_listed_and_is_no_trade(database):
 def test_a_trade_that_needs_a_person_is_open_even_without_shares(database):
     store_intent(database, trade_of(orders=False), REPLAYED, at())
     change_trade(database, "t1", lambda trade: trade.to_break("nobody knows"), at())
-    assert what_is_open(database, ["replay"]) == "1 trade is open; a person is needed for A_B"
+    assert what_is_open(database, ["replay"]) == "1 trade is open; a person is needed for A_B (trade t1)"
     assert what_is_open(database, ["live"]) == ""
