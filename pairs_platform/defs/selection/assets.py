@@ -106,12 +106,13 @@ def _ranking_page(stored: "Rankings", platform: Platform, key: PartitionKey) -> 
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="selection",
     kinds={"parquet", "json"},
-    code_version="1",
+    code_version="2",
 )
 def trading_config(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Look at the pairs: what may be traded in the next session, with spreads, states and sizes; empty is valid.
 
-    Stored as a JSON document with a content hash, and as a table. Pairs of the watchlist and pinned pairs have size 0.
+    Stored as a JSON document with a content hash, and as a table. Pairs of the watchlist, pinned pairs, and pairs whose
+    session shows that they have changed have size 0.
     """
     from pairs_platform.database.audit import record_configuration
     from pairs_platform.workflows.selection import configure_partition
