@@ -207,7 +207,7 @@ def _config_inputs(platform: Platform, key: PartitionKey) -> ConfigInputs:
     rankings, fits = lake.read(COMPOSITE_RANKINGS, key), lake.read(GARCH_FITS, key)
     selected = set(rankings.loc[rankings["selected"], "pair"])
     spreads = fits[(fits["parameter_set"] == FULL_WINDOW) & fits["pair"].isin(selected)]
-    legs = {row.pair: (row.y, row.x) for row in spreads.itertuples()}
+    legs = {str(pair): (str(y), str(x)) for pair, y, x in zip(spreads["pair"], spreads["y"], spreads["x"], strict=True)}
     return ConfigInputs(
         rankings=rankings,
         fits=fits,

@@ -7,7 +7,7 @@ document.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import date
 from typing import Any, Literal, Self
 
@@ -290,7 +290,7 @@ def build_trading_config(
 
 
 def _explained(
-    row: Mapping[str, Any], held_back: Mapping[str, str], remarks: Mapping[str, str], valid_for: date
+    row: Mapping[Hashable, Any], held_back: Mapping[str, str], remarks: Mapping[str, str], valid_for: date
 ) -> str:
     explanation, pair = str(row["explanation"]), row["pair"]
     if pair in held_back:

@@ -101,7 +101,7 @@ def _ranking_page(stored: "Rankings", platform: Platform, key: PartitionKey) -> 
 
 
 @dg.asset(
-    deps=[garch_fits, composite_rankings],
+    deps=[price_history, garch_fits, composite_rankings],
     partitions_def=session_by_sector,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="selection",
