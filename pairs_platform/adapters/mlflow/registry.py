@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from filelock import FileLock
 from pydantic import SecretStr
 
-from pairs_platform.core.errors import DataError, FolderReadOnly, NoSuchModel, RegistryUnavailable
+from pairs_platform.core.errors import ConfigurationError, DataError, FolderReadOnly, NoSuchModel, RegistryUnavailable
 from pairs_platform.core.masking import keep_url, masked
 from pairs_platform.core.models.bundle_format import DOCUMENT_FILE, SCHEMA_VERSION, WEIGHTS_FILE
 from pairs_platform.core.time import moment_ns, utc_now
@@ -558,6 +558,11 @@ def move_artifacts(database: SecretStr, folder: Path) -> None:
     database : SecretStr
     folder : Path
         Of the registry that was opened without a server.
+
+    Raises
+    ------
+    ConfigurationError
+        The folder's path is longer than PostgreSQL keeps in MLflow's tables.
     """
     new = folder.resolve().as_uri()
     engine = sa.create_engine(database.get_secret_value())
@@ -572,6 +577,10 @@ def move_artifacts(database: SecretStr, folder: Path) -> None:
                     moved = sa.literal(new) + sa.func.substr(column, len(old) + 1)
                     in_old = column.startswith(f"{old}/{ARTIFACTS}/", autoescape=True)
                     connection.execute(sa.update(sa.table(name, column)).where(in_old).values({place: moved}))
+    except sa.exc.DataError as error:
+        raise ConfigurationError(
+            f"MLflow's tables hold no place as long as those below {folder}: use a state_root with a shorter path"
+        ) from error
     finally:
         engine.dispose()
 

@@ -27,9 +27,10 @@ from pairs_platform.adapters.mlflow.registry import (
     database_of,
     experiment_tags,
     model_name,
+    move_artifacts,
     served_experiment,
 )
-from pairs_platform.core.errors import NoSuchModel, RegistryUnavailable
+from pairs_platform.core.errors import ConfigurationError, NoSuchModel, RegistryUnavailable
 from pairs_platform.core.models import bundle as bundles
 from pairs_platform.core.models.bundle import bundle_files
 from pairs_platform.core.models.gru.inference import predict
@@ -221,6 +222,13 @@ class TestBothDatabases:
         weights.unlink()
         with pytest.raises(NoSuchModel, match=r"files of .* version 1 are gone"):
             registry.load(SECTOR, 1)
+
+    @pytest.mark.parametrize("opening", ["postgresql"], indirect=True)
+    def test_a_place_that_is_too_long_for_its_tables_is_named(self, registry, tmp_path):
+        registry.log_training(record(with_bundle=False))
+        far = tmp_path / ("a long name" * 20)
+        with pytest.raises(ConfigurationError, match=f"below {far}: use a state_root with a shorter path"):
+            move_artifacts(registry._uri, far)
 
 
 class TestServer:
