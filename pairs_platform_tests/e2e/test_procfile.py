@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -51,8 +52,9 @@ def manager(tmp_path, monkeypatch) -> Iterator[subprocess.Popen]:
     yield process
     children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     for one in children:  # alone and first: honcho kills within five seconds what it stops itself
-        if one.cmdline()[-2:] == ["serve", "postgres"]:
-            one.terminate()
+        with suppress(psutil.NoSuchProcess):  # a child of another one may have ended by now
+            if one.cmdline()[-2:] == ["serve", "postgres"]:
+                one.terminate()
     until(lambda: not (production_folder(load_settings()) / "postgres" / "data" / "postmaster.pid").exists())
     process.send_signal(signal.SIGINT)
     process.wait(WAIT_SECONDS)

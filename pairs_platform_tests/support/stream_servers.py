@@ -33,7 +33,7 @@ def bar_message(symbol: str, ts_ns: int, close: float = 10.0, kind: str = "b", *
 class ReplayHistory(AlpacaServer):
     """The historical end points with the keys of a replay."""
 
-    KEY_ID, SECRET_KEY = "replay", "replay"
+    KEY_ID, SECRET_KEY = "anybody", "anybody"
 
 
 class StreamServer:
