@@ -70,6 +70,8 @@ RUN_ELSEWHERE = {
     "pairs-platform live": "pairs_platform_tests/e2e/test_live.py::test_ctrl_c_ends_every_process_and_frees_the_ports",
     "pairs-platform models ui": "pairs_platform_tests/e2e/test_mlflow_pages.py::test_a_table_is_previewed",
     "pairs-platform models": "pairs_platform_tests/cli/test_models.py::test_list_and_show",
+    "pairs-platform release --trade": "pairs_platform_tests/cli/test_trading.py"
+    "::test_a_broken_trade_goes_on_once_the_broker_was_asked",
     "pairs-platform report": "pairs_platform_tests/cli/test_report.py::test_the_newest_session_by_default",
     "pairs-platform signals": "pairs_platform_tests/cli/test_signals.py::test_one_pair_at_every_bar",
     "pairs-platform stream save": "pairs_platform_tests/cli/test_stream.py::test_a_session_that_was_not_streamed",
