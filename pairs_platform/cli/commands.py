@@ -12,7 +12,7 @@ from pairs_platform.cli.renamed_options import with_new_name
 PURPOSES = {
     "First steps": {
         "doctor": "Check machine, configuration, state folder and source.",
-        "demo": "Run prices → pairs → models for one sector, then replay an hour.",
+        "demo": "Run prices → pairs → models for a sector, then trade an hour.",
         "data": "Show what the platform sees in files of prices.",
         "profiles": "List the profiles, and choose the one that commands work on.",
         "symbols": "List and change the universe, and see what is stored of it.",
@@ -33,7 +33,7 @@ PURPOSES = {
         "portfolio": "Show what the account is worth and holds, as its broker says.",
         "risk": "Show the kill switch, the accounts' worth, and events of risk.",
         "kill": "Stop trading: set the kill switch, until a person releases it.",
-        "release": "Release the kill switch: trading may go on.",
+        "release": "Release the kill switch, or a broken trade: trading may go on.",
     },
     "Run it here": {
         "ui": "Serve the Dagster UI with schedule and sensors, until Ctrl-C.",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     help="Sector slug, or all for every active one; the first active one if not given.",
 )
 def command(settings: Settings, session: datetime | None, sector: str | None) -> None:
-    """Run prices → pairs → models for one sector, then replay and trade an hour.
+    """Run prices → pairs → models for a sector, then trade an hour.
 
     Three sessions of a sector are run, the first hour of the last one becomes signals and trades of the paper account,
     and what came out is shown. The same jobs as the 06:00 schedule and the signal sensor run, in this process; the

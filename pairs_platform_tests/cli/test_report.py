@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.demo_profile import SECTOR, SESSION, SESSIONS
 
 
@@ -54,8 +53,7 @@ def test_mistakes_are_named(stored, console, tmp_path, words, message):
     assert not list((tmp_path / "here").iterdir())
 
 
-def test_nothing_is_stored(console, tmp_path, monkeypatch):
-    monkeypatch.setenv(variable("state_root"), str(tmp_path / "nothing"))
+def test_nothing_is_stored(begun, console):
     done = console("report")
     assert done.exit_code == 1
     assert "has no ranking yet; `pairs-platform demo` makes one" in done.output

@@ -35,7 +35,7 @@ def database(monkeypatch, tmp_path):
     return found
 
 
-def test_without_signals_it_says_how_to_get_some(console):
+def test_without_signals_it_says_how_to_get_some(begun, console):
     shown = console("signals")
     assert shown.exit_code == 1
     assert "technology has no signals in the run mode replay yet: start `pairs-platform live`" in shown.output

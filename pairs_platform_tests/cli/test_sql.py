@@ -25,7 +25,7 @@ def test_lake_and_database_in_one_statement(console):
     assert console("sql", "--csv", BEST).stdout == "pair,rank_by_lift\nB_C,1\nA_B,2\nA_C,3\n"
 
 
-def test_without_a_database_its_tables_are_empty_and_listed(console):
+def test_without_a_database_its_tables_are_empty_and_listed(begun, console):
     assert console("sql", "--csv", BEST).stdout == "pair,rank_by_lift\n"
     listed = console("sql", "--csv", "show tables").stdout.split()
     assert {"price_history", "model_training", "model_decisions", "current_best_models"} <= set(listed)

@@ -92,7 +92,7 @@ def test_the_active_flag_is_kept(console, folder):
         ),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(console, folder, words, told):
+def test_what_cannot_be_done_is_said_and_changes_nothing(folder, begun, console, words, told):
     shown = console("symbols", *words)
     assert shown.exit_code == 1
     assert told in " ".join(shown.output.split())
