@@ -132,10 +132,10 @@ def _require_folder(root: Path, place: str) -> None:
         try:
             if path.is_dir():
                 return
-            exists = os.path.lexists(path)
+            is_other = os.path.lexists(path) and not path.is_dir()  # another process may have made it by now
         except OSError as error:  # a name that is too long
             raise SettingsError(f"state_root: {path} cannot be used: {error.strerror}{set_in(place)}") from None
-        if exists:
+        if is_other:
             raise SettingsError(
                 f"state_root: {path} is no folder, name another one (value {shown_value(str(root))}){set_in(place)}"
             )

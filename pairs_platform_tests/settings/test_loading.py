@@ -295,6 +295,18 @@ class TestPaths:
         with pytest.raises(SettingsError, match=f"state_root: .*{told}"):
             load_settings()
 
+    def test_a_state_folder_that_another_process_makes_meanwhile_is_one(self, monkeypatch, tmp_path):
+        """Those of a process manager begin at once."""
+        root, real = tmp_path / "state", os.path.lexists
+
+        def made(path: Path) -> bool:
+            root.mkdir(exist_ok=True)
+            return real(path)
+
+        monkeypatch.setattr(os.path, "lexists", made)
+        monkeypatch.setenv(variable("state_root"), str(root))
+        assert load_settings().state_root == root
+
 
 def test_symbols_of_the_settings_have_the_platforms_spelling(folder):
     (folder / UNIVERSE_FILE).write_text("universe: {technology: {symbols: [brk-b, ' AAPL', BF_B]}}", encoding="utf-8")

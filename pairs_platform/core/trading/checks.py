@@ -99,7 +99,7 @@ def check_signals_have_outcomes(asked: int, waiting: Sequence[str]) -> CheckResu
         passed=not waiting,
         summary=summary,
         figures={"signals": asked, "without_outcome": len(waiting)},
-        see="trade --help" if waiting else "",
+        see="trade" if waiting else "",
     )
 
 
