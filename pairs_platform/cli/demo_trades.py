@@ -6,10 +6,10 @@ What does not belong here: replaying the hour (`demo_live`), and the numbers (`v
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
-from pairs_platform.core.time import MARKET_TIMEZONE
+from pairs_platform.core.time import market_time
 
 if TYPE_CHECKING:
     from pairs_platform.core.trading.attribution import Attribution
@@ -76,8 +76,8 @@ def print_trades(hour: TradedHour, source: str) -> None:
         {
             "pair": line.pair,
             "trade": line.words,
-            "in": _clock(line.entered_utc),
-            "out": "open" if line.left_utc is None else _clock(line.left_utc),
+            "in": market_time(line.entered_utc),
+            "out": "open" if line.left_utc is None else market_time(line.left_utc),
             "P&L $": f"{earned[line.trade_id].total:+,.2f}",
         }
         for line in hour.lines
@@ -101,9 +101,3 @@ def _components(attribution: "Attribution") -> list[dict[str, str]]:
     rows += [("rounding of these lines", rest)] if rest else []
     rows.append((f"equity ${period.equity_start:,.2f} → ${period.equity_end:,.2f}", change))
     return [{"component": words, "$": f"{count / 100:+,.2f}"} for words, count in rows]
-
-
-def _clock(moment: datetime) -> str:
-    from zoneinfo import ZoneInfo
-
-    return f"{moment.astimezone(ZoneInfo(MARKET_TIMEZONE)):%H:%M}"

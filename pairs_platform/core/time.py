@@ -57,6 +57,11 @@ def market_day(ns: int) -> date:
     return market_moment(ns).date()
 
 
+def market_time(moment: datetime) -> str:
+    """Time of day in New York of an aware moment, as 09:35."""
+    return f"{market_moment(moment_ns(moment)):%H:%M}"
+
+
 def market_midnight(day: date) -> datetime:
     """Beginning of a day in New York, aware."""
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(MARKET_TIMEZONE))

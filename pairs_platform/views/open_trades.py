@@ -4,13 +4,13 @@ It asks no broker. What does not belong here: how a trade stands (`core.trading.
 (`cli`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pairs_platform.core.trading.orders import Leg
-from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder
+from pairs_platform.core.trading.spread_order import LEGS
 from pairs_platform.database.positions import newest_position_rows
 from pairs_platform.database.spread_orders import StoredTrade, open_trades
 from pairs_platform.database.store import Database
@@ -95,9 +95,8 @@ def _leg(stored: StoredTrade, leg: Leg, prices: Mapping[tuple[str, str, str], An
     trade, origin = stored.trade, stored.origin
     symbol = trade.symbol(leg)
     price = prices.get((origin.run_mode, origin.account, symbol))
-    executions = _executions(trade, leg)
-    executed = sum(shares for shares, _, _ in executions)
-    paid = sum(shares * each + commission for shares, each, commission in executions)
+    orders = [order for order in trade.orders if order.leg == leg and order.fills]
+    executed = sum(order.executed for order in orders)
     return HeldLeg(
         run_mode=origin.run_mode,
         account=origin.account,
@@ -106,27 +105,11 @@ def _leg(stored: StoredTrade, leg: Leg, prices: Mapping[tuple[str, str, str], An
         state=trade.state.value,
         quantity=trade.held(leg),
         wanted=trade.wanted(leg),
-        average_price=_average_price(trade, leg, executions),
+        average_price=trade.traded(leg, 1)[1],
         price=price,
-        gain=None if price is None or not executions else executed * price - paid,
+        gain=None if price is None or not orders else executed * price + sum(order.proceeds for order in orders),
         since_utc=trade.decided_utc,
     )
-
-
-def _executions(trade: SpreadOrder, leg: Leg) -> list[tuple[int, float, float]]:
-    """Signed shares, price and commission of every execution of a leg."""
-    return [
-        (order.sign * fill.quantity, fill.price, fill.commission)
-        for order in trade.orders
-        if order.leg == leg
-        for fill in order.fills
-    ]
-
-
-def _average_price(trade: SpreadOrder, leg: Leg, executions: Sequence[tuple[int, float, float]]) -> float | None:
-    built = [(shares, price) for shares, price, _ in executions if shares * trade.target(leg) > 0]
-    total = sum(shares for shares, _ in built)
-    return sum(shares * price for shares, price in built) / total if total else None
 
 
 def _counted(n: int, one: str, many: str) -> str:

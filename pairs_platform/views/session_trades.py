@@ -55,15 +55,8 @@ def _legs_in_words(trade: SpreadOrder) -> list[str]:
     """How each leg was opened, at its mean price."""
     words = []
     for leg in LEGS:
-        fills = [
-            (order.sign * fill.quantity, fill.price)
-            for order in trade.orders
-            if order.leg == leg and order.purpose in ("open", "hedge")
-            for fill in order.fills
-        ]
-        shares = sum(count for count, _ in fills)
-        if shares:
-            price = sum(count * each for count, each in fills) / shares
+        shares, price = trade.traded(leg, 1)
+        if price is not None:
             words.append(f"{'buy' if shares > 0 else 'sell'} {abs(shares)} {trade.symbol(leg)} at {price:.2f}")
     return words
 

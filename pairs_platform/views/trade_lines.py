@@ -9,8 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from pairs_platform.core.folding import listed
-from pairs_platform.core.time import market_moment, moment_ns
-from pairs_platform.core.trading.orders import Leg
+from pairs_platform.core.time import market_day, market_time, moment_ns
 from pairs_platform.core.trading.spread_order import LEGS, SpreadOrder, SpreadState
 from pairs_platform.database.risk_events import state_changes
 from pairs_platform.database.signal_outcomes import denials_of_session
@@ -59,7 +58,7 @@ class TradeWatch:
                     lines.append(_line(each.trade, step))
         for number, message, moment in state_changes(self._database, self._run_mode, self._since, self._newest_event):
             if self._newest_event or not message.startswith("trading is active"):
-                lines.append(f"{_clock(moment)}  {message}")
+                lines.append(f"{market_time(moment)}  {message}")
             self._newest_event = number
         self._asked_at = now
         return lines
@@ -75,7 +74,7 @@ def session_line(database: Database, run_mode: str, session: date) -> str:
     ended = [each.trade for each in trades if each.trade.state.ended]
     open_ids = {each.trade.pair for each in trades if not each.trade.state.ended}
     gains = [leg.gain for leg in held_legs(database, (run_mode,)) if leg.pair in open_ids]
-    result = sum(result_of(trade) for trade in ended) + sum(gain for gain in gains if gain is not None)
+    result = sum(trade.proceeds for trade in ended) + sum(gain for gain in gains if gain is not None)
     traded = [trade for trade in ended if any(order.fills for order in trade.orders)]
     counts = f"{_counted(len(traded) + len(open_ids), 'trade')}, {len(traded)} ended and {len(open_ids)} open"
     unknown = ", without what has no price yet" if None in gains else ""
@@ -85,19 +84,12 @@ def session_line(database: Database, run_mode: str, session: date) -> str:
     return f"session {session}: {counts}, result {_dollars(result)}{unknown}{denied}"
 
 
-def result_of(trade: SpreadOrder) -> float:
-    """Dollars that the executions of a trade brought, after commissions."""
-    return -sum(
-        order.sign * fill.quantity * fill.price + fill.commission for order in trade.orders for fill in order.fills
-    )
-
-
 def _steps(trade: SpreadOrder) -> list[Step]:
     """What has happened to a trade so far; what was filled at prices that are not known yet has not."""
     steps: list[Step] = ["broken"] if trade.broken else []
     if any(order.lacks_executions for order in trade.orders):
         return steps
-    if trade.state in _ENTERED and all(_shares(trade, leg, 1)[0] for leg in LEGS):
+    if trade.state in _ENTERED and all(trade.traded(leg, 1)[0] for leg in LEGS):
         steps.append("entered")
     if trade.state.ended:
         steps.append("ended")
@@ -108,16 +100,17 @@ def _line(trade: SpreadOrder, step: Step) -> str:
     filled = [fill.filled_utc for order in trade.orders for fill in order.fills]
     moment = max(filled, default=trade.decided_utc)
     if step == "broken":
-        return f"{_clock(moment)}  {trade.pair} needs a person: {trade.broken}"
+        return f"{market_time(moment)}  {trade.pair} needs a person: {trade.broken}"
     if step == "entered":
         entered = [f.filled_utc for order in trade.orders if order.purpose in ("open", "hedge") for f in order.fills]
-        return f"{_clock(max(entered, default=moment))}  {_deals(trade, 1)}: {trade.pair} is entered"
+        return f"{market_time(max(entered, default=moment))}  {_deals(trade, 1)}: {trade.pair} is entered"
     reason = f" ({trade.reason})" if trade.reason else ""
     if not filled:
-        return f"{_clock(moment)}  {trade.pair}: nothing was filled{reason}"
+        return f"{market_time(moment)}  {trade.pair}: nothing was filled{reason}"
     minutes = (moment - min(filled)).total_seconds() / 60.0
-    return f"{_clock(moment)}  {_deals(trade, -1)}: {trade.pair} is left after {minutes:.0f} min{reason}, " + _dollars(
-        result_of(trade)
+    return (
+        f"{market_time(moment)}  {_deals(trade, -1)}: {trade.pair} is left after {minutes:.0f} min{reason}, "
+        + _dollars(trade.proceeds)
     )
 
 
@@ -125,32 +118,15 @@ def _deals(trade: SpreadOrder, direction: int) -> str:
     """What was traded of each leg in the direction of its target (+1), or against it (−1), in words."""
     parts = []
     for leg in LEGS:
-        shares, price = _shares(trade, leg, direction)
-        if shares:
+        shares, price = trade.traded(leg, direction)
+        if price is not None:
             parts.append(f"{'bought' if shares > 0 else 'sold'} {abs(shares)} {trade.symbol(leg)} at {price:,.2f}")
     return ", ".join(parts)
 
 
-def _shares(trade: SpreadOrder, leg: Leg, direction: int) -> tuple[int, float]:
-    """Signed shares of a leg that were traded in a direction of its target, and their mean price."""
-    wanted = direction if trade.target(leg) > 0 else -direction
-    fills = [
-        (order.sign * fill.quantity, fill.price)
-        for order in trade.orders
-        if order.leg == leg and order.sign == wanted
-        for fill in order.fills
-    ]
-    shares = sum(count for count, _ in fills)
-    return shares, sum(count * price for count, price in fills) / shares if shares else 0.0
-
-
 def _sessions(each: StoredTrade) -> set[date]:
     filled: Iterable[datetime] = (fill.filled_utc for order in each.trade.orders for fill in order.fills)
-    return {each.origin.session, *(market_moment(moment_ns(moment)).date() for moment in filled)}
-
-
-def _clock(moment: datetime) -> str:
-    return f"{market_moment(moment_ns(moment)):%H:%M}"
+    return {each.origin.session, *(market_day(moment_ns(moment)) for moment in filled)}
 
 
 def _dollars(value: float) -> str:

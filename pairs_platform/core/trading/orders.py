@@ -217,6 +217,11 @@ class Order:
         shares = sum(fill.quantity for fill in self.fills)
         return sum(fill.quantity * fill.price for fill in self.fills) / shares if shares else None
 
+    @property
+    def proceeds(self) -> float:
+        """Dollars that the known executions brought, after their commissions; negative where they cost."""
+        return -sum(self.sign * fill.quantity * fill.price + fill.commission for fill in self.fills)
+
 
 @dataclass(frozen=True)
 class Applied:

@@ -126,6 +126,21 @@ class SpreadOrder:
         """Signed shares of a leg that the goal asks for."""
         return self.target(leg) if self.goal is Goal.HOLD else 0
 
+    def traded(self, leg: Leg, direction: int) -> tuple[int, float | None]:
+        """Signed shares of a leg that were traded as its target (1) or against it (−1), and their mean price.
+
+        The price is in dollars a share, over the known executions; None without one.
+        """
+        wanted = direction if self.target(leg) > 0 else -direction
+        fills = [fill for order in self.orders if order.leg == leg and order.sign == wanted for fill in order.fills]
+        shares = sum(fill.quantity for fill in fills)
+        return wanted * shares, sum(fill.quantity * fill.price for fill in fills) / shares if shares else None
+
+    @property
+    def proceeds(self) -> float:
+        """Dollars that the known executions brought, after their commissions."""
+        return sum(order.proceeds for order in self.orders)
+
     def pending(self, leg: Leg) -> tuple[Order, ...]:
         """Orders of a leg of which something may still be filled."""
         return tuple(order for order in self.orders if order.leg == leg and not order.status.ended)

@@ -33,7 +33,7 @@ from pairs_platform.core.prices.validation import validate_bars
 from pairs_platform.core.streaming.intervals import bar_intervals
 from pairs_platform.core.streaming.proxies import PROXY
 from pairs_platform.core.streaming.settings import ReplaySettings
-from pairs_platform.core.time import MARKET_TIMEZONE, moment_ns, stamps_ns
+from pairs_platform.core.time import MARKET_TIMEZONE, market_time, moment_ns, stamps_ns
 from pairs_platform.lake.store import Lake
 from pairs_platform.platform import open_lake
 from pairs_platform.settings.model import Settings
@@ -359,8 +359,8 @@ def _time_of_day(session: date, text: str, opened: int, closed: int) -> int:
     if not opened <= moment_ns(moment) < closed:
         raise ConfigurationError(
             f"stream.replay.start is {text}, outside the session {session}: it runs from "
-            f"{session_open(session).astimezone(ZoneInfo(MARKET_TIMEZONE)):%H:%M} to "
-            f"{session_close(session).astimezone(ZoneInfo(MARKET_TIMEZONE)):%H:%M} in New York"
+            f"{market_time(session_open(session))} to "
+            f"{market_time(session_close(session))} in New York"
         )
     return moment_ns(moment)
 

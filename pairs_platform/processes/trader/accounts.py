@@ -339,14 +339,8 @@ def _pending(found: Reconciliation) -> dict[str, tuple[int, ...]]:
 
 
 def _cash_of(trades: Sequence[SpreadOrder], since: datetime) -> float:
-    """Dollars that fills of orders since a moment brought, without their commissions."""
-    return sum(
-        -order.sign * fill.quantity * fill.price - fill.commission
-        for trade in trades
-        for order in trade.orders
-        if order.intended_utc >= since
-        for fill in order.fills
-    )
+    """Dollars that fills of orders since a moment brought, after their commissions."""
+    return sum(order.proceeds for trade in trades for order in trade.orders if order.intended_utc >= since)
 
 
 def _legs(trades: Sequence[SpreadOrder], sectors: dict[str, str], prices: dict[str, float]) -> list[PositionRow]:

@@ -233,7 +233,7 @@ def _result(trade: SpreadOrder, prices: Mapping[str, float], begin: datetime) ->
             value += held * prices.get(trade.symbol(leg), float("nan"))
     for order in trade.orders:
         if order.intended_utc >= begin:
-            value -= sum(order.sign * fill.quantity * fill.price + fill.commission for fill in order.fills)
+            value += order.proceeds
     return value
 
 

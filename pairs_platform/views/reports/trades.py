@@ -106,9 +106,8 @@ def _summary(run_mode: str, trades: Sequence[StoredTrade], outcomes: Sequence[di
 
 def _line(stored: StoredTrade) -> list[Any]:
     trade = stored.trade
-    fills = [(order.sign * fill.quantity, fill) for order in trade.orders for fill in order.fills]
-    commission = sum(fill.commission for _, fill in fills)
-    gain = -sum(shares * fill.price for shares, fill in fills) - commission
+    fills = [fill for order in trade.orders for fill in order.fills]
+    commission = sum(fill.commission for fill in fills)
     bought = {leg: sum(abs(order.executed) for order in trade.orders if order.leg == leg) for leg in LEGS}
     return [
         f"{trade.decided_utc:%m-%d %H:%M}",
@@ -118,5 +117,5 @@ def _line(stored: StoredTrade) -> list[Any]:
         trade.state.value,
         trade.broken or trade.reason,
         f"{commission:,.2f}",
-        f"{gain:+,.2f}" if stored.ended_utc is not None and fills else None,
+        f"{trade.proceeds:+,.2f}" if stored.ended_utc is not None and fills else None,
     ]
