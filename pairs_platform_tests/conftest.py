@@ -9,7 +9,11 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from pairs_platform.core.masking import forget_secrets
+from pairs_platform.database.store import Database
 from pairs_platform.processes.runtime.postgres_server import EmbeddedPostgres
+from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
+from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.object_storage import ObjectStorage, new_bucket, running_s3
 from pairs_platform_tests.support.postgres import running_postgres
 from pairs_platform_tests.support.waiting import SCALE, TEST_SECONDS
@@ -95,3 +99,18 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         running_postgres(Path(folder) / "postgres") as server,
     ):
         yield server
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the current version without rows, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "empty.db"
+    Database(f"sqlite:///{path}", "simulated-5min-raw").upgrade()
+    return path
+
+
+@pytest.fixture
+def alpaca_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Those of a test, with an account at Alpaca."""
+    monkeypatch.setenv(variable("broker.kind"), "alpaca")
+    return load_settings()

@@ -12,12 +12,10 @@ from pairs_platform.core.streaming.contracts import STREAMED_BARS
 from pairs_platform.core.trading.contracts import PERFORMANCE_ATTRIBUTION, PORTFOLIO
 from pairs_platform.defs.trading.sensors import trading_sensor
 from pairs_platform.platform import Platform
-from pairs_platform.settings.loading import load_settings
-from pairs_platform.settings.variables import variable
+from pairs_platform.settings.model import Settings
 from pairs_platform.views.reports.document import Table
 from pairs_platform.views.reports.trades import result_blocks
 from pairs_platform_tests.support.attributed_desk import Replayed, left
-from pairs_platform_tests.support.killed_desk import empty_database
 from pairs_platform_tests.support.runs import QUIET
 from pairs_platform_tests.support.trading_desk import SECTOR, SESSION, copied_database
 
@@ -25,12 +23,11 @@ KEY = PartitionKey(SESSION, SECTOR)
 
 
 @pytest.fixture
-def traded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
+def traded(alpaca_settings: Settings, template: Path) -> Platform:
     """A profile in which a pair was traded and left."""
-    monkeypatch.setenv(variable("broker.kind"), "alpaca")
-    settings = load_settings()
+    settings = alpaca_settings
     settings.profile_root.mkdir(parents=True)
-    desk = left(Replayed(settings, copied_database(empty_database(tmp_path), settings.profile_root)))
+    desk = left(Replayed(settings, copied_database(template, settings.profile_root)))
     platform = Platform(settings)
     frame = pd.DataFrame(desk.bars, columns=["symbol", "ts_utc", "open", "close"])
     frame = frame.assign(run_mode="live", revision=0, source="a test", volume=1.0)

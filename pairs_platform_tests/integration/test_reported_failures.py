@@ -4,12 +4,10 @@ Orders, stream and questions go over Alpaca's protocol; faults are those of the 
 here: services that are away and content that is none (`test_trading_outages.py`), and the rules alone (`core/trading`).
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -22,44 +20,13 @@ from pairs_platform.core.trading.orders import OrderStatus
 from pairs_platform.core.trading.spread_order import Goal, SpreadState
 from pairs_platform.database.kill_switch import kill_switch, set_kill_switch
 from pairs_platform.database.signals import SignalKey
-from pairs_platform.processes.broker.faults import Fault
-from pairs_platform.settings.loading import load_settings
-from pairs_platform.settings.variables import variable
 from pairs_platform.views.open_trades import what_is_open
 from pairs_platform_tests.support import trading_desk
-from pairs_platform_tests.support.broker_desk import DeskAtServer, HandClock, broker_of_desks, desk_at
-from pairs_platform_tests.support.killed_desk import empty_database
-from pairs_platform_tests.support.simulated_broker import RunningBroker
-from pairs_platform_tests.support.trading_desk import GRID, SESSION, copied_database
+from pairs_platform_tests.support.broker_desk import DeskAtServer
+from pairs_platform_tests.support.trading_desk import GRID, SESSION
 
 LEAD, HEDGE = "ROG", "PDFS"
 """The leg that is sold short goes first; the other one hedges it."""
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return empty_database(tmp_path_factory.mktemp("template"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[tuple[RunningBroker, HandClock]]:
-    with broker_of_desks() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Path, server) -> Iterator[DeskAtServer]:
-    monkeypatch.setenv(variable("broker.kind"), "alpaca")
-    with desk_at(*server, load_settings(), copied_database(template, tmp_path)) as made:
-        yield made
-
-
-def script(desk: DeskAtServer, *faults: dict) -> None:
-    """Begin a new script."""
-    server = desk.running.server
-    desk.running.script()
-    for each in faults:
-        server.do(partial(server.add_fault, Fault.model_validate(each)))
 
 
 def end_well(desk: DeskAtServer) -> None:
@@ -102,7 +69,7 @@ def is_flat(desk: DeskAtServer) -> bool:
 
 
 def test_01_a_fill_that_wins_the_race_against_the_cancelation_is_hedged(desk):
-    script(desk, {"do": "never_filled", "symbol": LEAD}, {"do": "fill_during_cancel", "symbol": LEAD})
+    desk.script({"do": "never_filled", "symbol": LEAD}, {"do": "fill_during_cancel", "symbol": LEAD})
     desk.enter()
     (trade,) = desk.trades
     assert trade.state is SpreadState.OPEN
@@ -112,7 +79,7 @@ def test_01_a_fill_that_wins_the_race_against_the_cancelation_is_hedged(desk):
 
 
 def test_02_a_canceled_order_that_fills_later_is_not_hedged_twice(desk):
-    script(desk, {"do": "never_filled", "symbol": HEDGE})
+    desk.script({"do": "never_filled", "symbol": HEDGE})
     desk.enter()
     first, second = (order for order in desk.trades[0].orders if order.symbol == HEDGE)
     assert (first.status, second.status) == (OrderStatus.CANCELED, OrderStatus.FILLED)
@@ -128,14 +95,14 @@ def test_03_a_remainder_of_one_share_is_hedged_and_too_little_to_hedge_is_left_a
     desk.enter()
     shares = abs(desk.trades[0].target_y)
     end_well(desk)
-    script(desk, {"do": "one_share_then_silence", "symbol": HEDGE, "shares": shares - 1})
+    desk.script({"do": "one_share_then_silence", "symbol": HEDGE, "shares": shares - 1})
     desk.at_end_of(7)
     desk.signal(7, "enter_long")
     desk.step(2)
     desk.step_until(desk.is_at_rest)
     trade = desk.trades[-1]
     assert (trade.state, desk.held(HEDGE)) == (SpreadState.OPEN, trade.target_y)
-    script(desk, {"do": "one_share_then_silence", "symbol": "TXN"})
+    desk.script({"do": "one_share_then_silence", "symbol": "TXN"})
     desk.at_end_of(8)
     desk.signal(8, "enter_long", pair="AMD_TXN", also="hold")
     desk.step(2)
@@ -147,7 +114,7 @@ def test_03_a_remainder_of_one_share_is_hedged_and_too_little_to_hedge_is_left_a
 @pytest.mark.parametrize("restarted", [False, True])
 def test_04_a_close_that_filled_unseen_is_sent_once(desk, restarted):
     desk.enter()
-    script(desk, {"do": "drop_event", "times": 0})
+    desk.script({"do": "drop_event", "times": 0})
     desk.leave()
     if restarted:
         desk.begin()
@@ -157,7 +124,7 @@ def test_04_a_close_that_filled_unseen_is_sent_once(desk, restarted):
 
 
 def test_05_three_fills_at_once_are_hedged_whole(desk):
-    script(desk, {"do": "never_filled", "symbol": LEAD})
+    desk.script({"do": "never_filled", "symbol": LEAD})
     begun(desk)
     server = desk.running.server
     placed = server.account.by_id(working(desk))
@@ -175,7 +142,7 @@ def test_05_three_fills_at_once_are_hedged_whole(desk):
 
 
 def test_06_flat_is_not_said_while_an_order_rests_that_fills_afterwards(desk):
-    script(desk, {"do": "never_filled", "symbol": LEAD}, {"do": "cancel_ignored", "times": 0})
+    desk.script({"do": "never_filled", "symbol": LEAD}, {"do": "cancel_ignored", "times": 0})
     begun(desk)
     halt(desk)
     desk.step(6, seconds=2)
@@ -189,7 +156,7 @@ def test_06_flat_is_not_said_while_an_order_rests_that_fills_afterwards(desk):
 
 
 def test_07_a_stop_between_the_legs_leaves_no_leg_alone(desk):
-    script(desk, {"do": "never_filled", "symbol": LEAD})
+    desk.script({"do": "never_filled", "symbol": LEAD})
     begun(desk)
     desk.end()
     fill_whole(desk, working(desk))
@@ -202,7 +169,7 @@ def test_07_a_stop_between_the_legs_leaves_no_leg_alone(desk):
 
 def test_08_while_the_market_is_closed_nothing_is_sent_and_nothing_canceled(desk):
     desk.enter()
-    script(desk, {"do": "never_filled", "times": 0})
+    desk.script({"do": "never_filled", "times": 0})
     desk.at_end_of(len(GRID) - 2, seconds=290)
     desk.signal(len(GRID) - 2, "stop", position=1)
     desk.step(3)
@@ -220,7 +187,7 @@ def test_08_while_the_market_is_closed_nothing_is_sent_and_nothing_canceled(desk
 
 def test_09_an_exit_is_over_when_both_legs_are(desk):
     desk.enter()
-    script(desk, {"do": "reject_later", "symbol": LEAD, "times": 2})
+    desk.script({"do": "reject_later", "symbol": LEAD, "times": 2})
     desk.leave()
     assert desk.held(HEDGE) == 0
     assert desk.held(LEAD) != 0
@@ -231,7 +198,7 @@ def test_09_an_exit_is_over_when_both_legs_are(desk):
 
 
 def test_10_an_order_of_a_person_in_the_same_symbol_is_not_the_own_leg(desk):
-    script(desk, {"do": "foreign_order", "symbol": HEDGE, "shares": 5})
+    desk.script({"do": "foreign_order", "symbol": HEDGE, "shares": 5})
     desk.enter()
     (trade,) = desk.trades
     assert trade.held("y") == trade.target_y == desk.held(HEDGE) - 5
@@ -266,7 +233,7 @@ def test_12_a_restart_counts_no_fill_again(desk):
 
 
 def test_13_a_restart_into_positions_that_are_not_shown_invents_no_fill(desk):
-    script(desk, {"do": "positions_lag", "seconds": 3600})
+    desk.script({"do": "positions_lag", "seconds": 3600})
     desk.enter()
     (trade,) = desk.trades
     desk.begin()
@@ -284,7 +251,7 @@ def test_13_a_restart_into_positions_that_are_not_shown_invents_no_fill(desk):
 
 
 def test_14_a_working_order_that_is_not_listed_stays_and_is_not_sent_again(desk):
-    script(desk, {"do": "orders_lag", "seconds": 3600}, {"do": "never_filled", "symbol": LEAD})
+    desk.script({"do": "orders_lag", "seconds": 3600}, {"do": "never_filled", "symbol": LEAD})
     begun(desk)
     desk.begin()
     desk.step(6)
@@ -296,8 +263,8 @@ def test_14_a_working_order_that_is_not_listed_stays_and_is_not_sent_again(desk)
 
 
 def test_15_an_execution_that_is_shown_late_counts_once_and_no_answer_is_not_flat(desk):
-    script(
-        desk, {"do": "drop_event", "event": "fill", "times": 0},
+    desk.script(
+        {"do": "drop_event", "event": "fill", "times": 0},
         {"do": "bad_gateway", "request": "activities", "times": 0},
     )  # fmt: skip
     begun(desk)
@@ -306,7 +273,7 @@ def test_15_an_execution_that_is_shown_late_counts_once_and_no_answer_is_not_fla
     desk.step_until(desk.is_at_rest)
     desk.step(3, seconds=10)
     desk.require_equal()
-    script(desk, {"do": "bad_gateway", "request": "positions", "times": 0})
+    desk.script({"do": "bad_gateway", "request": "positions", "times": 0})
     halt(desk)
     desk.step(5, seconds=3)
     assert not is_flat(desk)
@@ -332,7 +299,7 @@ def test_16_a_position_that_vanished_at_the_broker_ends_entries(desk):
 
 def test_17_a_fill_that_a_healthy_stream_never_tells_liquidates_once(desk):
     desk.enter()
-    script(desk, {"do": "drop_event", "event": "fill", "times": 0})
+    desk.script({"do": "drop_event", "event": "fill", "times": 0})
     halt(desk)
     desk.step_until(lambda: is_flat(desk), seconds=2)
     assert desk.posted() == {LEAD: 2, HEDGE: 2}
@@ -340,10 +307,10 @@ def test_17_a_fill_that_a_healthy_stream_never_tells_liquidates_once(desk):
 
 
 def test_18_executions_that_come_twice_count_once_and_a_stream_that_is_down_ends_entries(desk):
-    script(desk, {"do": "duplicate_event", "times": 0})
+    desk.script({"do": "duplicate_event", "times": 0})
     desk.enter()
     desk.require_equal()
-    script(desk, {"do": "refuse_stream", "times": 0})
+    desk.script({"do": "refuse_stream", "times": 0})
     desk.running.server.do(desk.running.server._break_stream)
     desk.step(7, seconds=12)
     assert desk.desk.standing.state is TradingState.REDUCING
@@ -356,7 +323,7 @@ def test_18_executions_that_come_twice_count_once_and_a_stream_that_is_down_ends
 
 
 def test_19_fills_of_a_broken_connection_are_known_and_a_restart_doubles_nothing(desk):
-    script(desk, {"do": "break_stream", "event": "fill", "times": 2})
+    desk.script({"do": "break_stream", "event": "fill", "times": 2})
     desk.enter()
     desk.require_equal()
     desk.begin()
@@ -377,7 +344,7 @@ def test_19_a_liquidation_by_the_broker_is_seen_and_ends_entries(desk):
 
 
 def test_20_orders_that_were_canceled_and_have_all_filled_are_held_or_left(desk):
-    script(desk, {"do": "never_filled", "times": 2}, {"do": "fill_after_cancel", "times": 0})
+    desk.script({"do": "never_filled", "times": 2}, {"do": "fill_after_cancel", "times": 0})
     begun(desk, also="enter_long")
     desk.step()
     halt(desk)
@@ -389,7 +356,7 @@ def test_20_orders_that_were_canceled_and_have_all_filled_are_held_or_left(desk)
 
 def test_21_the_rest_of_a_partial_exit_is_what_is_still_held(desk):
     desk.enter()
-    script(desk, {"do": "partial_then_cancel", "symbol": LEAD, "times": 2})
+    desk.script({"do": "partial_then_cancel", "symbol": LEAD, "times": 2})
     desk.leave()
     desk.step_until(lambda: desk.trades[0].state.ended)
     assert desk.posted()[LEAD] == 4
@@ -399,7 +366,7 @@ def test_21_the_rest_of_a_partial_exit_is_what_is_still_held(desk):
 @pytest.mark.parametrize("ratio", [2.0, 0.5], ids=["forward", "reverse, of an odd number of shares"])
 def test_22_a_split_is_followed_whole_share_by_whole_share(desk, ratio):
     desk.enter()
-    script(desk, {"do": "split", "symbol": LEAD, "ratio": ratio})
+    desk.script({"do": "split", "symbol": LEAD, "ratio": ratio})
     held = abs(desk.trades[0].held("x"))
     night(desk, split=ratio)
     desk.step(6, seconds=6)
@@ -410,7 +377,7 @@ def test_22_a_split_is_followed_whole_share_by_whole_share(desk, ratio):
 
 def test_22_a_split_that_was_published_the_wrong_way_round_changes_nothing(desk):
     desk.enter()
-    script(desk, {"do": "split", "symbol": LEAD, "ratio": 2.0})
+    desk.script({"do": "split", "symbol": LEAD, "ratio": 2.0})
     held = desk.trades[0].held("x")
     night(desk, split=0.5)
     desk.step(8, seconds=6)
@@ -465,7 +432,7 @@ def test_23_a_half_day_ends_at_its_close_and_nothing_flattens_after_it(desk, mon
 
 
 def test_24_a_refused_borrow_leaves_no_leg(desk):
-    script(desk, {"do": "borrow_refused", "times": 0})
+    desk.script({"do": "borrow_refused", "times": 0})
     desk.enter()
     desk.step()
     assert desk.trades[0].state is SpreadState.FLAT
@@ -488,7 +455,7 @@ def test_24_a_recall_is_seen_and_the_other_leg_can_be_left(desk, answered):
     desk.step(4, seconds=10)
     assert desk.trades[0].goal is Goal.HOLD
     if not answered:
-        script(desk, {"do": "bad_gateway", "request": "positions", "times": 0})
+        desk.script({"do": "bad_gateway", "request": "positions", "times": 0})
     desk.leave()
     desk.step(4, seconds=3)
     assert (desk.held(LEAD), desk.held(HEDGE)) == (0, 0)

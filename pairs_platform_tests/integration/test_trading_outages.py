@@ -5,48 +5,15 @@ what users of other platforms report (`test_reported_failures.py`).
 """
 
 import threading
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 
 import pytest
 
 from pairs_platform.core.errors import DatabaseUnavailable, StreamUnavailable
 from pairs_platform.core.risk.trading_state import TradingState
 from pairs_platform.core.trading.spread_order import SpreadState
-from pairs_platform.processes.broker.faults import Fault
 from pairs_platform.processes.trader.inbox import Inbox
-from pairs_platform.settings.loading import load_settings
-from pairs_platform.settings.variables import variable
-from pairs_platform_tests.support.broker_desk import DeskAtServer, HandClock, QuickBroker, broker_of_desks, desk_at
-from pairs_platform_tests.support.killed_desk import empty_database
-from pairs_platform_tests.support.simulated_broker import RunningBroker
-from pairs_platform_tests.support.trading_desk import copied_database
+from pairs_platform_tests.support.broker_desk import DeskAtServer, QuickBroker
 from pairs_platform_tests.support.waiting import WAIT_SECONDS, until
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return empty_database(tmp_path_factory.mktemp("template"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[tuple[RunningBroker, HandClock]]:
-    with broker_of_desks() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Path, server) -> Iterator[DeskAtServer]:
-    monkeypatch.setenv(variable("broker.kind"), "alpaca")
-    with desk_at(*server, load_settings(), copied_database(template, tmp_path)) as made:
-        yield made
-
-
-def script(desk: DeskAtServer, *faults: dict) -> None:
-    desk.running.script()
-    for each in faults:
-        desk.running.server.do(partial(desk.running.server.add_fault, Fault.model_validate(each)))
 
 
 def require_left(desk: DeskAtServer, bar: int = 6) -> None:
@@ -91,7 +58,7 @@ class TestAway:
 
     def test_the_broker_for_three_minutes_while_a_trade_is_held(self, desk):
         desk.enter()
-        script(desk, {"do": "bad_gateway", "times": 0}, {"do": "refuse_stream", "times": 0})
+        desk.script({"do": "bad_gateway", "times": 0}, {"do": "refuse_stream", "times": 0})
         desk.running.server.do(desk.running.server._break_stream)
         desk.at_end_of(6)
         desk.signal(6, "hold", position=1, also="enter_long")
@@ -106,7 +73,7 @@ class TestAway:
 
     def test_a_stream_that_answers_pings_and_says_nothing(self, desk):
         desk.listen()
-        script(desk, {"do": "mute_stream", "times": 0})
+        desk.script({"do": "mute_stream", "times": 0})
         desk.running.server.do(desk.running.server._break_stream)
         until(lambda: "mute_stream" in desk.running.server.faults.acted)
         desk.enter()
@@ -143,7 +110,7 @@ class TestWhatNobodyCanRead:
         ],
     )
     def test_an_update_is_named_and_what_really_happened_is_asked_for(self, desk, fault, named):
-        script(desk, {"do": fault, "event": "fill", "times": 0})
+        desk.script({"do": fault, "event": "fill", "times": 0})
         desk.enter()
         assert any(named in message for message in desk.events("anomaly", "stream"))
         assert desk.trades[0].state is SpreadState.OPEN
@@ -151,13 +118,13 @@ class TestWhatNobodyCanRead:
         assert max(desk.posted().values()) == 1
 
     def test_an_order_that_is_answered_by_a_page_is_asked_for_and_sent_once(self, desk):
-        script(desk, {"do": "accept_then_504", "times": 0})
+        desk.script({"do": "accept_then_504", "times": 0})
         desk.enter()
         assert desk.asked("submit") == sum(desk.posted().values()) == 2
         assert desk.trades[0].state is SpreadState.OPEN
 
     def test_an_account_without_equity_is_named_once_and_begins_nothing(self, desk):
-        script(desk, {"do": "missing_fields", "fields": ["equity"]})
+        desk.script({"do": "missing_fields", "fields": ["equity"]})
         desk.listen()
         desk.step()
         desk.signal(5, "enter_long")

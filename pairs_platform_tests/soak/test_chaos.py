@@ -17,16 +17,10 @@ from pairs_platform.settings.loading import load_settings
 from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.chaos_session import Found, Naked, chaos_session
-from pairs_platform_tests.support.killed_desk import empty_database
 from pairs_platform_tests.support.trading_desk import copied_database
 
 FIRST_SEED = 100
 BARS = 6
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return empty_database(tmp_path_factory.mktemp("template"))
 
 
 @pytest.mark.timeout(1800)

@@ -24,6 +24,7 @@ from pairs_platform.core.trading.netting import shares_of_pairs
 from pairs_platform.database.risk_events import event_rows
 from pairs_platform.database.store import Database
 from pairs_platform.ports.broker import UpdateReceiver
+from pairs_platform.processes.broker.faults import Fault
 from pairs_platform.processes.broker.market import MarketTime
 from pairs_platform.settings.model import Settings
 from pairs_platform_tests.support.risk_entries import PRICES
@@ -128,6 +129,12 @@ class DeskAtServer(DeskInTest):
                 return
             self.step(seconds=seconds)
         raise AssertionError(f"not within {most} looks: {self.trades}, {self.running.state()['orders']}")
+
+    def script(self, *faults: dict[str, Any]) -> None:
+        """Begin a new script of the broker, of these faults."""
+        self.running.script()
+        for each in faults:
+            self.running.server.do(partial(self.running.server.add_fault, Fault.model_validate(each)))
 
     def enter(self, bar: int = 5, **signal: Any) -> None:
         """Enter PDFS_ROG and look until nothing is under way."""

@@ -50,12 +50,6 @@ class CountedDatabase(Database):
         self.steps("change", "after")
 
 
-def empty_database(folder: Path) -> Path:
-    """A database of the current version, to be copied."""
-    Database(f"sqlite:///{folder / 'empty.db'}", "simulated-5min-raw").upgrade()
-    return folder / "empty.db"
-
-
 def desk_with_steps(folder: Path, settings: Settings, template: Path, steps: Steps) -> DeskInTest:
     """A desk on a copy of an empty database, whose steps are counted."""
     database = copied_database(template, folder, CountedDatabase)

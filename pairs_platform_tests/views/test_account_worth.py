@@ -3,22 +3,14 @@
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
-import pytest
-
 from pairs_platform.core.errors import DatabaseUnavailable
 from pairs_platform.database.equity import AccountKey, EquityRow
 from pairs_platform.database.positions import store_snapshot
 from pairs_platform.settings.loading import load_settings
 from pairs_platform.views.account_worth import account_worth
-from pairs_platform_tests.support.killed_desk import empty_database
 from pairs_platform_tests.support.trading_desk import copied_database
 
 AT = datetime(2026, 3, 10, 20, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    return empty_database(tmp_path_factory.mktemp("template"))
 
 
 def platform(kind, database):

@@ -12,24 +12,16 @@ from pairs_platform.database.bookings import store_bookings
 from pairs_platform.database.equity import AccountKey, equity_between
 from pairs_platform.database.positions import PositionRow, store_snapshot
 from pairs_platform.database.spread_orders import change_trade
-from pairs_platform.settings.loading import load_settings
-from pairs_platform.settings.variables import variable
+from pairs_platform.settings.model import Settings
 from pairs_platform.workflows.attribution import session_attribution
 from pairs_platform_tests.support.attributed_desk import BAR, Replayed, entered, left
-from pairs_platform_tests.support.killed_desk import empty_database
 from pairs_platform_tests.support.risk_entries import PRICES
 from pairs_platform_tests.support.trading_desk import SESSION, DeskInTest, copied_database
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return empty_database(tmp_path_factory.mktemp("template"))
-
-
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Path) -> Replayed:
-    monkeypatch.setenv(variable("broker.kind"), "alpaca")
-    return Replayed(load_settings(), copied_database(template, tmp_path))
+def desk(tmp_path: Path, alpaca_settings: Settings, template: Path) -> Replayed:
+    return Replayed(alpaca_settings, copied_database(template, tmp_path))
 
 
 def parts(found: Attribution) -> dict[str, float]:

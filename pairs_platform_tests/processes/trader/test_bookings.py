@@ -9,10 +9,10 @@ from pairs_platform.core.prices.calendar import session_offset, session_open
 from pairs_platform.core.trading.positions import BookingKind
 from pairs_platform.database.bookings import account_bookings
 from pairs_platform.ports.broker import BrokerBooking
-from pairs_platform_tests.processes.trader.test_desk import desk, entered, template
+from pairs_platform_tests.processes.trader.test_desk import desk, entered
 from pairs_platform_tests.support.trading_desk import SESSION, DeskInTest
 
-__all__ = ["desk", "template"]
+__all__ = ["desk"]
 
 MORNING = session_open(session_offset(SESSION, 1))
 

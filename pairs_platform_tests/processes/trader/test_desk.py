@@ -21,21 +21,15 @@ from pairs_platform.database.positions import positions_at
 from pairs_platform.database.risk_events import event_rows
 from pairs_platform.ports.broker import Throttled
 from pairs_platform.settings.loading import load_settings
+from pairs_platform.settings.model import Settings
 from pairs_platform.settings.variables import variable
-from pairs_platform_tests.support.killed_desk import empty_database
 from pairs_platform_tests.support.trading_desk import GRID, SESSION, DeskInTest, copied_database, drift_of
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return empty_database(tmp_path_factory.mktemp("template"))
-
-
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Path) -> DeskInTest:
+def desk(tmp_path: Path, alpaca_settings: Settings, template: Path) -> DeskInTest:
     """A desk with a broker like Alpaca, six bars into its session."""
-    monkeypatch.setenv(variable("broker.kind"), "alpaca")
-    return DeskInTest(load_settings(), copied_database(template, tmp_path))
+    return DeskInTest(alpaca_settings, copied_database(template, tmp_path))
 
 
 def entered(desk: DeskInTest) -> DeskInTest:

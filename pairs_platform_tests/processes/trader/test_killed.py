@@ -3,36 +3,19 @@
 Every step is tried by `soak/test_killed_desk.py`; here are those around the orders of an entry.
 """
 
-from pathlib import Path
-
 import pytest
 
-from pairs_platform.settings.loading import load_settings
-from pairs_platform.settings.model import Settings
-from pairs_platform.settings.variables import variable
 from pairs_platform_tests.support.killed_desk import (
     Steps,
     desk_with_steps,
-    empty_database,
     live_through,
     require_nothing_lost,
 )
 
 
-@pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv(variable("broker.kind"), "alpaca")
-    return load_settings()
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return empty_database(tmp_path_factory.mktemp("template"))
-
-
-def test_a_life_without_a_kill(tmp_path, settings, template):
+def test_a_life_without_a_kill(tmp_path, alpaca_settings, template):
     steps = Steps()
-    desk = desk_with_steps(tmp_path, settings, template, steps)
+    desk = desk_with_steps(tmp_path, alpaca_settings, template, steps)
     assert live_through(desk) == 0
     require_nothing_lost(desk)
     assert [name for name in steps.names if "submit" in name] == ["before submit", "after submit"] * 4
@@ -40,8 +23,8 @@ def test_a_life_without_a_kill(tmp_path, settings, template):
 
 @pytest.mark.parametrize("which", [0, 1, 2, 3], ids=["entry not sent", "entry sent", "hedge not sent", "hedge sent"])
 def test_a_process_that_dies_around_an_order_forgets_no_leg_and_sends_nothing_twice(
-    tmp_path, settings, template, which
+    tmp_path, alpaca_settings, template, which
 ):
-    desk = desk_with_steps(tmp_path, settings, template, Steps(kill_at_submit=which))
+    desk = desk_with_steps(tmp_path, alpaca_settings, template, Steps(kill_at_submit=which))
     assert live_through(desk) == 1
     require_nothing_lost(desk)

@@ -12,7 +12,6 @@ from pairs_platform.database.audit import entries
 from pairs_platform.database.equity import AccountKey
 from pairs_platform.database.spread_orders import apply_report, change_trade, store_intent, stored_trade
 from pairs_platform.processes.trader.releasing import Truth, release_trade
-from pairs_platform_tests.support.killed_desk import empty_database
 from pairs_platform_tests.support.memory_broker import MemoryBroker
 from pairs_platform_tests.support.trades import ORIGIN, at, filled, trade_of
 from pairs_platform_tests.support.trading_desk import copied_database
@@ -20,11 +19,6 @@ from pairs_platform_tests.support.trading_desk import copied_database
 KEY = AccountKey(ORIGIN.account, ORIGIN.run_mode)
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 TOLD = Truth(reason="asked the broker by telephone", actor="ann@desk")
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    return empty_database(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture
