@@ -100,8 +100,10 @@ class Desk:
         if self._inbox.take_comparison() or self._accounts.is_due(now):
             self._compare()
         trades = self._accounts.at_work(now)
-        execution = self._seat.settings.execution
-        self._messenger.fetch_executions(trades, timedelta(seconds=execution.ask_seconds))
+        pause = timedelta(seconds=self._seat.settings.execution.ask_seconds)
+        if self._messenger.ask_about_working(trades, pause):
+            trades = self._accounts.at_work(now)
+        self._messenger.fetch_executions(trades, pause)
         judgement = self._judged(trades)
         self.standing = self._stand(judgement)
         self._drift.look(now, self._session, trades)

@@ -50,6 +50,7 @@ class Messenger:
         self._known: deque[tuple[str, Change]] = deque()
         self._not_taken: dict[str, datetime] = {}
         self._sent: deque[tuple[datetime, str]] = deque()
+        self._orders_asked: datetime | None = None
         self._fills_asked: datetime | None = None
 
     @property
@@ -162,6 +163,42 @@ class Messenger:
         elif order.status is OrderStatus.INTENDED:
             self._not_taken.pop(order.client_order_id, None)
             self._learn(order, lambda now: denied(now, "it was written down, and never sent"))
+
+    def ask_about_working(self, trades: Iterable[StoredTrade], pause: timedelta) -> bool:
+        """Ask about orders that the broker should have filled by now, in one question; not more often than so.
+
+        A stream may be mute although it answers, and an order whose fill nobody has heard of hedges nothing.
+
+        Returns
+        -------
+        bool
+            Whether shares were filled that nobody had heard of.
+        """
+        now = self._seat.clock()
+        working = {
+            order.client_order_id: order
+            for each in trades
+            for order in each.trade.orders
+            if order.status is OrderStatus.WORKING and now - order.intended_utc >= pause
+        }
+        if not working or (self._orders_asked is not None and self._seat.wall() - self._orders_asked < pause):
+            return False
+        self._orders_asked = self._seat.wall()
+        since = min(order.intended_utc for order in working.values()) - OVERLAP
+        try:
+            listed = self._seat.broker.orders(since)
+        except (Unavailable, Refused, DataError) as error:
+            self._seat.note(_stream_event(f"orders could not be asked: {error}"))
+            return False
+        news = [
+            (working[found.client_order_id], found)
+            for found in listed
+            if found.client_order_id in working
+            and abs(found.filled_quantity) > abs(working[found.client_order_id].filled)
+        ]
+        for order, found in news:
+            self._placed(order, found)
+        return bool(news)
 
     def fetch_executions(self, trades: Iterable[StoredTrade], pause: timedelta) -> None:
         """Ask for the executions of orders of which more shares are filled than are known; not more often than so."""

@@ -375,6 +375,20 @@ class TestBrokerAndDatabase:
         assert shares == {symbol: desk.broker.position(symbol) for symbol in shares}
         assert desk.outcomes()[0][1] in ("filled", "expired")
 
+    def test_a_stream_that_says_nothing_delays_no_hedge(self, desk):
+        """Orders that should have been filled by now are asked for, long before one leg is naked for too long."""
+        desk.broker.is_mute, desk.broker.fills_at_once = True, False
+        desk.step()
+        desk.signal(5, "enter_long")
+        for _ in range(3):
+            desk.step(2)
+            desk.broker.fill_all()
+        desk.step(4)
+        assert desk.trades[0].state is SpreadState.OPEN
+        assert [order.purpose for order in desk.trades[0].orders] == ["open", "hedge"]
+        hedge = desk.trades[0].orders[1]
+        assert (hedge.intended_utc - desk.trades[0].decided_utc).total_seconds() < 10
+
     def test_nothing_is_sent_before_the_account_is_known(self, desk):
         desk.broker.stays_away = True
         desk.signal(5, "enter_long")
