@@ -5,12 +5,13 @@ late, repeated, out of order or lost; asked for an order, it says the truth, or 
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pairs_platform.core.trading.orders import Fill, Order, OrderStatus, Report
 from pairs_platform.core.trading.reconciliation import BrokersSide
-from pairs_platform.ports.broker import BrokerFill, BrokerOrder, BrokerPosition
+from pairs_platform.ports.broker import BrokerPosition
+from pairs_platform_tests.support.held_orders import HeldOrder
 
 
 @dataclass
@@ -31,35 +32,11 @@ class Faults:
 
 
 @dataclass
-class HeldOrder:
-    """An order as the broker has it."""
+class ChanceOrder(HeldOrder):
+    """An order that may never fill, and of which something may fill after its cancelation."""
 
-    order: Order
-    broker_order_id: str
-    stuck: bool
-    fills: list[Fill] = field(default_factory=list)
-    status: OrderStatus = OrderStatus.WORKING
+    stuck: bool = False
     late: int = 0
-    reason: str = ""
-
-    @property
-    def filled(self) -> int:
-        return sum(fill.quantity for fill in self.fills)
-
-    def listed(self) -> BrokerOrder:
-        """As the broker's list of orders has it."""
-        return BrokerOrder(
-            broker_order_id=self.broker_order_id,
-            client_order_id=self.order.client_order_id,
-            symbol=self.order.symbol,
-            quantity=float(self.order.quantity),
-            filled_quantity=float(self.filled),
-            average_price=None,
-            limit_price=self.order.limit_price,
-            status=self.status,
-            broker_status=self.status.value,
-            reason=self.reason,
-        )
 
     def report(self, fill: Fill | None = None) -> Report:
         return self.listed().report(fill)
@@ -71,7 +48,7 @@ class ChanceBroker:
     def __init__(self, seed: int, faults: Faults) -> None:
         self.random = random.Random(seed)
         self.faults = faults
-        self.orders: dict[str, HeldOrder] = {}
+        self.orders: dict[str, ChanceOrder] = {}
         self.submitted: list[str] = []
         self.refused: list[str] = []
         self._messages: list[tuple[datetime, str, Report]] = []
@@ -82,24 +59,10 @@ class ChanceBroker:
 
     def side(self, cash: float | None = None) -> BrokersSide:
         """All that it says of the account, and the truth."""
-        fills = [
-            BrokerFill(
-                broker_order_id=held.broker_order_id,
-                symbol=held.order.symbol,
-                side=held.order.sign,
-                fill=fill,
-                quantity=float(fill.quantity),
-                price=fill.price,
-                cumulative_quantity=float(held.filled),
-                filled_utc=fill.filled_utc,
-            )
-            for held in self.orders.values()
-            for fill in held.fills
-        ]
         symbols = sorted({held.order.symbol for held in self.orders.values()})
         return BrokersSide(
             orders=[held.listed() for held in self.orders.values()],
-            fills=fills,
+            fills=[fill for held in self.orders.values() for fill in held.executions()],
             positions=[
                 BrokerPosition(symbol=symbol, quantity=float(self.position(symbol)), available=None)
                 for symbol in symbols
@@ -108,7 +71,7 @@ class ChanceBroker:
             since_utc=datetime.min.replace(tzinfo=UTC),
         )
 
-    def working(self) -> list[HeldOrder]:
+    def working(self) -> list[ChanceOrder]:
         """Orders of which something may still be filled."""
         return [held for held in self.orders.values() if not held.status.ended or held.late]
 
@@ -118,7 +81,7 @@ class ChanceBroker:
         self.submitted.append(order.client_order_id)
         if self._chance(self.faults.never_arrives):
             return None
-        held = HeldOrder(order, f"b{len(self.orders)}", stuck=self._chance(self.faults.never_fills))
+        held = ChanceOrder(order, f"b{len(self.orders)}", stuck=self._chance(self.faults.never_fills))
         self.orders[order.client_order_id] = held
         refusal = self._refusal(held)
         if refusal:
@@ -174,7 +137,7 @@ class ChanceBroker:
         """Whether something is still on its way."""
         return bool(self._messages)
 
-    def _refusal(self, held: HeldOrder) -> str:
+    def _refusal(self, held: ChanceOrder) -> str:
         """Why no broker takes an order: it could meet an own one, or brings a position through zero."""
         order, symbol = held.order, held.order.symbol
         working = [
@@ -189,11 +152,11 @@ class ChanceBroker:
             return "insufficient qty available for order"
         return ""
 
-    def _fill(self, held: HeldOrder, now: datetime, *, whole: bool) -> None:
+    def _fill(self, held: ChanceOrder, now: datetime, *, whole: bool) -> None:
         left = abs(held.order.quantity) - held.filled
         self._execute(held, left if whole else self.random.randint(1, left), now)
 
-    def _execute(self, held: HeldOrder, shares: int, now: datetime) -> None:
+    def _execute(self, held: ChanceOrder, shares: int, now: datetime) -> None:
         price = held.order.limit_price or held.order.arrival_price or 50.0
         fill = Fill(
             execution_id=f"{held.broker_order_id}-{len(held.fills)}", quantity=shares, price=price, filled_utc=now
@@ -203,7 +166,7 @@ class ChanceBroker:
             held.status = OrderStatus.FILLED
         self._say(held, now, fill)
 
-    def _say(self, held: HeldOrder, now: datetime, fill: Fill | None = None) -> None:
+    def _say(self, held: ChanceOrder, now: datetime, fill: Fill | None = None) -> None:
         if self._chance(self.faults.lost_message):
             return
         for _ in range(2 if self._chance(self.faults.repeated_message) else 1):

@@ -8,7 +8,6 @@ test, unless the stream is mute. What does not belong here: faults by chance (`c
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from pairs_platform.core.errors import Unavailable
@@ -29,20 +28,7 @@ from pairs_platform.ports.broker import (
     TradeUpdate,
     UpdateReceiver,
 )
-
-
-@dataclass
-class _Held:
-    order: Order
-    broker_order_id: str
-    submitted_utc: datetime
-    fills: list[Fill] = field(default_factory=list)
-    status: OrderStatus = OrderStatus.WORKING
-    reason: str = ""
-
-    @property
-    def filled(self) -> int:
-        return sum(fill.quantity for fill in self.fills)
+from pairs_platform_tests.support.held_orders import HeldOrder
 
 
 class MemoryBroker:
@@ -52,7 +38,7 @@ class MemoryBroker:
 
     def __init__(self, clock: Callable[[], datetime], prices: dict[str, float]) -> None:
         self.clock_, self.prices = clock, prices
-        self.held: dict[str, _Held] = {}
+        self.held: dict[str, HeldOrder] = {}
         self.posts: Counter[str] = Counter()
         self.receiver: UpdateReceiver | None = None
         self.fills_at_once = True
@@ -99,7 +85,7 @@ class MemoryBroker:
         if order.client_order_id not in self.held:
             self.posts[order.client_order_id] += 1
             name = f"b{len(self.held)}"
-            held = self.held[order.client_order_id] = _Held(order, name, self.clock_())
+            held = self.held[order.client_order_id] = HeldOrder(order, name, self.clock_())
             if order.symbol in self.rejects:
                 held.status = OrderStatus.REJECTED
                 self._asked("submit", "after")
@@ -108,7 +94,7 @@ class MemoryBroker:
             if self.fills_at_once:
                 self.fill(order.client_order_id)
         self._asked("submit", "after")
-        return self._listed(self.held[order.client_order_id])
+        return self.held[order.client_order_id].listed()
 
     def cancel(self, broker_order_id: str) -> None:
         self._asked("cancel", "before")
@@ -122,33 +108,20 @@ class MemoryBroker:
     def order(self, client_order_id: str) -> BrokerOrder | None:
         self._asked("order", "before")
         held = self.held.get(client_order_id)
-        return None if held is None else self._listed(held)
+        return None if held is None else held.listed()
 
     def orders(self, since: datetime) -> Sequence[BrokerOrder]:
         self._asked("orders", "before")
-        return [self._listed(held) for held in self.held.values() if held.submitted_utc > since]
+        return [held.listed() for held in self.held.values() if (held.submitted_utc or since) > since]
 
     def open_orders(self) -> Sequence[BrokerOrder]:
         self._asked("open_orders", "before")
-        return [self._listed(held) for held in self.held.values() if not held.status.ended]
+        return [held.listed() for held in self.held.values() if not held.status.ended]
 
     def fills(self, since: datetime) -> Sequence[BrokerFill]:
         self._asked("fills", "before")
-        return [
-            BrokerFill(
-                broker_order_id=held.broker_order_id,
-                symbol=held.order.symbol,
-                side=held.order.sign,
-                fill=fill,
-                quantity=float(fill.quantity),
-                price=fill.price,
-                cumulative_quantity=float(held.filled),
-                filled_utc=fill.filled_utc,
-            )
-            for held in self.held.values()
-            for fill in held.fills
-            if fill.filled_utc > since
-        ]
+        executions = (each for held in self.held.values() for each in held.executions())
+        return [each for each in executions if each.filled_utc > since]
 
     def bookings(self, since: datetime) -> Sequence[BrokerBooking]:
         self._asked("bookings", "before")
@@ -199,22 +172,6 @@ class MemoryBroker:
             raise Unavailable("the broker does not answer")
         self.on_call(name, when)
 
-    def _listed(self, held: _Held) -> BrokerOrder:
-        return BrokerOrder(
-            broker_order_id=held.broker_order_id,
-            client_order_id=held.order.client_order_id,
-            symbol=held.order.symbol,
-            quantity=float(held.order.quantity),
-            filled_quantity=float(held.filled),
-            average_price=None,
-            limit_price=held.order.limit_price,
-            status=held.status,
-            broker_status=held.status.value,
-            reason=held.reason,
-            submitted_utc=held.submitted_utc,
-            updated_utc=held.submitted_utc,
-        )
-
-    def _say(self, held: _Held, event: str, fill: Fill | None = None) -> None:
+    def _say(self, held: HeldOrder, event: str, fill: Fill | None = None) -> None:
         if self.receiver is not None and not self.is_mute:
-            self.receiver.updated(TradeUpdate(event=event, order=self._listed(held), fill=fill, at_utc=self.clock_()))
+            self.receiver.updated(TradeUpdate(event=event, order=held.listed(), fill=fill, at_utc=self.clock_()))
